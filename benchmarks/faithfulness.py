@@ -3,7 +3,7 @@
 The recipe is trained on the tweets' grouped split, seed 0, and 1,000 test tweets are drawn. The
 words of each are ranked once, highest first, and deleted in that order, up to a fifth of them (at
 least one); the predicted label's probability should fall. Told are its fall at a fifth, which is
-comprehensiveness at 20 % (DeYoung et al. 2020, "ERASER"), and the area over the perturbation
+comprehensiveness at 20% (DeYoung et al. 2020, "ERASER"), and the area over the perturbation
 curve up to there: the mean fall over 0, 1, 2 ... deleted words (AOPC; Samek et al. 2017,
 "Evaluating the visualization of what a deep neural network has learned").
 
@@ -236,7 +236,7 @@ def row(
 
 
 def mean_told(values: np.ndarray, groups: np.ndarray, sign: str) -> str:
-    """Write a mean with the 95 % interval that resamples groups."""
+    """Write a mean with the 95% interval that resamples groups."""
     _, number = np.unique(groups, return_inverse=True)
     sums = np.stack([np.bincount(number, values), np.bincount(number)], axis=1)
     counts = GroupCounts(sums, np.ones(len(sums), np.int64), "groups")

@@ -1,12 +1,13 @@
-"""How often the 95 % intervals of accuracy and F1 hold the truth: `make bench-intervals`.
+"""How often the 95% intervals of accuracy and F1 hold the truth: `make bench-intervals`.
 
 1,000 tests are drawn, each of so many groups of six copies that are mostly right or wrong together
 (beta-distributed shares; the truth is 0.6). The interval that resamples groups must hold the truth
 in 93 to 97 of a hundred tests; its peer, the usual interval that resamples rows, is what a test of
 copies makes of an honest-looking figure.
 
-Then the same of micro and macro F1 where a text bears several labels: six copies bear the same of
-five labels, and each label is given to most of the copies that bear it and to some that don't.
+Then the same of micro and macro F1 for several labels per text: six copies have the same of
+five labels, and each label is predicted for most of the copies that have it and for some that do
+not.
 """
 
 import numpy as np
@@ -32,7 +33,9 @@ def main() -> None:
 
 def one_label() -> None:
     """Print how often the interval of accuracy holds the truth."""
-    print("| groups | rows | groups resampled: held | width | rows resampled: held | width |")
+    print(
+        "| groups | rows | groups resampled: coverage | width | rows resampled: coverage | width |"
+    )
     print("|---|---|---|---|---|---|")
     for n_groups in GROUPS:
         by_group, by_row = zip(*(_intervals(n_groups, seed) for seed in range(SIMULATIONS)),
@@ -59,8 +62,10 @@ def several_labels() -> None:
     hits = FREQUENCIES * RECALL
     totals = FREQUENCIES + hits + (1 - FREQUENCIES) * FALL_OUT
     micro, macro = float(2 * hits.sum() / totals.sum()), float((2 * hits / totals).mean())
-    print(f"| groups | rows | micro F1 {micro:.3f}: held | width | macro F1 {macro:.3f}: held |"
-          " width | rows resampled, micro F1: held |\n|---|---|---|---|---|---|---|")  # fmt: skip
+    print(
+        f"| groups | rows | micro F1 {micro:.3f}: coverage | width | macro F1 {macro:.3f}:"
+        " coverage | width | rows resampled, micro F1: coverage |\n|---|---|---|---|---|---|---|"
+    )
     for n_groups in GROUPS[1:]:
         found = [_f1_intervals(n_groups, seed) for seed in range(SIMULATIONS)]
         of_micro, of_macro, by_row = zip(*found, strict=True)

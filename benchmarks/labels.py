@@ -1,6 +1,6 @@
 """What several labels a text cost the family count: `make bench-labels`.
 
-Labels are the tweets' entities and sentiments, 36 together, two a tweet. Peer: scikit-learn's
+Labels are the tweets' entities and sentiments, 36 together, two per tweet. Peer: scikit-learn's
 OneVsRestClassifier of LogisticRegression, at its defaults, over the same n-grams and one strength.
 Seconds are the processor's, in one thread, of fitting alone.
 """

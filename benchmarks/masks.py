@@ -2,8 +2,8 @@
 
 Recipe `notebook-fast` on the grouped split, with masks that a batch shares and with masks of each
 text's own (the peer, as Gal & Ghahramani 2016 draw them), everything else alike, in float32. Five
-seeds, each another split, other first weights and another order. Equivalent means: the 90 %
-interval of the mean difference lies within 0.3 points either way (two one-sided t tests at 5 %).
+seeds, each another split, other first weights and another order. Equivalent means: the 90%
+interval of the mean difference lies within 0.3 points either way (two one-sided t tests at 5%).
 """
 
 import sys
@@ -53,7 +53,7 @@ def print_verdict(differences: np.ndarray) -> None:
     inside = low > -MARGIN and high < MARGIN
     verdict = "equivalent" if inside else "not shown to be equivalent"
     print(
-        f"\nShared less own: {mean:+.2f} points, 90 % interval {low:+.2f} to {high:+.2f}:"
+        f"\nShared less own: {mean:+.2f} points, 90% interval {low:+.2f} to {high:+.2f}:"
         f" {verdict} within {MARGIN} points."
     )
 

@@ -32,7 +32,7 @@ def main() -> None:
     """Print the table."""
     print("Tweets, 3 labels, seed 0")
     print(
-        "| recipe, split | accuracy | 95 % interval | count | most frequent | leaked |"
+        "| recipe, split | accuracy | 95% interval | count | most frequent | leaked |"
         " near copies | fit s | wall s | peak MB |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")

@@ -47,7 +47,7 @@ def header(*columns):
 
 def parts(folder):
     """Compare the families on data sets that come in parts."""
-    header("data", "model", "accuracy", "95 % interval", "macro F1", "fit s", "texts/s")
+    header("data", "model", "accuracy", "95% interval", "macro F1", "fit s", "texts/s")
     for name in PARTS:
         source = real_file(f"{name}.csv")
         table = read_table(source, split_column="part")

@@ -13,10 +13,10 @@ import wordgate.evaluation.thresholds as chosen
 SIMULATIONS, POPULATION = 1000, 400_000
 POSITIVES = (3, 5, 10, 20, 50, 100)
 LABELS = {
-    "1 in 20, well told": (-5.2, 3.0),
-    "1 in 20, badly told": (-3.6, 1.3),
-    "1 in 5, well told": (-2.9, 3.0),
-    "1 in 5, badly told": (-1.7, 1.0),
+    "1 in 20, easy": (-5.2, 3.0),
+    "1 in 20, hard": (-3.6, 1.3),
+    "1 in 5, easy": (-2.9, 3.0),
+    "1 in 5, hard": (-1.7, 1.0),
 }
 
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _threshold(proba: np.ndarray, n_positives: int, rng: np.random.Generator) -> float:
-    """Draw validation rows until so many bear the label, and choose a threshold by them."""
+    """Draw validation rows until this many have the label, and choose a threshold on them."""
     n = round(n_positives / proba.mean())
     while True:
         rows = rng.choice(proba, size=n)

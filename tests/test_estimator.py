@@ -284,18 +284,22 @@ def test_named_settings_beat_the_others(data):
     ("texts", "labels", "message"),
     [
         (["a", "b"], ["x"], "there are 2 texts but 1 labels"),
-        (["a", "b", "c"], ["x", "x", "x"], "a classifier needs two labels or more; all are "),
-        ([], [], "a classifier needs two labels or more"),
-        (["a", "b", "c"], ["x", None, "y"], "label 2 of 3 is None, which is no label"),
-        (["a", "b"], ["x", float("nan")], "label 2 of 2 is nan, which is no label"),
-        (["a", "b"], ["x", pandas.NA], "label 2 of 2 is <NA>, which is no label"),
-        (["a", "b"], [["x", ["y"]], ["z"]], "a label is a word or a number, and several labels"),
-        (["a", "b"], [["x"], [None, "y"]], "a label of text 2 is None, which is no label"),
+        (["a", "b", "c"], ["x", "x", "x"], "a classifier needs at least two labels; all are "),
+        ([], [], "a classifier needs at least two labels"),
+        (["a", "b", "c"], ["x", None, "y"], "label 2 of 3 is None, which is not a label"),
+        (["a", "b"], ["x", float("nan")], "label 2 of 2 is nan, which is not a label"),
+        (["a", "b"], ["x", pandas.NA], "label 2 of 2 is <NA>, which is not a label"),
+        (
+            ["a", "b"],
+            [["x", ["y"]], ["z"]],
+            "a label must be a string or a number, and several labels",
+        ),
+        (["a", "b"], [["x"], [None, "y"]], "a label of text 2 is None, which is not a label"),
         (["a", "b"], None, "a list of labels is needed, not None"),
         (["a", None], ["x", "y"], "text 2 of 2 is None (NoneType), not a string"),
         ("ab", ["x", "y"], "there are 1 texts but 2 labels"),
-        (["a", " "], ["x", "y"], "text 2 of 2 holds nothing but white space, so it can't have a"),
-        (["a", "b"], ["x", "y"], "2 rows with 2 labels can't be split"),
+        (["a", " "], ["x", "y"], "text 2 of 2 contains only whitespace, so it cannot have a"),
+        (["a", "b"], ["x", "y"], "2 rows with 2 labels cannot be split"),
     ],
 )
 def test_texts_and_labels_that_do_not_fit_are_refused(texts, labels, message):
@@ -350,7 +354,11 @@ def test_it_is_quiet_unless_asked(data, tiny, capfd):
     "label", [["ok"], ["ok", "fine"], ("ok",), {"v": "ok"}, {"ok"}], ids=str
 )  # fmt: skip
 def test_lists_and_objects_are_no_labels(label):
-    with pytest.raises(DataError, match=r"^a label is a word or a number, and several labels"):
+    with pytest.raises(
+        DataError,
+        match=r"^a label must be a string or a number, and several"
+        r" labels",
+    ):
         WordgateClassifier(model="count").fit(["a b", "c d", "e f"], ["no", label, "no"])
 
 
@@ -373,7 +381,7 @@ def test_labels_of_any_type_are_answered_as_they_were_given(labels, tmp_path):
 
 def test_a_device_that_has_no_effect_is_refused_as_in_training(data):
     texts, labels, _ = data
-    message = "device 'cuda' has no effect: models of the family count use the CPU alone"
+    message = "device 'cuda' has no effect: models of the family count use only the CPU"
     assert refusal(SettingsError, lambda: counting(device="cuda").fit(texts, labels)) == message
     frame = {"text": texts, "label": labels}
     act = lambda: wordgate.train(frame, model="count", device="cuda")  # noqa: E731

@@ -5,9 +5,11 @@ import pytest
 from wordgate.errors import SettingsError
 from wordgate.families import FAMILIES
 from wordgate.settings import (
+    format_setting,
     load_settings,
     parse_assignments,
     recipe_names,
+    recipe_toml,
     setting_fields,
 )
 
@@ -68,7 +70,7 @@ def test_a_setting_without_its_table_is_refused_with_the_tables_that_have_one(na
 
 def test_an_unknown_setting_is_refused_with_the_near_miss():
     assert refusal("default", {"lstm.hiden_size": 3}) == (
-        "these settings (recipe 'default') can't be used:\n"
+        "these settings (recipe 'default') cannot be used:\n"
         "  no setting 'lstm.hiden_size'; did you mean 'lstm.hidden_size'?"
     )
 
@@ -161,7 +163,7 @@ def test_a_recipe_too_deep_or_too_long_is_refused(tmp_path, content):
 def test_a_recipe_larger_than_any_is_refused_at_once(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(f"{'a.' * 20_000}a = 1")  # which the parser would take seconds for
-    assert refusal(file) == (f"the recipe '{file}' has 40,005 bytes; more than 16,384 is no recipe")
+    assert refusal(file) == (f"the recipe '{file}' has 40,005 bytes; a recipe has at most 16,384")
 
 
 def test_of_many_faults_the_first_are_told(tmp_path):
@@ -268,7 +270,7 @@ def test_a_recipe_that_cannot_be_read_is_refused_by_name(tmp_path):
     missing, broken, not_text = tmp_path / "a.toml", tmp_path / "b.toml", tmp_path / "c.toml"
     broken.write_text("split = [", encoding="utf-8")
     not_text.write_bytes(b"split = '\xff'")
-    assert refusal(missing) == f"the recipe '{missing}' can't be read: No such file or directory"
+    assert refusal(missing) == f"the recipe '{missing}' cannot be read: No such file or directory"
     assert refusal(broken).startswith(f"the recipe '{broken}' is not valid TOML: ")
     assert refusal(not_text).startswith(f"the recipe '{not_text}' is not valid TOML: 'utf-8' codec")
 
@@ -300,6 +302,91 @@ def test_teachers_are_joined_by_plus_and_none_is_none():
     assert teacher().is_given
     assert not teacher(models="none").is_given
     assert not load_settings("default").teacher.is_given
+
+
+COSTS = {
+    "spam": {"false_positive": 1.0, "false_negative": 5.0},
+    "two words": {"false_positive": 0.5, "false_negative": 1.0},
+}
+
+
+def costs_file(tmp_path, content):
+    path = tmp_path / "costs.toml"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        COSTS,
+        {"spam": {"false_negative": "5"}, "two words": {"false_positive": 0.5}},
+        "spam=1:5, two words = .5:1",
+    ],
+)
+def test_costs_by_label_are_typed_or_given(value):
+    settings = load_settings("default", {"objective": value})
+    assert settings.flat()["objective"] == COSTS
+    assert format_setting(settings.objective) == "spam=1:5,two words=0.5:1"
+
+
+def test_costs_by_label_stand_in_a_file_or_in_a_table_of_a_recipe(tmp_path):
+    table = '[{0}spam]\nfalse_negative = 5\n[{0}"two words"]\nfalse_positive = 0.5\n'
+    file = costs_file(tmp_path, table.format(""))
+    for given in (file, str(file)):
+        settings = load_settings("default", {"objective": given})
+        assert (settings.objective, settings.set_by_user) == (COSTS, {"objective"})
+    recipe = own_recipe(tmp_path, table.format("objective."))
+    assert load_settings(recipe).objective == COSTS
+    again = own_recipe(tmp_path, recipe_toml(recipe))
+    assert load_settings(again).objective == COSTS
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (
+            "accuracy",
+            "objective is 'accuracy'; it must be auto, none, f1, precision@SHARE, recall@SHARE,"
+            " cost@FALSE-POSITIVE:MISSED, or costs by label, in a .toml file or such as spam=1:5",
+        ),
+        (
+            {"spam": 5},
+            "objective gives 'spam' 5; it must be costs, such as {false_positive = 1,"
+            " false_negative = 5}",
+        ),
+        (
+            {"spam": {"false_negativ": 5}},
+            "objective gives 'spam' an unknown cost 'false_negativ'; did you mean"
+            " 'false_negative'?",
+        ),
+        (
+            {"spam": {"false_negative": -5}},
+            "objective gives 'spam' the false_negative -5; it must be a finite number above 0",
+        ),
+        (
+            "spam=1:much",
+            "objective gives 'spam' the false_negative 'much'; it must be a finite number above 0",
+        ),
+    ],
+)
+def test_costs_by_label_that_are_none_are_named(value, told):
+    assert refusal("default", {"objective": value}).splitlines()[1:] == [f"  {told}"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "the file of costs '{}' cannot be read: No such file or directory"),
+        ("", "the file of costs '{}' names no label"),
+        ("spam = {", "the file of costs '{}' is not valid TOML: "),
+    ],
+)
+def test_a_file_of_costs_that_is_none_is_named(tmp_path, content, told):
+    path = tmp_path / "costs.toml" if content is None else costs_file(tmp_path, content)
+    with pytest.raises(SettingsError) as error:
+        load_settings("default", {"objective": path})
+    assert str(error.value).startswith(told.format(path))
 
 
 def test_settings_of_teachers_are_read_by_the_families_that_can_be_taught():

@@ -140,20 +140,20 @@ def test_what_is_no_column_of_labels_is_refused(labels):
 
 def test_two_columns_of_labels_are_columns_of_zero_and_one():
     columns = {"a": LABELS, "b": LABELS}
-    with pytest.raises(DataError, match=r"^2 columns of labels don't hold numbers: each such"):
+    with pytest.raises(DataError, match=r"^2 columns of labels do not hold numbers: each such"):
         WordgateClassifier(model="count").fit(TEXTS, columns)
     marks = {"a": [0, 1, 2, 1] * 10, "b": [1, 0] * 20}
-    with pytest.raises(DataError, match=r"^the labels hold 2 in row 3, column 'a': each such"):
+    with pytest.raises(DataError, match=r"^the labels contain 2 in row 3, column 'a': each such"):
         WordgateClassifier(model="count").fit(TEXTS, marks)
 
 
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([1, "a"] * 20, "the labels can't be sorted"),
-        ([1, "1", "2", "2"] * 10, "the labels can't be sorted"),
-        (["", "a"] * 20, "label 1 of 40 is '', which is no label"),
-        (["a", " \t"] * 20, "label 2 of 40 is ' \\t', which is no label"),
+        ([1, "a"] * 20, "the labels cannot be sorted"),
+        ([1, "1", "2", "2"] * 10, "the labels cannot be sorted"),
+        (["", "a"] * 20, "label 1 of 40 is '', which is not a label"),
+        (["a", " \t"] * 20, "label 2 of 40 is ' \\t', which is not a label"),
         (np.ma.array([1, 2] * 20, mask=[0, 0, 1] + [0] * 37), "label 3 of 40 is masked, which is"),
     ],
 )
@@ -277,16 +277,16 @@ def test_texts_alone_can_be_audited(form):
     [
         (
             {"train": HubDataset({"text": ["a"]}), "test": HubDataset({"text": ["b"]})},
-            "this dict holds 2 tables (train, test): give one of them, such as data['train']",
+            "this dict contains 2 tables (train, test): give one of them, such as data['train']",
         ),
         (
             {"text": ["a", "b"], "label": ["x"]},
             "the columns have different lengths: text 2, label 1",
         ),
         ({"text": "a", "label": "b"}, "a list of values is needed, not 'a'"),
-        ([1, 2], "can't read a list: give the path of a file"),
-        ([], "can't read a list: give the path of a file"),
-        (TEXTS, "can't tell which column of 'a list' holds the label: there is no other column."),
+        ([1, 2], "cannot read a list: give the path of a file"),
+        ([], "cannot read a list: give the path of a file"),
+        (TEXTS, "cannot tell which column of 'a list' holds the label: there is only one:"),
     ],
 )
 def test_what_is_no_table_is_refused(data, message):

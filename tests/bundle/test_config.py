@@ -31,8 +31,8 @@ def test_what_joins_labels_is_that_of_the_data_or_a_semicolon():
         ("abc", True, [0.5, 0.5, 1.01], "less than or equal to 1"),
         ("abc", True, [0.5, -0.01, 0.5], "greater than or equal to 0"),
         ("abc", True, [0.5, float("nan"), 0.5], "than"),
-        ("abc", False, [0.3, 0.3, 0.4], "thresholds of two labels, which sum to 1"),
-        ("ab", False, [0.5, 0.6], "thresholds of two labels, which sum to 1"),
+        ("abc", False, [0.3, 0.3, 0.4], "possible only for two labels, and must sum to 1"),
+        ("ab", False, [0.5, 0.6], "possible only for two labels, and must sum to 1"),
     ],
 )
 def test_thresholds_that_fit_nothing_are_refused(labels, multilabel, thresholds, message):
@@ -61,6 +61,6 @@ def test_a_model_of_one_label_is_not_taken_for_one_of_several(topics_model):
     with pytest.raises(BundleError) as error:
         folder.model(one)
     assert str(error.value) == (
-        f"{topics_model}: the model gives a text any number of labels, and config.json says that"
-        " it gives a text one label; copy or train the model again"
+        f"{topics_model}: the model assigns any number of labels to a text, and config.json says"
+        " that it assigns one label to a text; copy or train the model again"
     )

@@ -63,7 +63,7 @@ def test_what_is_no_bundle_is_refused_by_name(tmp_path):
     assert refusal(tmp_path / "no") == f"there is no model at {tmp_path / 'no'}"
     assert refusal("a text " * 1000).startswith("there is no model at a text a text")
     assert refusal(tmp_path / "file") == (
-        f"{tmp_path / 'file'} is not a wordgate model, which is a folder"
+        f"{tmp_path / 'file'} is not a wordgate model: a model is a folder"
     )
     assert refusal(tmp_path) == f"{tmp_path} is not a wordgate model: it has no manifest.json"
 
@@ -111,7 +111,7 @@ def test_a_newer_bundle_is_refused_by_name(count_model, copied):
     folder = copied(count_model)
     edit_json(folder, "config.json", lambda config: config | {"schema_version": 5})
     assert refusal(folder) == (
-        f"{folder} was written by a newer wordgate: its layout is version 5,"
+        f"{folder} was written by a newer version of wordgate: its layout is version 5,"
         " this one reads up to 4; pip install --upgrade wordgate"
     )
 
@@ -231,8 +231,14 @@ def test_a_manifest_must_list_what_prediction_reads(count_model, copied):
         (lambda config: config | {"schema_version": 0}, "damaged: schema_version: "),
         (lambda config: config | {"schema_version": "1"}, "damaged: it has no schema_version"),
         (lambda config: config | {"surprise": 1}, "config.json is damaged: surprise: "),
-        (lambda config: config | {"labels": ["good"]}, "two labels or more, all different"),
-        (lambda config: config | {"labels": ["a", "a"]}, "two labels or more, all different"),
+        (
+            lambda config: config | {"labels": ["good"]},
+            "at least two labels are required, all different",
+        ),
+        (
+            lambda config: config | {"labels": ["a", "a"]},
+            "at least two labels are required, all different",
+        ),
         (lambda config: [config], "config.json is damaged: it has no schema_version"),
         (
             lambda config: config | {"recipe": "\ud800"},
@@ -242,7 +248,7 @@ def test_a_manifest_must_list_what_prediction_reads(count_model, copied):
         (lambda config: config | {"x" * 9000 + "\x1b[31m": 1}, "damaged: xxxxxxx"),
         (
             lambda config: config | {"labels": ["bad", "good", "ugly"]},
-            "the model gives 2 probabilities where config.json names 3 labels",
+            "the model outputs 2 probabilities, but config.json lists 3 labels",
         ),
         (
             lambda config: config | {"family": "lstmm"},

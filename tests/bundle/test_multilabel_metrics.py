@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from wordgate.bundle.card import model_card
 from wordgate.bundle.folder import Bundle, BundleFolder, write_bundle
 from wordgate.bundle.metrics import (
     Metrics,
@@ -20,6 +19,7 @@ from wordgate.bundle.metrics import (
     metrics_schema,
     read_metrics,
 )
+from wordgate.bundle.summary import model_card
 from wordgate.evaluation.calibration import TemperatureScaling
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.multilabel import evaluate_multilabel
@@ -102,9 +102,9 @@ def test_a_bundle_keeps_it_and_its_card_tells_it(metrics, count_model, as_multil
     interval = metrics.intervals.micro_f1
     assert (
         f"| micro F1 | {metrics.micro_f1:.3f} |\n"
-        f"| 95 % interval | {interval.low:.3f} to {interval.high:.3f} |\n"
+        f"| 95% interval | {interval.low:.3f} to {interval.high:.3f} |\n"
         f"| macro F1 | {metrics.macro_f1:.3f} |\n"
-        f"| all labels of a text correct | {metrics.accuracy:.3f} |"
+        f"| all labels correct | {metrics.accuracy:.3f} |"
     ) in card
     assert "micro F1 of most frequent label set | 0.500 |" in card
     assert f"- {metrics.thresholds.sentence()}\n" in card
@@ -114,7 +114,7 @@ def test_of_one_label_the_card_is_as_it_was(count_model):
     folder = BundleFolder.open(count_model.folder)
     card = model_card(folder.config(), folder.metrics())
     assert "It assigns one of 2 labels to a text: `bad`, `good`." in card
-    assert f"| accuracy | {folder.metrics().accuracy:.3f} |\n| 95 % interval |" in card
+    assert f"| accuracy | {folder.metrics().accuracy:.3f} |\n| 95% interval |" in card
     assert "accuracy of most frequent label" in card
 
 
@@ -134,6 +134,6 @@ def test_its_teacher_is_measured_by_micro_f1():
         seconds=1.0,
     )  # fmt: skip
     assert teacher.sentence() == (
-        "Teacher minilm: micro F1 0.700. The difference of the model to it is +2.0 points (95 %"
+        "Teacher minilm: micro F1 0.700. The model minus its teacher: +2.0 points (95%"
         " interval +1.0 to +3.0); both predict the same labels for 80.0% of the test rows."
     )

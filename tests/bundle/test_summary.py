@@ -42,7 +42,7 @@ def test_a_model_is_shown_by_what_matters(count_model):
     )
     assert cells(predictor) == [
         *("Predictor", "family", "count", "labels", "bad, good"),
-        *("accuracy", f"{metrics.accuracy:.3f} (95 % interval {interval}) on 60 test rows"),
+        *("accuracy", f"{metrics.accuracy:.3f} (95% interval {interval}) on 60 test rows"),
         *("macro F1", f"{metrics.macro_f1:.3f}", "data", "reviews.csv, 300 rows", "size", size),
     ]
 
@@ -80,7 +80,7 @@ def test_an_evaluation_is_a_table(count_model):
     evaluation = wordgate.evaluate(count_model.folder, count_model.data)
     all_rows, unseen = evaluation.scores, evaluation.unseen
     found = cells(evaluation)
-    header = ["rows", "accuracy", "95 % interval", "macro F1", "95 % interval"]
+    header = ["rows", "accuracy", "95% interval", "macro F1", "95% interval"]
     assert found[:6] == ["Evaluation on reviews.csv", *header]
     assert found[6:9] == ["all rows", "300", f"{all_rows.accuracy:.3f}"]
     assert found[12:15] == ["rows unknown to the model", str(unseen.n), f"{unseen.accuracy:.3f}"]
@@ -91,7 +91,7 @@ def test_comparisons_are_tables(few_reviews, count_model, lstm_model):
     first, second = found.results
     shown = cells(found)
     assert shown[:5] == [
-        *("Comparison on few.csv", "family, split", "accuracy", "95 % interval", "macro F1")
+        *("Comparison on few.csv", "family, split", "accuracy", "95% interval", "macro F1")
     ]
     assert shown[5:7] == ["count, random", f"{first.scores.accuracy:.3f}"]
     assert shown[9:11] == ["count, grouped", f"{second.scores.accuracy:.3f}"]
@@ -100,7 +100,7 @@ def test_comparisons_are_tables(few_reviews, count_model, lstm_model):
     compared = wordgate.compare_models(folders, count_model.data)
     shown = cells(compared)
     assert shown[0] == "Comparison of models on 300 rows"
-    assert shown[10] == f"{folders[0]} (counts)"
+    assert shown[10] == f"{folders[0]} (word-count)"
     assert shown[19:21] == [
         f"{folders[1]} (LSTM)", f"{compared.models[1].judged.scores.accuracy:.3f}"
     ]  # fmt: skip

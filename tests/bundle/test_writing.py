@@ -69,9 +69,9 @@ def test_the_destinations_folder_must_exist(tmp_path):
 
 
 def test_a_place_that_takes_no_folder_is_refused(tmp_path):
-    assert refusal("/proc/model").startswith("the model can't be written to /proc/model: ")
+    assert refusal("/proc/model").startswith("the model cannot be written to /proc/model: ")
     path = tmp_path / ("x" * 300)
-    assert refusal(path) == f"the model can't be written to {path}: File name too long"
+    assert refusal(path) == f"the model cannot be written to {path}: File name too long"
 
 
 def test_what_is_no_bundle_is_never_replaced(tmp_path):
@@ -81,14 +81,14 @@ def test_what_is_no_bundle_is_never_replaced(tmp_path):
     empty.mkdir()
     (folder / "mine.txt").write_text("mine")
     for path in (file, folder):
-        message = f"{path} exists and is not a wordgate model, so it won't be replaced"
+        message = f"{path} exists and is not a wordgate model, so it will not be replaced"
         assert refusal(path, overwrite=True) == message
     check_destination(empty, overwrite=True)
 
 
 def test_a_web_page_with_a_manifest_is_never_replaced(tmp_path):
     (tmp_path / "manifest.json").write_text('{"name": "my app", "icons": []}')
-    message = f"{tmp_path} exists and is not a wordgate model, so it won't be replaced"
+    message = f"{tmp_path} exists and is not a wordgate model, so it will not be replaced"
     assert refusal(tmp_path, overwrite=True) == message
 
 
@@ -96,7 +96,7 @@ def test_a_bundle_with_a_users_file_in_it_is_never_replaced(count_model, copied)
     folder = copied(count_model)
     (folder / "notes.txt").write_text("mine")
     assert refusal(folder, overwrite=True) == (
-        f"{folder} holds 'notes.txt' besides a wordgate model, so it won't be replaced"
+        f"{folder} contains 'notes.txt' in addition to a wordgate model, so it will not be replaced"
     )
 
 
@@ -180,7 +180,7 @@ def test_the_system_exchanges_two_folders_in_one_step(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
     if not files._exchange(tmp_path / "one", tmp_path / "other"):
-        pytest.skip("this system can't, and moves one after the other")
+        pytest.skip("this system cannot, and moves one after the other")
     assert (tmp_path / "one" / "other").exists()
     assert (tmp_path / "other" / "one").exists()
     with pytest.raises(FileNotFoundError):

@@ -65,7 +65,7 @@ def test_json_is_one_object(file, capsys):
 def test_the_page_escapes_texts_and_fetches_nothing(file, tmp_path, capsys):
     page = tmp_path / "audit.html"
     assert exit_code(["audit", str(file), "--html", str(page)]) == 0
-    assert f"The same as a web page: {page}" in capsys.readouterr().out
+    assert f"Web page: {page}" in capsys.readouterr().out
     html = page.read_text(encoding="utf-8")
     assert "<b>" not in html
     assert "&lt;b&gt;Solamere&lt;/b&gt; &amp; beyond" in html

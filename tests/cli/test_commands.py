@@ -39,8 +39,10 @@ def trained(wordgate, reviews, tmp_path):
 def test_train_prints_the_result_and_tells_the_rest(trained, tmp_path):
     ended = trained()
     assert ended.code == 0
-    assert ended.out.startswith("\nAccuracy on 60 test rows, 95 % interval\n  this model (counts) ")
-    assert "\nOf 60 test rows, 0 (0.0%) have their group in train, " in ended.out
+    assert ended.out.startswith(
+        "\nAccuracy on 60 test rows, 95% interval\n  this model (word-count) "
+    )
+    assert "\nOf 60 test rows, 0 (0.0%) share a group with training rows, and " in ended.out
     assert f"\nSaved in {tmp_path}/m. Try: wordgate predict {tmp_path}/m 'a text'\n" in ended.out
     assert ended.err.startswith("Reading ")
     assert " ...\nreviews.csv: 300 texts, 2 labels\n  text = column 3" in ended.err
@@ -71,12 +73,12 @@ def test_a_training_is_verbose_or_quiet(trained):
 def test_an_lstm_without_vectors_is_told_what_may_help(wordgate, reviews, tmp_path, tiny):
     settings = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
     lines = wordgate("train", reviews, "--out", tmp_path / "m", *settings).out.splitlines()
-    first = lines.index("Next, what usually helps:")
+    first = lines.index("Next steps that usually help:")
     assert lines[first + 1 : first + 4] == [
         "  word vectors (some minutes): the same command with --vectors words.bin, after",
         f"  wordgate vectors distill --teacher minilm --data {reviews} --out words.bin",
-        "  or let a transformer teach the LSTM: the same command with --teacher minilm (about half"
-        " an hour)",
+        "  or distill a transformer into the LSTM: the same command with --teacher minilm (about"
+        " half an hour)",
     ]
 
 
@@ -125,8 +127,9 @@ def test_weights_of_a_label_that_the_data_lacks_are_refused(wordgate, reviews, t
     options = ["--family", "count", "--class-weight", "god=2", "--out", tmp_path / "m"]
     ended = wordgate("train", reviews, *options)
     assert (ended.code, ended.out) == (1, "")
-    assert "class_weight names the label 'god', which the data lacks; did you mean 'good'?" in (
-        " ".join(ended.err.split())
+    assert (
+        "class_weight names the label 'god', which the data does not have; did you mean 'good'?"
+        in (" ".join(ended.err.split()))
     )
 
 
@@ -139,7 +142,7 @@ def test_train_says_what_a_random_split_leaks(trained):
 def test_counts_have_the_most_frequent_label_to_beat_and_not_themselves(trained):
     ended = trained()
     assert "\nBaseline: most frequent label 0.500\n" in ended.err
-    assert "\nThe counts model beats the most frequent label: +" in ended.out
+    assert "\nThe word-count model beats the most frequent label: +" in ended.out
     assert "   count " not in ended.out
     assert "--family count" not in ended.out
 
@@ -179,7 +182,7 @@ def test_a_model_of_word_vectors_from_file_to_answer(wordgate, reviews, review_v
         *settings,
     )  # fmt: skip
     assert ended.code == 0
-    assert "\nAverages, every word weighs the same ...\n" in ended.err
+    assert "\nAverages, all words weigh the same ...\n" in ended.err
     assert "\nNote: Validation chose " in ended.out
     assert f"Word vectors: {review_vectors.name}; " in ended.out
     assert wordgate("info", folder).out.startswith(f"{folder}: ")
@@ -193,7 +196,7 @@ def test_averages_need_word_vectors(wordgate, reviews, tmp_path, family):
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
         f"wordgate: models of the family {family} average word vectors, and there are none: give"
-        " some by --vectors; 'wordgate vectors distill' makes some for your vocabulary\n"
+        " some with --vectors; 'wordgate vectors distill' creates them for your vocabulary\n"
     )
 
 
@@ -295,9 +298,9 @@ def test_predict_gives_an_empty_text_no_label_and_answers_the_others(wordgate, c
     line = wordgate("predict", count_model.folder, text).out
     assert line.startswith("–  the text is empty\t")
     ended = wordgate("explain", count_model.folder, text)
-    held = "white space" if text.isspace() else "invisible characters"
-    what = f"holds nothing but {held}" if text else "is empty"
-    message = f"wordgate: text 1 of 1 {what}, so it can't have a label: leave it out\n"
+    held = "whitespace" if text.isspace() else "invisible characters"
+    what = f"contains only {held}" if text else "is empty"
+    message = f"wordgate: text 1 of 1 {what}, so it cannot have a label: leave it out\n"
     assert (ended.code, ended.err) == (1, message)
 
 
@@ -314,8 +317,8 @@ def test_changed_files_are_warned_of_on_standard_error(wordgate, count_model, co
     folder = copied(count_model)
     (folder / "README.md").write_text("changed")
     warning = (
-        f"wordgate: warning: {folder}/README.md was changed or lost;"
-        " predictions don't depend on it\n"
+        f"wordgate: warning: {folder}/README.md was changed or is missing; predictions do not"
+        " depend on it\n"
     )
     predicted = wordgate("predict", folder, "We love it")
     assert (predicted.code, predicted.err) == (0, warning)
@@ -328,7 +331,7 @@ def test_evaluate_says_first_what_was_seen(wordgate, count_model):
     ended = wordgate("evaluate", count_model.folder, count_model.data)
     assert ended.code == 0
     assert ended.out.startswith(
-        "250 of these 300 rows are known from the model's training (240 word for word, "
+        "250 of these 300 rows are known from the model's training (240 as exact duplicates, "
     )
     assert ended.err.startswith(f"Reading {count_model.data}, and looking for rows known from")
     result = json.loads(wordgate("evaluate", count_model.folder, count_model.data, "--json").out)
@@ -342,7 +345,7 @@ def test_info_shows_the_card(wordgate, lstm_model):
     out = wordgate("info", lstm_model.folder).out
     metrics = lstm_model.metrics
     lines = out.splitlines()
-    assert lines[0].startswith(f"{lstm_model.folder}: LSTM, ")
+    assert lines[0].startswith(f"{lstm_model.folder}: LSTM model, ")
     assert lines[1] == "labels: bad, good"
     assert lines[2] == f"data: {lstm_model.data}, 300 rows"
     assert lines[3] == "recipe: default, seed 0"
@@ -391,7 +394,7 @@ def test_info_shows_no_figures_that_were_changed(wordgate, count_model, copied):
     ended = wordgate("info", folder)
     assert ended.code == 0
     assert ended.out.splitlines()[-1] == (
-        "Its scores are not known any more: metrics.json was changed or lost."
+        "Its scores are unknown: metrics.json was changed or is missing."
     )
     assert json.loads(wordgate("info", folder, "--json").out)["metrics"] is None
 
@@ -402,7 +405,7 @@ def test_info_of_a_classifiers_bundle(wordgate, tmp_path):
     classifier.save(tmp_path / "m")
     out = wordgate("info", tmp_path / "m").out
     assert "data: WordgateClassifier.fit, 40 rows" in out
-    assert out.endswith("It was never evaluated on test rows.\n")
+    assert out.endswith("It was not evaluated on test rows.\n")
 
 
 @pytest.fixture
@@ -447,9 +450,11 @@ def test_predict_asks_a_terminal_for_texts_of_the_model_s_form(
     terminal = type("Terminal", (io.TextIOWrapper,), {"isatty": lambda self: True})
     monkeypatch.setattr(io, "TextIOWrapper", terminal)
     assert wordgate("predict", folder).err == (
-        "One text a line, written as topic | text; end with Ctrl-D.\n"
+        "Enter one text per line, written as topic | text; end with Ctrl-D.\n"
     )
-    assert wordgate("predict", count_model.folder).err == "One text a line; end with Ctrl-D.\n"
+    assert (
+        wordgate("predict", count_model.folder).err == "Enter one text per line; end with Ctrl-D.\n"
+    )
 
 
 def test_a_student_is_shown_beside_its_teacher(
@@ -467,7 +472,7 @@ def test_a_student_is_shown_beside_its_teacher(
     assert ended.code == 0
     assert "   teacher " in ended.out.splitlines()[2]
     assert f"\nTeacher {count_model.folder}: accuracy " in ended.out
-    assert "\ntexts without labels: 9, duplicates and labelled texts left out\n" in ended.err
+    assert "\ntexts without labels: 9, duplicates and labeled texts left out\n" in ended.err
     assert "9 without labels" in ended.err
     info = wordgate("info", folder).out
     assert "recipe: taught, seed 0" in info

@@ -24,9 +24,9 @@ def test_compare_prints_the_results_and_tells_the_rest(wordgate, reviews, tmp_pa
     assert [line.split()[0] for line in lines[1:3]] == ["count", "lstm"]
     assert lines[4].split("  ")[0] == "grouped split"
     assert [line.split()[0] for line in lines[5:7]] == ["count", "lstm"]
-    assert any(line.startswith("lstm over count ") for line in lines)
+    assert any(line.startswith("lstm vs. count ") for line in lines)
     assert any(
-        line.startswith("random split: Of 60 test rows, 60 (100.0%) have their group")
+        line.startswith("random split: Of 60 test rows, 60 (100.0%) share a group")
         for line in lines
     )
     assert "Evaluated on: the test rows of one split; seed 0, recipe default." in lines
@@ -42,7 +42,7 @@ def test_families_that_can_not_take_part_are_named(wordgate, reviews, tmp_path, 
     monkeypatch.setattr("wordgate.experiments.compare.FAMILIES", few)
     ended = wordgate("compare", reviews, "--split", "grouped", "--out", tmp_path / "comparison")
     assert ended.code == 0
-    sentence = "Left out: mlp, which averages word vectors: give some by --vectors;"
+    sentence = "Left out: mlp, which averages word vectors: give some with --vectors;"
     assert sentence in ended.out
     assert sentence in ended.err
 
@@ -83,7 +83,7 @@ def test_there_must_be_something_to_resume(compare, tmp_path):
     ended = compare("--resume")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
-        f"wordgate: there is no {tmp_path}/comparison.checkpoint to resume from; leave --resume out"
-        " to begin\n"
+        f"wordgate: there is no {tmp_path}/comparison.checkpoint to resume from; leave out --resume"
+        " to start\n"
     )
     assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,7 @@ def test_models_are_compared_on_a_file(compare, count_model, lstm_model):
     lines = ended.out.splitlines()
     assert lines[0].startswith(f"{one}: {found.models[0].seen.rows} of these 300 rows are known ")
     assert lines[1].startswith(f"{two}: ")
-    tables = [line.split("  ")[0] for line in lines if "95 % interval  " in line]
+    tables = [line.split("  ")[0] for line in lines if "95% interval  " in line]
     against = f"against {one}"
     assert tables == ["all 300 rows", against, f"{300 - found.known} unseen rows", against]
     scores, difference, *_ = [line.split() for line in lines if line.startswith(f"{two} (LSTM)")]
@@ -31,8 +31,8 @@ def test_models_are_compared_on_a_file(compare, count_model, lstm_model):
     assert difference[-1] == f"{judged.agreement:.1%}"
     difference = 100 * found.models[1].unseen.difference.difference
     verdict = next(line for line in lines if line.startswith(f"{two} ") and "points" in line)
-    assert f": {difference:+.1f} points, 95 % interval " in verdict
-    assert lines[-1].startswith(f"points: accuracy less that of {one} on the same rows, in ")
+    assert f": {difference:+.1f} points, 95% interval " in verdict
+    assert lines[-1].startswith(f"points: accuracy minus that of {one} on the same rows, in ")
     assert ended.err.startswith(f"Reading {count_model.data}, and looking for rows known from")
     assert "\nreviews.csv: 300 texts, 2 labels\n" in ended.err
     assert compare("--data", count_model.data, "-q").err == ""
@@ -71,10 +71,10 @@ def test_an_option_without_effect_on_saved_models_is_refused(compare, count_mode
 
 def test_models_are_told_from_data(wordgate, count_model, lstm_model, reviews):
     model = count_model.folder
-    needed = "name the labelled texts to compare the models on: --data FILE"
-    not_one = f"give one DATA, or the folders of saved models: '{reviews}' is no model"
+    needed = "name the labeled texts to compare the models on: --data FILE"
+    not_one = f"give one DATA, or the folders of saved models: '{reviews}' is not a model"
     alone = f"to evaluate one: wordgate evaluate {model} {reviews}"
-    idle = f"--data {reviews} has no effect without saved models, and '{reviews}' is none"
+    idle = f"--data {reviews} has no effect without saved models, and '{reviews}' is not one"
     for arguments, said in (
         ([model, lstm_model.folder], needed),
         ([model, reviews], not_one),
@@ -92,4 +92,4 @@ def test_a_changed_file_of_a_model_is_warned_of(wordgate, count_model, copied):
     (folder / "README.md").write_text("changed")
     ended = wordgate("compare", count_model.folder, folder, "--data", count_model.data)
     assert ended.code == 0
-    assert f"wordgate: warning: {folder}/README.md was changed or lost" in ended.err
+    assert f"wordgate: warning: {folder}/README.md was changed or is missing" in ended.err

@@ -20,8 +20,8 @@ def test_distill_prints_the_result_and_tells_the_rest(run):
     assert ended.code == 0
     assert ended.out == (
         "words: 6 (4 of the data, 2 more of the teacher)\n"
-        "dimensions: 5, which keep 100.0% of the variance\n"
-        "left out: 2 words of which the teacher knows nothing (,, 🤣)\n"
+        "dimensions: 5, which explain 100.0% of the variance\n"
+        "left out: 2 words unknown to the teacher (,, 🤣)\n"
         "Saved in words.bin. Try: wordgate train DATA --vectors words.bin --out model\n"
     )
     assert ended.err.startswith("Reading data.csv ...\ndata.csv: ")

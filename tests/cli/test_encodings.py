@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from contextlib import ExitStack
 from functools import cache
@@ -25,6 +26,7 @@ COMMANDS = {
     "train": ("train", "texts.csv", "--model", "count", "--out", "模"),
     "compare": ("compare", "texts.csv", "--models", "count", "--split", "random", "--out", "比"),
 }
+UTF_8 = {"PYTHONIOENCODING": "utf-8"}
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 NARROW = {
     "cp1252": {"PYTHONIOENCODING": "cp1252"},
@@ -71,7 +73,7 @@ def whole(run, place):
 
     @cache
     def call(command):
-        ended = run(place, {"PYTHONIOENCODING": "utf-8"}, *COMMANDS[command], "--json")
+        ended = run(place, UTF_8, *COMMANDS[command], "--json")
         return ended.stdout.decode()
 
     return call
@@ -130,8 +132,13 @@ def test_errors_are_told_in_an_output_that_lacks_their_characters(
     assert r"\u6ca1" in written or r"\udce6\udcb2\udca1" in written
 
 
-def test_an_escape_that_the_user_chose_stays(run, place):
-    ended = run(place, {"PYTHONIOENCODING": "ascii:replace"}, "predict", "model", "你好")
+def test_an_escape_that_the_user_chose_stays(place):
+    program = "from wordgate.cli.main import run; run()"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "predict", "model", "你好"], cwd=place,
+        env={**os.environ, "PYTHONIOENCODING": "ascii:replace"}, capture_output=True,
+        check=False,
+    )  # fmt: skip
     assert ended.stdout.endswith(b"\t??\n")
     assert ended.returncode == 0
 
@@ -152,7 +159,7 @@ def test_a_training_is_kept_whatever_bytes_its_names_have(run, place, tmp_path, 
     table = (place / "texts.csv").read_bytes()
     (tmp_path / f"t{BYTES}.csv").write_bytes(table)
     (tmp_path / f"r{BYTES}.toml").write_text('extends = "default"\n')
-    ended = run(tmp_path, {}, "train", f"t{BYTES}.csv", "--model", "count", *options)
+    ended = run(tmp_path, UTF_8, "train", f"t{BYTES}.csv", "--model", "count", *options)
     assert (ended.returncode, b"Traceback" in ended.stderr) == (0, False), ended.stderr
     assert wordgate.load(tmp_path / options[1]).predict(["a fine lamp"]) == [LABELS[1]]
 

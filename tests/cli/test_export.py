@@ -13,21 +13,23 @@ def test_export_tells_what_it_wrote(wordgate, lstm_model, tmp_path):
     assert (ended.code, ended.err) == (0, "".join(f"{stage} ...\n" for stage in stages))
     first, second = ended.out.splitlines()
     assert first == f"Wrote {out} (0.1 MB)."
-    assert second.startswith("On 750 made-up texts no probability is more than ")
-    assert second.endswith("e-08 away from the model's own.")
+    assert second.startswith(
+        "On 750 random texts, no probability differs from the model's by more than "
+    )
+    assert second.endswith("e-08.")
 
 
 def test_int8_asks_for_labelled_texts_or_tells_of_them(wordgate, lstm_model, tmp_path):
     call = ("export", lstm_model.folder, "--out", tmp_path / "m.onnx", "--int8", "--overwrite")
     lines = wordgate(*call).out.splitlines()
     assert lines[-2].startswith(
-        "By the model's own probabilities, labels that changed there cost 0"
+        "Expected loss from labels that changed there, by the model's probabilities: 0"
     )
-    assert lines[-1] == "Labelled texts, given with --data, tell the accuracy itself."
+    assert lines[-1] == "To measure the accuracy, give labeled texts with --data."
     ended = wordgate(*call, "--data", lstm_model.data, "--group", "none")
     assert f"Reading {lstm_model.data}, and looking for rows known from training ...\n" in ended.err
     assert f"\nread {lstm_model.data}: CSV, UTF-8" in ended.err
-    assert " labelled rows its accuracy is 0." in ended.out.splitlines()[-1]
+    assert " labeled rows: 0." in ended.out.splitlines()[-1]
 
 
 def test_json_is_one_object(wordgate, lstm_model, tmp_path):
@@ -42,7 +44,7 @@ def test_json_is_one_object(wordgate, lstm_model, tmp_path):
 
 
 CALLS = {
-    "export": (2, "Missing argument 'BUNDLE'."),
+    "export": (2, "Missing argument 'MODEL'."),
     "export MODEL": (2, "Missing option '--out'."),
     "export NONE --out NEW": (1, "wordgate: there is no model at "),
     "export MODEL --out DATA": (1, " exists; choose another --out, or replace it with --overwrite"),

@@ -7,10 +7,10 @@ import wordgate as package
 
 FIXTURES = Path(__file__).parents[1] / "interchange" / "fixtures"
 LENGTH = (
-    "Note: texts of more than 8 tokens (the fixed length of the model) lose their front, as by"
-    " pad_sequences' default truncating='pre'.\n"
+    "Note: texts of more than 8 tokens (the fixed length of the model) are truncated at the front,"
+    " as with pad_sequences' default truncating='pre'.\n"
 )
-DROPPED = "Note: words that the vocabulary doesn't know are dropped.\n"
+DROPPED = "Note: words that the vocabulary does not know are dropped.\n"
 
 
 @pytest.fixture
@@ -36,7 +36,9 @@ def test_import_prints_the_result_and_tells_the_rest(imported, tmp_path):
 def test_options_reach_the_import(imported, tmp_path):
     ended = imported("--max-tokens", 5, "--truncate", "end", model="functional", labels="a,b,c,d")
     assert ended.code == 0
-    assert ended.err.startswith("Note: texts of more than 5 tokens (as given by max_tokens) lose")
+    assert ended.err.startswith(
+        "Note: texts of more than 5 tokens (as given by max_tokens) are truncated"
+    )
     encoder = json.loads((tmp_path / "m" / "model.json").read_text(encoding="utf-8"))["encoder"]
     assert (encoder["max_tokens"], encoder["truncate"]) == (5, "end")
     assert imported().code == 1
@@ -56,7 +58,7 @@ def test_the_model_predicts_and_tells_what_it_is(imported, wordgate, tmp_path):
         "trained with: keras 3.15.1",
         LENGTH.strip(),
         DROPPED.strip(),
-        "It was never evaluated on test rows.",
+        "It was not evaluated on test rows.",
     ]
     card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
     assert "- source: notebook.keras\n- rows: unknown (imported model)\n- texts of " in card
@@ -69,8 +71,8 @@ def test_evaluate_does_not_claim_to_know_the_training(imported, wordgate, tmp_pa
     ended = wordgate("evaluate", tmp_path / "m", data)
     assert ended.code == 0
     assert ended.out.startswith(
-        "It can't be told which of these rows had a part in the model's training, since the model"
-        " was imported without its training texts: on such rows a score is memory.\n"
+        "The model was imported without its training texts, so rows that it was trained on cannot"
+        " be recognized: on such rows, the score measures memorization.\n"
     )
     result = json.loads(wordgate("evaluate", tmp_path / "m", data, "--json").out)
     assert (result["seen"], result["unseen"]) == (None, None)

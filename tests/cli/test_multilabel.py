@@ -18,12 +18,17 @@ def proba(topics_model):
     )
 
 
+def likeliest(proba):
+    ranked = sorted(proba.items(), key=lambda item: -item[1])
+    return "  ".join(f"{label} {share:.3f}" for label, share in ranked[:3])
+
+
 def test_predict_writes_the_labels_and_then_their_probabilities(wordgate, topics_model, proba):
     both = proba(TEXTS[1])
     assert wordgate("predict", topics_model, *TEXTS, " ").out.splitlines() == [
         f"price  {proba(TEXTS[0])['price']:.3f}\tso cheap",
         f"price, speed  {both['price']:.3f} {both['speed']:.3f}\tcheap and fast",
-        "(none)\ta lamp",
+        f"(none)  {likeliest(proba(TEXTS[2]))}\ta lamp",
         "–  the text is empty\t ",
     ]
 
@@ -96,18 +101,20 @@ def test_labels_that_could_be_taken_for_others_are_quoted(wordgate, make_topics)
     folder = make_topics(("(none)", "a, b", 'c"\t'))
     lines = wordgate("predict", folder, "cheap", "broken", "fast", "a lamp").out.splitlines()
     shown = [line.partition("  ")[0] for line in lines]
-    assert shown == ['"(none)"', '"a, b"', '"c\\"\\t"', "(none)\ta lamp"]
+    assert shown == ['"(none)"', '"a, b"', '"c\\"\\t"', "(none)"]
 
 
 def test_explain_tells_of_the_most_probable_label_or_of_the_one_named(wordgate, topics_model):
     out = wordgate("explain", topics_model, "cheap and fast").out
     assert out.startswith("Given: price 0.")
-    assert "\nExplained: price, which is given; its probability is 0." in out
+    assert "\nExplained label: price, which is predicted; its probability is 0." in out
     assert "its threshold 0.4." in out
     assert "cheap(++) and fast" in out
-    assert "(+) supports price, whose log-odds are lower by 0.25 or more without the word" in out
+    assert (
+        "(+): the word supports price, whose log-odds are lower by 0.25 or more without it" in out
+    )
     out = wordgate("explain", topics_model, "a lamp, not broken", "--label", "speed").out
-    assert "\nExplained: speed, which is not given; " in out
+    assert "\nExplained label: speed, which is not predicted; " in out
     told = json.loads(wordgate("explain", topics_model, "cheap", "--label", "speed", "--json").out)
     assert (told["label"], told["labels"]) == ("speed", ["price"])
     wrong = wordgate("explain", topics_model, "-", "--label", "sped")
@@ -115,9 +122,7 @@ def test_explain_tells_of_the_most_probable_label_or_of_the_one_named(wordgate, 
 
 
 def test_info_tells_the_thresholds(wordgate, topics_model):
-    line = (
-        "labels a text: any number, each from a probability on: price 0.4, quality 0.4, speed 0.4"
-    )
+    line = "labels per text: any number; thresholds: price 0.4, quality 0.4, speed 0.4"
     assert line in wordgate("info", topics_model).out.splitlines()
     told = json.loads(wordgate("info", topics_model, "--json").out)["config"]
     assert (told["multilabel"], told["thresholds"]) == (True, [0.4, 0.4, 0.4])
@@ -129,5 +134,7 @@ def test_score_takes_a_threshold(wordgate, topics_model, tmp_path):
     ended = wordgate("score", topics_model, source, out)
     assert ended.out.startswith("2 rows, 2 of them scored, 1 without a label\n")
     assert out.read_text().splitlines()[1].startswith("cheap and fast,price;speed,0.")
+    wordgate("score", topics_model, source, out, "--overwrite", "--top", "1")
+    assert out.read_text().splitlines()[1].startswith("cheap and fast,price,0.")
     wordgate("score", topics_model, source, out, "--overwrite", "--threshold", "price=0.999")
     assert out.read_text().splitlines()[1].startswith("cheap and fast,speed,0.")

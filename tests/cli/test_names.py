@@ -34,12 +34,27 @@ def failed(capfd, *arguments):
 def test_an_address_is_told_to_be_one(capfd, tmp_path, reviews, count_model, command, address):
     names = {"url": address, "new": tmp_path / "new", "rows": reviews, "model": count_model.folder}
     message = failed(capfd, *(word.format(**names) for word in command.split()))
-    assert f"'{address}' is an address, and wordgate reads what lies on this computer" in message
+    assert f"'{address}' is a URL, and wordgate reads only local files" in message
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train {rows} --model count --out {url}", "score {model} {rows} {url}",
+        "export {model} --out {url}", "audit {rows} --html {url}", "compare {rows} --out {url}",
+    ],
+)  # fmt: skip
+def test_nothing_is_written_to_an_address(capfd, reviews, count_model, command):
+    names = {"url": "https://example.com/m.csv", "rows": reviews, "model": count_model.folder}
+    message = failed(capfd, *(word.format(**names) for word in command.split()))
+    assert message.endswith(
+        "'https://example.com/m.csv' is a URL, and wordgate writes only local files: give a path\n"
+    )
 
 
 def test_the_address_of_a_file_is_to_be_its_path(capfd, reviews):
     message = failed(capfd, "audit", f"file://{reviews}")
-    assert message.endswith("is an address: name the file by its path alone\n")
+    assert message.endswith("is a URL: give the path of the file alone\n")
 
 
 @pytest.mark.parametrize("command", ["audit {}", "evaluate {model} {}", "score {model} {} out.csv"])
@@ -57,7 +72,7 @@ def test_a_result_of_a_format_that_is_not_written_is_refused(
 ):
     out = tmp_path / f"scored.{ending}"
     message = failed(capfd, "score", count_model.folder, reviews, out)
-    assert "what can be written is .csv, .tsv, .jsonl, .parquet, gzipped or not" in message
+    assert "the formats are .csv, .tsv, .jsonl, .parquet, gzipped or not" in message
     assert not out.exists()
 
 
@@ -160,7 +175,7 @@ def test_advice_of_training_leaves_rows_to_test(make_file, make_rows):
     with pytest.raises(WordgateError) as caught:
         wordgate.train(make_file(rows[40:]), test=test, model="count", progress=Silent())
     assert str(caught.value) == (
-        "no training row has the label 'BAD', which stands in validation or test; did you mean"
+        "no training row has the label 'BAD', which occurs in validation or test; did you mean"
         " 'bad'? Else give it training rows"
     )
 

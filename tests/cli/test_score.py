@@ -23,7 +23,7 @@ def test_the_result_goes_to_the_file_and_its_account_to_standard_output(
         "  row 4: 3 fields instead of 2: 4,a,b",
     ]
     assert last.endswith(f" texts/s. Saved in {out}.")
-    assert ended.err.startswith(f"read {source}: CSV, UTF-8 (it fits), fields separated by comma\n")
+    assert ended.err.startswith(f"read {source}: CSV, UTF-8 (valid), fields separated by comma\n")
     assert out.read_text().count("\n") == 5
 
 
@@ -63,9 +63,9 @@ def test_options_reach_the_scoring(wordgate, count_model, source, tmp_path):
     again = wordgate("score", count_model.folder, source, out, "--resume")
     assert (again.code, again.out) == (0, "")
     assert again.err == (
-        f"{out} is there already, and younger than {count_model.folder} and {source}: nothing is"
-        " left to do. Only these times were compared: what it was made of, and with what options,"
-        " is noted nowhere; --overwrite scores anew\n"
+        f"{out} already exists and is newer than {count_model.folder} and {source}: there is"
+        " nothing to do. Only these times were compared, not the contents or the options;"
+        " --overwrite scores again\n"
     )
 
 
@@ -76,6 +76,6 @@ def test_the_kernel_reaches_the_model(wordgate, count_model, source, tmp_path):
         ended = wordgate(*command, "--kernel", "numba")
         assert (ended.code, ended.out) == (1, "")
         assert ended.err == (
-            "wordgate: kernel 'numba' computes models of the family 'lstm', and this one is of"
-            " 'count'\n"
+            "wordgate: kernel 'numba' is for models of the family 'lstm', and this one is of '"
+            "count'\n"
         )

@@ -5,13 +5,16 @@ import pytest
 pytest.importorskip("uvicorn", reason="needs the extra 'serve'")
 
 CALLS = {
-    "serve": (2, "Missing argument 'BUNDLE'."),
+    "serve": (2, "Missing argument 'MODEL'."),
     "serve NONE": (1, "wordgate: there is no model at "),
     "serve MODEL --port 70000": (2, "70000 is not in the range 0<=x<=65535"),
     "serve MODEL --max-texts 0": (1, "wordgate: --max-texts is 0; it must be 1 or more"),
     "serve MODEL --timeout nan": (1, "wordgate: --timeout is nan; it must be 0.001 or more"),
-    "serve MODEL --allow-origin *": (1, "wordgate: --allow-origin '*' is no origin; write it as"),
-    "serve MODEL --host 203.0.113.7": (1, "wordgate: can't listen on 203.0.113.7, port 8000 ("),
+    "serve MODEL --allow-origin *": (
+        1,
+        "wordgate: --allow-origin '*' is not an origin; write it as",
+    ),
+    "serve MODEL --host 203.0.113.7": (1, "wordgate: cannot listen on 203.0.113.7, port 8000 ("),
     "serve MODEL --host no.such.host.invalid": (1, "choose another --host or --port"),
     "serve MODEL --port TAKEN": (1, "); choose another --host or --port"),
 }

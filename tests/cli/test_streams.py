@@ -24,7 +24,8 @@ def start(*arguments, **streams):
 def test_an_interrupted_training_leaves_its_checkpoint_alone(few_reviews, tmp_path):
     training = start(
         "train", few_reviews, "--out", tmp_path / "m", "-v", "--set", "lstm.min_updates=100000",
-        "--set", "lstm.patience=1000", "--set", "lstm.learning_rate=1e-9", stdout=subprocess.PIPE,
+        "--set", "lstm.patience=1000", "--set", "lstm.learning_rate=1e-9",
+        "--set", "lstm.hidden_size=8", stdout=subprocess.PIPE,
     )  # fmt: skip
     for line in training.stderr:
         if line.startswith("epoch "):
@@ -34,8 +35,8 @@ def test_an_interrupted_training_leaves_its_checkpoint_alone(few_reviews, tmp_pa
     assert training.returncode == 130
     assert out == ""
     assert err.endswith(
-        f"wordgate: interrupted: the training is kept in {tmp_path}/m.checkpoint;"
-        " the same command with --resume goes on from there\n"
+        f"wordgate: interrupted: the checkpoint is kept in {tmp_path}/m.checkpoint; run the same"
+        " command with --resume to continue\n"
     )
     assert "Traceback" not in err
     assert {file.name for file in tmp_path.iterdir()} == {"m.baseline", "m.checkpoint"}
@@ -74,7 +75,7 @@ def test_a_full_disk_under_the_output_is_told(count_model):
     with open("/dev/full", "w") as full:
         predicting = start("predict", count_model.folder, "We love it", stdout=full)
     assert predicting.communicate(timeout=HANGS)[1] == (
-        "wordgate: standard output can't be written: No space left on device\n"
+        "wordgate: standard output cannot be written: No space left on device\n"
     )
     assert predicting.returncode == 1
 
@@ -139,7 +140,7 @@ def test_a_full_disk_under_a_result_is_told(count_model, tmp_path):
     with open("/dev/full", "w") as full:
         scoring = start("score", count_model.folder, tmp_path / "in.csv", stdout=full)
     assert scoring.communicate(timeout=HANGS)[1].endswith(
-        "wordgate: standard output can't be written: No space left on device\n"
+        "wordgate: standard output cannot be written: No space left on device\n"
     )
     assert scoring.returncode == 1
 

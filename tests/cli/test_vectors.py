@@ -117,12 +117,12 @@ def test_what_is_there_is_replaced_only_if_asked(wordgate, file, tmp_path):
 def test_messages(wordgate, file, tmp_path):
     binary = tmp_path / "out.bin"
     assert wordgate("vectors", "convert", file, binary).err.endswith(
-        f"\nwordgate: row 2 can't be written to '{binary}': its word 'New York' holds a space, at"
-        " which words end in word2vec's binary; write another format\n"
+        f"\nwordgate: row 2 cannot be written to '{binary}': its word 'New York' contains a space,"
+        " which ends a word in word2vec's binary format; write another format\n"
     )
     assert wordgate("vectors", "convert", file, tmp_path / "out").err == (
-        f"wordgate: the ending of '{tmp_path / 'out'}' names no format of word"
-        " vectors; there are: .bin, .vec, .txt, .safetensors\n"
+        f"wordgate: the ending of '{tmp_path / 'out'}' is not that of a format of word vectors;"
+        " there are: .bin, .vec, .txt, .safetensors\n"
     )
     assert wordgate("vectors", "convert", file, binary, "--to", "hdf5").code == 2
     assert wordgate("vectors", "info", tmp_path / "my vectors.vek").err == (

@@ -51,7 +51,7 @@ def test_a_column_whose_name_holds_a_comma_can_be_named(write):
 
 def test_only_the_text_and_the_label_have_several_columns(tweets):
     assert message(tweets, label="label,entity").startswith(
-        "column 3 'label' of 'a.csv', one of several label columns, holds 'good' in row 1: "
+        "column 3 'label' of 'a.csv', one of several label columns, contains 'good' in row 1: "
     )
     assert message(tweets, label="label,").endswith("such as toxic,threat")
     assert message(tweets, group="id,entity").startswith("no column 'id,entity'; ")
@@ -65,8 +65,8 @@ def test_a_name_among_several_has_its_near_miss(tweets):
 @pytest.mark.parametrize("text", [",", "entity,", ",text", "entity,,text", "entity, "])
 def test_a_comma_parts_two_names(tweets, text):
     assert message(tweets, text=text) == (
-        f"the text columns '{text.strip()}' lack a name beside a comma: write names or numbers"
-        " such as entity,text"
+        f"the text columns '{text.strip()}' have an empty name beside a comma: write names or"
+        " numbers such as entity,text"
     )
 
 
@@ -79,19 +79,19 @@ def test_an_empty_list_names_nothing(tweets):
 @pytest.mark.parametrize("text", ["text,text", "text,4", [4, "entity", "text"]])
 def test_a_column_stands_in_a_text_once(tweets, text):
     assert message(tweets, text=text) == (
-        "column 4 'text' is named twice for the text: name each column once"
+        "column 4 'text' is given twice for the text: give each column once"
     )
 
 
 def test_a_column_of_the_text_plays_no_other_role(tweets):
     assert message(tweets, text="entity,text", label=2) == (
-        "column 2 'entity' is asked for twice, as the text and as the label: name another one"
+        "column 2 'entity' is used twice, as the text and as the label: name another one"
     )
     assert message(tweets, text="entity,text", label="label", group="entity") == (
-        "column 2 'entity' is asked for twice, as the text and as the group: name another one"
+        "column 2 'entity' is used twice, as the text and as the group: name another one"
     )
     assert message(tweets, text="text", label="label", split_column="text") == (
-        "column 4 'text' is asked for twice, as the split and as the text: name another one"
+        "column 4 'text' is used twice, as the split and as the text: name another one"
     )
 
 
@@ -153,7 +153,7 @@ def test_a_row_is_empty_where_its_last_column_is(write):
     assert table.rows == [1, 2, 4]
     assert table.reading.dropped == {"empty text": 1}
     assert table.reading.warnings == [
-        "1 texts have nothing in column 2 'entity': they stand without it"
+        "1 texts have an empty cell in column 2 'entity': they are used without it"
     ]
 
 

@@ -14,17 +14,17 @@ PLAIN = CONTENT.replace(" 🙂", "")
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (CONTENT.encode(), "UTF-8 (it fits)"),
-        (codecs.BOM_UTF8 + CONTENT.encode(), "UTF-8 (it begins with a byte-order mark)"),
-        (CONTENT.encode("utf-16"), "UTF-16 (it begins with a byte-order mark)"),
+        (CONTENT.encode(), "UTF-8 (valid)"),
+        (codecs.BOM_UTF8 + CONTENT.encode(), "UTF-8 (it begins with a byte order mark)"),
+        (CONTENT.encode("utf-16"), "UTF-16 (it begins with a byte order mark)"),
         (
             codecs.BOM_UTF16_BE + CONTENT.encode("utf-16-be"),
-            "UTF-16 (it begins with a byte-order mark)",
+            "UTF-16 (it begins with a byte order mark)",
         ),
-        (CONTENT.encode("utf-32"), "UTF-32 (it begins with a byte-order mark)"),
+        (CONTENT.encode("utf-32"), "UTF-32 (it begins with a byte order mark)"),
         (
             codecs.BOM_UTF32_BE + CONTENT.encode("utf-32-be"),
-            "UTF-32 (it begins with a byte-order mark)",
+            "UTF-32 (it begins with a byte order mark)",
         ),
         (
             PLAIN.encode("cp1252"),
@@ -51,8 +51,8 @@ def test_bytes_that_do_not_fit_a_given_encoding_are_named(write):
     with pytest.raises(DataError) as error:
         read_table(path, encoding="utf-8")
     assert str(error.value) == (
-        "'a.csv' is not utf-8: byte 0xe9 at position 14 (invalid continuation byte); "
-        "leave --encoding out to have it found"
+        "'a.csv' is not utf-8: byte 0xe9 at position 14 (invalid continuation byte); leave out"
+        " --encoding to detect it"
     )
 
 
@@ -72,7 +72,7 @@ def test_one_broken_byte_does_not_garble_a_utf8_file(write):
     assert table.texts[0].endswith("🙂")
     assert table.texts[-1] == "cut \ufffd"
     assert table.reading.encoding == "UTF-8"
-    assert table.reading.warnings[0].startswith("1 broken byte sequences were read as \ufffd")
+    assert table.reading.warnings[0].startswith("1 invalid byte sequences were read as \ufffd")
 
 
 def test_replacement_characters_of_the_file_itself_are_not_broken(write):
@@ -80,12 +80,12 @@ def test_replacement_characters_of_the_file_itself_are_not_broken(write):
     rows = f"text,label\n{text},a\nb\u00e9,b\n".encode() + b"c\xff,a\n"
     table = read_table(write("a.csv", rows))
     assert table.texts == [text, "b\u00e9", "c\ufffd"]
-    assert table.reading.encoding_reason == "it fits but for 1 places"
+    assert table.reading.encoding_reason == "valid except in 1 places"
 
 
 def test_neither_utf8_nor_cp1252_is_a_question(write):
     path = write("a.csv", b"text,label\ncaf\xe9,good\nna \x81,bad\n")
-    with pytest.raises(DataError, match=r"byte 0x81 at position 24 is not cp1252\): name its"):
+    with pytest.raises(DataError, match=r"byte 0x81 at position 24 is not cp1252\): give its"):
         read_table(path)
 
 
@@ -94,7 +94,7 @@ def test_a_few_broken_bytes_are_replaced_though_most_letters_are_plain(write):
     table = read_table(write("a.csv", f"text,label\n{rows}".encode() + b"na \x81,bad\n"))
     assert table.texts[-1] == "na \ufffd"
     assert table.reading.warnings[0] == (
-        "1 broken byte sequences were read as \ufffd (byte 0x81 at position 3,894 is not UTF-8)"
+        "1 invalid byte sequences were read as \ufffd (byte 0x81 at position 3,894 is not UTF-8)"
     )
 
 
@@ -112,14 +112,14 @@ def test_the_place_of_a_byte_is_counted_from_the_files_beginning(write, encoding
 
 def test_utf16_without_its_mark_says_what_to_give(write):
     path = write("a.csv", CONTENT.encode("utf-16-le"))
-    with pytest.raises(DataError, match="if it is text, say --encoding utf-16-le"):
+    with pytest.raises(DataError, match="if it is text, use --encoding utf-16-le"):
         read_table(path)
     assert len(read_table(path, encoding="utf-16-le")) == 2
 
 
 def test_a_cut_utf16_file_names_the_byte(write):
     path = write("a.csv", CONTENT.encode("utf-16")[:-1])
-    with pytest.raises(DataError, match="byte-order mark of UTF-16 but breaks it at byte 110 "):
+    with pytest.raises(DataError, match="byte order mark of UTF-16 but breaks it at byte 110 "):
         read_table(path)
 
 
@@ -130,7 +130,7 @@ def test_a_cut_utf16_file_names_the_byte(write):
 )
 def test_utf16_without_its_mark_is_known_in_every_script(write, text, order, form):
     content = form.format("text", "label") + form.format(text, "ok") * 16
-    with pytest.raises(DataError, match=f"if it is text, say --encoding utf-16-{order}$"):
+    with pytest.raises(DataError, match=f"if it is text, use --encoding utf-16-{order}$"):
         read_table(write("a.csv", content.encode(f"utf-16-{order}")))
 
 
@@ -154,3 +154,27 @@ def test_other_escapes_are_characters(write, escape):
     content = "text,label\n" + f"{escape}café,ok\nno lamp,no\n" * 8
     table = read_table(write("a.csv", content))
     assert (table.texts[0], table.reading.encoding) == (f"{escape}café", "UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "texts"),
+    [
+        ("hz", ("这个灯很好", "这个灯坏了, 不好")),
+        ("utf-7", ("une très belle lampe à 1+1 €", "лампа сломана")),
+    ],
+)
+def test_seven_bits_with_signs_for_escape_sequences_are_a_guess(write, encoding, texts):
+    rows = [(f"{texts[i % 2]} {i}", str(i % 2)) for i in range(16)]
+    content = "text;label\n" + "".join(f"{text};{label}\n" for text, label in rows)
+    table = read_table(write("a.csv", content.encode(encoding)))
+    assert list(zip(table.texts, table.labels, strict=True)) == rows
+    assert table.reading.warnings == [
+        f"the encoding {encoding} is a guess, since the bytes may be plain ASCII: if letters"
+        " look wrong, give the right one with --encoding"
+    ]
+
+
+@pytest.mark.parametrize("text", ["1+1 is 2, c++ +-", "call +491701234567", "~{x~}", "a+bcd+efgh-"])
+def test_plain_ascii_has_no_escape_sequences(write, text):
+    table = read_table(write("a.csv", f"text;label\n{text};ok\nplain;no\n"))
+    assert (table.texts[0], table.reading.encoding, table.reading.warnings) == (text, "UTF-8", [])

@@ -24,6 +24,13 @@ TEXTS = {
     "iso8859_2": ("výborná žlutá lampa číslo {}", "rozbitá špatná lampa č. {}"),
     "cp1254": ("güzel bir ışık {}", "kırık bir lamba, çok kötü şey {}"),
     "cp1252": ("une très belle lampe achetée {}", "une lampe cassée à éviter {}"),
+    "cp850": ("une très belle lampe achetée à Noël {}", "lampe cassée, ça m'énerve, où écrire {}"),
+    "cp437": ("die Lampe für die Küche ist schön {}", "die größte Lampe fällt, übel {}"),
+    "cp852": ("świetna żółta lampa {}", "zła zepsuta lampa część {}"),
+    "cp857": ("güzel bir ışık {}", "kırık bir lamba, çok kötü şey {}"),
+    "mac_roman": ("une très belle lampe achetée {}", "une lampe cassée, où écrire {}"),
+    "mac_latin2": ("lampa jest piękna, bardzo się cieszę {}", "lampa jest zepsuta, żałuję, źle {}"),
+    "mac_cyrillic": ("хорошая лампа номер {}", "сломанная лампа номер {}"),
     "latin_1": ("eine schöne Lampe für {}", "eine kaputte Lampe, übel {}"),
 }
 
@@ -42,7 +49,7 @@ def test_letters_are_read_right_and_the_guess_is_said(write, encoding, pack):
     assert table.texts == texts
     warning = f"the encoding {table.reading.encoding} is a guess, since the bytes are not UTF-8"
     assert table.reading.warnings[0].startswith(warning)
-    assert table.reading.warnings[0].endswith("name the right one with --encoding")
+    assert table.reading.warnings[0].endswith("give the right one with --encoding")
 
 
 @pytest.mark.parametrize("encoding", TEXTS)

@@ -4,6 +4,7 @@ import pytest
 
 from wordgate.data import read_table
 from wordgate.errors import DataError
+from wordgate.tables import open_source, open_table
 
 ROWS = [(f"a {'fine' if i % 2 else 'broken'} lamp {i}", "ok" if i % 2 else "no") for i in range(16)]
 
@@ -250,3 +251,77 @@ def test_a_hash_begins_a_header_or_a_record_too(write, first):
 def test_a_named_delimiter_without_a_header_is_no_record(write):
     table = read_table(write("a.csv", "sep=;\n" + rows("{text};{label}")))
     assert (account(table), table.reading.header) == ((16, 16, []), False)
+
+
+UNUSUAL = "~^:\x01\x1e\x1f#@$&*/\\%¦§，　"
+
+
+@pytest.mark.parametrize("texts", [("a fine lamp", "a broken lamp"), ("a lamp, fine", "bad, yes")])
+@pytest.mark.parametrize("form", ["{0}{2}{1}\n", "{1}{2}{0}\n"])
+@pytest.mark.parametrize("delimiter", [*UNUSUAL, "::", "||", "###", "\t\t"])
+def test_names_of_a_header_tell_an_unusual_delimiter(write, delimiter, form, texts):
+    rows = [(f"{texts[i % 2]} {i}", "no" if i % 2 else "ok") for i in range(16)]
+    content = "".join(form.format(*row, delimiter) for row in [("text", "label"), *rows])
+    table = read_table(write("a.csv", content))
+    assert list(zip(table.texts, table.labels, strict=True)) == rows
+
+
+@pytest.mark.parametrize("delimiter", "~^\x01\x1e\x1f")
+def test_a_rare_character_once_in_each_line_separates_fields(write, delimiter):
+    rows = [(f"a {'broken' if i % 2 else 'fine'}, {i}", "no" if i % 2 else "ok") for i in range(16)]
+    table = read_table(write("a.csv", "".join(f"{b}{delimiter}{a}\n" for a, b in rows)))
+    assert list(zip(table.texts, table.labels, strict=True)) == rows
+
+
+@pytest.mark.parametrize("text", ["note: a lamp", "C:/lamp #1 @me", "good~ {}", "a_b=c & d"])
+def test_signs_in_a_single_column_cut_no_text(write, text):
+    texts = ["text", *(f"{text.format('~' * (i % 2))} {i}" for i in range(16))]
+    table = read_table(write("a.csv", "\n".join(texts)), labelled=False)
+    assert table.texts == texts[1:]
+
+
+@pytest.mark.parametrize(
+    "head", ["text         label", "label  text", "text <=> label", "id ~|~ text ~|~ label"]
+)
+def test_columns_that_no_character_separates_are_refused(write, head):
+    lines = [head, *(f"a fine lamp{' very' * (i % 5)} {i}      ok" for i in range(16))]
+    with pytest.raises(DataError, match=r"names columns .*sep=~$"):
+        read_table(write("a.csv", "\n".join(lines)), labelled=False)
+
+
+def test_a_single_column_says_what_may_separate_labels(write):
+    path = write("a.csv", "".join(f"a lamp {i}: {i % 2}\n" for i in range(16)))
+    with pytest.raises(DataError) as error:
+        read_table(path)
+    assert str(error.value) == (
+        "cannot tell which column of 'a.csv' holds the label: there is only one:\n"
+        "  column 1: 16 distinct values, such as 'a lamp 0: 0', 'a lamp 1: 1', 'a lamp 2: 0'\n"
+        "Labels need a column of their own: a comma, semicolon, tab or bar separates columns, or"
+        " the character that a first line such as sep=~ names."
+    )
+
+
+@pytest.mark.parametrize("blank", ["", "   ", "\u3000"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_lines_of_spaces_hide_no_delimiter(write, delimiter, blank):
+    rows = [("text", "label"), *((f"a lamp {i}", "no" if i % 2 else "ok") for i in range(16))]
+    content = f"{blank}\n" + "".join(f"{a}{delimiter}{b}\n{blank}\n" for a, b in rows)
+    table = read_table(write("a.csv", content))
+    assert list(zip(table.texts, table.labels, strict=True)) == rows[1:]
+    assert len(table.reading.malformed) == (17 if blank else 0)
+
+
+@pytest.mark.parametrize("form", ['"{}","{}","{}"\n', "{}\t{}\t{}\n"])
+def test_row_numbers_without_a_name_as_r_writes_them_are_a_column(write, form):
+    rows = [(f"a lamp, {i}", "no" if i % 2 else "ok") for i in range(16)]
+    head = form.replace('"{}",', "", 1).replace("{}\t", "", 1).format("text", "label")
+    content = head + "".join(form.format(i, *row) for i, row in enumerate(rows, 1))
+    table = read_table(write("a.csv", content))
+    assert list(zip(table.texts, table.labels, strict=True)) == rows
+    with pytest.raises(DataError, match="the header has 2 fields"):
+        read_table(write("b.csv", content.replace("16", "17", 1)))
+
+
+def test_a_header_alone_is_in_no_quotes(write):
+    opened = open_table(open_source(write("a.csv", "text,label\n")))
+    assert (opened.form().quoting, opened.reader.names) == ("", ["text", "label"])

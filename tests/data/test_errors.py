@@ -26,14 +26,14 @@ def test_a_missing_column_has_a_near_miss(reviews):
 def test_a_name_for_a_file_without_header_says_so(write):
     path = write("a.csv", "1,I liked it\n0,I left early\n")
     assert message(path, text="words") == (
-        "no column 'words' for the text: 'a.csv' has no header (the first record holds the number "
-        "1 in the numeric column 1); give a number from 1 to 2"
+        "no column 'words' for the text: 'a.csv' has no header (the first record contains the"
+        " number 1 in the numeric column 1); give a number from 1 to 2"
     )
 
 
 def test_a_column_asked_for_twice_is_refused(reviews):
     assert message(reviews, text="text", label=1) == (
-        "column 1 'text' is asked for twice, as the text and as the label: name another one"
+        "column 1 'text' is used twice, as the text and as the label: name another one"
     )
 
 
@@ -56,20 +56,20 @@ def test_a_folder_is_no_file(reviews):
 
 def test_no_rows(write):
     assert message(write("a.csv", b"")) == "'a.csv' is empty"
-    assert message(write("b.csv", "\n\n")) == "'b.csv' holds no records: it is empty or blank"
+    assert message(write("b.csv", "\n\n")) == "'b.csv' contains no records: it is empty or blank"
     path = write("c.csv", "text,label\n")
     assert message(path, text="text", label="label") == "'c.csv' has no rows below its header"
     path = write("d.csv", "text,label\n,good\nI left,\n")
     assert message(path, text="text", label="label") == (
-        "no rows are left of 'd.csv': of 2, left out 1 (empty label), 1 (empty text)"
+        "no rows of 'd.csv' are left: of 2, left out 1 (empty label), 1 (empty text)"
     )
 
 
 def test_a_single_label(write):
     path = write("a.csv", "text,label\nI liked it,good\nnice one,good\n")
     assert message(path) == (
-        "all 2 rows kept of 'a.csv' have the label 'good' (column 2): "
-        "a classifier needs two labels or more"
+        "all 2 remaining rows of 'a.csv' have the label 'good' (column 2): a classifier needs at"
+        " least two labels"
     )
     assert len(read_table(path, min_labels=1)) == 2
 
@@ -89,7 +89,7 @@ def test_a_label_to_drop_that_is_absent_is_a_warning(reviews):
 def test_a_damaged_gzip_is_one_sentence(write):
     whole = gzip.compress(b"text,label\nI liked it,good\n" * 50)
     assert message(write("a.csv.gz", whole[:-9])) == (
-        "'a.csv.gz' is a damaged gzip file (it ends too early): fetch it again"
+        "'a.csv.gz' is a damaged gzip file (it ends too early): download it again"
     )
     broken = bytearray(whole)
     broken[12] ^= 0xFF
@@ -112,15 +112,18 @@ def test_foreign_files_say_what_to_do(write):
 def test_labels_that_differ_in_case_are_remarked(write):
     path = write("a.csv", "text,label\na b,Good\nc d,good\ne f,bad\n")
     assert read_table(path).reading.warnings == [
-        "the labels 'Good' and 'good' differ in case only; they count as different"
+        "the labels 'Good' and 'good' differ only in case; they are treated as different labels"
     ]
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("<!DOCTYPE html>\n<html><body>Sign in</body></html>", "is an HTML page: fetch the file"),
-        ('\n<HTML lang="en">\n<head></head>\n</HTML>', "is an HTML page: fetch the file"),
+        (
+            "<!DOCTYPE html>\n<html><body>Sign in</body></html>",
+            "is an HTML page: download the file",
+        ),
+        ('\n<HTML lang="en">\n<head></head>\n</HTML>', "is an HTML page: download the file"),
         ('<?xml version="1.0"?>\n<rows/>', "is XML: write the table as CSV"),
         (
             "{'text': 'a, b', 'label': 'x'}\n" * 3,
@@ -137,3 +140,29 @@ def test_pages_in_place_of_a_table_say_what_to_do(write, content, said):
 def test_texts_that_begin_like_a_page_are_texts(write, first):
     table = read_table(write("a.csv", f"{first},ok\na lamp,no\n" * 8))
     assert table.texts[0] == first
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "left_out"),
+    [
+        (
+            "a.jsonl",
+            '{"text": "a lamp", "label": "ok"}\n{"text": "a vase", "label": ["no"]}\n' * 2,
+            "of 4, left out 2 (malformed; line 2: the label is a list",
+        ),
+        (
+            "a.jsonl",
+            '{"text": "a lamp", "label": "ok"},\n{"text": "a vase", "label": "no"}',
+            "of 2, left out 1 (malformed; line 1: not valid JSON (Extra data at character 34))",
+        ),
+        (
+            "a.csv",
+            "text,label\na lamp,ok\na vase,\n,no\n",
+            "of 3, left out 1 (empty label), 1 (empty text)",
+        ),
+    ],
+)
+def test_too_few_labels_tell_which_rows_were_left_out(write, name, content, left_out):
+    with pytest.raises(DataError) as error:
+        read_table(write(name, content))
+    assert f"a classifier needs at least two labels ({left_out}" in str(error.value)

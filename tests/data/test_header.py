@@ -31,7 +31,7 @@ def test_unknown_names_above_repeated_values_make_a_header(write):
 
 def test_a_word_above_numbers_makes_a_header(write):
     found = reading(write, "Satz,Zahl\nI liked it,1\nI left early,0\nnot for me,0\n", label=2)
-    assert found.header_reason == "'Zahl' stands above the numbers of column 2"
+    assert found.header_reason == "'Zahl' is above the numbers of column 2"
 
 
 def test_a_number_above_numbers_makes_data(write):
@@ -64,7 +64,7 @@ def test_a_column_number_that_stands_in_the_data_makes_no_header(write):
 def test_where_nothing_decides_no_row_is_lost(write, content):
     found = reading(write, content, text=1, label=2)
     assert found.n_kept == 2
-    assert found.header_reason == "nothing sets the first record apart from the others"
+    assert found.header_reason == "the first record looks like the others"
 
 
 def test_columns_without_a_name_do_not_hide_a_header(write):

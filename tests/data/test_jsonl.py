@@ -30,8 +30,8 @@ def test_bad_lines_and_missing_keys_are_told_by_line(write):
     table = read_table(write("a.jsonl", content))
     assert table.rows == [1, 6]
     assert [(m.line, m.why) for m in table.reading.malformed] == [
-        (2, "no valid JSON (Expecting property name enclosed in double quotes at character 2)"),
-        (3, "JSON, but no object"),
+        (2, "not valid JSON (Expecting property name enclosed in double quotes at character 2)"),
+        (3, "JSON, but not an object"),
         (4, "no key 'label'"),
         (5, "no key 'text'"),
     ]
@@ -95,7 +95,7 @@ def test_one_array_says_what_to_write_instead(write, name, before, between, edge
     content = f"{before}[{edge}{between.join(LINES)}{edge}]"
     with pytest.raises(DataError) as error:
         read_table(write(name, content))
-    assert str(error.value) == f"'{name}' is one JSON array: write one object a line (JSON Lines)"
+    assert str(error.value) == f"'{name}' is one JSON array: write one object per line (JSON Lines)"
 
 
 @pytest.mark.parametrize(
@@ -105,16 +105,19 @@ def test_one_array_says_what_to_write_instead(write, name, before, between, edge
         ('{"text": ["a", "b"], "label": ["x", "y"]}', "is one JSON object of lists or objects"),
         ('{"data": [{"text": "a", "label": "x"}]}\n', "is one JSON object of lists or objects"),
         ('{"columns": ["text"], "index": [0], "data": [["a"]]}', "is one JSON object"),
-        ('{\n  "text": "a",\n  "label": "x"\n}\n', "holds no JSON object; line 1: no valid JSON"),
-        ('["a", "x"]\n["b", "y"]\n', "holds JSON arrays"),
-        ("{'text': 'a', 'label': 'x'}\n", "holds no JSON object; line 1: no valid JSON"),
+        (
+            '{\n  "text": "a",\n  "label": "x"\n}\n',
+            "contains no JSON object; line 1: not valid JSON",
+        ),
+        ('["a", "x"]\n["b", "y"]\n', "contains JSON arrays"),
+        ("{'text': 'a', 'label': 'x'}\n", "contains no JSON object; line 1: not valid JSON"),
     ],
 )
 def test_json_that_is_not_an_object_a_line_says_what_to_write(write, content, what):
     with pytest.raises(DataError) as error:
         read_table(write("a.json", content))
     assert str(error.value).startswith(f"'a.json' {what}")
-    assert str(error.value).endswith(": write one object a line (JSON Lines)")
+    assert str(error.value).endswith(": write one object per line (JSON Lines)")
 
 
 def test_an_array_before_objects_is_a_malformed_line(write):

@@ -67,7 +67,7 @@ def test_lists_are_several_labels_a_text(write, source):
     assert table.label_names() == ["blue", "green", "red"]
     assert table.reading.warnings == []
     assert table.reading.choice("label").reason.endswith(
-        "; several labels a text: 3 labels, 1.25 a text, 4 texts without"
+        "; several labels per text: 3 labels, 1.25 per text, 4 texts without labels"
     )
 
 
@@ -89,7 +89,7 @@ def test_lists_written_as_python_or_json_writes_them_are_read(write, written):
 
 
 def test_what_numpy_writes_is_refused_as_its_labels_can_not_be_told_apart(write):
-    assert "the label, holds lists" in message(csv(write, ["['a' 'b']", "['a' 'c']"] * 4))
+    assert "the label, contains lists" in message(csv(write, ["['a' 'b']", "['a' 'c']"] * 4))
 
 
 def test_a_list_that_is_missing_is_not_an_empty_one(write):
@@ -115,9 +115,9 @@ def test_a_word_among_lists_is_one_label_and_an_object_is_left_out(write):
 @pytest.mark.parametrize("label", [[["red"]], [{"v": 1}]])
 def test_lists_of_lists_or_objects_are_refused(write, label):
     found = message(jsonl(write, TEXTS, [label] * 16))
-    assert "column 2 'label' of 'a.jsonl', the label, holds lists, such as [" in found
+    assert "column 2 'label' of 'a.jsonl', the label, contains lists, such as [" in found
     assert found.endswith(
-        "give each text one label, as a word or a number, or several in a list of these, or name"
+        "give each text one label, as a string or a number, or a list of several, or name"
         " another column with --label"
     )
 
@@ -126,7 +126,7 @@ def test_one_label_in_each_list_is_remarked_on(write):
     table = read_table(jsonl(write, TEXTS, [["red"], ["blue"]] * 8))
     assert table.label_sets[:2] == [("red",), ("blue",)]
     assert table.reading.warnings == [
-        "no text has more than one label: if none ever has, write one label a text, which is"
+        "no text has more than one label: if none ever will, give one label per text, which is"
         " predicted better"
     ]
 
@@ -138,8 +138,8 @@ def test_a_separator_that_is_given_cuts_cells(write, separator):
     assert (table.label_sets, table.label_separator) == (SETS, separator)
     assert table.reading.dropped == {}
     assert table.reading.choice("label").reason.endswith(
-        f"; several labels a text separated by {separator!r}: 3 labels, 1.25 a text, 4 texts"
-        " without"
+        f"; several labels per text separated by {separator!r}: 3 labels, 1.25 per text, 4 texts"
+        " without labels"
     )
 
 
@@ -148,14 +148,14 @@ def test_spaces_repeats_and_nothing_between_separators_are_no_labels(write):
     assert table.label_sets[:3] == [("a",), ("b",), ()]
 
 
-@pytest.mark.parametrize("separator", [";", "|", ", "])
+@pytest.mark.parametrize("separator", [";", "|", ", ", ",", "\t", "/", " "])
 def test_a_separator_is_recognised_and_said(write, separator):
     file = csv(write, [separator.join(one) for one in [*COMBINED, ()]])
     table = read_table(file)
     assert (table.label_sets, table.label_separator) == ([*COMBINED, ()], separator)
     assert table.reading.warnings == [
-        f"a text has several labels, separated by '{separator}': 4 labels in 15 combinations. If"
-        " each combination is one label, say --label-separator none"
+        f"texts have several labels, separated by {separator!r}: 4 labels in 15 combinations. If"
+        " each combination is one label, use --label-separator none"
     ]
     assert len(read_table(file, label_separator="none").label_names()) == 14
 
@@ -172,7 +172,8 @@ SINGLE = {
     "places": [f"{place}, {state}" for state in ("Ohio", "Iowa") for place in "abcdefg"] * 2,
     "sentences": [", ".join(f"it is quite so {p}" for p in one) for one in COMBINED],
     "few rows": ["a", "b", "c", "a;b", "a;c", "b;c", "a;b;c"],
-    "no spaces": [",".join(one) for one in COMBINED],
+    "words that never stand alone": ["/".join(one) for one in COMBINED if one != ("d",)],
+    "grades": [*"abcd", *(f"{grade} {one}" for grade in ("very", "quite") for one in "abcd")] * 3,
     "an end": [f"{';'.join(one)};" for one in COMBINED],
 }
 
@@ -184,16 +185,34 @@ def test_single_labels_that_hold_a_separator_stay_single(write, case):
     assert (table.label_sets, table.label_separator) == (None, None)
 
 
+@pytest.mark.parametrize("separator", [";", "/"])
+def test_where_a_separator_may_be_meant_the_user_is_asked(write, separator):
+    cells = ["a", "b", "c", *(f"{one}{separator}d" for one in "abc")] * 5
+    file = csv(write, cells)
+    assert read_table(file).labels == cells
+    assert warnings(file) == [
+        f"the labels of 15 rows hold '{separator}', and each is taken as one label: if it separates"
+        f" several, say --label-separator '{separator}'; if not, --label-separator none"
+    ]
+    assert warnings(file, label_separator="none") == []
+    assert warnings(file, label_separator=separator) == []
+
+
+@pytest.mark.parametrize("case", ["a comma in one of five", "a department and its issue", "grades"])
+def test_labels_that_hold_one_without_need_are_not_asked_about(write, case):
+    assert warnings(csv(write, SINGLE[case])) == []
+
+
 def test_many_labels_with_a_separator_that_is_not_recognised_have_a_hint(write):
     cells = [f"tag{i}|tag{i * i % 97 + 100}" for i in range(60)]
     file = csv(write, cells)
     assert warnings(file) == [
-        "60 labels on 60 rows: is this the label? If its cells hold several, say --label-separator"
-        " '|'"
+        "60 labels on 60 rows: is this the label column? If its cells contain several, use"
+        " --label-separator '|'"
     ]
     assert warnings(file, label_separator="|") == [
-        f"{len(read_table(file, label_separator='|').label_names())} labels on 60 rows: is this"
-        " the label?"
+        f"{len(read_table(file, label_separator='|').label_names())} labels on 60 rows: is this the"
+        " label column?"
     ]
 
 
@@ -226,7 +245,7 @@ def test_columns_of_0_and_1_are_labels_by_their_names(write, yes, no, label):
         table.reading.choice("label")
         .line()
         .startswith(
-            "label: columns 2 'toxic', 3 'threat' and 4 'rude' (as given; several labels a text: "
+            "label: columns 2 'toxic', 3 'threat' and 4 'rude' (as given; several labels per text: "
         )
     )
 
@@ -246,9 +265,9 @@ def test_columns_of_booleans_and_numbers_in_a_frame_are_labels():
 def test_another_value_in_a_label_column_is_refused_by_name_and_row(write):
     file = write("a.csv", COLUMNS + "a b c,1,0,0\nd e f,0,-1,0\n")
     assert message(file, label="toxic,threat") == (
-        "column 3 'threat' of 'a.csv', one of several label columns, holds '-1' in row 2: each such"
-        " column holds 1, true or yes for a text that has its label, and 0, false or no for one"
-        " that has not"
+        "column 3 'threat' of 'a.csv', one of several label columns, contains '-1' in row 2: each"
+        " such column must contain 1, true or yes if the text has the label, and 0, false or no if"
+        " not"
     )
 
 
@@ -272,7 +291,7 @@ def test_a_label_to_drop_leaves_the_sets_and_the_row_stays(write):
     table = read_table(file, label_separator=";", drop_labels=["b"])
     assert table.label_sets == [("a",), (), ("c",), ("a", "c")]
     assert table.reading.dropped == {}
-    assert table.reading.warnings == ["label 'b' is left out of 2 texts, which stay"]
+    assert table.reading.warnings == ["label 'b' is left out of 2 texts, which are kept"]
     assert message(file, label_separator=";", drop_labels=["aa"]).startswith("no label 'aa' to")
     assert "no row has the label 'zzz' that was to be dropped" in warnings(
         file, label_separator=";", drop_labels=["zzz"]
@@ -282,19 +301,17 @@ def test_a_label_to_drop_leaves_the_sets_and_the_row_stays(write):
 def test_labels_that_are_the_same_are_one(write):
     table = read_table(csv(write, ["1;1.0", "1.0;2", "2"]), label_separator=";")
     assert table.label_sets == [("1",), ("1", "2"), ("2",)]
-    assert "the labels '1' and '1.0' are the same: they count as '1'" in table.reading.warnings
+    assert "the labels '1' and '1.0' are treated as one label, '1'" in table.reading.warnings
     known = table.with_labels_of(["1.0", "2"])
     assert known.label_sets == [("1.0",), ("1.0", "2"), ("2",)]
-    assert (
-        known.reading.warnings[-1] == "the labels '1' and '1.0' are the same: they count as '1.0'"
-    )
+    assert known.reading.warnings[-1] == "the labels '1' and '1.0' are treated as one label, '1.0'"
 
 
 def test_one_label_alone_is_refused(write):
     file = csv(write, ["a", "", "a", ""])
     assert message(file, label_separator=";") == (
-        "'a' is the only label of 'a.csv', where a text may have several: two labels or more are"
-        " needed. For one label or none, write a column of one label a text, such as 'a' and"
+        "'a' is the only label of 'a.csv', where a text can have several: at least two labels are"
+        " needed. For one label or none, give one label per text, such as 'a' and"
         " 'other'"
     )
     assert read_table(file, label_separator=";", min_labels=1).label_sets == [("a",), ()] * 2
@@ -324,8 +341,8 @@ def test_a_separator_without_effect_is_refused(labels, options, why):
 
 def test_an_empty_separator_is_refused(write):
     assert message(csv(write, ["a", "b"]), label_separator="") == (
-        "the label separator is empty: give what stands between labels, such as ';', or 'none' for"
-        " one label a text"
+        "the label separator is empty: give the text between labels, such as ';', or 'none' for"
+        " one label per text"
     )
 
 

@@ -33,13 +33,14 @@ def write_rows(write, name, rows):
 
 
 SAME = [
-    (["1", "1.0"], "1", "the labels '1' and '1.0' are the same: they count as '1'"),
-    (["-1.0", "-1"], "-1", "the labels '-1' and '-1.0' are the same: they count as '-1'"),
-    ([NFD, NFC], NFC, f"the label {NFC!r} stands in several Unicode forms: they count as one"),
+    (["1", "1.0"], "1", "the labels '1' and '1.0' are treated as one label, '1'"),
+    (["-1.0", "-1"], "-1", "the labels '-1' and '-1.0' are treated as one label, '-1'"),
+    ([NFD, NFC], NFC, f"the label {NFC!r} occurs in several Unicode forms, which are treated as one"
+        " label"),
     (HANGUL, HANGUL[0],
-     f"the label {HANGUL[0]!r} stands in several Unicode forms: they count as one"),
+     f"the label {HANGUL[0]!r} occurs in several Unicode forms, which are treated as one label"),
     (["\u212b", "\xc5", "A\u030a"], "\xc5",
-     "the label '\xc5' stands in several Unicode forms: they count as one"),
+     "the label '\xc5' occurs in several Unicode forms, which are treated as one label"),
 ]  # fmt: skip
 
 
@@ -75,20 +76,48 @@ def test_the_forms_of_training_hold_for_evaluation_and_test_files(write, forms, 
     assert evaluation.scores.n == 20
     told = evaluation.reading.warnings
     assert told
-    assert all("count as" in remark for remark in told)
+    assert all("treated as" in remark for remark in told)
     assert training.bundle.config.data["others"]["test"]["warnings"] == told
 
 
 ALIKE = [
-    (["ok", "OK"], "the labels 'OK' and 'ok' differ in case only; they count as different"),
-    (["1.1", "1.10"], "the labels '1.1' and '1.10' differ in how a number is written only; they"),
-    (["01", "1"], "the labels '01' and '1' differ in how a number is written only; they count as"),
-    (["1e3", "1000.0", "1000.00"], "the labels '1000.0' and '1000.00' and '1e3' differ in how a"),
-    (["not ok", "not  ok"], "the labels 'not  ok' and 'not ok' differ in case, spaces or the form"),
-    (["not ok", "not\xa0ok"], "the labels 'not ok' and 'not\\xa0ok' differ in case, spaces or"),
-    (["ok", "o\u200bk"], "the labels 'ok' and 'o\\u200bk' differ in case, spaces or the form of"),
-    (["ok", "\uff4f\uff4b"], "the labels 'ok' and '\uff4f\uff4b' differ in case, spaces or the"),
-    (["ﬁne", "fine"], "the labels 'fine' and 'ﬁne' differ in case, spaces or the form of charact"),
+    (
+        ["ok", "OK"],
+        "the labels 'OK' and 'ok' differ only in case; they are treated as different labels",
+    ),
+    (["1.1", "1.10"], "the labels '1.1' and '1.10' differ only in how a number is written; they"),
+    (["01", "1"], "the labels '01' and '1' differ only in how a number is written; they are"),
+    (
+        ["1e3", "1000.0", "1000.00"],
+        "the labels '1000.0' and '1000.00' and '1e3' differ only in how a",
+    ),
+    (
+        ["not ok", "not  ok"],
+        "the labels 'not  ok' and 'not ok' differ only in case, spaces or the form",
+    ),
+    (
+        ["not ok", "not\xa0ok"],
+        "the labels 'not ok' and 'not\\xa0ok' differ only in case, spaces or",
+    ),
+    (
+        ["ok", "o\u200bk"],
+        "the labels 'ok' and 'o\\u200bk' differ only in case, spaces or the form of",
+    ),
+    (
+        ["ok", "\uff4f\uff4b"],
+        "the labels 'ok' and '\uff4f\uff4b' differ only in case, spaces or the",
+    ),
+    (
+        ["ﬁne", "fine"],
+        "the labels 'fine' and 'ﬁne' differ only in case, spaces or the form of charact",
+    ),
+    (["-1", "\u22121"], "the labels '-1' and '\u22121' differ only in case, spaces or the form of"),
+    (["1", "\u0661"], "the labels '1' and '\u0661' differ only in case, spaces or the form of"),
+    (["1", "True"], "the labels '1' and 'True' differ only in how a value is written; they"),
+    (
+        ["0", "false", "no"],
+        "the labels '0' and 'false' differ only in how a value is written; they",
+    ),
 ]
 
 
@@ -109,7 +138,7 @@ def test_other_labels_are_left_alone(labels):
 
 def test_a_label_that_could_be_two_known_ones_is_neither():
     assert match_labels(["1"], ["1.0", "2"]) == (
-        ["1.0"], ["the labels '1' and '1.0' are the same: they count as '1.0'"],
+        ["1.0"], ["the labels '1' and '1.0' are treated as one label, '1.0'"],
     )  # fmt: skip
     assert match_labels([NFD], [NFC, NFD]) == ([NFD], [])
     assert match_labels(["A\u030a"], ["\u212b", "\xc5"]) == (["A\u030a"], [])
@@ -119,7 +148,7 @@ def test_a_label_that_the_model_lacks_is_still_refused(write):
     train = write_rows(write, "train.csv", rows_of(["1"]))
     wordgate.train(train, model="count", out="model", progress=Silent())
     other = write_rows(write, "other.csv", rows_of(["1.00"]))
-    with pytest.raises(DataError, match=r"^labels the model doesn't know: '1\.00'"):
+    with pytest.raises(DataError, match=r"^labels the model does not know: '1\.00'"):
         wordgate.evaluate("model", other)
 
 
@@ -128,7 +157,7 @@ def test_a_label_that_the_model_lacks_is_still_refused(write):
 def test_an_estimator_keeps_its_labels_apart_and_warns(forms, remark):
     """Scikit-learn compares its answers with the labels as they are."""
     texts, labels = zip(*rows_of(forms, "bad"), strict=True)
-    with pytest.warns(UserWarning, match=r"count as different$") as caught:
+    with pytest.warns(UserWarning, match=r"treated as different labels$") as caught:
         classifier = WordgateClassifier(model="count").fit(texts, labels)
     assert str(caught[0].message).startswith(remark)
     assert classifier.classes_.tolist() == sorted({*forms, "bad"})
@@ -150,7 +179,7 @@ def test_numbers_that_are_equal_are_one_class_of_an_estimator():
 def test_a_teacher_knows_the_same_labels_in_another_form():
     saved = SavedModel("m", ("0.0", NFD, "b"), False, None, 1.0, None)
     assert saved.teacher(("b", "0", NFC)).columns == (2, 0, 1)
-    with pytest.raises(SettingsError, match="a teacher must know the same"):
+    with pytest.raises(SettingsError, match="they must be the same"):
         saved.teacher(("b", "0.00", NFC))
 
 
@@ -169,7 +198,7 @@ def test_labels_that_may_stand_for_missing_ones_are_remarked_on(write, word, for
     assert table.labels == labels
     advice = shlex.quote(word)
     assert table.reading.warnings == [
-        f"the label {word!r} of 4 rows may stand for a missing one: leave them out if so, by"
+        f"the label {word!r} of 4 rows may mean that there is none: if so, leave them out, by"
         f" --drop-label {advice}"
     ]
     assert len(read_table(source, drop_labels=[word])) == 12
@@ -178,7 +207,7 @@ def test_labels_that_may_stand_for_missing_ones_are_remarked_on(write, word, for
 def test_no_advice_leaves_one_label(write):
     table = read_table(write("a.csv", "text,label\n" + "a lamp,ok\nno lamp,NA\n" * 8))
     assert table.reading.warnings == [
-        "the label 'NA' of 8 rows may stand for a missing one: leave them out if so"
+        "the label 'NA' of 8 rows may mean that there is none: if so, leave them out"
     ]
 
 
@@ -188,7 +217,7 @@ TEXTS = [f"a {'fine' if i % 2 else 'broken'} lamp {i}" for i in range(40)]
 def test_an_array_that_has_made_words_of_missing_labels_is_warned_of():
     labels = np.array([("ok", "no", np.nan)[i % 3] for i in range(40)])
     with pytest.warns(
-        UserWarning, match="of 13 rows may stand for a missing one: leave them out if so$"
+        UserWarning, match="of 13 rows may mean that there is none: if so, leave them out$"
     ):
         WordgateClassifier(model="count").fit(TEXTS, labels)
 
@@ -196,7 +225,7 @@ def test_an_array_that_has_made_words_of_missing_labels_is_warned_of():
 @pytest.mark.parametrize("empty", ["", "  ", "\u200b"])
 def test_an_empty_label_is_none_for_an_estimator(empty):
     labels = ["ok" if i % 2 else "no" for i in range(39)] + [empty]
-    with pytest.raises(DataError, match=r"label 40 of 40 is '.*', which is no label"):
+    with pytest.raises(DataError, match=r"label 40 of 40 is '.*', which is not a label"):
         WordgateClassifier(model="count").fit(TEXTS, labels)
 
 

@@ -42,7 +42,7 @@ def test_it_comes_through_kagglehub_with_its_known_columns(monkeypatch, tmp_path
     assert (len(table), table.groups) == (3, ["1", "1", "2"])
     assert table.labels == ["Positive", "Positive", "Negative"]
     assert table.reading.header is False
-    assert {choice.reason for choice in table.reading.columns} == {"known of this data set"}
+    assert {choice.reason for choice in table.reading.columns} == {"known for this data set"}
     assert table.reading.source.startswith(f"{NAME} (")
 
 
@@ -74,7 +74,7 @@ def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(monk
         read_table(NAME)
     place = home / NAME / "twitter_training.csv"
     assert str(error.value) == (
-        f"can't fetch '{NAME}' (ConnectionError: no route to host more of it). Download the file "
+        f"cannot fetch '{NAME}' (ConnectionError: no route to host more of it). Download the file "
         f"twitter_training.csv of the Kaggle data set {SLUG} in a browser and put it at "
         f"'{place}', or give its path as DATA."
     )

@@ -32,7 +32,7 @@ def test_a_topic_and_a_label_alike_are_a_question(write):
     with pytest.raises(DataError) as error:
         read_table("a.csv")
     assert str(error.value) == (
-        "can't tell which column of 'a.csv' holds the label: column 3 'mood' and column 2 'thema' "
+        "cannot tell which column of 'a.csv' holds the label: column 3 'mood' and column 2 'thema' "
         "both have few values. Its columns are\n"
         "  column 1 'nr': 60 distinct values, such as 't0', 't1', 't2'\n"
         "  column 2 'thema': 7 distinct values, such as 'topic0', 'topic1', 'topic2'\n"
@@ -138,7 +138,8 @@ def test_another_value_in_the_split_column_is_refused(write):
     with pytest.raises(DataError) as error:
         read_table(path, split_column=3)
     assert str(error.value) == (
-        "the split column of 'a.csv' holds 'holdout' in row 2; it may hold train, valid and test"
+        "the split column of 'a.csv' contains 'holdout' in row 2; it must contain train, valid or"
+        " test"
     )
 
 
@@ -189,14 +190,44 @@ def test_columns_of_few_values_go_before_and_measures_last(write, names, columns
     assert table.reading.choice("label").name == label
 
 
+TAGGED = [["a", "b", "a;b", "b;c", "c", "a;c"][i % 6] for i in range(60)]
+
+
+@pytest.mark.parametrize("name", ["tags", "Genres", "film_topics", "categories", "keywords"])
+def test_a_column_of_several_labels_is_recognised_by_its_name(write, name):
+    rows = [(f"some words of row {i}", tags, i % 3) for i, tags in enumerate(TAGGED)]
+    table = read_table(write("a.csv", csv_of(rows, header=["text", name, "floor"])))
+    choice = table.reading.choice("label")
+    assert choice.name == name
+    assert choice.reason.startswith("by its name; 6 distinct values on 60 rows: ")
+    assert table.label_sets[:3] == [("a",), ("b",), ("a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("names", "label"),
+    [(["tags", "sentiment"], "sentiment"), (["genres", "product_category"], "product_category"),
+     (["tags", "verdict"], "verdict")],
+)  # fmt: skip
+def test_a_better_name_or_labels_that_people_write_go_before(write, names, label):
+    rows = [(f"some words of row {i}", tags, ("pos", "neg")[i % 2])
+            for i, tags in enumerate(TAGGED)]  # fmt: skip
+    table = read_table(write("a.csv", csv_of(rows, header=["text", *names])))
+    assert table.reading.choice("label").name == label
+
+
+def test_two_columns_of_several_labels_are_a_question(write):
+    rows = [(f"some words of row {i}", tags, tags) for i, tags in enumerate(TAGGED)]
+    path = write("a.csv", csv_of(rows, header=["text", "genres", "tags"]))
+    with pytest.raises(DataError, match="column 3 'tags' and column 2 'genres' both could be"):
+        read_table(path)
+
+
 @pytest.mark.parametrize("name", ["label", "target", "score"])
 def test_a_measure_is_no_label_unless_asked_for(write, name):
     path = write("a.csv", many_classes([name], lambda i: i / 7))
     with pytest.raises(DataError) as error:
         read_table(path)
-    assert f"column 2 '{name}' holds 505 different numbers, which measure rather" in str(
-        error.value
-    )
+    assert f"column 2 '{name}' contains 505 different numbers, which look like" in str(error.value)
     assert len(read_table(path, label=name)) == 505
 
 
@@ -230,9 +261,9 @@ def test_two_columns_of_the_same_name_are_a_question_of_the_label_alone(write, n
     [
         (
             "{text},",
-            "can't tell which column of 'a.csv' holds the label: column 2 'label' is empty.",
+            "cannot tell which column of 'a.csv' holds the label: column 2 'label' is empty.",
         ),
-        (",{label}", "no rows are left of 'a.csv': of 60, left out 60 (empty text)"),
+        (",{label}", "no rows of 'a.csv' are left: of 60, left out 60 (empty text)"),
     ],
 )
 def test_an_empty_column_is_named(write, row, said):

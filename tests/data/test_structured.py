@@ -43,29 +43,29 @@ def test_labels_that_are_objects_are_refused_by_name(write, source, read):
     with pytest.raises(DataError) as error:
         read(SOURCES[source](write, TEXTS, OBJECTS))
     assert "column 2 'label' of " in str(error.value)
-    assert "the label, holds objects, such as " in str(error.value)
-    assert "as a word or a number, or several in a list of these" in str(error.value)
+    assert "the label, contains objects, such as " in str(error.value)
+    assert "as a string or a number, or a list of several" in str(error.value)
 
 
 @pytest.mark.parametrize("read", [read_table, audit])
 @pytest.mark.parametrize("source", SOURCES)
 def test_texts_that_are_lists_of_words_are_refused_by_name(write, source, read):
     with pytest.raises(
-        DataError, match=r"the text, holds lists, .*: write each text as one string"
+        DataError, match=r"the text, contains lists, .*: write each text as one string"
     ):
         read(SOURCES[source](write, [text.split() for text in TEXTS], LABELS))
 
 
 @pytest.mark.parametrize("text", [["ok"], ("ok",), {"ok"}, np.array(["ok"])])
 def test_cells_of_frames_may_be_of_any_kind(text):
-    with pytest.raises(DataError, match="the text, holds lists"):
+    with pytest.raises(DataError, match="the text, contains lists"):
         read_table(pd.DataFrame({"text": [text] * 16, "label": LABELS}), text="text")
 
 
 @pytest.mark.parametrize("label", ["[0 1]", "{'v': 1}", '"{""v"": 1}"', '"[[1], [2]]"'])
 def test_what_is_written_like_an_object_or_by_numpy_is_refused(write, label):
     content = "text,label\n" + "".join(f"{text},{label}\n" for text in TEXTS)
-    with pytest.raises(DataError, match=r"column 2 'label' of 'a\.csv', the label, holds"):
+    with pytest.raises(DataError, match=r"column 2 'label' of 'a\.csv', the label, contains"):
         read_table(write("a.csv", content))
 
 
@@ -98,5 +98,5 @@ def test_a_longer_column_of_lists_is_not_taken_for_the_text(write):
 def test_labels_are_not_taken_for_the_texts_beside_lists(write, key, read, structure):
     rows = zip(TEXTS, LABELS, strict=True)
     lines = [json.dumps({key: structure(text), "label": y}) for text, y in rows]
-    with pytest.raises(DataError, match=f"column 1 '{key}' of 'a.jsonl', the text, holds "):
+    with pytest.raises(DataError, match=f"column 1 '{key}' of 'a.jsonl', the text, contains "):
         read(write("a.jsonl", "\n".join(lines)))

@@ -33,12 +33,12 @@ def test_a_cut_parquet_file_is_one_sentence(tmp_path):
     path = tmp_path / "a.parquet"
     parquet.write_table(pa.table(COLUMNS), path)
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DataError, match=r"a\.parquet' can't be read as Parquet: "):
+    with pytest.raises(DataError, match=r"a\.parquet' cannot be read as Parquet: "):
         read_table(path)
 
 
 def test_a_csv_called_parquet_is_refused(write):
-    with pytest.raises(DataError, match=r"^'a\.parquet' is no Parquet file, or one that was cut"):
+    with pytest.raises(DataError, match=r"^'a\.parquet' is not a Parquet file, or is truncated"):
         read_table(write("a.parquet", "text,label\na b,c\n"))
 
 
@@ -121,7 +121,7 @@ def test_other_bytes_are_refused_by_name(write, source, role):
     columns[role] = [f"{cell} é".encode("latin-1") for cell in columns[role]]
     with pytest.raises(DataError) as error:
         read_table(TYPED[source](columns))
-    assert f", the {role}, holds bytes that are no UTF-8, such as b'" in str(error.value)
+    assert f", the {role}, contains bytes that are not UTF-8, such as b'" in str(error.value)
     assert f"\\xe9' (line 1): decode them to strings, or name another column with --{role}" in str(
         error.value
     )
@@ -136,7 +136,7 @@ def test_a_few_bytes_that_are_no_utf8_are_left_out_by_line(write, source):
     fault = table.reading.malformed[0]
     assert (fault.line, fault.why) == (
         16,
-        "the text is bytes that are no UTF-8: b'un caf\\xe9'",
+        "the text is bytes that are not UTF-8: b'un caf\\xe9'",
     )
 
 

@@ -70,7 +70,7 @@ def test_damaged_arrays_are_refused_by_name():
     arrays = Fingerprints.of(TRAIN, None).arrays()
     with pytest.raises(BundleError) as error:
         Fingerprints.from_arrays({k: v for k, v in arrays.items() if k != "groups"})
-    assert str(error.value) == "the fingerprints lack the array 'groups'"
+    assert str(error.value) == "the fingerprints have no array 'groups'"
     with pytest.raises(BundleError) as error:
         Fingerprints.from_arrays({**arrays, "sketches": arrays["sketches"][:, :5]})
     assert str(error.value) == (
@@ -98,7 +98,7 @@ def test_an_older_layout_has_exact_copies_and_groups():
     found = Fingerprints.from_older(older)
     assert found.seen_texts(TRAIN).all()
     assert found.near_copies([TRAIN[0], TRAIN[0] + " today"]).found.tolist() == [True, False]
-    with pytest.raises(BundleError, match="lack the array 'groups'"):
+    with pytest.raises(BundleError, match="have no array 'groups'"):
         Fingerprints.from_older({"texts": prints.texts})
 
 

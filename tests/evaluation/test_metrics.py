@@ -141,7 +141,7 @@ def test_one_group_gives_no_interval_and_says_why():
     intervals = evaluate(true, log_proba, LABELS, ["g"] * 12).intervals
     for interval in (intervals.accuracy, intervals.macro_f1):
         assert (interval.low, interval.high) == (None, None)
-        assert interval.method == "none: a single one of groups can't be resampled"
+        assert interval.method == "none: a single one of the groups cannot be resampled"
 
 
 @pytest.mark.parametrize(

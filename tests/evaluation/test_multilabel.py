@@ -182,7 +182,7 @@ def test_without_any_label_f1_is_undefined_and_says_so():
     scores = evaluate_multilabel(np.zeros((4, 3), np.int64), np.log(np.full((4, 3), 0.6)),
                                  LABELS, None)  # fmt: skip
     assert (scores.micro_f1, scores.micro_precision, scores.micro_recall) == (None, 0.0, None)
-    assert scores.intervals.micro_f1.method == "none: no rows bear a label"
+    assert scores.intervals.micro_f1.method == "none: no rows have a label"
     assert scores.accuracy == 0.0
 
 
@@ -281,7 +281,7 @@ def test_copies_add_rows_but_no_evidence():
             np.array([[0, 1], [1, 2]]),
             np.zeros((2, 2)),
             None,
-            "the true labels of row 1 (counted from 0) hold 2 in column 1; with several labels a"
+            "the true labels of row 1 (counted from 0) have 2 in column 1; with several labels per"
             " text each is 0 or 1",
         ),
         (
@@ -316,5 +316,5 @@ def test_f1_of_nothing_is_not_compared():
     with pytest.raises(DataError) as error:
         paired_f1_difference(none.astype(np.int64), none, none, None)
     assert str(error.value) == (
-        "no row bears a label, so F1 is undefined: compare models on rows that bear some"
+        "no row has a label, so F1 is undefined: compare models on rows with labels"
     )

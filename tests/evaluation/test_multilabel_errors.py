@@ -13,7 +13,11 @@ from wordgate.evaluation.error_analysis import (
     unseen_bins,
 )
 from wordgate.evaluation.multilabel import evaluate_multilabel, given_labels
-from wordgate.evaluation.multilabel_errors import analyse_multilabel_errors, micro_f1_by_bin
+from wordgate.evaluation.multilabel_errors import (
+    analyse_multilabel_errors,
+    find_issues_by_label,
+    micro_f1_by_bin,
+)
 
 N, LABELS = 300, tuple(f"label {number:02d}" for number in range(12))
 RNG = np.random.default_rng(0)
@@ -58,6 +62,42 @@ def test_an_error_has_all_that_the_row_bears_and_is_given():
     assert analysed(texts=False).false_positives[0].text is None
 
 
+def _with_wrong_labels():
+    """The first label of ten rows is taken from them, and given to the ten after these."""
+    sure = -np.logaddexp(0.0, np.where(TRUE, -4.0, 4.0))
+    wrong = TRUE.copy()
+    for value, rows in ((0, TRUE[:, 0] == 1), (1, TRUE[:, 0] == 0)):
+        wrong[np.flatnonzero(rows)[:10], 0] = value
+    return sure, wrong
+
+
+def test_labels_that_rows_bear_or_lack_wrongly_are_found_label_by_label():
+    pytest.importorskip("cleanlab", reason="needs the extra 'labels'")
+    log_proba, wrong = _with_wrong_labels()
+    found, sentence = find_issues_by_label(log_proba, wrong)
+    assert (found == (wrong != TRUE)).all()
+    assert sentence.startswith(
+        "Confident learning (cleanlab), label by label, finds 20 probable label errors among 300"
+        " rows and 12 labels: "
+    )
+    found, sentence = find_issues_by_label(log_proba, TRUE)
+    assert not found.any()
+    assert sentence == "cleanlab found no probable label errors among the 300 rows."
+    assert find_issues_by_label(log_proba[:9], TRUE[:9])[1].startswith("9 rows of 2 labels are too")
+
+
+def test_wrong_labels_are_sought_among_all_rows_that_folds_predicted():
+    pytest.importorskip("cleanlab", reason="needs the extra 'labels'")
+    log_proba, wrong = _with_wrong_labels()
+    rows = PredictedRows(log_proba, wrong, TEXTS, list(range(N)), None, given_labels(log_proba))
+    analysis = analysed(suspected=rows)
+    assert len(analysis.suspects) == MOST_ROWS
+    for one in analysis.suspects:
+        assert one.label == LABELS[0]
+        assert (one.label in one.true) != (one.label in one.given)
+    assert "among 300 rows" in analysis.suspects_text
+
+
 def test_curves_are_those_of_the_micro_average_and_the_most_frequent_labels():
     analysis = analysed()
     first, *others = analysis.curves
@@ -82,7 +122,7 @@ def test_every_bin_has_its_micro_f1_and_an_interval_by_groups():
     borne, given = TRUE.astype(bool).copy(), given_labels(LOG_PROBA)
     borne[240:] = False
     first, last = micro_f1_by_bin(bins, borne, given, GROUPS)
-    assert (first.name, first.n, last.name, last.n) == ("none", 180, "over 25 %", 60)
+    assert (first.name, first.n, last.name, last.n) == ("none", 180, "over 25%", 60)
     expected = f1_score(borne[:180], given[:180], average="micro")
     assert first.score == pytest.approx(expected)
     assert first.interval.low < first.score < first.interval.high

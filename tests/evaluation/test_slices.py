@@ -39,7 +39,7 @@ def test_every_bin_has_its_accuracy_and_an_interval_by_groups():
     groups = [str(i // 3) for i in range(900)]
     first, second = accuracy_by_bin(bins, right, groups)
     assert (first.name, first.n, first.score) == ("none", 600, 0.8)
-    assert (second.name, second.n, second.score) == ("over 25 %", 300, 0.5)
+    assert (second.name, second.n, second.score) == ("over 25%", 300, 0.5)
     assert first.interval.low < 0.8 < first.interval.high
     assert second.interval.method.startswith("bootstrap of 100 groups")
 

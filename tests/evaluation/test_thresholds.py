@@ -101,16 +101,36 @@ def test_a_precision_that_none_reaches_gives_the_highest_and_says_so():
     assert thresholds == pytest.approx([0.1])  # 15 of 40, more than 5 of 20
     gain = measure_thresholds(thresholds, "precision@0.9", ["joy"], rows, rows)
     assert gain.remarks == [
-        "No threshold gives 'joy' the precision 0.9 on the validation rows: that of the highest"
-        " precision was taken."
+        "No threshold gives 'joy' the precision 0.9 on the validation rows: the one with the"
+        " highest precision was chosen."
     ]
 
 
 def test_costs_may_differ_by_label():
     true, log_proba = (np.hstack([one, one]) for one in simulated())
     objective = Objective("cost", 0.0, np.array([1.0, 1.0]), np.array([1.0, 20.0]))
-    cheap, dear = choose_thresholds(true, log_proba, objective)
+    cheap, dear = thresholds = choose_thresholds(true, log_proba, objective)
     assert dear < cheap
+    assert str(objective) == "costs by label"
+    named = Objective.by_label({"fear": {"false_negative": 20.0}}, ["joy", "fear"])
+    assert (choose_thresholds(true, log_proba, named) == thresholds).all()
+
+
+def test_what_errors_cost_is_told_with_and_without_the_thresholds():
+    true, log_proba = (np.hstack([one, one]) for one in simulated())
+    objective = Objective.by_label({"fear": {"false_negative": 20.0}}, ["joy", "fear"])
+    thresholds = choose_thresholds(true, log_proba, objective)
+    rows = ScoredRows(true, log_proba)
+    gain = measure_thresholds(thresholds, objective, ["joy", "fear"], rows, rows)
+    at_half = given_labels(log_proba)
+    n_wrong, n_missed = ((true[:, 1] != at_half[:, 1]).sum(), (true[:, 1] > at_half[:, 1]).sum())
+    expected = (true[:, 0] != at_half[:, 0]).sum() + n_wrong + 19 * n_missed
+    assert gain.test_cost_at_half == expected
+    assert gain.test_cost < expected
+    assert gain.sentence() == (
+        "Thresholds for costs by label, chosen on the validation rows for 2 of 2 labels: cost"
+        f" {gain.test_cost:g} on the test rows, {expected:g} with 0.5."
+    )
 
 
 def test_a_label_of_few_rows_keeps_one_half_and_it_is_said():
@@ -166,7 +186,7 @@ def test_of_two_classes_the_positive_one_has_a_threshold():
 
 
 def test_more_than_two_classes_have_none():
-    with pytest.raises(DataError, match="there are 3 classes with one label a text"):
+    with pytest.raises(DataError, match="there are 3 classes with one label per text"):
         choose_thresholds(np.array([0, 1, 2]), np.log(np.full((3, 3), 1 / 3)))
 
 

@@ -51,9 +51,11 @@ def test_a_model_of_the_family_count_has_the_most_frequent_label_to_beat(count_m
     assert metrics.difference_to_majority.difference == pytest.approx(
         metrics.accuracy - metrics.baselines.majority.accuracy
     )
-    assert verdict("count", metrics).startswith("The counts model beats the most frequent label: +")
+    assert verdict("count", metrics).startswith(
+        "The word-count model beats the most frequent label: +"
+    )
     names = [line.split("  ")[0] for line in scores_beside_baselines("count", metrics).splitlines()]
-    assert names == ["on the test rows", "most frequent label", "this model (counts)"]
+    assert names == ["on the test rows", "most frequent label", "this model (word-count)"]
 
 
 def test_the_baseline_has_the_familys_name(lstm_model):
@@ -158,8 +160,7 @@ def test_a_baseline_that_the_time_cut_short_says_so_and_is_not_kept(
     )
     (remark,) = [line for line in training.remarks if "family count" in line]
     assert remark == (
-        "The family count, which it is compared with: "
-        "The time limit ended the search after 1 of 6 values of C."
+        "The baseline, the family count: The time limit ended the search after 1 of 6 values of C."
     )
     assert remark in training.metrics.remarks
     assert not (tmp_path / "m.baseline").exists()
@@ -170,8 +171,8 @@ def test_something_else_in_the_baselines_place_is_refused(reviews, tiny, tmp_pat
     with pytest.raises(wordgate.WordgateError) as caught:
         wordgate.train(reviews, out=tmp_path / "m", settings=tiny, progress=Silent())
     assert str(caught.value) == (
-        f"{tmp_path / 'm'}.baseline is no folder, and a baseline is kept in a folder of that name;"
-        " move it away, or choose another --out"
+        f"{tmp_path / 'm'}.baseline is not a folder, but a baseline is kept in a folder of that"
+        " name; move it away, or choose another --out"
     )
     assert (tmp_path / "m.baseline").read_text() == "mine"
 

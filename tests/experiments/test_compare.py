@@ -93,9 +93,9 @@ def test_folds_judge_every_row_once(compare):
 def test_the_random_split_leaks_and_says_so(compare):
     leaks = compare(models=["count"], settings=None).leaks
     assert leaks["grouped"].startswith(
-        "grouped split: Of 60 test rows, 0 (0.0%) have their group in train"
+        "grouped split: Of 60 test rows, 0 (0.0%) share a group with training rows"
     )
-    assert "60 (100.0%) have their group in train" in leaks["random"]
+    assert "60 (100.0%) share a group with training rows" in leaks["random"]
 
 
 def test_one_kind_alone_may_be_asked_for(compare):
@@ -108,8 +108,8 @@ def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeyp
     found = compare(models=None, settings=None, split="grouped")
     assert found.families == ("count",)
     assert found.left_out == (
-        "Left out: logreg, which averages word vectors: give some by --vectors;"
-        " 'wordgate vectors distill' makes some for your vocabulary.",
+        "Left out: logreg, which averages word vectors: give some with --vectors; 'wordgate vectors"
+        " distill' creates them for your vocabulary.",
     )
 
 
@@ -117,7 +117,7 @@ def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeyp
     ("options", "message"),
     [
         ({"models": ["cuont"]}, "no family of models 'cuont'; did you mean 'count'"),
-        ({"models": ["count", "count"]}, "models are count, count: name each once"),
+        ({"models": ["count", "count"]}, "models are count, count: give each once"),
         ({"models": ["count"]}, "epochs has no effect on models of the family count"),
         ({"models": ["logreg"], "settings": None}, "average word vectors, and there are none"),
         ({"split": "random", "split_column": "id"}, "--split random has no effect with"),
@@ -129,7 +129,7 @@ def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeyp
         ({"test_size": 0.3, "test": "x.csv"}, "test_size has no effect with --test: leave it out"),
         ({"models": ["count"], "settings": None, "device": "cuda"}, "'cuda' has no effect"),
         ({"folds": 3, "split_column": "id"}, "--folds assigns all rows to folds"),
-        ({"resume": True}, "name the comparison to resume by its folder, `out`"),
+        ({"resume": True}, "give the folder of the comparison to resume as `out`"),
     ],
 )
 def test_what_can_not_be_is_refused(compare, options, message):
@@ -140,7 +140,7 @@ def test_what_can_not_be_is_refused(compare, options, message):
 def test_a_transformer_that_is_not_there_is_missed_before_the_work(compare, tmp_path):
     pytest.importorskip("transformers", reason="needs the extra 'transformer'")
     done = []
-    with pytest.raises(wordgate.DataError, match="no folder 'mine' to take as the transformer"):
+    with pytest.raises(wordgate.DataError, match="no folder 'mine' for the transformer"):
         compare(
             models=["count", "transformer"],
             settings={"transformer.model": "mine"},
@@ -159,9 +159,7 @@ def checkpoint_after_one(compare, tmp_path_factory):
         raise KeyboardInterrupt
 
     out = tmp_path_factory.mktemp("stopped") / "comparison"
-    with pytest.raises(
-        KeyboardInterrupt, match=r"comparison\.checkpoint; the same command with --res"
-    ):
+    with pytest.raises(KeyboardInterrupt, match=r"comparison\.checkpoint; run the same command"):
         compare(out=out, watch=stop)
     return out.with_name("comparison.checkpoint")
 
@@ -204,11 +202,13 @@ def test_files_of_others_are_not_taken_away(compare, tmp_path):
     save_file({"weights": np.zeros(3)}, weights)
     for options in ({}, {"overwrite": True}, {"resume": True}):
         assert refusal(compare, out=out, **options) == (
-            f"{others} holds 'model-00001.safetensors', which no comparison has written; move that"
-            " away, or choose another --out"
+            f"{others} contains 'model-00001.safetensors', which is not part of a comparison; move"
+            " that away, or choose another --out"
         )
     weights.rename(others / "random-count-1.safetensors")  # named as ours are
-    assert "holds 'random-count-1.safetensors', which" in refusal(compare, out=out, overwrite=True)
+    assert "contains 'random-count-1.safetensors', which" in refusal(
+        compare, out=out, overwrite=True
+    )
     assert [file.name for file in others.iterdir()] == ["random-count-1.safetensors"]
 
 
@@ -236,8 +236,8 @@ def test_a_file_where_its_folder_would_be_is_told_before_the_work(compare, tmp_p
     kept.write_text("mine")
     for options in ({}, {"overwrite": True}, {"resume": True}):
         assert refusal(compare, out=tmp_path / "comparison", **options) == (
-            f"{kept} is no folder, and a comparison is kept in a folder of that name; move it away,"
-            " or choose another --out"
+            f"{kept} is not a folder, but a comparison is kept in a folder of that name; move it"
+            " away, or choose another --out"
         )
     assert kept.read_text() == "mine"
 
@@ -256,7 +256,8 @@ def test_an_interrupted_one_is_not_passed_over(compare, stopped_after_one):
     with pytest.raises(wordgate.BundleError, match="was interrupted and left"):
         compare(out=stopped_after_one)
     with pytest.raises(
-        wordgate.BundleError, match="keeps a comparison with other data, seed 0 instead of 1; give"
+        wordgate.BundleError,
+        match="contains a comparison with other data, seed 0 instead of 1; give",
     ):
         compare(out=stopped_after_one, resume=True, seed=1)
     assert compare(out=stopped_after_one, overwrite=True, seed=1).seed == 1
@@ -284,10 +285,11 @@ def test_versions_and_threads_that_differ_are_told_once(compare, tmp_path):
         forge(file, content, log_proba)
     listening = Listening()
     assert len(compare(resume=True, progress=listening, **options).results) == 2
-    told = [line for line in listening.said if "was begun with" in line]
+    told = [line for line in listening.said if "was started with" in line]
     assert told == [
-        "The comparison was begun with threads 64 instead of 1, wordgate 0.0 instead of"
-        f" {wordgate.__version__}: its result may differ a little from an uninterrupted one's."
+        "The comparison was started with threads 64 instead of 1, wordgate 0.0 instead of"
+        f" {wordgate.__version__}: its result may differ slightly from that of an uninterrupted"
+        " one."
     ]
 
 
@@ -308,7 +310,9 @@ def test_another_transformer_in_the_same_folder_is_refused(compare, tmp_path, ti
         compare(watch=stop, **options)
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes())  # the same, for all we know without reading it
-    with pytest.raises(wordgate.BundleError, match="keeps a comparison with other transformer; g"):
+    with pytest.raises(
+        wordgate.BundleError, match="contains a comparison with other transformer; g"
+    ):
         compare(resume=True, **options)
 
 
@@ -347,8 +351,8 @@ def test_a_changed_byte_of_a_round_is_noticed(old, compare, stopped_after_one, k
         content[at] = ord("3") if content[at] != ord("3") else ord("4")
     kept_round.write_bytes(content)
     assert refusal(compare, out=stopped_after_one, resume=True) == (
-        f"{kept_round} is damaged (its digest is another: a byte of it has changed); delete it, or"
-        " start over with --overwrite"
+        f"{kept_round} is damaged (its digest differs: at least one byte has changed); delete it,"
+        " or start over with --overwrite"
     )
 
 
@@ -390,7 +394,7 @@ def test_a_round_of_other_rows_or_numbers_is_refused(compare, stopped_after_one,
 
 
 def test_there_must_be_something_to_resume(compare, tmp_path):
-    with pytest.raises(wordgate.BundleError, match="to resume from; leave --resume out to begin"):
+    with pytest.raises(wordgate.BundleError, match="to resume from; leave out --resume to start"):
         compare(out=tmp_path / "comparison", resume=True)
 
 
@@ -425,7 +429,7 @@ def test_its_page_has_a_section_on_each_family(compare, tmp_path, tiny):
     page = (tmp_path / "comparison" / "report.html").read_text(encoding="utf-8")
     assert page.count("<h3>Results by label</h3>") == 2
     assert page.count("<h3>Training</h3>") == 1  # word counts have no epochs
-    assert "longer than 4 tokens and lost their end" in page
+    assert "longer than 4 tokens and were truncated at the end" in page
     assert "Validation chose C = " in page
     assert "<h2>The data</h2>" in page
     assert str(tmp_path) not in page
@@ -453,7 +457,7 @@ def test_with_folds_its_page_covers_all_rows(compare, tmp_path):
 def test_a_folder_with_anything_else_is_not_replaced(compare, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work", encoding="utf-8")
-    with pytest.raises(wordgate.BundleError, match="won't be replaced"):
+    with pytest.raises(wordgate.BundleError, match="will not be replaced"):
         compare(out=tmp_path / "mine", overwrite=True)
     assert (tmp_path / "mine" / "thesis.txt").exists()
 

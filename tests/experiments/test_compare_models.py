@@ -100,8 +100,8 @@ def test_models_of_other_labels_are_refused(count_model, trained, make_rows, mak
     other = trained(make_file(others))
     message = refusal(SettingsError, [count_model.folder, other], count_model.data)
     assert message == (
-        "models are compared that know the same labels:"
-        f" {count_model.folder} knows 'bad', 'good', and {other} knows 'good', 'poor'"
+        "the models must have the same labels: "
+        f"{count_model.folder} has 'bad', 'good', and {other} has 'good', 'poor'"
     )
 
 
@@ -120,7 +120,7 @@ def test_labels_that_are_the_same_number_are_the_same(trained, make_rows, make_f
 @pytest.mark.parametrize("bundles", [[], ["one"], "one"])
 def test_one_model_is_not_compared(reviews, bundles):
     message = refusal(SettingsError, bundles, reviews)
-    assert message == "two models or more are compared; `evaluate` judges a single one"
+    assert message == "at least two models are needed; `evaluate` is for a single one"
 
 
 @pytest.fixture
@@ -139,8 +139,8 @@ def test_models_that_read_other_columns_are_compared_on_the_same_rows(trained, t
 def test_models_that_read_other_rows_are_refused(trained, topics):
     models = [trained(topics, "alone", text="text"), trained(topics, "turned", text="text,topic")]
     assert refusal(DataError, models, topics) == (
-        f"{models[0]} and {models[1]} read different rows of the data, 300 and 257: they take"
-        " different columns as text or as group. Name the same ones for all models with --text and"
+        f"{models[0]} and {models[1]} read different rows of the data, 300 and 257: they use"
+        " different text or group columns. Name the same ones for all models with --text and"
         " --group"
     )
 

@@ -49,8 +49,8 @@ def test_only_an_earlier_demo_is_replaced(tmp_path):
     (model / "model").mkdir(parents=True)
     assert refusal(file) == f"{file} exists and is not a folder; choose another --out"
     for path in (folder, model):
-        assert refusal(path) == f"{path} exists and is no earlier demo; choose another --out"
+        assert refusal(path) == f"{path} exists and is not an earlier demo; choose another --out"
 
 
 def test_a_folder_that_cant_be_made_is_refused():
-    assert refusal("/proc/demo").startswith("the folder /proc/demo can't be made: ")
+    assert refusal("/proc/demo").startswith("the folder /proc/demo cannot be created: ")

@@ -119,7 +119,7 @@ def test_the_tokenizer_is_a_choice(make, tmp_path):
 
 def test_a_size_may_be_asked_for(make):
     assert make(size=2).size == 2
-    with pytest.raises(SettingsError, match=r"have 16 numbers: give 1 to 16$"):
+    with pytest.raises(SettingsError, match=r"have 16 dimensions: give 1 to 16$"):
         make(size=17, overwrite=True)
 
 
@@ -186,7 +186,7 @@ def test_texts_without_words_and_no_data_are_refused(make, tmp_path):
     blank = write(tmp_path / "blank.csv", [("pos", "!"), ("neg", "?")])
     with pytest.raises(DataError, match=r"^there are no words in the texts$"):
         make(blank, text="text", tokenizer="keras")
-    with pytest.raises(DataError, match=r"^there is no data: give a file at least$"):
+    with pytest.raises(DataError, match=r"^there is no data: give at least one file$"):
         make([])
 
 

@@ -12,7 +12,7 @@ from wordgate.data.dataset import Dataset
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.experiments import students, teachers
 from wordgate.experiments import train as train_module
-from wordgate.experiments.reading import Unlabelled
+from wordgate.experiments.unlabelled import Unlabelled
 from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint as pace
 from wordgate.training import distillation
@@ -90,7 +90,7 @@ def test_a_saved_model_teaches_and_what_it_scores_is_told(teach, teacher):
     assert told.difference.difference == pytest.approx(training.metrics.accuracy - told.accuracy)
     assert training.predictor.config.recipe == "taught"
     assert training.predictor.config.settings["teacher"]["models"] == [str(teacher)]
-    assert said.has("labelled")
+    assert said.has("labeled")
 
 
 def test_a_student_learns_what_no_label_says(teach, reviews, teacher, monkeypatch):
@@ -105,12 +105,29 @@ def test_a_student_learns_what_no_label_says(teach, reviews, teacher, monkeypatc
     assert training.metrics.teacher.accuracy < 0.7
 
 
+def test_weights_of_labels_do_not_weigh_what_the_teacher_says(reviews, teacher, tiny):
+    """A teacher alone decides with `teacher.weight` 1; with 0 the labels do, and their weights."""
+    texts = [line.partition(",")[0] for line in reviews.read_text().splitlines()[1:]]
+
+    def proba(share, weights):
+        settings = {**tiny, **TEACHING, "teacher.weight": share, "lstm.epochs": 3}
+        del settings["lstm.class_weight"]
+        settings["class_weight"] = weights
+        trained = wordgate.train(reviews, teacher=teacher, settings=settings, progress=Silent())
+        return trained.predictor.predict_proba(texts)[:, 1]
+
+    plain, weighed = (proba(1.0, weights) for weights in ("none", {"good": 30.0}))
+    assert weighed == pytest.approx(plain, abs=0.01)
+    plain, weighed = (proba(0.0, weights) for weights in ("none", {"good": 30.0}))
+    assert weighed.mean() > plain.mean() + 0.03
+
+
 def test_without_a_recipe_a_teacher_means_the_recipe_taught(teach):
     assert teach(recipe="default").predictor.config.recipe == "default"
 
 
 def test_a_teacher_that_knows_the_test_rows_is_refused(teach, reviews):
-    with pytest.raises(SettingsError, match="was trained on rows that test the student"):
+    with pytest.raises(SettingsError, match="was trained on test rows of the student"):
         teach(seed=5)  # another split
 
 
@@ -120,7 +137,7 @@ def test_a_teacher_of_other_labels_is_refused(teach, tmp_path):
     ]
     file = tmp_path / "other.csv"
     file.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"knows the labels .*, and the data has x, y"):
+    with pytest.raises(SettingsError, match=r"has the labels .*, and the data has x, y"):
         teach(file)
 
 
@@ -261,7 +278,7 @@ def test_each_fold_has_a_teacher_of_its_own(teach, tiny_transformer, monkeypatch
 
 
 def test_a_saved_teacher_can_teach_no_folds(teach):
-    with pytest.raises(SettingsError, match="was trained on rows that test the student"):
+    with pytest.raises(SettingsError, match="was trained on test rows of the student"):
         teach(folds=2)
 
 
@@ -291,7 +308,7 @@ def interrupted(teach, tmp_path, monkeypatch):
         return log_proba(self, texts)
 
     monkeypatch.setattr(teachers.ModelTeacher, "log_proba", interrupting)
-    with pytest.raises(KeyboardInterrupt, match="--resume goes on from there"):
+    with pytest.raises(KeyboardInterrupt, match="--resume to continue"):
         teach(out=out)
     assert not out.exists()
     assert (tmp_path / "student.teaching").is_dir()
@@ -444,7 +461,7 @@ def test_a_taught_mlp_that_was_interrupted_goes_on_without_fitting_its_teacher_a
     out = tmp_path / "student"
     with monkeypatch.context() as patched:
         patched.setattr(teachers.ModelTeacher, "log_proba", interrupting)
-        with pytest.raises(KeyboardInterrupt, match="--resume goes on from there"):
+        with pytest.raises(KeyboardInterrupt, match="--resume to continue"):
             train(out)
     kept = {"student.teaching", "student.baseline"}
     assert {file.name for file in tmp_path.iterdir()} == kept

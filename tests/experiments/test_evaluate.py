@@ -36,9 +36,9 @@ def test_rows_of_the_training_are_counted_first(count_model):
     assert evaluation.seen.near_copies == evaluation.seen.rows == 240 + near
     assert evaluation.unseen.n == 60 - near
     assert first_line(evaluation) == (
-        f"{240 + near} of these 300 rows are known from the model's training (240 word for word,"
-        f" {near} more by a near copy, 240 by their group): on them a score is memory, unless near"
-        " copies share no more than a template."
+        f"{240 + near} of these 300 rows are known from the model's training (240 as exact"
+        f" duplicates, {near} as near duplicates, 240 by their group): on them, the score measures"
+        " memorization, unless near duplicates share only a template."
     )
 
 
@@ -61,7 +61,7 @@ def test_unseen_rows_are_scored_apart(count_model, make_file, make_rows):
         format_evaluation(evaluation)
         .splitlines()[-1]
         .startswith(
-            f"On the {n_unseen} unseen rows alone: accuracy {evaluation.unseen.accuracy:.3f}, 95 %"
+            f"On the {n_unseen} unseen rows only: accuracy {evaluation.unseen.accuracy:.3f}, 95%"
             " interval "
         )
     )
@@ -98,7 +98,7 @@ def test_near_copies_in_another_file_are_estimates_with_false_alarms(
     seen = evaluation.seen
     assert seen.near_copies >= seen.estimated >= 20
     assert 0 < seen.false_alarms < 5
-    doubt = f"are estimated and {seen.false_alarms:.1f} to be expected to be false alarms)"
+    doubt = f"are estimated, with {seen.false_alarms:.1f} expected false positives)"
     assert f", of which {seen.estimated} {doubt}" in first_line(evaluation)
 
 
@@ -108,7 +108,8 @@ def test_a_model_of_an_older_layout_says_that_near_copies_are_unknown(count_mode
     evaluation = wordgate.evaluate(folder, count_model.data)
     assert evaluation.seen.near_copies is None
     assert first_line(evaluation).endswith(
-        " Near copies can't be told: the model was written by an older wordgate."
+        " Near duplicates cannot be detected: the model was written by an older version of"
+        " wordgate."
     )
 
 
@@ -198,7 +199,7 @@ def test_labels_the_model_does_not_know_are_refused(count_model, make_file):
     rows = [*strangers(40), ("a", "ugly", "x"), ("b", "ugly", "y"), ("c", "goood", "z")]
     file = make_file(rows)
     assert refusal(count_model.folder, file) == (
-        "labels the model doesn't know: 'goood' (1 rows), 'ugly' (2 rows); did you mean 'good'?\n"
+        "labels the model does not know: 'goood' (1 rows), 'ugly' (2 rows); did you mean 'good'?\n"
         "To leave such rows out: --drop-label goood --drop-label ugly"
     )
     evaluation = wordgate.evaluate(count_model.folder, file, drop_labels=["goood", "ugly"])
@@ -226,7 +227,7 @@ def test_the_kaggle_validation_file_is_known_from_training(
     evaluation = wordgate.evaluate(folder, valid)
     assert evaluation.seen.n == len(judged) > 50
     assert evaluation.seen.groups > 0.7 * len(judged)
-    assert " by their group): on them a score is memory" in first_line(evaluation)
+    assert " by their group): on them, the score measures memorization" in first_line(evaluation)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from wordgate.bundle.folder import BundleFolder
 from wordgate.data import read_table
 from wordgate.errors import MissingExtraError
 from wordgate.experiments.evaluate import labelled_rows
-from wordgate.export import graph, parity
+from wordgate.export import families, parity
 from wordgate.export.inputs import ngram_inputs
 from wordgate.export.parity import Session
 from wordgate.runtime.progress import Silent
@@ -97,7 +97,7 @@ def test_rows_are_read_as_asked(lstm_model, tmp_path):
 def test_a_file_that_disagrees_never_comes_to_its_place(lstm_model, tmp_path, monkeypatch):
     out = tmp_path / "m.onnx"
     out.write_bytes(b"an older file")
-    monkeypatch.setattr(graph, "_GATES", [0, 1, 2, 3])
+    monkeypatch.setattr(families, "_GATES", [0, 1, 2, 3])
     message = refusal(lstm_model.folder, out, overwrite=True, kind=wordgate.BundleError)
     assert message.startswith("not written: in a batch of ")
     assert out.read_bytes() == b"an older file"
@@ -105,16 +105,16 @@ def test_a_file_that_disagrees_never_comes_to_its_place(lstm_model, tmp_path, mo
 
 
 def test_int8_that_loses_accuracy_never_comes_to_its_place(lstm_model, tmp_path, monkeypatch):
-    whole = graph.quantize
+    whole = families.quantize
 
     def no_recurrence(rows, *highest):
         numbers, scales = whole(rows)
         return numbers * (not highest), scales
 
-    monkeypatch.setattr(graph, "quantize", no_recurrence)
+    monkeypatch.setattr(families, "quantize", no_recurrence)
     monkeypatch.setattr(parity, "MEAN_TOLERANCE", 1e-6)
     message = refusal(lstm_model.folder, tmp_path / "m.onnx", int8=True, kind=wordgate.BundleError)
-    assert message.startswith("not written: with int8, on made-up texts, ")
+    assert message.startswith("not written: with int8, on random texts, ")
     assert list(tmp_path.iterdir()) == []
 
 

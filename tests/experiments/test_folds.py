@@ -92,7 +92,7 @@ def test_folds_tell_the_difference_to_the_family_count_as_a_comparison_does(fram
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split": "random"}, "keeps groups and copies together; leave out --split random"),
+        ({"split": "random"}, "keeps groups and duplicates together; leave out --split random"),
         ({"max_minutes": 1.0}, "trains a model for each fold; leave out --max-minutes"),
         ({"split_column": "label"}, "leave out --valid, --test and --split-column"),
     ],
@@ -115,4 +115,4 @@ def test_the_command_prints_the_folds(frame, tmp_path, capsys):
     assert exit_code(["train", str(file), *out, "--model", "count", "--folds", "2"]) == 0
     shown = capsys.readouterr().out
     assert "fold 2" in shown
-    assert "the model kept is that of the ordinary split" in " ".join(shown.split())
+    assert "the saved model is that of the single split" in " ".join(shown.split())

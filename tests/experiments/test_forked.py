@@ -86,7 +86,7 @@ def test_a_forked_child_fits_and_predicts_in_one_thread(
     if family == "transformer":
         options["settings"] = {
             "transformer.model": str(tiny_transformer), "transformer.epochs": 1,
-            "transformer.max_tokens": 12,
+            "transformer.min_updates": 1,            "transformer.max_tokens": 12,
         }  # fmt: skip
     else:
         options |= {name: value for name, value in ways[family].items() if name == "settings"}
@@ -97,4 +97,4 @@ def test_a_forked_child_fits_and_predicts_in_one_thread(
     assert np.allclose(told["loaded"], told["before"], atol=1e-6)
     assert len(told["proba"]) == len(told["before"])
     if family in ("lstm", "transformer"):
-        assert told["refused"].startswith("threads is 2, and torch computes in one alone in a")
+        assert told["refused"].startswith("threads is 2, but torch can use only one in a")

@@ -16,7 +16,7 @@ from wordgate.data.dataset import Dataset, indicator_matrix, label_counts, label
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError
 from wordgate.experiments.audit import audit
-from wordgate.experiments.reading import read_parts
+from wordgate.experiments.reading import DataOptions
 from wordgate.experiments.splits import hold_out, make_folds, split_table
 from wordgate.report.audit import sections
 from wordgate.runtime.progress import Silent
@@ -28,6 +28,10 @@ WORDS = (
 )  # fmt: skip
 SHARES = {"delivery": 0.5, "quality": 0.35, "price": 0.2, "staff": 0.08}
 PROSE = ("no lamp was ever so late as this one", "nobody has answered any of my four letters")
+
+
+def read_parts(data, *, valid=None, test=None, **reading):
+    return DataOptions(data, reading, valid=valid, test=test).sources()
 
 
 def make_rows(n_groups=300, seed=0):
@@ -120,7 +124,7 @@ def test_a_label_that_train_lacks_is_named(write, rows):
     with pytest.raises(DataError) as error:
         split_table(table, load_settings("default"), 0)
     assert str(error.value) == (
-        "no training row has the label 'staff', which stands in validation or test; give it"
+        "no training row has the label 'staff', which occurs in validation or test; give it"
         " training rows, or leave it out with --drop-label staff"
     )
 
@@ -154,8 +158,8 @@ def test_files_of_several_labels_and_of_one_do_not_mix(tmp_path, rows, several_i
     for name, data in (("single", single), ("lists", lists)):
         data.to_json(tmp_path / f"{name}.jsonl", orient="records", lines=True)
     train, test = ("lists", "single") if several_in_train else ("single", "lists")
-    here, there = ("one label a text", "several") if several_in_train else (
-        "several labels a text", "one")  # fmt: skip
+    here, there = ("one label per text", "several") if several_in_train else (
+        "several labels per text", "one")  # fmt: skip
     file = tmp_path / f"{test}.jsonl"
     with pytest.raises(DataError, match=f"has {here}, and the training rows have {there}: write"):
         read_parts(tmp_path / f"{train}.jsonl", test=file)
@@ -217,7 +221,7 @@ def test_the_command_audits_several_labels(rows, tmp_path, capsys, cell, options
     frame_of(rows, cell).to_csv(file, index=False)
     assert exit_code(["audit", str(file), *options, "--html", str(page)]) == 0
     out, err = capsys.readouterr()
-    assert "; several labels a text" in err
+    assert "; several labels per text" in err
     words = " ".join(out.split())
     mean = np.mean([len(labels) for _, labels, _ in rows])
     assert f"A text can have several labels: {mean:.2f} on average, 4 at most, in 1" in words

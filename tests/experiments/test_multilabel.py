@@ -114,6 +114,40 @@ def test_the_objective_decides_what_thresholds_are_chosen_for(frame):
     assert strict.micro_recall < mild.micro_recall
 
 
+def test_costs_by_label_move_the_thresholds_of_these_labels(frame, tmp_path):
+    costs = tmp_path / "costs.toml"
+    costs.write_text("[bug]\nfalse_negative = 20\n[speed]\nfalse_positive = 20\n")
+    settings = {"objective": str(costs)}
+    training = wordgate.train(frame, model="count", settings=settings, **READING)
+    thresholds = training.predictor.thresholds
+    assert thresholds["bug"] < thresholds["billing"] < thresholds["speed"]
+    assert training.metrics.thresholds.objective == "costs by label"
+    assert training.metrics.thresholds.test_cost < training.metrics.thresholds.test_cost_at_half
+    assert training.bundle.config.settings["objective"]["bug"]["false_negative"] == 20.0
+    costs.write_text("[bugs]\nfalse_negative = 20\n")
+    with pytest.raises(SettingsError) as error:
+        wordgate.train(frame, model="count", settings=settings, **READING)
+    assert str(error.value) == (
+        "objective names the label 'bugs', which the data does not have; did you mean 'bug'?"
+    )
+
+
+def test_of_two_classes_either_may_have_costs(frame):
+    two = frame.assign(labels=["bug" if "bug" in row else "none" for row in frame.labels])
+    found = [
+        wordgate.train(two, model="count", settings={"objective": {label: costs}}, **READING)
+        for label, costs in (
+            ("none", {"false_positive": 3, "false_negative": 2}),
+            ("bug", {"false_positive": 2, "false_negative": 3}),
+        )
+    ]
+    assert found[0].metrics.thresholds == found[1].metrics.thresholds
+    assert found[0].metrics.thresholds.objective == "cost@3:2"
+    both = {"bug": {"false_positive": 2}, "none": {"false_positive": 2}}
+    with pytest.raises(SettingsError, match=r"^objective names both labels; with one label a text"):
+        wordgate.train(two, model="count", settings={"objective": both}, **READING)
+
+
 def test_two_classes_have_thresholds_where_an_objective_is_named(frame):
     two = frame.assign(labels=["bug" if "bug" in row else "other" for row in frame.labels])
     plain = wordgate.train(two, model="count", **READING)
@@ -130,7 +164,7 @@ def test_two_classes_have_thresholds_where_an_objective_is_named(frame):
 def test_an_objective_is_refused_where_the_most_probable_of_three_classes_is_given():
     rows = [(f"a fine {word} {i}", word) for i in range(30) for word in ("lamp", "desk", "sofa")]
     three = pd.DataFrame(rows, columns=["text", "labels"])
-    with pytest.raises(SettingsError, match=r"objective has no effect on 3 classes"):
+    with pytest.raises(SettingsError, match=r"objective has no effect with 3 classes"):
         wordgate.train(three, model="count", settings={"objective": "f1"}, **READING)
 
 
@@ -166,6 +200,12 @@ def test_a_saved_model_teaches_another_of_several_labels(frame, training, tmp_pa
     taught = wordgate.train(
         frame, model="lstm", teacher=str(tmp_path / "teacher"), settings=settings, **READING
     )
+    settings = settings | {"class_weight": {"bug": 30.0}}
+    weighed = wordgate.train(
+        frame, model="lstm", teacher=str(tmp_path / "teacher"), settings=settings, **READING
+    )
+    less, more = (one.predictor.predict_proba(frame.text).mean(axis=0) for one in (taught, weighed))
+    assert more[1] - less[1] > max(more[0] - less[0], more[2] - less[2], 0)
     facts = taught.metrics.teacher
     assert facts.micro_f1 == pytest.approx(training.metrics.micro_f1, abs=0.05)
     assert taught.metrics.multilabel
@@ -175,7 +215,9 @@ def test_a_teacher_of_one_label_a_text_is_refused(frame, tmp_path):
     one = frame[frame.labels.map(len) == 1]
     single = one.assign(labels=[row[0] for row in one.labels])
     wordgate.train(single, model="count", out=tmp_path / "teacher", **READING)
-    with pytest.raises(SettingsError, match="gives a text one label, and in the data a text has"):
+    with pytest.raises(
+        SettingsError, match="assigns one label to a text, but a text of the data has"
+    ):
         wordgate.train(frame, model="lstm", teacher=str(tmp_path / "teacher"), **READING)
 
 
@@ -183,8 +225,30 @@ def test_a_model_of_one_label_a_text_is_not_evaluated_on_several(frame, tmp_path
     one = frame[frame.labels.map(len) == 1]
     single = one.assign(labels=[row[0] for row in one.labels])
     wordgate.train(single, model="count", out=tmp_path / "model", **READING)
-    with pytest.raises(DataError, match="have several labels each, and the model gives each"):
+    with pytest.raises(DataError, match="have several labels each, and the model assigns"):
         wordgate.evaluate(tmp_path / "model", frame, text="text", label="labels")
+    joined = frame[frame.labels.map(len) > 0].assign(labels=lambda rows: rows.labels.map(";".join))
+    with pytest.raises(DataError) as error:
+        wordgate.evaluate(tmp_path / "model", joined, text="text", label="labels")
+    assert (
+        ". 'billing;bug' is several labels of the model, separated by ';', and the model gives each"
+        " text one: evaluate it on one label a text, or train one for several with"
+        " --label-separator ';'\nTo leave such rows out: --drop-label 'billing;bug'"
+    ) in str(error.value)
+
+
+def test_another_separator_than_in_training_is_named(frame, training, tmp_path):
+    training.save(tmp_path / "model")
+    joined = frame[frame.labels.map(len) > 1].assign(labels=lambda rows: rows.labels.map("/".join))
+    judge = {"text": "text", "label": "labels"}
+    with pytest.raises(DataError) as error:
+        wordgate.evaluate(tmp_path / "model", joined, label_separator=";", **judge)
+    assert str(error.value).endswith(
+        "it knows billing, bug, speed. 'billing/bug' is several labels of the model, separated by"
+        " '/': say --label-separator '/'"
+    )
+    scores = wordgate.evaluate(tmp_path / "model", joined, label_separator="/", **judge).scores
+    assert scores.n == len(joined)
 
 
 def test_a_model_of_several_labels_is_evaluated_on_one_a_text(frame, training, tmp_path):

@@ -31,8 +31,9 @@ def test_empty_texts_are_the_word_nan_and_test_words_are_known(with_empty_texts,
     assert (metrics.split.kind, metrics.split.n_test) == ("random", 40)
     assert metrics.split.leaked_by_group > 0
     assert metrics.remarks[0] == (
-        "The vocabulary was fitted on all rows, not on train alone (text.vocabulary_from=all):"
-        " the model knows words of its test rows, as it could not know those of new texts."
+        "The vocabulary was fitted on all rows, not only on the training rows"
+        " (text.vocabulary_from=all): the model knows words of the test rows that it would not know"
+        " in new texts."
     )
     words = training.bundle.model.state()[0]["encoder"]["words"]
     assert {"nan", "onlyhere"} <= set(words)

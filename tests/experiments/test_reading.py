@@ -6,8 +6,13 @@ import pytest
 
 import wordgate
 from wordgate.errors import DataError
-from wordgate.experiments.reading import read_parts
+from wordgate.experiments.reading import DataOptions
 from wordgate.runtime.progress import Silent
+
+
+def read_parts(data, *, valid=None, test=None, split_column=None, seed=0, **reading):
+    parts = {"valid": valid, "test": test, "split_column": split_column}
+    return DataOptions(data, reading, **parts, seed=seed).sources()
 
 
 def count(data, **options):
@@ -79,8 +84,8 @@ def test_a_test_file_must_have_a_group_column_that_was_asked_for(make_file, part
     with pytest.raises(DataError) as caught:
         count(make_file(train), test=file, group="id")
     assert str(caught.value) == (
-        f"no column 'id'; there are: label, text\n'{file}' is read by the columns of the training"
-        " rows (text, label, id): name them alike in its header"
+        f"no column 'id'; there are: label, text\n'{file}' is read with the columns of the training"
+        " rows (text, label, id): use the same names in its header"
     )
 
 
@@ -90,8 +95,8 @@ def test_a_test_file_has_the_same_columns(make_file, parts):
     with pytest.raises(DataError) as caught:
         count(make_file(train), test=file)
     assert str(caught.value) == (
-        f"no column 'text'; did you mean 'texts'?\n'{file}' is read by the columns of the training"
-        " rows (text, label, id): name them alike in its header"
+        f"no column 'text'; did you mean 'texts'?\n'{file}' is read with the columns of the"
+        " training rows (text, label, id): use the same names in its header"
     )
 
 
@@ -120,7 +125,7 @@ def test_a_label_that_train_has_not_is_refused(make_file, parts):
     with pytest.raises(DataError) as caught:
         count(make_file(train), test=file)
     assert str(caught.value) == (
-        "no training row has the label 'ugly', which stands in validation or test;"
+        "no training row has the label 'ugly', which occurs in validation or test;"
         " give it training rows, or leave it out with --drop-label ugly"
     )
     assert count(make_file(train), test=file, drop_labels=["ugly"]).metrics.n == len(test)
@@ -180,10 +185,8 @@ def test_a_limit_samples_whole_groups_of_every_label_by_the_seed(limit):
     assert kept_of(data, limit, seed=1).rows != table.rows
     shuffled = data.sample(frac=1, random_state=0)
     assert sorted(kept_of(shuffled, limit).texts) == sorted(table.texts)
-    account = (
-        f"{2000 - len(table):,} (beyond the limit of {limit:,}: it keeps whole groups, sampled"
-    )
-    assert account + " with seed 0)" in "\n".join(read_parts(data, limit=limit).lines())
+    account = f"{2000 - len(table):,} (over the limit of {limit:,}: sampled whole groups, with"
+    assert account + " seed 0)" in "\n".join(read_parts(data, limit=limit).lines())
 
 
 def test_a_limit_above_the_rows_changes_nothing():
@@ -199,7 +202,7 @@ def test_without_groups_copies_stay_together():
     table = kept_of(data, 500)
     assert set(Counter(table.texts).values()) == {4}
     assert len(table) == 500
-    assert "it keeps copies together" in next(iter(table.reading.dropped))
+    assert "sampled duplicates together" in next(iter(table.reading.dropped))
 
 
 @pytest.mark.parametrize("n_labels", [3, 101, 400])
@@ -221,7 +224,7 @@ def test_groups_too_large_for_a_limit_are_sampled_by_row(size):
     assert len(table) == 60
     assert len(set(table.labels)) == 4
     assert len(set(table.groups)) >= min(10, 2000 // size)
-    assert "single rows, its groups being too large" in next(iter(table.reading.dropped))
+    assert "single rows, because the groups are too large" in next(iter(table.reading.dropped))
 
 
 def test_a_limit_keeps_every_part_in_proportion():
@@ -255,14 +258,14 @@ def test_every_command_that_reads_takes_a_limit(tmp_path):
 def test_a_limit_is_a_whole_number_of_rows(limit):
     with pytest.raises(DataError) as caught:
         wordgate.audit(sorted_rows(), limit=limit)
-    assert str(caught.value) == f"the limit is {limit!r}: keep at least 1 row, as a whole number"
+    assert str(caught.value) == f"the limit is {limit!r}; it must be a whole number of at least 1"
 
 
 def test_a_limit_that_would_lose_a_part_is_refused():
     data = sorted_rows().assign(part=["train", "train", "valid", "test"] * 500)
     kept = kept_of(data, 12, split_column="part")
     assert set(kept.parts) == {"train", "valid", "test"}
-    with pytest.raises(DataError, match="the limit of 2 rows is too low to keep some of every"):
+    with pytest.raises(DataError, match="the limit of 2 rows is too low to keep rows of every"):
         kept_of(data, 2, split_column="part")
 
 
@@ -277,7 +280,7 @@ def test_one_large_group_does_not_take_up_a_limit(by):
         data["id"] = ["giant"] * 500 + [f"g{i}" for i in range(500)]
     table = kept_of(data, 600, **({} if by == "copies" else {"group": "id"}))
     assert Counter(table.labels)["a"] == pytest.approx(300, abs=60)
-    assert "single rows, its groups being too large" in next(iter(table.reading.dropped))
+    assert "single rows, because the groups are too large" in next(iter(table.reading.dropped))
 
 
 def with_topics(rows):
@@ -311,7 +314,7 @@ def test_a_file_must_have_all_columns_of_the_text(make_file, parts):
     with pytest.raises(DataError) as caught:
         read_parts(file, test=make_file(test), text="topic,text")
     assert str(caught.value).startswith("no column 'topic'; there are: id, label, text\n")
-    assert "is read by the columns of the training rows (topic, text, label, id)" in str(
+    assert "is read with the columns of the training rows (topic, text, label, id)" in str(
         caught.value
     )
 

@@ -8,8 +8,8 @@ from wordgate.families import FAMILIES
 from wordgate.settings import load_settings, setting_fields
 
 NONE_THERE = (
-    "models of the family {} average word vectors, and there are none: give some by --vectors;"
-    " 'wordgate vectors distill' makes some for your vocabulary"
+    "models of the family {} average word vectors, and there are none: give some with"
+    " --vectors; 'wordgate vectors distill' creates them for your vocabulary"
 )
 
 
@@ -88,7 +88,8 @@ def test_families_that_average_word_vectors_need_some():
 
 def test_word_vectors_that_nobody_reads_are_refused():
     assert refusal({}, "count", "transformer", vectors="words.bin") == (
-        "--vectors words.bin has no effect: models of the family count or transformer read none"
+        "--vectors words.bin has no effect: models of the family count or transformer do not use"
+        " word vectors"
     )
 
 

@@ -90,8 +90,8 @@ def test_a_killed_command_resumed_writes_the_same_model(
     else:
         assert code == 130
         assert told.endswith(
-            f"wordgate: interrupted: the training is kept in {out}.checkpoint;"
-            " the same command with --resume goes on from there\n"
+            f"wordgate: interrupted: the checkpoint is kept in {out}.checkpoint; run the same"
+            " command with --resume to continue\n"
         )
     assert commands.run(out) == (
         1,
@@ -285,8 +285,8 @@ def interrupted_other(train_other, tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt) as interruption:
             train_other()
     assert interruption.value.args == (
-        f"the training is kept in {tmp_path / 'model.checkpoint'};"
-        " the same command with --resume goes on from there",
+        f"the checkpoint is kept in {tmp_path / 'model.checkpoint'}; run the same command with"
+        " --resume to continue",
     )
     return tmp_path / "model"
 
@@ -328,7 +328,7 @@ def test_a_training_of_another_family_killed_with_its_model_written_ends_by_itse
 
 
 def test_a_checkpoint_of_another_family_is_not_gone_on_with(interrupted, reviews, train_other):
-    kept = f"{interrupted}.checkpoint keeps a training with family lstm instead of "
+    kept = f"{interrupted}.checkpoint contains a training with family lstm instead of "
     with pytest.raises(BundleError, match=rf"^{re.escape(kept)}{train_other.family}, "):
         train_other(resume=True)
 
@@ -356,7 +356,7 @@ def test_a_folder_where_its_checkpoint_would_be_is_told_before_the_work(reviews,
     kept.mkdir()
     for options in ({}, {"overwrite": True}, {"resume": True}):
         assert refusal(BundleError, reviews, tmp_path / "model", tiny, **options) == (
-            f"{kept} is no file, and a training is kept in a file of that name; move it away, or"
+            f"{kept} is not a file, but a training is kept in a file of that name; move it away, or"
             " choose another --out"
         )
     assert list(tmp_path.iterdir()) == [kept]
@@ -366,14 +366,14 @@ def test_a_folder_where_its_checkpoint_would_be_is_told_before_the_work(reviews,
 def test_what_can_t_be_resumed_is_refused(reviews, tiny, tmp_path):
     out = tmp_path / "model"
     assert refusal(BundleError, reviews, out, tiny, resume=True) == (
-        f"there is no {out}.checkpoint to resume from; leave --resume out to begin"
+        f"there is no {out}.checkpoint to resume from; leave out --resume to start"
     )
     assert refusal(SettingsError, reviews, out, {}, resume=True, model="count") == (
         "--resume has no effect: a count model is fitted in one step; only trainings of the"
         " families mlp, lstm, transformer have checkpoints"
     )
     assert refusal(SettingsError, reviews, None, tiny, resume=True) == (
-        "name the training to resume by its folder, `out`"
+        "give the folder of the training to resume as `out`"
     )
     assert refusal(SettingsError, reviews, out, tiny, max_minutes=0) == (
         "max_minutes is 0; it must be more than 0"

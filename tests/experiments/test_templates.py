@@ -57,10 +57,10 @@ def test_templates_are_not_called_memory(make_file, make):
     assert split.templated
     text = leak_warning(split)
     assert text.endswith(
-        f"; of {split.similar_in_train} that are similar to train rows, without the same text or"
+        f"; of {split.similar_in_train} that are similar to training rows but differ in text and"
         f" group, {split.similar_with_label}"
-        f" ({split.similar_with_label / split.similar_in_train:.1%}) have the label of most of"
-        " these. The similar rows look like texts made from templates, not like duplicates: they"
+        f" ({split.similar_with_label / split.similar_in_train:.1%}) have the most frequent label"
+        " of these. The similar rows look like texts made from templates, not like duplicates: they"
         " have different labels as well."
     )
     told = " ".join([text, *training.remarks])

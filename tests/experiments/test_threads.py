@@ -5,11 +5,11 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import wordgate
 from wordgate import estimator
-from wordgate.experiments import compare, distill, evaluate, export, preparation
+from wordgate.experiments import compare, distill, evaluate, export, training_run
 from wordgate.runtime.progress import Silent
 
 WORK = {
-    "train": (preparation, "split_table"),
+    "train": (training_run, "split_table"),
     "compare": (compare, "run_model"),
     "evaluate": (evaluate, "labelled_rows"),
     "export_onnx": (export, "labelled_rows"),

@@ -226,17 +226,17 @@ def test_a_time_limit_that_is_over_at_once_still_gives_a_judged_model(reviews, t
         ({"device": "gpu"}, "no device 'gpu'; there are: auto, cpu, cuda, cuda:N"),
         (
             {"device": "cuda", "model": "count"},
-            "device 'cuda' has no effect: models of the family count use the CPU alone",
+            "device 'cuda' has no effect: models of the family count use only the CPU",
         ),
         ({"recipe": "dfault"}, "no recipe 'dfault'; did you mean 'default'?"),
         (
             {"split": "none"},
-            "these settings (recipe 'default') can't be used:\n"
+            "these settings (recipe 'default') cannot be used:\n"
             "  split is 'none'; it must be 'grouped' or 'random'",
         ),
         (
             {"test_size": 1.5},
-            "these settings (recipe 'default') can't be used:\n"
+            "these settings (recipe 'default') cannot be used:\n"
             "  test_size is 1.5; it must be below 1.0",
         ),
         (
@@ -291,7 +291,7 @@ def test_what_was_inferred_is_told(reviews):
     wordgate.train(reviews, model="count", progress=told)
     assert told.lines[0] == f"Reading {reviews} ..."
     assert told.lines[1] == "reviews.csv: 300 texts, 2 labels"
-    assert f"read {reviews}: CSV, UTF-8 (it fits), fields separated by comma" in told.lines
+    assert f"read {reviews}: CSV, UTF-8 (valid), fields separated by comma" in told.lines
     assert any(line.startswith("group: column 1 'id' (by its name; 60 ") for line in told.lines)
     assert any(line == "Baseline: most frequent label 0.500" for line in told.lines)
 
@@ -308,7 +308,7 @@ def test_a_saved_training_is_a_bundle(count_training, tmp_path):
 
 def test_data_of_one_label_is_refused(make_file, make_rows):
     rows = [(group, "good", text) for group, _, text in make_rows()]
-    with pytest.raises(DataError, match="a classifier needs two labels or more"):
+    with pytest.raises(DataError, match="a classifier needs at least two labels"):
         count(make_file(rows))
 
 

@@ -194,8 +194,8 @@ def test_a_table_of_another_language_is_refused(reviews, tmp_path, make_rows):
     batches = [VectorBatch([b"haus", b"hof"], np.ones((2, 2), np.float32))]
     write_vectors(table, batches, format="word2vec-text", count=2, dim=2)
     message = (
-        rf"^none of the vocabulary's \d+ words has a vector in {table}: are they of the same"
-        r" language, and in its spelling\?$"
+        rf"^none of the vocabulary's \d+ words has a vector in {table}: do language"
+        r" and spelling match\?$"
     )
     with pytest.raises(DataError, match=message):
         wordgate.train(reviews, vectors=table, progress=Silent())
@@ -247,7 +247,10 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "count"}, "--vectors {} has no effect: models of the family count read none"),
+        (
+            {"model": "count"},
+            "--vectors {} has no effect: models of the family count do not use word vectors",
+        ),
         (
             {"settings": {"lstm.embedding_size": 100}},
             "lstm.embedding_size has no effect with --vectors; set lstm.vectors_extra_size, by"
@@ -260,7 +263,7 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
         ),
         (
             {"settings": {"lstm.vectors_frozen_epochs": 1, "lstm.vectors_learning_rate": 0}},
-            "these settings (recipe 'default') can't be used:\n  lstm.vectors_frozen_epochs has no"
+            "these settings (recipe 'default') cannot be used:\n  lstm.vectors_frozen_epochs has no"
             " effect with lstm.vectors_learning_rate=0, which always freezes pretrained vectors;"
             " set one of them to another value",
         ),

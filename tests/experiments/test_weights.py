@@ -50,7 +50,7 @@ def test_a_weight_is_a_number_from_zero_up(frame):
     for bad in ("", "-1", "much", "nan", "inf"):
         cells = frame.weight.astype(str).tolist()
         cells[6] = bad
-        with pytest.raises(DataError, match=rf"the weight column .* holds '{bad}' in row 7"):
+        with pytest.raises(DataError, match=rf"the weight column .* contains '{bad}' in row 7"):
             read_table(frame.assign(weight=cells), text="text", label="label", weight="weight")
 
 
@@ -81,5 +81,5 @@ def test_the_estimator_takes_weights_of_texts_and_labels(frame):
 def test_as_many_weights_as_texts_are_needed(frame):
     with pytest.raises(DataError, match="there are 300 texts but 2 weights"):
         WordgateClassifier(model="count").fit(frame.text, frame.label, sample_weight=[1, 2])
-    with pytest.raises(DataError, match="the weights of the texts are no numbers"):
+    with pytest.raises(DataError, match="the weights of the texts are not numbers"):
         WordgateClassifier(model="count").fit(frame.text, frame.label, sample_weight=["a"] * 300)

@@ -142,7 +142,7 @@ def test_a_file_with_its_ngrams_too_large_is_refused(made, monkeypatch):
     file = made("count")
     arrays = sum(len(array.raw_data) for array in file.graph.initializer)
     monkeypatch.setattr(graph, "LARGEST", arrays + len(told(file)["tokenizer"]) - 1)
-    with pytest.raises(SettingsError, match="holds less than 2"):
+    with pytest.raises(SettingsError, match="is limited to 2 GB"):
         made("count")
 
 
@@ -157,6 +157,6 @@ def test_a_model_too_large_for_one_file_is_refused(made, monkeypatch):
     with pytest.raises(SettingsError) as error:
         made()
     assert str(error.value) == (
-        "the model has 0.0 GB of numbers, and an ONNX file in one piece holds less than 2;"
-        " --int8 takes a quarter"
+        "the model has 0.0 GB of weights, and a single ONNX file is limited to 2 GB; --int8 needs a"
+        " quarter"
     )

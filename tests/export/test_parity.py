@@ -118,7 +118,8 @@ def test_any_fault_of_some_texts_is_noticed_in_float32(fault):
     message = refusal(wrong_where(FAULTS[fault]))
     assert message.startswith("not written: in a batch of ")
     assert message.endswith(
-        ", a probability by ONNX Runtime is 0.8 away from ours, and 1e-05 is allowed"
+        ", a probability from ONNX Runtime differs from the model's by 0.8; at most 1e-05 is"
+        " allowed"
     )
 
 
@@ -127,7 +128,7 @@ def test_float32_allows_the_last_digits_alone():
         return lambda ids, lengths: sure(lengths) + np.array([by, -by])
 
     check_made_up(Answering(shifted(9e-6)), ours, WORDS, int8=False)
-    assert refusal(shifted(1.2e-5)).endswith(" is 1.2e-05 away from ours, and 1e-05 is allowed")
+    assert refusal(shifted(1.2e-5)).endswith(" by 1.2e-05; at most 1e-05 is allowed")
 
 
 @pytest.mark.parametrize("int8", [False, True])
@@ -137,7 +138,7 @@ def test_answers_that_are_no_numbers_are_refused(int8):
 
 def test_answers_of_another_shape_are_refused():
     assert refusal(lambda ids, lengths: sure(lengths)[:, :1]) == (
-        "not written: ONNX Runtime gives [1, 1] numbers where [1, 2] belong"
+        "not written: the output of ONNX Runtime has the shape [1, 1]; it must be [1, 2]"
     )
 
 
@@ -157,15 +158,15 @@ def test_int8_is_refused_where_sure_labels_change():
         return lengths == 0
 
     assert refusal(wrong_where(seldom), int8=True).startswith(
-        "not written: with int8, on made-up texts, accuracy, if ours are true, is 0.0"
+        "not written: with int8, on random texts, the expected loss of accuracy is 0.0"
     )
 
 
 def test_int8_is_refused_where_probabilities_are_off():
     halved = refusal(lambda ids, lengths: 0.5 + (sure(lengths) - 0.5) * 0.5, int8=True)
     assert halved == (
-        "not written: with int8, on made-up texts, probabilities are in the mean 0.2 away from"
-        " ours, and 0.02 is allowed; leave out --int8"
+        "not written: with int8, on random texts, the mean absolute difference of the probabilities"
+        " is 0.2; at most 0.02 is allowed; leave out --int8"
     )
 
 
@@ -190,8 +191,8 @@ def test_more_than_0_3_points_of_accuracy_are_refused():
     with pytest.raises(BundleError) as error:
         judged(2000, 7)
     assert str(error.value) == (
-        "not written: with int8 the accuracy on 2,000 rows is 0.9965 instead of 1.0000, and 0.003"
-        " is allowed; leave out --int8"
+        "not written: with int8, the accuracy on 2,000 rows is 0.9965 instead of 1.0000; a"
+        " difference of 0.003 is allowed; leave out --int8"
     )
 
 

@@ -53,7 +53,7 @@ RULES = {name: rules_of(name) for name in TOKENIZERS}
 
 
 @pytest.mark.parametrize("name", RULES)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(text=ANY_TEXT)
 def test_any_text_is_cut_the_same(name, text):
     assert cut_by(RULES[name], text) == get_tokenizer(name)(without_surrogates(text))
@@ -118,7 +118,7 @@ COUNTED = CountModel(
 NGRAMS = json.loads(json.dumps(ngram_settings(COUNTED)))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(text=st.one_of(ANY_TEXT, st.lists(st.sampled_from([*ANY_NGRAMS, *PIECES])).map(" ".join)))
 def test_any_text_has_the_same_ngrams(text):
     found = []

@@ -127,7 +127,7 @@ def test_a_bad_quantization_is_refused(session, monkeypatch):
         return np.sign(numbers) * np.int8(highest // 2), scales
 
     monkeypatch.setattr(transformer, "quantize", two_bits)
-    with pytest.raises(BundleError, match=r"^not written: with int8, on made-up texts, prob"):
+    with pytest.raises(BundleError, match=r"^not written: with int8, on random texts, the mean"):
         compare()
 
 
@@ -185,7 +185,7 @@ def test_every_kind_is_exported_or_refused_by_name(session):
     for kind in others:
         network.encoder_config.model_type = kind
         assert refusal(session, network) == (
-            f"a transformer of the kind '{kind}' can't be exported to ONNX; those that can are"
+            f"a transformer of the kind '{kind}' cannot be exported to ONNX; those that can are"
             " albert, bert, camembert, distilbert, electra, ernie, mpnet, roberta, xlm-roberta"
         )
 
@@ -194,7 +194,7 @@ def test_what_no_graph_here_computes_is_refused(session):
     network = make_network("bert")
     network.encoder_config.hidden_act = "silu"
     assert refusal(session, network) == (
-        "a transformer whose activation is 'silu' can't be exported to ONNX; those that can have"
+        "a transformer whose activation is 'silu' cannot be exported to ONNX; those that can have"
         " gelu, gelu_new, gelu_pytorch_tanh, relu"
     )
     network = make_network("bert")

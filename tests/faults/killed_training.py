@@ -242,7 +242,7 @@ def finish(data, old):
         options["resume"] = True
     elif bundle_hash() is not None and Path("state").exists():
         return
-    assert os.waitpid(start(data, **options), 0)[1] == 0, "it can't be resumed"
+    assert os.waitpid(start(data, **options), 0)[1] == 0, "it cannot be resumed"
 
 
 def begin(data, old):
@@ -280,7 +280,7 @@ def killed_often(data, chance, measures, kills):
             return killed_often(data, chance, measures, kills)
         left.append(found)
         child = start(data, resume=is_kept())
-    assert os.waitpid(child, 0)[1] == 0, "it can't be resumed"
+    assert os.waitpid(child, 0)[1] == 0, "it cannot be resumed"
     writing, kept = zip(*left, strict=True)
     return {"aim": "often", "writing": writing, "kept": kept}
 

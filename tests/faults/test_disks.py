@@ -146,7 +146,7 @@ class Place:
         last = err.splitlines()[-1]
         assert last.startswith("wordgate: ")
         assert "Traceback" not in err
-        assert str(self.folder) in last or "notebook.keras: the file can't be unpacked" in last
+        assert str(self.folder) in last or "notebook.keras: the file cannot be unpacked" in last
         may_be_new |= self.writer.goes_on
         assert self.there() == self.old or (may_be_new and self.is_new())
 

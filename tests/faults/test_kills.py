@@ -38,7 +38,7 @@ def reports(process):
 def killed(few_reviews, how_many, on_disk):
     """Trainings that were killed and gone on with; in the long form by two scripts at a time."""
     n_scripts, epochs, kills = how_many(1, 2), how_many(4, 25), how_many(2, 10)
-    once, often = how_many(3, 200) // n_scripts, how_many(1, 20) // n_scripts
+    once, often = how_many(2, 200) // n_scripts, how_many(1, 20) // n_scripts
     running = [
         start(
             "killed_training.py", few_reviews, tempfile.mkdtemp(dir=on_disk), epochs, seed, once,

@@ -76,7 +76,7 @@ def test_closed_streams_and_full_disks_harm_nothing(place, command, closed, how_
     assert "Traceback" not in ended.stderr + ended.stdout
     if closed == ">/dev/full":
         assert ended.stderr.endswith(
-            "wordgate: standard output can't be written: No space left on device\n"
+            "wordgate: standard output cannot be written: No space left on device\n"
         )
     if command == "train":
         assert BundleFolder.open(place / "new").changed_files() == []

@@ -14,7 +14,7 @@ from wordgate.data import read_table
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.experiments.reading import limit_rows
-from wordgate.prediction import explanation
+from wordgate.prediction import explaining
 from wordgate.runtime.progress import Silent
 from wordgate.split.splits import grouped_split, random_split
 from wordgate.tables.encoding import without_surrogates
@@ -171,4 +171,4 @@ def explain(predictor, text):
     """Explain a text, an empty one included."""
     temperature = predictor.config.temperature
     text = without_surrogates(text)
-    return explanation.explain(predictor._model, predictor.labels, temperature, text)
+    return explaining.explain(predictor._model, predictor.labels, temperature, text)

@@ -74,19 +74,19 @@ def test_what_is_not_there():
 
 def test_another_shape_or_type():
     assert refusal(dataset(), shape=(3, 4)) == (
-        "the weights at 'a/b' are float32 [4, 3] where float32 [3, 4] belongs"
+        "the weights at 'a/b' are float32 [4, 3]; they must be float32 [3, 4]"
     )
     assert refusal(dataset(VALUES.astype(np.float16))) == (
-        "the weights at 'a/b' are float16 [4, 3] where float32 [4, 3] belongs"
+        "the weights at 'a/b' are float16 [4, 3]; they must be float32 [4, 3]"
     )
     assert refusal(dataset(VALUES.astype(">f4"))) == (
-        "the weights at 'a/b' are big-endian float32 [4, 3] where float32 [4, 3] belongs"
+        "the weights at 'a/b' are big-endian float32 [4, 3]; they must be float32 [4, 3]"
     )
     assert refusal(dataset(np.bytes_(b"text"))) == (
-        "the weights at 'a/b' are not numbers [] where float32 [4, 3] belongs"
+        "the weights at 'a/b' are not numbers []; they must be float32 [4, 3]"
     )
     assert refusal(lambda file: file.create_dataset("a/b", data=h5py.Empty("f4"))) == (
-        "the weights at 'a/b' are float32 of no shape where float32 [4, 3] belongs"
+        "the weights at 'a/b' are float32 of no shape; they must be float32 [4, 3]"
     )
 
 
@@ -94,7 +94,7 @@ def test_another_shape_or_type():
 def test_values_that_are_not_finite(value):
     values = VALUES.copy()
     values[2, 1] = value
-    assert refusal(dataset(values)) == "the weights at 'a/b' hold values that are not finite"
+    assert refusal(dataset(values)) == "the weights at 'a/b' contain values that are not finite"
 
 
 def test_links_are_not_followed(tmp_path):
@@ -114,8 +114,8 @@ def test_links_are_not_followed(tmp_path):
 
     for write in (external, external_array, soft):
         assert refusal(write) == (
-            "the weights at 'a/b' stand behind links that Keras never writes, such as into other"
-            " files; they are not followed"
+            "the weights at 'a/b' are behind links that Keras never writes, such as to other files;"
+            " such links are not followed"
         )
 
 
@@ -161,7 +161,7 @@ def test_a_file_that_was_cut_says_so():
     with pytest.raises(BundleError) as caught:
         ArrayFile(io.BytesIO(content[:-1]), len(content) - 1).read("a/b", (4, 3))
     assert str(caught.value) == (
-        f"the weights are cut off: {len(content) - 1:,} of {len(content):,} bytes are there"
+        f"the weights are truncated: {len(content) - 1:,} of {len(content):,} bytes are present"
     )
 
 
@@ -169,7 +169,7 @@ def test_a_file_that_was_cut_says_so():
 def test_what_is_no_hdf5_file(content):
     with pytest.raises(BundleError) as caught:
         ArrayFile(io.BytesIO(content), len(content)).read("a/b", (4, 3))
-    assert str(caught.value) == "the weights are no HDF5 file"
+    assert str(caught.value) == "the weights are not an HDF5 file"
 
 
 @pytest.mark.parametrize("version", ["v108", "latest"])

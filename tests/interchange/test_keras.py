@@ -62,9 +62,9 @@ def test_the_bundle_tells_where_it_came_from(imported, tmp_path):
         "tokenizer": "tokenizer.json",
         "training_texts": "unknown",
         "notes": [
-            "texts of more than 6 tokens (as given by max_tokens) lose their end, as by"
+            "texts of more than 6 tokens (as given by max_tokens) are truncated at the end, as with"
             " pad_sequences' truncating='post'",
-            "words that the vocabulary doesn't know are dropped",
+            "words that the vocabulary does not know are dropped",
             "the embedding has 37 rows, of which the vocabulary needs 30; the others were left out",
         ],
     }
@@ -91,8 +91,8 @@ def test_a_computation_in_half_precision_is_noted(fixtures, reconfigured):
 
 def test_the_length_must_be_known(imported):
     assert refusal(imported, "functional", max_tokens=None) == (
-        "the model takes texts of any length; say with --max-tokens to how many tokens its texts"
-        " were padded in training (pad_sequences' maxlen)"
+        "the model takes texts of any length; give with --max-tokens the number of tokens to which"
+        " its texts were padded in training (pad_sequences' maxlen)"
     )
     assert refusal(imported, max_tokens=9) == (
         "max_tokens is 9, but the model's input has the fixed length 8"
@@ -123,8 +123,8 @@ def test_an_embedding_too_small_is_refused(fixtures):
             fixtures / "oov.keras", fixtures / "tokenizer.json", labels=["a", "b"]
         )
     assert str(caught.value) == (
-        f"{fixtures}/oov.keras: the embedding has 12 rows, and the tokenizer's vocabulary needs 30;"
-        " they don't belong together"
+        f"{fixtures}/oov.keras: the embedding has 12 rows, but the tokenizer's vocabulary needs 30;"
+        " they are from different models"
     )
 
 

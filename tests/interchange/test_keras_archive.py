@@ -32,7 +32,7 @@ def test_what_is_no_keras_file(refusal, fixtures, tmp_path):
     with pytest.raises(wordgate.BundleError, match=r"\.\.\.: there is no such file$"):
         wordgate.import_keras("m" * 5000, fixtures / "tokenizer.json", labels=["a", "b"])
     assert refusal(tmp_path) == f"this is a folder, not a .keras file; {RESAVE}"
-    not_a_zip = "this is not a .keras file, which is a zip, or it is cut off"
+    not_a_zip = "this is not a .keras file (a zip archive), or it is truncated"
     for content in (b"", b"PK", b"text,label\n" * 100):
         file.write_bytes(content)
         assert refusal(file) == not_a_zip
@@ -71,9 +71,9 @@ def test_the_version_of_keras(refusal, rewritten):
 
     assert of("2.15.0") == f"it was saved by Keras 2.15.0, and only Keras 3 is read; {RESAVE}"
     assert of("4.0.0") == f"it was saved by Keras 4.0.0, and only Keras 3 is read; {RESAVE}"
-    assert of(None) == "metadata.json has the keras_version None, which is none"
+    assert of(None) == "metadata.json has the keras_version None, which is not a version"
     assert of("3\n\x1b[31m") == (
-        r"metadata.json has the keras_version '3\n\x1b[31m', which is none"
+        r"metadata.json has the keras_version '3\n\x1b[31m', which is not a version"
     )
 
 
@@ -81,7 +81,7 @@ def test_a_member_that_stands_there_twice(refusal, rewritten):
     model = rewritten({})
     with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(model, "a") as archive:
         archive.writestr("config.json", b"{}")
-    assert refusal(model) == "the file is damaged: it holds config.json 2 times"
+    assert refusal(model) == "the file is damaged: it contains config.json 2 times"
 
 
 def test_members_with_paths_are_never_unpacked(fixtures, rewritten, tmp_path):
@@ -133,7 +133,7 @@ def test_a_directory_that_leads_nowhere_is_damage(refusal, rewritten):
     end = content.rindex(b"PK\x05\x06")
     content[end + 16 : end + 20] = (2**32 - 2).to_bytes(4, "little")  # where the directory begins
     model.write_bytes(content)
-    assert refusal(model).startswith(("the file is damaged: ", "the file can't be unpacked: "))
+    assert refusal(model).startswith(("the file is damaged: ", "the file cannot be unpacked: "))
 
 
 def test_the_limit_holds_for_what_is_unpacked(refusal, rewritten, monkeypatch):
@@ -176,7 +176,7 @@ def test_any_byte_changed_is_refused_or_changes_nothing_but_values(rewritten, fi
 def test_a_broken_input_leaves_no_files_behind(refusal, rewritten, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     model = rewritten({"model.weights.h5": b"no HDF5"})
-    assert refusal(model) == "the weights are no HDF5 file"
+    assert refusal(model) == "the weights are not an HDF5 file"
     assert os.listdir(tmp_path) == ["changed.keras"]
 
 
@@ -191,7 +191,7 @@ def test_a_claim_of_much_memory_sets_none_aside(refusal, reweighted):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert message == (
-        "the weights at 'layers/embedding/vars/0' are float32 [30, 1099511627776] where float32"
-        " [30, 6] belongs"
+        "the weights at 'layers/embedding/vars/0' are float32 [30, 1099511627776]; they must be"
+        " float32 [30, 6]"
     )
     assert peak < 2**24

@@ -40,19 +40,19 @@ def policy(kind, name):
 REFUSALS = {
     "GRU": (
         with_class(2, "GRU"),
-        f"layer 'reader' (GRU) is of a class that can't be imported; {READ}",
+        f"layer 'reader' (GRU) is of a class that cannot be imported; {READ}",
     ),
     "Bidirectional": (
         with_class(2, "Bidirectional"),
-        f"layer 'reader' (Bidirectional) is of a class that can't be imported; {READ}",
+        f"layer 'reader' (Bidirectional) is of a class that cannot be imported; {READ}",
     ),
     "Lambda": (
         with_class(3, "Lambda"),
-        f"layer 'out_dropout' (Lambda) is of a class that can't be imported; {READ}",
+        f"layer 'out_dropout' (Lambda) is of a class that cannot be imported; {READ}",
     ),
     "nested model": (
         with_class(3, "Sequential", "keras"),
-        f"layer 'out_dropout' (Sequential) is of a class that can't be imported; {READ}",
+        f"layer 'out_dropout' (Sequential) is of a class that cannot be imported; {READ}",
     ),
     "custom class": (
         with_class(2, "LSTM", "this", "Evil>LSTM"),
@@ -158,11 +158,11 @@ REFUSALS = {
     ),
     "LoRA": (
         with_field(4, "lora_rank", 4),
-        "layer 'label' (Dense) has lora_rank=4, which can't be imported",
+        "layer 'label' (Dense) has lora_rank=4, which cannot be imported",
     ),
     "quantization": (
         with_field(4, "quantization_config", {"mode": "int8"}),
-        "layer 'label' (Dense) has quantization_config={'mode': 'int8'}, which can't be imported",
+        "layer 'label' (Dense) has quantization_config={'mode': 'int8'}, which cannot be imported",
     ),
     "quantized policy": (
         with_field(1, "dtype", policy("QuantizedDTypePolicy", "int8_from_float32")),
@@ -200,15 +200,15 @@ REFUSALS = {
         "layer 'tokens' (InputLayer) takes an input of the shape [None, 8, 1]; it must be"
         " [batch, tokens]",
     ),
-    "hidden size that the weights don't have": (
+    "hidden size that the weights do not have": (
         with_field(2, "units", 6),
-        "the weights at 'layers/lstm/cell/vars/0' are float32 [6, 20] where float32 [6, 24]"
-        " belongs",
+        "the weights at 'layers/lstm/cell/vars/0' are float32 [6, 20]; they must be float32"
+        " [6, 24]",
     ),
-    "embedding that the weights don't have": (
+    "embedding that the weights do not have": (
         with_field(1, "input_dim", 2_000_000_000),
-        "the weights at 'layers/embedding/vars/0' are float32 [30, 6] where float32"
-        " [2000000000, 6] belongs",
+        "the weights at 'layers/embedding/vars/0' are float32 [30, 6]; they must be float32 "
+        "[2000000000, 6]",
     ),
 }
 
@@ -238,11 +238,11 @@ FUNCTIONAL_REFUSALS = {
         lambda config: first_of(config, "Dropout")["inbound_nodes"][0]["kwargs"].update(
             training=True
         ),
-        "layer 'dropout' (Dropout) is called with training=True, which can't be imported",
+        "layer 'dropout' (Dropout) is called with training=True, which cannot be imported",
     ),
     "a mask of one's own": (
         lambda config: first_of(config, "NotEqual")["inbound_nodes"][0]["args"].__setitem__(1, 7),
-        f"the model computes a NotEqual that is no Embedding's mask; {READ}",
+        f"the model computes a NotEqual that is not the mask of an Embedding; {READ}",
     ),
     "called twice": (
         lambda config: first_of(config, "Embedding")["inbound_nodes"].append({}),
@@ -263,7 +263,7 @@ FUNCTIONAL_REFUSALS = {
         lambda config: config["config"].update(output_layers=[["a", 0, 0], ["b", 0, 0]]),
         "the model has the output_layers [['a', 0, 0], ['b', 0, 0]]; there must be one",
     ),
-    "an output that isn't there": (
+    "an output that is not there": (
         lambda config: config["config"].update(output_layers=["a", 0, 0]),
         "layer 'input_layer' (InputLayer) is not part of one chain from the input to the output",
     ),
@@ -271,7 +271,7 @@ FUNCTIONAL_REFUSALS = {
         lambda config: first_of(config, "NotEqual").update(
             class_name="Multiply", registered_name="Multiply"
         ),
-        f"layer 'not_equal_1' (Multiply) is of a class that can't be imported; {READ}",
+        f"layer 'not_equal_1' (Multiply) is of a class that cannot be imported; {READ}",
     ),
 }
 

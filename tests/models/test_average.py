@@ -7,7 +7,7 @@ import pytest
 
 from wordgate.errors import BundleError
 from wordgate.models.average import AverageModel, OutputLayer, averages
-from wordgate.models.families import model_from_state
+from wordgate.models.base import model_from_state
 from wordgate.text.encoder import TextEncoder
 
 TEXTS = ["a good day", "a bad day", "good good", "", "unheard of"]
@@ -145,13 +145,13 @@ def test_a_part_of_the_other_family_is_named():
 )
 def test_an_array_that_does_not_fit_is_named(name, shape, belongs):
     assert refusal(arrays={name: np.zeros(shape, np.float32)}) == (
-        f"the model's {name} is float32 {list(shape)} where float32 {list(belongs)} belongs"
+        f"the model's {name} is float32 {list(shape)}; it must be float32 {list(belongs)}"
     )
 
 
 def test_numbers_of_another_type_are_refused():
     assert refusal(arrays={"bias": np.zeros(3)}) == (
-        "the model's bias is float64 [3] where float32 [3] belongs"
+        "the model's bias is float64 [3]; it must be float32 [3]"
     )
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from wordgate.errors import BundleError
+from wordgate.models.base import model_from_state
 from wordgate.models.count import ABSENT_LOGIT, CountModel
-from wordgate.models.families import model_from_state
 from wordgate.text.ngrams import NgramVectorizer
 
 CONFIG = {
@@ -215,7 +215,8 @@ def test_a_missing_part_of_a_block_is_named(name):
 
 def test_damaged_blocks_are_named():
     assert _refusal(kind="letters") == (
-        "the saved count model counts 'letters', and this wordgate only words and characters"
+        "the saved count model counts 'letters', and this version of wordgate only words and"
+        " characters"
     )
     words = _two_blocks().state()[0]["blocks"][0]
     assert _refusal(vectorizers=[words, words]) == (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import BundleError
-from wordgate.models.families import model_from_state
+from wordgate.models.base import model_from_state
 from wordgate.models.lstm import LSTMModel, Network
 from wordgate.models.lstm_forward import Direction
 from wordgate.text.encoder import TextEncoder
@@ -110,13 +110,13 @@ def test_a_network_without_directions_is_refused():
 )
 def test_an_array_that_does_not_fit_is_named(name, shape, belongs):
     assert refusal(arrays={name: np.zeros(shape, np.float32)}) == (
-        f"the model's {name} is float32 {list(shape)} where float32 {list(belongs)} belongs"
+        f"the model's {name} is float32 {list(shape)}; it must be float32 {list(belongs)}"
     )
 
 
 def test_numbers_of_another_type_are_refused():
     assert refusal(arrays={"output.bias": np.zeros(2)}) == (
-        "the model's output.bias is float64 [2] where float32 [2] belongs"
+        "the model's output.bias is float64 [2]; it must be float32 [2]"
     )
 
 
@@ -126,7 +126,7 @@ def test_numbers_of_another_type_are_refused():
 )
 def test_an_unknown_pooling_is_named(pooling, shown):
     assert refusal(description={"pooling": pooling}) == (
-        f"the model pools by {shown}, and this wordgate only by last, max, mean"
+        f"the model pools by {shown}, and this version of wordgate only by last, max, mean"
     )
 
 

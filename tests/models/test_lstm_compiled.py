@@ -133,6 +133,6 @@ def test_numba_may_be_missing(model, kernel, hide_packages):
 
 def test_a_processor_without_the_instruction_is_told(model, monkeypatch):
     monkeypatch.setattr(lstm_compiled, "best_layout", lambda *, int8: None if int8 else LAYOUTS[0])
-    with pytest.raises(SettingsError, match="which this one lacks; take 'numba'"):
+    with pytest.raises(SettingsError, match="which this one lacks; use 'numba'"):
         with_kernel(model, "numba-int8")
     with_kernel(model, "numba")

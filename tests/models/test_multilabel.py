@@ -8,9 +8,8 @@ import pytest
 
 from wordgate.errors import BundleError
 from wordgate.models.average import AverageModel, OutputLayer
-from wordgate.models.base import class_log_proba, log_sigmoid, log_softmax
+from wordgate.models.base import class_log_proba, log_sigmoid, log_softmax, model_from_state
 from wordgate.models.count import CountModel
-from wordgate.models.families import model_from_state
 from wordgate.models.lstm import LSTMModel, Network, prefix_predictions, with_kernel
 from wordgate.models.lstm_forward import KERNELS, Direction
 from wordgate.text.encoder import TextEncoder

@@ -11,7 +11,7 @@ import pytest
 
 import wordgate
 from wordgate.errors import BundleError, MissingExtraError
-from wordgate.models.families import model_from_state
+from wordgate.models.base import model_from_state
 
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 
@@ -197,13 +197,17 @@ def test_an_array_too_many_is_named(refusal):
 @pytest.mark.parametrize(
     ("name", "array", "found"),
     [
-        ("head.bias", np.zeros(2, np.float32), "float32 [2] where float32 [3]"),
-        ("head.bias", np.zeros(3), "float64 [3] where float32 [3]"),
-        ("head.weight", np.zeros((3, 8), np.float32), "float32 [3, 8] where float32 [3, 16]"),
+        ("head.bias", np.zeros(2, np.float32), "float32 [2]; it must be float32 [3]"),
+        ("head.bias", np.zeros(3), "float64 [3]; it must be float32 [3]"),
+        (
+            "head.weight",
+            np.zeros((3, 8), np.float32),
+            "float32 [3, 8]; it must be float32 [3, 16]",
+        ),
     ],
 )
 def test_an_array_that_does_not_fit_is_named(refusal, name, array, found):
-    assert refusal(arrays={name: array}) == f"the model's {name} is {found} belongs"
+    assert refusal(arrays={name: array}) == f"the model's {name} is {found}"
 
 
 @pytest.mark.parametrize(
@@ -218,12 +222,12 @@ def test_an_array_that_does_not_fit_is_named(refusal, name, array, found):
 )
 def test_a_config_that_makes_no_sense_is_refused(model, refusal, changes):
     message = refusal({"config": {**model.network.config, **changes}})
-    assert message.startswith("the model's config can't be used: ")
+    assert message.startswith("the model's config cannot be used: ")
 
 
 def test_a_config_of_another_size_asks_for_no_memory(model, refusal):
     assert refusal({"config": {**model.network.config, "vocab_size": 10**11}}).endswith(
-        "is float32 [35, 16] where float32 [100000000000, 16] belongs"
+        "is float32 [35, 16]; it must be float32 [100000000000, 16]"
     )
 
 
@@ -231,8 +235,8 @@ def test_a_config_of_another_size_asks_for_no_memory(model, refusal):
     ("part", "message"),
     [
         ({"config": 3}, "the model's config is 3, not an object of named parts"),
-        ({"pad_id": 35}, "the model's pad_id is 35, which is no subword of it"),
-        ({"pad_id": True}, "the model's pad_id is True, which is no subword of it"),
+        ({"pad_id": 35}, "the model's pad_id is 35, which is not one of its subwords"),
+        ({"pad_id": True}, "the model's pad_id is True, which is not one of its subwords"),
         ({"max_tokens": 0}, "the model's max_tokens is 0, not a number above 0"),
         (
             {"max_tokens": 2},
@@ -241,7 +245,7 @@ def test_a_config_of_another_size_asks_for_no_memory(model, refusal):
         ({"max_tokens": 33}, "the model's max_tokens is 33, and its weights read 32 at most"),
         (
             {"pooling": "max"},
-            "the model pools by 'max', and this wordgate's transformers only by mean",
+            "the model pools by 'max', and this version of wordgate's transformers only by mean",
         ),
     ],
 )
@@ -251,7 +255,7 @@ def test_a_part_that_makes_no_sense_is_named(refusal, part, message):
 
 @pytest.mark.parametrize("tokenizer", [3, {}, {"model": {"type": "stranger"}}])
 def test_a_tokenizer_that_makes_no_sense_is_refused(refusal, tokenizer):
-    assert refusal({"tokenizer": tokenizer}).startswith("the model's tokenizer can't be used: ")
+    assert refusal({"tokenizer": tokenizer}).startswith("the model's tokenizer cannot be used: ")
 
 
 def test_a_panic_of_the_tokenizers_library_is_a_sentence(model):
@@ -259,7 +263,7 @@ def test_a_panic_of_the_tokenizers_library_is_a_sentence(model):
     description, arrays = model.state()
     tokenizer = json.loads(json.dumps(description["tokenizer"]))
     tokenizer["post_processor"]["special_tokens"].pop("[CLS]")
-    with pytest.raises(BundleError, match=r"^the model's tokenizer can't be used: "):
+    with pytest.raises(BundleError, match=r"^the model's tokenizer cannot be used: "):
         model_from_state("transformer", {**description, "tokenizer": tokenizer}, arrays).log_proba(
             ["a text"]
         )

@@ -86,18 +86,18 @@ def test_thresholds_of_unknown_labels_or_none_are_refused():
         " 'price'?"
     )
     assert refusal(several, threshold={}) == (
-        "threshold names no label: name one or more, or give a number for all"
+        "threshold has no label: give one or more, or a number for all labels"
     )
     assert refusal(config(("ham", "spam")), threshold={"ham": 0.2, "spam": 0.8}) == (
-        "threshold names both labels; with one label a text name one: below its threshold the other"
-        " is given"
+        "threshold names both labels; with one label per text, name only one: below its threshold,"
+        " the other is predicted"
     )
 
 
 def test_a_threshold_has_no_effect_on_one_of_many_labels():
     assert refusal(config(), threshold=0.5) == (
-        "threshold has no effect on a model that gives a text one of 3 labels, the most probable"
-        " one; abstain_below gives none where that is not probable enough"
+        "threshold has no effect on a model that predicts the most probable of 3 labels;"
+        " abstain_below predicts none if that is not probable enough"
     )
 
 
@@ -121,7 +121,7 @@ def test_options_that_contradict_each_other_are_refused():
         " give a higher threshold instead"
     )
     expected = (
-        "abstain_below is for the most probable label, and here a threshold decides (0.2 of"
+        "abstain_below applies to the most probable label, but here a threshold decides (0.2 for"
         " 'spam'): leave abstain_below out"
     )
     assert refusal(two, threshold=0.2, abstain_below=0.5) == expected

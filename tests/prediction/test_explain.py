@@ -17,7 +17,7 @@ from wordgate.evaluation.calibration import apply_temperature
 from wordgate.models.average import AverageModel
 from wordgate.models.lstm import LSTMModel, Network
 from wordgate.models.lstm_forward import Direction
-from wordgate.prediction.explanation import MOST_WORDS, explain
+from wordgate.prediction.explaining import MOST_WORDS, explain
 from wordgate.text.encoder import TextEncoder
 
 FAMILIES = ("count", "logreg", "mlp", "lstm")

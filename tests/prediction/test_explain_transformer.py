@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 
 from wordgate.models.transformer import TransformerModel
-from wordgate.prediction.explanation import explain
+from wordgate.prediction.explaining import explain
 from wordgate.training.pretrained_transformer import pretrained_transformer
 
 

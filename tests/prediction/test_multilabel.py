@@ -44,7 +44,7 @@ def test_thresholds_can_be_chosen_anew(model):
 def test_what_is_for_one_label_a_text_is_refused(model, count_model):
     with pytest.raises(SettingsError, match=r"^abstain_below applies only to models of one label "):
         model.predict(TEXTS, abstain_below=0.5)
-    with pytest.raises(SettingsError, match=r"^label has no effect on a model that gives a text o"):
+    with pytest.raises(SettingsError, match=r"^label has no effect on a model that assigns o"):
         wordgate.load(count_model.folder).explain("We love it", label="good")
 
 
@@ -107,10 +107,10 @@ def test_an_explanation_is_json_and_shows_itself(model):
     assert told["threshold"] == 0.4
     page = found._repr_html_()
     assert "its log-odds fall without them" in page
-    assert "(not given: quality 0." in page
-    assert "Explained: price, which is given; its probability is 0." in page
+    assert "(not predicted: quality 0." in page
+    assert "Explained label: price, which is predicted; its probability is 0." in page
     other = model.explain("cheap and fast, no lamp", label="quality")
-    assert "Explained: quality, which is not given" in other._repr_html_()
+    assert "Explained label: quality, which is not predicted" in other._repr_html_()
     assert "no label" in model.explain("a lamp")._repr_html_()
     assert "<br>" not in page  # which would be closed, and so be two
 

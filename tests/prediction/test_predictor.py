@@ -103,14 +103,14 @@ def test_odd_texts_are_answered(model):
 
 @pytest.mark.parametrize("text", ["", " \n\t", "\u2028", "\x1c\u3000", *INVISIBLE])
 def test_an_empty_text_is_refused_by_its_place(model, text):
-    held = "white space" if text.isspace() else "invisible characters"
-    what = f"holds nothing but {held}" if text else "is empty"
-    message = f"text 2 of 2 {what}, so it can't have a label: leave it out"
+    held = "whitespace" if text.isspace() else "invisible characters"
+    what = f"contains only {held}" if text else "is empty"
+    message = f"text 2 of 2 {what}, so it cannot have a label: leave it out"
     for ask in (model.predict, model.predict_proba, model.log_proba):
         with pytest.raises(DataError) as caught:
             ask(["We love it", text])
         assert str(caught.value) == message
-    with pytest.raises(DataError, match=r"^text 1 of 1 (is empty|holds nothing)"):
+    with pytest.raises(DataError, match=r"^text 1 of 1 (is empty|contains only)"):
         model.explain(text)
 
 

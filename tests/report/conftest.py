@@ -269,7 +269,7 @@ def _comparison_page(analysis, tied):
             for simpler, family in itertools.pairwise(families)
             for kind in ("random", "grouped")
         ),
-        leaks={"random": "90 % leak."},
+        leaks={"random": "90% leak."},
         recommendation=Recommendation(
             families[1], ("Take the lstm.", "It is best on new texts."), tied
         ),

@@ -13,25 +13,28 @@ CUT_OFF = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
 })"""
 
 
-@pytest.fixture(params=[1280, 390])
-def opened(request, browser):
-    """Open a page, and tell what the browser said and asked for."""
-    contexts = []
+@pytest.fixture(scope="module")
+def tab(browser):
+    """A tab that all pages are opened in: to open one takes longer than to look at a page."""
+    tab = browser.new_page()
+    yield tab
+    tab.close()
 
-    def open_page(path):
-        context = browser.new_context(viewport={"width": request.param, "height": 900})
-        contexts.append(context)
-        page = context.new_page()
-        said = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda asked: said.append(asked.url))
-        page.goto(path.as_uri())
-        return page, [one for one in said if one not in (path.as_uri(), "data:,")]
 
-    yield open_page
-    for context in contexts:
-        context.close()
+@pytest.fixture
+def said(tab):
+    """What the browser says, and what it asks for."""
+    said = []
+    listeners = {
+        "console": lambda message: said.append(message.text),
+        "pageerror": lambda error: said.append(str(error)),
+        "request": lambda asked: said.append(asked.url),
+    }
+    for event, listener in listeners.items():
+        tab.on(event, listener)
+    yield said
+    for event, listener in listeners.items():
+        tab.remove_listener(event, listener)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +45,7 @@ def opened(request, browser):
     ],
 )  # fmt: skip
 def test_nothing_is_fetched_overflows_or_is_cut_off(
-    which, opened, tmp_path, make_report, nasty_report, comparison, make_several,
+    which, tab, said, tmp_path, make_report, nasty_report, comparison, make_several,
     several_comparison,
 ):  # fmt: skip
     made = {
@@ -61,14 +64,16 @@ def test_nothing_is_fetched_overflows_or_is_cut_off(
     }[which]()
     path = tmp_path / "report.html"
     path.write_text(made, encoding="utf-8")
-    page, said = opened(path)
-    assert said == []
-    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-    width, room = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert width <= room
-    assert page.evaluate(CUT_OFF) == []
-    sizes = page.evaluate("[...document.querySelectorAll('svg')].map(one => one.clientWidth)")
-    assert min(sizes) >= 340  # drawn for 360: its text stays about as large as it is set
+    for width in (1280, 390):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.goto(path.as_uri())
+        assert [one for one in said if one not in (path.as_uri(), "data:,")] == []
+        tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        taken, room = tab.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert taken <= room
+        assert tab.evaluate(CUT_OFF) == []
+        sizes = tab.evaluate("[...document.querySelectorAll('svg')].map(one => one.clientWidth)")
+        assert min(sizes) >= 340  # drawn for 360: its text stays about as large as it is set
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -49,7 +49,7 @@ def test_what_is_undefined_is_not_drawn():
 
 
 def test_a_row_without_rows_is_a_row_of_zeros():
-    assert matrix(("a", "b"), [[0, 0], [1, 3]], label="l").count(">0 %<") == 2
+    assert matrix(("a", "b"), [[0, 0], [1, 3]], label="l").count(">0%<") == 2
 
 
 def test_a_matrix_has_every_label_in_full():

@@ -37,7 +37,7 @@ def test_calibration_stands_there_before_and_after(make_analysis):
 def test_slices_hold_every_row(make_analysis):
     analysis = make_analysis()
     assert sum(one.n for one in analysis.by_length) == 300
-    assert [one.name for one in analysis.by_unseen] == ["over 25 %"]
+    assert [one.name for one in analysis.by_unseen] == ["over 25%"]
 
 
 def test_scripts_without_spaces_have_a_word_a_character():

@@ -110,7 +110,7 @@ def test_texts_can_be_left_out(make_report):
     page = make_report(contents=contents, texts=False).page()
     assert "a secret" not in page
     assert "This page contains no texts." in page
-    assert re.search(r"row 1,\d{3}: labelled", page)
+    assert re.search(r"row 1,\d{3}: labeled", page)
 
 
 def test_it_says_what_counts(make_report):
@@ -118,7 +118,7 @@ def test_it_says_what_counts(make_report):
     text = _Page(report.page()).text
     assert f"{report.metrics.accuracy:.3f}" in text
     assert "No significant gain The LSTM model does NOT beat the family count by more than" in text
-    assert text.count("+2.0 points, 95 % interval -1.0 to +5.0, p < 0.001") == 1
+    assert text.count("+2.0 points, 95% interval -1.0 to +5.0, p < 0.001") == 1
     assert text.count("Grouped by column 'id'.") == 1
     assert text.count("A remark on the split.") == 1
     assert text.count("LEAK: Of 300 test rows, 7 (2.3%)") == 1
@@ -137,8 +137,8 @@ def test_without_a_temperature_it_says_so(make_report):
 def test_a_comparison_says_what_counts(comparison):
     text = _Page(comparison).text
     assert "Take the lstm." in text
-    assert "90 % leak." in text
-    assert "averaged vectors over counts <&> +3.0 +1.2 to +4.8 p < 0.001" in text
+    assert "90% leak." in text
+    assert "averaged vectors vs. counts <&> +3.0 +1.2 to +4.8 p < 0.001" in text
     assert "averaged vectors, grouped 0.630 0.610 to 0.650 0.620" in text
 
 
@@ -182,7 +182,7 @@ def test_of_several_labels_it_says_what_counts(make_several):
     text = _Page(report.page()).text
     scores = report.metrics
     assert f"micro F1 {scores.micro_f1:.3f}" in text
-    assert "(+2.0 points of micro F1, 95 % interval -1.0 to +5.0, p < 0.001)" in text
+    assert "(+2.0 points of micro F1, 95% interval -1.0 to +5.0, p < 0.001)" in text
     assert "most frequent label set" in text
     assert f"Interval of micro F1: {scores.intervals.micro_f1.method}" in text
     assert "Labels that occur together" in text
@@ -190,7 +190,9 @@ def test_of_several_labels_it_says_what_counts(make_several):
     assert "its logits are divided by a temperature of 1.70" in text
     assert report.metrics.thresholds.sentence() in text
     assert re.search(r"row 1,\d{3}: \w+ at 0\.\d\d; labelled [\w ,]+, given \w+", text)
-    for absent in ("abstain", "confusion", "probable label errors", "withheld"):
+    assert "Probable label errors" in text
+    assert report.analysis.suspects_text in text
+    for absent in ("abstain", "confusion", "withheld"):
         assert absent not in text.lower()
 
 
@@ -215,7 +217,7 @@ def test_a_comparison_of_several_labels_is_one_of_micro_f1(several_comparison):
     text = _Page(page).text
     assert found.recommendation.family == "lstm"
     assert "micro F1 on unseen groups it is the model with the highest micro F1" in text
-    assert "Micro F1 with 95 % intervals" in text
+    assert "Micro F1 with 95% intervals" in text
     assert "points of micro F1, on the same rows" in text
     assert found.paired_tests[0].difference.proven == "better"
     assert "abstain" not in text

@@ -56,8 +56,8 @@ def test_the_families_that_the_tests_leave_level_are_named():
 def test_what_a_random_split_adds_is_called_memory():
     _, caution = recommended(result("count", "random", 360), result("count", "grouped", 260))
     assert caution == (
-        "Don't trust the random split: the 25 points that count gains there come from memorized"
-        " duplicates, which new texts don't have."
+        "Do not trust the random split: the 25 points that count gains there come from memorized"
+        " duplicates, which new texts do not have."
     )
 
 

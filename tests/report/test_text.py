@@ -101,7 +101,7 @@ def test_of_several_labels_undefined_is_a_dash_and_explained():
         "– recall, f1-score: no rows: b\n"
         "the averages are over the 1 of 2 labels with rows\n"
         "\n"
-        "all labels of a text correct 0.333, label ranking average precision 1.000,"
+        "all labels correct 0.333, label ranking average precision 1.000,"
         " Hamming loss 0.333\n"
         "1 of 3 test rows have no label"
     )
@@ -124,19 +124,19 @@ def test_of_several_labels_the_short_form_is_of_micro_f1(make_several):
     metrics = make_several().metrics
     interval = metrics.intervals.micro_f1
     assert headline("lstm", metrics) == (
-        "Micro F1 on 300 test rows, 95 % interval\n"
+        "Micro F1 on 300 test rows, 95% interval\n"
         f"  this model (LSTM) {metrics.micro_f1:.3f} ({interval.low:.3f} to {interval.high:.3f})"
         "   count 0.350   most frequent label set 0.350"
     )
     assert verdict("lstm", metrics) == (
         "The LSTM model does NOT beat the family count by more than chance (+2.0 points of micro"
-        " F1, 95 % interval -1.0 to +5.0, p < 0.001): --family count is simpler."
+        " F1, 95% interval -1.0 to +5.0, p < 0.001): --family count is simpler."
     )
     lowest = min(metrics.per_class, key=lambda one: one.recall)
     assert weakest_label(metrics) == [f"Weakest label: {lowest.label}, recall {lowest.recall:.0%}"]
     first, *_, last = scores_beside_baselines("lstm", metrics).splitlines()
     assert " ".join(first.split()) == (
-        "on the test rows micro F1 accuracy macro F1 log loss 95 % interval of micro F1"
+        "on the test rows micro F1 accuracy macro F1 log loss 95% interval of micro F1"
     )
     assert last.startswith("this model (LSTM)")
     assert f"{metrics.micro_f1:.3f}" in last
@@ -145,7 +145,7 @@ def test_of_several_labels_the_short_form_is_of_micro_f1(make_several):
 def test_thresholds_are_laid_out_with_what_they_gain(make_several, make_report):
     metrics = make_several().metrics
     header, *rows = threshold_table(metrics).splitlines()
-    assert " ".join(header.split()) == "label threshold F1 F1 at 0.5 points 95 % interval"
+    assert " ".join(header.split()) == "label threshold F1 F1 at 0.5 points 95% interval"
     for row, label in zip(rows, metrics.thresholds.labels, strict=True):
         assert row.split()[:4] == [
             label.label,

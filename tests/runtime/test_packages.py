@@ -167,7 +167,7 @@ def test_what_needs_an_extra_says_so_and_leaves_nothing(
         ("from wordgate import WordgateClassifier", "WordgateClassifier"),
         (
             "from wordgate import GroupedSplit; list(GroupedSplit(2).split(['a', 'b', 'c', 'd']))",
-            "finding near copies",
+            "finding near duplicates",
         ),
         ("import wordgate; wordgate.audit([])", "auditing a data set"),
     ],

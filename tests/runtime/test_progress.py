@@ -154,7 +154,7 @@ def test_in_a_terminal_a_bar_moves_and_lines_stay_above_it(terminal, capsys):
     assert written.out == ""
     assert "a line that stays :fire:" in written.err
     assert "epoch 2 of 2" in written.err
-    assert " 75 %" in written.err
+    assert " 75%" in written.err
     assert "left" in written.err
 
 

@@ -32,6 +32,10 @@ CASES = {
     "single quotes": ("id,text\n", rows("{i},'{text}, \"really\"'")),
     "dashes": ("id,text\n--,----\n", rows("{i},{text}")),
     "a comment": ("# export 3\nid,text\n", rows("{i},{text}")),
+    "row numbers without a name": ("text\n", "".join(f"{i + 1},{t}\n" for t, i in ROWS)),
+    "a tilde": ("id~text\n", rows("{i}~{text}, really")),
+    "a section sign": ("id§text\n", rows("{i}§{text}, really")),
+    "an ideographic comma": ("sep=、\nid、text\n", rows("{i}、{text}, really")),
     "a named delimiter": ("sep=;\n# export 3\nid;text\n", rows("{i};{text}")),
 }
 
@@ -75,7 +79,7 @@ def test_the_result_is_csv_that_every_reader_reads_alike(score, write, records, 
     name = write("in.csv", "".join(CASES[case]))
     score(name, "out.csv", **options)
     score(name, "out.jsonl", **options)
-    delimiter = {"stray quotes": ",", "a named delimiter": ";"}.get(case, ",")
+    delimiter = {"a tilde": "~", "a named delimiter": ";"}.get(case, ",")
     found = records("out.csv", delimiter=delimiter)[bool(CASES[case][0]) :]
     texts = [list(row.values())[1] for row in objects("out.jsonl")]
     assert [row[1] for row in found] == texts
@@ -133,5 +137,9 @@ def test_an_empty_column_of_texts_gives_errors_and_no_labels_of_the_labels(score
 
 def test_labels_are_not_scored_where_texts_are_lists(score, write):
     lines = [json.dumps({"tokens": text.split(), "label": "good"}) for text, _ in ROWS]
-    with pytest.raises(DataError, match=r"column 1 'tokens' of 'in\.jsonl', the text, holds lists"):
+    with pytest.raises(
+        DataError,
+        match=r"column 1 'tokens' of 'in\.jsonl', the text, contains"
+        r" lists",
+    ):
         score(write("in.jsonl", "\n".join(lines)), "out.jsonl")

@@ -218,7 +218,7 @@ def test_values_of_any_type_come_out_as_they_went_in(tmp_path, loaded_once, out,
 @pytest.mark.parametrize(
     ("column", "why"),
     [
-        (pa.array([b"\xff\x00"]), "of type binary, and holds bytes that are no UTF-8"),
+        (pa.array([b"\xff\x00"]), "of type binary, and contains bytes that are not UTF-8"),
         (pa.array([b"\xff\x00"], pa.binary(2)), "of type fixed_size_binary"),
         (pa.array([b"\xff"]).dictionary_encode(), "of type dictionary"),
         (pa.array([[b"\xff"]]), "of type list<"),

@@ -85,7 +85,7 @@ def test_a_label_that_holds_what_joins_them_is_refused_in_a_table(
         label(source, out, model=odd)
     form = "TSV" if out == "out.tsv" else "CSV"
     assert str(error.value) == (
-        f"the label 'a;b' holds ';', by which the labels of a text are joined in {form}: write JSON"
+        f"the label 'a;b' contains ';', which separates the labels of a text in {form}: write JSON"
         " Lines or Parquet, where they are a list (--to jsonl)"
     )
     assert [file.name for file in here.iterdir()] == ["in.csv"]
@@ -99,6 +99,40 @@ def test_thresholds_decide_and_what_has_none_is_refused(label, write, records):
     assert [row[2] for row in records("out.csv")[1:]] == ["speed", "", "", "quality"]
     with pytest.raises(SettingsError, match=r"^abstain_below applies only to models of one label "):
         label(source, "other.csv", abstain_below=0.5)
+
+
+def test_the_most_probable_labels_are_given_whatever_the_thresholds(label, write, records):
+    source = write("in.csv", ROWS)
+    label(source, "out.csv", top=2)
+    given = [row[2].split(";") for row in records("out.csv")[1:]]
+    assert [len(one) for one in given] == [2, 1, 2, 2]
+    assert given[0] == ["price", "speed"]
+    with pytest.raises(SettingsError, match=r"^top is 4; it must be a whole number from 1 to 3"):
+        label(source, "other.csv", top=4)
+
+
+def test_a_model_of_one_label_a_text_gives_the_most_probable_ones_too(
+    score, write, records, objects, proba
+):
+    source = write("in.csv", "text\nWe hate it\n")
+    ((bad, good),) = proba(["We hate it"])
+    told = score(source, "out.csv", top=2)
+    assert told.added == ["labels", "probability_bad", "probability_good", "error"]
+    assert records("out.csv")[1][1:] == ["bad;good", f"{bad:.6f}", f"{good:.6f}", ""]
+    score(source, "out.jsonl", top=1)
+    assert objects("out.jsonl")[0]["labels"] == ["bad"]
+    with pytest.raises(SettingsError, match=r"^top gives the most probable labels, .* leave one"):
+        score(source, "other.csv", top=1, abstain_below=0.5)
+
+
+def test_what_was_interrupted_goes_on_with_the_same_top_alone(label, write, monkeypatch):
+    source, error = write("in.csv", "text\n" + 40 * "cheap and fast\na lamp\n"), KeyboardInterrupt
+    with monkeypatch.context() as patched:
+        patched.setattr(PartialOutput, "close", lambda _: (_ for _ in ()).throw(error))
+        with pytest.raises(error):
+            label(source, "out.csv", top=2)
+    with pytest.raises(BundleError, match=r"contains a scoring with .*top"):
+        label(source, "out.csv", resume=True)
 
 
 def test_the_probability_beside_a_label_is_its_own(score, write, records, proba):
@@ -126,7 +160,7 @@ def test_what_was_interrupted_goes_on_with_the_same_thresholds_alone(
         patched.setattr(PartialOutput, "write", write_some)
         with pytest.raises(KeyboardInterrupt):
             label(source, out, batch=8, threshold=0.3, checkpoint_seconds=0.0)
-    with pytest.raises(BundleError, match=r"keeps a scoring with .*thresholds"):
+    with pytest.raises(BundleError, match=r"contains a scoring with .*thresholds"):
         label(source, out, batch=8, resume=True)
     label(source, out, batch=8, threshold=0.3, resume=True)
     if out.endswith(".parquet"):

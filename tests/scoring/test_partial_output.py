@@ -99,9 +99,9 @@ def test_a_scoring_of_an_older_layout_is_refused_and_loses_nothing(
     with pytest.raises(BundleError) as refused:
         score(messy, "out.csv", resume=resume)
     assert str(refused.value) == (
-        "out.csv.checkpoint keeps a scoring in an older layout (note.json), with which this"
-        " wordgate can't go on: finish it with the wordgate that began it, move the folder away, or"
-        " start over with --overwrite"
+        "out.csv.checkpoint contains an interrupted run in an older layout (note.json), which this"
+        " version of wordgate cannot continue: finish it with the version that started it, move the"
+        " folder away, or start over with --overwrite"
     )
     with pytest.raises(BundleError, match=r"^there is no model at nowhere$"):
         wordgate.score("nowhere", messy, "out.csv", overwrite=True, progress=Silent())
@@ -122,7 +122,7 @@ def test_a_half_written_note_that_a_kill_left_is_no_failure(score, messy, here, 
 def test_nothing_is_begun_over_what_was_interrupted_unless_asked(score, messy, here, stopped):
     stopped(messy, "out.csv", after=5)
     message = (
-        r"^a scoring into out\.csv was interrupted and left out\.csv\.checkpoint: continue it"
+        r"^scoring into out\.csv was interrupted and left out\.csv\.checkpoint: continue it"
         r" with --resume, or start over with --overwrite$"
     )
     with pytest.raises(BundleError, match=message):
@@ -133,13 +133,13 @@ def test_nothing_is_begun_over_what_was_interrupted_unless_asked(score, messy, h
 
 def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
     stopped(messy, "out.csv", after=5)
-    with pytest.raises(BundleError, match=r"keeps a scoring with batch 20 instead of 10; give"):
+    with pytest.raises(BundleError, match=r"contains a scoring with batch 20 instead of 10; give"):
         score(messy, "out.csv", resume=True, batch=10)
     with pytest.raises(BundleError, match=r"abstain_below 0\.0 instead of 0\.5"):
         score(messy, "out.csv", resume=True, batch=20, abstain_below=0.5)
     write("in.csv", "id,text\n1,We love it\n")
     with pytest.raises(
-        BundleError, match=r"^out\.csv\.checkpoint keeps a scoring with other input;"
+        BundleError, match=r"^out\.csv\.checkpoint contains a scoring with other input;"
     ):
         score(messy, "out.csv", resume=True, batch=20)
 
@@ -154,8 +154,8 @@ def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monke
     version = installed_versions("numpy")["numpy"]
     told = next(line for line in listening.lines if line.startswith("warning: "))
     assert told.startswith(
-        f"warning: The scoring was begun with numpy {version} instead of 9.9:"
-        " its result may differ a little from"
+        f"warning: The scoring was started with numpy {version} instead of 9.9:"
+        " its result may differ slightly from"
     )
 
 
@@ -192,7 +192,9 @@ def test_another_number_of_threads_than_then_is_told_of(messy, lstm_model, here,
             score(threads=3, overwrite=True)
     score(threads=1, resume=True)
     told = next(line for line in listening.lines if line.startswith("warning: "))
-    assert told.startswith("warning: The scoring was begun with threads 3 instead of 1: its result")
+    assert told.startswith(
+        "warning: The scoring was started with threads 3 instead of 1: its result"
+    )
     assert (here / "out.csv").read_bytes() == whole
 
 
@@ -213,7 +215,7 @@ def test_a_state_that_was_changed_is_not_believed(score, messy, here, stopped):
     position = f'\\"position\\": {content["state"]["position"]}'.encode()
     assert position in whole
     file.write_bytes(whole.replace(position, position[:-1] + b"1"))
-    message = r"is damaged \(its digest is another: a byte of it has changed\); start over with"
+    message = r"is damaged \(its digest differs: at least one byte has changed\); start over with"
     with pytest.raises(BundleError, match=message):
         score(messy, "out.csv", batch=20, resume=True)
     state = content["state"]
@@ -226,7 +228,7 @@ def test_a_state_that_was_changed_is_not_believed(score, messy, here, stopped):
     with pytest.raises(BundleError, match=r"is damaged \(its counts are rows="):
         score(messy, "out.csv", batch=20, resume=True)
     write_resumable(file, {**content, "layout": 4}, {})
-    with pytest.raises(BundleError, match=r"state\.safetensors is of layout 4, and this wordgate"):
+    with pytest.raises(BundleError, match=r"state\.safetensors has layout 4, and this version of"):
         score(messy, "out.csv", batch=20, resume=True)
 
 
@@ -284,7 +286,7 @@ def test_the_folder_is_on_the_disk_before_its_first_row(score, messy, here, monk
 def test_a_folder_of_others_is_not_worked_in(score, messy, here):
     (here / "theirs").mkdir()
     (here / "out.csv.checkpoint").symlink_to("theirs")
-    message = r"^out\.csv\.checkpoint, where the work is to be kept, is a link: take it away$"
+    message = r"^out\.csv\.checkpoint, the working folder, is a link: remove it$"
     with pytest.raises(BundleError, match=message):
         score(messy, "out.csv", overwrite=True)
     assert list((here / "theirs").iterdir()) == []
@@ -295,7 +297,7 @@ def test_resume_begins_where_nothing_was_and_leaves_alone_what_is_whole(score, m
     assert score(messy, "out.csv", resume=True).was_whole
     os.utime(messy, ns=(2**62, 2**62))
     with pytest.raises(
-        BundleError, match=r"^out\.csv is whole, and older than in\.csv: score anew"
+        BundleError, match=r"^out\.csv is complete, and older than in\.csv: score again"
     ):
         score(messy, "out.csv", resume=True)
 
@@ -354,9 +356,9 @@ def test_what_is_whole_tells_that_nothing_but_times_was_compared(
         count_model.folder, messy, "out.csv", resume=True, abstain_below=0.9, progress=listening
     )
     assert listening.lines == [
-        f"out.csv is there already, and younger than {count_model.folder} and in.csv: nothing is"
-        " left to do. Only these times were compared: what it was made of, and with what options,"
-        " is noted nowhere; --overwrite scores anew"
+        f"out.csv already exists and is newer than {count_model.folder} and in.csv: there is"
+        " nothing to do. Only these times were compared, not the contents or the options;"
+        " --overwrite scores again"
     ]
 
 
@@ -393,7 +395,7 @@ def test_a_pipe_that_breaks_off_leaves_nothing(score, messy, here, monkeypatch):
 def test_the_bar_goes_on_where_it_was(messy, count_model, stopped, listening):
     stopped(messy, "out.csv", after=15)
     wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=listening)
-    assert listening.lines[-1].startswith("going on after 232 rows")
+    assert listening.lines[-1].startswith("continuing after 232 rows")
     assert listening.bars[0][0] == 1000
 
 
@@ -529,8 +531,8 @@ def test_an_interruption_is_noted_and_gone_on_with(messy, count_model, here, sco
             return super().bar(total, done)
 
     message = (
-        r"^20 rows are kept in out\.csv\.checkpoint; the same command with --resume goes on from"
-        r" there$"
+        r"^20 rows are kept in out\.csv\.checkpoint; run the same command with"
+        r" --resume to continue$"
     )
     with pytest.raises(KeyboardInterrupt, match=message):
         wordgate.score(count_model.folder, messy, "out.csv", batch=24, progress=Interrupting())

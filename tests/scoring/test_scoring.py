@@ -250,8 +250,8 @@ def test_the_bar_goes_from_the_beginning_to_the_end(write, here, count_model, li
     ((total, done),) = listening.bars
     assert 0.5 * total < done <= total
     assert listening.lines == [
-        "read in.csv: CSV, UTF-8 (it fits), fields separated by comma",
-        "header: yes (the first record holds the name 'text' that was asked for)",
+        "read in.csv: CSV, UTF-8 (valid), fields separated by comma",
+        "header: yes (the first record contains the name 'text' that was asked for)",
         "text: column 2 'text' (as in training)",
         f"added: {', '.join(ADDED)}",
     ]
@@ -308,20 +308,20 @@ def test_a_key_of_its_own_is_an_error_in_a_stream(score, monkeypatch):
         (["in.csv", "o.csv"], {"abstain_below": 2.0},
          "abstain_below is 2.0; it must be a probability, from 0 to 1"),
         (["in.csv", "o.csv"], {"resume": True, "overwrite": True},
-         "--resume goes on and --overwrite begins anew: give one of them"),
+         "--resume continues and --overwrite starts over: give one of them"),
         (["in.csv", "-"], {"resume": True},
          "--resume has no effect on standard output: name a file"),
         (["-", "o.csv"], {"resume": True},
-         "--resume has no effect on standard input, which comes only once"),
+         "--resume has no effect on standard input, which can be read only once"),
         (["in.csv", "o.jsonl"], {"escape_formulas": True},
          "--escape-formulas has no effect on JSONL, which no spreadsheet opens as cells: leave it"
          " out"),
-        (["in.csv", "o.parquet.gz"], {}, "Parquet is packed by itself: leave .gz out"),
+        (["in.csv", "o.parquet.gz"], {}, "Parquet is already compressed: leave .gz out"),
         (["in.csv", "-"], {"to": "parquet"},
-         "Parquet can't be written to standard output: name a file"),
+         "Parquet cannot be written to standard output: name a file"),
         (["in.csv", "o.csv"], {"text": "txt"}, "no column 'txt'; did you mean 'text'?"),
         (["cut.csv.gz", "o.csv"], {},
-         "'cut.csv.gz' is a damaged gzip file (it ends too early): fetch it again"),
+         "'cut.csv.gz' is a damaged gzip file (it ends too early): download it again"),
     ],
 )  # fmt: skip
 def test_what_can_go_wrong_is_said_before_the_work(score, write, files, options, message):
@@ -348,7 +348,7 @@ def test_what_is_no_file_is_not_replaced(score, write, here, options):
     write("in.csv", as_csv(TEXTS))
     os.mkfifo("pipe")
     with pytest.raises(
-        BundleError, match=r"^pipe is not a file; name one, or - for standard output$"
+        BundleError, match=r"^pipe is not a file; give one, or - for standard output$"
     ):
         score("in.csv", "pipe", **options)
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", "pipe"]

@@ -36,6 +36,34 @@ def standin():
 
 
 @pytest.fixture(scope="module")
+def tab(browser):
+    """A tab that the tests of a module take in turn: to open one takes most of a test's time."""
+    tab = browser.new_page(reduced_motion="reduce")
+    tab.set_default_timeout(60_000)
+    yield tab
+    tab.close()
+
+
+@contextlib.contextmanager
+def listening(tab):
+    """Note what the console of a tab says and what the tab asks for; in the end it is as new."""
+    said, asked = [], []
+    listeners = {
+        "console": lambda message: said.append(message.text),
+        "pageerror": lambda error: said.append(str(error)),
+        "request": lambda request: asked.append(request.url),
+    }
+    for event, listener in listeners.items():
+        tab.on(event, listener)
+    yield said, asked
+    tab.unroute_all(behavior="ignoreErrors")
+    tab.mouse.move(0, 0)
+    tab.goto("about:blank")
+    for event, listener in listeners.items():
+        tab.remove_listener(event, listener)
+
+
+@pytest.fixture(scope="module")
 def site(standin):
     """The address of a server with the page and a model of three moods; ends in a slash."""
     with standin.serving(standin.Lexicon()) as address:

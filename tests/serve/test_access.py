@@ -29,7 +29,8 @@ def test_which_addresses_only_this_machine_reaches(host, is_local):
 
 
 @pytest.mark.parametrize(
-    ("key", "why"), [("", "is empty"), ("two words", "is no key"), ("kéy", "is no key")]
+    ("key", "why"),
+    [("", "is empty"), ("two words", "is not a valid key"), ("kéy", "is not a valid key")],
 )
 def test_a_key_that_no_header_carries_is_refused(key, why):
     with pytest.raises(SettingsError, match=f"WORDGATE_API_KEY {why}"):
@@ -38,7 +39,7 @@ def test_a_key_that_no_header_carries_is_refused(key, why):
 
 @pytest.mark.parametrize("origin", ["*", "example.com", "https://", "https://a.example/", "null"])
 def test_an_origin_must_be_one(origin):
-    with pytest.raises(SettingsError, match="is no origin; write it as https://"):
+    with pytest.raises(SettingsError, match="is not an origin; write it as https://"):
         access("127.0.0.1", None, [], [origin])
 
 
@@ -50,13 +51,13 @@ def test_an_origin_must_be_one(origin):
         ({"batch_wait": float("inf")}, "--batch-wait is inf; it must be 0 or more"),
         (
             {"max_queue": 999},
-            "--max-queue 999 is below --max-texts 1000: a request of so many texts could never be"
-            " taken",
+            "--max-queue 999 is below --max-texts 1000: a request with so many texts could never be"
+            " accepted",
         ),
         (
             {"max_body_bytes": 10**9},
             "--max-buffered-bytes 67108864 is below --max-body-bytes 1000000000: a body of that"
-            " size could never be taken",
+            " size could never be accepted",
         ),
     ],
 )

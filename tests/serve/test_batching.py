@@ -76,7 +76,7 @@ def test_a_full_queue_refuses_and_says_when_to_ask_again(running, fake_model):
 
     refusal = running(work, max_queue=10, max_texts=10)
     assert refusal.status == 503
-    assert refusal.message == "texts that wait already: 10; ask again later"
+    assert refusal.message == "texts that are already waiting: 10; try again later"
     assert dict(refusal.headers) == {b"retry-after": b"1"}
 
 

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
+from tests.serve.conftest import listening
 
 BOTH, NONE = "It was cheap and fast, and not broken.", "I love this game."
 
@@ -21,17 +22,13 @@ def site():
 
 
 @pytest.fixture
-def page(browser, site):
+def page(tab, site):
     """The page, with a text that has been explained; the console said nothing at the end."""
-    context = browser.new_context(reduced_motion="reduce")
-    page, said = context.new_page(), []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(site)
-    page.wait_for_selector("html.ready")
-    write(page, BOTH)
-    yield page
-    context.close()
+    with listening(tab) as (said, _):
+        tab.goto(site)
+        tab.wait_for_selector("html.ready")
+        write(tab, BOTH)
+        yield tab
     assert said == []
 
 
@@ -56,9 +53,9 @@ def test_all_labels_that_are_given_are_shown_and_every_bar_has_its_threshold(pag
     assert page.locator("#bars .given .bar-name").all_inner_texts() == ["price", "quality", "speed"]
     places = bars.locator(".bar-threshold").evaluate_all("all => all.map((one) => one.style.left)")
     assert places == ["50%", "30%", "60%", "50%"]
-    assert "not given, below 60" in bars.nth(2).locator(".bar-share").text_content()
+    assert "not predicted, below 60" in bars.nth(2).locator(".bar-share").text_content()
     assert page.locator("#abstain").is_hidden()
-    assert "gives a text any of price, quality, service and speed" in page.inner_text("#lede")
+    assert "predicts any of price, quality, service and speed" in page.inner_text("#lede")
 
 
 def test_a_text_may_have_no_label(page):

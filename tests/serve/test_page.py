@@ -9,42 +9,43 @@ import io
 import json
 import os
 import re
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from tests.serve.conftest import listening
 
 GOOD, BAD = "I love this game so much!", "I hate this broken game."
 LONG = "I love this and I hate that, but it was worth every week of waiting for it. " * 4
 
 
 @pytest.fixture
-def visit(browser, site):
+def visit(browser, tab, site):
     """Open the page; at the end nothing was asked of elsewhere, and the console said nothing.
 
     What the browser itself says of an answer that a test made fail is no trouble of the page.
+    A page that a test prepares has a tab and a session of its own.
     """
-    contexts, said, asked = [], [], []
+    with ExitStack() as stack:
+        heard = [stack.enter_context(listening(tab))]
 
-    def open_page(width=1280, scheme="light", *, prepare=None, address=site):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        if prepare is not None:
-            prepare(page)
-        page.goto(address)
-        return page
+        def open_page(width=1280, scheme="light", *, prepare=None, address=site):
+            page = tab
+            if prepare is not None:
+                page = stack.enter_context(closing(browser.new_page(reduced_motion="reduce")))
+                page.set_default_timeout(60_000)
+                heard.append(stack.enter_context(listening(page)))
+                prepare(page)
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)
+            page.goto(address)
+            return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert [one for one in said if not one.startswith("Failed to load resource")] == []
-    assert [one for one in asked if not one.startswith((site, "http://127.0.0.1", "blob:"))] == []
+        yield open_page
+    for said, asked in heard:
+        assert [one for one in said if not one.startswith("Failed to load resource")] == []
+        ours = (site, "http://127.0.0.1", "blob:")
+        assert [one for one in asked if not one.startswith(ours)] == []
 
 
 @pytest.fixture
@@ -189,17 +190,17 @@ def test_the_arrow_keys_go_through_the_sentence(page):
     assert page.inner_text("#spoken").startswith("Word 2 of 7, “love”")
 
 
-@pytest.mark.parametrize("text", [GOOD, LONG, "love", "أنا أحب هذه اللعبة love كثيرا"])
 @pytest.mark.parametrize("width", [1280, 390, 320])
-def test_every_word_stands_in_the_chart_at_every_width(width, text, visit):
+def test_every_word_stands_in_the_chart_at_every_width(width, visit):
     page = opened(visit(width))
-    write(page, text)
-    words = page.locator(".sentence .word").all_inner_texts()
-    assert page.locator("#course .middle").all_text_contents() == ["start", *words]
     outside = """all => all.map(one => one.getBoundingClientRect())
       .filter(box => box.left < 0 || box.right > innerWidth)"""
-    assert page.locator("#course text").evaluate_all(outside) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for text in (GOOD, LONG, "love", "أنا أحب هذه اللعبة love كثيرا"):
+        write(page, text)
+        words = page.locator(".sentence .word").all_inner_texts()
+        assert page.locator("#course .middle").all_text_contents() == ["start", *words]
+        assert page.locator("#course text").evaluate_all(outside) == [], text
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), text
 
 
 def test_each_line_of_the_chart_takes_the_course_up(visit):
@@ -317,16 +318,16 @@ def test_below_the_threshold_there_is_no_answer(page):
     assert "Positive has" in page.inner_text("#answer-note")
     page.fill("#abstain", "70")
     assert page.inner_text("#abstain-means").replace("\u202f", " ") == (
-        "Below that it gives none. On unseen texts it then answered 40 %, and was right on 83 % of"
-        " these."
+        "Less probable texts get no label. On unseen texts, 40% got a label, and 83% of"
+        " these labels were correct."
     )
 
 
 def test_the_card_tells_the_honest_score(page):
     card = page.inner_text("#card").replace("\u202f", " ")
-    assert "65.0 %" in card
+    assert "65.0%" in card
     assert "2,004 unseen groups" in card
-    assert "63.2 % to 66.9 %" in card
+    assert "63.2% to 66.9%" in card
     assert "\ncount\n" in card
     assert "inflated" not in card
 
@@ -357,7 +358,7 @@ def test_a_server_out_of_reach_is_asked_again(page):
     page.route("**/v1/predict", lambda route: route.abort(), times=1)
     page.fill("#text", BAD)
     page.wait_for_function("() => document.getElementById('text-status').textContent !== ''")
-    assert page.inner_text("#text-status") == "The server can't be reached. Trying again in 1 s …"
+    assert page.inner_text("#text-status") == "The server cannot be reached. Trying again in 1 s …"
     write(page, BAD)
     assert page.inner_text("#answer") == "Negative"
 
@@ -380,7 +381,7 @@ def test_a_text_too_long_is_not_sent(page):
     asked.clear()
     page.fill("#text", "a" * (limit + 1))
     page.wait_for_function("document.getElementById('text-status').textContent !== ''")
-    assert "reads at most" in page.inner_text("#text-status")
+    assert "accepts at most" in page.inner_text("#text-status")
     page.wait_for_timeout(400)
     assert asked == []
 
@@ -399,7 +400,7 @@ def test_the_key_is_asked_for_once_and_kept(visit):
     page.fill("#key-value", "wrong")
     page.keyboard.press("Enter")
     page.wait_for_function(
-        "() => document.getElementById('key-why').textContent.includes('right one')"
+        "() => document.getElementById('key-why').textContent.includes('key is wrong')"
     )
     page.wait_for_selector("#key[open]")
     page.fill("#key-value", "open sesame")
@@ -442,12 +443,12 @@ def test_pasted_lines_are_labelled_counted_and_taken_home(page):
     lines = [GOOD, BAD, "", "=HYPERLINK(1) love", "naïve “love”, 😀"]
     page.fill("#paste", "\n".join(lines))
     label_all(page)
-    assert page.inner_text("#many-status") == "4 texts labelled."
+    assert page.inner_text("#many-status") == "4 texts labeled."
     assert page.locator(".answers tbody tr").count() == 4
     counts = page.locator(".counts .bar-share").all_inner_texts()
     assert sum(int(one.split(" ")[0]) for one in counts) == 4
     name, raw, records = downloaded(page)
-    assert name == "texts-labelled.csv"
+    assert name == "texts-labeled.csv"
     assert raw.startswith(b"\xef\xbb\xbftext,label,probability,probability_Negative,")
     assert [record[0] for record in records[1:]] == [GOOD, BAD, "'=HYPERLINK(1) love", lines[-1]]
     assert records[1][1] == "Positive"
@@ -493,7 +494,7 @@ def test_a_dropped_file_is_labelled_in_chunks_and_keeps_its_columns(page):
     assert page.locator(".answers tbody tr").count() == 200
     assert page.inner_text("#rest") == "and 100 more, all of them in the download."
     name, _, records = downloaded(page)
-    assert name == "tickets-labelled.csv"
+    assert name == "tickets-labeled.csv"
     assert records[0][:5] == ["id", "label", "text", "predicted_label", "probability"]
     assert [record[:3] for record in records[1:]] == rows[1:]
 
@@ -535,9 +536,15 @@ def test_files_of_each_kind_are_read(page):
 
 def test_what_cant_be_read_is_said(page):
     files = {
-        "a.docx": ("x", "“a.docx” is none of .txt, .csv, .tsv and .jsonl, which this page reads."),
-        "a.txt": ("\n\n", "“a.txt” holds no texts."),
-        "a.jsonl": ('"good"\n{bad', "Line 2 isn't JSON. A .jsonl file has one object or string a"),
+        "a.docx": (
+            "x",
+            "“a.docx” is not a .txt, .csv, .tsv or .jsonl file; this page reads no others.",
+        ),
+        "a.txt": ("\n\n", "“a.txt” contains no texts."),
+        "a.jsonl": (
+            '"good"\n{bad',
+            "Line 2 is not JSON. A .jsonl file has one object or string per",
+        ),
     }
     for name, (content, said) in files.items():
         dropped(page, name, content)
@@ -576,14 +583,14 @@ def test_a_busy_server_is_asked_again_for_many_texts(page):
     page.fill("#paste", GOOD)
     refuse(page, "v1/predict", 503, "overloaded", "Too much waits.", {"Retry-After": "0"}, times=1)
     label_all(page)
-    assert page.inner_text("#many-status") == "1 text labelled."
+    assert page.inner_text("#many-status") == "1 text labeled."
 
 
 def test_the_threshold_holds_for_many_texts_too(page):
     page.fill("#paste", f"{GOOD}\nnothing known here")
     label_all(page)
     page.fill("#abstain", "90")
-    assert page.locator(".cell-label").all_inner_texts() == ["Positive", "no answer"]
+    assert page.locator(".cell-label").all_inner_texts() == ["Positive", "abstained"]
     assert [record[1] for record in downloaded(page)[2][1:]] == ["Positive", ""]
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from wordgate.bundle.config import Config
-from wordgate.scoring.input import InputOptions, open_input
+from wordgate.scoring.input import open_input
 from wordgate.tables import header
 
 MODEL = Config(family="lstm", labels=("a", "b"), seed=0, recipe="default", settings={}, data={},
@@ -37,7 +37,7 @@ TABLES = {
     "semicolons": b"text;stars\none, two;1,5\nthree;2,5\nfour, five, six;3,5\n",
     "tabs": b"id\ttext\n1\tone, two\n2\tthree, four\n",
     "bars": b"id|text\n1|one, two\n2|three\n",
-    "a byte-order mark": b"\xef\xbb\xbftext,label\none two,pos\nthree,neg\n",
+    "a byte order mark": b"\xef\xbb\xbftext,label\none two,pos\nthree,neg\n",
     "UTF-16": "text,label\none élan 😀,pos\nthree,neg\n".encode("utf-16"),
     "UTF-16, big end first": "\ufefftext\tlabel\n昨天,我\tpos\nthree\tneg\n".encode("utf-16-be"),
     "one column": b"text\nwell, this is one\nand, well, so is this\nand this\n",
@@ -58,15 +58,15 @@ TABLES = {
 UNCLEAR = {
     "a stray quote": (b'id,text\n1,"Quote" he said\n2,two\n', "Line 2 has a quote"),
     "an open quote": (b'id,text\n1,one\n2,"two\n3,three\n', "Line 3 has a quote"),
-    "spaces before quotes": (b'id, text\n1, "one, two"\n2, "three"\n', "spaces before quotes"),
-    "single quotes": (b"id,text\n1,'one, two'\n2,'three'\n", "fields stand in single quotes"),
+    "spaces before quotes": (b'id, text\n1, "one, two"\n2, "three"\n', "spaces between “,” and"),
+    "single quotes": (b"id,text\n1,'one, two'\n2,'three'\n", "fields are in single quotes"),
     "backslashes": (b"id,text\n1,one\\, two\n2,three\\, four\n3,five\n", "backslashes"),
     "joined lines": (
         b'id,label,text\n1,pos,one\n2,pos,"two\n3,neg,three"\n4,neg,four\n5,pos,six\n',
         "A quote in line 3 joins lines",
     ),
     "a title": (b"My tickets\nid,text\n1,one\n2,two\n", "Its first line has 1 field, most others"),
-    "UTF-16 without a mark": ("id,text\n1,one\n".encode("utf-16-le"), "UTF-16 without a byte-"),
+    "UTF-16 without a mark": ("id,text\n1,one\n".encode("utf-16-le"), "UTF-16 without a byte"),
     "UTF-32": ("id,text\n1,one\n".encode("utf-32"), "is UTF-32: save it as UTF-8"),
 }  # fmt: skip
 
@@ -83,7 +83,7 @@ def page(browser, site):
 def test_it_reads_what_score_reads(name, page, tmp_path):
     path = tmp_path / "table.csv"
     path.write_bytes(TABLES[name])
-    opened = open_input(path, MODEL, InputOptions(None, None, 1000), None)
+    opened = open_input(path, MODEL, None, text=None, encoding=None, batch=1000)
     found = page.evaluate(READ, ["table.csv", list(TABLES[name])])
     reader, column = opened.table.reader, opened.text.number
     texts = [cell for batch in reader.batches() for cell in batch.column(column - 1)]
@@ -138,7 +138,7 @@ def test_the_encoding_and_the_column_can_be_chosen(page):
         list(content.encode("cp1252")),
     )
     page.wait_for_selector("#encoding")
-    assert "isn't UTF-8" in page.inner_text("#many-status")
+    assert "not UTF-8" in page.inner_text("#many-status")
     assert page.locator("#go").is_disabled()
     page.select_option("#encoding", "windows-1252")
     page.wait_for_selector(".choosers select")

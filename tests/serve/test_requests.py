@@ -15,16 +15,16 @@ REFUSED = {
     b"{": ("invalid_json", "Expecting property name enclosed in double quotes at character 1"),
     b'{"texts": ["a\xff"]}': ("invalid_json", "byte 13 of the body is not UTF-8"),
     b'\xef\xbb\xbf{"texts": ["a"]}': (
-        "invalid_json", "the body begins with a byte-order mark; send UTF-8 without one",
+        "invalid_json", "the body begins with a byte order mark; send UTF-8 without one",
     ),
     '{"texts": ["a"]}'.encode("utf-16"): ("invalid_json", "byte 0 of the body is not UTF-8"),
-    b'{"texts": ["a"], "abstain_below": NaN}': ("invalid_json", "NaN is no JSON"),
-    b'{"texts": ["a"], "abstain_below": -Infinity}': ("invalid_json", "-Infinity is no JSON"),
+    b'{"texts": ["a"], "abstain_below": NaN}': ("invalid_json", "NaN is not JSON"),
+    b'{"texts": ["a"], "abstain_below": -Infinity}': ("invalid_json", "-Infinity is not JSON"),
     b'{"texts": ["a"], "texts": ["b"]}': (
-        "invalid_json", """the field "texts" stands twice in an object""",
+        "invalid_json", """the field "texts" occurs twice in an object""",
     ),
     b'{"texts": ["a"], "x": {"y": 1, "y": 1}}': (
-        "invalid_json", """the field "y" stands twice in an object""",
+        "invalid_json", """the field "y" occurs twice in an object""",
     ),
     b'{"texts": ["a"]} {}': ("invalid_json", "Extra data at character 17"),
     b'{"texts": ["a\nb"]}': ("invalid_json", "Invalid control character at character 13"),
@@ -49,23 +49,23 @@ REFUSED = {
     b'{"texts": ["a", 1.5]}': ("invalid_request", "text 2 of 2 is a number; it must be a string"),
     b'{"texts": [null]}': ("invalid_request", "text 1 of 1 is null; it must be a string"),
     b'{"texts": ["a", "b", "c", "d"]}': (
-        "too_many_texts", "there are 4 texts; a request may have 3: send several requests",
+        "too_many_texts", "there are 4 texts; a request can have at most 3: send several requests",
     ),
     b'{"texts": ["a", "bcdefg"]}': (
-        "text_too_long", "text 2 of 2 has 6 characters; it may have 5",
+        "text_too_long", "text 2 of 2 has 6 characters; at most 5 are allowed",
     ),
     b'{"texts": ["a", "ab\\udc00c"]}': (
-        "invalid_request", "text 2 of 2 has half a surrogate pair, \\udc00, at character 2",
+        "invalid_request", "text 2 of 2 has an unpaired surrogate, \\udc00, at character 2",
     ),
     b'{"texts": ["a"], "abstain_below": "0.5"}': (
         "invalid_request", "'abstain_below' is a string; it must be a number from 0 to 1",
     ),
     b'{"texts": ["a", ""]}': (
-        "invalid_request", "text 2 of 2 is empty, so it can't have a label: leave it out",
+        "invalid_request", "text 2 of 2 is empty, so it cannot have a label: leave it out",
     ),
     b'{"texts": [" \\n", "a"]}': (
         "invalid_request",
-        "text 1 of 2 holds nothing but white space, so it can't have a label: leave it out",
+        "text 1 of 2 contains only whitespace, so it cannot have a label: leave it out",
     ),
     b'{"texts": ["a"], "abstain_below": true}': (
         "invalid_request", "'abstain_below' is a boolean; it must be a number from 0 to 1",
@@ -99,9 +99,9 @@ def test_lengths_count_characters_not_bytes():
 
 def test_a_text_to_explain_may_be_shorter():
     assert explain_request(b'{"text": "abcd"}', LIMITS, CONFIG) == ("abcd", None)
-    with pytest.raises(HTTPError, match="'text' is empty, so it can't have a label: leave it out"):
+    with pytest.raises(HTTPError, match="'text' is empty, so it cannot have a label: leave it out"):
         explain_request(b'{"text": ""}', LIMITS, CONFIG)
-    with pytest.raises(HTTPError, match="'text' has 5 characters; it may have 4"):
+    with pytest.raises(HTTPError, match="'text' has 5 characters; at most 4"):
         explain_request(b'{"text": "abcde"}', LIMITS, CONFIG)
     with pytest.raises(HTTPError, match="unknown field \"texts\"; did you mean 'text'"):
         explain_request(b'{"texts": ["a"]}', LIMITS, CONFIG)

@@ -85,7 +85,7 @@ def test_what_can_not_be_dealt_is_refused(rows):
         SettingsError, match="random_state is 'x'; it must be a whole number from 0"
     ):
         GroupedSplit(3, random_state="x")
-    with pytest.raises(DataError, match="2 groups can't be assigned to 5 folds: ask for fewer"):
+    with pytest.raises(DataError, match="2 groups cannot be assigned to 5 folds: ask for fewer"):
         list(GroupedSplit(5).split(texts[:6], labels[:6], groups[:6]))
     with pytest.raises(
         DataError, match="a column of texts is needed, not an array of 4 x 2 values"

@@ -51,6 +51,28 @@ def test_each_label_has_its_share_in_test_and_sizes_are_as_asked(split_by, large
     assert np.mean([not labels[row] for row in split.test]) == pytest.approx(none, rel=0.1)
 
 
+def make_large_groups(n_groups=300, largest=500, seed=0):
+    """Groups of up to 500 rows that have their own shares of the labels."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(n_groups), rng.integers(1, largest + 1, n_groups))
+    shares = np.array(list(WEIGHTS.values()))
+    own = rng.beta(4 * shares, 4 * (1 - shares), (n_groups, len(shares)))[group]
+    marked = rng.random(own.shape) < own
+    labels = [tuple(np.array(list(WEIGHTS))[row].tolist()) for row in marked]
+    return [f"t{i}" for i in range(len(group))], labels, [f"g{n}" for n in group.tolist()]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_large_groups_that_differ_are_balanced_by_exchanges(seed):
+    texts, labels, groups = make_large_groups(seed=seed)
+    split = grouped_split(texts, labels, groups, seed=0)
+    assert_in_proportion(labels, split.test)
+    assert len(split.test) / len(texts) == pytest.approx(0.2, rel=0.03)
+    fold = grouped_folds(groups, labels, 5, seed=0)
+    assert np.bincount(fold) / len(texts) == pytest.approx(np.full(5, 0.2), rel=0.1)
+    assert len(set(zip(groups, fold.tolist(), strict=True))) == len(set(groups))
+
+
 def test_pairs_of_labels_have_their_share_too():
     texts, labels, groups = make_rows()
     split = grouped_split(texts, labels, groups, seed=0)

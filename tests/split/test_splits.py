@@ -133,6 +133,8 @@ def test_a_label_with_two_rows_is_learned_and_tested_and_named():
     assert split.warnings == (
         "Label 'y' has 2 rows (1 train, 0 validation, 1 test): its precision, recall and F1 "
         "are unreliable.",
+        "There are only 4 validation rows: the best epoch, regularization, calibration and"
+        " thresholds chosen on them are unreliable.",
         "The test set has only 10 distinct texts: scores on it can be off by 31 points in either "
         "direction.",
     )
@@ -222,7 +224,7 @@ def test_a_label_that_given_train_lacks_is_named():
     split = given_split(
         ["a", "b", "c", "d"], ["x", "y", "x", "z"], None, ["train", "train", "test", "test"]
     )
-    assert "No train row for label 'z': the model can't predict it." in split.warnings
+    assert "No train row for label 'z': the model cannot predict it." in split.warnings
 
 
 def test_given_parts_without_train():
@@ -244,7 +246,7 @@ def test_sizes_must_be_shares(size):
 def test_columns_must_agree_and_hold_enough_rows():
     with pytest.raises(DataError, match="there are 3 texts but 2 labels"):
         grouped_split(["a", "b", "c"], ["x", "y"], None)
-    with pytest.raises(DataError, match="2 rows with 2 labels can't be split"):
+    with pytest.raises(DataError, match="2 rows with 2 labels cannot be split"):
         grouped_split(["a", "b"], ["x", "y"], None)
 
 

@@ -71,7 +71,7 @@ def test_what_could_not_be_written_after_the_work_is_refused_before_it(tmp_path)
         return str(refused.value)
 
     long, pipe, astray = tmp_path / ("a" * 252), tmp_path / "pipe", tmp_path / "astray"
-    assert refusal(long) == f"{long} can't be written: File name too long"
+    assert refusal(long) == f"{long} cannot be written: File name too long"
     os.mkfifo(pipe)
     assert refusal(pipe) == f"{pipe} is not a file; choose another --out"
     astray.symlink_to("nowhere/file")

@@ -45,7 +45,7 @@ def test_a_file_of_another_layout_is_refused(file):
     content["digest"] = digest(content, ARRAYS)
     save_file(load_file(file), file, {"wordgate": json.dumps(content)})
     assert refusal(file) == (
-        f"{file} is of layout {LAYOUT - 1}, and this wordgate reads {LAYOUT};"
+        f"{file} has layout {LAYOUT - 1}, and this version of wordgate reads {LAYOUT};"
         " start over with --overwrite"
     )
 
@@ -54,13 +54,13 @@ def test_a_damaged_file_is_refused_with_the_remedy_asked_for(file):
     whole = file.read_bytes()
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     assert refusal(file, remedy="delete it") == (
-        f"{file} is damaged (its digest is another: a byte of it has changed); delete it"
+        f"{file} is damaged (its digest differs: at least one byte has changed); delete it"
     )
     file.write_bytes(whole[:9])
     assert refusal(file).startswith(f"{file} is damaged (")
     save_file(ARRAYS, file)
     assert refusal(file) == (
-        f"{file} is damaged (wordgate has not written it); start over with --overwrite"
+        f"{file} is damaged (it was not written by wordgate); start over with --overwrite"
     )
 
 
@@ -81,13 +81,13 @@ def test_another_run_is_refused_and_another_environment_warned_of():
     then = RunFingerprint({"seed": "0", "data": "a" * 64}, {"threads": "2"}).facts()
     now = RunFingerprint({"seed": "0", "data": "a" * 64}, {"threads": "4"})
     assert now.check(then, "training", "place") == [
-        "The training was begun with threads 2 instead of 4: its result may differ a little from an"
-        " uninterrupted one's."
+        "The training was started with threads 2 instead of 4: its result may differ slightly from"
+        " that of an uninterrupted one."
     ]
     other = RunFingerprint({"seed": "1", "data": "b" * 64})
     with pytest.raises(BundleError) as refused:
         other.check(then, "training", "place")
     assert str(refused.value) == (
-        "place keeps a training with seed 0 instead of 1, other data; give the same command as"
-        " then, or start over with --overwrite"
+        "place contains a training with seed 0 instead of 1, other data; give the same command as"
+        " before, or start over with --overwrite"
     )

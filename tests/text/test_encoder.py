@@ -228,5 +228,5 @@ def test_a_state_with_a_field_too_many_is_refused():
     with pytest.raises(BundleError) as caught:
         TextEncoder.from_state({**encoder().state(), "stems": True})
     assert str(caught.value) == (
-        "the text encoder has a field 'stems' that this version of wordgate doesn't know"
+        "the text encoder has a field 'stems' that this version of wordgate does not know"
     )

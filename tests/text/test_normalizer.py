@@ -42,7 +42,7 @@ def shown(name, text):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(text=ANY_TEXT)
 def test_every_token_has_a_place_of_its_own(name, text):
     tokenizer = get_tokenizer(name)

@@ -82,7 +82,7 @@ def test_a_group_is_needed_for_each_text():
 
 
 def test_a_word_can_not_have_two_ids():
-    with pytest.raises(ValueError, match="the word 'a' stands more than once in the vocabulary"):
+    with pytest.raises(ValueError, match="the word 'a' occurs more than once in the vocabulary"):
         Vocabulary(words=("a", "b", "a"))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError, SettingsError
-from wordgate.models.families import model_from_state
+from wordgate.models.base import model_from_state
 from wordgate.runtime.progress import Silent
 from wordgate.training import average
 from wordgate.training.families import fit
@@ -241,7 +241,7 @@ def test_time_that_is_up_leaves_the_second_weighting_out(fit_average, family):
     assert first.startswith(
         "The time limit ended the search after 1 of 4 values of C."
         if family == "logreg"
-        else "The time limit left no time for training: what comes before the first epoch took "
+        else "The time limit left no time for training: the steps before the first epoch took "
     )
     assert set(fitted.model.weights.tolist()) == {0.0, 1.0}
 
@@ -274,8 +274,10 @@ def test_it_is_told_what_was_found_and_what_computed(fit_average, examples, fami
         family == "mlp",
     )
     first, second, *_ = fitted.remarks
-    assert first.startswith("The vocabulary was fitted on all rows, not on train alone")
-    assert second.endswith("of 80 training texts are longer than 8 tokens and lost their end.")
+    assert first.startswith("The vocabulary was fitted on all rows, not only on the training rows")
+    assert second.endswith(
+        "of 80 training texts are longer than 8 tokens and were truncated at the end."
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -286,7 +288,7 @@ def test_what_can_not_be_fitted_is_named(fit_average, examples, family):
     nothing = Dataset([], np.array([], np.int64), None)
     with pytest.raises(DataError, match="there are no texts to fit a model of averaged word"):
         fit_average(family, nothing)
-    with pytest.raises(DataError, match="there are no validation texts to choose a model by"):
+    with pytest.raises(DataError, match="there are no validation texts to choose a model with"):
         fit_average(family, valid=nothing)
     with pytest.raises(DataError, match="none of the vocabulary's 2 words has a vector in "):
         fit_average(family, Dataset(["so good"], np.array([0]), None))
@@ -296,7 +298,7 @@ def test_what_can_not_be_fitted_is_named(fit_average, examples, family):
 def test_training_texts_must_hold_words_that_have_vectors(fit_average, weighting):
     """Words of the table, or of all rows, are known; no training text holds one."""
     train = Dataset(["!?", "..."], np.array([0, 1]), None)
-    message = "^no training text holds a word that has a vector$"
+    message = "^no training text contains a word that has a vector$"
     changes = {"average.weights": weighting, "vectors.more_words": 9, "text.tokenizer": "keras"}
     with pytest.raises(DataError, match=message):
         fit_average("logreg", train, **changes)

@@ -76,7 +76,7 @@ def test_the_lighter_one_is_kept_where_it_learns_more(examples, fit_model):
         assert np.array_equal(array, alone.model.state()[1][name])
     assert len(fitted.history) == len(alone.history)
     assert re.fullmatch(
-        r"Kept the lightly regularised candidate \(hidden_size=7, word_dropout=0\): validation"
+        r"Kept the lightly regularized candidate \(hidden_size=7, word_dropout=0\): validation"
         r" scores 0\.\d{3} \(strongly\) and [01]\.\d{3} \(lightly\)\.",
         lines[-1],
     )
@@ -93,12 +93,12 @@ def test_the_first_one_is_kept_where_it_learns_more(examples, fit_model):
         assert np.array_equal(array, alone.model.state()[1][name])
     score = alone.history[alone.best_epoch - 1].valid_accuracy
     assert lines[-1].startswith(
-        "Kept the strongly regularised candidate (hidden_size=5, word_dropout=0.125): validation"
+        "Kept the strongly regularized candidate (hidden_size=5, word_dropout=0.125): validation"
         f" scores {score:.3f} (strongly) and 0."
     )
     assert [line.partition(" on cpu")[0] for line in lines if "Training" in line] == [
-        "Training the strongly regularised candidate",
-        "Training the lightly regularised candidate",
+        "Training the strongly regularized candidate",
+        "Training the lightly regularized candidate",
     ]
 
 
@@ -123,7 +123,7 @@ def test_a_time_limit_that_has_passed_leaves_the_first_one(examples, fit_model):
     assert fitted.settings.lstm.hidden_size == 5
     first, second = fitted.remarks
     assert first.startswith("The time limit left no time for training: ")
-    assert second == "The time limit left no time for the lightly regularised candidate."
+    assert second == "The time limit left no time for the lightly regularized candidate."
     assert not any(line.startswith("Kept") for line in lines)
 
 
@@ -152,5 +152,5 @@ def test_a_candidate_cut_short_is_the_last_even_if_validation_was_faster_than_fe
     assert len(fitted.history) == 1
     assert fitted.remarks == [
         "The time limit ended the training in epoch 1.",
-        "The time limit left no time for the lightly regularised candidate.",
+        "The time limit left no time for the lightly regularized candidate.",
     ]

@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from wordgate.data.dataset import Dataset
 from wordgate.data.demo import demo_corpus
 from wordgate.errors import DataError
-from wordgate.models.families import model_from_state
+from wordgate.models.base import model_from_state
 from wordgate.runtime.progress import Silent
 from wordgate.text import ngrams
 from wordgate.text.ngrams import NgramVectorizer
@@ -164,7 +164,8 @@ def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(fit_tuned, example
     with pytest.raises(DataError, match=r"^there are no texts to fit word counts on$"):
         fit_tuned(nothing)
     message = (
-        "^there are no validation texts to choose the strength of regularisation by: give more rows"
+        "^there are no validation texts to choose the strength of regularization with: give more"
+        " rows"
     )
     with pytest.raises(DataError, match=message):
         fit_tuned(valid=nothing)

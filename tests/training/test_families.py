@@ -63,7 +63,7 @@ def test_a_device_has_no_effect_on_what_the_processor_alone_computes(family):
     with pytest.raises(SettingsError) as error:
         check_device(family, "cuda:1")
     assert str(error.value) == (
-        f"device 'cuda:1' has no effect: models of the family {family} use the CPU alone"
+        f"device 'cuda:1' has no effect: models of the family {family} use only the CPU"
     )
 
 
@@ -89,6 +89,6 @@ def test_a_part_of_the_examples_keeps_its_order():
 def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(examples, fit_model):
     with pytest.raises(DataError, match=r"^there are no texts to fit an LSTM on$"):
         fit_model(examples(0), examples(5))
-    message = "^there are no validation texts to choose the best epoch by: give more rows"
+    message = "^there are no validation texts to choose the best epoch with: give more rows"
     with pytest.raises(DataError, match=message):
         fit_model(examples(5), examples(0))

@@ -293,7 +293,7 @@ def test_the_time_limit_is_kept(
     if deadline < 0:
         [remark] = fitted.remarks
         assert remark.startswith(
-            "The time limit left no time for training: what comes before the first epoch took "
+            "The time limit left no time for training: the steps before the first epoch took "
         )
         assert remark.endswith(" s. The model has made 1 of 60 updates.")
     else:
@@ -346,7 +346,8 @@ def test_truncation_is_counted_and_said(examples, fit_model):
     for end in ("end", "front"):
         fitted = fit_model(train, max_tokens=6, truncate=end, epochs=1)
         assert fitted.remarks == [
-            f"{longer} of 100 training texts are longer than 6 tokens and lost their {end}."
+            f"{longer} of 100 training texts are longer than 6 tokens and were truncated at the"
+            f" {end}."
         ]
 
 

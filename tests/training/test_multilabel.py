@@ -201,7 +201,7 @@ def test_a_checkpoint_knows_whether_a_text_may_have_several_labels(settings):
     texts = ["a", "b"]
     one, several = Dataset(texts, np.array([0, 1])), Dataset(texts, np.array([[0], [1]]))
     configs = [run_config([each], 1, settings(), 0, {}) for each in (one, several)]
-    assert [config["labels"] for config in configs] == ["1", "1, several a text"]
+    assert [config["labels"] for config in configs] == ["1", "1, several per text"]
 
 
 # Logistic regression

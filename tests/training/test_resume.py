@@ -99,7 +99,7 @@ def every_update(monkeypatch):
 def test_a_training_resumed_at_any_update_ends_in_the_same_bits(
     way, examples, fit_model, all_chance, every_update, kept, monkeypatch, how_many
 ):
-    """In the short form at every third update; epochs end after the 23rd and the 46th."""
+    """In the short form at every ninth update; epochs end after the 23rd and the 46th."""
     train, valid = examples(90), examples(40, seed=1)
     changes = {**all_chance, "lstm.epochs": 2, **WAYS[way]}
     expected = outcome(fit_model(train, valid, checkpoint=kept, **changes))
@@ -107,7 +107,7 @@ def test_a_training_resumed_at_any_update_ends_in_the_same_bits(
     copies = sorted(kept.file.parent.glob("copy-*"))
     assert len(copies) == 2 * math.ceil(90 / 4)
     monkeypatch.undo()
-    for updates in sorted({*range(1, len(copies) + 1, how_many(5, 1)), 23, 24, 46}):
+    for updates in sorted({*range(1, len(copies) + 1, how_many(9, 1)), 23, 24, 46}):
         copy = copies[updates - 1]
         listener = Listener()
         resumed = fit_model(
@@ -137,7 +137,7 @@ def test_two_candidates_resumed_at_any_update_end_in_the_same_bits(
     copies = sorted(kept.file.parent.glob("copy-*"))
     assert len(copies) == 2 * 23
     monkeypatch.undo()
-    for updates in sorted({*range(1, 47, how_many(5, 1)), 23, 24, 46}):
+    for updates in sorted({*range(1, 47, how_many(9, 1)), 23, 24, 46}):
         listener = Listener()
         resumed = fit_model(
             train,
@@ -219,7 +219,7 @@ def test_a_signal_ends_it_after_the_update_with_all_kept(
         with pytest.raises(KeyboardInterrupt) as interruption:
             fit_model(train, epochs=2, checkpoint=kept)
     assert interruption.value.args == (
-        f"the training is kept in {kept.file}; the same command with --resume goes on from there",
+        f"the checkpoint is kept in {kept.file}; run the same command with --resume to continue",
     )
     resumed = fit_model(train, epochs=2, checkpoint=CheckpointConfig(kept.file, resume=True))
     assert outcome(resumed) == expected
@@ -307,8 +307,8 @@ def interrupted(examples, fit_model, kept, monkeypatch):
 
 def test_another_training_is_refused(interrupted, examples, fit_model):
     train, config = interrupted
-    end = "give the same command as then, or start over with --overwrite"
-    keeps = f"{config.file} keeps a training with"
+    end = "give the same command as before, or start over with --overwrite"
+    keeps = f"{config.file} contains a training with"
     assert refusal(fit_model, train, epochs=3, checkpoint=config, seed=1) == (
         f"{keeps} seed 0 instead of 1; {end}"
     )
@@ -341,12 +341,12 @@ def test_more_labels_and_other_word_vectors_are_refused(
             fit(checkpoint=kept)
     config = CheckpointConfig(kept.file, resume=True)
     message = refusal(fit, classes=3, checkpoint=config)
-    assert message.startswith(f"{kept.file} keeps a training with labels 2 instead of 3; give")
+    assert message.startswith(f"{kept.file} contains a training with labels 2 instead of 3; give")
     content = bytearray(vectors.read_bytes())
     content[len(b"35 6\nw0 ")] ^= 1  # the last bit of the first word's first number
     vectors.write_bytes(content)
     message = refusal(fit, checkpoint=config)
-    assert message.startswith(f"{kept.file} keeps a training with other word vectors; give")
+    assert message.startswith(f"{kept.file} contains a training with other word vectors; give")
     shutil.copy(word_vectors.file.path, vectors)
     assert fit(checkpoint=config).history
 
@@ -372,11 +372,11 @@ def test_texts_that_read_as_other_words_are_refused(
         message = refusal(fit_model, train, checkpoint=config, **options)
         seed = refusal(fit_model, train, checkpoint=config, seed=1, **options)
     assert message == (
-        f"{kept.file} keeps a training that read the same texts as other words, as by other word"
-        " vectors or another version of wordgate, Python or regex; go on with those of then, or"
-        " start over with --overwrite"
+        f"{kept.file} contains a training with a different tokenization of the same texts, such as"
+        " by other word vectors or another version of wordgate, Python or regex; continue with the"
+        " same ones as before, or start over with --overwrite"
     )
-    assert "seed 0 instead of 1; give the same command as then" in seed
+    assert "seed 0 instead of 1; give the same command as before" in seed
     assert fit_model(train, checkpoint=config, **options).history
 
 
@@ -389,7 +389,7 @@ def test_validation_texts_that_read_as_other_words_are_refused(interrupted, fit_
 
     monkeypatch.setattr(TextEncoder, "encode", without_first_words)
     message = refusal(fit_model, train, epochs=3, checkpoint=config)
-    assert "keeps a training that read the same texts as other words" in message
+    assert "contains a training with a different tokenization of the same texts" in message
 
 
 def test_another_engine_is_warned_of(interrupted, fit_model):
@@ -404,12 +404,12 @@ def test_another_engine_is_warned_of(interrupted, fit_model):
     listener = Listener()
     fit_model(train, epochs=3, checkpoint=config, progress=listener)
     said = "\n".join(listener.lines)
-    assert "The training was begun with device B200 instead of cpu, threads 64 instead " in said
+    assert "The training was started with device B200 instead of cpu, threads 64 instead " in said
     assert f", python 3.1.4 instead of {platform.python_version()}" in said
     assert ", torch 1.0 instead of " in said
     assert f", regex 2020.1 instead of {metadata.version('regex')}" in said
     assert ", wordgate 0.0 instead of " in said
-    assert "its result may differ a little from an uninterrupted one's." in said
+    assert "its result may differ slightly from that of an uninterrupted one." in said
 
 
 def test_a_damaged_checkpoint_is_refused(interrupted, fit_model):
@@ -422,7 +422,7 @@ def test_a_damaged_checkpoint_is_refused(interrupted, fit_model):
         assert message.endswith("; start over with --overwrite")
     save_file({"a": np.zeros(3)}, config.file)
     assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
-        f"{config.file} is damaged (wordgate has not written it); start over with --overwrite"
+        f"{config.file} is damaged (it was not written by wordgate); start over with --overwrite"
     )
 
 
@@ -431,8 +431,8 @@ def test_a_changed_byte_of_a_checkpoint_is_noticed(interrupted, fit_model):
     whole = config.file.read_bytes()
     config.file.write_bytes(whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:])
     assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
-        f"{config.file} is damaged (its digest is another: a byte of it has"
-        " changed); start over with --overwrite"
+        f"{config.file} is damaged (its digest differs: at least one byte has changed"
+        "); start over with --overwrite"
     )
 
 
@@ -440,7 +440,8 @@ def test_a_checkpoint_of_another_layout_is_refused(interrupted, fit_model):
     train, config = interrupted
     save_file({}, config.file, {"wordgate": json.dumps({"layout": 99})})
     assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
-        f"{config.file} is of layout 99, and this wordgate reads 5; start over with --overwrite"
+        f"{config.file} has layout 99, and this version of wordgate reads 5; start over with"
+        " --overwrite"
     )
 
 

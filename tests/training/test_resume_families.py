@@ -156,7 +156,7 @@ def test_an_interrupted_training_is_kept(fit_family, rows, tmp_path, monkeypatch
 
     with monkeypatch.context() as patched:
         patched.setattr(trainer, "update", update)
-        with pytest.raises(KeyboardInterrupt, match="the same command with --resume goes on"):
+        with pytest.raises(KeyboardInterrupt, match="run the same command with --resume"):
             fit_family(*own, checkpoint=config)
     resumed = fit_family(*own, checkpoint=CheckpointConfig(config.file, resume=True))
     assert outcome(resumed) == expected
@@ -183,8 +183,8 @@ def test_another_training_is_refused(fit_family, rows, copies, examples):
     own = rows(fit_family.family)
     _, files = copies(fit_family, *own)
     config = CheckpointConfig(files[3], resume=True)
-    end = "; give the same command as then, or start over with --overwrite"
-    keeps = f"{files[3]} keeps a training with"
+    end = "; give the same command as before, or start over with --overwrite"
+    keeps = f"{files[3]} contains a training with"
     assert refusal(fit_family, *own, checkpoint=config, seed=1) == (
         f"{keeps} seed 0 instead of 1{end}"
     )
@@ -197,7 +197,7 @@ def test_a_checkpoint_of_another_family_is_refused(fit_family, rows, copies, fit
     _, files = copies(fit_model, *own, epochs=1)
     config = CheckpointConfig(files[3], resume=True)
     message = refusal(fit_family, *own, checkpoint=config)
-    assert f"keeps a training with family lstm instead of {fit_family.family}, " in message
+    assert f"contains a training with family lstm instead of {fit_family.family}, " in message
 
 
 def test_a_changed_byte_of_a_checkpoint_is_noticed(fit_family, rows, copies, tmp_path):
@@ -207,7 +207,7 @@ def test_a_changed_byte_of_a_checkpoint_is_noticed(fit_family, rows, copies, tmp
     whole = (tmp_path / files[3]).read_bytes()
     file.write_bytes(whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:])
     message = refusal(fit_family, *own, checkpoint=CheckpointConfig(file, resume=True))
-    assert message.startswith(f"{file} is damaged (its digest is another")
+    assert message.startswith(f"{file} is damaged (its digest differs")
 
 
 def test_other_word_vectors_are_refused_by_an_mlp(rows, copies, fit_model, word_vectors, tmp_path):
@@ -224,7 +224,7 @@ def test_other_word_vectors_are_refused_by_an_mlp(rows, copies, fit_model, word_
     content[len(b"35 6\nw0 ")] ^= 1  # the last bit of the first word's first number
     vectors.write_bytes(content)
     message = refusal(fit, *own, checkpoint=CheckpointConfig(files[3], resume=True))
-    assert message.startswith(f"{files[3]} keeps a training with other word vectors; give")
+    assert message.startswith(f"{files[3]} contains a training with other word vectors; give")
 
 
 def test_texts_that_read_as_other_words_are_refused_by_an_mlp(
@@ -242,7 +242,7 @@ def test_texts_that_read_as_other_words_are_refused_by_an_mlp(
     monkeypatch.setattr(Vocabulary, "fit", classmethod(reversed_order))
     config = CheckpointConfig(files[3], resume=True)
     message = refusal(fit_model, *own, checkpoint=config, **options)
-    assert "keeps a training that read the same texts as other words" in message
+    assert "contains a training with a different tokenization of the same texts" in message
 
 
 def test_other_pretrained_weights_are_refused_by_a_transformer(
@@ -259,7 +259,7 @@ def test_other_pretrained_weights_are_refused_by_a_transformer(
     save_file(arrays, folder / "model.safetensors", metadata={"format": "pt"})
     config = CheckpointConfig(files[3], resume=True)
     message = refusal(fit_model, *own, checkpoint=config, **options)
-    assert message.startswith(f"{files[3]} keeps a training with other pretrained weights; give")
+    assert message.startswith(f"{files[3]} contains a training with other pretrained weights; give")
 
 
 def test_a_second_weighting_is_left_out_without_time(rows, copies, fit_model, word_vectors):

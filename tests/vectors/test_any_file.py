@@ -29,7 +29,7 @@ def whole_files(tmp_path_factory):
 
 
 @settings(
-    deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_changed_and_cut_files_end_in_vectors_or_a_sentence(whole_files, tmp_path, data):

@@ -1,5 +1,6 @@
 """From a teacher's outputs to vectors: what is kept, in which order, and what is refused."""
 
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -124,7 +125,7 @@ def test_a_size_the_teacher_has_not_is_refused_before_the_work(size):
     with pytest.raises(SettingsError) as error:
         distil(teacher=teacher, dim=size)
     assert str(error.value) == (
-        f"size is {size}, but the outputs of the teacher 'made' have 8 numbers: give 1 to 8"
+        f"size is {size}, but the outputs of the teacher 'made' have 8 dimensions: give 1 to 8"
     )
     assert teacher.asked == []
 
@@ -140,7 +141,7 @@ def test_one_word_alone_has_no_vector(words, known):
     with pytest.raises(DataError) as error:
         distil(words)
     assert str(error.value) == (
-        f"the teacher 'made' knows {known} of {len(words)} words: vectors need two words or more"
+        f"the teacher 'made' knows {known} of {len(words)} words: at least two words are needed"
     )
 
 
@@ -151,7 +152,7 @@ def test_a_teacher_of_damaged_weights_is_refused(value):
     with pytest.raises(DataError) as error:
         distil(teacher=teacher)
     assert str(error.value) == (
-        "the teacher 'made' gives numbers that are not finite for the word 'w007': its weights are"
+        "the teacher 'made' outputs values that are not finite for the word 'w007': its weights are"
         " damaged"
     )
 
@@ -160,7 +161,23 @@ def test_a_teacher_of_damaged_weights_is_refused(value):
 def test_a_teacher_that_tells_no_word_from_another_is_refused(value):
     teacher = Made()
     teacher.rows = {word: np.full(8, value, "f4") for word in WORDS}
-    with pytest.raises(
-        DataError, match=r"^the teacher 'made' gives the same output for every word"
-    ):
+    with pytest.raises(DataError, match=r"^the teacher 'made' has the same output for every word"):
         distil(teacher=teacher)
+
+
+def test_words_that_the_deadline_leaves_out_are_counted_and_have_no_vector(monkeypatch):
+    class Said(Silent):
+        lines = ()
+
+        def say(self, text):
+            self.lines = [*self.lines, text]
+
+    said = Said()
+    monkeypatch.setattr("wordgate.vectors.distilling._AT_ONCE", 50)
+    teacher = Made()
+    made = distill_words(WORDS, teacher, progress=said, deadline=time.monotonic())
+    (first,) = teacher.asked
+    assert sorted(made.words) == sorted(first)
+    assert max(map(len, made.words)) <= min(len(word) for word in WORDS if word not in made.words)
+    assert said.lines[0] == "The time limit left 150 of 200 words without a vector"
+    assert distil(deadline=time.monotonic() + 1000).words == WORDS

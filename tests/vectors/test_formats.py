@@ -24,7 +24,7 @@ SAVE = (
 )
 PICKLE = f"is a pickle, which could run code; if it is gensim's own format: {SAVE}"
 UNKNOWN = (
-    "is in no format of word vectors that is known; known are word2vec (binary or text), fastText's"
+    "is not in a known format of word vectors; known are word2vec (binary or text), fastText's"
     " .vec, GloVe's text, and the safetensors files that 'wordgate vectors convert' writes"
 )
 BOTH = (b"a 1 2\nb 3 4\n", 2)
@@ -68,7 +68,7 @@ def tarred():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is empty: fetch it again"),
+        (b"", "is empty: download it again"),
         (
             b"\xba\x16\x4f\x2f\x0c\0\0\0" + bytes(90),
             "is a model in fastText's own binary format: give the .vec file beside it",
@@ -86,7 +86,7 @@ def tarred():
         ),
         (
             b"\n<!DOCTYPE html>\n<html>",
-            "is a web page: the download went wrong; fetch it again",
+            "is a web page: the download failed; download it again",
         ),
         (b"id,text,label\n1,a b,c\n", UNKNOWN),
         (b"a line of words\nand one more\n", UNKNOWN),
@@ -110,7 +110,7 @@ def test_what_is_packed_in_gzip_is_looked_at(refusal):
     from safetensors.numpy import save
 
     assert refusal(gzip.compress(pickle.dumps({}))) == PICKLE
-    assert refusal(gzip.compress(b"")) == "is empty: fetch it again"
+    assert refusal(gzip.compress(b"")) == "is empty: download it again"
     assert refusal(gzip.compress(gzip.compress(b"a 1"))) == "is gzipped twice: unpack it once"
     assert refusal(gzip.compress(save({"a": TABLE}))) == (
         "is a gzipped safetensors file: unpack it first"
@@ -155,4 +155,4 @@ def test_what_is_no_file(tmp_path):
 def test_a_pipe(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    assert refused(pipe) == f"'{pipe}' is no regular file; it has to be read more than once"
+    assert refused(pipe) == f"'{pipe}' is not a regular file, and must be read more than once"

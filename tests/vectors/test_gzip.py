@@ -48,12 +48,12 @@ def test_binary_vectors_in_gzip(made, rows, tmp_path):
 def test_gzip_that_stops(refusal):
     content = packed(TEXT)
     assert refusal(content[:-1]) == (
-        f"stops within its gzip data (after {len(TEXT):,} bytes unpacked): it was cut off; fetch it"
-        " again"
+        f"ends within its gzip data (after {len(TEXT):,} bytes unpacked): it is truncated;"
+        " download it again"
     )
-    assert refusal(content[: len(content) // 2]).startswith("stops within its gzip data (after ")
+    assert refusal(content[: len(content) // 2]).startswith("ends within its gzip data (after ")
     assert refusal(content[:5]) == (
-        "stops within its gzip data (after 0 bytes unpacked): it was cut off; fetch it again"
+        "ends within its gzip data (after 0 bytes unpacked): it is truncated; download it again"
     )
 
 
@@ -62,7 +62,7 @@ def test_gzip_that_is_damaged(refusal):
     content[-6] ^= 1
     assert re.fullmatch(
         r"is a damaged gzip file \(CRC check failed 0x[0-9a-f]+ != 0x[0-9a-f]+, after"
-        r" [1-9][\d,]+ bytes unpacked\): fetch it again",
+        r" [1-9][\d,]+ bytes unpacked\): download it again",
         refusal(content),
     )
 
@@ -70,14 +70,14 @@ def test_gzip_that_is_damaged(refusal):
 def test_gzip_with_something_behind(refusal):
     for rest in (b"x", b"xyz", bytes(9) + b"\x1f\x8c"):
         assert refusal(packed(TEXT) + rest) == (
-            f"has something else after its gzip data (after {len(TEXT):,} bytes unpacked): fetch it"
+            f"has other data after its gzip data (after {len(TEXT):,} bytes unpacked): download it"
             " again"
         )
 
 
 def test_a_header_that_lies_within_gzip(refusal):
     assert refusal(packed(b"3000000 300\na " + bytes(1200))) == (
-        "ends at byte 1,214 within row 2 of 3,000,000: it was cut off; fetch it again"
+        "ends at byte 1,214 within row 2 of 3,000,000: it is truncated; download it again"
     )
 
 
@@ -96,4 +96,4 @@ def test_what_unpacks_to_much_is_refused_early(refusal, content):
 def test_what_unpacks_to_far_more_than_it_takes_is_refused(refusal, monkeypatch):
     monkeypatch.setattr(source, "UNPACKED_AT_LEAST", 2**20)
     content = b"300000 1\n" + b"aa 1\n" * 300_000
-    assert "unpacks to more than 1,048,576 bytes out of " in refusal(packed(content))
+    assert "unpacks to more than 1,048,576 bytes from " in refusal(packed(content))

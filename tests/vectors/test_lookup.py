@@ -111,7 +111,7 @@ def test_coverage_counts_types_and_tokens_by_rule():
     assert coverage.lines() == [
         "3 of 5 words have a vector (60.0%), and with them 86.5% of their occurrences in the"
         " training texts.",
-        "Found by their spelling: 1 exact, 1 upper, 1 stretched.",
+        "Found by another spelling: 1 exact, 1 upper, 1 stretched.",
         "The most frequent without: plugh (9), xyzzy (3).",
     ]
 
@@ -120,8 +120,8 @@ def test_a_table_that_knows_few_words_is_remarked_on():
     words, tokens = ["der", "die", "das"], np.array([30, 20, 51])
     known = lookup_words(MemoryTable("der", "die"), words, "any")
     assert VocabularyCoverage.of(words, tokens, known).remarks() == [
-        "Only 49.5% of the vocabulary's words, as often as they occur, have a vector: is the table"
-        " of the same language, and is its spelling that of the tokenizer?"
+        "Only 49.5% of the word occurrences have a vector: does the"
+        " vector file have the language of the texts and the spelling of the tokenizer?"
     ]
     assert VocabularyCoverage.of(words, np.array([31, 20, 51]), known).remarks() == []
 

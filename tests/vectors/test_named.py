@@ -51,8 +51,8 @@ def test_they_come_through_kagglehub_and_their_size_is_said_before(monkeypatch, 
     stand_in(monkeypatch, download)
     assert locate_vectors("googlenews", said) == tmp_path / FILE
     remark = (
-        f"googlenews: 3.6 GB come through kagglehub ({FILE} of the Kaggle data set {SLUG}), unless"
-        " its cache has them"
+        f"googlenews: 3.6 GB are downloaded with kagglehub ({FILE} of the Kaggle data set"
+        f" {SLUG}), unless they are in its cache"
     )
     assert asked == [(SLUG, FILE, [remark])]
 
@@ -90,8 +90,8 @@ def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(monk
     with pytest.raises(DataError) as error:
         locate_vectors("googlenews")
     assert str(error.value) == (
-        "can't fetch 'googlenews' (ConnectionError: no route to host more of it). Download the file"
-        f" {FILE} of the Kaggle data set {SLUG} in a browser and put it at"
+        "cannot fetch 'googlenews' (ConnectionError: no route to host more of it). Download the"
+        f" file {FILE} of the Kaggle data set {SLUG} in a browser and put it at"
         f" '{home / 'googlenews' / FILE}', or give its path as --vectors."
     )
 

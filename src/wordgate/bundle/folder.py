@@ -39,13 +39,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as dump_arrays
 
-from wordgate.bundle.card import model_card
 from wordgate.bundle.config import SCHEMA_VERSION, SKETCHED, Config
 from wordgate.bundle.metrics import AnyMetrics, read_metrics
+from wordgate.bundle.summary import model_card
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, WordgateError, address_message
-from wordgate.models.base import Model
-from wordgate.models.families import model_from_state
+from wordgate.models.base import Model, model_from_state
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.display import shown
 from wordgate.storage.files import check_folder, write_folder
@@ -83,12 +82,12 @@ class BundleFolder:
             missing = f"there is no model at {shown(str(path), 200)}"
             raise BundleError(address_message(name) or missing)
         if not path.is_dir():
-            raise BundleError(f"{path} is not a wordgate model, which is a folder")
+            raise BundleError(f"{path} is not a wordgate model: a model is a folder")
         manifest = path / MANIFEST
         if not manifest.is_file():
             raise BundleError(f"{path} is not a wordgate model: it has no {MANIFEST}")
         if _leads_out(manifest):
-            raise BundleError(f"{manifest} is a link that leads out of the model's folder")
+            raise BundleError(f"{manifest} is a link to a file outside the model folder")
         content = _json(_bytes(manifest), manifest)
         files = content.get("files") if isinstance(content, dict) else None
         if not isinstance(files, dict) or not all(map(_is_entry, files.items())):
@@ -108,8 +107,8 @@ class BundleFolder:
             raise BundleError(f"{file} is damaged: it has no schema_version")
         if version > SCHEMA_VERSION:
             raise BundleError(
-                f"{self.path} was written by a newer wordgate: its layout is version {version},"
-                f" this one reads up to {SCHEMA_VERSION}; pip install --upgrade wordgate"
+                f"{self.path} was written by a newer version of wordgate: its layout is version"
+                f" {version}, this one reads up to {SCHEMA_VERSION}; pip install --upgrade wordgate"
             )
         try:
             return Config.model_validate(content)
@@ -138,19 +137,19 @@ class BundleFolder:
             raise BundleError(f"{self.path}: {shown(str(error), _SHOWN)}") from error
         except _MISFITS as error:
             raise BundleError(
-                f"{self.path}: the parts of the model don't fit together"
+                f"{self.path}: the parts of the model are inconsistent"
                 f" ({shown(str(error), _SHOWN)})"
             ) from error
         if bool(description.get("multilabel")) != config.multilabel:
-            ways = ("gives a text one label", "gives a text any number of labels")
+            ways = ("assigns one label to a text", "assigns any number of labels to a text")
             raise BundleError(
                 f"{self.path}: the model {ways[not config.multilabel]}, and config.json says that"
                 f" it {ways[config.multilabel]}; copy or train the model again"
             )
         if answer.shape != (1, len(config.labels)) or np.isnan(answer).any():
             raise BundleError(
-                f"{self.path}: the model gives {np.isfinite(answer).sum()} probabilities where"
-                f" config.json names {len(config.labels)} labels"
+                f"{self.path}: the model outputs {np.isfinite(answer).sum()} probabilities, but"
+                f" config.json lists {len(config.labels)} labels"
             )
         return model
 
@@ -207,7 +206,7 @@ class BundleFolder:
         if name not in self.files:
             return b"", f"is not listed in {MANIFEST}"
         if _leads_out(self.path / name):
-            return b"", "is a link that leads out of the model's folder"
+            return b"", "is a link to a file outside the model folder"
         size, expected = _size(self.path / name), self.files[name]["bytes"]
         if size is None:
             return b"", "is missing"
@@ -225,7 +224,7 @@ class BundleFolder:
         for name, array in arrays.items():
             if not (np.abs(array) <= _LARGEST_WEIGHT).all():
                 raise BundleError(
-                    f"{self.path / 'weights.safetensors'} is damaged: '{shown(name, 80)}' holds"
+                    f"{self.path / 'weights.safetensors'} is damaged: '{shown(name, 80)}' contains"
                     f" values that are not finite or beyond {_LARGEST_WEIGHT:,}"
                 )
         return arrays
@@ -274,11 +273,6 @@ def check_destination(path: str | Path, *, overwrite: bool) -> None:
 def write_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) -> None:
     """Write a bundle beside its place, force it to the disk, and only then move it there.
 
-    Args:
-        bundle: What to write.
-        path: The folder to make.
-        overwrite: Replace a bundle that is there.
-
     Raises:
         BundleError: There is something at `path` that may not be replaced, or the disk refuses.
     """
@@ -316,9 +310,9 @@ def _bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise BundleError(f"{file} can't be read: {error.strerror}") from error
+        raise BundleError(f"{file} cannot be read: {error.strerror}") from error
     except MemoryError as error:
-        raise BundleError(f"{file} needs more memory than there is") from error
+        raise BundleError(f"{file} needs more memory than is available") from error
 
 
 def _is_entry(entry: tuple[str, object]) -> bool:
@@ -346,12 +340,13 @@ def _check_replaceable(path: Path) -> None:
         own = {MANIFEST, *BundleFolder.open(path).files}
     except BundleError as error:
         raise BundleError(
-            f"{path} exists and is not a wordgate model, so it won't be replaced"
+            f"{path} exists and is not a wordgate model, so it will not be replaced"
         ) from error
     others = sorted({entry.name for entry in path.iterdir()} - own)
     if others:
         raise BundleError(
-            f"{path} holds '{others[0]}' besides a wordgate model, so it won't be replaced"
+            f"{path} contains '{others[0]}' in addition to a wordgate model, so it will not be"
+            " replaced"
         )
 
 

@@ -13,7 +13,27 @@ from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.vectors.lookup import VocabularyCoverage
 
 
-class Baseline(BaseModel, frozen=True, extra="forbid"):
+class ComparedResult(BaseModel, frozen=True, extra="forbid"):
+    """A result with the score by which models are compared: accuracy, or micro F1."""
+
+    _MAIN: ClassVar = "accuracy"
+
+    @property
+    def main(self) -> float | None:
+        """Return the score by which models are compared."""
+        score: float | None = getattr(self, self._MAIN)
+        return score
+
+
+class MultilabelResult(ComparedResult, frozen=True, extra="forbid"):
+    """A result with several labels per text."""
+
+    _MAIN: ClassVar = "micro_f1"
+
+    micro_f1: float | None
+
+
+class Baseline(ComparedResult, frozen=True, extra="forbid"):
     """A baseline, fitted and evaluated on the same split."""
 
     accuracy: float
@@ -21,25 +41,15 @@ class Baseline(BaseModel, frozen=True, extra="forbid"):
     log_loss: float
     train_seconds: float
 
-    @property
-    def main(self) -> float | None:
-        """Return the score by which models are compared."""
-        return self.accuracy
 
-
-class MultilabelBaseline(Baseline, frozen=True, extra="forbid"):
-    """A baseline of a model of several labels per text."""
-
-    micro_f1: float | None
-
-    @property
-    def main(self) -> float | None:
-        """Return the score by which models are compared."""
-        return self.micro_f1
+class MultilabelBaseline(MultilabelResult, Baseline, frozen=True, extra="forbid"):
+    """A baseline of a multi-label model."""
 
 
 class Baselines(BaseModel, frozen=True, extra="forbid"):
     """Models that any other should beat."""
+
+    _MAJORITY: ClassVar = "most frequent label"
 
     majority: Baseline = Field(description="always the most frequent training label")
     count: Baseline = Field(
@@ -50,24 +60,21 @@ class Baselines(BaseModel, frozen=True, extra="forbid"):
     def to_beat(self, family: str) -> list[tuple[str, Baseline]]:
         """Return the baselines of a model of this family, the strongest first."""
         others = [] if family == "count" else [("count", self.count)]
-        return [*others, ("most frequent label", self.majority)]
+        return [*others, (self._MAJORITY, self.majority)]
 
 
-class MultilabelBaselines(BaseModel, frozen=True, extra="forbid"):
-    """The baselines of a model of several labels per text."""
+class MultilabelBaselines(Baselines, frozen=True, extra="forbid"):
+    """The baselines of a multi-label model."""
+
+    _MAJORITY: ClassVar = "most frequent label set"
 
     majority: MultilabelBaseline = Field(
         description="always the most frequent set of labels in training"
     )
     count: MultilabelBaseline = Field(
-        description="the family count as it ships, fitted on the same rows by the same recipe; of a"
-        " model of that family itself, its own scores"
+        description="the family count, fitted on the same rows with the same recipe; for a model of"
+        " that family, its own scores"
     )
-
-    def to_beat(self, family: str) -> list[tuple[str, MultilabelBaseline]]:
-        """Return the baselines of a model of this family, the strongest first."""
-        others = [] if family == "count" else [("count", self.count)]
-        return [*others, ("most frequent label set", self.majority)]
 
 
 class SplitFacts(BaseModel, frozen=True, extra="forbid"):
@@ -82,18 +89,19 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
     leaked_by_group: int = Field(description="test rows whose group is also in train")
     near_duplicates_in_train: int = Field(description="test rows with a near duplicate in train")
     known_in_train: int | None = Field(
-        default=None, description="test rows with their text, or their group of the data, in train"
+        default=None, description="test rows whose exact text or original group is also in train"
     )
     similar_in_train: int | None = Field(
         default=None,
         description="other test rows with a near duplicate or a row of their merged group in train",
     )
     similar_with_label: int | None = Field(
-        default=None, description="those of them that have the label of most of these train rows"
+        default=None,
+        description="of these, rows whose label is that of most of the similar train rows",
     )
     templated: bool = Field(
         default=False,
-        description="whether similar rows have the same label little more often than by chance",
+        description="whether similar rows have the same label hardly more often than by chance",
     )
     reason: str
     warnings: list[str]
@@ -102,9 +110,9 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         """Write how many test rows the model could know from training."""
         by_group, by_copy = self.leaked_by_group, self.near_duplicates_in_train
         return (
-            f"Of {self.n_test:,} test rows, {by_group:,} ({by_group / self.n_test:.1%}) have their"
-            f" group in train, {by_copy:,} ({by_copy / self.n_test:.1%}) have a near duplicate"
-            f" there{self._labels()}."
+            f"Of {self.n_test:,} test rows, {by_group:,} ({by_group / self.n_test:.1%}) share a"
+            f" group with training rows, and {by_copy:,} ({by_copy / self.n_test:.1%}) have a near"
+            f" duplicate among them{self._labels()}."
         )
 
     def _labels(self) -> str:
@@ -112,25 +120,20 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         if not self.similar_in_train or self.similar_with_label is None:
             return ""
         return (
-            f"; of {self.similar_in_train:,} that are similar to train rows, without the same text"
-            f" or group, {self.similar_with_label:,}"
-            f" ({self.similar_with_label / self.similar_in_train:.1%}) have the label of most of"
-            " these"
+            f"; of {self.similar_in_train:,} that are similar to training rows but differ in"
+            f" text and group, {self.similar_with_label:,}"
+            f" ({self.similar_with_label / self.similar_in_train:.1%}) have the most frequent label"
+            " of these"
         )
 
 
-class FoldScores(BaseModel, frozen=True, extra="forbid"):
+class FoldScores(ComparedResult, frozen=True, extra="forbid"):
     """One model of a cross-validation, tested on the fold that it was not trained on."""
 
     n_train: int = Field(description="validation rows included")
     n_test: int
     accuracy: float
     macro_f1: float | None
-
-    @property
-    def main(self) -> float | None:
-        """Return the score by which models are compared."""
-        return self.accuracy
 
 
 class CrossValidation(BaseModel, frozen=True, extra="forbid"):
@@ -140,7 +143,7 @@ class CrossValidation(BaseModel, frozen=True, extra="forbid"):
     interval: Interval = Field(description="of the accuracy; groups are resampled")
     difference_to_count: PairedDifference | None = Field(
         default=None,
-        description="to the family count on the same folds; null for a model of that family",
+        description="from the family count on the same folds; null for a model of that family",
     )
     folds: list[FoldScores]
 
@@ -150,15 +153,8 @@ class CrossValidation(BaseModel, frozen=True, extra="forbid"):
         return MainScore("accuracy", self.accuracy, self.interval)
 
 
-class MultilabelFoldScores(FoldScores, frozen=True, extra="forbid"):
+class MultilabelFoldScores(MultilabelResult, FoldScores, frozen=True, extra="forbid"):
     """One model of a cross-validation with several labels per text."""
-
-    micro_f1: float | None
-
-    @property
-    def main(self) -> float | None:
-        """Return the score by which models are compared."""
-        return self.micro_f1
 
 
 class MultilabelCrossValidation(BaseModel, frozen=True, extra="forbid"):
@@ -168,7 +164,7 @@ class MultilabelCrossValidation(BaseModel, frozen=True, extra="forbid"):
     interval: Interval = Field(description="of that F1; groups are resampled")
     difference_to_count: PairedDifference | None = Field(
         default=None,
-        description="to the family count, fitted on the same folds; null of a model of that family",
+        description="from the family count on the same folds; null for a model of that family",
     )
     folds: list[MultilabelFoldScores]
 
@@ -194,7 +190,7 @@ class VectorFacts(VocabularyCoverage):
         )
 
 
-class TeacherFacts(BaseModel, frozen=True, extra="forbid"):
+class TeacherFacts(ComparedResult, frozen=True, extra="forbid"):
     """The teacher of the model, its scores on the test rows, and the difference to the model."""
 
     _LABEL: ClassVar = "label"
@@ -207,46 +203,34 @@ class TeacherFacts(BaseModel, frozen=True, extra="forbid"):
         description="share of the test rows for which both predict the same label"
     )
     difference: PairedDifference
-    n_labelled: int = Field(description="training texts that it labelled")
-    n_unlabelled: int = Field(description="texts without labels that it labelled")
+    n_labelled: int = Field(description="training texts that it labeled")
+    n_unlabelled: int = Field(description="texts without labels that it labeled")
     n_left_out: int = Field(
-        description="unlabelled texts that duplicate validation or test rows, and were not used"
+        description="unlabeled texts that duplicate validation or test rows, and were not used"
     )
-    n_variations: int = Field(description="variations of texts that it labelled")
-    seconds: float = Field(description="for its training and for labelling")
+    n_variations: int = Field(description="variations of texts that it labeled")
+    seconds: float = Field(description="for its training and for labeling")
 
     def sentence(self) -> str:
         """Say it in one sentence."""
         less = self.difference
         interval = "no interval"
         if less.low is not None and less.high is not None:
-            interval = f"95 % interval {100 * less.low:+.1f} to {100 * less.high:+.1f}"
+            interval = f"95% interval {100 * less.low:+.1f} to {100 * less.high:+.1f}"
         return (
-            f"Teacher {self.name}: {self._score()}. The difference of the model to it is"
+            f"Teacher {self.name}: {self._score()}. The model minus its teacher:"
             f" {100 * less.difference:+.1f} points ({interval}); both predict the same"
             f" {self._LABEL} for {self.agreement:.1%} of the test rows."
         )
-
-    @property
-    def main(self) -> float | None:
-        """Return the score by which models are compared."""
-        return self.accuracy
 
     def _score(self) -> str:
         return f"accuracy {self.accuracy:.3f}"
 
 
-class MultilabelTeacherFacts(TeacherFacts, frozen=True, extra="forbid"):
+class MultilabelTeacherFacts(MultilabelResult, TeacherFacts, frozen=True, extra="forbid"):
     """The teacher of a model of several labels per text; the difference is of micro F1."""
 
     _LABEL: ClassVar = "labels"
-
-    micro_f1: float | None
-
-    @property
-    def main(self) -> float | None:
-        """Return the score by which models are compared."""
-        return self.micro_f1
 
     def _score(self) -> str:
         return "no micro F1" if self.micro_f1 is None else f"micro F1 {self.micro_f1:.3f}"
@@ -258,10 +242,10 @@ class RunMetrics(BaseModel, frozen=True, extra="forbid"):
     schema_version: Literal[1] = 1
     baselines: Baselines | MultilabelBaselines
     difference_to_count: PairedDifference = Field(
-        description="to the family count, on the same rows; 0 for a model of that family"
+        description="from the family count, on the same rows; 0 for a model of that family"
     )
     difference_to_majority: PairedDifference | None = Field(
-        default=None, description="to the most frequent training label; null in older models"
+        default=None, description="from the most frequent training label; null in older models"
     )
     split: SplitFacts
     folds: CrossValidation | MultilabelCrossValidation | None = Field(
@@ -287,7 +271,7 @@ class RunMetrics(BaseModel, frozen=True, extra="forbid"):
         description="remarks about this run, such as truncated texts or an early end"
     )
     thresholds: ThresholdGain | None = Field(
-        default=None, description="thresholds chosen on the validation rows, if they were asked for"
+        default=None, description="thresholds chosen on the validation rows, if requested"
     )
 
     def difference_to_baseline(self, family: str) -> tuple[str, PairedDifference | None]:

@@ -9,16 +9,16 @@ from wordgate.cli.options import FILE_NAME, json_option, reading_options
 from wordgate.cli.streams import print_json, remark, write_result
 
 
-@click.command(short_help="Find duplicates in data, and what a random split would leak.")
+@click.command(short_help="Find duplicates, and measure the leakage of a random split.")
 @click.argument("data", type=FILE_NAME)
 @reading_options
 @json_option
-@click.option("--html", type=FILE_NAME, metavar="FILE", help="Write the audit as a web page, too.")
+@click.option("--html", type=FILE_NAME, metavar="FILE", help="Also write the audit as a web page.")
 def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None:
-    """Find duplicates in DATA, and measure what a random split of it would leak.
+    """Find duplicates in DATA, and measure the leakage of a random split.
 
-    Reported are exact and near copies, groups, conflicting labels of copies, texts that are too
-    short, and the split to use. DATA is what 'wordgate train' takes; labels may be missing.
+    Reports exact and near duplicates, groups, duplicates with conflicting labels, texts that are
+    too short, and the recommended split. DATA is as for 'wordgate train'; labels may be missing.
     """
     from wordgate.experiments.audit import audit as run_audit
     from wordgate.report.audit import audit_page, format_audit
@@ -37,4 +37,4 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
         return
     write_result(format_audit(found))
     if html is not None:
-        write_result(f"\nThe same as a web page: {html}")
+        write_result(f"\nWeb page: {html}")

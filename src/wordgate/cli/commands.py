@@ -65,9 +65,10 @@ click.Context.formatter_class = _HelpFormatter
 )
 @click.version_option(package_name="wordgate")
 def wordgate() -> None:
-    """Train a text classifier that reads word order, and find out how good it really is.
+    """Train text classifiers, and find out how good they really are.
 
-    Begin with 'wordgate demo', or with 'wordgate train tweets.csv --out model'.
+    Start with 'wordgate demo', or with 'wordgate train tweets.csv --out model'. MODEL in the usage
+    of a command is the folder of a saved model.
     """
 
 

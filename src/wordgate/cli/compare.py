@@ -31,21 +31,18 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    short_help="Compare families of models on the same splits, or saved models.",
+    short_help="Compare model families on the same splits, or saved models on the same rows.",
     epilog="Named data sets: twitter-entity-sentiment",
 )
 @click.argument("sources", type=FILE_NAME, nargs=-1, required=True, metavar="DATA | MODEL MODEL...")
 @click.option(
-    "--data",
-    type=FILE_NAME,
-    metavar="FILE",
-    help="Labelled texts to compare saved models on.",
+    "--data", type=FILE_NAME, metavar="FILE", help="Labeled texts to compare saved models on."
 )
 @click.option(
     "--models",
     metavar="FAMILY,...",
-    help="The families: some of count, logreg, mlp, lstm, transformer; and taught, an LSTM that"
-    " a transformer taught.  [default: all available]",
+    help="Families to compare: count, logreg, mlp, lstm, transformer, and taught (an LSTM distilled"
+    " from a transformer).  [default: all available]",
 )
 @reading_options
 @split_option("both kinds")
@@ -85,15 +82,15 @@ def compare(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Compare all families of models on the same splits of DATA, random and grouped.
+    """Compare all model families on the same splits of DATA, random and grouped.
 
-    From word counts to a transformer: accuracy and macro F1 with intervals that resample groups,
-    what each family gains over the next simpler one, in paired tests, and what it costs. Families
-    that average word vectors need --vectors.
+    The result has accuracy and macro F1 with intervals that resample groups, paired tests of each
+    family against the next simpler one, training time, speed and size. Families that average word
+    vectors need --vectors.
 
-    Or compare saved models on a file: 'wordgate compare MODEL MODEL --data FILE'. Each MODEL is
-    the folder of a model, compared with the first. Rows that a model knows from its training are
-    counted; scores are also given without them. Only the options about reading FILE have an effect.
+    To compare saved models on a file: 'wordgate compare MODEL MODEL --data FILE'. Each MODEL is
+    the folder of a model, and is compared with the first one. Rows seen in training are counted,
+    and scores are also given without them. Only the options for reading FILE have an effect.
     """
     if are_models(sources, data) and data is not None:
         progress = progress_of(verbose=verbose, quiet=quiet)

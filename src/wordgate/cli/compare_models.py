@@ -19,27 +19,19 @@ _READ = {"sources", "data", "threads", "as_json", "verbose", "quiet"}
 
 
 def are_models(sources: Sequence[str], data: str | None) -> bool:
-    """Tell whether saved models are to be compared, or families of models on one source of data.
-
-    Args:
-        sources: The arguments: folders of models, or one source of data.
-        data: What ``--data`` names.
-
-    Raises:
-        UsageError: They are neither, or what they need is not given.
-    """
+    """Tell whether saved models are to be compared, or families of models on one source of data."""
     found = [Path(source, "config.json").is_file() for source in sources]
     if not any(found) and len(sources) == 1:
         if data is not None:
             raise click.UsageError(
-                f"--data {data} has no effect without saved models, and '{sources[0]}' is none:"
+                f"--data {data} has no effect without saved models, and '{sources[0]}' is not one:"
                 " leave it out"
             )
         return False
     if not all(found):
         raise click.UsageError(
-            "give one DATA, or the folders of saved models:"
-            f" '{sources[found.index(False)]}' is no model"
+            f"give one DATA, or the folders of saved models: '{sources[found.index(False)]}' is not"
+            " a model"
         )
     if len(sources) == 1:
         raise click.UsageError(
@@ -47,7 +39,7 @@ def are_models(sources: Sequence[str], data: str | None) -> bool:
             f" {data or 'DATA'}"
         )
     if data is None:
-        raise click.UsageError("name the labelled texts to compare the models on: --data FILE")
+        raise click.UsageError("name the labeled texts to compare the models on: --data FILE")
     return True
 
 
@@ -60,11 +52,7 @@ def compare_saved(
     *,
     as_json: bool,
 ) -> None:
-    """Compare saved models, and print the result.
-
-    Raises:
-        UsageError: An option was given that has no effect on saved models.
-    """
+    """Compare saved models, and print the result; refuse options that have no effect on them."""
     from wordgate.experiments.compare_models import compare_models
     from wordgate.experiments.reading import ReadingOptions
 
@@ -147,8 +135,8 @@ def _sentences(comparison: "ModelComparison", unseen: "Sequence[JudgedModel]") -
         )
     return [
         *lines,
-        *(["Unseen are rows that none of the models knows from its training."] if unseen else []),
-        f"points: {judged[0].scores.main.name} less that of {first.name} on the same rows, in"
+        *(["Unseen rows are those that none of the models was trained on."] if unseen else []),
+        f"points: {judged[0].scores.main.name} minus that of {first.name} on the same rows, in"
         f" hundredths, paired by group ({'; '.join(sorted(methods))}). same label: share of rows"
-        " that both label alike.",
+        " for which both predict the same label.",
     ]

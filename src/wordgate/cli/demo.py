@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from wordgate.experiments.demo import Demo
 
 
-@click.command(short_help="Show in a minute why word order matters.")
+@click.command(
+    short_help="Train on a synthetic corpus in which only word order determines the label."
+)
 @click.option(
     "--out",
     type=FILE_NAME,
@@ -34,9 +36,10 @@ if TYPE_CHECKING:
 def demo(
     out: str, *, seed: int, threads: int | None, as_json: bool, verbose: bool, quiet: bool
 ) -> None:
-    """Train on a small synthetic corpus in which only the order of words tells the label.
+    """Train on a small synthetic corpus in which only word order determines the label.
 
-    Needs no network and no data. Word counts can only guess; the LSTM reads.
+    No network and no data are needed. Word counts are hardly better than chance on this corpus; an
+    LSTM learns the order.
     """
     from wordgate.experiments.demo import run_demo
 
@@ -53,17 +56,17 @@ def _format_demo(outcome: "Demo") -> str:
 
     metrics = outcome.training.metrics
     why = (
-        "The corpus is synthetic. Every message tells of two feelings; the label is the one that\n"
-        "came last in time. Both labels use the same words, so counts of 1 to 3 words can hardly\n"
-        "do more than guess. The LSTM reads the words in their order. It is tested on sentence\n"
-        "patterns and names that no training message has."
+        "The corpus is synthetic. Every message describes two feelings; the label is the later"
+        " one.\nBoth labels use the same words, so counts of 1 to 3 words are hardly better than"
+        " chance.\nThe LSTM reads the words in order. The test messages have sentence patterns and"
+        " names\nthat do not occur in the training messages."
     )
     return "\n\n".join(
         [
             scores_beside_baselines("lstm", metrics),
             why,
             wrapped(f"{leak_warning(metrics.split)}\n{costs(metrics)}"),
-            "Its verdict changes as a sentence goes on:",
+            "How its prediction changes as a sentence goes on:",
             *(_growing(stages) for stages in outcome.growing),
             f"Saved: {outcome.folder}/corpus.csv and {outcome.folder}/model. Try:\n"
             f"  {command('predict', f'{outcome.folder}/model', outcome.growing[0][0][0])}\n"

@@ -19,26 +19,20 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Evaluate a model on a file.")
-@click.argument("bundle", type=FILE_NAME)
+@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
 @click.argument("data", type=FILE_NAME)
 @reading_options
 @kernel_option
 @threads_option
 @json_option
 def evaluate(
-    bundle: str,
-    data: str,
-    *,
-    kernel: str,
-    threads: int | None,
-    as_json: bool,
-    **reading: Any,
+    bundle: str, data: str, *, kernel: str, threads: int | None, as_json: bool, **reading: Any
 ) -> None:
-    """Evaluate the model in BUNDLE on the labelled texts of DATA.
+    """Evaluate MODEL on the labeled texts of DATA.
 
-    Rows seen in training are counted first: on them a score may be memory.
-    Near copies are estimated, with the number of false alarms to expect; of the model's own test
-    rows they are known. Of a model that was imported nothing is known, and reported as such.
+    Rows seen in training are counted first, because scores on them may measure memorization.
+    Near duplicates are estimated, with the expected number of false positives; for the model's own
+    test rows they are exact. For an imported model, nothing is known about its training rows.
     """
     from wordgate.experiments.evaluate import evaluate as run_evaluation
     from wordgate.runtime.progress import Console
@@ -63,17 +57,14 @@ def evaluate(
 
 def format_evaluation(evaluation: "Evaluation") -> str:
     """Write a model's scores on a file for a terminal, memory first."""
-    from wordgate.report.text import format_interval, format_share, label_tables
+    from wordgate.report.text import format_share, label_tables
 
-    parts = [
-        format_seen(evaluation.seen),
-        *label_tables(evaluation.scores),
-    ]
+    parts = [format_seen(evaluation.seen), *label_tables(evaluation.scores)]
     if evaluation.unseen is not None:
         name, value, interval = evaluation.unseen.main
         parts.append(
-            f"On the {evaluation.unseen.n:,} unseen rows alone: {name}"
-            f" {format_share(value)}, 95 % interval {format_interval(interval)}"
+            f"On the {evaluation.unseen.n:,} unseen rows only: {name}"
+            f" {format_share(value)}, 95% interval {interval}"
             f" (all rows: {format_share(evaluation.scores.main.value)})."
         )
     return "\n\n".join(filter(None, parts))
@@ -83,33 +74,36 @@ def format_seen(seen: "Seen | None") -> str:
     """Write how much of a file had a part in the model's training."""
     if seen is None:
         return (
-            "It can't be told which of these rows had a part in the model's training, since the"
-            " model was imported without its training texts: on such rows a score is memory."
+            "The model was imported without its training texts, so rows that it was trained on"
+            " cannot be recognized: on such rows, the score measures memorization."
         )
     unknown = (
         ""
         if seen.near_copies is not None
-        else (" Near copies can't be told: the model was written by an older wordgate.")
+        else (
+            " Near duplicates cannot be detected: the model was written by an older version of"
+            " wordgate."
+        )
     )
     if seen.rows == 0:
         return f"None of these {seen.n:,} rows is known from the model's training.{unknown}"
-    ways = [f"{seen.texts:,} word for word"]
+    ways = [f"{seen.texts:,} as exact duplicates"]
     if seen.near_copies is not None:
-        ways.append(f"{seen.near_copies - seen.texts:,} more by a near copy{_doubt(seen)}")
+        ways.append(f"{seen.near_copies - seen.texts:,} as near duplicates{_doubt(seen)}")
     if seen.groups is not None:
         ways.append(f"{seen.groups:,} by their group")
     rows = f"All {seen.n:,}" if seen.rows == seen.n else f"{seen.rows:,} of these {seen.n:,}"
-    worth = "on them a score is memory"
+    worth = "on them, the score measures memorization"
     if seen.rows > max(seen.texts, seen.groups or 0):
-        worth += ", unless near copies share no more than a template"
+        worth += ", unless near duplicates share only a template"
     return f"{rows} rows are known from the model's training ({', '.join(ways)}): {worth}.{unknown}"
 
 
 def _doubt(seen: "Seen") -> str:
-    """Write how many near copies are an estimate, and how many of these may be none."""
+    """Write how many near duplicates are an estimate, and how many of these may be none."""
     if not seen.estimated:
         return ""
     return (
-        f", of which {seen.estimated:,} are estimated and {seen.false_alarms:.1f} to be expected to"
-        " be false alarms"
+        f", of which {seen.estimated:,} are estimated, with {seen.false_alarms:.1f} expected false"
+        " positives"
     )

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wordgate.cli.options import FILE_NAME, input_encoding_option, json_option, threads_option
-from wordgate.cli.streams import (
-    argument_text,
-    print_json,
-    remark,
-    standard_input,
-    warn_of_changes,
-)
+from wordgate.cli.streams import argument_text, print_json, remark, standard_input, warn_of_changes
 from wordgate.runtime.display import one_line
 
 if TYPE_CHECKING:
@@ -33,15 +27,14 @@ _WIDE, _SHORT_BAR, _LONG_BAR = 100, 10, 24
 _LONGEST_WORD = 24
 
 
-@click.command(short_help="Explain a text's label, word by word.")
-@click.argument("bundle", type=FILE_NAME)
+@click.command(short_help="Explain the prediction for a text, word by word.")
+@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
 @click.argument("text", type=argument_text)
 @click.option(
     "--label",
     type=argument_text,
     metavar="LABEL",
-    help="Which label to explain, of a model of several labels a text.  [default: the most"
-    " probable]",
+    help="Label to explain (multi-label models).  [default: the most probable]",
 )
 @input_encoding_option
 @threads_option
@@ -55,16 +48,16 @@ def explain(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Explain why the model in BUNDLE gives TEXT its label, word by word.
+    """Explain the prediction of MODEL for TEXT, word by word.
 
-    Each word has an effect, which is what the label's probability would lose without it, and a
-    prediction after it: an LSTM makes one after every word; other models predict the text up to
-    that word. For an LSTM the gates and the change of the cell state are shown as well. With
-    several labels a text one of them is explained, given or not, and an effect is what its log-odds
-    would lose.
+    Each word has an effect, which is how much the probability of the label falls without the word,
+    and a prediction after it: that of the LSTM at the word, or of other families for the text up
+    to the word. For an LSTM, the gates and the change of the cell state are shown as well. With
+    several labels per text, one label is explained, predicted or not, and effects are differences
+    of its log-odds.
 
-    A '-' for TEXT reads one text from standard input, to its end. A model of several columns takes
-    them in the form that 'wordgate info' shows, such as 'entity | text'.
+    If TEXT is '-', one text is read from standard input. A model of several columns expects them
+    in the form that 'wordgate info' shows, such as 'entity | text'.
     """
     from wordgate.prediction.decision import DecisionRule
     from wordgate.prediction.predictor import load_aloud
@@ -87,7 +80,7 @@ def _from_standard_input(encoding: str | None) -> str:
     if sys.stdin is None:  # closed by the caller
         raise click.UsageError("TEXT is '-', and standard input is closed.")
     if sys.stdin.isatty():
-        remark("One text, over as many lines as you like; end with Ctrl-D.")
+        remark("Enter one text, on one or more lines; end with Ctrl-D.")
     return "".join(standard_input(encoding, waits_for_all=True)).rstrip("\r\n")
 
 
@@ -113,8 +106,8 @@ def _below(explanation: "Explanation") -> Iterator[str]:
         yield explanation.course_means
     if any(word.gates is not None for word in explanation.words):
         yield (
-            "input, forget, output: how far these gates stood open, from 0 to 1, in the mean of the"
-            " hidden units. memory: how much the cell state changed, in the same mean."
+            "input, forget, output: these gates, from 0 (closed) to 1 (open), averaged over the"
+            " hidden units. memory: mean absolute change of the cell state."
         )
     for note in explanation.remarks:
         yield one_line(f"Note: {note}")
@@ -142,7 +135,7 @@ def _labels(explanation: "LabelExplanation") -> "Text":
         for shares in explanation.given_and_others()
     )
     line = Text("Given: ").append(given or "no label", "bold")
-    line.append(f". Not given: {others}." if others else ".")
+    line.append(f". Not predicted: {others}." if others else ".")
     return line.append(f"\n{one_line(explanation.verdict())}")
 
 
@@ -178,8 +171,8 @@ def _key(explanation: "Explanation") -> str:
     once, twice = MARKED * explanation.effect_scale, MARKED_TWICE * explanation.effect_scale
     are = "probability is" if explanation.effect_means == "probability" else "log-odds are"
     return (
-        f"(+) supports {one_line(explanation.label)}, whose {are} lower by {once:g} or"
-        f" more without the word; (++) by {twice:g} or more; (-) and (--) count against it."
+        f"(+): the word supports {one_line(explanation.label)}, whose {are} lower by {once:g} or"
+        f" more without it; (++): by {twice:g} or more. (-) and (--): the word opposes it."
     )
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from wordgate.experiments.export import Exported
 
 
-@click.command(short_help="Write a model as an ONNX file.")
-@click.argument("bundle", type=FILE_NAME)
+@click.command(short_help="Export a model as an ONNX file.")
+@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
 @click.option(
     "--out",
     type=FILE_NAME,
@@ -31,33 +31,26 @@ if TYPE_CHECKING:
 @click.option(
     "--int8",
     is_flag=True,
-    help="Weights of 8 bits: a quarter of the size, and a little less exact.",
+    help="Quantize the weights to 8 bits: a quarter of the size, slightly less exact.",
 )
 @click.option(
     "--data",
     type=FILE_NAME,
     metavar="DATA",
-    help="With --int8: a file of labelled texts, on which the accuracy must not differ by more than"
-    " 0.3 points. Rows known from training don't count.",
+    help="With --int8: a file of labeled texts on which the accuracy may differ by at most 0.3"
+    " points. Rows seen in training are left out.",
 )
 @reading_options
 @threads_option
 @json_option
-def export(
-    bundle: str,
-    *,
-    out: str,
-    int8: bool,
-    as_json: bool,
-    **options: Any,
-) -> None:
-    """Write the model in BUNDLE as one ONNX file, with its labels and its tokenizer inside.
+def export(bundle: str, *, out: str, int8: bool, as_json: bool, **options: Any) -> None:
+    """Write MODEL as one ONNX file that contains its labels and its tokenizer.
 
-    It needs ONNX Runtime and no wordgate: docs/onnx.md shows programs that use it. It is compared
-    with the model before it is kept: in batches of 1 to 256 made-up texts of 0 to 200 words (of a
-    transformer, 1 to 64) no probability may be off by more than 1e-5, with --int8 the accuracy by
-    no more than 0.3 points.
-    Models of every family can be exported, transformers of the kinds that docs/onnx.md names.
+    The file runs with ONNX Runtime, without wordgate: docs/onnx.md shows programs that use it. It
+    is compared with the model before it is kept: in batches of 1 to 256 random texts of 0 to 200
+    words (1 to 64 for a transformer), no probability may differ by more than 1e-5; with --int8,
+    the accuracy may differ by at most 0.3 points. Models of every family can be exported;
+    docs/onnx.md lists the supported transformers.
     """
     from wordgate.experiments.export import export_onnx
     from wordgate.runtime.progress import Console
@@ -84,19 +77,19 @@ def _format_export(exported: "Exported", *, int8: bool) -> str:
     agreement, rows = exported.agreement, exported.rows
     lines = [
         f"Wrote {exported.out} ({exported.size / 1e6:.1f} MB).",
-        f"On {agreement.n:,} made-up texts no probability is more than {agreement.largest:.1g} away"
-        " from the model's own.",
+        f"On {agreement.n:,} random texts, no probability differs from the model's by more than"
+        f" {agreement.largest:.1g}.",
     ]
     if int8:
         lines.append(
-            "By the model's own probabilities, labels that changed there cost"
+            f"Expected loss from labels that changed there, by the model's probabilities:"
             f" {100 * agreement.expected_loss:.3f} points of accuracy."
         )
     if rows is not None:
         lines.append(
-            f"On {rows.n:,} labelled rows its accuracy is {rows.exported / rows.n:.4f}, the model's"
-            f" own {rows.ours / rows.n:.4f}."
+            f"Accuracy on {rows.n:,} labeled rows: {rows.exported / rows.n:.4f} (the model:"
+            f" {rows.ours / rows.n:.4f})."
         )
     elif int8:
-        lines.append("Labelled texts, given with --data, tell the accuracy itself.")
+        lines.append("To measure the accuracy, give labeled texts with --data.")
     return "\n".join(map(one_line, lines))

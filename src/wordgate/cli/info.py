@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Describe a model and its scores.")
-@click.argument("bundle", type=FILE_NAME)
+@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
 @json_option
 def info(bundle: str, *, as_json: bool) -> None:
-    """Describe the model in BUNDLE: data, split, scores, settings, sizes."""
+    """Describe the model in the folder MODEL: data, split, scores, settings, sizes."""
     from wordgate.bundle.folder import BundleFolder
 
     folder = BundleFolder.open(bundle)
@@ -42,11 +42,11 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics
     from wordgate.runtime.display import one_line, shown_size
 
     versions = ", ".join(f"{package} {version}" for package, version in config.environment.items())
-    data = f"{config.data.get('source')}, {config.data.get('n_kept')} rows"
+    data = f"{config.data.get('source')}, {config.data.get('n_kept', 0):,} rows"
     if not config.knows_training():
         data = f"unknown; the model was imported from {config.data.get('source')}"
     lines = [
-        f"{folder.path}: {family_name(config.family)}, {shown_size(folder.size())}",
+        f"{folder.path}: {family_name(config.family)} model, {shown_size(folder.size())}",
         f"labels: {', '.join(config.labels)}",
         *_decision(config),
         f"data: {data}",
@@ -59,9 +59,9 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics
     if metrics is not None:
         lines += _evaluation(config, metrics)
     elif "metrics.json" in folder.files:
-        lines.append("Its scores are not known any more: metrics.json was changed or lost.")
+        lines.append("Its scores are unknown: metrics.json was changed or is missing.")
     else:
-        lines.append("It was never evaluated on test rows.")
+        lines.append("It was not evaluated on test rows.")
     return "\n".join(wrapped(one_line(line), indent=4) for line in lines)
 
 
@@ -73,11 +73,11 @@ def _decision(config: "Config") -> list[str]:
     if thresholds is None:
         return []
     if not config.multilabel:
-        return [f"threshold: {config.labels[1]} from a probability of {thresholds[1]:.3g} on"]
+        return [f"threshold: {config.labels[1]} if its probability is at least {thresholds[1]:.3g}"]
     shown = ", ".join(
         f"{label} {value:.3g}" for label, value in zip(config.labels, thresholds, strict=True)
     )
-    return [f"labels a text: any number, each from a probability on: {shown}"]
+    return [f"labels per text: any number; thresholds: {shown}"]
 
 
 def _evaluation(config: "Config", metrics: "AnyMetrics") -> list[str]:

@@ -39,8 +39,8 @@ _text_option = click.option(
     type=argument_text,
     metavar="COLUMN",
     help="Column of the texts: a name or a number. Several, such as entity,text, are joined as"
-    " 'entity | text'; the last is the text itself, and duplicates are found by it alone."
-    "  [default: inferred]",
+    " 'entity | text'; the last is the main text, and only it is searched for duplicates. "
+    " [default: inferred]",
 )
 _label_option = stack(
     click.option(
@@ -72,7 +72,7 @@ _row_options = stack(
         type=argument_text,
         metavar="LABEL",
         multiple=True,
-        help="Leave out the rows with this label (multi-label data: the label alone); may be"
+        help="Leave out the rows with this label (multi-label data: only the label); may be"
         " repeated.",
     ),
     click.option(
@@ -84,7 +84,7 @@ _row_options = stack(
         "--limit",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Keep N rows at most: whole groups, sampled at random and stratified by label.",
+        help="Sample at most N rows: whole groups, at random, stratified by label.",
     ),
 )
 reading_options = stack(_text_option, _label_option, _group_option, _row_options)
@@ -158,8 +158,8 @@ learning_options = stack(
         type=FILE_NAME,
         metavar="FILE",
         help="Pretrained word vectors: a word2vec, fastText or GloVe file; or googlenews, glove,"
-        " glove-twitter or fasttext, which are downloaded. 'wordgate vectors distill' makes some"
-        " for your own words.",
+        " glove-twitter or fasttext, which are downloaded. 'wordgate vectors distill' creates"
+        " vectors for your own words.",
     ),
     click.option(
         "--test-size",
@@ -217,17 +217,13 @@ teaching_options = stack(
         "--teaching-minutes",
         metavar="M",
         type=float,
-        help="Time limit for fine-tuning the teacher and labelling.  [default: none]",
+        help="Time limit for fine-tuning the teacher and labeling.  [default: none]",
     ),
 )
 
 training_options = stack(
     click.option(
-        "--out",
-        type=FILE_NAME,
-        metavar="FOLDER",
-        required=True,
-        help="Where to write the model.",
+        "--out", type=FILE_NAME, metavar="FOLDER", required=True, help="Where to write the model."
     ),
     click.option(
         "--overwrite",
@@ -256,8 +252,9 @@ training_options = stack(
         "--objective",
         metavar="NAME",
         help="What the decision thresholds optimize, on validation rows: f1, precision@0.9,"
-        " recall@0.9 or cost@1:5 (false positive : false negative); none for 0.5, or for the most"
-        " probable label.  [default: f1 for multi-label data, else none]",
+        " recall@0.9 or cost@1:5 (false positive : false negative), or a .toml file of costs by"
+        " label; none for 0.5, or for the most probable label.  [default: f1 for multi-label data,"
+        " else none]",
     ),
     split_option("the recipe's"),
     learning_options,
@@ -266,7 +263,8 @@ training_options = stack(
         "--max-minutes",
         metavar="M",
         type=float,
-        help="Time limit for the whole command; with --resume, 0 saves the best epoch so far."
+        help="Time limit for the whole command, except that reading, the n-grams of the baseline, a"
+        " first epoch and the evaluation are not cut; with --resume, 0 saves the best epoch so far."
         "  [default: none]",
     ),
 )
@@ -316,6 +314,13 @@ threshold_option = click.option(
     " labels, where P applies to the second.",
 )
 
+top_option = click.option(
+    "--top",
+    metavar="K",
+    type=click.IntRange(min=1),
+    help="Give the K most probable labels, whatever their probabilities.",
+)
+
 kernel_option = click.option(
     "--kernel",
     metavar="NAME",
@@ -338,12 +343,7 @@ def chosen_settings(
 ) -> dict[str, object]:
     """Join the settings of ``--set`` and those that have flags of their own.
 
-    Args:
-        settings: What ``--set`` was given.
-        flags: The settings' names and values by their flags; None for a flag that was not given.
-
-    Raises:
-        UsageError: A setting is given in both ways.
+    `flags` are the settings' names and values by their flags; None for a flag that was not given.
     """
     chosen = {**settings}
     for flag, (setting, value) in flags.items():
@@ -356,11 +356,7 @@ def chosen_settings(
 
 
 def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console) -> Progress:
-    """Give where the progress of a command goes: to a console of this type, or nowhere.
-
-    Raises:
-        UsageError: It is to be verbose and quiet.
-    """
+    """Give where the progress of a command goes: to a console of this type, or nowhere."""
     if verbose and quiet:
         raise click.UsageError("--verbose and --quiet are mutually exclusive: leave one out")
     return Silent() if quiet else console(verbose=verbose)

@@ -16,6 +16,7 @@ from wordgate.cli.options import (
     kernel_option,
     threads_option,
     threshold_option,
+    top_option,
 )
 from wordgate.cli.streams import (
     argument_text,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 LINES_AT_ONCE = 8192
 NO_LABEL = "(none)"
 """What stands where a text may have several labels and has none."""
+_MOST_NOT_GIVEN = 3  # labels that are shown beside it
 
 
 @dataclass(frozen=True)
@@ -54,20 +56,15 @@ class _PredictedText:
         }  # fmt: skip
 
 
-@click.command(short_help="Label texts.")
-@click.argument("bundle", type=FILE_NAME)
+@click.command(short_help="Predict the labels of texts.")
+@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
 @click.argument("texts", nargs=-1, type=argument_text, metavar="[TEXT]...")
 @json_option
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object per text.")
 @input_encoding_option
 @abstain_option
 @threshold_option
-@click.option(
-    "--top",
-    metavar="K",
-    type=click.IntRange(min=1),
-    help="Give the K most probable labels, whatever their probabilities.",
-)
+@top_option
 @kernel_option
 @threads_option
 def predict(
@@ -81,18 +78,19 @@ def predict(
     threads: int | None,
     **decision: Any,
 ) -> None:
-    """Label each TEXT, or each line of standard input, with the model in BUNDLE.
+    """Predict the label of each TEXT, or of each line of standard input, with MODEL.
 
-    Predictions are printed as lines arrive. For whole files use 'wordgate score'.
+    Predictions are printed as lines arrive. For whole files, use 'wordgate score'.
 
     Prints one line per text: the labels with their probabilities, the most probable first, a tab,
-    and the text. Where the model abstains the line begins with a dash, and in JSON the label is
-    null. The same holds for a text that is empty or only white space, which has no probabilities;
-    JSON has an 'error' for it. A model of several columns takes them in one TEXT, in the form that
+    and the text. If the model abstains, the line begins with a dash, and in JSON the label is null.
+    The same holds for a text that is empty or only whitespace, which has no probabilities; JSON has
+    an 'error' for it. A model of several columns expects them in one TEXT, in the form that
     'wordgate info' shows, such as 'entity | text'.
 
     For a multi-label model, or with --top, the line lists the predicted labels, the most probable
-    first, then their probabilities, or '(none)'; JSON has 'labels', a list.
+    first, then their probabilities; or '(none)', and up to three of the most probable labels.
+    JSON has 'labels', a list.
     """
     from wordgate.bundle.folder import BundleFolder
     from wordgate.prediction.decision import DecisionRule
@@ -127,7 +125,7 @@ def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> I
         raise click.UsageError("There is no TEXT, and standard input is closed.")
     if sys.stdin.isatty():
         written = "" if form is None else f", written as {one_line(form)}"
-        remark(f"One text a line{written}; end with Ctrl-D.")
+        remark(f"Enter one text per line{written}; end with Ctrl-D.")
     parts = standard_input(encoding, waits_for_all=False)
     for lines in arriving_lines(parts, LINES_AT_ONCE):
         yield [line.rstrip("\r") for line in lines]
@@ -169,10 +167,12 @@ def _line(one: _PredictedText, rule: "DecisionRule") -> str:
 
 
 def _several(one: _PredictedText) -> str:
-    """Write the labels that are given, and then their probabilities."""
+    """Write the labels that are given, and then their probabilities; else the likeliest ones."""
+    proba = one.probabilities
     if not one.answer:
-        return NO_LABEL
-    shares = " ".join(f"{one.probabilities[label]:.3f}" for label in one.answer)
+        most = sorted(proba, key=lambda label: -proba[label])[:_MOST_NOT_GIVEN]
+        return "  ".join([NO_LABEL, *(f"{_quoted(label)} {proba[label]:.3f}" for label in most)])
+    shares = " ".join(f"{proba[label]:.3f}" for label in one.answer)
     return f"{', '.join(map(_quoted, one.answer))}  {shares}"
 
 

@@ -12,6 +12,7 @@ from wordgate.cli.options import (
     kernel_option,
     threads_option,
     threshold_option,
+    top_option,
 )
 from wordgate.cli.streams import argument_text, print_json, remark, write_result
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 _ERROR_WIDTH = 200
 
 
-@click.command(short_help="Label the texts of a file of any size.")
-@click.argument("bundle", type=FILE_NAME)
+@click.command(short_help="Predict the labels of a file of any size.")
+@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
 @click.argument("source", type=FILE_NAME, metavar="[IN]", default="-")
 @click.argument("out", type=FILE_NAME, metavar="[OUT]", default="-")
 @click.option(
@@ -42,6 +43,7 @@ _ERROR_WIDTH = 200
 )
 @abstain_option
 @threshold_option
+@top_option
 @click.option(
     "--escape-formulas",
     is_flag=True,
@@ -63,15 +65,15 @@ _ERROR_WIDTH = 200
 @click.option("--overwrite", is_flag=True, help="Replace OUT; restart an interrupted run.")
 @json_option
 def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) -> None:
-    """Label the texts of IN with the model in BUNDLE, and write all columns and predictions to OUT.
+    """Predict labels for the texts in IN with MODEL, and write all columns and predictions to OUT.
 
-    IN and OUT are CSV, TSV, JSONL or Parquet files, gzipped or not, of any size; left out, or as a
-    dash, they are standard input and output. Added are the label, its probability, the probability
-    of each label, and an error: rows that can't be read have one, and no label. With several labels
-    a text they stand in one column 'labels' instead, the most probable first: a list in JSONL and
-    Parquet, joined by a semicolon, or as in training, in CSV and TSV.
+    IN and OUT are CSV, TSV, JSONL or Parquet files, gzipped or not, of any size; if omitted or '-',
+    they are standard input and output. The new columns are the label, its probability, the
+    probability of each label, and an error for rows that cannot be read. With several labels per
+    text, or with --top, a column 'labels' has them, most probable first: a list in JSONL and
+    Parquet; in CSV and TSV, joined by the separator of the training data, or a semicolon.
 
-    A run that was killed continues with --resume, and ends in the same result.
+    An interrupted run continues with --resume, with the same result as without the interruption.
     """
     from wordgate.scoring.scoring import score as score_file
     from wordgate.tables.source import STANDARD

@@ -26,7 +26,7 @@ _limit_options = stack(
 
 
 @click.command(short_help="Serve a model over HTTP, with a web page.")
-@click.argument("bundle", type=FILE_NAME)
+@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
 @click.option(
     "--host",
     metavar="ADDRESS",
@@ -47,16 +47,16 @@ _limit_options = stack(
     "allow_hosts",
     metavar="NAME",
     multiple=True,
-    help="A name under which it may be reached; may be repeated.  [default: on the loopback device"
-    " localhost, 127.0.0.1 and [::1], elsewhere any]",
+    help="Host name that requests may use; may be repeated.  [default: localhost, 127.0.0.1 and"
+    " [::1] on a loopback address, else any]",
 )
 @click.option(
     "--allow-origin",
     "allow_origins",
     metavar="ORIGIN",
     multiple=True,
-    help="A site whose pages may use the API, such as https://example.com; may be repeated."
-    "  [default: none]",
+    help="Web site whose pages may use the API (CORS), such as https://example.com; may be"
+    " repeated.  [default: none]",
 )
 @_limit_options
 @kernel_option
@@ -72,13 +72,14 @@ def serve(
     allow_origins: tuple[str, ...],
     **limits: Any,
 ) -> None:
-    """Serve the model in BUNDLE over HTTP: a JSON API, and a web page at /.
+    """Serve MODEL over HTTP, with a JSON API, and a web page at /.
 
     POST /v1/predict {"texts": ["..."]}, POST /v1/explain {"text": "..."}, GET /v1/model.
-    /openapi.json describes them all, docs/serving.md shows examples.
+    /openapi.json describes all paths; docs/serving.md has examples.
 
     If WORDGATE_API_KEY is set, the API requires it: Authorization: Bearer KEY. Ctrl-C or SIGTERM
-    stops it once all accepted requests are answered; a second one stops it at once.
+    stops the server after all accepted requests have been answered; a second one stops it
+    immediately.
     """
     from wordgate.runtime.packages import require_extra
 
@@ -94,8 +95,8 @@ def serve(
     warn_of_changes(bundle, predictor.changed_files)
     if not is_loopback(host) and allowed.key is None:
         remark(
-            f"wordgate: warning: whoever reaches {host} can use this model; {KEY_VARIABLE} sets a"
-            " key"
+            f"wordgate: warning: anyone who can reach {host} can use this model; set {KEY_VARIABLE}"
+            " to require a key"
         )
 
     serve_model(
@@ -104,5 +105,5 @@ def serve(
         port=port,
         limits=checked,
         access=allowed,
-        announce=lambda url: remark(f"Serving {bundle} at {url} (Ctrl-C ends it)"),
+        announce=lambda url: remark(f"Serving {bundle} at {url} (Ctrl-C to stop)"),
     )

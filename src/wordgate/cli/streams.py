@@ -39,7 +39,7 @@ class OutputError(Exception):
     """
 
     def __init__(self, error: OSError, *, reader_gone: bool):
-        super().__init__(f"standard output can't be written: {error.strerror or error}")
+        super().__init__(f"standard output cannot be written: {error.strerror or error}")
         self.reader_gone = reader_gone
 
 
@@ -170,11 +170,8 @@ def _write_line(stream: TextIO | None, text: str) -> None:
 def standard_input(encoding: str | None, *, waits_for_all: bool) -> Iterator[str]:
     """Give the text of standard input as it comes, read as a file is.
 
-    A guess at its encoding is said, and once that some bytes don't fit, which are replaced.
-
-    Args:
-        encoding: How its bytes are read; None to find out by those that come first.
-        waits_for_all: Whether to find out by all of them.
+    A guess at its encoding is said, and once that some bytes don't fit, which are replaced. The
+    encoding is found out by what comes first, or if it waits by all of it.
 
     Raises:
         DataError: It can't be read as asked, or is no text.
@@ -196,9 +193,9 @@ def standard_input(encoding: str | None, *, waits_for_all: bool) -> Iterator[str
         if not is_writable(part):
             part = without_surrogates(part)
             if not is_warned:
-                to_do = "" if found.asked else "; name its encoding with --encoding"
+                to_do = "" if found.asked else "; give its encoding with --encoding"
                 remark(
-                    f"wordgate: warning: standard input is not {found.name}: what doesn't fit was"
+                    f"wordgate: warning: standard input is not {found.name}: what does not fit was"
                     f" read as \ufffd{to_do}"
                 )
             is_warned = True
@@ -209,8 +206,8 @@ def warn_of_changes(bundle: str, names: Iterable[str]) -> None:
     """Warn of files of a bundle that are not as they were written."""
     for name in names:
         remark(
-            f"wordgate: warning: {bundle}/{name} was changed or lost; predictions don't depend on"
-            " it"
+            f"wordgate: warning: {bundle}/{name} was changed or is missing; predictions do not"
+            " depend on it"
         )
 
 
@@ -235,11 +232,7 @@ def to_json(result: object) -> str:
 
 
 def argument_text(argument: str) -> str:
-    """Give a text of the command line; bytes that the locale can't decode are UTF-8, as in files.
-
-    Args:
-        argument: The text as Python has decoded it, such bytes as lone surrogates.
-    """
+    """Give a text of the command line; what the locale can't decode is UTF-8, as in files."""
     from wordgate.tables.encoding import is_writable, without_surrogates
 
     if is_writable(argument):

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from wordgate.bundle.metrics import CrossValidation, MultilabelCrossValidation
     from wordgate.experiments.train import Training
 
+_SETTINGS = ("epochs", "learning_rate", "batch_size", "objective", "class_weight")
+"""Options that stand for a setting."""
+_COLOURS = {"better": "green", "worse": "red"}
+
 
 @click.command(
     short_help="Train a classifier, evaluate it and save it.",
@@ -32,9 +36,9 @@ if TYPE_CHECKING:
     "--folds",
     metavar="K",
     type=click.IntRange(min=2),
-    help="Cross-validate as well: K more models, each tested on a fold of whole groups that it has"
-    " not seen, and compared with the family count on the same folds. The saved model is that of"
-    " the ordinary split.",
+    help="Also cross-validate: K more models, each tested on an unseen fold of whole groups and"
+    " compared with the family count on the same folds. The saved model is still that of the"
+    " single split.",
 )
 @json_option
 @verbosity_options
@@ -45,14 +49,9 @@ def train(
     as_json: bool,
     verbose: bool,
     quiet: bool,
-    epochs: str | None,
-    learning_rate: str | None,
-    batch_size: str | None,
-    objective: str | None,
-    class_weight: str | None,
     **options: Any,
 ) -> None:
-    """Train a classifier on DATA, evaluate it on rows it has not seen, and save it.
+    """Train a classifier on DATA, evaluate it on unseen rows, and save it.
 
     DATA is a CSV, TSV, JSONL or Parquet file, gzipped or not, or the name of a data set. Columns
     are inferred and reported.
@@ -60,13 +59,7 @@ def train(
     from wordgate.experiments.train import train as run_training
     from wordgate.runtime.display import one_line
 
-    flags = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "objective": objective,
-        "class_weight": class_weight,
-    }
+    flags = {name: options.pop(name) for name in _SETTINGS}
     training = run_training(
         data,
         settings=_with_flags(settings, options["model"], flags),
@@ -96,9 +89,6 @@ def _with_flags(
     """Add to the settings of ``--set`` those that have flags of their own.
 
     A flag names a setting of the family, or one of all families.
-
-    Raises:
-        UsageError: A flag has no effect on the family, or its setting is set, too.
     """
     from wordgate.families import FAMILIES
     from wordgate.settings import setting_fields
@@ -141,21 +131,18 @@ def _format_training(training: "Training", *, verbose: bool) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-_COLOURS = {"better": "green", "worse": "red"}
-
-
 def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
     """Suggest what usually makes an LSTM better, where that was not tried."""
     metrics = training.metrics
     if training.bundle.config.family != "lstm" or metrics.teacher is not None:
         return []
-    taught = "let a transformer teach the LSTM: the same command with --teacher minilm"
+    taught = "distill a transformer into the LSTM: the same command with --teacher minilm"
     if metrics.vectors is not None:
         return [f"Next (about half an hour): {taught}"]
     columns = [] if text is None else ["--text", text]
     distill = ["distill", "--teacher", "minilm", "--data", data, *columns, "--out", "words.bin"]
     return [
-        "Next, what usually helps:",
+        "Next steps that usually help:",
         "  word vectors (some minutes): the same command with --vectors words.bin, after",
         f"  {command('vectors', *distill)}",
         f"  or {taught} (about half an hour)",
@@ -164,7 +151,7 @@ def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
 
 def _format_folds(family: str, validation: "CrossValidation | MultilabelCrossValidation") -> str:
     """Write each fold's scores, the main one over all rows, its interval, and the verdict."""
-    from wordgate.report.text import format_interval, format_share, format_verdict
+    from wordgate.report.text import format_share, format_verdict
 
     main = validation.main
     lines = [f"{'cross-validation':<20}{'test rows':>12}{main.name:>12}{'macro F1':>12}"]
@@ -174,9 +161,8 @@ def _format_folds(family: str, validation: "CrossValidation | MultilabelCrossVal
     n_rows = sum(fold.n_test for fold in validation.folds)
     lines.append(f"{'all rows':<20}{n_rows:>12,}{format_share(main.value):>12}")
     lines.append(
-        f"95 % interval {format_interval(main.interval)}, groups resampled. Each row was"
-        " tested once, by a model that saw none of its group; the model kept is that of the"
-        " ordinary split."
+        f"95% interval {main.interval}, groups resampled. Each row was tested once, by a model"
+        " that saw none of its group; the saved model is that of the single split."
     )
     if validation.difference_to_count is not None:
         worth = format_verdict(family, "the family count", validation.difference_to_count)

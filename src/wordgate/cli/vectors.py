@@ -27,12 +27,12 @@ _FORMATS = ("word2vec", "word2vec-text", "glove", "safetensors")
 _UNKNOWN_SHOWN = 5
 
 
-@click.group(short_help="Inspect, convert and make word vectors.")
+@click.group(short_help="Inspect, convert and distill word vectors.")
 def vectors() -> None:
-    """Inspect, convert and make files of pretrained word vectors.
+    """Inspect, convert and distill files of pretrained word vectors.
 
-    Formats: word2vec (binary or text), fastText's .vec and GloVe's text, each gzipped or not, and
-    safetensors files that 'convert' writes. Train with them by 'wordgate train --vectors FILE'.
+    Formats: word2vec (binary or text), fastText's .vec and GloVe's text, gzipped or not, and the
+    safetensors files that 'convert' writes. Train with them: 'wordgate train --vectors FILE'.
     """
 
 
@@ -69,8 +69,8 @@ def info(file: str, *, as_json: bool) -> None:
 def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -> None:
     """Write the word vectors in IN to OUT, in another format.
 
-    Words and numbers stay what they are, to the byte. OUT is gzipped if it ends in .gz. A word that
-    a format can't hold, such as one with a space in word2vec's binary, is refused.
+    Words and numbers remain identical. OUT is gzipped if it ends in .gz. A word that
+    a format cannot represent, such as one with a space in word2vec's binary, is refused.
     """
     from pathlib import Path
 
@@ -143,7 +143,7 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
     metavar="DATA",
     multiple=True,
     required=True,
-    help="Texts whose words to take: a file as for 'wordgate train'; may be repeated.",
+    help="Data whose words get vectors: a file as for 'wordgate train'; may be repeated.",
 )
 @click.option(
     "--out", type=FILE_NAME, metavar="FILE.bin", required=True, help="Where to write the vectors."
@@ -153,13 +153,13 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
     "--size",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Dimensions of the vectors.  [default: 300, or what the teacher has]",
+    help="Dimensions of the vectors.  [default: 300, or fewer if the teacher has fewer]",
 )
 @click.option(
     "--teacher-words/--no-teacher-words",
     default=True,
     show_default=True,
-    help="Include words of the teacher's vocabulary that DATA lacks, for texts to come.",
+    help="Include words of the teacher's vocabulary that DATA lacks, for future texts.",
 )
 @click.option(
     "--tokenizer",
@@ -174,7 +174,7 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
 def distill(data: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     """Distill word vectors for the words of DATA from a sentence-transformer.
 
-    Each word is passed through the teacher alone, the outputs of its subwords are averaged, and
+    Each word is passed through the teacher by itself, the outputs of its subwords are averaged, and
     their principal components kept. Only the words of DATA are used: no text, no label.
     """
     from wordgate.experiments.distill import distill as run_distillation
@@ -195,13 +195,13 @@ def _format_distilled(distilled: "Distilled") -> str:
         counts += f", {further:,} more of the teacher"
     lines = [
         f"words: {distilled.n_words:,} ({counts})",
-        f"dimensions: {distilled.size}, which keep {distilled.variance:.1%} of the variance",
+        f"dimensions: {distilled.size}, which explain {distilled.variance:.1%} of the variance",
     ]
     if unknown := distilled.unknown:
         some = ", ".join(shown(word, 30) for word in unknown[:_UNKNOWN_SHOWN])
         more = ", ..." if len(unknown) > _UNKNOWN_SHOWN else ""
         words = "1 word" if len(unknown) == 1 else f"{len(unknown):,} words"
-        lines.append(f"left out: {words} of which the teacher knows nothing ({some}{more})")
+        lines.append(f"left out: {words} unknown to the teacher ({some}{more})")
     out = shlex.quote(str(distilled.out))
     return "\n".join(
         [*lines, f"Saved in {out}. Try: wordgate train DATA --vectors {out} --out model"]

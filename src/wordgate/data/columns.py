@@ -163,7 +163,7 @@ def given_columns(records: Records, role: str, flag: Flag, source: str) -> list[
         if index in indices[:position]:
             raise ColumnError(
                 role,
-                f"{records.called(index)} is named twice for the {role}: name each column once",
+                f"{records.called(index)} is given twice for the {role}: give each column once",
             )
     return indices
 
@@ -181,8 +181,8 @@ def _parts(records: Records, role: str, flag: Flag) -> Sequence[str]:
     if not all(parts):
         raise ColumnError(
             role,
-            f"the {role} columns '{flag}' lack a name beside a comma: write names or numbers "
-            f"such as {_SEVERAL[role]}",
+            f"the {role} columns '{flag}' have an empty name beside a comma: write names or numbers"
+            f" such as {_SEVERAL[role]}",
         )
     return parts
 

@@ -23,8 +23,9 @@ class Dataset:
         groups: One group each, or None: each text is its own.
         soft_targets: float32 [n, classes], the probabilities to learn in place of `targets`, as a
             teacher gives them; None to learn the targets themselves.
-        weights: float32 [n], how much each text counts in a loss, of 0 and more; None if all count
-            the same. Validation and evaluation count every text once.
+        weights: float32 [n], how much each text counts in a loss, of 0 and more; or float32
+            [n, labels], each of its labels, with probabilities of several; None if all count the
+            same. Validation and evaluation count every text once.
     """
 
     texts: Sequence[str]

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -24,11 +24,13 @@ LabelCell = Cell | tuple[str, ...]
 """What stands for a record's labels: a label or a tuple of several; "" or None for missing ones."""
 
 NO_SEPARATOR = "none"
-SEPARATORS = (";", "|", ", ")
-"""What is recognised as a separator by itself."""
+SEPARATORS = (";", "|", ", ", ",", "\t", "/", " ")
+"""What is recognised as a separator by itself, the likeliest first."""
+_WITHIN_LABELS = ("/", " ")  # as in "n/a" and "very good"
 
 _MOSTLY = 0.5
 _FEWEST_TOGETHER = 5  # rows of several labels that show a separator
+_FEW_LABELS = 20  # of more, on less than two rows each, `read` asks whether they are labels
 _MOST_WORDS, _MOST_CHARACTERS = 4, 40  # of a label between separators
 _MARKS = {
     **dict.fromkeys(("1", "1.0", "true", "yes"), True),
@@ -109,22 +111,27 @@ def recognised_separator(cells: Iterable[Cell]) -> str | None:
     It is one of `SEPARATORS`, and all of this holds: five rows or more hold several labels, none of
     them twice; labels are short (four words and 40 characters at most) and never empty; the
     different combinations of labels are twice as many as the labels or more; and half of the labels
-    or more also stand alone. So ``"sci-fi, fantasy"`` among other genres stays one label, as do
-    ``"yes; no"`` beside yes and no, or ``"billing | refund"`` where every label has a place.
+    or more also stand alone, all of them between slashes or spaces. So ``"sci-fi, fantasy"`` among
+    other genres stays one label, as do ``"yes; no"`` beside yes and no, or ``"billing | refund"``
+    where every label has a place.
 
     Args:
         cells: The cells of the labels.
     """
-    counts = Counter(
-        cell.strip() for cell in cells if cell and not isinstance(cell, StructuredCell)
-    )
-    counts.pop("", None)
-    return next((one for one in SEPARATORS if _separates(one, counts)), None)
+    counts = _counted(cells)
+    return next((one for one in SEPARATORS if _Cut.at(one, counts).is_certain()), None)
 
 
 def likely_separator(labels: Sequence[str]) -> str:
-    """Give one of `SEPARATORS` that stands in half of the labels or more; else an empty string."""
-    return next((s for s in SEPARATORS if 2 * sum(s in one for one in labels) >= len(labels)), "")
+    """Give one that stands in half of the labels or more, spaces aside; else an empty string."""
+    usual = (one for one in SEPARATORS if one != " ")
+    return next((s for s in usual if 2 * sum(s in one for one in labels) >= len(labels)), "")
+
+
+def separator_between(label: str, known: Collection[str]) -> str | None:
+    """Give what of `SEPARATORS` parts a label into known ones; None where nothing does."""
+    found = (one for one in SEPARATORS if one in label and set(_parts(label, one)) <= {*known})
+    return next(found, None)
 
 
 def labels_in(cell: ListCell) -> tuple[str, ...] | None:
@@ -146,26 +153,66 @@ def labels_in(cell: ListCell) -> tuple[str, ...] | None:
 def _checked_separator(separator: str | None) -> str | None:
     if separator == "":
         raise DataError(
-            "the label separator is empty: give what stands between labels, such as ';', or"
-            f" '{NO_SEPARATOR}' for one label a text"
+            "the label separator is empty: give the text between labels, such as ';', or"
+            f" '{NO_SEPARATOR}' for one label per text"
         )
     none = separator is not None and separator.strip().lower() == NO_SEPARATOR
     return NO_SEPARATOR if none else separator
 
 
-def _separates(separator: str, counts: Mapping[str, int]) -> bool:
-    parts = {cell: _parts(cell, separator) for cell in counts}
-    several = {cell: found for cell, found in parts.items() if len(found) > 1}
-    if sum(counts[cell] for cell in several) < _FEWEST_TOGETHER:
-        return False
-    labels = {part for found in parts.values() for part in found}
-    alone = {found[0] for found in parts.values() if len(found) == 1}
-    return (
-        all(map(_is_short, labels))
-        and all(len(set(found)) == len(found) for found in several.values())
-        and 2 * len(labels) <= len(set(map(frozenset, parts.values())))
-        and 2 * len(alone) >= len(labels)
-    )
+def _counted(cells: Iterable[Cell]) -> Counter[str]:
+    """Count the different cells that are not empty."""
+    words = (cell.strip() for cell in cells if cell and not isinstance(cell, StructuredCell))
+    return Counter(word for word in words if word)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """What cells look like that are cut at a separator; the numbers of different ones.
+
+    Attributes:
+        separator: The separator.
+        n_rows: Rows of several labels.
+        is_plausible: Whether labels are short, and no cell holds one twice.
+        labels: The labels.
+        alone: Labels that also stand alone.
+        sets: The combinations of labels.
+    """
+
+    separator: str
+    n_rows: int
+    is_plausible: bool
+    labels: int
+    alone: int
+    sets: int
+
+    @classmethod
+    def at(cls, separator: str, counts: Mapping[str, int]) -> _Cut:
+        """Cut different cells, with the numbers of their rows."""
+        parts = {cell: _parts(cell, separator) for cell in counts}
+        several = {cell: found for cell, found in parts.items() if len(found) > 1}
+        labels = {part for found in parts.values() for part in found}
+        return cls(
+            separator,
+            n_rows=sum(counts[cell] for cell in several),
+            is_plausible=all(map(_is_short, labels))
+            and all(len(set(found)) == len(found) for found in several.values()),
+            labels=len(labels),
+            alone=len({found[0] for found in parts.values() if len(found) == 1}),
+            sets=len(set(map(frozenset, parts.values()))),
+        )
+
+    def is_certain(self) -> bool:
+        """Tell whether hardly anything else can be meant."""
+        needed = 1.0 if self.separator in _WITHIN_LABELS else 0.5
+        varied = 2 * self.labels <= self.sets and self.alone >= needed * self.labels
+        return self.is_plausible and self.n_rows >= _FEWEST_TOGETHER and varied
+
+    def is_possible(self) -> bool:
+        """Tell whether a user should be asked, who may have meant several labels."""
+        varied = self.labels < (self.sets / 2 if self.separator == " " else self.sets)
+        enough = self.n_rows >= _FEWEST_TOGETHER and 2 * self.alone >= self.labels
+        return self.is_plausible and enough and varied
 
 
 def _parts(cell: str, separator: str) -> list[str]:
@@ -179,7 +226,9 @@ def _is_short(label: str) -> bool:
 def _of_cells(cells: list[Cell], given: str | None) -> LabelColumn:
     """Cut cells at the separator, given or recognised; an empty one is a text without labels."""
     separator = given or recognised_separator(cells)
-    if separator is None or separator == NO_SEPARATOR:
+    if separator is None:
+        return LabelColumn(cells, warnings=_question(cells))
+    if separator == NO_SEPARATOR:
         return LabelColumn(cells)
     cut = [_cut(cell, separator) for cell in cells]
     warnings = []
@@ -187,11 +236,27 @@ def _of_cells(cells: list[Cell], given: str | None) -> LabelColumn:
         distinct = {cell for cell in cut if isinstance(cell, tuple)}
         labels = {label for cell in distinct for label in cell}
         warnings.append(
-            f"a text has several labels, separated by '{separator}': {len(labels):,} labels in"
-            f" {len(distinct):,} combinations. If each combination is one label, say"
+            f"texts have several labels, separated by {separator!r}: {len(labels):,} labels in"
+            f" {len(distinct):,} combinations. If each combination is one label, use"
             f" --label-separator {NO_SEPARATOR}"
         )
     return LabelColumn(cut, several=True, separator=separator, warnings=warnings)
+
+
+def _question(cells: Sequence[Cell]) -> list[str]:
+    """Ask whether cells hold several labels where that may be, but need not."""
+    counts = _counted(cells)
+    if len(counts) > max(_FEW_LABELS, counts.total() // 2):
+        return []
+    possible = (_Cut.at(one, counts) for one in SEPARATORS)
+    cut = next((one for one in possible if one.is_possible()), None)
+    if cut is None:
+        return []
+    return [
+        f"the labels of {cut.n_rows:,} rows hold {cut.separator!r}, and each is taken as one label:"
+        f" if it separates several, say --label-separator {cut.separator!r}; if not,"
+        f" --label-separator {NO_SEPARATOR}"
+    ]
 
 
 def _cut(cell: Cell, separator: str) -> LabelCell:
@@ -214,9 +279,9 @@ def _of_marks(records: Records, choice: Choice, source: str) -> LabelColumn:
             if mark is None:
                 raise DataError(
                     f"{records.called(column.number - 1)} of {source}, one of several label"
-                    f" columns, holds '{shown(cell, 40)}' in row {records.rows[place]}: each such"
-                    " column holds 1, true or yes for a text that has its label, and 0, false or"
-                    " no for one that has not"
+                    f" columns, contains '{shown(cell, 40)}' in row {records.rows[place]}: each"
+                    " such column must contain 1, true or yes if the text has the label, and 0,"
+                    " false or no if not"
                 )
             n_empty += not cell.strip()
             if mark:

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from decimal import Decimal
 from typing import TypeVar
-from unicodedata import category, normalize
+from unicodedata import category, decimal, normalize
 
 from wordgate.tables.header import is_number
 from wordgate.tables.values import MISSING_WORDS, value_key
 
 _Key = TypeVar("_Key", bound=Hashable)
+_TRUTH = {"true": Decimal(1), "false": Decimal(0)}
 _MISSING = MISSING_WORDS | {"NA", "N/A", "n/a", "#N/A", "\\N"}
 
 
@@ -94,8 +95,8 @@ def _named(
 def alike_labels(labels: Iterable[str]) -> list[str]:
     """Remark on labels that count as different, and that a reader could take for the same."""
     return [
-        f"the labels {' and '.join(map(repr, same))} differ in {_difference(same)} only;"
-        " they count as different"
+        f"the labels {' and '.join(map(repr, same))} differ only in {_difference(same)}; they are"
+        " treated as different labels"
         for same in _by_key(labels, _likeness).values()
         if len(same) > 1
     ]
@@ -111,7 +112,7 @@ def missing_labels(labels: Sequence[str], advice: str = ", by --drop-label {}") 
     counts = Counter(label for label in labels if label in _MISSING)
     said = advice if len(set(labels)) > 2 else ""
     return [
-        f"the label {label!r} of {count:,} rows may stand for a missing one: leave them out if so"
+        f"the label {label!r} of {count:,} rows may mean that there is none: if so, leave them out"
         + said.format(shlex.quote(label))
         for label, count in sorted(counts.items())
     ]
@@ -127,15 +128,16 @@ def _by_key(labels: Iterable[str], key: Callable[[str], _Key]) -> dict[_Key, lis
 
 def _joined(name: str, same: Sequence[str]) -> str:
     if len({normalize("NFC", label) for label in same}) == 1:
-        return f"the label {name!r} stands in several Unicode forms: they count as one"
-    return f"the labels {' and '.join(map(repr, same))} are the same: they count as {name!r}"
+        return f"the label {name!r} occurs in several Unicode forms, which are treated as one label"
+    return f"the labels {' and '.join(map(repr, same))} are treated as one label, {name!r}"
 
 
 def _likeness(label: str) -> Hashable:
     """Reduce a label to what is left without case, spaces, and invisible or fancy characters."""
-    visible = "".join(c for c in normalize("NFKC", label) if category(c) != "Cf")
-    plain = " ".join(visible.casefold().split())
-    return Decimal(plain) if is_number(plain) else plain
+    visible = (c for c in normalize("NFKC", label).replace("\u2212", "-") if category(c) != "Cf")
+    digits = "".join(str(decimal(c, c)) for c in visible)
+    plain = " ".join(digits.casefold().split())
+    return Decimal(plain) if is_number(plain) else _TRUTH.get(plain, plain)
 
 
 def _difference(same: Sequence[str]) -> str:
@@ -143,4 +145,6 @@ def _difference(same: Sequence[str]) -> str:
         return "case"
     if all(map(is_number, same)):
         return "how a number is written"
+    if any(label.casefold() in _TRUTH for label in same):
+        return "how a value is written"
     return "case, spaces or the form of characters"

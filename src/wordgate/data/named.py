@@ -98,8 +98,8 @@ def fetch(
     except Exception as error:
         reason = shown(f"{type(error).__name__}: {error}", _REASON_WIDTH)
         raise DataError(
-            f"can't fetch '{wanted.name}' ({reason}). Download the file {wanted.file} of the Kaggle"
-            f" data set {wanted.kaggle} in a browser and put it at '{own}', or give its path as"
-            f" {given_as}."
+            f"cannot fetch '{wanted.name}' ({reason}). Download the file {wanted.file} of the"
+            f" Kaggle data set {wanted.kaggle} in a browser and put it at '{own}', or give its path"
+            f" as {given_as}."
         ) from error
     return found / wanted.file if found.is_dir() else found

@@ -65,43 +65,43 @@ def read_table(
     label_separator: str | None = None,
     weight: str | int | None = None,
 ) -> Table:
-    """Read labelled texts, infer what is not given, and account for every row left out.
+    """Read labeled texts, infer what is not given, and count every row that is left out.
 
     Args:
         source: The path of a CSV, TSV, JSONL or Parquet file, gzipped or not; the name of a data
             set; or a pandas or polars DataFrame.
         text: The text column, a name or a number counted from 1; None to infer it. Several, in a
-            list or with commas between, are joined by `columns.MARKER`; the last is the text
-            itself: where it is empty the row is left out, and copies are sought in it alone.
+            list or with commas between, are joined by `columns.MARKER`; the last is the main
+            text: rows in which it is empty are left out, and only it is searched for duplicates.
         label: The label column, a name or a number; None to infer it. Several, in a list or with
             commas between, are columns of 0 and 1 (or true and false, yes and no; an empty cell is
-            0), each of which is called as its label: a text may have several labels, or none.
-        group: The column whose equal values must stay together, likewise; ``"none"`` for none.
-        drop_labels: Labels whose rows are left out; where a text has several labels, the label
-            alone is left out, and the row stays.
-        encoding: How the file's bytes are read; None to find out.
-        split_column: A column that names train, valid or test, if there is one.
+            0), each named after its label: a text can have several labels, or none.
+        group: The column of group ids, likewise; ``"none"`` for no groups.
+        drop_labels: Labels whose rows are left out; if a text can have several labels, only the
+            label is left out.
+        encoding: The encoding of the file; None to detect it.
+        split_column: A column that contains train, valid or test, if there is one.
         labelled: False for texts to predict: a label column may be missing, labels may be empty.
-        empty_text_as: What stands for an empty text, and white space alone is then a text; None to
-            leave out both.
-        min_labels: How many different labels must remain where ``labelled``.
-        drop_if_there: True where labels to drop may be absent without a remark, as in a
-            further file of the same data.
-        label_separator: What stands between the labels of a cell, such as ``";"``: a text then has
-            several labels, or none where the cell is empty. None to recognise ``;``, ``|`` or a
-            comma and a space where hardly anything else can be meant (see
-            `label_sets.recognised_separator`), ``"none"`` for one label a text. Cells that are
-            lists are several labels anyway.
-        weight: A column of numbers from 0 up: how much each text counts in training.
+        empty_text_as: The replacement for an empty text; texts of only whitespace are then kept.
+            None to leave out both.
+        min_labels: Minimum number of different labels if ``labelled``.
+        drop_if_there: Whether labels to drop may be absent without a remark, as in a further file
+            of the same data.
+        label_separator: The separator between the labels in a cell, such as ``";"``: a text then
+            has several labels, or none if the cell is empty. None to detect ``;``, ``|`` or a comma
+            with a space if hardly anything else is possible (see
+            `label_sets.recognised_separator`), ``"none"`` for one label per text. Lists are
+            always several labels.
+        weight: A column of weights of the texts in training, 0 or more.
 
     Returns:
-        The table; its ``reading`` holds what was inferred and why.
+        The table; its ``reading`` has what was inferred and why.
 
     Raises:
-        DataError: The source can't be read or used as asked: no rows or too few labels remain, a
-            label to drop was probably misspelt, the split column holds something else than train,
-            valid and test, or the weight column something else than numbers from 0 up.
-        MissingExtraError: A named data set needs fetching and kagglehub isn't installed.
+        DataError: The source cannot be read or used as requested: no rows or too few labels remain,
+            a label to drop was probably misspelled, the split column contains something other than
+            train, valid and test, or the weight column something other than numbers of 0 or more.
+        MissingExtraError: A named data set must be downloaded and kagglehub is not installed.
     """
     given = {
         "text": as_flag(text),
@@ -294,15 +294,20 @@ def _check_drop_labels(
 
 
 def _nothing_left(loaded: _Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
+    left_out = _left_out(loaded, dropped, malformed)
+    if not left_out:
+        below = "" if loaded.form.format == "frame" else " below its header"
+        return f"{loaded.called} has no rows{below}"
+    return f"no rows of {loaded.called} are left: {left_out}"
+
+
+def _left_out(loaded: _Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
+    """Count the rows left out, by reason; an empty string where there are none."""
     reasons = [f"{count:,} ({reason})" for reason, count in dropped.items()]
     if malformed:
         first = malformed[0]
         reasons.append(f"{len(malformed):,} (malformed; line {first.line}: {first.why})")
-    if not reasons:
-        below = "" if loaded.form.format == "frame" else " below its header"
-        return f"{loaded.called} has no rows{below}"
-    n_read = loaded.records.n_read
-    return f"no rows are left of {loaded.called}: of {n_read:,}, left out {', '.join(reasons)}"
+    return f"of {loaded.records.n_read:,}, left out {', '.join(reasons)}" if reasons else ""
 
 
 @dataclass(frozen=True)
@@ -325,8 +330,8 @@ class _Labels:
         labels, n_rows = self.all(), max(1, len(self.sets))
         how = f" separated by {self.separator!r}" if self.separator else ""
         return (
-            f"; several labels a text{how}: {len(set(labels)):,} labels, {len(labels) / n_rows:.2f}"
-            f" a text, {self.sets.count(()):,} texts without"
+            f"; several labels per text{how}: {len(set(labels)):,} labels,"
+            f" {len(labels) / n_rows:.2f} per text, {self.sets.count(()):,} texts without labels"
         )
 
 
@@ -340,7 +345,7 @@ def _found_labels(
     if not column.several:
         words = [(cell or "").strip() for cell in cells if not isinstance(cell, tuple)]
         labels, remarks = join_labels(words)
-        return _Labels(labels, warnings=remarks)
+        return _Labels(labels, warnings=[*column.warnings, *remarks])
     unwanted = {value_key(label): label for label in drop_labels}
     without = Counter[str]()
     found = []
@@ -352,12 +357,15 @@ def _found_labels(
     sets, remarks = join_label_sets(found)
     warnings = [
         *column.warnings,
-        *(f"label '{one}' is left out of {n:,} texts, which stay" for one, n in without.items()),
+        *(
+            f"label '{one}' is left out of {n:,} texts, which are kept"
+            for one, n in without.items()
+        ),
         *remarks,
     ]
     if not further and max(map(len, sets)) == 1:
         warnings.append(
-            "no text has more than one label: if none ever has, write one label a text, which is"
+            "no text has more than one label: if none ever will, give one label per text, which is"
             " predicted better"
         )
     return _Labels(sets=sets, separator=column.separator, warnings=warnings)
@@ -381,7 +389,8 @@ def _table(
     named_groups, group_warnings = _groups(groups, places, records.rows)
     rows = [records.rows[i] for i in places]
     kept_parts = _parts(parts, places, records, loaded.called)
-    _check_labels(labels, min_labels, loaded.called, len(rows), chosen)
+    left_out = _left_out(loaded, kept.dropped, kept.malformed)
+    _check_labels(labels, min_labels, loaded.called, len(rows), chosen, left_out)
     malformed = sorted(kept.malformed, key=lambda m: m.line)
     warnings = [*loaded.warnings, *kept.warnings, *text_warnings, *group_warnings]
     is_cut = labels.sets is not None
@@ -429,7 +438,8 @@ def _texts(
         missing = sum(not (cell or "").strip() for cell in cells)
         if missing:
             warnings.append(
-                f"{missing:,} texts have nothing in column {column.called()}: they stand without it"
+                f"{missing:,} texts have an empty cell in column {column.called()}: they are used"
+                " without it"
             )
     return texts, warnings
 
@@ -459,8 +469,8 @@ def _parts(
         part = _PARTS.get(value.lower())
         if part is None:
             raise DataError(
-                f"the split column of {source} holds '{shown(value, 40)}' in row "
-                f"{records.rows[i]}; it may hold train, valid and test"
+                f"the split column of {source} contains '{shown(value, 40)}' in row"
+                f" {records.rows[i]}; it must contain train, valid or test"
             )
         parts.append(part)
     return parts
@@ -480,32 +490,39 @@ def _weights(
             weight = math.nan
         if not 0.0 <= weight < math.inf:
             raise DataError(
-                f"the weight column of {source} holds '{shown(value, 40)}' in row"
-                f" {records.rows[i]}; it must hold a number from 0 up in every row"
+                f"the weight column of {source} contains '{shown(value, 40)}' in row"
+                f" {records.rows[i]}; it must contain a number of 0 or more in every row"
             )
         weights.append(weight)
     return weights
 
 
 def _check_labels(
-    labels: _Labels, least: int, source: str, n_rows: int, chosen: dict[str, Choice]
+    labels: _Labels,
+    least: int,
+    source: str,
+    n_rows: int,
+    chosen: dict[str, Choice],
+    left_out: str,
 ) -> None:
     there = sorted(set(labels.all()))
     if len(there) >= least:
         return
+    others = f" ({left_out})" if left_out else ""
     if len(there) == 1 and labels.sets is not None:
         raise DataError(
-            f"'{shown(there[0], 40)}' is the only label of {source}, where a text may have several:"
-            " two labels or more are needed. For one label or none, write a column of one label a"
-            f" text, such as '{shown(there[0], 40)}' and 'other'"
+            f"'{shown(there[0], 40)}' is the only label of {source}, where a text can have several:"
+            f" at least two labels are needed. For one label or none, give one label per text, such"
+            f" as '{shown(there[0], 40)}' and 'other'"
         )
     if len(there) == 1:
         raise DataError(
-            f"all {n_rows:,} rows kept of {source} have the label '{shown(there[0], 40)}' "
-            f"(column {chosen['label'].number}): a classifier needs two labels or more"
+            f"all {n_rows:,} remaining rows of {source} have the label '{shown(there[0], 40)}'"
+            f" (column {chosen['label'].number}): a classifier needs at least two labels{others}"
         )
     raise DataError(
         f"{source} has {len(there)} labels ({', '.join(there)}), fewer than the {least} needed"
+        f"{others}"
     )
 
 
@@ -514,12 +531,14 @@ def _oddities(bodies: list[str], labels: list[str], *, is_cut: bool) -> list[str
     warnings = []
     blank = sum(map(is_empty, bodies))
     if blank:
-        warnings.append(f"{blank:,} texts hold nothing but white space; they are kept")
+        warnings.append(f"{blank:,} texts contain only whitespace; they are kept")
     distinct = sorted(set(labels))
     warnings += alike_labels(distinct) + missing_labels(labels)
     if len(distinct) > max(20, len(bodies) // 2):
         several = "" if is_cut else likely_separator(distinct)
-        hint = f" If its cells hold several, say --label-separator '{several}'" if several else ""
+        hint = (
+            f" If its cells contain several, use --label-separator '{several}'" if several else ""
+        )
         count = f"{len(distinct):,} labels on {len(bodies):,} rows"
-        warnings.append(f"{count}: is this the label?{hint}")
+        warnings.append(f"{count}: is this the label column?{hint}")
     return warnings

@@ -27,6 +27,10 @@ from wordgate.tables.header import (
     rank,
 )
 
+SEVERAL_NAMES = (
+    "tags", "genres", "topics", "categories", "classes", "keywords", "subjects", "themes",
+)  # fmt: skip
+"""Names of columns of several labels a text, which are the label where nothing better is."""
 _SAMPLE = 2_000
 # A column of this share of numbers is numeric: a few cells may be damaged.
 _MOSTLY = 0.95
@@ -125,6 +129,8 @@ def choose_roles(
         DataError: A flag names no column, no column stands out for a role, or the texts are lists
             or objects.
     """
+    if not records.columns:
+        raise DataError(f"{source} has no columns: its records are empty")
     chosen = _by_flags(records, given, known, source)
     columns = [
         _Profile(
@@ -143,6 +149,8 @@ def choose_roles(
     if "label" not in chosen:
         found = _infer_label(free())
         if isinstance(found, str):
+            if labelled and len(columns) == 1:
+                raise _no_label(columns, source, is_delimited=bool(records.header_reason))
             if labelled:
                 raise _undecided("label", found, columns, source)
             found = Choice("label", None, None, found, given=False)
@@ -167,7 +175,7 @@ def _by_flags(
     for role in ("split", "weight", "text", "label", "group"):
         flag, reason = given.get(role), "as given"
         if flag is None and role in known:
-            flag, reason = known[role], "known of this data set"
+            flag, reason = known[role], "known for this data set"
         if role == "group" and isinstance(flag, str) and flag.strip().lower() == "none":
             chosen[role] = Choice(role, None, None, "switched off", given=True)
         elif flag is not None:
@@ -189,8 +197,8 @@ def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
         for number in [column.number for column in choice.columns]:
             if number in users:
                 raise DataError(
-                    f"{records.called(number - 1)} is asked for twice, as the {users[number]} "
-                    f"and as the {role}: name another one"
+                    f"{records.called(number - 1)} is used twice, as the {users[number]} and as the"
+                    f" {role}: name another one"
                 )
             users[number] = role
 
@@ -198,15 +206,29 @@ def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
 def _undecided(role: str, why: str, columns: Sequence[_Profile], source: str) -> DataError:
     listing = "\n".join(column.line() for column in columns)
     return DataError(
-        f"can't tell which column of {source} holds the {role}: {why}. Its columns are\n{listing}\n"
-        f"Name one with --{role} NAME or --{role} NUMBER ({role}=... in Python)."
+        f"cannot tell which column of {source} holds the {role}: {why}. Its columns"
+        f" are\n{listing}\nName one with --{role} NAME or --{role} NUMBER ({role}=... in Python)."
+    )
+
+
+def _no_label(columns: Sequence[_Profile], source: str, *, is_delimited: bool) -> DataError:
+    """Refuse a single column; of a text file the delimiter may be an unusual one."""
+    remedy = "Labels need a column of their own"
+    if is_delimited:
+        remedy += (
+            ": a comma, semicolon, tab or bar separates columns, or the character that a first line"
+            " such as sep=~ names"
+        )
+    return DataError(
+        f"cannot tell which column of {source} holds the label: there is only one:\n"
+        f"{columns[0].line()}\n{remedy}."
     )
 
 
 def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> Choice:
     candidates = _could_be_text(free)
     if not candidates:
-        raise _undecided("text", "none holds words", columns, source)
+        raise _undecided("text", "no column contains words", columns, source)
     ranked = sorted(candidates, key=_text_score, reverse=True)
     best, others = ranked[0], ranked[1:]
     figures = f"{best.words:.1f} words on average, {best.distinct:,} distinct values"
@@ -243,8 +265,9 @@ def _text_score(column: _Profile) -> float:
 def _infer_label(free: list[_Profile]) -> Choice | str:
     """Find the label column; where none stands out, return why as a clause.
 
-    A name decides before a shape does. Among named columns one of few values goes first; without
-    such a one, a name of classes decides however many there are, unless they are measures.
+    A name decides before a shape does, one of several labels a text after others. Among named
+    columns one of few values goes first; without such a one, a name of classes decides however many
+    there are, unless they are measures.
     """
     if not free:
         return "there is no other column"
@@ -258,18 +281,22 @@ def _infer_label(free: list[_Profile]) -> Choice | str:
     if found is None and len(spoken) == 1:
         return _choice("label", spoken[0], _label_figures(spoken[0]))
     plain = [column for column in few if not column.structured]
-    found = found or _label_by_name(many) or _label_by_shape(plain or few, alone=len(free) == 1)
+    several = [column for column in free if column.cells and not column.numeric]
+    found = found or _label_by_name(many) or _label_by_name(several, SEVERAL_NAMES)
+    found = found or _label_by_shape(plain or few, alone=len(free) == 1)
     empty = [c for c in free if not c.cells and rank(c.name, LABEL_NAMES) is not None]
     if isinstance(found, str) and empty:
         return f"{empty[0].called} is empty"
     if isinstance(found, str) and named and not (many or few):
         figures = f"{named[0].distinct:,} different numbers"
-        return f"{named[0].called} holds {figures}, which measure rather than name classes"
+        return f"{named[0].called} contains {figures}, which look like measurements, not classes"
     return found
 
 
-def _label_by_name(columns: list[_Profile]) -> Choice | str | None:
-    ranked = [(rank(column.name, LABEL_NAMES), column) for column in columns]
+def _label_by_name(
+    columns: list[_Profile], names: tuple[str, ...] = LABEL_NAMES
+) -> Choice | str | None:
+    ranked = [(rank(column.name, names), column) for column in columns]
     named = [(place, column) for place, column in ranked if place is not None]
     if not named:
         return None
@@ -304,7 +331,7 @@ def _label_by_shape(candidates: list[_Profile], *, alone: bool) -> Choice | str:
         )
     ranked = sorted((c for c in candidates if _repeats(c)), key=lambda c: c.distinct)
     if not ranked:
-        return "none has few values that stand often"
+        return "no column has few values that occur often"
     best = ranked[0]
     if len(ranked) > 1 and ranked[1].distinct < _NEAR_LABEL * best.distinct:
         return f"{best.called} and {ranked[1].called} both have few values"

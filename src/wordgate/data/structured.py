@@ -19,7 +19,7 @@ _ARRAY = re.compile(r"\[\s*(?:[-+]?\d[\d.e+-]*\s*)+\]")  # as numpy writes one
 _PLURALS = {"a list": "lists", "an object": "objects"}
 _TO_DO = {
     "text": "write each text as one string, such as its words with spaces between",
-    "label": "give each text one label, as a word or a number, or several in a list of these",
+    "label": "give each text one label, as a string or a number, or a list of several",
 }
 
 
@@ -49,9 +49,9 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
             kind = _PLURALS.get(cell.kind, cell.kind)
             to_do = _TO_DO[choice.role] if cell.kind in _PLURALS else "decode them to strings"
             raise StructuredColumnError(
-                f"{records.called(column.number - 1)} of {source}, the {choice.role}, holds {kind},"
-                f" such as {shown(cell, 60)} (line {line}):"
-                f" {to_do}, or name another column with --{choice.role}"
+                f"{records.called(column.number - 1)} of {source}, the {choice.role}, contains"
+                f" {kind}, such as {shown(cell, 60)} (line {line}): {to_do}, or name another column"
+                f" with --{choice.role}"
             )
 
 

@@ -1,4 +1,4 @@
-"""The table of labelled texts, and the report of how it was read."""
+"""The table of labeled texts, and the report of how it was read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PREVIEW_ROWS = 3
 _PREVIEW_CHARACTERS = 200
 _PREVIEW_WIDTH = 72
 
-EMPTY, WHITE_SPACE = "empty text", "text of white space alone"
+EMPTY, WHITE_SPACE = "empty text", "text of only whitespace"
 """Why rows without a text are left out."""
 
 
@@ -138,22 +138,22 @@ def own_group(row: int) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """Texts with what is known of them; all lists are of one length and in the source's order.
+    """Texts with labels and groups; all lists have the same length and the order of the source.
 
     Attributes:
-        texts: What is classified; several columns joined, if so asked.
-        bodies: Each text without what other columns put in front of it: what copies are sought in,
-            since a tweet is the same tweet under another topic.
-        labels: One label a text, or None where there are none or several a text.
-        groups: What must stay together in a split, or None without a group column.
-        rows: 1-based number of the record each text came from; a header is not counted.
-        parts: ``"train"``, ``"valid"`` or ``"test"`` where the source has a split column.
+        texts: The texts to classify; several columns joined, if requested.
+        bodies: The main text of each row, without other columns joined to it; duplicates are
+            searched in it, because a tweet is the same tweet under another topic.
+        labels: One label per text, or None if there are none or several per text.
+        groups: The groups to keep together in a split, or None without a group column.
+        rows: 1-based number of the record of each text; a header is not counted.
+        parts: ``"train"``, ``"valid"`` or ``"test"`` if the source has a split column.
         reading: What was inferred, why, and what was dropped.
-        label_sets: The labels of each text where it may have several, sorted and distinct, an empty
-            tuple for a text without labels; None where each has one label, or where there are none.
-        label_separator: What stood between the labels of a cell; None for one label a text, lists
+        label_sets: The labels of each text if it can have several, sorted and distinct, an empty
+            tuple for a text without labels; None if each has one label, or if there are none.
+        label_separator: The separator between labels in a cell; None for one label per text, lists
             of labels, and columns of 0 and 1.
-        weights: How much each text counts in training; None where all count the same.
+        weights: The weight of each text in training; None if all are equal.
     """
 
     texts: list[str]
@@ -175,11 +175,11 @@ class Table:
         return self.labels if self.label_sets is None else self.label_sets
 
     def label_names(self) -> list[str]:
-        """Give the distinct labels, sorted."""
+        """Return the distinct labels, sorted."""
         return sorted({*(self.labels or ()), *chain.from_iterable(self.label_sets or ())})
 
     def row(self, index: int) -> TableRow:
-        """Give one row, by its 0-based position in this table."""
+        """Return one row, by its 0-based position in this table."""
         return TableRow(
             row=self.rows[index],
             text=self.texts[index],
@@ -188,19 +188,19 @@ class Table:
         )
 
     def preview(self) -> list[TableRow]:
-        """Give the first few rows, their texts cut."""
+        """Return the first rows, with shortened texts."""
         rows = map(self.row, range(min(_PREVIEW_ROWS, len(self))))
         return [replace(row, text=shown(row.text, _PREVIEW_CHARACTERS)) for row in rows]
 
     def named_groups(self) -> list[str] | None:
-        """The groups as the source names them: empty where a row has none but itself."""
+        """The groups as in the source; empty for a row without a group."""
         if self.groups is None:
             return None
         pairs = zip(self.groups, self.rows, strict=True)
         return ["" if group == own_group(row) else group for group, row in pairs]
 
     def with_labels_of(self, known: Iterable[str]) -> Table:
-        """Give the labels the names of known ones that are the same, and say so in `reading`."""
+        """Rename labels to known ones that are the same, and report it in `reading`."""
         labels, sets, remarks = self.labels, self.label_sets, list[str]()
         if labels is not None:
             labels, remarks = match_labels(labels, known)
@@ -211,13 +211,13 @@ class Table:
         return replace(self, labels=labels, label_sets=sets, reading=reading)
 
     def select(self, indices: Iterable[int]) -> Table:
-        """Take some rows, in the order asked.
+        """Select rows, in the given order.
 
         Args:
-            indices: 0-based positions in this table; a numpy array will do.
+            indices: 0-based positions in this table: a list or an array.
 
         Returns:
-            A table of those rows with the same ``reading``.
+            A table of these rows with the same ``reading``.
         """
         chosen = [int(index) for index in indices]
 

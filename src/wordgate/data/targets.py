@@ -13,7 +13,7 @@ from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.values import checked_column, column_names, is_empty, is_missing
 
 _SETS = (list, tuple, set, frozenset, np.ndarray)
-_MARKS = "each such column holds 1 for a text that has its label, and 0 for one that has not"
+_MARKS = "each such column must contain 1 if the text has the label, and 0 if not"
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ def _indicator_matrix(y: Any) -> tuple[NDArray[np.int64], Sequence[Any]] | None:
     try:
         marks = values.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{len(names)} columns of labels don't hold numbers: {_MARKS}") from error
+        raise DataError(f"{len(names)} columns of labels do not hold numbers: {_MARKS}") from error
     wrong = np.argwhere(~np.isin(marks, (0.0, 1.0)))
     if len(wrong):
         row, column = wrong[0]
         raise DataError(
-            f"the labels hold {values[row, column]} in row {row + 1}, column"
-            f" {names[column]!r}: {_MARKS}"
+            f"the labels contain {values[row, column]} in row {row + 1}, column {names[column]!r}:"
+            f" {_MARKS}"
         )
     return marks.astype(np.int64), names
 
@@ -110,10 +110,10 @@ def _numbered(labels: Sequence[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     try:
         classes, numbers = np.unique(column, return_inverse=True)
     except TypeError as error:
-        raise DataError(f"the labels can't be sorted: {error}") from error
+        raise DataError(f"the labels cannot be sorted: {error}") from error
     if len(classes) < 2:
         shown = f"; all are {str(classes[0])!r}" if len(classes) else ""
-        raise DataError(f"a classifier needs two labels or more{shown}")
+        raise DataError(f"a classifier needs at least two labels{shown}")
     return classes, numbers.astype(np.int64)
 
 
@@ -124,12 +124,12 @@ def _is_set(value: Any) -> bool:
 def _check_label(label: Any, called: str) -> None:
     if isinstance(label, dict) or _is_set(label):
         raise DataError(
-            f"a label is a word or a number, and several labels of a text are a list of these for"
+            f"a label must be a string or a number, and several labels per text a list of these for"
             f" every text; {called} is {label!r}"
         )
     if is_missing(label) or (isinstance(label, str) and is_empty(label)):
         plain = label.item() if isinstance(label, np.generic) else label
-        raise DataError(f"{called} is {plain!r}, which is no label")
+        raise DataError(f"{called} is {plain!r}, which is not a label")
 
 
 def _array(labels: Sequence[Any]) -> NDArray[Any]:

@@ -34,31 +34,23 @@ _NIBBLES = 16  # values of one minimum: four bits are kept of each
 
 @dataclass(frozen=True)
 class NearCopies:
-    """Which texts are exact or near copies of training texts.
+    """Which texts are exact or near copies of training texts."""
 
-    Attributes:
-        found: bool [texts]: those that are, or are estimated to be.
-        estimated: bool [texts]: those of them that only sketches tell.
-        false_alarms: How many of the estimated ones are to be expected to be none.
-    """
-
-    found: NDArray[np.bool_]
-    estimated: NDArray[np.bool_]
-    false_alarms: float
+    found: NDArray[np.bool_]  # bool [texts]: those that are, or are estimated to be
+    estimated: NDArray[np.bool_]  # bool [texts]: those of them that only sketches tell
+    false_alarms: float  # how many of the estimated ones are to be expected to be none
 
 
 @dataclass(frozen=True)
 class FeatureWeights:
     """Inverse document frequencies among training texts, as `ShingledTexts` weighs features.
 
-    Attributes:
-        common: uint32 [features], sorted: the number of each feature of at least two texts and a
-            thousandth of all, and its weight in the last ten bits.
-        rare: What the others weigh on average, and one that no text has.
+    Common are features of at least two texts and a thousandth of all: uint32 [features], sorted,
+    the number of each and, in the last ten bits, its weight.
     """
 
     common: NDArray[np.uint32]
-    rare: float
+    rare: float  # what the others weigh on average, and one that no text has
 
     @classmethod
     def of(cls, shingles: Shingles) -> "FeatureWeights":
@@ -67,7 +59,8 @@ class FeatureWeights:
         used, numbers = shingles.numbered
         counts = np.bincount(numbers, minlength=len(used))
         common = counts >= max(2, n_texts // _RARE)
-        weights = _quantized(np.log(n_texts / counts[common]) + 0.1).astype(np.uint32)
+        steps = np.round((np.log(n_texts / counts[common]) + 0.1) * _STEP)
+        weights = np.clip(steps, 1, (1 << _WEIGHT_BITS) - 1).astype(np.uint32)
         rare = counts[~common]
         of_rare = np.average(np.log(n_texts / rare), weights=rare) if len(rare) else 0
         packed = (used[common].astype(np.uint32) << np.uint32(_WEIGHT_BITS)) | weights
@@ -133,14 +126,10 @@ class Fingerprints:
         test: Sequence[str] = (),
         copies: NDArray[np.bool_] | None = None,
     ) -> "Fingerprints":
-        """Take the fingerprints of the texts that a model was trained and tested on.
+        """Take the fingerprints of the texts that a model was trained, validated and tested on.
 
-        Args:
-            texts: The training texts.
-            groups: The groups of training and validation texts, if there are any.
-            valid: The validation texts.
-            test: The test texts.
-            copies: bool [test], which of them have an exact or near copy among the training texts.
+        The groups are those of training and validation texts, if there are any; copies, bool
+        [test], are the test texts that have an exact or near copy among the training texts.
         """
         names = sorted({normalized(text) for text in texts})
         words, grams, n_words = shingle(names)
@@ -171,7 +160,7 @@ class Fingerprints:
         for name, (dtype, shape) in _SCHEMA.items():
             array = arrays.get(name)
             if array is None:
-                raise BundleError(f"the fingerprints lack the array '{name}'")
+                raise BundleError(f"the fingerprints have no array '{name}'")
             if array.dtype != dtype or array.shape[1:] != shape or array.ndim != 1 + len(shape):
                 raise BundleError(
                     f"the fingerprints' array '{name}' is {array.dtype} {list(array.shape)}; "
@@ -180,7 +169,7 @@ class Fingerprints:
         found = cls(**{name: np.asarray(arrays[name]) for name in _SCHEMA})
         if len(found.scale) != 3 or not np.all(found.scale > 0):
             raise BundleError(
-                f"the fingerprints' array 'scale' is {found.scale.tolist()}; it must hold three"
+                f"the fingerprints' array 'scale' is {found.scale.tolist()}; it must contain three"
                 " numbers above 0"
             )
         return found
@@ -275,10 +264,6 @@ _SCHEMA: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "common_grams": (np.uint32, ()),
     "scale": (np.float32, ()),
 }
-
-
-def _quantized(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.clip(np.round(weights * _STEP), 1, (1 << _WEIGHT_BITS) - 1)
 
 
 def _hashed(texts: Sequence[str]) -> NDArray[np.uint64]:

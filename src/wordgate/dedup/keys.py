@@ -55,17 +55,8 @@ def group_keys(texts: Sequence[str], groups: Sequence[str] | None) -> list[str]:
 
 
 def hash_strings(keys: Iterable[str], *, key: str = "") -> NDArray[np.uint64]:
-    """Hash strings to 64 bits by BLAKE2b, the same on every machine and in every run.
-
-    Args:
-        keys: What to hash.
-        key: Another key gives unrelated hashes.
-
-    Returns:
-        uint64 [keys].
-    """
-    secret = key.encode()
-    blake2b = hashlib.blake2b
+    """Hash strings by BLAKE2b, uint64 [keys], the same everywhere; another key's are unrelated."""
+    secret, blake2b = key.encode(), hashlib.blake2b
     digests = b"".join(
         blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest()
         for text in keys

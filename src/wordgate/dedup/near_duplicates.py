@@ -10,10 +10,10 @@ any copies. "Mixed" counts groups that hold several ids: many of them copy each 
 ======  ======================  =============  =====  ====================
 JOINED  same-id pairs together  largest group  mixed  movie reviews joined
 ======  ======================  =============  =====  ====================
-0.40    0.937                   155            197    1.1 %
-0.43    0.920                   152            167    0.7 %
-0.45    0.903                   146            156    0.5 %
-0.50    0.850                   139            133    0.3 %
+0.40    0.937                   155            197    1.1%
+0.43    0.920                   152            167    0.7%
+0.45    0.903                   146            156    0.5%
+0.50    0.850                   139            133    0.3%
 ======  ======================  =============  =====  ====================
 
 The level was chosen on these same data. At 0.43, of 100 random pairs joined across ids, 97 were
@@ -51,21 +51,13 @@ _MOST_AT_ALL = 0.2  # ...unless it is more than this share: little data must sti
 
 @dataclass(frozen=True)
 class MergedGroups:
-    """Groups after those that duplicate each other were joined.
+    """Groups after those that duplicate each other were joined."""
 
-    Attributes:
-        groups: One group a row, the same whatever the order of the rows.
-        n_joined: Rows that now share a group with rows they didn't share one with before.
-        n_apart: Rows that still have a near copy in another group.
-        largest: Rows of the largest group.
-        largest_joined: Rows of the largest group that joining made, 0 if it made none.
-    """
-
-    groups: list[str]
-    n_joined: int
-    n_apart: int
-    largest: int
-    largest_joined: int
+    groups: list[str]  # one group a row, the same whatever the order of the rows
+    n_joined: int  # rows that now share a group with rows they didn't share one with before
+    n_apart: int  # rows that still have a near copy in another group
+    largest: int  # rows of the largest group
+    largest_joined: int  # rows of the largest group that joining made, 0 if it made none
 
 
 @dataclass(frozen=True)
@@ -120,15 +112,7 @@ class NearDuplicates:
     def has_duplicate_in(
         self, rows: NDArray[np.int64], others: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """Tell which rows have an exact or near copy among others.
-
-        Args:
-            rows: int64 [n], the rows asked about.
-            others: int64 [m], the rows among which their copies may be.
-
-        Returns:
-            bool [n].
-        """
+        """Tell which rows, int64 [n], have an exact or near copy among others, int64 [m]."""
         there = np.zeros(len(self.n_words), dtype=np.bool_)
         there[self.text[others]] = True
         copied = there.copy()
@@ -138,10 +122,7 @@ class NearDuplicates:
         return copied[self.text[rows]]
 
     def has_own_in(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell which rows have their very text, or a row of their own group, among others.
-
-        Args and result are those of `has_duplicate_in`.
-        """
+        """Tell which rows have their very text, or a row of their own group, among others."""
         known = np.zeros(len(rows), dtype=np.bool_)
         for codes in (self.text, Factorized.of(self.keys).codes):
             known |= np.isin(codes[rows], codes[others])
@@ -215,7 +196,7 @@ def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> 
     Raises:
         MissingExtraError: The extra `train` is not installed.
     """
-    require_extra("train", "finding near copies")
+    require_extra("train", "finding near duplicates")
     compared = ComparedTexts.of(texts)
     keys = group_keys(texts, groups)
     near = compared.similarity >= NEAR
@@ -232,19 +213,12 @@ def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> 
 
 @dataclass(frozen=True)
 class ComparedTexts:
-    """Distinct texts, and the pairs of them that are similar.
+    """Distinct texts, and the pairs of them that are similar."""
 
-    Attributes:
-        text: The normalized texts, numbered.
-        shingled: The distinct ones, in the order of their numbers.
-        pairs: int64 [pairs, 2], numbers of similar texts, the smaller first, sorted.
-        similarity: float32 [pairs].
-    """
-
-    text: Factorized
-    shingled: ShingledTexts
-    pairs: NDArray[np.int64]
-    similarity: NDArray[np.float32]
+    text: Factorized  # the normalized texts, numbered
+    shingled: ShingledTexts  # the distinct ones, in the order of their numbers
+    pairs: NDArray[np.int64]  # [pairs, 2], numbers of similar texts, the smaller first, sorted
+    similarity: NDArray[np.float32]  # [pairs]
 
     @classmethod
     def of(cls, texts: Sequence[str], *, least: float = min(JOINED, NEAR)) -> ComparedTexts:

@@ -24,15 +24,10 @@ _SPACELESS = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0xA
 
 @dataclass(frozen=True)
 class Shingles:
-    """The distinct features of each text; N texts, F features in all.
+    """The distinct features of each text; N texts, F features in all."""
 
-    Attributes:
-        features: int32 [F], below 2**22; a text's features stand together, sorted and distinct.
-        starts: int64 [N + 1]; text i has ``features[starts[i]:starts[i + 1]]``.
-    """
-
-    features: NDArray[np.int32]
-    starts: NDArray[np.int64]
+    features: NDArray[np.int32]  # [F], below 2**22; a text's stand together, sorted and distinct
+    starts: NDArray[np.int64]  # [N + 1]; text i has ``features[starts[i]:starts[i + 1]]``
 
     @cached_property
     def numbered(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -50,9 +45,6 @@ def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]
 
     Case, punctuation and white space count for nothing. A word is a run of letters, marks and
     digits; in scripts without spaces every character is one.
-
-    Args:
-        texts: The texts.
 
     Returns:
         Their distinct words; their distinct shingles of four characters, taken from the words

@@ -29,16 +29,13 @@ class ShingledTexts:
     shingles, where a feature's square is its inverse document frequency. Beside its own features
     each text counts as having one that nobody shares, of half the weight that the rarest word
     has: so short texts of common words must agree in more.
-
-    Attributes:
-        vectors: float32 CSR [texts, features]; the dot product of two rows is their similarity.
-        n_words: int64 [texts].
-        bands: uint64 [bands, texts], of both kinds of features.
     """
 
-    vectors: sparse.csr_matrix
-    n_words: NDArray[np.int64]
-    bands: NDArray[np.uint64]
+    vectors: (
+        sparse.csr_matrix
+    )  # float32 [texts, features]; two rows' dot product is their similarity
+    n_words: NDArray[np.int64]  # [texts]
+    bands: NDArray[np.uint64]  # [bands, texts], of both kinds of features
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> ShingledTexts:
@@ -46,11 +43,11 @@ class ShingledTexts:
         from scipy import sparse
 
         words, grams, n_words = shingle(texts)
-        word_features, gram_features = _WeightedFeatures.of(words), _WeightedFeatures.of(grams)
-        word_bands = _band_keys(word_features, _WORD_BANDS)
-        bands = np.concatenate([word_bands, _band_keys(gram_features, _GRAM_BANDS)])
-        word_rows, word_mass = _unit_rows(word_features)
-        gram_rows, _ = _unit_rows(gram_features)
+        word_weights, gram_weights = _feature_weights(words), _feature_weights(grams)
+        word_bands = _band_keys(words, word_weights, _WORD_BANDS)
+        bands = np.concatenate([word_bands, _band_keys(grams, gram_weights, _GRAM_BANDS)])
+        word_rows, word_mass = _unit_rows(words, word_weights)
+        gram_rows, _ = _unit_rows(grams, gram_weights)
         rarest_word = np.log(max(2, len(texts)))
         own = word_mass / (word_mass + UNSHARED * rarest_word)
         scale = sparse.diags(np.sqrt(own / 2).astype(np.float32))
@@ -82,46 +79,34 @@ def row_dots(matrix: sparse.csr_matrix, pairs: NDArray[np.int64]) -> NDArray[np.
     return np.concatenate(dots).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class _WeightedFeatures:
-    """The features of N texts, weighed by their inverse document frequency.
-
-    Attributes:
-        used: int64 [U], the distinct features, sorted.
-        weights: float32 [U].
-        numbers: int32 [F], the features of all texts, by their positions in `used`.
-        starts: int64 [N + 1]; text i has ``numbers[starts[i]:starts[i + 1]]``.
-    """
-
-    used: NDArray[np.int64]
-    weights: NDArray[np.float32]
-    numbers: NDArray[np.int32]
-    starts: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, shingles: Shingles) -> _WeightedFeatures:
-        used, numbers = shingles.numbered
-        counts = np.bincount(numbers, minlength=len(used))
-        # A little more than nothing, so that what all texts share still weighs something.
-        weights: NDArray[np.float64] = np.log(max(1, len(shingles.starts) - 1) / counts) + 0.1
-        return cls(used, weights.astype(np.float32), numbers, shingles.starts)
+def _feature_weights(shingles: Shingles) -> NDArray[np.float32]:
+    """Weigh the distinct features by their inverse document frequency, float32 [distinct]."""
+    used, numbers = shingles.numbered
+    counts = np.bincount(numbers, minlength=len(used))
+    # A little more than nothing, so that what all texts share still weighs something.
+    weights: NDArray[np.float64] = np.log(max(1, len(shingles.starts) - 1) / counts) + 0.1
+    return weights.astype(np.float32)
 
 
-def _unit_rows(features: _WeightedFeatures) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
+def _unit_rows(
+    shingles: Shingles, weights: NDArray[np.float32]
+) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
     """Make rows of length 1, zeros for a text without features; and each row's total weight."""
     from scipy import sparse
 
-    weight = features.weights[features.numbers]
-    counts = np.diff(features.starts)
+    used, numbers = shingles.numbered
+    weight = weights[numbers]
+    counts = np.diff(shingles.starts)
     n_texts = len(counts)
     owner = np.repeat(np.arange(n_texts), counts)
     mass = np.bincount(owner, weights=weight, minlength=n_texts).astype(np.float64)
     data = np.sqrt(weight / np.repeat(mass, counts)).astype(np.float32)
-    shape = (n_texts, len(features.used))
-    return sparse.csr_matrix((data, features.numbers, features.starts), shape), mass
+    return sparse.csr_matrix((data, numbers, shingles.starts), (n_texts, len(used))), mass
 
 
-def _band_keys(features: _WeightedFeatures, n_bands: int) -> NDArray[np.uint64]:
+def _band_keys(
+    shingles: Shingles, weights: NDArray[np.float32], n_bands: int
+) -> NDArray[np.uint64]:
     """Sketch N texts so that alike ones fall into the same buckets, uint64 [n_bands, N].
 
     A minimum agrees between two texts with the probability of their weighted Jaccard similarity:
@@ -130,19 +115,20 @@ def _band_keys(features: _WeightedFeatures, n_bands: int) -> NDArray[np.uint64]:
     upper 32 bits name the bucket, the lower sort within it by one more minimum, so that the most
     alike stand side by side.
     """
-    filled = np.flatnonzero(np.diff(features.starts) > 0)
-    starts = features.starts[filled]
-    keys = np.zeros((n_bands, len(features.starts) - 1), dtype=np.uint64)
+    used, numbers = shingles.numbered
+    filled = np.flatnonzero(np.diff(shingles.starts) > 0)
+    starts = shingles.starts[filled]
+    keys = np.zeros((n_bands, len(shingles.starts) - 1), dtype=np.uint64)
     for band in range(n_bands):
         bucket = np.zeros(len(filled), dtype=np.uint64)
         for row in range(_ROWS + 1):
-            waiting = waiting_times(features.used, features.weights, band * (_ROWS + 1) + row)
-            minimum = np.minimum.reduceat(waiting[features.numbers], starts).view(np.uint32)
+            waiting = waiting_times(used, weights, band * (_ROWS + 1) + row)
+            minimum = np.minimum.reduceat(waiting[numbers], starts).view(np.uint32)
             if row < _ROWS:
                 bucket = remix(bucket ^ minimum)
         keys[band, filled] = (bucket & np.uint64(0xFFFFFFFF00000000)) | minimum
         # Texts without features get buckets of their own.
-    empty = np.flatnonzero(np.diff(features.starts) == 0)
+    empty = np.flatnonzero(np.diff(shingles.starts) == 0)
     keys[:, empty] = remix(empty.astype(np.uint64) + np.uint64(1 << 62))
     return keys
 

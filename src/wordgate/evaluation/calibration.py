@@ -33,8 +33,14 @@ class ReliabilityBin(BaseModel, frozen=True, extra="forbid"):
     low: float = Field(description="excluded, but in the first bin")
     high: float = Field(description="included")
     n: int
-    confidence: float = Field(description="mean probability of the label given, or of the label")
-    accuracy: float = Field(description="share of them that are correct, or that bear the label")
+    confidence: float = Field(
+        description="mean probability of the predicted label (with several labels per text: of the"
+        " label)"
+    )
+    accuracy: float = Field(
+        description="share of them that are correct (with several labels per text: that have the"
+        " label)"
+    )
 
 
 class Calibration(BaseModel, frozen=True, extra="forbid"):
@@ -42,7 +48,7 @@ class Calibration(BaseModel, frozen=True, extra="forbid"):
 
     log_loss: float
     brier: float = Field(
-        description="Brier 1950, summed over labels: 0 to 2; with several labels a text the mean"
+        description="Brier 1950, summed over labels: 0 to 2; with several labels per text, the mean"
         " over labels: 0 to 1"
     )
     ece: float = Field(description="expected calibration error, 15 bins of equal width")

@@ -54,7 +54,7 @@ class ModelResult:
         history: One entry per epoch; empty for a family without epochs, and with folds.
         best_epoch: The best epoch, from 1; 0 without epochs.
         remarks: Remarks about these runs.
-        thresholds: The minimum probability at which each label is given, float64 [labels], or
+        thresholds: The minimum probability at which each label is predicted, float64 [labels], or
             [n, labels] if each fold has its own; None if none were chosen.
         given: bool [n, labels], the predicted labels; None for one label per text.
     """
@@ -95,7 +95,7 @@ def paired_results(
     *,
     seed: int,
 ) -> PairedDifference:
-    """Compare two families on the same rows: by accuracy, or micro F1 of several labels a text.
+    """Compare two families on the same rows: by accuracy, or micro F1 of several labels per text.
 
     Args:
         result: A family's result.
@@ -119,7 +119,7 @@ class PairedTest:
         kind: The kind of split.
         difference: The accuracy of `family` minus that of `simpler` (with several labels per text,
             the micro F1), as a share of 1:
-            `difference`, the ends `low` and `high` of its 95 % interval (cluster bootstrap, Field &
+            `difference`, the ends `low` and `high` of its 95% interval (cluster bootstrap, Field &
             Welsh 2007), the `p_value` of a randomization test by group, and `method`.
     """
 
@@ -201,7 +201,7 @@ class Comparison:
         return html_table(
             f"Comparison on {Path(self.source).name}",
             rows,
-            ("family, split", "accuracy", "95 % interval", "macro F1"),
+            ("family, split", "accuracy", "95% interval", "macro F1"),
             "" if chosen is None else " ".join(chosen.sentences),
         )
 

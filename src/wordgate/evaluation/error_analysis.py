@@ -18,7 +18,9 @@ from wordgate.text.tokenizers import SPACELESS
 MOST_ROWS = 15
 LONGEST_TEXT = 400
 MIN_LABELLED_ROWS = 20
-_UNSEEN_BINS = ("none", "up to 10 %", "10 to 25 %", "over 25 %")
+NO_ISSUES = "cleanlab found no probable label errors among the {:,} rows."
+CHECK_BY_HAND = "An inaccurate model also reports correct labels, so check the rows by hand."
+_UNSEEN_BINS = ("none", "up to 10%", "10 to 25%", "over 25%")
 _UNSEEN_EDGES = (0.0, 0.10, 0.25)
 _WORD = regex.compile(rf"[\w--[{SPACELESS}]]+|[{SPACELESS}]\p{{M}}*", regex.V1)
 
@@ -44,7 +46,7 @@ class Slice:
         name: The bin, in words.
         n: How many rows it holds, at least one.
         score: The share of them that is correct; with several labels a text, their micro F1.
-        interval: The 95 % interval of that score.
+        interval: The 95% interval of that score.
     """
 
     name: str
@@ -95,37 +97,48 @@ class PredictedRow:
 
 
 @dataclass(frozen=True)
-class ErrorAnalysis:
-    """The errors of a model on test rows. Scores are shares of 1.
+class Analysis:
+    """What is said of a model's errors on test rows, with one label a text and with several.
+
+    Scores are shares of 1.
 
     Attributes:
-        scores: Of the test rows.
-        intervals: Each label's 95 % intervals, in the labels' order.
-        temperature: What log-probabilities are divided by; ``None`` where nothing is, or each fold
-            has its own.
+        intervals: Each label's 95% intervals, in the labels' order.
+        temperature: What log-probabilities are divided by, or logits with several labels per text;
+            ``None`` where nothing is, or each fold has its own.
         before: Calibration before temperature scaling; ``None`` where there is none.
         after: Calibration of the probabilities that the model gives.
-        coverage: Coverage and accuracy, by the threshold of ``--abstain-below``.
-        by_length: Accuracy by the words of a text.
-        by_unseen: Accuracy by the share of a text's words that training has not seen.
-        mistakes: The errors of the highest probability, one of each group.
-        suspects: The rows whose label is most probably wrong, one of each group.
-        suspects_text: How such rows were sought and how many there are, or why none could be.
+        by_length: Accuracy, or micro F1 with several labels a text, by the words of a text.
+        by_unseen: The same by the share of a text's words that training has not seen.
+        suspects_text: How wrong labels were sought and how many there are, or why none could be.
         has_texts: Whether rows come with their texts.
     """
 
-    scores: Scores
     intervals: Sequence[ClassIntervals]
     temperature: float | None
     before: Calibration | None
     after: Calibration
-    coverage: Sequence[CoveragePoint]
     by_length: Sequence[Slice]
     by_unseen: Sequence[Slice]
-    mistakes: Sequence[PredictedRow]
-    suspects: Sequence[PredictedRow]
     suspects_text: str
     has_texts: bool
+
+
+@dataclass(frozen=True)
+class ErrorAnalysis(Analysis):
+    """The errors of a model that gives a text one label.
+
+    Attributes:
+        scores: Of the test rows.
+        coverage: Coverage and accuracy, by the threshold of ``--abstain-below``.
+        mistakes: The errors of the highest probability, one of each group.
+        suspects: The rows whose label is most probably wrong, one of each group.
+    """
+
+    scores: Scores
+    coverage: Sequence[CoveragePoint]
+    mistakes: Sequence[PredictedRow]
+    suspects: Sequence[PredictedRow]
 
 
 @dataclass(frozen=True)
@@ -139,8 +152,8 @@ class PredictedRows:
         texts: The texts.
         rows: Each row's number in the user's file.
         groups: Each row's group; ``None`` takes rows for independent.
-        given: int64 [n], the class that each is given where it has one label; ``None`` for the most
-            probable one.
+        given: int64 [n], the class that each is given, ``None`` for the most probable one; or bool
+            [n, labels], the labels, ``None`` for those of a probability of 0.5 or more.
     """
 
     log_proba: NDArray[np.float64]
@@ -148,12 +161,13 @@ class PredictedRows:
     texts: Sequence[str]
     rows: Sequence[int]
     groups: Sequence[str] | None
-    given: NDArray[np.int64] | None = None
+    given: NDArray[np.int64] | NDArray[np.bool_] | None = None
 
     @property
     def classes(self) -> NDArray[np.int64]:
         """The class that each is given where it has one label: int64 [n]."""
-        return np.asarray(self.log_proba.argmax(axis=1)) if self.given is None else self.given
+        found = self.log_proba.argmax(axis=1) if self.given is None else self.given
+        return np.asarray(found, np.int64)
 
     def check(self) -> None:
         """Refuse unequal numbers of probabilities, texts, row numbers, groups and labels."""
@@ -276,10 +290,12 @@ class LabelIssues:
     Attributes:
         rows: int64 [found], positions of the rows, the least believable label first.
         sentence: What was done and found, or why nothing could be.
+        searched: Whether it could.
     """
 
     rows: NDArray[np.int64]
     sentence: str
+    searched: bool = True
 
 
 def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> LabelIssues:
@@ -304,6 +320,7 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
             nothing,
             f"{len(targets):,} rows of {len(borne)} labels are too few to detect label errors; at"
             f" least {MIN_LABELLED_ROWS} rows and 2 labels are needed.",
+            searched=False,
         )
     try:
         with warnings.catch_warnings():
@@ -311,7 +328,8 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
             from cleanlab import filter as cleanlab_filter
     except ImportError:
         install = "pip install 'wordgate[labels]'"
-        return LabelIssues(nothing, f"To detect label errors, install cleanlab: {install}")
+        sentence = f"To detect label errors, install cleanlab: {install}"
+        return LabelIssues(nothing, sentence, searched=False)
     among = log_proba[:, borne]
     proba = np.exp(among - among.max(axis=1, keepdims=True))
     proba /= proba.sum(axis=1, keepdims=True)
@@ -322,15 +340,15 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
                 number.ravel(), proba, return_indices_ranked_by="self_confidence", n_jobs=1
             )
     except (ValueError, ArithmeticError, LookupError, TypeError) as error:
-        return LabelIssues(nothing, f"cleanlab could not check the labels of these rows: {error}.")
+        sentence = f"cleanlab could not check the labels of these rows: {error}."
+        return LabelIssues(nothing, sentence, searched=False)
     n, of = len(found), len(targets)
-    sentence = f"cleanlab found no probable label errors among the {of:,} rows."
+    sentence = NO_ISSUES.format(of)
     if n:
         sentence = (
             f"Confident learning (cleanlab) finds {n:,} probable label errors among {of:,} rows"
             f" ({n / of:.1%}): the model, which was not trained on these rows, gives another label"
-            " a high probability and theirs a low one. An inaccurate model also reports correct"
-            " labels, so check the rows by hand."
+            f" a high probability and theirs a low one. {CHECK_BY_HAND}"
         )
     return LabelIssues(np.asarray(found, dtype=np.int64), sentence)
 
@@ -388,7 +406,7 @@ def unseen_bins(unseen: NDArray[np.float64]) -> Bins:
         unseen: float64 [n], from 0 to 1.
 
     Returns:
-        The bins: none, up to 10 %, up to 25 %, more.
+        The bins: none, up to 10%, up to 25%, more.
     """
     return Bins(_UNSEEN_BINS, np.searchsorted(_UNSEEN_EDGES, unseen).astype(np.int64))
 

@@ -26,7 +26,7 @@ _CELLS_AT_ONCE = 4_000_000  # draws x groups held in memory at a time: 32 MB of 
 
 
 class Interval(BaseModel, frozen=True, extra="forbid"):
-    """A 95 % interval; bounds are null where the data can't give one, `method` says why."""
+    """A 95% interval; bounds are null where the data can't give one, `method` says why."""
 
     low: float | None
     high: float | None
@@ -51,9 +51,9 @@ class PairedDifference(BaseModel, frozen=True, extra="forbid"):
     """
 
     difference: float
-    low: float | None = Field(description="lower end of the 95 % interval; null for a single group")
+    low: float | None = Field(description="lower end of the 95% interval; null for a single group")
     high: float | None = Field(description="upper end of it; null for a single group")
-    p_value: float | None = Field(description="two-sided, of a randomisation test")
+    p_value: float | None = Field(description="two-sided, of a randomization test")
     method: str
 
     @property
@@ -183,7 +183,7 @@ def bootstrap_interval(
     seed: int = 0,
     n_resamples: int = 2000,
 ) -> Interval:
-    """Find the 95 % interval of a score by drawing groups with replacement.
+    """Find the 95% interval of a score by drawing groups with replacement.
 
     Args:
         counts: What each group adds to the sums.
@@ -196,7 +196,7 @@ def bootstrap_interval(
     """
     unit, n_groups = counts.unit, counts.n_groups
     if n_groups == 1:
-        return Interval.none(f"a single one of {unit} can't be resampled")
+        return Interval.none(f"a single one of the {unit} cannot be resampled")
     scores = statistic(_drawn_sums(counts, seed, n_resamples))
     tail = _tail_for_few_groups(n_groups)
     low, high = np.quantile(scores, [tail, 1 - tail])
@@ -210,7 +210,7 @@ def accuracy_interval(
     *,
     seed: int = 0,
 ) -> Interval:
-    """Find the 95 % interval of a share of correct rows, also where it is 0 or 1.
+    """Find the 95% interval of a share of correct rows, also where it is 0 or 1.
 
     Without a single error (or a single correct row) every draw gives the same share, and the
     bootstrap no interval. Then the share of groups that hold any is bounded instead, exactly, after

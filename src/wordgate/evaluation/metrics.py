@@ -87,7 +87,7 @@ class MainScore(NamedTuple):
 
 
 class Intervals(BaseModel, frozen=True, extra="forbid"):
-    """The 95 % intervals of the scores that are most looked at."""
+    """The 95% intervals of the scores that are most looked at."""
 
     accuracy: Interval
     macro_f1: Interval
@@ -297,7 +297,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class ClassIntervals:
-    """The 95 % intervals of one label's scores.
+    """The 95% intervals of one label's scores.
 
     Attributes:
         label: Its name.

@@ -1,11 +1,11 @@
-"""Metrics of several labels a text: indicator matrices and probabilities in, scores out.
+"""Metrics of several labels per text: indicator matrices and probabilities in, scores out.
 
 The targets are a matrix of 0 and 1 with a column for each label, and each label's probability
 stands by itself: those of a row don't sum to 1. A label is given to a text where its probability
 reaches the label's threshold.
 
-As for one label a text, what can't be computed is ``None``, never a silent 0, and averages are over
-the labels that have rows (``macro_over`` names them).
+As for one label per text, what can't be computed is ``None``, never a silent 0, and averages are
+over the labels that have rows (``macro_over`` names them).
 """
 
 from collections.abc import Sequence
@@ -56,11 +56,13 @@ class MultilabelClassScore(LabelScore, frozen=True, extra="forbid"):
     average_precision: float | None = Field(
         description="area under the precision-recall curve, as a sum of steps; null without rows"
     )
-    threshold: float = Field(description="the label is given where its probability reaches this")
+    threshold: float = Field(
+        description="the label is predicted if its probability is at least this"
+    )
 
 
 class MultilabelIntervals(Intervals, frozen=True, extra="forbid"):
-    """The 95 % intervals of the scores that are most looked at."""
+    """The 95% intervals of the scores that are most looked at."""
 
     micro_f1: Interval
 
@@ -79,13 +81,13 @@ class MultilabelScores(BaseModel, frozen=True, extra="forbid"):
     micro_recall: float | None
     hamming_loss: float = Field(description="share of wrong pairs of a row and a label")
     label_ranking_average_precision: float | None = Field(
-        description="by the order of a row's probabilities; a row that bears no label or all counts"
-        " as 1, as in scikit-learn"
+        description="from the ranking of each row's probabilities; a row with no label or all"
+        " labels counts as 1, as in scikit-learn"
     )
     log_loss: float = Field(description="binary, mean over the rows and labels, in nats")
     intervals: MultilabelIntervals
     per_class: list[MultilabelClassScore] = Field(description="in the labels' order")
-    cooccurrence: list[list[int]] = Field(description="test rows that bear both labels")
+    cooccurrence: list[list[int]] = Field(description="test rows with both labels")
     n: int = Field(description="test rows")
     n_without_labels: int = Field(description="number of these without a label")
 
@@ -96,7 +98,7 @@ class MultilabelScores(BaseModel, frozen=True, extra="forbid"):
 
 
 AnyScores = Scores | MultilabelScores
-"""Scores of one label a text, or of several."""
+"""Scores of one label per text, or of several."""
 
 
 def log_complement(log_proba: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -182,8 +184,8 @@ def check_multilabel(
     if not np.isin(true, (0, 1)).all():
         row, label = np.argwhere(~np.isin(true, (0, 1)))[0]
         raise DataError(
-            f"the true labels of row {row} (counted from 0) hold {true[row, label]} in column"
-            f" {label}; with several labels a text each is 0 or 1"
+            f"the true labels of row {row} (counted from 0) have {true[row, label]} in column"
+            f" {label}; with several labels per text each is 0 or 1"
         )
     check_numbers(log_proba)
 
@@ -290,7 +292,7 @@ def multilabel_class_intervals(
     *,
     seed: int = 0,
 ) -> list[ClassIntervals]:
-    """Find the intervals of every label's scores, as `class_intervals` does for one label a text.
+    """Find the intervals of every label's scores, as `class_intervals` does for one label per text.
 
     Args:
         true: int64 [n, labels] of 0 and 1, the labels of each row.
@@ -329,17 +331,17 @@ def paired_f1_difference(
         seed: Of the bootstrap's draws and the swaps.
 
     Returns:
-        The first model's F1 less the second one's, with a 95 % interval and a p-value.
+        The first model's F1 less the second one's, with a 95% interval and a p-value.
 
     Raises:
-        DataError: The shapes differ, or no row bears a label, so that F1 is undefined.
+        DataError: The shapes differ, or no row has a label, so that F1 is undefined.
     """
     for one in (predicted, other):
-        check_shape("labels given", one, (len(true), true.shape[1]))
+        check_shape("predicted labels", one, (len(true), true.shape[1]))
     borne = true.astype(bool)
     if not borne.any():
         raise DataError(
-            "no row bears a label, so F1 is undefined: compare models on rows that bear some"
+            "no row has a label, so F1 is undefined: compare models on rows with labels"
         )
     if average == "macro":
         counts = _counts_by_label(borne, predicted, groups, other)
@@ -416,7 +418,7 @@ def _class_score(
 
 
 def _ranking_precision(borne: NDArray[np.bool_], log_proba: NDArray[np.float64]) -> float | None:
-    """Compute the label ranking average precision; None where no row bears a label.
+    """Compute the label ranking average precision; None where no row has a label.
 
     Tsoumakas, Katakis & Vlahavas (2010), "Mining multi-label data": of the labels that rank as high
     as a true one, the share that is true, averaged over a row's true labels and over the rows.
@@ -459,7 +461,7 @@ def _intervals(
     all_right = (borne == given).all(axis=1)
     rows = np.stack([all_right, np.ones_like(all_right)], axis=1).astype(np.int64)
     accuracy = accuracy_interval(count_by_group(rows, groups), ratio, seed=seed)
-    macro_f1 = micro_f1 = Interval.none("no rows bear a label")
+    macro_f1 = micro_f1 = Interval.none("no rows have a label")
     if borne.any():
         pairs = count_by_group(hits_and_totals(borne, given), groups).with_any()
         micro_f1 = f1_interval(pairs, seed)

@@ -8,22 +8,27 @@ from numpy.typing import NDArray
 
 from wordgate.evaluation.calibration import Calibration
 from wordgate.evaluation.error_analysis import (
+    CHECK_BY_HAND,
+    NO_ISSUES,
+    Analysis,
     Bins,
     PredictedRows,
     Slice,
     WordCounts,
     cut_text,
+    find_label_issues,
     first_of_groups,
     length_bins,
     unseen_bins,
 )
 from wordgate.evaluation.intervals import count_by_group
-from wordgate.evaluation.metrics import ClassIntervals, f1_interval
+from wordgate.evaluation.metrics import f1_interval
 from wordgate.evaluation.multilabel import (
     Cuts,
     MultilabelScores,
     given_labels,
     hits_and_totals,
+    log_complement,
     multilabel_class_intervals,
 )
 
@@ -35,7 +40,7 @@ RECALLS = tuple(step / 40 for step in range(1, 41))
 
 @dataclass(frozen=True)
 class LabelError:
-    """A label that a test row is given wrongly, or that it bears and is not given.
+    """A label that a test row is given wrongly, bears and is not given, or has wrongly itself.
 
     Attributes:
         row: The row's number in the user's file.
@@ -73,35 +78,22 @@ class PrecisionRecallCurve:
 
 
 @dataclass(frozen=True)
-class MultilabelAnalysis:
-    """The errors of a model on test rows that may bear several labels. Scores are shares of 1.
+class MultilabelAnalysis(Analysis):
+    """The errors of a model that may give a text several labels.
 
     Attributes:
         scores: Of the test rows.
-        intervals: Each label's 95 % intervals, in the labels' order.
-        temperature: What logits are divided by; ``None`` where nothing is, or each fold has its
-            own.
-        before: Calibration before temperature scaling; ``None`` where there is none.
-        after: Calibration of the probabilities that the model gives.
         curves: Precision by recall: over all labels, then of the 8 most frequent ones.
-        by_length: Micro F1 by the words of a text.
-        by_unseen: Micro F1 by the share of a text's words that training has not seen.
         false_positives: The labels wrongly given with the highest probability, one of each group.
         missed: The labels not given that have the lowest probability, one of each group.
-        has_texts: Whether rows come with their texts.
+        suspects: The labels that rows most probably bear or lack wrongly, one of each group.
     """
 
     scores: MultilabelScores
-    intervals: Sequence[ClassIntervals]
-    temperature: float | None
-    before: Calibration | None
-    after: Calibration
     curves: Sequence[PrecisionRecallCurve]
-    by_length: Sequence[Slice]
-    by_unseen: Sequence[Slice]
     false_positives: Sequence[LabelError]
     missed: Sequence[LabelError]
-    has_texts: bool
+    suspects: Sequence[LabelError]
 
 
 def analyse_multilabel_errors(
@@ -110,9 +102,9 @@ def analyse_multilabel_errors(
     words: WordCounts,
     *,
     after: Calibration,
-    thresholds: NDArray[np.float64] | None = None,
     temperature: float | None = None,
     before: Calibration | None = None,
+    suspected: PredictedRows | None = None,
     texts: bool = True,
     seed: int = 0,
 ) -> MultilabelAnalysis:
@@ -123,10 +115,10 @@ def analyse_multilabel_errors(
         predictions: For the test rows.
         words: Their words.
         after: Calibration of these predictions.
-        thresholds: float64 [labels] or [n, labels], at which labels are given; None for 0.5 each.
         temperature: What the model divides logits by; 1 is as good as none, and None where there
             is none or each fold has its own.
         before: Calibration before that.
+        suspected: The rows among which wrong labels are sought; None for the test rows.
         texts: Whether texts of the data may be shown.
         seed: Of the intervals' draws.
 
@@ -135,12 +127,15 @@ def analyse_multilabel_errors(
     """
     if temperature == 1.0:
         temperature = before = None
-    predictions.check()
+    suspected = suspected or predictions
+    for one in (predictions, suspected):
+        one.check()
     labels = [score.label for score in scores.per_class]
-    borne = predictions.targets.astype(bool)
-    given = given_labels(predictions.log_proba, thresholds)
+    shown = _Errors.of(predictions, labels, texts=texts)
+    borne, given = shown.borne, shown.given
     groups, log_proba = predictions.groups, predictions.log_proba
-    shown = _Errors(predictions, borne, given, labels, texts=texts)
+    issues, suspects_text = find_issues_by_label(suspected.log_proba, suspected.targets)
+    own = np.where(suspected.targets, suspected.log_proba, log_complement(suspected.log_proba))
     return MultilabelAnalysis(
         scores=scores,
         intervals=multilabel_class_intervals(predictions.targets, given, labels, groups, seed=seed),
@@ -152,7 +147,41 @@ def analyse_multilabel_errors(
         by_unseen=micro_f1_by_bin(unseen_bins(words.unseen), borne, given, groups, seed=seed),
         false_positives=shown.where(given & ~borne, -log_proba),
         missed=shown.where(borne & ~given, log_proba),
+        suspects=_Errors.of(suspected, labels, texts=texts).where(issues, own),
+        suspects_text=suspects_text,
         has_texts=texts,
+    )
+
+
+def find_issues_by_label(
+    log_proba: NDArray[np.float64], targets: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], str]:
+    """Find labels that rows probably bear or lack wrongly, each label by itself.
+
+    Args:
+        log_proba: float64 [n, labels], of rows the model did not learn from, calibrated.
+        targets: int64 [n, labels] of 0 and 1.
+
+    Returns:
+        bool [n, labels], and a sentence on what was done and found, or why nothing could be.
+    """
+    found = [
+        find_label_issues(np.stack([log_complement(own), own], axis=1), borne)
+        for own, borne in zip(log_proba.T, targets.T, strict=True)
+    ]
+    wrong = np.zeros(targets.shape, np.bool_)
+    for number, one in enumerate(found):
+        wrong[one.rows, number] = True
+    n_searched, n = sum(one.searched for one in found), int(wrong.sum())
+    if not n_searched:
+        return wrong, found[0].sentence
+    if not n:
+        return wrong, NO_ISSUES.format(len(targets))
+    return wrong, (
+        f"Confident learning (cleanlab), label by label, finds {n:,} probable label errors among"
+        f" {len(targets):,} rows and {n_searched:,} labels: the model, which was not trained on"
+        " these rows, gives a label a high probability in a row that lacks it, or a low one in a"
+        f" row that has it. {CHECK_BY_HAND}"
     )
 
 
@@ -196,6 +225,12 @@ class _Errors:
     given: NDArray[np.bool_]
     labels: Sequence[str]
     texts: bool
+
+    @classmethod
+    def of(cls, predictions: PredictedRows, labels: Sequence[str], *, texts: bool) -> "_Errors":
+        given = predictions.given
+        given = given_labels(predictions.log_proba) if given is None else given.astype(np.bool_)
+        return cls(predictions, predictions.targets.astype(np.bool_), given, labels, texts)
 
     def where(self, wrong: NDArray[np.bool_], order: NDArray[np.float64]) -> list[LabelError]:
         """Show wrong pairs of a row and a label, the lowest of an order first: [n, labels]."""

@@ -6,7 +6,7 @@ maximize F1 measure"). A threshold that few rows decide fits these rows alone: Y
 of thresholding strategies for text categorization", found that of rare labels such ones do harm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from wordgate.evaluation.multilabel import (
 
 MIN_POSITIVES = 10
 """Rows that a label needs to have a threshold of its own: see docs/how-to/thresholds.md."""
+COSTS_BY_LABEL = "costs by label"
 OBJECTIVES = "f1, precision@SHARE, recall@SHARE such as recall@0.9, or cost@FALSE-POSITIVE:MISSED"
 
 
@@ -67,6 +68,22 @@ class Objective:
             pass
         raise SettingsError(f"the objective of thresholds is '{written}'; it can be {OBJECTIVES}")
 
+    @classmethod
+    def by_label(
+        cls, costs: Mapping[str, Mapping[str, float]], labels: Sequence[str]
+    ) -> "Objective":
+        """Take the costs of labels where a text may have several.
+
+        Args:
+            costs: By label, ``false_positive`` and ``false_negative``, 1 where left out.
+            labels: All labels, in their order.
+        """
+        false_positive, missed = (
+            np.array([costs.get(label, {}).get(kind, 1.0) for label in labels])
+            for kind in ("false_positive", "false_negative")
+        )
+        return cls("cost", 0.0, false_positive, missed)
+
     def __str__(self) -> str:
         """Write it as `parse` reads it; costs that differ by label are not listed."""
         if self.kind == "f1":
@@ -74,14 +91,23 @@ class Objective:
         if self.kind != "cost":
             return f"{self.kind}@{self.share:g}"
         costs = (self.false_positive, self.missed)
-        written = (f"{one:g}" if np.ndim(one) == 0 else "(by label)" for one in costs)
-        return f"cost@{':'.join(written)}"
+        if any(map(np.ndim, costs)):
+            return COSTS_BY_LABEL
+        return f"cost@{':'.join(f'{one:g}' for one in costs)}"
 
     def for_label(self, number: int) -> "Objective":
         """Take the costs of one label, by its position."""
         costs = (self.false_positive, self.missed)
         own = (float(one if np.ndim(one) == 0 else np.asarray(one)[number]) for one in costs)
         return Objective(self.kind, self.share, *own)
+
+    def cost(self, borne: NDArray[np.bool_], given: NDArray[np.bool_]) -> float:
+        """Add up the costs of all errors: bool [n, labels], what rows bear and what they are given.
+
+        One that is no objective of costs counts errors.
+        """
+        false_positives, missed = (given & ~borne).sum(axis=0), (borne & ~given).sum(axis=0)
+        return float((self.false_positive * false_positives + self.missed * missed).sum())
 
     def best(self, cuts: Cuts) -> NDArray[np.int64]:
         """Give the positions of the best cuts, at least one."""
@@ -152,8 +178,8 @@ def _column_of_two(
     check_predictions(true, log_proba, log_proba.shape[-1])
     if log_proba.shape[1] != 2:
         raise DataError(
-            f"there are {log_proba.shape[1]} classes with one label a text, of which the most"
-            " probable one is given: thresholds are for two classes, or for several labels a text"
+            f"there are {log_proba.shape[1]} classes with one label per text, so the most probable"
+            " label is predicted: thresholds are for two classes, or for several labels per text"
         )
     return (true[:, None] == positive).astype(np.int64), log_proba[:, [positive]]
 
@@ -184,10 +210,10 @@ class LabelThreshold(BaseModel, frozen=True, extra="forbid"):
 
     label: str
     threshold: float
-    chosen: bool = Field(description="false where too few validation rows bear the label")
-    n_valid: int = Field(description="validation rows that bear the label")
+    chosen: bool = Field(description="false if too few validation rows have the label")
+    n_valid: int = Field(description="validation rows with the label")
     valid_f1_at_half: float | None
-    valid_f1: float | None = Field(description="on the rows that chose it, so it flatters")
+    valid_f1: float | None = Field(description="on the rows on which it was chosen, so optimistic")
     test_f1_at_half: float | None
     test_f1: float | None
     difference: PairedDifference | None = Field(
@@ -198,14 +224,21 @@ class LabelThreshold(BaseModel, frozen=True, extra="forbid"):
 class ThresholdGain(BaseModel, frozen=True, extra="forbid"):
     """Thresholds chosen on the validation rows, and what they gain on the test rows."""
 
-    objective: str = Field(description="f1, precision@SHARE, recall@SHARE or cost@FP:MISSED")
+    objective: str = Field(
+        description="f1, precision@SHARE, recall@SHARE, cost@FP:MISSED or 'costs by label'"
+    )
     values: list[float] = Field(description="the thresholds, in the labels' order")
     labels: list[LabelThreshold] = Field(
-        description="in the labels' order; of two classes with one label a text the positive one"
+        description="in the labels' order; of two classes with one label per text the positive one"
     )
     difference: PairedDifference | None = Field(
-        description="of micro F1 on the test rows, to 0.5 each; null where no row bears a label"
+        description="of micro F1 on the test rows, over 0.5 for each label; null if no row has a"
+        " label"
     )
+    test_cost: float | None = Field(
+        None, description="of all errors on the test rows; null for an objective without costs"
+    )
+    test_cost_at_half: float | None = Field(None, description="the same with 0.5 each")
     remarks: list[str]
 
     def sentence(self) -> str:
@@ -216,13 +249,18 @@ class ThresholdGain(BaseModel, frozen=True, extra="forbid"):
             f" {len(self.labels):,} labels"
         )
         gain = self.difference
+        if chosen and self.test_cost is not None:
+            return (
+                f"{start}: cost {self.test_cost:,g} on the test rows, {self.test_cost_at_half:,g}"
+                " with 0.5."
+            )
         if gain is None or not chosen:
             return f"{start}."
         interval = "no interval"
         if gain.low is not None and gain.high is not None:
-            interval = f"95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
+            interval = f"95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
         return (
-            f"{start}: {100 * gain.difference:+.1f} points of F1 against 0.5 on the test rows"
+            f"{start}: {100 * gain.difference:+.1f} points of F1 over 0.5 on the test rows"
             f" ({interval})."
         )
 
@@ -278,15 +316,20 @@ def measure_thresholds(
         _label_threshold(number, label, thresholds, valid, test, seed)
         for number, label in enumerate(labels)
     ]
+    given = given_labels(test.log_proba, thresholds), given_labels(test.log_proba)
     difference = None
     if test.true.any():
-        given = given_labels(test.log_proba, thresholds), given_labels(test.log_proba)
         difference = paired_f1_difference(test.true, *given, test.groups, seed=seed)
+    costs: list[float | None] = [None, None]
+    if objective.kind == "cost":
+        costs = [objective.cost(test.true.astype(bool), one) for one in given]
     return ThresholdGain(
         objective=str(objective),
         values=values,
         labels=found,
         difference=difference,
+        test_cost=costs[0],
+        test_cost_at_half=costs[1],
         remarks=_remarks(objective, found, valid, thresholds),
     )
 
@@ -348,7 +391,7 @@ def _remarks(
         if missed:
             remarks.append(
                 f"No threshold gives {_named(missed)} the precision {objective.share:g} on the"
-                " validation rows: that of the highest precision was taken."
+                " validation rows: the one with the highest precision was chosen."
             )
     return remarks
 

@@ -22,19 +22,19 @@ from wordgate.split.audit import Audit, audit_table
 def audit(
     data: Any, *, progress: Progress | None = None, **reading: Unpack[ReadingOptions]
 ) -> Audit:
-    """Look for copies, conflicts and leaks in labelled texts.
+    """Find duplicates, conflicting labels and leakage in labeled texts.
 
     Args:
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
-            or polars frame. Where no labels are found, the rest is audited.
-        progress: Where it is shown what is being done; None for nowhere.
+            or polars frame. Without labels, the rest is audited.
+        progress: Shows progress; None for no output.
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
-        What was found.
+        The result of the audit.
 
     Raises:
-        DataError: The data can't be read, or its texts or labels are lists or objects.
+        DataError: The data cannot be read, or its texts or labels are lists or objects.
         MissingExtraError: The extra `train` is not installed.
     """
     require_extra("train", "auditing a data set")

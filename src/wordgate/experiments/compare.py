@@ -1,8 +1,7 @@
 """Comparing: every family fitted on the same splits, random beside grouped."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,9 +21,8 @@ from wordgate.evaluation.comparison import (
     family_of,
     paired_results,
 )
-from wordgate.experiments.metrics import analyse, predictions
-from wordgate.experiments.options import DataOptions
-from wordgate.experiments.reading import ReadingOptions, near_duplicates_of
+from wordgate.experiments.evaluator import analyse, predictions
+from wordgate.experiments.reading import DataOptions, ReadingOptions, near_duplicates_of
 from wordgate.experiments.resolving import (
     as_names,
     check_n_folds,
@@ -39,7 +37,8 @@ from wordgate.experiments.resuming import (
     check_folder_is_own,
     check_place,
     check_resume,
-    checkpoint_path,
+    kept_beside,
+    telling_what_is_kept,
 )
 from wordgate.experiments.split_scheme import (
     GIVEN,
@@ -97,45 +96,45 @@ def compare(
     watch: Callable[[Comparison], None] | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Comparison:
-    """Fit every family on the same splits, random beside grouped, and compare them by paired tests.
+    """Train every family on the same splits, random and grouped, and compare them in paired tests.
 
     Args:
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
             or polars frame.
         out: The folder for `comparison.json` and `report.html`; None keeps the result in memory.
-        overwrite: Replace an existing comparison, and start over where one was interrupted.
-        resume: Continue the comparison into `out` that was interrupted, after its last model.
-        models: The families, and ``taught`` for an LSTM that a teacher taught, in any order: the
-            simplest comes first. None for all families that can take part, and ``taught``
-            where there is a teacher.
-        recipe: As for `wordgate.train`; ``taught`` has that of its name in any case.
+        overwrite: Replace an existing comparison, and restart an interrupted one.
+        resume: Continue an interrupted comparison into `out` after its last finished model.
+        models: The families, in any order, and ``taught`` for an LSTM with a teacher. None for all
+            available families, and ``taught`` if there is a teacher.
+        recipe: As for `wordgate.train`; ``taught`` always uses the recipe of this name.
         settings: As for `wordgate.train`.
-        vectors: As for `wordgate.train`; without, families that average word vectors are left out.
-        teacher: What teaches ``taught``, as for `wordgate.train`; None for its recipe's.
+        vectors: As for `wordgate.train`; without them, families that average word vectors are left
+            out.
+        teacher: The teacher of ``taught``, as for `wordgate.train`; None for that of its recipe.
         unlabelled: As for `wordgate.train`, for the teacher of ``taught``.
         teaching_minutes: As for `wordgate.train`, for each split or fold.
-        split: ``grouped`` or ``random`` alone; None for both.
-        test_size: The share of rows for test; else what the recipe says.
-        valid: A file of the same columns for validation.
-        test: A file of the same columns for test.
-        split_column: A column that says ``train``, ``valid`` or ``test``.
+        split: ``grouped`` or ``random``; None for both.
+        test_size: The share of rows for the test set; None for the value of the recipe.
+        valid: A file with the same columns for validation.
+        test: A file with the same columns for testing.
+        split_column: A column that contains ``train``, ``valid`` or ``test``.
         weight: A column of numbers: how much each text counts in training. Scores count every text
             once.
-        folds: Test each row once, in so many folds, not the rows of one test part.
+        folds: Number of folds of a cross-validation, in place of a single test set.
         seed: As for `wordgate.train`, like `device` and `threads`.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Number of CPU threads.
         no_texts: Leave the texts of the data out of the report.
-        progress: Where remarks go; to standard error if not given.
-        watch: Called with the comparison as it stands, after every model.
+        progress: Shows progress; None for standard error.
+        watch: Called with the comparison so far, after every model.
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
         The comparison.
 
     Raises:
-        WordgateError: Data, settings or destination can't be used; the message says what to do.
-        KeyboardInterrupt: The comparison was interrupted; what was finished stands beside `out`.
+        WordgateError: Data, settings or destination cannot be used; the message says what to do.
+        KeyboardInterrupt: The comparison was interrupted; finished models are kept next to `out`.
     """
     require_extra("train", "comparing models")
     progress = Console() if progress is None else progress
@@ -145,44 +144,44 @@ def compare(
         data, reading, files, split, valid, test, split_column, weight, checked_seed(seed)
     )
     n_threads = choose_threads(threads)
-    families, left_out = _families(models, vectors, taught=teacher is not None)
-    overrides = with_options(settings, test_size=test_size)
-    recipe = choose_recipe(recipe, None)
-    own = tuple(dict.fromkeys(map(family_of, families)))
-    taught = None
-    if TAUGHT_LSTM in families:
-        taught = _settings_of_taught(overrides, vectors, teacher, own)
-    common = overrides if taught is None else _settings_read_by(overrides, own, but="teacher")
-    chosen = resolve_settings(recipe, common, vectors, families=own)
+    names, left_out = _families(models, vectors, taught=teacher is not None)
+    families = tuple(dict.fromkeys(map(family_of, names)))
+    overrides, recipe = with_options(settings, test_size=test_size), choose_recipe(recipe, None)
+    common, taught = overrides, None
+    if TAUGHT_LSTM in names:
+        taught = _settings_of_taught(overrides, vectors, teacher, families)
+        common = _settings_read_by(overrides, families, but="teacher")
+    chosen = resolve_settings(recipe, common, vectors, families=families)
     teaching = teacher_config(
         taught, teaching_minutes, has_unlabelled=bool(files), progress=progress
     )
-    for family in [name for name in own if not FAMILIES[name].cpu_alone] or own[:1]:
+    for family in [name for name in families if not FAMILIES[name].cpu_alone] or families[:1]:
         check_device(family, device, progress)
     check_n_folds(folds, parts_given=options.names_parts)
     _refuse_idle_settings(overrides, test, folds)
     _check_out(out, overwrite=overwrite, resume=resume)
-    found = [check_pretrained(family, chosen, progress) for family in own]
+    found = [check_pretrained(family, chosen, progress) for family in families]
     transformer = next((folder for folder in found if folder is not None), None)
     kinds = (GIVEN,) if options.names_parts else (split,) if split else (RANDOM, GROUPED)
-    sources = options.read(
+    table = options.read(
         chosen, overrides, progress, grouped=kinds == (GROUPED,), remarks=left_out
-    )
-    teaching = options.with_unlabelled(teaching, sources.table, progress)
+    ).table
+    if teaching is not None:
+        teaching = teaching.beside(table, options, progress)
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     if taught is not None and pretrained is not None:
         taught = taught.with_vectors_of(pretrained.dim)
-    copies = near_duplicates_of(sources.table, progress)
+    copies = near_duplicates_of(table, progress)
     context = RunContext(options.seed, progress, device, threads)
     config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)
     with stage(progress, "Splitting"):
-        schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
-    store = ResultStore(None if out is None else checkpoint_path(out), progress)
+        schemes = [make_scheme(table, kind, copies, config) for kind in kinds]
+    store = ResultStore(None if out is None else kept_beside(out, "checkpoint"), progress)
     if not resume:
         store.clear()
     comparison = Comparison(
-        source=sources.table.reading.source,
-        families=families,
+        source=table.reading.source,
+        families=names,
         kinds=kinds,
         folds=folds,
         seed=options.seed,
@@ -196,8 +195,8 @@ def compare(
         comparison = _run(comparison, schemes, config, store, watch)
         if out is not None:
             with stage(progress, "Writing the report"):
-                analyses = _analyses(comparison, sources.table, schemes[-1], texts=not no_texts)
-                audit = sections(audit_table(sources.table, copies))
+                analyses = _analyses(comparison, table, schemes[-1], texts=not no_texts)
+                audit = sections(audit_table(table, copies))
                 page = comparison_page(comparison, analyses, audit)
             check_folder(out, _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable)
             write_folder(out, _WHAT, _contents(comparison, page))
@@ -213,7 +212,7 @@ def _run(
     watch: Callable[[Comparison], None] | None,
 ) -> Comparison:
     """Fit and test each family on each kind of split, and recommend one."""
-    with _saying_what_is_kept(store):
+    with telling_what_is_kept(store.folder, "finished models are"):
         for family in comparison.families:
             for scheme in schemes:
                 result = run_model(family, scheme, config, store)
@@ -233,14 +232,8 @@ def _settings_of_taught(
 ) -> Settings:
     """Give the settings of the taught LSTM: its own recipe, and what its families read.
 
-    Args:
-        overrides: The settings that the user set.
-        vectors: Word vectors, as for `resolve_settings`.
-        teacher: What teaches it; None for its recipe's.
-        families: The families that are compared.
-
     Raises:
-        SettingsError: A setting has no effect on it nor on any of the families.
+        SettingsError: A setting has no effect on it nor on any of the families compared.
     """
     refuse_unread(overrides, (*families, "transformer"))
     own = _settings_read_by(overrides, ("lstm", "transformer"))
@@ -269,7 +262,7 @@ def _families(
         for name in models:
             check_family(family_of(name))
         if len(set(models)) < len(models) or not models:
-            raise SettingsError(f"models are {', '.join(models) or 'none'}: name each once")
+            raise SettingsError(f"models are {', '.join(models) or 'none'}: give each once")
         return tuple(name for name in COMPARED if name in models), ()
     families, left_out = [], []
     for family in FAMILIES:
@@ -280,8 +273,8 @@ def _families(
             continue
         if vectors is None and FAMILIES[family].vectors == "required":
             left_out.append(
-                f"Left out: {family}, which averages word vectors: give some by --vectors;"
-                " 'wordgate vectors distill' makes some for your vocabulary."
+                f"Left out: {family}, which averages word vectors: give some with --vectors;"
+                " 'wordgate vectors distill' creates them for your vocabulary."
             )
             continue
         families.append(family)
@@ -304,27 +297,13 @@ def _refuse_idle_settings(
         raise SettingsError(f"test_size has no effect with {idle_with}: leave it out")
 
 
-@contextmanager
-def _saying_what_is_kept(store: ResultStore) -> Iterator[None]:
-    """Tell who interrupts a comparison how it goes on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if store.folder is None or not store.folder.exists():  # nothing was finished
-            raise
-        raise KeyboardInterrupt(
-            f"what was finished is kept in {store.folder}; the same command with --resume goes on"
-            " from there"
-        ) from None
-
-
 def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None:
     """Refuse before the work what could not be written after it, or resumed."""
     if out is None:
         if resume:
-            raise SettingsError("name the comparison to resume by its folder, `out`")
+            raise SettingsError("give the folder of the comparison to resume as `out`")
         return
-    kept = checkpoint_path(out)
+    kept = kept_beside(out, "checkpoint")
     check_place(kept, _WHAT, folder=True)
     check_folder_is_own(kept)
     check_resume(Path(out), kept, _WHAT, resume=resume, overwrite=overwrite)
@@ -336,7 +315,8 @@ def _check_replaceable(path: Path) -> None:
     there = {entry.name for entry in path.iterdir()} if path.is_dir() else {path.name}
     if there - set(FILES) or (there and FILES[0] not in there):
         raise BundleError(
-            f"{path} exists and is not a wordgate comparison alone, so it won't be replaced"
+            f"{path} exists and does not contain only a wordgate comparison, so it will not be"
+            " replaced"
         )
 
 
@@ -366,7 +346,6 @@ def _analyses(
             result.scores,
             predictions(table, evaluator.test, scheme.rows, output_of(result)),
             words,
-            thresholds=result.thresholds,
             temperature=result.temperature,
             before=calibration(result.uncalibrated, targets),
             after=calibration(result.log_proba, targets),

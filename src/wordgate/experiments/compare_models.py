@@ -1,4 +1,4 @@
-"""Comparing saved models: all judged on the same labelled rows."""
+"""Comparing saved models: all judged on the same labeled rows."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,9 +14,15 @@ from wordgate.data.labels import match_labels
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.multilabel import AnyScores
-from wordgate.experiments.evaluate import LabelledRows, Seen, labelled_rows, predicted
+from wordgate.experiments.evaluate import (
+    LabelledRows,
+    Seen,
+    labelled_rows,
+    predicted,
+    unknown_rows,
+)
+from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
-from wordgate.experiments.metrics import Evaluator
 from wordgate.experiments.reading import ReadingOptions, called
 from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.report.text import (
@@ -34,18 +40,17 @@ from wordgate.runtime.display import html_table, one_line
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 
-DIFFERENCE_HEADER = ("points", "95 % interval", "p", "same label")
+DIFFERENCE_HEADER = ("points", "95% interval", "p", "same label")
 
 
 @dataclass(frozen=True)
 class JudgedModel:
-    """A saved model's scores, alone and against those of another one, on some rows.
+    """A saved model's scores on some rows, and how it compares there with the first of several.
 
     Attributes:
         scores: On these rows.
-        difference: Its accuracy less the first model's, paired by group, or its micro F1 with
-            several labels a text; None for the first.
-        agreement: The share of rows that both give the same label, or labels; None for the first.
+        difference: Its accuracy less the first model's, or its micro F1; None for the first.
+        agreement: The share of rows that both label alike; None for the first.
     """
 
     scores: AnyScores
@@ -83,8 +88,8 @@ class ComparedModel:
         predictor: The model.
         seen: How many of the rows it knows from its training; None if that can't be told.
         judged: Its scores on all rows.
-        unseen: Its scores on the rows that no model knows; None if all or none of them are, or if
-            it can't be told of a model.
+        unseen: Its scores on the rows that no model knows; None if all or none are, or it can't be
+            told.
     """
 
     path: str
@@ -111,12 +116,12 @@ class ComparedModel:
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """Saved models on the same labelled rows.
+    """Saved models on the same labeled rows.
 
     Attributes:
         models: The models, in the order that they were given.
-        n: Labelled rows.
-        known: How many of them some model knows from its training; None if it can't be told.
+        n: Number of rows.
+        known: Number of rows that at least one model was trained on; None if this is unknown.
         reading: How the rows were read.
     """
 
@@ -156,32 +161,32 @@ def compare_models(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> ModelComparison:
-    """Compare saved models on the same labelled texts.
+    """Compare saved models on the same labeled texts.
 
-    A model that was trained on several columns as text reads the same ones here, unless others are
-    named.
+    A model that was trained on several text columns reads the same columns here, unless others are
+    given.
 
     Args:
-        bundles: The models' folders, two or more; each is compared with the first.
+        bundles: The folders of the models, at least two; each is compared with the first.
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
-        threads: In how many threads to compute, as for `wordgate.load`.
-        progress: Where it is shown what is being done; None for nowhere.
+        threads: Number of CPU threads, as for `wordgate.load`.
+        progress: Shows progress; None for no output.
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
-        Scores with intervals, and paired differences to the first model.
+        Scores with intervals, and paired differences from the first model.
 
     Raises:
-        BundleError: A model can't be loaded, or its fingerprints of the training are damaged.
-        DataError: The data can't be read, has a label that the models don't know, or is not the
-            same rows for all of them.
+        BundleError: A model cannot be loaded, or its fingerprints of the training are damaged.
+        DataError: The data cannot be read, has a label that the models do not know, or gives
+            different rows for different models.
         SettingsError: There are fewer than two models, or their labels differ.
         MissingExtraError: The extra `train` is not installed.
     """
     require_extra("train", "comparing models")
     paths = [] if isinstance(bundles, str | Path) else [str(bundle) for bundle in bundles]
     if len(paths) < 2:
-        raise SettingsError("two models or more are compared; `evaluate` judges a single one")
+        raise SettingsError("at least two models are needed; `evaluate` is for a single one")
     shown, names = progress or Silent(), _names(paths)
     predictors = [load_aloud(path, lambda: shown, threads=threads) for path in paths]
     first = predictors[0]
@@ -205,17 +210,16 @@ def compare_models(
         test = replace(rows[0].dataset, groups=groups)
         evaluator = Evaluator(test, first.labels, first.config.seed)
         known = _known(rows)
+        unknown = unknown_rows(known)
         with stage(shown, "Evaluating, with bootstrap intervals by group"):
             judged: list[JudgedModel] = _judge(evaluator, outputs)
             unseen: list[JudgedModel] | list[None] = [None] * len(names)
-            if known is not None and 0 < known.sum() < len(known):
-                unseen = _judge(evaluator.part(~known), [one.part(~known) for one in outputs])
-    found = zip(predictors, [own.seen for own in rows], judged, unseen, strict=True)
+            if unknown is not None:
+                unseen = _judge(evaluator.part(unknown), [one.part(unknown) for one in outputs])
+    seen = [own.seen for own in rows]
+    models = zip(paths, names, predictors, seen, judged, unseen, strict=True)
     return ModelComparison(
-        models=tuple(
-            ComparedModel(path, name, *one)
-            for path, name, one in zip(paths, names, found, strict=True)
-        ),
+        models=tuple(ComparedModel(*one) for one in models),
         n=len(test),
         known=None if known is None else int(known.sum()),
         reading=rows[0].reading,
@@ -223,53 +227,42 @@ def compare_models(
 
 
 def _check_same_kind(predictors: Sequence[Predictor], paths: Sequence[str]) -> None:
-    """Refuse models of one label a text beside models of several.
-
-    Raises:
-        SettingsError: There are both.
-    """
+    """Refuse models of one label a text beside models of several."""
     several = [one.config.multilabel for one in predictors]
     if any(several) and not all(several):
         one, other = paths[several.index(False)], paths[several.index(True)]
         raise SettingsError(
-            f"models of one kind are compared: {one} gives a text one label, and {other} several"
+            f"the models must be of one kind: {one} assigns one label to a text, and {other}"
+            " several"
         )
 
 
 def _names(paths: Sequence[str]) -> list[str]:
-    """Name models by their folders, without those that they lie in if that tells them apart."""
+    """Name models by their folders, without those that they lie in if that predicts them apart."""
     names = [Path(path).name for path in paths]
     return names if all(names) and len(set(names)) == len(names) else list(paths)
 
 
 def _label_order(first: Predictor, other: Predictor, paths: tuple[str, str]) -> list[int]:
-    """Find each label of the first model among another one's.
-
-    Raises:
-        SettingsError: Their labels are not the same.
-    """
+    """Find each label of the first model among another one's; refuse other labels."""
     labels, _ = match_labels(other.labels, first.labels)
     if set(labels) != set(first.labels):
         known = [", ".join(map(repr, one.labels)) for one in (first, other)]
         raise SettingsError(
-            f"models are compared that know the same labels: {paths[0]} knows {known[0]:.200}, and"
-            f" {paths[1]} knows {known[1]:.200}"
+            f"the models must have the same labels: {paths[0]} has {known[0]:.200}, and {paths[1]}"
+            f" has {known[1]:.200}"
         )
     return [labels.index(label) for label in first.labels]
 
 
 def _check_same_rows(rows: Sequence[LabelledRows], paths: Sequence[str]) -> None:
-    """Refuse models that read different rows of the data.
-
-    Raises:
-        DataError: Two of them do.
-    """
+    """Refuse models that read different rows of the data."""
     for own, path in zip(rows, paths, strict=True):
         if own.rows != rows[0].rows:
             raise DataError(
                 f"{paths[0]} and {path} read different rows of the data, {len(rows[0].rows):,} and"
-                f" {len(own.rows):,}: they take different columns as text or as group. Name the"
-                " same ones for all models with --text and --group"
+                f" {len(own.rows):,}: they use different text or group columns. Name the same ones"
+                " for all models with --text and --group"
             )
 
 

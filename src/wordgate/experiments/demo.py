@@ -36,17 +36,11 @@ def run_demo(
 ) -> Demo:
     """Write the corpus, train on it the ordinary way, and read sentences as they go on.
 
-    Args:
-        folder: The folder to make; one that an earlier demo made is replaced.
-        seed: Of the corpus and of the training.
-        progress: Where remarks go.
-        threads: In how many threads to compute, as for `wordgate.train`.
+    What an earlier demo made in the folder is replaced.
 
     Raises:
         BundleError: There is something else at `folder`.
         DataError: The disk refuses.
-        MissingExtraError: The extra `train` is not installed.
-        SettingsError: That is no number of threads.
     """
     require_extra("train", "the demo", TORCH)
     choose_threads(threads)
@@ -72,11 +66,11 @@ def _make(folder: Path) -> None:
         left = {temporary_path(folder / name).name for name in (CORPUS, MODEL)}  # by a kill
         there = {entry.name for entry in folder.iterdir()} - left
         if there and not {CORPUS} <= there <= {CORPUS, MODEL}:
-            raise BundleError(f"{folder} exists and is no earlier demo; choose another --out")
+            raise BundleError(f"{folder} exists and is not an earlier demo; choose another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BundleError(f"the folder {folder} can't be made: {error.strerror}") from error
+        raise BundleError(f"the folder {folder} cannot be created: {error.strerror}") from error
 
 
 def _read(training: Training, stages: tuple[str, ...]) -> list[tuple[str, str, float]]:

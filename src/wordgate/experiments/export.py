@@ -29,14 +29,14 @@ from wordgate.text.encoder import EncodedTexts
 
 @dataclass(frozen=True)
 class Exported:
-    """A file written, and how near it is to the model.
+    """The result of `wordgate.export_onnx`: the file, and its agreement with the model.
 
     Attributes:
         out: The file.
-        size: Its bytes.
-        agreement: On made-up texts.
-        rows: On labelled rows; None if none were given.
-        reading: How those were read.
+        size: Its size in bytes.
+        agreement: Agreement on random texts.
+        rows: Agreement on labeled rows; None if none were given.
+        reading: How these were read.
     """
 
     out: Path
@@ -57,39 +57,39 @@ def export_onnx(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Exported:
-    """Write a model as one ONNX file that needs only ONNX Runtime, and no wordgate.
+    """Export a model as one ONNX file that needs only ONNX Runtime, not wordgate.
 
-    Its answers are compared with the model's before it comes to its place: on made-up texts in
-    batches of 1 to 256 (of a transformer, 1 to 64), of 0 to 200 words, n-grams or subwords. In
-    float32 no probability may be off by more than 1e-5; with int8, by the model's own
-    probabilities, no more than 0.3 points of accuracy may be lost.
+    Before the file is kept, its predictions are compared with those of the model, on random texts
+    of 0 to 200 words, n-grams or subwords, in batches of 1 to 256 (1 to 64 for a transformer). In
+    float32, no probability may differ by more than 1e-5; with int8, the expected loss of accuracy,
+    computed from the model's probabilities, may be at most 0.3 points.
 
     Args:
-        bundle: The model's folder.
+        bundle: The folder of the model.
         out: The file to write.
-        int8: Write weights of 8 bits: a quarter of the size, faster, a little less exact.
-        data: For int8, labelled texts on which the accuracy may differ by 0.3 points at most: what
-            `evaluate` takes. Rows that had a part in the training don't count; so the very file
-            that the model was trained on gives the rows that it was not.
-        overwrite: Replace a file that is there.
-        threads: In how many threads to compare the file with the model, as for `wordgate.load`.
-        progress: Where it is shown what is being done; None for nowhere.
+        int8: Quantize the weights to 8 bits: a quarter of the size, faster, slightly less exact.
+        data: For int8, labeled texts on which the accuracy may differ by at most 0.3 points, as for
+            `evaluate`. Rows that were used in training are left out, so it can be the file that
+            the model was trained on.
+        overwrite: Replace an existing file.
+        threads: Number of CPU threads of the comparison, as for `wordgate.load`.
+        progress: Shows progress; None for no output.
         **reading: How to read the data: see `ReadingOptions`.
 
     Raises:
-        MissingExtraError: onnx or onnxruntime isn't installed, or with `data` the extra `train`, or
-            for a transformer the extra `transformer`.
-        BundleError: The model can't be loaded, or the file would not answer as it does.
-        SettingsError: The model is a transformer of a kind that can't be exported, an option has no
-            effect, or that is no number of threads.
-        DataError: There can be no file at `out`, or the data can't be read; or the disk refuses,
-            and what stood at `out` still stands there.
+        MissingExtraError: onnx or onnxruntime is not installed, or with `data` the extra `train`,
+            or for a transformer the extra `transformer`.
+        BundleError: The model cannot be loaded, or the predictions of the file differ.
+        SettingsError: The model is a transformer that cannot be exported, an option has no effect,
+            or `threads` is out of range.
+        DataError: The data cannot be read, or `out` cannot be written; then an existing file is
+            kept.
     """
     _check_call(data, reading, int8=int8)
     n_threads = choose_threads(threads)
     require_extra("onnx", "writing an ONNX file")
     if data is not None:
-        require_extra("train", "judging an int8 file on labelled texts")
+        require_extra("train", "evaluating an int8 file on labeled texts")
     out, folder = Path(out), BundleFolder.open(bundle)
     check_file(out, overwrite=overwrite)
     config = folder.config()
@@ -125,12 +125,7 @@ def _check_call(data: Any, reading: ReadingOptions, *, int8: bool) -> None:
 
 
 def _compared(
-    session: Session,
-    model: Exportable,
-    config: Config,
-    rows: LabelledRows | None,
-    *,
-    int8: bool,
+    session: Session, model: Exportable, config: Config, rows: LabelledRows | None, *, int8: bool
 ) -> tuple[Agreement, RowAccuracy | None]:
     """Compare what was written with the model; raise where they are too far apart."""
 

@@ -5,19 +5,22 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.bundle.config import Config, environment
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature, fit_temperature
 from wordgate.evaluation.multilabel import given_labels
-from wordgate.evaluation.thresholds import choose_thresholds
+from wordgate.evaluation.thresholds import Objective, choose_thresholds
 from wordgate.runtime.progress import stage
-from wordgate.settings import Settings
+from wordgate.settings import Settings, format_setting
 from wordgate.training.families import fit
 from wordgate.training.fitting import FitData, Fitted, RunContext
-from wordgate.training.weights import check_weights
+from wordgate.training.weights import check_known_labels, check_weights
+from wordgate.vectors.pretrained import PretrainedVectors
 
 EVALUATION_SECONDS = 3.0
 PREDICTED_TEXTS_PER_SECOND = 4000.0
@@ -48,11 +51,7 @@ class Clock:
         return time.monotonic() - self.started
 
     def fitting_deadline(self, n_predicted: int) -> float:
-        """Give the `time.monotonic()` at which fitting must end to leave time to evaluate.
-
-        Args:
-            n_predicted: How many texts are predicted once fitting has ended.
-        """
+        """Give the `time.monotonic()` by which fitting leaves time to predict so many texts."""
         if self.max_minutes is None:
             return math.inf
         evaluation = EVALUATION_SECONDS + n_predicted / PREDICTED_TEXTS_PER_SECOND
@@ -76,8 +75,8 @@ class ModelOutput:
 
     Attributes:
         log_proba: float64 [n, classes], calibrated log-probabilities.
-        thresholds: The least probability at which each label is given, float64 [labels], or
-            [n, labels] where folds have their own; None where there are none.
+        thresholds: The least probability at which each label is given, float64 [labels], or [n,
+            labels] where folds have their own; None where there are none.
     """
 
     log_proba: NDArray[np.float64]
@@ -87,12 +86,7 @@ class ModelOutput:
     def of_folds(
         cls, outputs: Sequence["ModelOutput"], rows: Sequence[NDArray[np.int64]]
     ) -> "ModelOutput":
-        """Join the outputs for the test rows of several folds, in the order of these rows.
-
-        Args:
-            outputs: One for each fold.
-            rows: int64 [n_test of the fold], the positions of each fold's test rows.
-        """
+        """Join the outputs of folds, whose test rows are at `rows`, in the order of the rows."""
         order = np.argsort(np.concatenate(rows))
         log_proba = np.concatenate([output.log_proba for output in outputs])[order]
         chosen = [
@@ -140,8 +134,8 @@ class Calibrated:
             several labels; 1 leaves them as they are.
         seconds: What fitting took, interrupted runs included.
         multilabel: Whether a text may bear several labels.
-        thresholds: The least probability at which each label is given, float64 [labels]; None
-            where none were chosen.
+        thresholds: The least probability at which each label is given, float64 [labels]; None where
+            none were chosen.
         valid: What it says of the validation rows; None where thresholds were not chosen.
     """
 
@@ -160,6 +154,27 @@ class Calibrated:
     def thresholds_by_label(self) -> list[float] | None:
         """Give the thresholds as a bundle keeps them, in the labels' order."""
         return None if self.thresholds is None else self.thresholds.tolist()
+
+    def config(
+        self, settings: Settings, *, vectors: PretrainedVectors | None, **run: Any
+    ) -> Config:
+        """Describe the model as `config.json` does.
+
+        Args:
+            settings: The recipe's, of which fitting may have changed some.
+            vectors: The word vectors that it began with.
+            **run: The fields of `Config` that say what it was fitted on, and by which recipe.
+        """
+        return Config(
+            settings=(self.fitted.settings or settings).model_dump(mode="json"),
+            set_by_user=tuple(sorted(settings.set_by_user)),
+            vectors=None if vectors is None else vectors.name,
+            temperature=self.temperature,
+            multilabel=self.multilabel,
+            thresholds=self.thresholds_by_label(),
+            environment=environment("torch", "scikit-learn") | dict(self.fitted.engine),
+            **run,
+        )
 
     def output(self, texts: Sequence[str]) -> ModelOutput:
         """Predict texts."""
@@ -195,34 +210,39 @@ def fit_calibrated(
 
 
 def check_settings(settings: Settings, data: FitData) -> None:
-    """Refuse, before the work, settings that don't suit the labels.
-
-    Raises:
-        SettingsError: The objective of thresholds has no effect, or a label that has a weight is
-            unknown.
-        DataError: A text's weight is negative or no number, or all are 0.
-    """
+    """Refuse, before the work, an objective or weights that don't suit the data or its labels."""
     threshold_objective(settings, data)
     check_weights(data, settings)
 
 
-def threshold_objective(settings: Settings, data: FitData) -> str | None:
+def threshold_objective(settings: Settings, data: FitData) -> Objective | None:
     """Tell what thresholds are chosen for; None where none are.
 
     By themselves they are chosen for F1 where texts may bear several labels, and not where each
-    text is given its most probable label.
-
-    Raises:
-        SettingsError: There are more than two classes, of which each text has one.
+    text is given its most probable label, which with more than two classes is refused, as are costs
+    of unknown labels, or of both classes.
     """
-    if settings.objective == "auto":
-        return "f1" if data.multilabel else None
-    if settings.objective == "none":
+    asked = settings.objective
+    if asked == "none" or (asked == "auto" and not data.multilabel):
         return None
     if not data.multilabel and data.n_classes > 2:
         raise SettingsError(
-            f"objective has no effect on {data.n_classes} classes of which each text has one, the"
-            f" most probable: leave '{settings.objective}' out. Thresholds are for two classes, or"
-            " for several labels a text"
+            f"objective has no effect with {data.n_classes} classes and one label per text, where"
+            f" the most probable label is predicted: leave '{format_setting(asked):.200}' out."
+            " Thresholds are for two classes, or for several labels per text"
         )
-    return settings.objective
+    if isinstance(asked, str):
+        return Objective.parse("f1" if asked == "auto" else asked)
+    check_known_labels("objective", asked, data.labels)
+    if data.multilabel:
+        return Objective.by_label(asked, data.labels)
+    if len(asked) > 1:
+        raise SettingsError(
+            "objective names both labels; with one label a text name one: a false positive of it is"
+            " a false negative of the other"
+        )
+    [(label, costs)] = asked.items()
+    false_positive, missed = costs["false_positive"], costs["false_negative"]
+    if label == data.labels[0]:  # the threshold is that of the second
+        false_positive, missed = missed, false_positive
+    return Objective("cost", 0.0, false_positive, missed)

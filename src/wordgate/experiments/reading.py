@@ -4,26 +4,24 @@ import operator
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import Unpack
 
 from wordgate.data import ColumnError, Columns, ReadReport, Table, read_table
-from wordgate.data.dataset import Dataset
 from wordgate.data.label_sets import NO_SEPARATOR
 from wordgate.data.table import own_group
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings, normalized
 from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, SettingsError
+from wordgate.experiments.resolving import refuse_idle_sizes, refuse_idle_split
 from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress, stage
+from wordgate.settings import Settings
 from wordgate.split.assignment import GroupTable
 from wordgate.split.sampling import sample_groups
 
@@ -123,54 +121,80 @@ def called(data: Any) -> str:
     return f"a {type(data).__name__}"
 
 
-def read_parts(
-    data: Any,
-    *,
-    valid: str | Path | None = None,
-    test: str | Path | None = None,
-    split_column: str | None = None,
-    weight: str | None = None,
-    empty_text_as: str | None = None,
-    seed: int = 0,
-    **options: Unpack[ReadingOptions],
-) -> Sources:
-    """Read a source, and further files that are its validation and test.
-
-    The further files are read by the same columns as the source, whatever they look like by
-    themselves: a group must mean the same everywhere for a leak to be seen.
-
-    Args:
-        data: The source.
-        valid: A file for validation.
-        test: A file for test.
-        split_column: A column of the source that names the parts.
-        weight: A column of the source that says how much each text counts in training.
-        empty_text_as: What stands for an empty text; None to leave such rows out.
-        seed: What a limit samples by.
-        **options: How to read all of them.
+@dataclass(frozen=True)
+class DataOptions:
+    """What `wordgate.train` and `wordgate.compare` are told of the data; see there.
 
     Raises:
-        DataError: A source can't be read.
-        SettingsError: Both files and a column say who is in which part.
+        SettingsError: The kind of split has no effect, since the parts are given.
     """
-    if split_column is not None and (valid is not None or test is not None):
-        raise SettingsError("--split-column names the parts already; leave out --valid and --test")
-    like, limit = without_limit(options)
-    table = read_table(
-        data, split_column=split_column, empty_text_as=empty_text_as, weight=weight, **like
-    )
-    files = {"valid": valid, "test": test}
-    others = {
-        part: _read_like(table, file, empty_text_as, like).with_labels_of(table.label_names())
-        for part, file in files.items()
-        if file is not None
-    }
-    table = limit_rows(table, limit, seed)
-    others = {part: limit_rows(other, limit, seed) for part, other in others.items()}
-    if not others:
-        return Sources(table, {})
-    joined = _joined({"train": table, **others})
-    return Sources(joined, {part: other.reading for part, other in others.items()})
+
+    data: Any
+    reading: ReadingOptions
+    unlabelled: Sequence[str] = ()
+    split: str | None = None
+    valid: str | Path | None = None
+    test: str | Path | None = None
+    split_column: str | None = None
+    weight: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        refuse_idle_split(self.split, self.valid, self.test, self.split_column)
+
+    @property
+    def names_parts(self) -> bool:
+        """Whether the data itself says which rows are for which part."""
+        return any(part is not None for part in (self.valid, self.test, self.split_column))
+
+    def read(
+        self,
+        settings: Settings,
+        overrides: Mapping[str, object],
+        progress: Progress,
+        *,
+        grouped: bool,
+        remarks: Sequence[str] = (),
+    ) -> Sources:
+        """Read and report the rows, then the remarks; refuse settings that the data leaves idle."""
+        with stage(progress, f"Reading {called(self.data)}"):
+            sources = self.sources(settings.empty_text_as)
+        sources.report(progress, remarks)
+        refuse_idle_sizes(overrides, sources.table.parts, grouped=grouped)
+        return sources
+
+    def sources(self, empty_text_as: str | None = None) -> Sources:
+        """Read the data, and further files that are its validation and test.
+
+        The further files are read by the same columns as the data, whatever they look like by
+        themselves: a group must mean the same everywhere for a leak to be seen. Rows with an empty
+        text are left out unless something stands for it.
+        """
+        files = {"valid": self.valid, "test": self.test}
+        files = {part: file for part, file in files.items() if file is not None}
+        if self.split_column is not None and files:
+            raise SettingsError(
+                "--split-column names the parts already; leave out --valid and --test"
+            )
+        like, limit = without_limit(self.reading)
+        table = read_table(
+            self.data,
+            split_column=self.split_column,
+            empty_text_as=empty_text_as,
+            weight=self.weight,
+            **like,
+        )
+        others = {
+            part: _read_like(table, file, empty_text_as, like).with_labels_of(table.label_names())
+            for part, file in files.items()
+            if file is not None
+        }
+        table = limit_rows(table, limit, self.seed)
+        others = {part: limit_rows(other, limit, self.seed) for part, other in others.items()}
+        if not others:
+            return Sources(table, {})
+        joined = _joined({"train": table, **others})
+        return Sources(joined, {part: other.reading for part, other in others.items()})
 
 
 def _read_like(
@@ -193,8 +217,8 @@ def _read_like(
             roles = ("text", "label", "group")
             columns = ", ".join(name for role in roles for name in column_flags(table, role))
             raise DataError(
-                f"{error}\n'{file}' is read by the columns of the training rows ({columns}): name"
-                " them alike in its header"
+                f"{error}\n'{file}' is read with the columns of the training rows ({columns}): use"
+                " the same names in its header"
             ) from error
 
     try:
@@ -205,9 +229,9 @@ def _read_like(
         like["group"] = "none"
         found = read()
     if (found.label_sets is None) != (table.label_sets is None):
-        here, there = "one label a text", "several"
+        here, there = "one label per text", "several"
         if found.label_sets is not None:
-            here, there = "several labels a text", "one"
+            here, there = "several labels per text", "one"
         raise DataError(
             f"'{file}' has {here}, and the training rows have {there}: write the labels of both in"
             " the same form"
@@ -226,18 +250,11 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
 
     Which rows they are depends on the names of the groups and the seed, not on the rows' order, so
     that a group which stands in two files is in the samples of both or of none, most of the time.
-    Where the groups are so large that whole ones would not do, single rows are sampled.
-
-    Args:
-        table: The rows.
-        limit: How many to keep at most; None for all.
-        seed: Another seed, other rows.
-
-    Returns:
-        The rows, in their order; `reading` accounts for the others.
+    Where the groups are so large that whole ones would not do, single rows are sampled. `reading`
+    accounts for the rows left out.
 
     Raises:
-        DataError: The limit is less than 1.
+        DataError: The limit is less than 1, or too low to keep some of every part.
     """
     limit = _checked_limit(limit)
     if limit is None or len(table) <= limit:
@@ -257,7 +274,7 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
         return float((n_kept - limit * n_all[: len(n_kept)] / len(table)).max())
 
     kept = sample(group.codes, group.names)
-    what = "whole groups" if table.groups is not None else "copies together"
+    what = "whole groups" if table.groups is not None else "duplicates together"
     singly = sample(np.arange(len(table)), table.bodies)
     too_few = len(np.unique(group.codes[kept])) < min(_FEW_GROUPS, limit, len(group.names))
     if (
@@ -266,11 +283,11 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
         or n_strata(kept) < min(limit, len(strata.names))
         or off(kept) > off(singly) + _OUT_OF_PROPORTION * limit
     ):
-        kept, what = singly, "single rows, its groups being too large"
-    reason = f"beyond the limit of {limit:,}: it keeps {what}, sampled with seed {seed}"
+        kept, what = singly, "single rows, because the groups are too large"
+    reason = f"over the limit of {limit:,}: sampled {what}, with seed {seed}"
     chosen = table.select(np.flatnonzero(kept))
     if set(chosen.parts or ()) != set(table.parts or ()):
-        raise DataError(f"the limit of {limit:,} rows is too low to keep some of every part")
+        raise DataError(f"the limit of {limit:,} rows is too low to keep rows of every part")
     warnings = table.reading.warnings
     if n_strata(kept) < len(strata.names):
         warnings = [*warnings, f"the limit of {limit:,} rows is too low to keep every label"]
@@ -289,7 +306,7 @@ def _checked_limit(limit: int | None) -> int | None:
     except TypeError:
         number = 0
     if number is not None and number < 1:
-        raise DataError(f"the limit is {limit!r}: keep at least 1 row, as a whole number")
+        raise DataError(f"the limit is {limit!r}; it must be a whole number of at least 1")
     return number
 
 
@@ -364,119 +381,3 @@ def _joined_groups(tables: Mapping[str, Table]) -> list[str] | None:
             for name, body, row in rows
         ]
     return groups
-
-
-@dataclass(frozen=True)
-class Unlabelled:
-    """Texts without labels beside the labelled rows, L of those and U of these.
-
-    Attributes:
-        texts: Of length U, none of them an exact copy of another or of a labelled row.
-        groups: The group of each, an empty string for none.
-        labelled: The labelled texts.
-        labelled_groups: The group of each, as the data names it.
-        copies: Which of all L + U texts copy which.
-    """
-
-    texts: list[str]
-    groups: list[str]
-    labelled: Sequence[str]
-    labelled_groups: Sequence[str]
-    copies: NearDuplicates
-
-    @classmethod
-    def beside(
-        cls,
-        labelled: Sequence[str],
-        labelled_groups: Sequence[str] | None,
-        texts: Iterable[str],
-        groups: Iterable[str] | None = None,
-    ) -> "Unlabelled":
-        """Put texts beside the labelled rows; each text is taken once.
-
-        Args:
-            labelled: The labelled texts.
-            labelled_groups: Their groups as the data names them; None for none.
-            texts: Texts without labels.
-            groups: Their groups by the same names; None for none.
-        """
-        known = set(map(normalized, labelled))
-        chosen: dict[str, tuple[str, str]] = {}
-        texts = list(texts)
-        for text, group in zip(texts, groups or [""] * len(texts), strict=True):
-            if (key := normalized(text)) and key not in known:
-                chosen.setdefault(key, (text, group))
-        own = [text for text, _ in chosen.values()]
-        return cls(
-            texts=own,
-            groups=[group for _, group in chosen.values()],
-            labelled=labelled,
-            labelled_groups=labelled_groups or [""] * len(labelled),
-            copies=find_near_duplicates([*labelled, *own], None),
-        )
-
-    def __len__(self) -> int:
-        """The number of texts without labels."""
-        return len(self.texts)
-
-    def without(self, *held_out: Dataset) -> list[str]:
-        """Leave out what copies a row that is held out, or is of its group.
-
-        Args:
-            held_out: The rows of validation and test.
-
-        Returns:
-            The other texts.
-        """
-        texts = {text for part in held_out for text in part.texts}
-        rows = [row for row, text in enumerate(self.labelled) if text in texts]
-        names = {self.labelled_groups[row] for row in rows} - {""}
-        own = np.arange(len(self.labelled), len(self.labelled) + len(self.texts))
-        copied: NDArray[np.bool_] = self.copies.has_duplicate_in(own, np.array(rows, np.int64))
-        return [
-            text
-            for text, group, is_copy in zip(self.texts, self.groups, copied.tolist(), strict=True)
-            if not is_copy and group not in names
-        ]
-
-
-def read_unlabelled(
-    files: Sequence[str | Path], table: Table, progress: Progress, *, encoding: str | None = None
-) -> Unlabelled:
-    """Read files of texts; labels that they may have are not looked at.
-
-    A file that has the table's columns of text and group is read by these, another one by what it
-    looks like itself.
-
-    Args:
-        files: CSV, TSV, JSONL or Parquet files.
-        table: The labelled rows.
-        progress: Where it is reported how they were read.
-        encoding: The files' encoding; None to find out.
-
-    Raises:
-        DataError: A file can't be read.
-    """
-    texts: list[str] = []
-    groups: list[str] = []
-    for file in files:
-        with stage(progress, f"Reading {called(file)}"):
-            read = _read_unlabelled(file, table, encoding)
-        progress.say("\n".join(read.reading.summary()))
-        progress.detail("\n".join(["", "texts without labels:", *read.reading.lines()]))
-        texts += read.texts
-        groups += read.named_groups() or [""] * len(read)
-    with stage(progress, f"Finding near duplicates among {len(table) + len(texts):,} texts"):
-        return Unlabelled.beside(table.texts, table.named_groups(), texts, groups)
-
-
-def _read_unlabelled(file: str | Path, table: Table, encoding: str | None) -> Table:
-    """Read a file by the table's columns of text and group, or of text, or by itself."""
-    text, group = column_flags(table, "text"), column_flag(table, "group")
-    ignoring = partial(
-        read_table, file, encoding=encoding, labelled=False, label_separator=NO_SEPARATOR
-    )
-    for names in (group, "none"):
-        with suppress(DataError):  # what is wrong with the file itself the last attempt says
-            return ignoring(text=text, group=names)
-    return ignoring(group="none")

@@ -7,13 +7,7 @@ from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.errors import SettingsError
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress
-from wordgate.settings import (
-    LARGEST_EMBEDDING,
-    NO_TEACHER,
-    Settings,
-    flat_overrides,
-    load_settings,
-)
+from wordgate.settings import LARGEST_EMBEDDING, NO_TEACHER, Settings, flat_overrides, load_settings
 from wordgate.vectors.pretrained import PretrainedVectors
 
 _IN_PLACE = {
@@ -63,7 +57,9 @@ def resolve_settings(
     refuse_unread(overrides, (*families, "transformer") if taught else families)
     for setting in overrides:
         if setting.startswith("teacher.") and setting != "teacher.models" and not taught:
-            raise SettingsError(f"{setting} has no effect without a teacher: give one by --teacher")
+            raise SettingsError(
+                f"{setting} has no effect without a teacher: give one with --teacher"
+            )
     _check_vectors(families, vectors, taught=taught)
     _check_candidates(settings, overrides)
     _refuse_idle(settings, overrides, vectors=vectors is not None)
@@ -86,11 +82,7 @@ def resolve_settings(
 
 
 def refuse_unread(settings: Iterable[str], families: Sequence[str]) -> None:
-    """Refuse settings that no family reads.
-
-    Raises:
-        SettingsError: There is one.
-    """
+    """Refuse settings that no family reads."""
     for setting in settings:
         if not any(FAMILIES[family].reads(setting) for family in families):
             raise SettingsError(f"{setting} has no effect on {_models(families)}: leave it out")
@@ -108,13 +100,7 @@ def _check_candidates(settings: Settings, overrides: Mapping[str, object]) -> No
 
 
 def _refuse_idle(settings: Settings, overrides: Mapping[str, object], *, vectors: bool) -> None:
-    """Refuse settings that others leave without effect.
-
-    Args:
-        settings: All settings.
-        overrides: Those that the user set singly.
-        vectors: Whether there are pretrained word vectors.
-    """
+    """Refuse settings set singly that others, or pretrained word vectors, leave without effect."""
     lstm, transformer, is_set = settings.lstm, settings.transformer, settings.set_by_user
     open_end = lstm.schedule == "warm-constant"
     keeps_last = (lstm.epoch_score == "last", "with lstm.epoch_score=last, which keeps the last")
@@ -198,16 +184,7 @@ def _refuse_unread_by_teachers(
 def refuse_idle_sizes(
     overrides: Mapping[str, object], parts: Sequence[str] | None, *, grouped: bool
 ) -> None:
-    """Refuse settings about a split that the data names itself, or that does so in any case.
-
-    Args:
-        overrides: The settings that the user set.
-        parts: The part of each row; None where the data names none.
-        grouped: Whether only whole groups are split.
-
-    Raises:
-        SettingsError: There is one.
-    """
+    """Refuse settings about a split whose parts the data names, or that do so in any case."""
     named = set(parts or ())
     idle = {
         "split": bool(named),
@@ -228,20 +205,12 @@ def refuse_idle_sizes(
 
 
 def with_options(settings: Mapping[str, object] | None, **options: object) -> dict[str, object]:
-    """Lay options that stand for a setting over single settings.
-
-    Args:
-        settings: Single settings, by dotted names or in tables.
-        **options: Options by the names of their settings; None for those that were not given.
-
-    Raises:
-        SettingsError: One is given in both ways.
-    """
+    """Lay options, by their settings' names, over single settings; refuse one given twice."""
     singly, given = flat_overrides(settings), given_options(**options)
     for name in given:
         if name in singly:
             raise SettingsError(
-                f"{name} is set twice, as a setting and by an option of its own: leave one out"
+                f"{name} is set twice, as a setting and by its own option: leave one out"
             )
     return {**singly, **given}
 
@@ -252,16 +221,9 @@ def given_options(**options: object) -> dict[str, object]:
 
 
 def refuse_idle_split(
-    split: str | None,
-    valid: str | Path | None,
-    test: str | Path | None,
-    split_column: str | None,
+    split: str | None, valid: str | Path | None, test: str | Path | None, split_column: str | None
 ) -> None:
-    """Refuse to say how to cut where the parts are given.
-
-    Raises:
-        SettingsError: Both were said.
-    """
+    """Refuse to say how to split where the parts are given."""
     given = given_options(**{"--valid": valid, "--test": test, "--split-column": split_column})
     if split is not None and given:
         raise SettingsError(
@@ -270,32 +232,22 @@ def refuse_idle_split(
 
 
 def check_folds(
-    n_folds: int | None,
-    settings: Settings,
-    *,
-    parts_given: bool,
-    max_minutes: float | None,
+    n_folds: int | None, settings: Settings, *, parts_given: bool, max_minutes: float | None
 ) -> None:
-    """Refuse options that cross-validation would contradict.
-
-    Raises:
-        SettingsError: The parts are given or dealt at random, or the time is limited.
-    """
+    """Refuse folds where the parts are given or dealt at random, or the time is limited."""
     check_n_folds(n_folds, parts_given=parts_given)
     if n_folds is None:
         return
     if settings.split == "random":
-        raise SettingsError("--folds keeps groups and copies together; leave out --split random")
+        raise SettingsError(
+            "--folds keeps groups and duplicates together; leave out --split random"
+        )
     if max_minutes is not None:
         raise SettingsError("--folds trains a model for each fold; leave out --max-minutes")
 
 
 def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
-    """Refuse a number that is none of folds, and folds where the parts are given.
-
-    Raises:
-        SettingsError: There are fewer than two folds, or the parts are given.
-    """
+    """Refuse a number that is none of folds, and folds where the parts are given."""
     if n_folds is None:
         return
     if n_folds < 2:
@@ -309,7 +261,9 @@ def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
 def _check_vectors(families: Sequence[str], vectors: str | Path | None, *, taught: bool) -> None:
     """Refuse word vectors that no family reads, and their lack where no teacher gives some."""
     if vectors is not None and all(FAMILIES[family].vectors == "none" for family in families):
-        raise SettingsError(f"--vectors {vectors} has no effect: {_models(families)} read none")
+        raise SettingsError(
+            f"--vectors {vectors} has no effect: {_models(families)} do not use word vectors"
+        )
     needing = [
         family
         for family in families
@@ -318,8 +272,8 @@ def _check_vectors(families: Sequence[str], vectors: str | Path | None, *, taugh
     ]
     if vectors is None and needing:
         raise SettingsError(
-            f"{_models(needing)} average word vectors, and there are none: give some by --vectors;"
-            " 'wordgate vectors distill' makes some for your vocabulary"
+            f"{_models(needing)} average word vectors, and there are none: give some with"
+            " --vectors; 'wordgate vectors distill' creates them for your vocabulary"
         )
 
 
@@ -330,15 +284,7 @@ def _models(families: Sequence[str]) -> str:
 def resolve_vectors(
     vectors: str | Path | None, settings: Settings, progress: Progress
 ) -> tuple[Settings, PretrainedVectors | None]:
-    """Find word vectors, fetch them if need be, and see what kind they are.
-
-    Args:
-        vectors: A file or a name; None to draw them.
-        settings: The settings without them.
-        progress: Where a download is reported.
-
-    Returns:
-        The settings with the size of the word vectors, and these.
+    """Find word vectors, fetch them if need be; give the settings with their size, and the vectors.
 
     Raises:
         DataError: The word vectors can't be found, fetched or read.

@@ -3,11 +3,11 @@
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,7 @@ from wordgate.evaluation.comparison import COMPARED
 from wordgate.evaluation.metrics import Epoch
 from wordgate.experiments.fitting import ModelOutput
 from wordgate.families import FAMILIES
-from wordgate.models.base import Model
-from wordgate.models.families import model_from_state
+from wordgate.models.base import Model, model_from_state
 from wordgate.runtime.progress import Progress
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,
@@ -59,11 +58,7 @@ def checkpoint_config(
 ) -> CheckpointConfig | None:
     """Choose where a training is kept, and refuse to pass over one that was interrupted.
 
-    Args:
-        out: Where the model is to be written; None for memory alone, which keeps nothing.
-        family: The family of the model; only the training of some is kept on its way.
-        resume: Whether to go on with the training that is kept.
-        overwrite: Whether to begin anew; what is kept stays until something newer is.
+    With `overwrite` what is kept stays until something newer is; None where nothing is kept.
 
     Raises:
         SettingsError: There is nothing that could ever be resumed.
@@ -77,15 +72,15 @@ def checkpoint_config(
             f" families {resumable} have checkpoints"
         )
     if resume and out is None:
-        raise SettingsError("name the training to resume by its folder, `out`")
+        raise SettingsError("give the folder of the training to resume as `out`")
     if out is None or not FAMILIES[family].can_resume:
         return None
-    file, folders = checkpoint_path(out), {"baseline": baseline_path(out)}
+    file, folders = kept_beside(out, "checkpoint"), {"baseline": kept_beside(out, "baseline")}
     check_place(file, "training", folder=False)
     if FAMILIES[family].can_be_taught:
-        folders["teaching"] = teaching_path(out)
-        if not file.exists() and _is_over(teaching_path(out)):
-            clear_teacher_cache(teaching_path(out))
+        folders["teaching"] = kept_beside(out, "teaching")
+        if not file.exists() and _is_over(folders["teaching"]):
+            clear_teacher_cache(folders["teaching"])
     for what, folder in folders.items():
         check_place(folder, what, folder=True)
     kept = next((one for one in (file, *folders.values()) if one.exists()), file)
@@ -93,19 +88,9 @@ def checkpoint_config(
     return CheckpointConfig(file, resume and file.exists())
 
 
-def checkpoint_path(out: str | Path) -> Path:
-    """Name where a run into a folder is kept: ``model`` has ``model.checkpoint``."""
-    return Path(f"{Path(out)}.checkpoint")
-
-
-def teaching_path(out: str | Path) -> Path:
-    """Name where teachers and their answers are kept: ``model`` has ``model.teaching``."""
-    return Path(f"{Path(out)}.teaching")
-
-
-def baseline_path(out: str | Path) -> Path:
-    """Name where a training keeps what it has to beat: ``model`` has ``model.baseline``."""
-    return Path(f"{Path(out)}.baseline")
+def kept_beside(out: str | Path, what: Literal["checkpoint", "baseline", "teaching"]) -> Path:
+    """Name where something of a run into a folder is kept: ``model`` has ``model.checkpoint``."""
+    return Path(f"{Path(out)}.{what}")
 
 
 def is_complete(model: Path, kept: Path) -> bool:
@@ -128,40 +113,22 @@ def is_complete(model: Path, kept: Path) -> bool:
 
 
 def check_place(kept: Path, what: str, *, folder: bool) -> None:
-    """Refuse what stands where a run would be kept and can't be that.
-
-    Args:
-        kept: Where it is kept on its way.
-        what: What it is, such as ``training``.
-        folder: Whether it is kept in a folder, or in a file.
-
-    Raises:
-        BundleError: There is something of another kind.
-    """
+    """Refuse what stands where a run, such as a training, would be kept and can't be that."""
     kind = "folder" if folder else "file"
     if kept.exists() and not (kept.is_dir() if folder else kept.is_file()):
         raise BundleError(
-            f"{kept} is no {kind}, and a {what} is kept in a {kind} of that name; move it away, or"
-            " choose another --out"
+            f"{kept} is not a {kind}, but a {what} is kept in a {kind} of that name; move it away,"
+            " or choose another --out"
         )
 
 
 def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: bool) -> None:
     """Refuse where nothing said what is to become of an interrupted run, or there is none.
 
-    Args:
-        out: What the run is to make.
-        kept: Where it is kept on its way.
-        what: What it is, such as ``training``.
-        resume: Whether to go on with what is kept.
-        overwrite: Whether to replace what is there.
-
-    Raises:
-        BundleError: A run is kept and nothing said what is to become of it; or none is kept and
-            it should be resumed; or its result is there, too.
+    `what`, such as a training, is to make `out`, and is kept in `kept` on its way.
     """
     if resume and not kept.exists():
-        raise BundleError(f"there is no {kept} to resume from; leave --resume out to begin")
+        raise BundleError(f"there is no {kept} to resume from; leave out --resume to start")
     if kept.exists() and not resume and not overwrite:
         raise BundleError(
             f"a {what} into {out} was interrupted and left {kept}: continue it with --resume, or"
@@ -173,6 +140,19 @@ def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: b
             f" {out}, that is complete, and you can delete {kept}; if it was to replace {out}, add"
             " --overwrite"
         )
+
+
+@contextmanager
+def telling_what_is_kept(kept: Path | None, what: str) -> Iterator[None]:
+    """Tell who interrupts a run how it goes on, if something was kept and no message says so."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if kept is None or not kept.exists() or interrupt.args:
+            raise
+        raise KeyboardInterrupt(
+            f"{what} kept in {kept}; run the same command with --resume to continue"
+        ) from None
 
 
 def _clear(folder: Path, is_own: Callable[[Path], object]) -> None:
@@ -222,10 +202,8 @@ class FoldResult:
 class ResultStore:
     """Stores each fold's result in a file, so that an interrupted comparison can be resumed.
 
-    Args:
-        folder: The folder of the files, made with the first one; None to keep nothing.
-        progress: Where differences between then and now are reported, each once.
-        what: What the results are of, as messages say it.
+    The folder is made with the first file; None keeps nothing. Differences between then and now are
+    reported, each once, by what the results are of.
     """
 
     def __init__(self, folder: Path | None, progress: Progress, what: str = "comparison"):
@@ -235,11 +213,7 @@ class ResultStore:
         self._reported: set[str] = set()
 
     def save(self, name: str, result: FoldResult, fingerprint: RunFingerprint) -> None:
-        """Write a result.
-
-        Raises:
-            BundleError: It can't be written.
-        """
+        """Write a result."""
         if self.folder is not None:
             facts = {key: value for key, value in asdict(result).items() if key != _ARRAY}
             content = {**fingerprint.facts(), "result": facts}
@@ -250,15 +224,10 @@ class ResultStore:
     def load(
         self, name: str, fingerprint: RunFingerprint, shape: tuple[int, int]
     ) -> FoldResult | None:
-        """Read a result; None if there is none of that name.
-
-        Args:
-            name: The name it was saved under.
-            fingerprint: The fit that it must be of.
-            shape: Shape of its log-probabilities: rows and classes.
+        """Read a result, log-probabilities of `shape`; None if there is none of that name.
 
         Raises:
-            BundleError: It is of another comparison, or damaged.
+            BundleError: It is of another fit than `fingerprint`, or damaged.
         """
         if self.folder is None or not (file := self.folder / f"{name}.safetensors").exists():
             return None
@@ -280,17 +249,13 @@ class ResultStore:
 
 
 def check_folder_is_own(folder: Path) -> None:
-    """Refuse a folder with anything but the results of a comparison in it.
-
-    Raises:
-        BundleError: There is another file.
-    """
+    """Refuse a folder with anything but the results of a comparison in it."""
     seen = folder.glob("[!.]*")  # what is hidden, a desktop or a network drive has left
     others = sorted(file.name for file in seen if not _is_result(file))
     if others:
         raise BundleError(
-            f"{folder} holds '{others[0]}', which no comparison has written; move that away, or"
-            " choose another --out"
+            f"{folder} contains '{others[0]}', which is not part of a comparison; move that away,"
+            " or choose another --out"
         )
 
 
@@ -357,11 +322,7 @@ class TeacherCache:
     _kept: float = field(default_factory=time.monotonic)
 
     def teacher(self, number: int) -> tuple[Model, float] | None:
-        """Give back a teacher and its temperature; None if it isn't kept.
-
-        Raises:
-            BundleError: The file is damaged, or is of another teaching.
-        """
+        """Give back a teacher and its temperature; None if it isn't kept."""
         found = self._read(f"teacher-{number}.safetensors")
         if found is None:
             return None
@@ -369,11 +330,7 @@ class TeacherCache:
         return model_from_state(facts["family"], facts["description"], arrays), facts["temperature"]
 
     def keep_teacher(self, number: int, model: Model, temperature: float) -> None:
-        """Keep a teacher.
-
-        Raises:
-            BundleError: The disk refuses.
-        """
+        """Keep a teacher."""
         if not self.keeps:
             return
         description, arrays = model.state()
@@ -385,30 +342,19 @@ class TeacherCache:
         self._write(f"teacher-{number}.safetensors", facts, arrays)
 
     def answers(self, shapes: Mapping[str, tuple[int, int]]) -> dict[str, NDArray[np.float32]]:
-        """Give the answers so far; NaN stands for what was not asked yet.
-
-        Args:
-            shapes: How many texts, and how many classes, the answers of each name are about.
-
-        Raises:
-            BundleError: The file is damaged, or is of another teaching.
-        """
+        """Give the answers so far, of these shapes; NaN stands for what was not asked yet."""
         found = self._read(_ANSWERS)
         if found is None:
             return {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
         arrays = {name: np.array(array) for name, array in found[1].items()}
         if {name: array.shape for name, array in arrays.items()} != dict(shapes):
-            raise damaged(self.path / _ANSWERS, "it has answers about other texts")
+            raise damaged(self.path / _ANSWERS, "it has predictions for other texts")
         return arrays
 
     def keep_answers(
         self, answers: Mapping[str, NDArray[np.float32]], *, at_once: bool = False
     ) -> None:
-        """Keep the answers so far, every twenty seconds or at once.
-
-        Raises:
-            BundleError: The disk refuses.
-        """
+        """Keep the answers so far, every twenty seconds or at once."""
         if not self.keeps:
             return
         if at_once or time.monotonic() - self._kept >= _SECONDS_BETWEEN:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from wordgate.data import Table
 from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult, family_of
 from wordgate.evaluation.error_analysis import WordCounts, count_words
+from wordgate.experiments.evaluator import Evaluator, split_facts
 from wordgate.experiments.fitting import Calibrated, ModelOutput, check_settings
-from wordgate.experiments.metrics import Evaluator, split_facts
 from wordgate.experiments.resuming import FoldResult, ResultStore
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
 from wordgate.experiments.students import DistillationResult, TeacherConfig, fit_model
@@ -36,21 +37,20 @@ class ComparisonConfig:
 
     Attributes:
         settings: The recipe's settings.
-        context: Seed, progress, threads, and the device of the families that are not limited to
-            the CPU.
+        context: Seed, progress, threads, and the device of families not limited to the CPU.
         vectors: Pretrained word vectors; None if there are none.
         n_folds: Number of folds; None for one test set.
         transformer: Folder of the pretrained transformer; None if none is compared.
-        taught: The settings of `TAUGHT_LSTM`; None if it is not compared.
-        teaching: Its teachers; None if it is not compared.
+        taught: The settings of `TAUGHT_LSTM`; None if it is not compared, like `teaching`.
+        teaching: Its teachers.
         of_teachers: Results of ``transformer`` by name that are known already, because the same
             model was fine-tuned as the teacher of `TAUGHT_LSTM`.
     """
 
     settings: Settings
     context: RunContext
-    vectors: PretrainedVectors | None
-    n_folds: int | None
+    vectors: PretrainedVectors | None = None
+    n_folds: int | None = None
     transformer: Path | None = None
     taught: Settings | None = None
     teaching: TeacherConfig | None = None
@@ -77,15 +77,23 @@ class SplitScheme:
         kind: ``random``, ``grouped`` or ``given``.
         splits: The ordinary split; with folds, its near duplicates are used.
         folds: The folds; one if the ordinary split is all there is.
-        evaluator: All test rows, in the table's order.
-        rows: int64 [n], their positions in the table.
+        seed: Of the evaluation's draws.
     """
 
     kind: str
     splits: DataSplits
-    folds: list[Fold]
-    evaluator: Evaluator
-    rows: NDArray[np.int64]
+    folds: Sequence[Fold]
+    seed: int
+
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        """The positions of all test rows in the table, int64 [n]."""
+        return np.sort(np.concatenate([fold.rows for fold in self.folds]))
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Scores predictions of all test rows, in the table's order."""
+        return Evaluator(self.splits.all_rows.part(self.rows), self.splits.labels, self.seed)
 
     def joined(self, parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Concatenate float64 [n_test of a fold, ...] of each fold, in the order of `rows`."""
@@ -108,27 +116,18 @@ class SplitScheme:
 def make_scheme(
     table: Table, kind: str, copies: NearDuplicates, config: ComparisonConfig
 ) -> SplitScheme:
-    """Split the rows.
-
-    Args:
-        table: The rows.
-        kind: ``random``, ``grouped``, or ``given`` where the table itself names the parts.
-        copies: The near duplicates.
-        config: Settings, seed and number of folds.
+    """Split the rows; ``given`` is a kind for where the table itself names the parts.
 
     Raises:
         DataError: The rows can't be split so.
     """
-    split = GROUPED if kind == GIVEN else kind
-    settings = config.settings.updated({"split": split})
+    settings = config.settings.updated({"split": GROUPED if kind == GIVEN else kind})
     seed = config.context.seed
     splits = split_table(table, settings, seed, copies)
     check_settings(settings, splits.fit_data(None))
     folds = make_folds(table, splits, config.n_folds, settings, seed)
     splits.report(config.context.progress)
-    rows = np.sort(np.concatenate([fold.rows for fold in folds]))
-    evaluator = Evaluator(splits.all_rows.part(rows), splits.labels, seed)
-    return SplitScheme(kind, splits, folds, evaluator, rows)
+    return SplitScheme(kind, splits, folds, seed)
 
 
 def run_model(
@@ -167,11 +166,7 @@ def output_of(result: ModelResult) -> ModelOutput:
 
 
 def _fold_result(
-    family: str,
-    number: int,
-    scheme: SplitScheme,
-    config: ComparisonConfig,
-    store: ResultStore,
+    family: str, number: int, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore
 ) -> FoldResult:
     """Fit and test a model on one fold, numbered from 0, or read the stored result."""
     fold, n_folds = scheme.folds[number], len(scheme.folds)
@@ -184,7 +179,7 @@ def _fold_result(
     of = "" if n_folds == 1 else f", fold {number + 1} of {n_folds}"
     config.context.progress.begin(f"{family}, {scheme.kind} split{of}")
     if of_teacher is not None:
-        config.context.progress.say("Fine-tuned before, as the teacher of the taught LSTM.")
+        config.context.progress.say("Already fine-tuned, as the teacher of the taught LSTM.")
         return of_teacher
     calibrated, taught = fit_model(
         family_of(family),

@@ -9,11 +9,7 @@ from numpy.typing import NDArray
 
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset, indicator_matrix, label_counts, labels_of
-from wordgate.dedup.near_duplicates import (
-    LabelAgreement,
-    NearDuplicates,
-    find_near_duplicates,
-)
+from wordgate.dedup.near_duplicates import LabelAgreement, NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, near_miss
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
@@ -122,15 +118,8 @@ def hold_out(
 ) -> tuple[Dataset, Dataset]:
     """Hold out a share of a data set, as a split holds out its test set.
 
-    Args:
-        dataset: The data set.
-        labels: The labels by their numbers.
-        share: The share to hold out.
-        seed: Random seed.
-        kind: ``grouped`` for whole groups, ``random`` for single rows.
-
     Returns:
-        The rest, and what was held out.
+        The rest, and what was held out: whole groups, or single rows if `kind` is ``random``.
     """
     names = labels_of(dataset.targets, labels)
     deal = random_split if kind == "random" else grouped_split
@@ -156,11 +145,7 @@ def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) 
         )
     if settings.split == "random":
         return random_split(
-            *rows,
-            test_size=test_size,
-            valid_size=valid_size,
-            seed=seed,
-            stratify=settings.stratify,
+            *rows, test_size=test_size, valid_size=valid_size, seed=seed, stratify=settings.stratify
         )
     split = grouped_split(*rows, test_size=test_size, valid_size=valid_size, seed=seed)
     return replace(split, reason=f"{split.reason} {copies.sentence()}")
@@ -170,8 +155,8 @@ def _check_labels(labels: tuple[str, ...], train: Dataset, others: Sequence[Data
     *_, test = others
     if test.multilabel and not test.targets.any():
         raise DataError(
-            f"none of the {len(test):,} test rows has a label, so F1 is undefined there: take other"
-            " rows for the test"
+            f"none of the {len(test):,} test rows has a label, so F1 is undefined there: use other"
+            " test rows"
         )
     learned = label_counts(train.targets, len(labels)) > 0
     missing = [label for label, known in zip(labels, learned.tolist(), strict=True) if not known]
@@ -181,8 +166,8 @@ def _check_labels(labels: tuple[str, ...], train: Dataset, others: Sequence[Data
             label_counts(part.targets, len(labels))[learned].any() for part in others
         )
         raise DataError(
-            f"no training row has the label '{missing[0]}', which stands in validation or test"
-            f"{f'{hint} Else' if hint else ';'} give it training rows"
+            f"no training row has the label '{missing[0]}', which occurs in validation or"
+            f" test{f'{hint} Else' if hint else ';'} give it training rows"
             f"{_or_leave_out(missing, labels) if keeps_rows else ''}"
         )
 
@@ -198,18 +183,11 @@ def _or_leave_out(unwanted: Sequence[str], labels: Sequence[str]) -> str:
 def make_folds(
     table: Table, splits: DataSplits, n_folds: int | None, settings: Settings, seed: int
 ) -> list[Fold]:
-    """Assign all rows to folds, or give the only split as one fold.
+    """Assign all rows to folds, each in one test set, or give the only split as one fold.
 
-    Args:
-        table: The rows.
-        splits: The ordinary split, whose near duplicates are reused.
-        n_folds: Number of folds; None for the ordinary split.
-        settings: `split` says whether whole groups or single rows are assigned, `valid_size` the
-            share of each fold's other rows that is for validation.
-        seed: Random seed.
-
-    Returns:
-        The folds; each row is in one test set.
+    `settings.split` says whether whole groups or single rows are assigned; of each fold's other
+    rows, the share `valid_size` is for validation. The near duplicates of the ordinary split are
+    reused.
 
     Raises:
         DataError: There are fewer groups than folds, or a fold has all groups of a label.
@@ -241,5 +219,5 @@ def _check_folds(
         if len(np.unique(numbers[there])) == 1:
             raise DataError(
                 f"all rows of label '{label}' are in one fold, so the model that is tested there"
-                f" can't learn it; give it more groups{_or_leave_out([label], labels)}"
+                f" cannot learn it; give it more groups{_or_leave_out([label], labels)}"
             )

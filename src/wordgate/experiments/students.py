@@ -16,8 +16,8 @@ from wordgate.data import Table
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.experiments.fitting import Calibrated, fit_calibrated
-from wordgate.experiments.reading import Unlabelled, read_unlabelled
-from wordgate.experiments.resuming import TeacherCache, clear_teacher_cache
+from wordgate.experiments.reading import DataOptions
+from wordgate.experiments.resuming import TeacherCache, clear_teacher_cache, telling_what_is_kept
 from wordgate.experiments.teachers import (
     MeanTeacher,
     SavedModel,
@@ -28,12 +28,14 @@ from wordgate.experiments.teachers import (
     load_saved,
     make_augmenter,
 )
+from wordgate.experiments.unlabelled import Unlabelled, read_unlabelled
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.distillation import TransferSet, answered
 from wordgate.training.fitting import FitData, RunContext, run_config
+from wordgate.training.weights import class_weights, lstm_class_weight
 from wordgate.vectors.pretrained import PretrainedVectors
 
 FITTING_SHARE = 0.5
@@ -60,24 +62,17 @@ class TeacherConfig:
     folder: Path | None = None
     resume: bool = False
 
-    def beside(
-        self,
-        table: Table,
-        files: Sequence[str | Path],
-        progress: Progress,
-        *,
-        encoding: str | None = None,
-    ) -> "TeacherConfig":
-        """Read the texts without labels that go with a table.
+    def beside(self, table: Table, options: DataOptions, progress: Progress) -> "TeacherConfig":
+        """Read the texts without labels that go with a table, if there are any.
 
-        Args and errors are those of `read_unlabelled`.
+        Raises:
+            DataError: They can't be read.
         """
-        if not files:
+        if not options.unlabelled:
             return self
-        found = read_unlabelled(files, table, progress, encoding=encoding)
-        progress.say(
-            f"texts without labels: {len(found):,}, duplicates and labelled texts left out"
-        )
+        encoding = options.reading.get("encoding")
+        found = read_unlabelled(options.unlabelled, table, progress, encoding=encoding)
+        progress.say(f"texts without labels: {len(found):,}, duplicates and labeled texts left out")
         return replace(self, unlabelled=found)
 
     def unlabelled_digest(self) -> str:
@@ -85,10 +80,7 @@ class TeacherConfig:
         return _digest(() if self.unlabelled is None else self.unlabelled.texts)
 
     def check_labels(self, labels: Sequence[str], *, multilabel: bool = False) -> None:
-        """Refuse saved teachers that know other labels, before any work is done.
-
-        Args and errors are those of `SavedModel.teacher`.
-        """
+        """Refuse saved teachers that know other labels, before any work is done."""
         for saved in self.saved.values():
             saved.teacher(labels, multilabel=multilabel)
 
@@ -138,13 +130,13 @@ class DistillationResult:
         if self.n_unlabelled or self.n_left_out:
             parts.append(f"{self.n_unlabelled:,} without labels")
         if self.n_left_out:
-            parts[-1] += f" ({self.n_left_out:,} left out, which copy rows held out)"
+            parts[-1] += f" ({self.n_left_out:,} duplicates of validation or test rows left out)"
         parts.append(f"{self.n_variations:,} variations")
         n_late = len(self.asked) - int(self.asked.sum())
         late = f"; there was no time for {n_late:,} more" if n_late else ""
         return (
-            f"The teacher {self.teacher} labelled {', '.join(parts)} in {self.seconds:.0f} s, its"
-            f" own training included{late}."
+            f"The teacher {self.teacher} labeled {', '.join(parts)} in {self.seconds:.0f} s,"
+            f" including its own training{late}."
         )
 
 
@@ -157,18 +149,9 @@ def teacher_config(
     folder: Path | None = None,
     resume: bool = False,
 ) -> TeacherConfig | None:
-    """Find the teachers before any work is done.
+    """Find the teachers that the settings name before any work is done; None without a teacher.
 
-    Args:
-        settings: They name the teachers; None for a family that learns from none.
-        minutes: How long teaching may take; None for no limit.
-        has_unlabelled: Whether there are texts without labels.
-        progress: Where it is said which teacher is loaded.
-        folder: Where to keep teachers and answers; None for nowhere.
-        resume: Whether to go on with a teaching that was interrupted.
-
-    Returns:
-        Teachers and limits; None without a teacher.
+    A family that can't be taught has no settings here. Teachers and answers are kept in `folder`.
 
     Raises:
         SettingsError: There is no teacher, and something that only a teacher needs.
@@ -211,8 +194,7 @@ def fit_model(
         test: The test rows: no text without a label that copies one of them is used, and the
             teacher is asked about them, to be compared with the student.
         settings: The recipe's settings.
-        teaching: The teachers that are saved models, texts without labels, limits; None for no
-            teacher.
+        teaching: Saved teachers, texts without labels, limits; None for no teacher.
         context: Seed, device, progress, deadline and checkpoint.
 
     Returns:
@@ -224,55 +206,90 @@ def fit_model(
     """
     if teaching is None or not FAMILIES[family].can_be_taught:
         return fit_calibrated(family, data, settings, context), None
-    started, progress = time.monotonic(), context.progress
-    limit = _teaching_deadline(started, context.deadline, teaching.minutes)
-    unlabelled = (
-        [] if teaching.unlabelled is None else teaching.unlabelled.without(data.valid, test)
+    started, unlabelled = time.monotonic(), []
+    if teaching.unlabelled is not None:
+        unlabelled = teaching.unlabelled.without(data.valid, test)
+    run = _fingerprint(data, test, unlabelled, settings, context)
+    with _opened(teaching, run, context.started) as folder:
+        data, settings, taught = _teach(
+            family, data, test, unlabelled, settings, teaching, folder, context, started
+        )
+        calibrated = fit_calibrated(family, data, settings, context)
+    fitted = replace(
+        calibrated.fitted,
+        settings=calibrated.fitted.settings or settings,
+        earlier_wall_seconds=max(
+            calibrated.fitted.earlier_wall_seconds, folder.earlier_wall_seconds
+        ),
     )
+    seconds = calibrated.seconds + taught.seconds
+    return replace(calibrated, fitted=fitted, seconds=seconds), taught
+
+
+def _fingerprint(
+    data: FitData, test: Dataset, unlabelled: Sequence[str], settings: Settings, context: RunContext
+) -> RunFingerprint:
+    """Name all that decides what a teaching comes to."""
     vectors = data.vectors
     others = {
         "texts without labels": _digest(unlabelled),
         "word vectors": "the teacher's" if vectors is None else vectors.name,
     }
     parts = (data.train, data.valid, test)
-    work = run_config(parts, data.n_classes, settings, context.seed, others)
-    with _opened(teaching, RunFingerprint(work), context.started) as folder:
-        until = started + FITTING_SHARE * (limit - started)
-        fitting = replace(context, deadline=until, predicted_after=0)
-        own_teachers = fit_teachers(teaching.saved, data, test, settings, folder, fitting)
-        teachers = [each.labelling(settings, context.device) for each in own_teachers]
-        own, texts = None, [*data.train.texts, *unlabelled]
-        if vectors is None:
-            own = distilled_vectors(teachers, texts, settings, folder, context)
-            settings = settings if own is None else settings.with_vectors_of(own.dim)
-            vectors = own
-        augmenter = make_augmenter(texts, vectors, settings, progress)
-        with stage(progress, "Making variations of the texts"):
-            transfer = TransferSet.of(data.train, unlabelled, augmenter, settings, context.seed)
-        teacher, labelling = MeanTeacher(teachers), replace(context, deadline=limit)
-        answers = label_texts(teacher, transfer, test, data.n_classes, folder, labelling)
-        taught = DistillationResult(
-            teacher=teacher.name,
-            test_log_proba=answers["test"].astype(np.float64),
-            transfer=transfer,
-            asked=answered(answers["transfer"]),
-            n_left_out=len(teaching.unlabelled or ()) - len(unlabelled),
-            seconds=folder.earlier_seconds + time.monotonic() - started,
-            vectors=own,
-            fine_tuned={each.name: each.fine_tuned for each in own_teachers if each.fine_tuned},
-        )
-        progress.say(taught.sentence())
-        learned = transfer.dataset(data.train, answers["transfer"], settings.teacher.weight)
-        taught_data = replace(data, train=learned, vectors=vectors)
-        calibrated = fit_calibrated(family, taught_data, settings, context)
-    fitted = calibrated.fitted
-    fitted_own = replace(
-        fitted,
-        settings=fitted.settings or settings,
-        earlier_wall_seconds=max(fitted.earlier_wall_seconds, folder.earlier_wall_seconds),
+    return RunFingerprint(run_config(parts, data.n_classes, settings, context.seed, others))
+
+
+def _teach(
+    family: str,
+    data: FitData,
+    test: Dataset,
+    unlabelled: Sequence[str],
+    settings: Settings,
+    teaching: TeacherConfig,
+    folder: TeacherCache,
+    context: RunContext,
+    started: float,
+) -> tuple[FitData, Settings, DistillationResult]:
+    """Let teachers label texts; give what the student learns, its settings, and how it went."""
+    limit = _teaching_deadline(started, context.deadline, teaching.minutes)
+    until = started + FITTING_SHARE * (limit - started)
+    fitting = replace(context, deadline=until, predicted_after=0)
+    labelling = replace(context, deadline=limit)
+    own_teachers = fit_teachers(teaching.saved, data, test, settings, folder, fitting)
+    teachers = [each.labelling(settings, context.device) for each in own_teachers]
+    own, vectors, texts = None, data.vectors, [*data.train.texts, *unlabelled]
+    if vectors is None:
+        vectors = own = distilled_vectors(teachers, texts, settings, folder, labelling)
+        settings = settings if own is None else settings.with_vectors_of(own.dim)
+    augmenter = make_augmenter(texts, vectors, settings, context.progress)
+    with stage(context.progress, "Making variations of the texts"):
+        transfer = TransferSet.of(data.train, unlabelled, augmenter, settings, context.seed)
+    teacher = MeanTeacher(teachers)
+    answers = label_texts(teacher, transfer, test, data.n_classes, folder, labelling)
+    taught = DistillationResult(
+        teacher=teacher.name,
+        test_log_proba=answers["test"].astype(np.float64),
+        transfer=transfer,
+        asked=answered(answers["transfer"]),
+        n_left_out=len(teaching.unlabelled or ()) - len(unlabelled),
+        seconds=folder.earlier_seconds + time.monotonic() - started,
+        vectors=own,
+        fine_tuned={each.name: each.fine_tuned for each in own_teachers if each.fine_tuned},
     )
-    seconds = calibrated.seconds + taught.seconds
-    return replace(calibrated, fitted=fitted_own, seconds=seconds), taught
+    context.progress.say(taught.sentence())
+    learned = transfer.dataset(
+        data.train,
+        answers["transfer"],
+        settings.teacher.weight,
+        class_weights(data, _class_weight(family, data, settings)),
+    )
+    return replace(data, train=learned, vectors=vectors), settings, taught
+
+
+def _class_weight(family: str, data: FitData, settings: Settings) -> str | Mapping[str, float]:
+    if family == "lstm":
+        return lstm_class_weight(settings, multilabel=data.multilabel)
+    return settings.class_weight
 
 
 def _teaching_deadline(started: float, deadline: float, minutes: float | None) -> float:
@@ -296,12 +313,5 @@ def _opened(
     folder = TeacherCache(teaching.folder, fingerprint, started)
     if not teaching.resume:
         clear_teacher_cache(folder.path)
-    try:
+    with telling_what_is_kept(folder.path, "the teacher's predictions so far are"):
         yield folder
-    except KeyboardInterrupt as interrupt:
-        if not folder.path.exists() or interrupt.args:  # a message says already what is kept
-            raise
-        raise KeyboardInterrupt(
-            f"what the teacher has taught so far is kept in {folder.path}; the same command with"
-            " --resume goes on from there"
-        ) from None

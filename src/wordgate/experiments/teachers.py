@@ -48,14 +48,10 @@ FALSE_ALARMS = 0.02
 
 @dataclass(frozen=True)
 class ModelTeacher:
-    """A fitted model that teaches.
+    """A fitted model that teaches, by the name that the user calls it.
 
     Attributes:
-        name: What the user calls it.
-        model: The model.
-        temperature: What its log-probabilities are divided by.
         columns: Where the data's labels stand among its own, in the data's order.
-        multilabel: Whether it gives a text several labels.
         fine_tuned: What fine-tuning it came to; None for a model that was saved or kept.
     """
 
@@ -72,12 +68,7 @@ class ModelTeacher:
         return apply_temperature(log_proba, self.temperature, self.multilabel)[:, self.columns]
 
     def labelling(self, settings: Settings, device: str) -> "ModelTeacher":
-        """Give the same teacher to label many texts: a transformer computes where it is fastest.
-
-        Args:
-            settings: `precision` says what it may compute in.
-            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        """
+        """Give the same teacher to label many texts: a transformer computes where it is fastest."""
         if not isinstance(self.model, TransformerModel):
             return self
         from wordgate.training.device import choose_device, choose_precision
@@ -115,14 +106,10 @@ class MeanTeacher:
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A saved model that is to teach.
+    """A saved model that is to teach, by the name that the user calls it.
 
     Attributes:
-        name: What the user calls it.
         labels: Its labels, by the columns of its answers.
-        multilabel: Whether it gives a text several of them.
-        model: The model.
-        temperature: What its log-probabilities are divided by.
         fingerprints: Of the texts and groups that it was trained on.
     """
 
@@ -134,29 +121,20 @@ class SavedModel:
     fingerprints: Fingerprints
 
     def teacher(self, labels: Sequence[str], *, multilabel: bool = False) -> ModelTeacher:
-        """Let it teach students of these labels.
-
-        Args:
-            labels: The labels of the data.
-            multilabel: Whether a text may bear several of them.
-
-        Raises:
-            SettingsError: Its labels are others, or it gives a text one label where the data has
-                several, or several where it has one.
-        """
+        """Let it teach students of these labels; refuse where it knows others."""
         if multilabel != self.multilabel:
             own, of_data = (
                 ("several labels", "one") if self.multilabel else ("one label", "several")
             )
             raise SettingsError(
-                f"the teacher '{self.name}' gives a text {own}, and in the data a text has"
-                f" {of_data}: a teacher must do as the data does"
+                f"the teacher '{self.name}' assigns {own} to a text, but a text of the data has"
+                f" {of_data}: a teacher must match the data"
             )
         known, _ = match_labels(self.labels, labels)
         if sorted(labels) != sorted(known):
             raise SettingsError(
-                f"the teacher '{self.name}' knows the labels {_listed(self.labels)}, and the data"
-                f" has {_listed(labels)}: a teacher must know the same"
+                f"the teacher '{self.name}' has the labels {_listed(self.labels)}, and the data has"
+                f" {_listed(labels)}: they must be the same"
             )
         columns = tuple(known.index(label) for label in labels)
         return ModelTeacher(self.name, self.model, self.temperature, columns, multilabel)
@@ -164,14 +142,8 @@ class SavedModel:
     def check_unseen(self, test: Dataset, train: Fingerprints) -> None:
         """Refuse a teacher that was trained on rows that are to test its student.
 
-        Rows that copy rows of the student's own training say nothing about the teacher's.
-
-        Args:
-            test: The test rows.
-            train: Fingerprints of the student's training and validation rows.
-
-        Raises:
-            SettingsError: It was, as far as the fingerprints tell.
+        Rows that copy rows of the student's own training, whose fingerprints `train` are, say
+        nothing about the teacher's.
         """
         # Both are estimated, so that what one misses narrowly the other doesn't claim to know.
         own = train.near_copies(test.texts, verified=False).found
@@ -180,11 +152,11 @@ class SavedModel:
         if not exact.any() and near.sum() <= FALSE_ALARMS * len(near):
             return
         raise SettingsError(
-            f"the teacher '{self.name}' was trained on rows that test the student:"
-            f" {int(exact.sum()):,} of {len(exact):,} test rows are among its own word for word,"
-            f" {int(near.sum()):,} with near copies; what it taught could not be judged on them."
-            " Give a teacher that was trained on the same split (the same data, options and"
-            " --seed), or one to fine-tune, such as minilm"
+            f"the teacher '{self.name}' was trained on test rows of the student:"
+            f" {int(exact.sum()):,} of {len(exact):,} test rows are exact duplicates of its"
+            f" training rows, {int(near.sum()):,} near duplicates, so the student cannot be"
+            " evaluated on them. Give a teacher that was trained on the same split (the same data,"
+            " options and --seed), or one to fine-tune, such as minilm"
         )
 
 
@@ -196,15 +168,7 @@ def fit_teachers(
     folder: TeacherCache,
     context: RunContext,
 ) -> list[ModelTeacher]:
-    """Load or fine-tune all teachers; these share the time until the deadline.
-
-    Args:
-        saved: The teachers that are saved models, by their names.
-        data: What the others are fine-tuned on.
-        test: The rows that are to test the student.
-        settings: The recipe's settings, which name the teachers.
-        folder: Where teachers are kept, and some may be already.
-        context: Seed, device, progress and deadline.
+    """Load or fine-tune all teachers of the settings; they share the time until the deadline.
 
     Raises:
         SettingsError: A saved teacher knows other labels, or was trained on test rows.
@@ -218,37 +182,25 @@ def fit_teachers(
                 saved[name].check_unseen(test, own)
             found.append(saved[name].teacher(data.labels, multilabel=data.multilabel))
             continue
-        columns = tuple(range(data.n_classes))
-        kept = folder.teacher(number)
+        columns, fitted, kept = tuple(range(data.n_classes)), None, folder.teacher(number)
         if kept is not None:
-            context.progress.say(f"The teacher {name}, as it was fine-tuned before.")
-            found.append(ModelTeacher(name, *kept, columns, data.multilabel))
-            continue
-        now = time.monotonic()
-        share = (context.deadline - now) / (len(names) - number)
-        fitted = fit_calibrated(
-            "transformer",
-            data,
-            settings.updated({"transformer.model": name}),
-            replace(context, seed=context.seed + number, deadline=now + share, checkpoint=None),
-        )
-        folder.keep_teacher(number, fitted.fitted.model, fitted.temperature)
-        model = fitted.fitted.model
-        found.append(
-            ModelTeacher(name, model, fitted.temperature, columns, data.multilabel, fitted)
-        )
+            context.progress.say(f"The teacher {name}, already fine-tuned.")
+        else:
+            now = time.monotonic()
+            deadline = now + (context.deadline - now) / (len(names) - number)
+            own_settings = settings.updated({"transformer.model": name})
+            own_context = replace(
+                context, seed=context.seed + number, deadline=deadline, checkpoint=None
+            )
+            fitted = fit_calibrated("transformer", data, own_settings, own_context)
+            kept = fitted.fitted.model, fitted.temperature
+            folder.keep_teacher(number, *kept)
+        found.append(ModelTeacher(name, *kept, columns, data.multilabel, fitted))
     return found
 
 
 def load_saved(names: Sequence[str], progress: Progress) -> dict[str, SavedModel]:
-    """Load those teachers that are saved models.
-
-    Args:
-        names: All teachers, as the user calls them.
-        progress: Where it is said which one is loaded.
-
-    Returns:
-        The saved models by their names; other teachers have to be fine-tuned.
+    """Load those teachers that are saved models, by their names; others have to be fine-tuned.
 
     Raises:
         BundleError: One is damaged.
@@ -273,12 +225,7 @@ def load_saved(names: Sequence[str], progress: Progress) -> dict[str, SavedModel
 
 
 def check_pretrained_teachers(names: Sequence[str]) -> None:
-    """Find, and fetch if need be, the transformers that are to be fine-tuned, before any work.
-
-    Raises:
-        DataError: There is none, or it can't be fetched.
-        MissingExtraError: The extra `transformer` is not installed.
-    """
+    """Find, and fetch if need be, the transformers that are to be fine-tuned, before any work."""
     if not names:
         return
     require_extra("transformer", "fine-tuning a teacher")
@@ -299,12 +246,8 @@ def distilled_vectors(
 ) -> PretrainedVectors | None:
     """Distill word vectors from the first teacher that is a transformer; None if none is.
 
-    Args:
-        teachers: The teachers.
-        texts: Texts whose words get a vector, besides the whole words of the teacher's vocabulary.
-        settings: The recipe's settings.
-        folder: Where the vectors are kept, or are already.
-        context: Progress, and the number of threads.
+    The words of the texts get one, and the whole words of the teacher's vocabulary, as far as the
+    deadline of `context` allows.
     """
     models = {each.name: each.model for each in teachers}
     found = ((name, model) for name, model in models.items() if isinstance(model, TransformerModel))
@@ -326,7 +269,7 @@ def distilled_vectors(
             words += further_words(asked, words, cut)
         context.progress.begin(f"Distilling vectors of {len(words):,} words from the teacher")
         with torch_threads(torch, context.threads):
-            made = distill_words(words, asked, progress=context.progress)
+            made = distill_words(words, asked, progress=context.progress, deadline=context.deadline)
         folder.path.mkdir(parents=True, exist_ok=True)
         write_word_vectors(file, "safetensors", made)
     return PretrainedVectors(open_vectors(file), called=f"distilled from {name}")
@@ -337,11 +280,7 @@ def make_augmenter(
 ) -> Augmenter:
     """Make variations of texts, with the nearest words by the word vectors if there are any.
 
-    Args:
-        texts: The texts whose words may be replaced, those that stand in more than one of them.
-        vectors: The word vectors; None to replace none.
-        settings: The recipe's settings.
-        progress: Where reading the vectors is reported.
+    Words that stand in more than one of the texts may be replaced.
     """
     tokenizer = get_tokenizer(settings.text.tokenizer)
     if vectors is None or not settings.teacher.variations:
@@ -350,7 +289,7 @@ def make_augmenter(
     words = [word for word, n in counts.items() if n > 1 and any(map(str.isalpha, word))]
     found = vectors.lookup(words, settings.vectors.spelling, progress)
     known = [word for word, is_known in zip(words, found.known.tolist(), strict=True) if is_known]
-    with stage(progress, f"Finding the nearest of {len(known):,} words"):
+    with stage(progress, f"Finding the nearest neighbors of {len(known):,} words"):
         nearest = nearest_words(known, found.vectors[found.known], NEIGHBOURS)
     return Augmenter(tokenizer, nearest)
 
@@ -365,18 +304,11 @@ def label_texts(
 ) -> dict[str, NDArray[np.float32]]:
     """Ask a teacher about the test rows, which nobody learns, and about the transfer set.
 
-    Args:
-        teacher: The teacher.
-        transfer: The transfer set.
-        test: The test rows.
-        n_classes: How many labels there are.
-        folder: Where the answers are kept, and some may be already.
-        context: Where to show progress, and the deadline, from which on nothing more is asked
-            about the transfer set.
+    From the deadline on nothing more is asked about the transfer set.
 
     Returns:
         Log-probabilities ``test``, float32 [n_test, classes], and ``transfer``, float32 [n,
-        classes], with NaN for what there was no time for.
+            classes], with NaN for what there was no time for.
     """
     shapes = {"transfer": (len(transfer), n_classes), "test": (len(test), n_classes)}
     answers = folder.answers(shapes)

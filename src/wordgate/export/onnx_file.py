@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from wordgate.bundle.config import Config
-from wordgate.export.count import count_logits
-from wordgate.export.graph import Graph, WordGraph, average_logits, lstm_logits
+from wordgate.export.families import average_logits, count_logits, lstm_logits
+from wordgate.export.graph import Graph, WordGraph
 from wordgate.export.inputs import Exportable
 from wordgate.export.tokenizing import ngram_settings, tokenizer_settings
 from wordgate.export.transformer import transformer_logits
@@ -20,14 +20,9 @@ from wordgate.runtime.packages import installed_versions
 def onnx_bytes(model: Exportable, config: Config, *, int8: bool) -> bytes:
     """Build the file: all of the model, its temperature, its labels and its tokenizer.
 
-    Args:
-        model: The model.
-        config: Its labels and temperature.
-        int8: Keep the weights in 8 bits each.
-
     Raises:
-        SettingsError: The file would be larger than ONNX allows, or the model is a transformer of
-            a kind that can't be exported.
+        SettingsError: The file would be larger than ONNX allows, or the model is a transformer of a
+            kind that can't be exported.
     """
     graph, logits = _graph(model, config.temperature, int8=int8)
     facts = metadata(model, config, int8=int8)

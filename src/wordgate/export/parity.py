@@ -40,15 +40,7 @@ _ERRORS_ALONE = 3  # of the severities of ONNX Runtime's log
 
 
 class Session:
-    """An ONNX file loaded into ONNX Runtime.
-
-    Args:
-        file: The file.
-        threads: In how many threads it computes.
-
-    Raises:
-        BundleError: ONNX Runtime can't read it.
-    """
+    """An ONNX file loaded into ONNX Runtime; a `BundleError` where that can't read or run it."""
 
     def __init__(self, file: Path, *, threads: int):
         import onnxruntime
@@ -62,7 +54,7 @@ class Session:
                 str(file), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime knows no class of errors of its own
-            raise BundleError(f"ONNX Runtime can't read what was written: {error}") from error
+            raise BundleError(f"ONNX Runtime cannot read what was written: {error}") from error
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -71,23 +63,13 @@ class Session:
         return facts
 
     def probabilities(self, *inputs: NDArray[Any]) -> Floats:
-        """Compute probabilities.
-
-        Args:
-            *inputs: The file's inputs, in their order.
-
-        Returns:
-            float32 [batch, classes].
-
-        Raises:
-            BundleError: ONNX Runtime fails.
-        """
+        """Compute probabilities of the file's inputs, in their order: float32 [batch, classes]."""
         try:
             names = [each.name for each in self._session.get_inputs()]
             fed = dict(zip(names, inputs, strict=True))
             (found,) = self._session.run(["probabilities"], fed)
         except Exception as error:  # onnxruntime knows no class of errors of its own
-            raise BundleError(f"ONNX Runtime can't run what was written: {error}") from error
+            raise BundleError(f"ONNX Runtime cannot run what was written: {error}") from error
         return np.asarray(found, np.float32)
 
 
@@ -113,13 +95,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class RowAccuracy:
-    """How many labelled rows the model and the file get right.
-
-    Attributes:
-        n: Rows.
-        ours: Rows that the model gets right.
-        exported: Rows that the file gets right.
-    """
+    """How many of n labelled rows the model gets right, and how many the file."""
 
     n: int
     ours: int
@@ -137,14 +113,8 @@ def check_made_up(
     """Compare the answers to made-up texts, in batches of 1 to 256 texts of 0 to 200 words.
 
     The form may allow for fewer. Every word of the vocabulary stands in one of them, unless there
-    are more than a million, or the form leaves that out.
-
-    Args:
-        session: The exported file.
-        ours: What it is to agree with.
-        form: How texts come into the file.
-        int8: Allow for weights of 8 bits.
-        given: Which labels a text has, where it may have several; None for the most probable.
+    are more than a million, or the form leaves that out. `given` tells which labels a text has,
+    where it may have several.
 
     Raises:
         BundleError: The answers are further apart than is allowed.
@@ -156,8 +126,8 @@ def check_made_up(
         largest = _apart(expected[-1], found[-1]).max()
         if not int8 and largest > FLOAT32_TOLERANCE:
             raise BundleError(
-                f"not written: in a batch of {len(batch)}, a probability by ONNX Runtime is"
-                f" {largest:.2g} away from ours, and {FLOAT32_TOLERANCE:.0e} is allowed"
+                f"not written: in a batch of {len(batch)}, a probability from ONNX Runtime differs"
+                f" from the model's by {largest:.2g}; at most {FLOAT32_TOLERANCE:.0e} is allowed"
             )
     ours_all, found_all = np.concatenate(expected), np.concatenate(found)
     apart = _apart(ours_all, found_all)
@@ -168,13 +138,13 @@ def check_made_up(
         expected_loss=_expected_loss(ours_all, found_all, given),
     )
     for what, found_apart, allowed in (
-        ("probabilities are in the mean", agreement.mean, MEAN_TOLERANCE),
-        ("accuracy, if ours are true, is", agreement.expected_loss, ACCURACY_TOLERANCE),
+        ("the mean absolute difference of the probabilities is", agreement.mean, MEAN_TOLERANCE),
+        ("the expected loss of accuracy is", agreement.expected_loss, ACCURACY_TOLERANCE),
     ):
         if int8 and found_apart > allowed:
             raise BundleError(
-                f"not written: with int8, on made-up texts, {what} {found_apart:.2g} away from"
-                f" ours, and {allowed} is allowed; leave out --int8"
+                f"not written: with int8, on random texts, {what} {found_apart:.2g}; at most"
+                f" {allowed} is allowed; leave out --int8"
             )
     return agreement
 
@@ -189,16 +159,8 @@ def check_rows(
 ) -> RowAccuracy:
     """Compare the accuracy on labelled texts, in batches of up to as many texts as the form says.
 
-    Of so few rows that one is more than 0.3 points, one may be lost or won.
-
-    Args:
-        session: The exported file.
-        texts: The texts.
-        targets: int64 [n], their classes; or [n, classes] of 0 and 1, and a text is right where all
-            of its labels are.
-        ours: What it is to agree with.
-        form: How texts come into the file.
-        given: Which labels a text has, where it may have several; None for the most probable.
+    Of so few rows that one is more than 0.3 points, one may be lost or won. Targets are int64 [n];
+    or [n, classes] of 0 and 1, and a text is right where all of its labels are.
 
     Raises:
         BundleError: The accuracies are further apart than is allowed.
@@ -211,8 +173,8 @@ def check_rows(
     rows = RowAccuracy(len(texts), right, exported)
     if abs(rows.exported - rows.ours) > max(1.0, ACCURACY_TOLERANCE * rows.n):
         raise BundleError(
-            f"not written: with int8 the accuracy on {rows.n:,} rows is"
-            f" {rows.exported / rows.n:.4f} instead of {rows.ours / rows.n:.4f}, and"
+            f"not written: with int8, the accuracy on {rows.n:,} rows is"
+            f" {rows.exported / rows.n:.4f} instead of {rows.ours / rows.n:.4f}; a difference of"
             f" {ACCURACY_TOLERANCE} is allowed; leave out --int8"
         )
     return rows
@@ -271,7 +233,7 @@ def _run(session: Session, inputs: Inputs, shape: tuple[int, ...]) -> Floats:
     found = session.probabilities(*inputs)
     if found.shape != shape:
         raise BundleError(
-            f"not written: ONNX Runtime gives {list(found.shape)} numbers where"
-            f" {list(shape)} belong"
+            f"not written: the output of ONNX Runtime has the shape {list(found.shape)}; it must be"
+            f" {list(shape)}"
         )
     return found

@@ -127,18 +127,18 @@ def _check_kind(network: TransformerNetwork) -> None:
     kind, activation = described.model_type, _activation(described)
     if kind not in _NAMES:
         raise SettingsError(
-            f"a transformer of the kind '{kind}' can't be exported to ONNX; those that can are"
+            f"a transformer of the kind '{kind}' cannot be exported to ONNX; those that can are"
             f" {', '.join(_NAMES)}"
         )
     if activation not in _ACTIVATIONS:
         raise SettingsError(
-            f"a transformer whose activation is '{activation}' can't be exported to ONNX; those"
+            f"a transformer whose activation is '{activation}' cannot be exported to ONNX; those"
             f" that can have {', '.join(_ACTIVATIONS)}"
         )
     if getattr(described, "is_decoder", False):
         raise SettingsError(
-            "a transformer that reads a text from its start alone (is_decoder) can't be exported to"
-            " ONNX"
+            "a transformer that reads a text from its start alone (is_decoder) cannot be exported"
+            " to ONNX"
         )
 
 
@@ -186,13 +186,7 @@ def _mean(graph: Graph, states: str, there: str) -> str:
 
 
 class _Encoder:
-    """Adds an encoder to a graph.
-
-    Args:
-        graph: The graph.
-        network: The encoder, and the layer over it.
-        int8: Quantize its linear layers and the embeddings of subwords.
-    """
+    """Adds an encoder to a graph; int8 is for linear layers and embeddings of subwords."""
 
     def __init__(self, graph: Graph, network: TransformerNetwork, *, int8: bool):
         self._graph = graph

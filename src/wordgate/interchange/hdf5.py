@@ -33,15 +33,10 @@ _FLOAT32 = bytes.fromhex("11201f0004000000 00002000 17080017 7f000000")
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """An HDF5 file to read arrays from.
+    """An HDF5 file to read arrays from."""
 
-    Attributes:
-        file: The file, open for reading.
-        size: Its bytes: nothing is read beyond them.
-    """
-
-    file: IO[bytes]
-    size: int
+    file: IO[bytes]  # the file, open for reading
+    size: int  # its bytes: nothing is read beyond them
 
     def read(
         self, path: str, shape: tuple[int, ...], *, rows: int | None = None
@@ -69,19 +64,21 @@ class ArrayFile:
         content = self.file.read(4 * math.prod(taken))
         array = np.frombuffer(content, "<f4").astype(np.float32).reshape(taken)
         if not np.isfinite(array).all():
-            raise BundleError(f"the weights at '{path}' hold values that are not finite")
+            raise BundleError(f"the weights at '{path}' contain values that are not finite")
         return array
 
     def _root(self) -> int:
         """Give the address of the root group."""
         if self.size < len(SIGNATURE) or self._at(0, len(SIGNATURE)) != SIGNATURE:
-            raise BundleError("the weights are no HDF5 file")
+            raise BundleError("the weights are not an HDF5 file")
         superblock, offsets, lengths = self._fields("<8xB4xBB", 0)
         base, end, root = self._fields("<Q8xQ16xQ", 24)
         if (superblock, offsets, lengths, base) != (0, 8, 8, 0):
             raise BundleError("the weights are an HDF5 file of another layout than Keras writes")
         if end > self.size:
-            raise BundleError(f"the weights are cut off: {self.size:,} of {end:,} bytes are there")
+            raise BundleError(
+                f"the weights are truncated: {self.size:,} of {end:,} bytes are present"
+            )
         return int(root)
 
     def _member(self, group: int, name: bytes, path: str) -> int:
@@ -199,7 +196,7 @@ def _check_type(
     name = "float32" if kind[: len(_FLOAT32)] == _FLOAT32 else _type_name(kind)
     size = "of no shape" if found is None else list(found)
     raise BundleError(
-        f"the weights at '{path}' are {name} {size} where float32 {list(shape)} belongs"
+        f"the weights at '{path}' are {name} {size}; they must be float32 {list(shape)}"
     )
 
 
@@ -218,8 +215,8 @@ def _no_array(path: str) -> BundleError:
 
 def _other_links(path: str) -> BundleError:
     return BundleError(
-        f"the weights at '{path}' stand behind links that Keras never writes, such as into other"
-        " files; they are not followed"
+        f"the weights at '{path}' are behind links that Keras never writes, such as to other files;"
+        " such links are not followed"
     )
 
 

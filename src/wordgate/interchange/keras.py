@@ -29,8 +29,8 @@ from wordgate.text.vocabulary import Vocabulary
 
 _SORTED = "scikit-learn's LabelEncoder sorts them"
 _TRUNCATING: dict[Truncate, str] = {
-    "front": "lose their front, as by pad_sequences' default truncating='pre'",
-    "end": "lose their end, as by pad_sequences' truncating='post'",
+    "front": "are truncated at the front, as with pad_sequences' default truncating='pre'",
+    "end": "are truncated at the end, as with pad_sequences' truncating='post'",
 }
 
 
@@ -141,16 +141,16 @@ def _encoder(
     """Join the vocabulary with the length that the model or else the user sets."""
     if sizes.words < len(vocabulary):
         raise BundleError(
-            f"the embedding has {sizes.words:,} rows, and the tokenizer's vocabulary needs"
-            f" {len(vocabulary):,}; they don't belong together"
+            f"the embedding has {sizes.words:,} rows, but the tokenizer's vocabulary needs"
+            f" {len(vocabulary):,}; they are from different models"
         )
     if max_tokens is not None and not 1 <= max_tokens <= LARGEST:
         raise SettingsError(f"max_tokens is {max_tokens}; it must be from 1 to {LARGEST}")
     length = sizes.length or max_tokens
     if length is None:
         raise SettingsError(
-            "the model takes texts of any length; say with --max-tokens to how many tokens its"
-            " texts were padded in training (pad_sequences' maxlen)"
+            "the model takes texts of any length; give with --max-tokens the number of tokens to"
+            " which its texts were padded in training (pad_sequences' maxlen)"
         )
     if max_tokens not in (None, length):
         raise SettingsError(
@@ -195,9 +195,9 @@ def _notes(encoder: TextEncoder, sizes: KerasNetwork) -> list[str]:
         f"texts of more than {encoder.max_tokens} tokens"
         f" ({'the fixed length of the model' if fixed else 'as given by max_tokens'})"
         f" {_TRUNCATING[encoder.truncate]}",
-        "words that the vocabulary doesn't know are dropped"
+        "words that the vocabulary does not know are dropped"
         if encoder.vocabulary.unknown is None
-        else "words that the vocabulary doesn't know are read as the tokenizer's oov_token",
+        else "words that the vocabulary does not know are read as the tokenizer's oov_token",
     ]
     if sizes.words > words:
         notes.append(

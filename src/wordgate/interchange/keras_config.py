@@ -50,19 +50,12 @@ MODELS = ("Sequential", "Functional")
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer as it is described.
+    """One layer as it is described."""
 
-    Attributes:
-        kind: Its class.
-        name: What the user or Keras called it.
-        config: Its fields.
-        nodes: How it is called, in a Functional model.
-    """
-
-    kind: str
-    name: str
-    config: Mapping[str, Any]
-    nodes: Sequence[Any]
+    kind: str  # its class
+    name: str  # what the user or Keras called it
+    config: Mapping[str, Any]  # its fields
+    nodes: Sequence[Any]  # how it is called, in a Functional model
 
     def __str__(self) -> str:
         """Name it in a message."""
@@ -98,7 +91,7 @@ def _read_layer(entry: Any, number: int) -> Layer:
     nodes = entry.get("inbound_nodes")
     layer = Layer(kind, name, config, nodes if isinstance(nodes, list) else [])
     if kind not in _FIXED:
-        raise BundleError(f"{layer} is of a class that can't be imported; {READ}")
+        raise BundleError(f"{layer} is of a class that cannot be imported; {READ}")
     _check_fields(layer)
     return layer
 
@@ -136,7 +129,7 @@ def _check_fields(layer: Layer) -> None:
                 )
         elif value and field not in _HARMLESS and not field.endswith(_TRAINING_ONLY):
             raise BundleError(
-                f"{layer} has {shown(field, 60)}={brief(value)}, which can't be imported"
+                f"{layer} has {shown(field, 60)}={brief(value)}, which cannot be imported"
             )
 
 
@@ -158,36 +151,21 @@ def _policy_of(layer: Layer) -> str:
 
 @dataclass(frozen=True)
 class KerasNetwork:
-    """The sizes of an Embedding, an LSTM and a Dense layer that follow each other.
+    """The sizes of an Embedding, an LSTM and a Dense layer that follow each other."""
 
-    Attributes:
-        words: Rows of the embedding.
-        embedding: Numbers of a word vector.
-        hidden: Units of the LSTM.
-        classes: Units of the Dense layer.
-        output: How messages name the Dense layer.
-        lstm_bias: Whether the LSTM has a bias.
-        output_bias: Whether the Dense layer has one.
-        length: Tokens of each text, if the model's input fixes them.
-        policies: The dtype policies of its layers.
-    """
-
-    words: int
-    embedding: int
-    hidden: int
-    classes: int
-    output: str
-    lstm_bias: bool
-    output_bias: bool
-    length: int | None
-    policies: frozenset[str]
+    words: int  # rows of the embedding
+    embedding: int  # numbers of a word vector
+    hidden: int  # units of the LSTM
+    classes: int  # units of the Dense layer
+    output: str  # how messages name the Dense layer
+    lstm_bias: bool  # whether the LSTM has a bias
+    output_bias: bool  # whether the Dense layer has one
+    length: int | None  # tokens of each text, if the model's input fixes them
+    policies: frozenset[str]  # the dtype policies of its layers
 
 
 def parse_config(config: Mapping[str, Any]) -> KerasNetwork:
-    """Read a model's description.
-
-    Args:
-        config: The content of `config.json`.
+    """Read a model's description, the content of `config.json`.
 
     Raises:
         BundleError: The model is of another shape; the message names the layer and the value.
@@ -241,7 +219,7 @@ def _mask_name(entry: Mapping[str, Any], first: str) -> str:
             "inbound_nodes": [{"args": [tensor, 0]}],
         } if _tensor(tensor) == first:
             return name
-    raise BundleError(f"the model computes a NotEqual that is no Embedding's mask; {READ}")
+    raise BundleError(f"the model computes a NotEqual that is not the mask of an Embedding; {READ}")
 
 
 def _end(fields: Mapping[str, Any], name: str) -> str:
@@ -266,7 +244,7 @@ def _source(layer: Layer, masks: set[str]) -> str:
         if option != "mask" or _tensor(value) not in masks:
             raise BundleError(
                 f"{layer} is called with {shown(option, 40)}={brief(value)},"
-                " which can't be imported"
+                " which cannot be imported"
             )
     return source
 

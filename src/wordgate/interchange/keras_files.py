@@ -24,6 +24,7 @@ from wordgate.errors import BundleError
 from wordgate.interchange.hdf5 import SIGNATURE
 from wordgate.runtime.display import brief, shown
 from wordgate.tables.encoding import without_surrogates
+from wordgate.text.tokenizers import KERAS_FILTERS
 from wordgate.text.vocabulary import UNKNOWN, Vocabulary
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
@@ -47,27 +48,17 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class KerasArchive:
-    """What a `.keras` file holds.
+    """What a `.keras` file holds."""
 
-    Attributes:
-        version: The version of Keras that saved it.
-        config: How the model is built.
-        weights: An HDF5 file, open for reading; it has no name on the disk.
-        weights_size: Its bytes.
-    """
-
-    version: str
-    config: Mapping[str, Any]
-    weights: IO[bytes]
-    weights_size: int
+    version: str  # the version of Keras that saved it
+    config: Mapping[str, Any]  # how the model is built
+    weights: IO[bytes]  # an HDF5 file, open for reading; it has no name on the disk
+    weights_size: int  # its bytes
 
 
 @contextmanager
 def open_keras(path: Path) -> Iterator[KerasArchive]:
     """Open a `.keras` file.
-
-    Args:
-        path: The file.
 
     Raises:
         BundleError: It is no such file, is damaged, or claims sizes it can't have.
@@ -82,7 +73,7 @@ def open_keras(path: Path) -> Iterator[KerasArchive]:
         except _DAMAGE as error:
             raise BundleError(f"the file is damaged: {shown(str(error), 200)}") from error
         except OSError as error:  # among others, a seek to where a damaged zip leads
-            raise BundleError(f"the file can't be unpacked: {error.strerror}") from error
+            raise BundleError(f"the file cannot be unpacked: {error.strerror}") from error
         weights.seek(0)
         yield KerasArchive(version, config, weights, size)
 
@@ -97,11 +88,11 @@ def _check_kind(path: Path) -> None:
         with path.open("rb") as file:
             start = file.read(len(SIGNATURE))
     except OSError as error:
-        raise BundleError(f"the file can't be read: {error.strerror}") from error
+        raise BundleError(f"the file cannot be read: {error.strerror}") from error
     if start == SIGNATURE:
         raise BundleError(f"this is an HDF5 file, the older format of Keras; {RESAVE}")
     if not zipfile.is_zipfile(path):
-        raise BundleError("this is not a .keras file, which is a zip, or it is cut off")
+        raise BundleError("this is not a .keras file (a zip archive), or it is truncated")
 
 
 def _version(metadata: Mapping[str, Any]) -> str:
@@ -109,7 +100,9 @@ def _version(metadata: Mapping[str, Any]) -> str:
     version = metadata.get("keras_version")
     match = _VERSION.fullmatch(version) if isinstance(version, str) else None
     if match is None:
-        raise BundleError(f"{METADATA} has the keras_version {brief(version)}, which is none")
+        raise BundleError(
+            f"{METADATA} has the keras_version {brief(version)}, which is not a version"
+        )
     if match[1] != "3":
         raise BundleError(f"it was saved by Keras {match[0]}, and only Keras 3 is read; {RESAVE}")
     return match[0]
@@ -148,7 +141,7 @@ def _checked(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     if not found:
         raise BundleError(f"this is not a model saved by Keras 3: there is no {name} in it")
     if len(found) > 1:
-        raise BundleError(f"the file is damaged: it holds {name} {len(found)} times")
+        raise BundleError(f"the file is damaged: it contains {name} {len(found)} times")
     info = found[0]
     if info.flag_bits & _ENCRYPTED or info.compress_type not in _PLAIN:
         raise BundleError(f"{name} in it is encrypted or packed in a way that Keras never does")
@@ -168,7 +161,7 @@ LARGEST_FILE = 2**29
 WRITE = "write it with: open('tokenizer.json', 'w').write(tokenizer.to_json())"
 # What wordgate's tokenizer `keras` does; the defaults of Keras' own.
 _DEFAULTS = {
-    "filters": '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n',
+    "filters": KERAS_FILTERS,
     "lower": True,
     "split": " ",
     "char_level": False,
@@ -176,14 +169,10 @@ _DEFAULTS = {
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
-    """Read the words that a tokenizer gives ids to, and the fate of all others.
+    """Read the words that a tokenizer gives ids to, and the fate of all others, from its JSON.
 
-    Args:
-        path: The file that holds what ``to_json()`` gave.
-
-    Returns:
-        The words by their ids. Unknown words have the id 1 if there is an ``oov_token``, and none
-        if there isn't: then Keras drops them.
+    Unknown words have the id 1 if there is an ``oov_token``, and none if there isn't: then Keras
+    drops them.
 
     Raises:
         BundleError: It is no such file, or its tokenizer cuts texts in another way.
@@ -217,11 +206,11 @@ def _tokenizer_config(path: Path) -> Mapping[str, Any]:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise BundleError(f"the file can't be read: {error.strerror}") from error
+        raise BundleError(f"the file cannot be read: {error.strerror}") from error
     content = _parsed(raw, "the file", f"; {WRITE}")
     config = content.get("config") if isinstance(content, dict) else None
     if not isinstance(config, dict) or content.get("class_name") != "Tokenizer":
-        raise BundleError(f"the file does not hold Keras' legacy Tokenizer; {WRITE}")
+        raise BundleError(f"the file does not contain Keras' legacy Tokenizer; {WRITE}")
     return config
 
 
@@ -241,7 +230,7 @@ def _words(config: Mapping[str, Any]) -> list[str]:
             )
         if not word or without_surrogates(word) != word:
             raise BundleError(
-                f"the tokenizer's word {brief(word)} can't be kept: a word is a text that UTF-8"
+                f"the tokenizer's word {brief(word)} cannot be kept: a word is a text that UTF-8"
                 " can write"
             )
     return words

@@ -134,12 +134,7 @@ def _from_state(description: Description, arrays: Arrays, *, hidden: bool) -> Av
 
 
 def averages(encoded: EncodedTexts, rows: Floats, weights: Floats) -> Floats:
-    """Average the rows of each text's words.
-
-    Args:
-        encoded: The texts.
-        rows: float32 [vocabulary, features].
-        weights: float32 [vocabulary].
+    """Average rows, float32 [vocabulary, features], over each text's words by weights [vocabulary].
 
     Returns:
         float32 [n, features]; zeros for a text whose words have no weight. A text's neighbours

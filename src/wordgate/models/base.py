@@ -6,7 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, did_you_mean
+from wordgate.families import FAMILIES, imported
 from wordgate.text.encoder import TextEncoder
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -39,6 +40,21 @@ class Model(Protocol):
         """Let it predict in so many threads, as for `choose_threads`; some have one in any case."""
 
 
+def model_from_state(family: str, description: Description, arrays: Arrays) -> Model:
+    """Build a model of any family from what its `state` gave.
+
+    Raises:
+        BundleError: The family is unknown, or the state is incomplete or doesn't fit together.
+    """
+    if family not in FAMILIES:
+        raise BundleError(f"no family of models '{family}'{did_you_mean(family, FAMILIES)}")
+    if not isinstance(description, Mapping):
+        found = f"a {type(description).__name__}"
+        raise BundleError(f"the model's description is {found}, not an object of named parts")
+    model: Model = imported(FAMILIES[family].load)(dict(description), dict(arrays))
+    return model
+
+
 def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Turn logits [n, classes] into natural logarithms of probabilities, float64 [n, classes]."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
@@ -53,10 +69,7 @@ def log_sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 def class_log_proba(logits: NDArray[np.floating[Any]], multilabel: bool) -> NDArray[np.float64]:
     """Turn logits [n, classes] into log-probabilities, float64 [n, classes].
 
-    Args:
-        logits: The scores of the labels.
-        multilabel: Whether a text may have several labels, each with a probability of its own;
-            those of a row sum to 1 otherwise.
+    With several labels a text each has a probability of its own; else those of a row sum to 1.
     """
     return log_sigmoid(logits) if multilabel else log_softmax(logits)
 
@@ -100,7 +113,7 @@ def check_arrays(arrays: Arrays, shapes: Mapping[str, Sequence[int]]) -> None:
         if array.shape != tuple(shape) or array.dtype != np.float32:
             raise BundleError(
                 f"the model's {name} is {array.dtype} {list(array.shape)}"
-                f" where float32 {list(shape)} belongs"
+                f"; it must be float32 {list(shape)}"
             )
     check_needed(arrays, shapes)
 

@@ -5,6 +5,7 @@ apart. That makes it what a model that reads word order has to beat.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -32,6 +33,7 @@ FIRST_ID = 1
 _TEXTS_AT_ONCE = 512
 
 
+@dataclass(frozen=True, eq=False)
 class CountModel:
     """A linear model over the weighted counts of known n-grams.
 
@@ -42,30 +44,15 @@ class CountModel:
         multilabel: Whether a text may have several labels.
     """
 
+    vectorizers: Sequence[NgramVectorizer]
+    coefficients: NDArray[np.floating[Any]]
+    intercepts: NDArray[np.float64]
+    multilabel: bool = False
     family = "count"
     n_threads = 1
 
-    def __init__(
-        self,
-        vectorizers: Sequence[NgramVectorizer],
-        coefficients: NDArray[np.floating[Any]],
-        intercepts: NDArray[np.float64],
-        multilabel: bool = False,
-    ):
-        self.vectorizers = tuple(vectorizers)
-        self.coefficients = coefficients
-        self.intercepts = intercepts
-        self.multilabel = multilabel
-
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Give the natural logarithm of every class's probability.
-
-        Args:
-            texts: The texts.
-
-        Returns:
-            float64 [n, classes], one row a text.
-        """
+        """Compute log-probabilities, float64 [n, classes]."""
         logits = np.tile(self.intercepts, (len(texts), 1))
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             part = texts[start : start + _TEXTS_AT_ONCE]
@@ -75,11 +62,7 @@ class CountModel:
         return class_log_proba(logits, self.multilabel)
 
     def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
-        """Compute log-probabilities of texts that are ids already, as `encode` gives them.
-
-        Returns:
-            float64 [n, classes].
-        """
+        """Compute log-probabilities of what `encode` gives, float64 [n, classes]."""
         logits = np.tile(self.intercepts, (len(encoded), 1))
         rows, ngrams = encoded.rows, encoded.ids.astype(np.int64) - FIRST_ID
         for vectorizer, (first, end) in self.numbering():
@@ -90,11 +73,7 @@ class CountModel:
         return class_log_proba(logits, self.multilabel)
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Turn texts into the ids of their known n-grams, each as often as it occurs.
-
-        Returns:
-            An n-gram's id is its number plus `FIRST_ID`; those of the first kind come first.
-        """
+        """Turn texts into ids of their known n-grams, each as often as it occurs, kind by kind."""
         found = [vectorizer.lookup(texts) for vectorizer in self.vectorizers]
         rows = [np.repeat(np.arange(len(texts)), lengths) for _, lengths in found]
         order = np.concatenate(rows).argsort(kind="stable")
@@ -136,18 +115,10 @@ class CountModel:
 
     @classmethod
     def from_state(cls, description: Description, arrays: Arrays) -> "CountModel":
-        """Make the model again from what :meth:`state` gave.
-
-        Args:
-            description: ``blocks``, the kinds of n-grams; ``multilabel`` if a text may have several
-                labels.
-            arrays: ``coefficients``, ``intercepts``, and the frequencies of weighted blocks.
-
-        Returns:
-            The model.
+        """Build the model again from what `state` gave.
 
         Raises:
-            BundleError: Something is missing or does not fit the rest.
+            BundleError: A part is missing, or the parts don't fit together.
         """
         blocks = required(description, "blocks")
         if not (
@@ -183,7 +154,7 @@ def _vectorizer(block: Mapping[str, Any], arrays: Arrays) -> NgramVectorizer:
     if kind not in ANALYZERS:
         raise BundleError(
             f"the saved count model counts {kind!r:.80},"
-            f" and this wordgate only {' and '.join(ANALYZERS)}"
+            f" and this version of wordgate only {' and '.join(ANALYZERS)}"
         )
     match ngrams:
         case [int(shortest), int(longest)] if 1 <= shortest <= longest:

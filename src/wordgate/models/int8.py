@@ -20,14 +20,9 @@ _SCALE_BITS = 16
 def round_to_int8(rows: Floats) -> Floats:
     """Round each row's numbers to 127 steps either way of zero, up to its largest one.
 
-    Args:
-        rows: float32 [vocabulary, dim].
-
-    Returns:
-        float32 [vocabulary, dim], which `int8_arrays` and `restore_int8` don't change any more.
+    Of the result, float32 [vocabulary, dim], `int8_arrays` and `restore_int8` change nothing more.
     """
-    whole, scales = quantize(rows)
-    return dequantize(whole, scales)
+    return dequantize(*quantize(rows))
 
 
 def int8_arrays(name: str, rows: Floats, *, int8: bool) -> dict[str, NDArray[Any]]:

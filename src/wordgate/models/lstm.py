@@ -4,9 +4,9 @@ Shapes: ``batch`` texts, ``time`` words, ``embedding`` dimensions of a word vect
 a state, ``features`` after pooling (hidden x directions x poolings), ``classes`` labels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -29,14 +29,17 @@ from wordgate.models.base import (
 from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
 from wordgate.models.lstm_forward import (
     NUMPY,
+    ArrayT,
     Direction,
     LSTMForward,
+    LSTMWeights,
+    NumpyLSTMForward,
     check_kernel,
-    make_lstm_forward,
 )
 from wordgate.runtime.cpu import SINGLE_THREADED_BLAS, choose_threads, parallel_for
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
+from wordgate.text.tokenizers import MessagesTokenizer
 
 PREDICTION_BATCH = 512
 POOLINGS = ("last", "max", "mean")
@@ -101,37 +104,24 @@ class Network:
         return replace(self, embedding=round_to_int8(self.embedding), int8=True)
 
     def computed_by(self, kernel: str) -> "Network":
-        """Give the same network, computed by another kernel; see `make_lstm_forward` for errors."""
+        """Give the same network, computed by another kernel; see `with_kernel` for errors."""
         network = replace(self, kernel=kernel)
         network._forward_passes  # noqa: B018 - what can't compute fails here
         return network
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Name all arrays."""
-        arrays = {
+        return {
             **int8_arrays("embedding", self.embedding, int8=self.int8),
-            "output.weights": self.output_weights,
-            "output.bias": self.output_bias,
+            **named_layers(self.directions, self.output_weights, self.output_bias),
         }
-        for name, direction in zip(DIRECTIONS, self.directions, strict=False):
-            arrays[f"{name}.input_weights"] = direction.input_weights
-            arrays[f"{name}.hidden_weights"] = direction.hidden_weights
-            arrays[f"{name}.bias"] = direction.bias
-        return arrays
 
     def log_proba(
         self, encoded: EncodedTexts, *, threads: int | None = None
     ) -> NDArray[np.float64]:
-        """Compute log-probabilities.
+        """Compute log-probabilities, float64 [n, classes]; threads are as for `choose_threads`.
 
         A text's neighbours, its padding and the number of threads have no part in its result.
-
-        Args:
-            encoded: The texts.
-            threads: In how many threads at most, as for `choose_threads`.
-
-        Returns:
-            float64 [n, classes].
         """
         logits = np.zeros((len(encoded), len(self.output_bias)), np.float64)
 
@@ -147,10 +137,13 @@ class Network:
 
     @cached_property
     def _forward_passes(self) -> tuple[LSTMForward, ...]:
-        return tuple(
-            make_lstm_forward(self.kernel, self.embedding, direction)
-            for direction in self.directions
-        )
+        check_kernel(self.kernel)
+        if self.kernel == NUMPY:
+            return tuple(NumpyLSTMForward(self.embedding, each) for each in self.directions)
+        from wordgate.models.lstm_compiled import CompiledLSTMForward, layout_for
+
+        layout = layout_for(self.kernel)
+        return tuple(CompiledLSTMForward(self.embedding, each, layout) for each in self.directions)
 
     def _logits(self, batch: PaddedBatch) -> Floats:
         """Score a batch whose longest text comes first: float32 [batch, classes]."""
@@ -162,6 +155,16 @@ class Network:
             pooled += one.pooled_states(_reversed(ids, lengths), lengths, self.pooling)
         logits: Floats = np.hstack(pooled) @ self.output_weights.T + self.output_bias
         return logits
+
+
+def named_layers(
+    directions: Sequence[LSTMWeights[ArrayT]], output_weights: ArrayT, output_bias: ArrayT
+) -> dict[str, ArrayT]:
+    """Name all weights but the word vectors, as checkpoints and saved models do."""
+    named = {"output.weights": output_weights, "output.bias": output_bias}
+    for name, direction in zip(DIRECTIONS, directions, strict=False):
+        named |= {f"{name}.{own}": array for own, array in vars(direction).items()}
+    return named
 
 
 def _reversed(ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -197,7 +200,18 @@ class LSTMModel:
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""
-        return self.log_proba_of(self.encoder.encode(texts))
+        return self.log_proba_of(self._encode(texts))
+
+    @cached_property
+    def _encode(self) -> Callable[[Sequence[str]], EncodedTexts]:
+        """What encodes texts: compiled code, too, where such code computes the network."""
+        if self.network.kernel == NUMPY or not isinstance(
+            self.encoder.tokenizer, MessagesTokenizer
+        ):
+            return self.encoder.encode
+        from wordgate.text.compiled_encoder import CompiledEncoder
+
+        return partial(CompiledEncoder(self.encoder).encode, threads=self.threads)
 
     def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
         """Compute log-probabilities of texts that are ids already, float64 [n, classes]."""
@@ -240,7 +254,7 @@ def with_kernel(model: Model, kernel: str) -> Model:
         return model
     if not isinstance(model, LSTMModel):
         raise SettingsError(
-            f"kernel '{kernel}' computes models of the family 'lstm', and this one is of"
+            f"kernel '{kernel}' is for models of the family 'lstm', and this one is of"
             f" '{model.family}'"
         )
     return replace(model, network=model.network.computed_by(kernel))
@@ -253,7 +267,7 @@ def _checked_pooling(pooling: object) -> tuple[str, ...]:
     if unknown or not names:
         raise BundleError(
             f"the model pools by {unknown or pooling!r},"
-            f" and this wordgate only by {', '.join(POOLINGS)}"
+            f" and this version of wordgate only by {', '.join(POOLINGS)}"
         )
     return names
 
@@ -278,16 +292,13 @@ def _check_shapes(network: Network, vocabulary: int) -> None:
 class HiddenStates:
     """The states of one direction after each word.
 
-    Attributes:
-        hidden: float64 [time, hidden].
-        cell: float64 [time, hidden], its memory.
-        gates: float64 [time, 3], how far the input, the forget and the output gate stood open:
-            means over the hidden units of values from 0 (shut) to 1 (open).
+    Gates tell how far the input, the forget and the output gate stood open: means over the hidden
+    units of values from 0 (shut) to 1 (open).
     """
 
-    hidden: NDArray[np.float64]
-    cell: NDArray[np.float64]
-    gates: NDArray[np.float64]
+    hidden: NDArray[np.float64]  # [time, hidden]
+    cell: NDArray[np.float64]  # [time, hidden], the memory
+    gates: NDArray[np.float64]  # [time, 3]
 
     def memory_change(self) -> NDArray[np.float64]:
         """Average |cell - cell before| over the units, float64 [time]; 0 comes before the first."""
@@ -298,28 +309,18 @@ class HiddenStates:
 
 @dataclass(frozen=True)
 class PrefixPredictions:
-    """The predictions of an LSTM after each word of a text, and its gates.
+    """The predictions of an LSTM after each word of a text, and its gates; see `HiddenStates`."""
 
-    Attributes:
-        log_proba: float64 [time + 1, classes], after 0, 1, 2 ... words.
-        gates: float64 [time, 3], see `HiddenStates`.
-        memory_change: float64 [time], see `HiddenStates`.
-    """
-
-    log_proba: NDArray[np.float64]
-    gates: NDArray[np.float64]
-    memory_change: NDArray[np.float64]
+    log_proba: NDArray[np.float64]  # [time + 1, classes], after 0, 1, 2 ... words
+    gates: NDArray[np.float64]  # [time, 3]
+    memory_change: NDArray[np.float64]  # [time]
 
 
 def prefix_predictions(network: Network, ids: NDArray[np.int32]) -> PrefixPredictions:
     """Predict after every word of a text, reading it once.
 
-    The states after a word depend on no later word, so the prediction after it is that on the text
-    that ends there.
-
-    Args:
-        network: An LSTM of one direction.
-        ids: int32 [time], the text's words.
+    The states after a word depend on no later word, so the prediction after it is that on the text,
+    int32 [time], that ends there.
 
     Raises:
         ValueError: The network reads in two directions, and has no verdict before the end.

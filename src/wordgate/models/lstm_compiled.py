@@ -16,20 +16,22 @@ from wordgate.errors import SettingsError
 from wordgate.models.base import Floats
 from wordgate.models.int8 import quantize
 from wordgate.models.lstm_forward import Direction, InputProjection
-from wordgate.models.lstm_ir import GATES, LEVELS, MIDDLE, KernelLayout, best_layout, compile_step
+from wordgate.models.lstm_ir import (
+    GATES,
+    LEVELS,
+    MIDDLE,
+    KernelLayout,
+    StepArguments,
+    best_layout,
+    compile_step,
+)
 
 _STEPS_AT_ONCE = 2
 """Steps whose weights are read together, while they lie near the processor."""
 
 
 class CompiledLSTMForward:
-    """The forward pass of one direction by a compiled kernel.
-
-    Args:
-        embedding: float32 [vocabulary, embedding].
-        direction: The weights.
-        layout: The layout of the kernel.
-    """
+    """The forward pass of one direction by a compiled kernel; see `NumpyLSTMForward`."""
 
     def __init__(self, embedding: Floats, direction: Direction, layout: KernelLayout):
         hidden = direction.hidden_weights.shape[1]
@@ -78,7 +80,7 @@ def layout_for(kernel: str) -> KernelLayout:
     if layout is None:
         raise SettingsError(
             "kernel 'numba-int8' needs a processor with the instruction vpdpbusd (AVX-512 VNNI or"
-            " AVX-VNNI), which this one lacks; take 'numba'"
+            " AVX-VNNI), which this one lacks; use 'numba'"
         )
     return layout
 
@@ -86,12 +88,7 @@ def layout_for(kernel: str) -> KernelLayout:
 def _by_units(rows: Floats, layout: KernelLayout) -> Floats:
     """Put the gates of each vector of units side by side, the sigmoids' halved.
 
-    Args:
-        rows: float32 [4 * hidden, columns], gates in the order input, forget, cell, output.
-        layout: How the kernel is laid out.
-
-    Returns:
-        float32 [4 * size, columns].
+    From float32 [4 * hidden, columns], input, forget, cell, output, to float32 [4 * size, columns].
     """
     hidden, columns = len(rows) // GATES, rows.shape[1]
     size = -(-hidden // layout.lanes) * layout.lanes
@@ -103,15 +100,10 @@ def _by_units(rows: Floats, layout: KernelLayout) -> Floats:
 
 
 def _packed(rows: Floats, layout: KernelLayout) -> tuple[NDArray[Any], NDArray[np.int32], Floats]:
-    """Lay the recurrence's weights out as a step reads them.
+    """Lay the recurrence's weights, `_by_units` [4 * size, size], out as a step reads them.
 
-    Args:
-        rows: float32 [4 * size, size], the gates of each vector of units side by side.
-        layout: How the kernel is laid out.
-
-    Returns:
-        The weights, and of int8 what its sums begin with, int32 [4 * size], and what a unit of them
-        is worth, float32 [4 * size].
+    With them, for int8, what its sums begin with, int32 [4 * size], and what a unit of them is
+    worth, float32 [4 * size].
     """
     width, size = rows.shape
     blocks = (-1, GATES * layout.lanes)
@@ -176,18 +168,18 @@ def _compiled_word(layout: KernelLayout) -> Any:
                     own = state_bytes.ctypes.data + first * size
                 units = first * size + block * lanes
                 take_step(
-                    (
-                        own,
-                        weights.ctypes.data + block * weights[0].nbytes,
-                        words + 8 * first,
-                        table.ctypes.data + block * vectors,
-                        4 * GATES * size,
-                        sums.ctypes.data + block * vectors,
-                        scales.ctypes.data + block * vectors,
-                        size,
-                        cell.ctypes.data + 4 * units,
-                        after.ctypes.data + 4 * units,
-                        bytes_after.ctypes.data + units,
+                    StepArguments(
+                        state=own,
+                        weights=weights.ctypes.data + block * weights[0].nbytes,
+                        words=words + 8 * first,
+                        table=table.ctypes.data + block * vectors,
+                        stride=4 * GATES * size,
+                        sums=sums.ctypes.data + block * vectors,
+                        scales=scales.ctypes.data + block * vectors,
+                        size=size,
+                        cell=cell.ctypes.data + 4 * units,
+                        after=after.ctypes.data + 4 * units,
+                        bytes_after=bytes_after.ctypes.data + units,
                     )
                 )
 

@@ -1,4 +1,4 @@
-"""The forward pass of one LSTM direction over batches of texts, in numpy; other kernels by name.
+"""The forward pass of one LSTM direction over batches of texts, in numpy; the names of kernels.
 
 Shapes: ``batch`` texts, ``time`` steps, ``embedding`` dimensions of a word vector, ``hidden`` of a
 state, ``width`` of the gates (4 * hidden), ``vocabulary`` ids.
@@ -11,7 +11,7 @@ passes over memory without a gap.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,12 @@ last bits, on what was read before."""
 _BLOCKS_AT_ONCE = 64
 
 
+ArrayT = TypeVar("ArrayT")
+
+
 @dataclass(frozen=True)
-class Direction:
-    """One LSTM that reads a text from one end.
+class LSTMWeights(Generic[ArrayT]):
+    """One LSTM that reads a text from one end: arrays of numpy, or tensors of torch.
 
     The gates stand in the order of Hochreiter & Schmidhuber's 1997 network as torch lays it out:
     input, forget, cell, output.
@@ -42,9 +45,12 @@ class Direction:
         bias: float32 [4 * hidden].
     """
 
-    input_weights: Floats
-    hidden_weights: Floats
-    bias: Floats
+    input_weights: ArrayT
+    hidden_weights: ArrayT
+    bias: ArrayT
+
+
+Direction: TypeAlias = LSTMWeights[Floats]
 
 
 class LSTMForward(Protocol):
@@ -70,26 +76,6 @@ def check_kernel(kernel: str) -> None:
         raise SettingsError(f"no kernel '{kernel}'{did_you_mean(kernel, KERNELS)}")
     if kernel != NUMPY:
         require_extra("numba", f"kernel '{kernel}'")
-
-
-def make_lstm_forward(kernel: str, embedding: Floats, direction: Direction) -> LSTMForward:
-    """Build the forward pass of one direction.
-
-    Args:
-        kernel: What computes it, of `KERNELS`.
-        embedding: float32 [vocabulary, embedding].
-        direction: The weights.
-
-    Raises:
-        SettingsError: There is no such kernel, or the processor lacks what it needs.
-        MissingExtraError: It needs numba, which is not installed.
-    """
-    check_kernel(kernel)
-    if kernel == NUMPY:
-        return NumpyLSTMForward(embedding, direction)
-    from wordgate.models.lstm_compiled import CompiledLSTMForward, layout_for
-
-    return CompiledLSTMForward(embedding, direction, layout_for(kernel))
 
 
 class NumpyLSTMForward:
@@ -150,11 +136,8 @@ class NumpyLSTMForward:
     ) -> Iterator[int]:
         """Take step after step, and yield how many texts have made it: the first ones.
 
-        Args:
-            ids: int64 [batch, time], longest text first.
-            lengths: int64 [batch].
-            state: float32 [batch, hidden], zeros; every step writes twice the hidden states into
-                it, and what a text has at its end stays there.
+        Every step writes twice the hidden states into `state`, float32 [batch, hidden], which
+        begins as zeros; what a text has at its end stays there.
         """
         batch, hidden = len(ids), self._hidden
         words = np.ascontiguousarray(ids.T)

@@ -45,17 +45,11 @@ _EVEN = (4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.198
 
 @dataclass(frozen=True)
 class KernelLayout:
-    """The layout of a step.
+    """The layout of a step."""
 
-    Attributes:
-        lanes: Numbers in a vector, and so hidden units of a step.
-        texts: Texts of a step.
-        int8: The instruction for int8, as an assembler writes it; None to compute in float32.
-    """
-
-    lanes: int
+    lanes: int  # numbers in a vector, and so hidden units of a step
     texts: int
-    int8: str | None = None
+    int8: str | None = None  # the instruction for int8 in assembler; None to compute in float32
 
 
 def best_layout(*, int8: bool) -> KernelLayout | None:
@@ -73,37 +67,23 @@ def best_layout(*, int8: bool) -> KernelLayout | None:
 
 
 class StepArguments(NamedTuple):
-    """The arguments of a step, int64 each: addresses, but for `stride` and `size`.
+    """The arguments of a step, int64 each: addresses, but for `stride` and `size`."""
 
-    Attributes:
-        state: [texts, size], states before the step: float32, or bytes in int8.
-        weights: [size, 4 * lanes] float32, or [size / 4, 4 * lanes, 4] int8.
-        words: [texts] int64, rows of the table.
-        table: float32, the input projection of each word, from these hidden units' first gate on.
-        stride: Bytes of a row of the table.
-        sums: [4 * lanes] int32, the initial sums of the products of int8.
-        scales: [4 * lanes] float32, by which those sums are multiplied.
-        size: Hidden units of a state, a multiple of ``lanes``.
-        cell: [texts, size] float32, the memory, from these hidden units on.
-        after: [texts, size] float32, states after the step, from these hidden units on.
-        bytes_after: [texts, size], the same as bytes, written in int8 alone.
-    """
-
-    state: Any
-    weights: Any
-    words: Any
-    table: Any
-    stride: Any
-    sums: Any
-    scales: Any
-    size: Any
-    cell: Any
-    after: Any
-    bytes_after: Any
+    state: Any  # [texts, size], states before the step: float32, or bytes in int8
+    weights: Any  # [size, 4 * lanes] float32, or [size / 4, 4 * lanes, 4] int8
+    words: Any  # [texts] int64, rows of the table
+    table: Any  # float32, each word's input projection, from these hidden units' first gate on
+    stride: Any  # bytes of a row of the table
+    sums: Any  # [4 * lanes] int32, the initial sums of the products of int8
+    scales: Any  # [4 * lanes] float32, by which those sums are multiplied
+    size: Any  # hidden units of a state, a multiple of ``lanes``
+    cell: Any  # [texts, size] float32, the memory, from these hidden units on
+    after: Any  # [texts, size] float32, states after the step, from these hidden units on
+    bytes_after: Any  # [texts, size], the same as bytes, written in int8 alone
 
 
 def compile_step(layout: KernelLayout) -> Any:
-    """Give a function for numba's compiler that takes one step, of a tuple of `StepArguments`."""
+    """Give a function for numba's compiler that takes one step, of `StepArguments`."""
     if layout.int8:
         binding.initialize_native_asmparser()
 

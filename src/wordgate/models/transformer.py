@@ -88,7 +88,7 @@ class TransformerModel:
         config, pad_id = required(description, "config"), required(description, "pad_id")
         if required(description, "pooling") != POOLING:
             raise BundleError(
-                f"the model pools by {description['pooling']!r:.80}, and this wordgate's"
+                f"the model pools by {description['pooling']!r:.80}, and this version of wordgate's"
                 f" transformers only by {POOLING}"
             )
         if not isinstance(config, Mapping):

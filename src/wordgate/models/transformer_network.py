@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +78,7 @@ _BATCH_SIZE = 32  # larger ones are no faster on a processor
 _ROUND_TO = 8
 
 
+@dataclass(eq=False)
 class TransformerNetwork:
     """An encoder with a linear layer over the mean of its outputs.
 
@@ -87,17 +89,10 @@ class TransformerNetwork:
         multilabel: Whether a text may have several labels.
     """
 
-    def __init__(
-        self,
-        config: Mapping[str, Any],
-        modules: torch.nn.ModuleDict,
-        pad_id: int,
-        multilabel: bool = False,
-    ):
-        self.config = config
-        self.modules = modules
-        self.pad_id = pad_id
-        self.multilabel = multilabel
+    config: Mapping[str, Any]
+    modules: torch.nn.ModuleDict
+    pad_id: int
+    multilabel: bool = False
 
     @property
     def encoder_config(self) -> Any:
@@ -208,15 +203,7 @@ class TransformerNetwork:
     def log_proba(
         self, encoded: EncodedTexts, *, threads: int | None = None
     ) -> NDArray[np.float64]:
-        """Compute log-probabilities without dropout.
-
-        Args:
-            encoded: The texts.
-            threads: In how many threads; None for what `torch_threads` chooses.
-
-        Returns:
-            float64 [n, classes].
-        """
+        """Compute log-probabilities, float64 [n, classes]; threads are as for `torch_threads`."""
         answers = np.zeros((len(encoded), self.n_classes))
         device = next(self.modules.parameters()).device
         was_training = self.modules.training
@@ -284,7 +271,9 @@ class TransformerNetwork:
         shapes = {name: tuple(w.shape) for name, w in network.modules.state_dict().items()}
         check_arrays(arrays, shapes)
         if type(pad_id) is not int or not 0 <= pad_id < network.vocab_size:
-            raise BundleError(f"the model's pad_id is {pad_id!r:.80}, which is no subword of it")
+            raise BundleError(
+                f"the model's pad_id is {pad_id!r:.80}, which is not one of its subwords"
+            )
         network = _built(config, n_classes, pad_id)
         # A copy: the arrays of a bundle may be read-only, and another model may share them.
         weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
@@ -294,10 +283,7 @@ class TransformerNetwork:
 
 
 def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what a kind of encoder is built by, and nothing else that a description may hold.
-
-    Args:
-        config: A description as transformers writes it.
+    """Keep what a kind of encoder is built by, and nothing else of transformers' description.
 
     Raises:
         BundleError: It is of a kind that isn't known here.
@@ -336,11 +322,7 @@ def network_of(
 
 
 def encoder_config(config: Mapping[str, Any]) -> Any:
-    """Make transformers' own object of a description.
-
-    Args:
-        config: The description, as `plain_config` leaves it.
-    """
+    """Make transformers' own object of a description, as `plain_config` leaves it."""
     from transformers import AutoConfig
 
     return AutoConfig.for_model(**config)
@@ -373,4 +355,4 @@ def _built(config: Mapping[str, Any], n_classes: int, pad_id: int = 0) -> Transf
     except WordgateError:
         raise
     except Exception as error:  # what transformers and torch raise over values that make no sense
-        raise BundleError(f"the model's config can't be used: {error!s:.200}") from error
+        raise BundleError(f"the model's config cannot be used: {error!s:.200}") from error

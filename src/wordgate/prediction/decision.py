@@ -82,8 +82,8 @@ class DecisionRule:
             )
         if abstain_below and thresholds is not None:
             raise SettingsError(
-                "abstain_below is for the most probable label, and here a threshold decides"
-                f" ({thresholds[decisive]:g} of {config.labels[decisive]!r:.80}): leave"
+                f"abstain_below applies to the most probable label, but here a threshold decides"
+                f" ({thresholds[decisive]:g} for {config.labels[decisive]!r:.80}): leave"
                 " abstain_below out"
             )
         return cls(config.labels, config.multilabel, thresholds, decisive, abstain_below, top)
@@ -99,11 +99,7 @@ class DecisionRule:
         return None if thresholds is None else dict(zip(self.labels, thresholds, strict=True))
 
     def answers(self, proba: NDArray[np.float64]) -> list[Answer]:
-        """Give each text its label, or its labels.
-
-        Args:
-            proba: float64 [n, labels].
-        """
+        """Give each text its label, or its labels, by probabilities, float64 [n, labels]."""
         if self.gives_several:
             return self._several(proba)
         columns = self.columns(proba)
@@ -125,16 +121,12 @@ class DecisionRule:
         return np.asarray(proba >= np.array(self.thresholds))
 
     def check_explained(self, label: str | None) -> None:
-        """Refuse a label that can't be chosen to be explained.
-
-        Raises:
-            SettingsError: There is no such label, or a text has one.
-        """
+        """Refuse a label that can't be chosen to be explained: it is unknown, or a text has one."""
         if label is None:
             return
         if not self.multilabel:
             raise SettingsError(
-                "label has no effect on a model that gives a text one label, which is the one"
+                "label has no effect on a model that assigns one label to a text, which is the one"
                 " explained: leave it out"
             )
         _check_known(label, self.labels, "label is")
@@ -151,11 +143,7 @@ class DecisionRule:
 
 
 def check_abstain(abstain_below: float) -> None:
-    """Refuse a threshold that is no probability.
-
-    Raises:
-        SettingsError: It is not between 0 and 1.
-    """
+    """Refuse a threshold that is no probability."""
     if not 0.0 <= abstain_below <= 1.0:
         raise SettingsError(
             f"abstain_below is {abstain_below}; it must be a probability, from 0 to 1"
@@ -194,8 +182,8 @@ def _by_label(threshold: Threshold, labels: tuple[str, ...], multilabel: bool) -
     """Give the thresholds that a user has named, by label."""
     if not multilabel and len(labels) != 2:
         raise SettingsError(
-            f"threshold has no effect on a model that gives a text one of {len(labels)} labels,"
-            " the most probable one; abstain_below gives none where that is not probable enough"
+            f"threshold has no effect on a model that predicts the most probable of {len(labels)}"
+            " labels; abstain_below predicts none if that is not probable enough"
         )
     if not isinstance(threshold, Mapping):
         value = _checked(threshold, "threshold")
@@ -203,11 +191,11 @@ def _by_label(threshold: Threshold, labels: tuple[str, ...], multilabel: bool) -
     for label in threshold:
         _check_known(label, labels, "threshold names")
     if not threshold:
-        raise SettingsError("threshold names no label: name one or more, or give a number for all")
+        raise SettingsError("threshold has no label: give one or more, or a number for all labels")
     if len(threshold) > 1 and not multilabel:
         raise SettingsError(
-            "threshold names both labels; with one label a text name one: below its threshold the"
-            " other is given"
+            "threshold names both labels; with one label per text, name only one: below its"
+            " threshold, the other is predicted"
         )
     return {
         label: _checked(value, f"the threshold of {label!r:.80}")

@@ -1,44 +1,35 @@
-"""Explanations: the prediction after every word, and each word's effect by occlusion."""
+"""What an explanation is, and how a notebook shows it: no scripts, nothing fetched.
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+Notebooks are light or dark and don't say which. So all text has the notebook's own colour, words
+have washes that let either shine through, and lines have colours that stand out on both.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from markupsafe import Markup
 from pydantic import ConfigDict, Field
 
-from wordgate.evaluation.calibration import apply_temperature
-from wordgate.evaluation.multilabel import log_odds
-from wordgate.models.average import AverageModel
-from wordgate.models.base import Model
-from wordgate.models.count import CountModel
-from wordgate.models.lstm import LSTMModel, prefix_predictions
-from wordgate.models.transformer import TransformerModel
-from wordgate.prediction.decision import DecisionRule
-from wordgate.text.encoder import EncodedTexts, TextEncoder
-from wordgate.text.normalizer import tokens_with_offsets
+from wordgate.svg import TEXT_SIZE, element, fitted, picture, plain
 
-Numbers = NDArray[np.float64]
 Share = Annotated[float, Field(ge=0, le=1)]
 """A probability, or another number from 0 to 1."""
 _EXACT = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
 # Of the JSON Schema that a server gives of an explanation.
 
-_COURSE_MEANS: dict[Literal["states", "prefixes"], str] = {
-    "states": "The prediction after each word is computed from the hidden state of the LSTM at this"
-    " word; later words have no influence on it.",
-    "prefixes": "The prediction after each word is the prediction for the text up to this word.",
-}
-_WORDS_NAMED = 5
-MOST_WORDS = 512
-"""Words of a text that are explained at most: each costs two predictions of all of it."""
-_MOST_CHARACTERS = 2_000_000
-"""Of all texts that are predicted for one explanation, where models read characters."""
-# What counting sees apart: words, and what stands between them and is no space.
-_COUNTED = re.compile(r"\w+|[^\w\s]+")
+FOR, AGAINST = (38, 120, 190), (214, 110, 20)
+"""Red, green, blue of words that speak for the verdict, and against it."""
+_STRONGEST_WASH = 0.5
+_LEAST_SCALE = 0.1  # the effect that has the strongest wash, if no word has more
+_LINES = ("#3a8bd0", "#d9782a", "#8a8f98")
+"""Of the verdict and of the most probable other labels."""
+_DASHES = (None, "6 3", "2 3")
+_HEIGHT, _PLOT, _TOP, _LEFT = 210.0, 130.0, 10.0, 34.0
+_RIGHT, _WIDTH, _LABEL_ROOM = 560.0, 700.0, 64.0
+_CLOSE = "margin:.2em 0"
+_MOST_NAMED = 40  # words whose names have room below the course
 
 
 @dataclass(frozen=True)
@@ -139,9 +130,7 @@ class Explanation:
         return {**asdict(self), "words": list(map(asdict, self.words)), "remarks": [*self.remarks]}
 
     def _repr_html_(self) -> str:
-        from wordgate.prediction.explanation_html import html_of
-
-        return html_of(self)
+        return str(_html(self))
 
 
 @dataclass(frozen=True)
@@ -174,10 +163,10 @@ class LabelExplanation(Explanation):
 
     def verdict(self) -> str:
         """Say whether the explained label is given, and why."""
-        given = "given" if self.label in self.labels else "not given"
+        given = "predicted" if self.label in self.labels else "not predicted"
         return (
-            f"Explained: {self.label}, which is {given}; its probability is {self.probability:.3f},"
-            f" its threshold {self.threshold:.3g}."
+            f"Explained label: {self.label}, which is {given}; its probability is"
+            f" {self.probability:.3f}, its threshold {self.threshold:.3g}."
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -185,320 +174,165 @@ class LabelExplanation(Explanation):
         return {**super().to_json(), "labels": [*self.labels]}
 
 
-class TextWord(NamedTuple):
-    """A word of a text: what the model makes of it, where it stands, whether it is known."""
-
-    word: str
-    start: int
-    end: int
-    known: bool
-
-
-@dataclass(frozen=True)
-class TokenizedText:
-    """A text as word ids, for LSTMs and averages.
-
-    Attributes:
-        model: Predicts.
-        words: The words that are explained, in order.
-        n_words: How many the text has, those included that the model doesn't read.
-        n_read: How many of them the model reads, or passes over as unknown.
-        ids: int32 [time], all that the model reads.
-        positions: For each of `words` its position among `ids`; None where it has no id.
-    """
-
-    model: LSTMModel | AverageModel
-    words: Sequence[TextWord]
-    n_words: int
-    n_read: int
-    ids: NDArray[np.int32]
-    positions: Sequence[int | None]
-
-    @property
-    def from_end(self) -> bool:
-        """Whether the words that it reads are the last ones, where it doesn't read all."""
-        return self.model.encoder.truncate == "front"
-
-    def n_ids(self) -> list[int]:
-        """Count the ids of the first 0, 1, 2 ... words."""
-        has_id = [place is not None for place in self.positions]
-        counts: list[int] = np.cumsum([0, *has_id]).tolist()
-        return counts
-
-    def prefix_log_proba(self) -> Numbers:
-        """Predict the prefixes of 0, 1, 2 ... words: log-probabilities, [len(words) + 1, classes].
-
-        The last row is the whole text's only if all of its words are explained.
-        """
-        return self._log_proba([self.ids[:n] for n in self.n_ids()])
-
-    def occluded_log_proba(self) -> Numbers:
-        """Predict the text without each of the words: log-probabilities, [len(words), classes]."""
-        whole = self.ids
-        return self._log_proba(
-            [whole if i is None else np.delete(whole, i) for i in self.positions]
-        )
-
-    def _log_proba(self, texts: Sequence[NDArray[np.int32]]) -> Numbers:
-        offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
-        ids = np.concatenate([np.zeros(0, np.int32), *texts])
-        return self.model.log_proba_of(EncodedTexts(ids, offsets))
+def _html(explanation: Explanation) -> Markup:
+    """Render an explanation: prediction, coloured words, chart, remarks, and a folded table."""
+    quiet = "margin:.2em 0;opacity:.75;font-size:.9em"
+    parts = [_verdict(explanation)]
+    if explanation.words:
+        parts += [
+            _sentence(explanation),
+            element("p", _legend(explanation), style=quiet),
+            _course(explanation),
+            element("p", explanation.course_means, style=quiet),
+        ]
+    parts += [element("p", f"Note: {plain(one)}", style=_CLOSE) for one in explanation.remarks]
+    if explanation.words:
+        parts.append(_table(explanation))
+    return element("div", *parts, style="max-width:46em;line-height:1.5")
 
 
-@dataclass(frozen=True)
-class RawText:
-    """A text as characters, for n-gram counts and transformers.
-
-    Attributes:
-        model: Predicts.
-        text: The text.
-        words: As in `TokenizedText`, like all that follow.
-        n_words: How many words the text has.
-        n_read: How many of them the model reads.
-        from_end: Whether those are the last ones: never.
-    """
-
-    model: Model
-    text: str
-    words: Sequence[TextWord]
-    n_words: int
-    n_read: int
-    from_end: bool = False
-
-    def prefix_log_proba(self) -> Numbers:
-        """See `TokenizedText`."""
-        return self.model.log_proba([self.text[:end] for end in [0, *(w.end for w in self.words)]])
-
-    def occluded_log_proba(self) -> Numbers:
-        """See `TokenizedText`; a space takes the place of a word."""
-        text = self.text
-        return self.model.log_proba([f"{text[: w.start]} {text[w.end :]}" for w in self.words])
-
-
-def explainable_text(model: Model, text: str) -> TokenizedText | RawText:
-    """Take a text apart as a model does.
-
-    Args:
-        model: Of any family.
-        text: Without lone surrogates.
-    """
-    if isinstance(model, LSTMModel | AverageModel):
-        return _tokenized(model, text)
-    if isinstance(model, TransformerModel):
-        found, n_words = model.encoder.words(text)
-        words = [TextWord(text[start:end], start, end, known) for start, end, known in found]
-    else:
-        words = [TextWord(match.group().lower(), *match.span(), known=True)
-                 for match in _COUNTED.finditer(text)]  # fmt: skip
-        n_words = len(words)
-    most = min(MOST_WORDS, max(1, _MOST_CHARACTERS // (2 * len(text) + 1)))
-    explained = words[:most]
-    if isinstance(model, CountModel):
-        explained = [word._replace(known=_is_counted(model, word.word)) for word in explained]
-    return RawText(model, text, explained, n_words, len(words))
-
-
-def _tokenized(model: LSTMModel | AverageModel, text: str) -> TokenizedText:
-    encoder = model.encoder
-    tokens = tokens_with_offsets(encoder.tokenizer.normalizer(), text)
-    ids = [encoder.vocabulary.id(token.text) for token in tokens]
-    first, end = _window(encoder, ids)
-    read = np.array([number for number in ids[first:end] if number is not None], np.int32)
-    explained = slice(first, min(end, first + MOST_WORDS))
-    positions: list[int | None] = []
-    n_before = 0
-    for number in ids[explained]:
-        positions.append(None if number is None else n_before)
-        n_before += number is not None
-    words = [
-        TextWord(*token, known=token.text in encoder.vocabulary.index)
-        for token in tokens[explained]
+def _verdict(explanation: Explanation) -> Markup:
+    if isinstance(explanation, LabelExplanation):
+        return _labels(explanation)
+    others = [
+        f"{plain(label)} {share:.3f}"
+        for label, share in explanation.likely_first()
+        if label != explanation.label
     ]
-    return TokenizedText(model, words, len(tokens), end - first, read, positions)
+    verdict = element("b", f"{plain(explanation.label)} {explanation.probability:.3f}")
+    return element("p", verdict, " · ".join(["", *others]), style=_CLOSE)
 
 
-def _window(encoder: TextEncoder, ids: Sequence[int | None]) -> tuple[int, int]:
-    """Find which tokens an encoder keeps: the first, and the one behind the last.
-
-    Tokens without an id don't count towards its limit.
-    """
-    positions = [i for i, number in enumerate(ids) if number is not None]
-    if len(positions) <= encoder.max_tokens:
-        return 0, len(ids)
-    if encoder.truncate == "front":
-        return positions[-encoder.max_tokens], len(ids)
-    return 0, positions[encoder.max_tokens - 1] + 1
-
-
-def _is_counted(model: CountModel, word: str) -> bool:
-    """Tell whether any n-gram of a word, or inside it, was counted in training."""
-    return any(len(vectorizer.lookup([word])[0]) > 0 for vectorizer in model.vectorizers)
+def _labels(explanation: LabelExplanation) -> Markup:
+    given, others = (
+        [f"{plain(label)} {share:.3f}" for label, share in shares]
+        for shares in explanation.given_and_others()
+    )
+    shown = element("b", " · ".join(given) or "no label")
+    not_given = f" (not predicted: {', '.join(others)})" if others else ""
+    lines = (element("p", shown, not_given, style=_CLOSE),
+             element("p", plain(explanation.verdict()), style=_CLOSE))  # fmt: skip
+    return Markup().join(lines)
 
 
-def explain(
-    model: Model,
-    labels: Sequence[str],
-    temperature: float,
-    text: str,
-    rule: DecisionRule | None = None,
-) -> Explanation:
-    """Explain the prediction of a model for a text.
-
-    Args:
-        model: Of any family, of one label a text.
-        labels: What its columns mean.
-        temperature: What its log-probabilities are divided by.
-        text: Without lone surrogates.
-        rule: What the verdict follows by; None for the most probable label.
-    """
-    rule = rule or DecisionRule(tuple(labels))
-    parts = _predicted(model, temperature, text)
-    whole = np.exp(parts.whole)
-    verdict = int(rule.columns(whole)[0])
-    effects = whole - np.exp(parts.without)
-    return Explanation(**_facts(parts, text, labels, verdict, effects))
+def _sentence(explanation: Explanation) -> Markup:
+    """Write the text, with the background of each word coloured by its effect."""
+    text, done = explanation.text, 0
+    least = _LEAST_SCALE * explanation.effect_scale
+    scale = max([least, *(abs(word.effect) for word in explanation.words)])
+    parts: list[str] = []
+    for word in explanation.words:
+        parts += [plain(text[done : word.start]), _word(explanation, word, scale)]
+        done = word.end
+    style = "margin:.5em 0;font-size:1.15em;line-height:1.9;white-space:pre-wrap"
+    return element("p", *parts, plain(text[done:]), style=style, dir="auto")
 
 
-def explain_label(
-    model: Model, rule: DecisionRule, temperature: float, text: str, label: str | None = None
-) -> LabelExplanation:
-    """Explain why a text is given one of several labels, or why not.
+def _word(explanation: Explanation, word: ExplainedWord, scale: float) -> Markup:
+    red, green, blue = FOR if word.effect > 0 else AGAINST
+    wash = _STRONGEST_WASH * abs(word.effect) / scale
+    line = "solid" if word.effect > 0 else "dotted"  # for those who don't see the colours
+    under = f"border-bottom:2px {line} rgba({red},{green},{blue},{min(1.0, 2 * wash):.2f});"
+    style = f"background:rgba({red},{green},{blue},{wash:.2f});{under}border-radius:2px"
+    described = (
+        f"{plain(word.word)}: {word.effect:+.3f}; {plain(explanation.label)} after it {{:.3f}}"
+    )
+    title = described.format(word.probabilities[explanation.label]) + _unknown(word)
+    shown = plain(explanation.text[word.start : word.end])
+    return element("span", shown, title=title, style=style)
 
-    Args:
-        model: Of any family, of several labels a text.
-        rule: Its labels and thresholds.
-        temperature: What its log-odds are divided by.
-        text: Without lone surrogates.
-        label: The label; None for the most probable one.
-    """
-    parts = _predicted(model, temperature, text, multilabel=True)
-    whole, labels = np.exp(parts.whole), rule.labels
-    column = int(whole[0].argmax()) if label is None else labels.index(label)
-    effects = log_odds(parts.whole) - log_odds(parts.without)
-    (given,) = rule.answers(whole)
-    assert isinstance(given, tuple)  # noqa: S101 - as the rule is of several labels
-    return LabelExplanation(
-        **_facts(parts, text, labels, column, effects),
-        labels=given,
-        threshold=(rule.thresholds or ())[column],
+
+def _legend(explanation: Explanation) -> str:
+    label = plain(explanation.label)
+    fall = "probability falls" if explanation.effect_means == "probability" else "log-odds fall"
+    return (
+        f"Underlined: words that support {label}; its {fall} without them. Dotted: words that"
+        " oppose it."
     )
 
 
-class _Predicted(NamedTuple):
-    """Log-probabilities, calibrated: of the text, on the way through it, and without each word.
-
-    ``whole`` is float64 [1, classes], ``after`` [words + 1, classes], ``without`` [words, classes].
-    """
-
-    parsed: TokenizedText | RawText
-    shown: "_Trajectory"
-    whole: Numbers
-    after: Numbers
-    without: Numbers
-
-
-def _predicted(
-    model: Model, temperature: float, text: str, *, multilabel: bool = False
-) -> _Predicted:
-    parsed = explainable_text(model, text)
-    shown = _states(parsed) or _Trajectory("prefixes", parsed.prefix_log_proba())
-    found = (model.log_proba([text]), shown.log_proba, parsed.occluded_log_proba())
-    whole, after, without = (apply_temperature(one, temperature, multilabel) for one in found)
-    return _Predicted(parsed, shown, whole, after, without)
-
-
-def _facts(
-    parts: _Predicted, text: str, labels: Sequence[str], column: int, effects: Numbers
-) -> dict[str, Any]:
-    """Give the fields of an explanation of a column; `effects` are float64 [words, classes]."""
-
-    def by_label(row: Numbers) -> dict[str, float]:
-        return dict(zip(labels, row.tolist(), strict=True))
-
-    whole, after, shown = np.exp(parts.whole)[0], np.exp(parts.after), parts.shown
-    words = [
-        ExplainedWord(
-            *word,
-            probabilities=by_label(after[i + 1]),
-            effect=float(effects[i, column]),
-            effects=by_label(effects[i]),
-            gates=shown.gates.get(i),
-            memory_change=shown.memory_change.get(i),
-        )
-        for i, word in enumerate(parts.parsed.words)
+def _course(explanation: Explanation) -> Markup:
+    """Draw the probabilities of the most probable labels before the first word and after each."""
+    n = len(explanation.words)
+    labels = [label for label, _ in explanation.likely_first()[: len(_LINES)]]
+    xs = [_LEFT + (_RIGHT - _LEFT) * i / max(1, n) for i in range(n + 1)]
+    parts = [_grid(share) for share in (0.0, 0.5, 1.0)]
+    courses = [
+        [row[label] for row in (explanation.start, *(w.probabilities for w in explanation.words))]
+        for label in labels
     ]
-    return {
-        "text": text,
-        "label": labels[column],
-        "probability": float(whole[column]),
-        "probabilities": by_label(whole),
-        "course": shown.kind,
-        "course_means": _COURSE_MEANS[shown.kind],
-        "start": by_label(after[0]),
-        "words": tuple(words),
-        "remarks": tuple(_remarks(parts.parsed)),
-    }
+    for shares, colour, dashes in reversed(list(zip(courses, _LINES, _DASHES, strict=False))):
+        points = " ".join(f"{x:.1f},{_y(share):.1f}" for x, share in zip(xs, shares, strict=True))
+        parts.append(
+            element("polyline", points=points, fill="none", stroke=colour, stroke_width=2.0,
+                    stroke_dasharray=dashes, stroke_linejoin="round")
+        )  # fmt: skip
+    ends = _apart([_y(shares[-1]) for shares in courses])
+    for label, y, colour in zip(labels, ends, _LINES, strict=False):
+        name = fitted(label, _WIDTH - _RIGHT - 8.0)
+        parts.append(_text(name, _RIGHT + 8.0, y + 4.0, fill=colour, font_weight=600))
+    named = explanation.words if n <= _MOST_NAMED else ()
+    for word, x in zip(named, xs[1:], strict=False):
+        parts.append(_name(word, x))
+    label_text = f"The probabilities of {', '.join(map(plain, labels))} after each of {n:,} words"
+    height = _HEIGHT if named else _TOP + _PLOT + 10.0
+    return picture(parts, width=_WIDTH, height=height, label=label_text)
 
 
-class _Trajectory(NamedTuple):
-    """The predictions after 0, 1, 2 ... words: `log_proba` is float64 [words + 1, classes].
-
-    Gates and changes of the cell state are by the number of the word; empty unless there are any.
-    """
-
-    kind: Literal["states", "prefixes"]
-    log_proba: Numbers
-    gates: Mapping[int, Gates] = MappingProxyType({})
-    memory_change: Mapping[int, float] = MappingProxyType({})
+def _name(word: ExplainedWord, x: float) -> Markup:
+    """Write a rotated word below its position."""
+    y = _TOP + _PLOT + 14.0
+    name = fitted(word.word, 1.3 * _LABEL_ROOM)
+    return _text(name, x, y, text_anchor="end", transform=f"rotate(-45 {x:.1f} {y:.1f})")
 
 
-def _states(parsed: TokenizedText | RawText) -> _Trajectory | None:
-    """Read the states of an LSTM that has some after every word: one of a single direction."""
-    if not isinstance(parsed, TokenizedText) or not isinstance(parsed.model, LSTMModel):
-        return None
-    network = parsed.model.network
-    if len(network.directions) != 1:
-        return None
-    n_ids = parsed.n_ids()
-    read = prefix_predictions(network, parsed.ids[: n_ids[-1]])
-    positions = {i: place for i, place in enumerate(parsed.positions) if place is not None}
-    return _Trajectory(
-        "states",
-        read.log_proba[n_ids],
-        {i: Gates(*read.gates[place].tolist()) for i, place in positions.items()},
-        {i: float(read.memory_change[place]) for i, place in positions.items()},
-    )
+def _grid(share: float) -> Markup:
+    y = _y(share)
+    rule = element("line", x1=_LEFT, y1=y, x2=_RIGHT, y2=y, stroke="currentColor", opacity="0.25")
+    return rule + _text(f"{share:.1f}", _LEFT - 8.0, y + 4.0, text_anchor="end")
 
 
-def _remarks(parsed: TokenizedText | RawText) -> Iterator[str]:
-    words = parsed.words
-    if not words:
-        yield "The model reads no words of this text: the prediction is that for an empty text."
-        return
-    if parsed.n_read < parsed.n_words:
-        which = "last" if parsed.from_end else "first"
-        yield f"The model reads the {which} {parsed.n_read:,} of {parsed.n_words:,} words."
-    if len(words) < parsed.n_read:
-        yield (
-            f"Only the first {len(words):,} of {parsed.n_read:,} words are explained; the"
-            " prediction uses all of them."
-        )
-    unknown = [word.word for word in words if not word.known]
-    if len(unknown) == len(words):
-        yield f"All words are unknown to the model: the prediction is unreliable.{_fate(parsed)}"
-    elif unknown:
-        distinct = list(dict.fromkeys(unknown))
-        more = ", ..." if len(distinct) > _WORDS_NAMED else ""
-        yield (
-            f"{len(unknown):,} of {len(words):,} words {'is' if len(unknown) == 1 else 'are'}"
-            f" unknown to the model: {', '.join(distinct[:_WORDS_NAMED])}{more}.{_fate(parsed)}"
-        )
+def _text(content: str, x: float, y: float, **attributes: object) -> Markup:
+    given = {"fill": "currentColor", "font_size": TEXT_SIZE, "font_family": "sans-serif"}
+    return element("text", content, x=x, y=y, **{**given, **attributes})
 
 
-def _fate(parsed: TokenizedText | RawText) -> str:
-    """Describe how the model treats unknown words."""
-    if not isinstance(parsed, TokenizedText):
-        return ""
-    if parsed.model.encoder.vocabulary.unknown is None:
-        return " It ignores unknown words."
-    return " It treats all unknown words as the same word."
+def _y(share: float) -> float:
+    return _TOP + _PLOT * (1.0 - share)
+
+
+def _apart(ys: Sequence[float]) -> list[float]:
+    """Move labels down until none covers another."""
+    moved = list(ys)
+    order = sorted(range(len(ys)), key=ys.__getitem__)
+    for above, below in pairwise(order):
+        moved[below] = max(moved[below], moved[above] + TEXT_SIZE + 1.0)
+    return moved
+
+
+def _table(explanation: Explanation) -> Markup:
+    """Write a folded table of all values of each word."""
+    has_gates = any(word.gates is not None for word in explanation.words)
+    head = ["word", "effect", *(f"{plain(label)} after it" for label in explanation.probabilities)]
+    head += ["input gate", "forget gate", "output gate", "memory change"] if has_gates else []
+    rows = [_row([f"{plain(word.word)}{_unknown(word)}", f"{word.effect:+.3f}",
+                  *(f"{share:.3f}" for share in word.probabilities.values()),
+                  *(_states(word) if has_gates else ())])
+            for word in explanation.words]  # fmt: skip
+    table = element("table", element("thead", _row(head, "th")), element("tbody", *rows))
+    return element("details", element("summary", "Word by word"), table)
+
+
+def _states(word: ExplainedWord) -> list[str]:
+    if word.gates is None or word.memory_change is None:
+        return 4 * ["-"]
+    gates = word.gates
+    return [f"{x:.2f}" for x in (gates.input, gates.forget, gates.output, word.memory_change)]
+
+
+def _row(cells: Sequence[str], kind: str = "td") -> Markup:
+    return element("tr", *(element(kind, cell) for cell in cells))
+
+
+def _unknown(word: ExplainedWord) -> str:
+    return "" if word.known else " (unknown)"

@@ -18,7 +18,8 @@ from wordgate.models.base import Model
 from wordgate.models.lstm import with_kernel
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.decision import DecisionRule, Threshold
-from wordgate.prediction.explanation import Explanation, explain, explain_label
+from wordgate.prediction.explaining import explain, explain_label
+from wordgate.prediction.explanation import Explanation
 from wordgate.runtime.progress import Progress, stage
 from wordgate.tables.values import checked_texts
 
@@ -56,12 +57,12 @@ class Predictor:
 
     @property
     def multilabel(self) -> bool:
-        """Whether a text may have any number of labels; else it has one."""
+        """Whether a text can have any number of labels; otherwise it has one."""
         return self.config.multilabel
 
     @property
     def thresholds(self) -> dict[str, float] | None:
-        """The probability of each label from which on it is given; None for the most probable."""
+        """Minimum probability of each label to be predicted; None for the most probable label."""
         return DecisionRule.of(self.config).thresholds_by_label()
 
     @property
@@ -168,13 +169,7 @@ class Predictor:
 
 
 def load_aloud(path: str | Path, progress: Callable[[], Progress], **options: Any) -> Predictor:
-    """Load a model, with a progress message if it is a slow one such as a transformer.
-
-    Args:
-        path: The model's folder.
-        progress: Returns the object that shows progress.
-        **options: The options of `load`.
-    """
+    """Load a model, with a progress message if it is a slow one such as a transformer."""
     family = FAMILIES.get(BundleFolder.open(path).config().family)
     if family is None or family.extra is None:
         return load(path, **options)

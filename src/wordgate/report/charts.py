@@ -22,15 +22,7 @@ Tone = Literal["one", "two", "quiet"]
 
 @dataclass(frozen=True)
 class Axis:
-    """A scale.
-
-    Attributes:
-        title: What is measured.
-        low: Where it begins.
-        high: Where it ends, above ``low``.
-        ticks: Where numbers stand.
-        form: Writes such a number.
-    """
+    """A scale, from `low` to `high`, with numbers at its ticks."""
 
     title: str
     low: float
@@ -56,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95 % interval; any of them may be undefined."""
+    """A value with its 95% interval; any of them may be undefined."""
 
     value: float | None
     low: float | None = None
@@ -110,21 +102,12 @@ def shares(title: str) -> Axis:
 
 
 def line_chart(
-    lines: Sequence[Line],
-    *,
-    x: Axis,
-    y: Axis,
-    label: str,
-    marked: tuple[float, str] | None = None,
+    lines: Sequence[Line], *, x: Axis, y: Axis, label: str, marked: tuple[float, str] | None = None
 ) -> Markup:
-    """Draw lines over a grid, with their names above.
+    """Draw lines over a grid, with their names above, the most important last.
 
-    Args:
-        lines: What to draw, the most important last.
-        x: The horizontal scale.
-        y: The vertical scale.
-        label: What the picture shows, for who can't see it.
-        marked: A value of x to mark with a vertical line, and its name.
+    `label` says what the picture shows, for who can't see it; `marked` is a value of x to mark with
+    a vertical line, and its name.
     """
     height = 250.0
     left = 14 + max(text_width(y.form(tick)) for tick in y.ticks)
@@ -223,15 +206,8 @@ def matrix(
     """Lay out a square matrix of counts over labels, shaded by their share of the row.
 
     It is a table, so that every label stands in full. Few labels show counts and shares; more of
-    them whole per cents, under names that run upwards.
-
-    Args:
-        names: The labels.
-        counts: The counts, by rows.
-        label: What the table shows, for who can't see it.
-        across: What the columns are.
-        down: What the rows are.
-        totals: What each row's shares are of; None for the row's sum.
+    them whole per cents, under names that run upwards. `totals` are what each row's shares are of;
+    None for the row's sum.
     """
     brief = len(names) > FEW_LABELS
     heads = [element("th", element("span", plain(name)), scope="col") for name in names]
@@ -264,21 +240,11 @@ class Panel:
 
 
 def curve_grid(
-    panels: Sequence[Panel],
-    *,
-    reference: Sequence[tuple[float, float]],
-    x: str,
-    y: str,
-    label: str,
+    panels: Sequence[Panel], *, reference: Sequence[tuple[float, float]], x: str, y: str, label: str
 ) -> Markup:
-    """Draw curves in small charts, two beside each other, each over the same reference.
+    """Draw curves in small charts, two beside each other, each over the same reference curve.
 
-    Args:
-        panels: The charts, from left to right and from top to bottom.
-        reference: The points of the curve that is in each of them.
-        x: The title of the horizontal scales, which reach from 0 to 1.
-        y: The title of the vertical ones.
-        label: What the picture shows, for who can't see it.
+    `x` and `y` are the titles of the scales, which reach from 0 to 1.
     """
     step, tall, wide = 146.0, 92.0, 142.0
     across, up = shares(x), shares(y)
@@ -374,4 +340,4 @@ def _cell(count: int, part: float, *, brief: bool) -> Markup:
     share = f"{100 * part:.0f}"
     if brief:
         return element("td", share, style=shade, title=f"{count:,} rows")
-    return element("td", f"{count:,}", element("small", f"{share} %"), style=shade)
+    return element("td", f"{count:,}", element("small", f"{share}%"), style=shade)

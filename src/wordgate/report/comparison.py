@@ -35,7 +35,7 @@ COSTS = ("train s", "texts/s", "MB")
 _TITLES = {
     "grouped": "Grouped split: groups never seen in training",
     "random": "Random split",
-    "given": "The test rows given",
+    "given": "The given test rows",
 }
 _SHOWN = (0, 1, 2, 4, 5, 6)  # columns of `_header` in a page's tables
 
@@ -45,15 +45,9 @@ def comparison_page(
     analyses: Mapping[str, ErrorAnalysis | MultilabelAnalysis],
     audit: Sequence[Section],
 ) -> str:
-    """Render a comparison as a self-contained HTML page.
+    """Render a comparison as a self-contained HTML page: no script, nothing fetched, all escaped.
 
-    Args:
-        comparison: The whole comparison.
-        analyses: The error analysis of each family on the last kind of split.
-        audit: The findings of the data audit, by subject.
-
-    Returns:
-        The page: no script, nothing fetched, every text of the data escaped.
+    `analyses` are the error analyses of the families on the last kind of split.
     """
     chosen, kind = comparison.recommendation, comparison.kinds[-1]
     results = [(family, comparison.result(family, kind)) for family in analyses]
@@ -154,7 +148,7 @@ def _format_paired_tests(comparison: Comparison) -> str:
             if test.difference.low is not None:
                 cell += f" ({format_points_interval(test.difference)})"
             cells.append(f"{cell}, {format_p_value(test.difference.p_value)}")
-        rows.append((f"{family} over {simpler}", *cells))
+        rows.append((f"{family} vs. {simpler}", *cells))
     return "\n".join(text_table(rows))
 
 
@@ -241,15 +235,15 @@ def _main_figure(comparison: Comparison) -> Figure:
     ]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
-        f"{title} with 95 % intervals",
+        f"{title} with 95% intervals",
         dot_plot(
             rows,
             list(_tones(comparison).items()),
             x=axis(score, ends or [0, 1], form="{:.2f}".format),
             label=f"{title} of each family: {named}.",
         ),
-        PageTable(("", score, "95 %", "macro F1", "95 %"), table),
-        f"{_MEANINGS[score]}, with 95 % confidence intervals (groups are resampled).",
+        PageTable(("", score, "95%", "macro F1", "95%"), table),
+        f"{_MEANINGS[score]}, with 95% confidence intervals (groups are resampled).",
     )
 
 
@@ -270,7 +264,7 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
         points = [None if one is None else 100 * one for one in (found.low, found.high)]
         rows.append(Dots(test.family, [Estimate(100 * found.difference, *points)]))
         cells = (format_points(found), format_points_interval(found))
-        table.append((f"{test.family} over {test.simpler}", *cells, format_p_value(found.p_value)))
+        table.append((f"{test.family} vs. {test.simpler}", *cells, format_p_value(found.p_value)))
     ends = [0.0, *(end for row in rows for one in row.estimates for end in one.ends())]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
@@ -283,7 +277,7 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
             form="{:+.1f}".format,
             zero=True,
         ),
-        PageTable(("", "points", "95 %", "p"), table),
+        PageTable(("", "points", "95%", "p"), table),
         "To the next simpler family, paired by group; not significant if the interval contains 0.",
     )
 
@@ -299,19 +293,13 @@ def _signed(points: float) -> str:
 
 
 def recommend(
-    comparison: Comparison,
-    groups: Sequence[str] | None,
-    targets: NDArray[np.int64] | None = None,
+    comparison: Comparison, groups: Sequence[str] | None, targets: NDArray[np.int64] | None = None
 ) -> Recommendation:
     """Recommend a model, with a sentence on its accuracy and another remark.
 
     The recommended model is the simplest one that is not significantly worse than the most accurate
-    one.
-
-    Args:
-        comparison: The whole comparison.
-        groups: The group of each test row of the last kind of split, on which this is based.
-        targets: int64 [n, labels], the true labels of these rows; None for one label per text.
+    one on the last kind of split, of whose test rows these are the groups and, with several labels
+    a text, the targets, int64 [n, labels].
     """
     kind = comparison.kinds[-1]
     results = [result for result in comparison.results if result.kind == kind]
@@ -338,7 +326,7 @@ def _use(
     where = {
         "grouped": "on unseen groups",
         "random": "on a random split",
-        "given": "on the test rows given",
+        "given": "on the given test rows",
     }[chosen.kind]
     score, value, _ = chosen.scores.main
     worth = f"{format_share(value)} {score} {where}"
@@ -387,8 +375,8 @@ def _memory(at_random: ModelResult, grouped: ModelResult) -> str:
         return "Random and grouped splits agree, so memorization has hardly any effect here."
     if gap > 0 and _is_beyond_chance(at_random, grouped):
         return (
-            f"Don't trust the random split: the {gap:.0f} points that {at_random.family} gains"
-            " there come from memorized duplicates, which new texts don't have."
+            f"Do not trust the random split: the {gap:.0f} points that {at_random.family} gains"
+            " there come from memorized duplicates, which new texts do not have."
         )
     return (
         f"Trust the grouped split: random and grouped differ by {abs(gap):.0f} points for"

@@ -1,23 +1,159 @@
-"""Figures of the reports on models: labels, calibration, text length and unseen words, epochs."""
+"""Figures of an error analysis: labels, calibration, text length and unseen words, epochs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from markupsafe import Markup
 
 from wordgate.evaluation.calibration import Calibration
-from wordgate.evaluation.error_analysis import Slice
+from wordgate.evaluation.error_analysis import ErrorAnalysis, Slice
 from wordgate.evaluation.metrics import ClassIntervals, Epoch, LabelScore
-from wordgate.report.charts import ChartBar, Estimate, Line, axis, bar_chart, line_chart, shares
+from wordgate.evaluation.multilabel import MultilabelScores
+from wordgate.evaluation.multilabel_errors import (
+    MICRO_AVERAGE,
+    MultilabelAnalysis,
+    PrecisionRecallCurve,
+)
+from wordgate.evaluation.selective_prediction import CoveragePoint, abstention_sentences
+from wordgate.report.charts import (
+    FEW_LABELS,
+    ChartBar,
+    Estimate,
+    Line,
+    Panel,
+    axis,
+    bar_chart,
+    curve_grid,
+    line_chart,
+    matrix,
+    shares,
+)
 from wordgate.report.page import Figure, PageTable
-from wordgate.report.text import format_interval, format_share
+from wordgate.report.text import format_share, label_pairs
 
-MOST_BARS = 30
+MOST_BARS, MOST_CELLS, MOST_PAIRS = 30, 20, 30
+FEWEST_ROWS = 10
+"""Bins of fewer rows are not drawn; the table of the figure has them."""
 MANY_LABELS = 10
 """With more labels, the matrix and the bars take the whole width."""
+_RECALLS_TOLD = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 
 
-def label_figures(
+def analysis_figures(
+    analysis: ErrorAnalysis | MultilabelAnalysis, calibrations: Sequence[tuple[str, Calibration]]
+) -> dict[str, object]:
+    """Draw the figures of an error analysis, by their names in ``model_section.html.j2``."""
+    if isinstance(analysis, MultilabelAnalysis):
+        return _multilabel_figures(analysis, calibrations)
+    return _single_label_figures(analysis, calibrations)
+
+
+def _single_label_figures(
+    analysis: ErrorAnalysis, calibrations: Sequence[tuple[str, Calibration]]
+) -> dict[str, object]:
+    """Draw the figures for one label per text only: confusion matrix, accuracy against coverage."""
+    return {
+        "labels": [
+            *_label_figures(analysis.scores.per_class, analysis.intervals),
+            _confusion_figure(analysis),
+        ],
+        "probabilities": [_reliability_figure(calibrations), _coverage_figure(analysis.coverage)],
+        "abstention": abstention_sentences(analysis.coverage),
+        "slices": _slice_figures(analysis.by_length, analysis.by_unseen, "accuracy"),
+    }
+
+
+def _multilabel_figures(
+    analysis: MultilabelAnalysis, calibrations: Sequence[tuple[str, Calibration]]
+) -> dict[str, object]:
+    """Draw the figures for several labels per text: which occur together, precision and recall."""
+    labels = [
+        *_label_figures(analysis.scores.per_class, analysis.intervals),
+        _cooccurrence_figure(analysis.scores),
+    ]
+    if analysis.curves:
+        labels.append(_curve_figure(analysis.curves, len(analysis.scores.per_class)))
+    reliability = _reliability_figure(
+        calibrations,
+        title="Reliability: frequency of a label against its probability",
+        x="probability of a label",
+        y="share of rows with the label",
+    )
+    return {
+        "labels": labels,
+        "probabilities": [reliability],
+        "abstention": (),
+        "slices": _slice_figures(analysis.by_length, analysis.by_unseen, "micro F1"),
+    }
+
+
+def _cooccurrence_figure(scores: MultilabelScores) -> Figure:
+    """Show which labels occur together; of many labels, only the most frequent ones."""
+    names = [score.label for score in scores.per_class]
+    support = [score.support for score in scores.per_class]
+    counts, n = scores.cooccurrence, range(len(names))
+    chosen = sorted(sorted(n, key=lambda i: -support[i])[:MOST_CELLS])
+    note = "Test rows with both labels; percentages are of the test rows with the label of the row."
+    if len(chosen) == len(names):
+        rows = [[names[i], *(f"{count:,}" for count in counts[i])] for i in n]
+        table = PageTable(("label", *names), rows)
+    else:
+        pairs = label_pairs(scores)[:MOST_PAIRS]
+        rows = [[first, second, f"{count:,}"] for count, first, second in pairs]
+        table = PageTable(("label", "with", "rows"), rows)
+        note += f" Only the {len(chosen)} of {len(names)} labels with the most rows are shown."
+    return Figure(
+        "Labels that occur together",
+        matrix(
+            [names[i] for i in chosen],
+            [[counts[i][j] for j in chosen] for i in chosen],
+            label=f"Co-occurrence of {len(chosen)} labels; the table contains the counts.",
+            across="also has",
+            down="label",
+            totals=[support[i] for i in chosen],
+        ),
+        table,
+        note,
+        wide=len(chosen) > MANY_LABELS,
+    )
+
+
+def _curve_figure(curves: Sequence[PrecisionRecallCurve], n_labels: int) -> Figure:
+    """Show precision-recall curves: over all labels, and of the most frequent ones."""
+    panels = [
+        Panel(one.name, f"{one.average_precision:.2f}", one.points, one.chosen) for one in curves
+    ]
+    rows = [
+        [one.name, *(format_share(_precision_at(one, recall), 2) for recall in _RECALLS_TOLD),
+         f"{one.average_precision:.3f}"]
+        for one in curves
+    ]  # fmt: skip
+    told = ", ".join(f"{one.name} {one.average_precision:.2f}" for one in curves)
+    note = (
+        f"With the average precision of each label. Dotted: {MICRO_AVERAGE}. Marked: the threshold."
+    )
+    if n_labels > len(curves) - 1:
+        note += f" Only the {len(curves) - 1} of {n_labels} labels with the most rows are shown."
+    return Figure(
+        "Precision against recall",
+        curve_grid(
+            panels,
+            reference=curves[0].points,
+            x="recall",
+            y="precision",
+            label=f"Precision against recall; average precision: {told}.",
+        ),
+        PageTable(("precision at recall", *map(str, _RECALLS_TOLD), "average precision"), rows),
+        note,
+    )
+
+
+def _precision_at(curve: PrecisionRecallCurve, recall: float) -> float | None:
+    """Give the precision at the first point with at least this recall."""
+    return next((y for x, y in curve.points if x >= recall - 1e-9), None)
+
+
+def _label_figures(
     per_class: Sequence[LabelScore], intervals: Sequence[ClassIntervals]
 ) -> list[Figure]:
     """Show the F1 of every label with its interval, in two figures if there are many labels."""
@@ -32,15 +168,15 @@ def label_figures(
     rows = [
         [
             score.label,
-            *(format_share(score.precision), format_interval(found.precision)),
-            *(format_share(score.recall), format_interval(found.recall)),
-            *(format_share(score.f1), format_interval(found.f1)),
+            *(format_share(score.precision), str(found.precision)),
+            *(format_share(score.recall), str(found.recall)),
+            *(format_share(score.f1), str(found.f1)),
             f"{score.support:,}",
         ]
         for score, found in scores
     ]
-    header = ("label", "precision", "95 %", "recall", "95 %", "F1", "95 %", "rows")
-    note = "Harmonic mean of precision and recall; with 95 % intervals (groups are resampled)."
+    header = ("label", "precision", "95%", "recall", "95%", "F1", "95%", "rows")
+    note = "Harmonic mean of precision and recall; with 95% intervals (groups are resampled)."
     if len(bars) < len(scores):
         note += f" Only the {len(bars)} of {len(scores)} labels with the lowest F1 are shown."
     middle = len(bars) if len(bars) <= MANY_LABELS else (len(bars) + 1) // 2
@@ -53,29 +189,22 @@ def label_figures(
 
 
 def _label_chart(title: str, bars: Sequence[ChartBar]) -> Markup:
-    scale = shares("F1, with 95 % interval")
+    scale = shares("F1, with 95% interval")
     return bar_chart(bars, x=scale, label=f"{title}: {_list(bars)}")
 
 
-def reliability_figure(
+def _reliability_figure(
     calibrations: Sequence[tuple[str, Calibration]],
     *,
     title: str = "Reliability: accuracy against confidence",
     x: str = "predicted probability",
     y: str = "accuracy",
 ) -> Figure:
-    """Show accuracy against confidence, before and after the temperature.
-
-    Args:
-        calibrations: The calibrations by name, the most important one last.
-        title: The title of the figure.
-        x: The name of the horizontal axis.
-        y: The name of the vertical axis.
-    """
+    """Show accuracy against confidence; of the calibrations the most important one is last."""
     lines = [Line("perfect", [(0, 0), (1, 1)], "quiet")]
     rows, last = [], calibrations[-1][1]
     for name, found in calibrations:
-        points = [(one.confidence, one.accuracy) for one in found.bins]
+        points = [(one.confidence, one.accuracy) for one in found.bins if one.n >= FEWEST_ROWS]
         lines.append(Line(name, points, "one" if found is last else "two", marks=True))
         for one in found.bins:
             edges, shares_of = f"{one.low:.2f} to {one.high:.2f}", (one.confidence, one.accuracy)
@@ -89,11 +218,12 @@ def reliability_figure(
             label=f"Reliability; expected calibration error {last.ece:.3f}.",
         ),
         PageTable(("", "probability", "mean", y, "rows"), rows),
-        "Below the diagonal the model is overconfident, above it underconfident.",
+        "Below the diagonal the model is overconfident, above it underconfident."
+        + _left_out(one.n for _, found in calibrations for one in found.bins),
     )
 
 
-def slice_figures(
+def _slice_figures(
     by_length: Sequence[Slice], by_unseen: Sequence[Slice], score: str
 ) -> list[Figure]:
     """Show a score by text length and by the share of unseen words."""
@@ -109,17 +239,21 @@ def _slice_figure(title: str, what: str, slices: Sequence[Slice], score: str, no
     bars = [
         ChartBar(one.name, Estimate.of(one.score, one.interval), f"{one.n:,} rows")
         for one in slices
+        if one.n >= FEWEST_ROWS
     ]
-    rows = [
-        [one.name, format_share(one.score), format_interval(one.interval), f"{one.n:,}"]
-        for one in slices
-    ]
+    rows = [[one.name, format_share(one.score), str(one.interval), f"{one.n:,}"] for one in slices]
     return Figure(
         title,
-        bar_chart(bars, x=shares(f"{score}, with 95 % interval"), label=f"{title}: {_list(bars)}"),
-        PageTable((what, score, "95 % interval", "rows"), rows),
-        note,
+        bar_chart(bars, x=shares(f"{score}, with 95% interval"), label=f"{title}: {_list(bars)}"),
+        PageTable((what, score, "95% interval", "rows"), rows),
+        note + _left_out(one.n for one in slices),
     )
+
+
+def _left_out(sizes: Iterable[int]) -> str:
+    """Write that bins are too small to be drawn, if some are."""
+    few = any(size < FEWEST_ROWS for size in sizes)
+    return f" Bins with fewer than {FEWEST_ROWS} rows are only in the table." if few else ""
 
 
 def epoch_figure(history: Sequence[Epoch], best: int, what: str) -> Figure:
@@ -153,3 +287,53 @@ def _list(bars: Sequence[ChartBar]) -> str:
     values = [f"{bar.name} " + ("undefined" if bar.estimate.value is None
                               else f"{bar.estimate.value:.2f}") for bar in bars]  # fmt: skip
     return ", ".join(values) + "."
+
+
+def _confusion_figure(analysis: ErrorAnalysis) -> Figure:
+    """Show the confusion matrix; of many labels, only those with the most errors."""
+    labels = [score.label for score in analysis.scores.per_class]
+    counts = analysis.scores.confusion
+    n = range(len(labels))
+    n_errors = [sum(counts[i][j] + counts[j][i] for j in n if j != i) for i in n]
+    chosen = sorted(sorted(n, key=lambda i: -n_errors[i])[:MOST_CELLS])
+    note = "Rows are true labels, columns are predicted labels; percentages are of the row."
+    table = None
+    if len(labels) > FEW_LABELS:  # the most frequent errors, as its cells have no room for counts
+        errors = sorted(((counts[i][j], i, j) for i in n for j in n if i != j), reverse=True)
+        most = [one for one in errors[:MOST_PAIRS] if one[0]]
+        rows = [[labels[i], labels[j], f"{count:,}"] for count, i, j in most]
+        table = PageTable(("true", "predicted", "rows"), rows)
+    if len(chosen) < len(labels):
+        note += f" Only the {len(chosen)} of {len(labels)} labels with the most errors are shown."
+    return Figure(
+        "Confusion matrix",
+        matrix(
+            [labels[i] for i in chosen],
+            [[counts[i][j] for j in chosen] for i in chosen],
+            label=f"Confusion matrix of {len(chosen)} labels",
+        ),
+        table,
+        note,
+        wide=len(chosen) > MANY_LABELS,
+    )
+
+
+def _coverage_figure(points: Sequence[CoveragePoint]) -> Figure:
+    """Show coverage and accuracy by threshold."""
+    answered = [(one.threshold, one.coverage) for one in points]
+    accuracy = [(one.threshold, one.accuracy) for one in points if one.accuracy is not None]
+    rows = [
+        [f"{one.threshold:.2f}", f"{one.coverage:.1%}", format_share(one.accuracy), f"{one.n:,}"]
+        for one in points
+    ]
+    return Figure(
+        "Accuracy against coverage",
+        line_chart(
+            [Line("coverage", answered, "two"), Line("accuracy", accuracy, "one")],
+            x=shares("threshold of --abstain-below"),
+            y=shares("share"),
+            label="Coverage, and accuracy of the labeled texts, by threshold.",
+        ),
+        PageTable(("threshold", "coverage", "accuracy", "rows"), rows),
+        "Texts whose label is less probable than the threshold get no label.",
+    )

@@ -5,36 +5,16 @@ from typing import Any
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import AnyMetrics, MultilabelMetrics, SplitFacts
-from wordgate.evaluation.calibration import Calibration
 from wordgate.evaluation.error_analysis import ErrorAnalysis
 from wordgate.evaluation.intervals import Interval
 from wordgate.evaluation.metrics import Epoch
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
-from wordgate.evaluation.selective_prediction import CoveragePoint, abstention_sentences
-from wordgate.report.charts import (
-    FEW_LABELS,
-    Dots,
-    Estimate,
-    Line,
-    axis,
-    dot_plot,
-    line_chart,
-    matrix,
-    shares,
-)
-from wordgate.report.figures import (
-    MANY_LABELS,
-    epoch_figure,
-    label_figures,
-    reliability_figure,
-    slice_figures,
-)
-from wordgate.report.multilabel import multilabel_figures
+from wordgate.report.charts import Dots, Estimate, axis, dot_plot
+from wordgate.report.figures import analysis_figures, epoch_figure
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
     THRESHOLD_HEADER,
     family_name,
-    format_interval,
     format_share,
     leak_warning,
     outcome,
@@ -43,8 +23,6 @@ from wordgate.report.text import (
     threshold_rows,
     verdict,
 )
-
-MOST_CELLS, MOST_CONFUSIONS = 20, 30
 
 
 def model_page(
@@ -55,15 +33,14 @@ def model_page(
 ) -> str:
     """Render the scores of a model as a self-contained HTML page.
 
+    The page has no script, nothing is fetched, and every text of the data is escaped.
+
     Args:
         config: Labels, data, recipe and versions of the model.
         metrics: Its scores.
         analysis: The error analysis on the test rows, of the same kind: of one label per text or of
             several.
         audit: The findings of the data audit, by subject.
-
-    Returns:
-        The page: no script, nothing fetched, every text of the data escaped.
     """
     _, difference = metrics.difference_to_baseline(config.family)
     proven = outcome(config.family, metrics)
@@ -71,7 +48,8 @@ def model_page(
     is_loud = leak.startswith("LEAK")
     return render(
         "model.html.j2",
-        title=f"{family_name(config.family)} on {source_name(str(config.data.get('source')))}",
+        title=f"{family_name(config.family)} model on"
+        f" {source_name(str(config.data.get('source')))}",
         verdict=verdict(config.family, metrics),
         outcome=proven or "",
         badge={"better": "Better", "worse": "Worse"}.get(proven or "", "No significant gain"),
@@ -132,7 +110,7 @@ def _main_figure(family: str, metrics: AnyMetrics) -> Figure:
 
 
 def _interval(interval: Interval) -> str:
-    return "no interval" if interval.low is None else f"95 %: {format_interval(interval)}"
+    return "no interval" if interval.low is None else f"95%: {interval}"
 
 
 def _scores_table(family: str, metrics: AnyMetrics) -> PageTable:
@@ -167,29 +145,18 @@ def model_section(
     best_epoch: int,
     remarks: Sequence[str] = (),
 ) -> dict[str, object]:
-    """Prepare the figures and sentences of an error analysis.
+    """Prepare the figures and sentences of an error analysis, for ``model_section.html.j2``.
 
-    Args:
-        analysis: The analysis.
-        history: The epochs of its training; none for a family that has no epochs.
-        best_epoch: The number of the best epoch, from 1; 0 without epochs.
-        remarks: Remarks about its training that are not elsewhere on the page.
-
-    Returns:
-        The values of the template ``model_section.html.j2``, by their names.
+    `remarks` are those about its training that are not elsewhere on the page.
     """
     calibrations = [("as predicted", analysis.after)]
     if analysis.before is not None:
         calibrations = [("before", analysis.before), ("after", analysis.after)]
     n_epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
-    if isinstance(analysis, MultilabelAnalysis):
-        own = multilabel_figures(analysis, calibrations)
-    else:
-        own = _figures(analysis, calibrations)
     return {
         "analysis": analysis,
         "several": isinstance(analysis, MultilabelAnalysis),
-        **own,
+        **analysis_figures(analysis, calibrations),
         "temperature": _temperature(analysis),
         "calibration": PageTable(
             ("", "calibration error", "Brier score", "log loss"),
@@ -207,21 +174,6 @@ def model_section(
     }
 
 
-def _figures(
-    analysis: ErrorAnalysis, calibrations: Sequence[tuple[str, Calibration]]
-) -> dict[str, object]:
-    """Draw the figures for one label per text only: confusion matrix, accuracy against coverage."""
-    return {
-        "labels": [
-            *label_figures(analysis.scores.per_class, analysis.intervals),
-            _confusion_figure(analysis),
-        ],
-        "probabilities": [reliability_figure(calibrations), _coverage_figure(analysis.coverage)],
-        "abstention": abstention_sentences(analysis.coverage),
-        "slices": slice_figures(analysis.by_length, analysis.by_unseen, "accuracy"),
-    }
-
-
 def _temperature(analysis: ErrorAnalysis | MultilabelAnalysis) -> str:
     if analysis.before is None:
         return "The probabilities are uncalibrated: no temperature was fitted."
@@ -236,54 +188,4 @@ def _temperature(analysis: ErrorAnalysis | MultilabelAnalysis) -> str:
         f"The model was {way}: its {what} are divided by a temperature of"
         f" {analysis.temperature:.2f}, fitted on the validation rows. This does not change the"
         " predicted labels."
-    )
-
-
-def _confusion_figure(analysis: ErrorAnalysis) -> Figure:
-    """Show the confusion matrix; of many labels, only those with the most errors."""
-    labels = [score.label for score in analysis.scores.per_class]
-    counts = analysis.scores.confusion
-    n = range(len(labels))
-    n_errors = [sum(counts[i][j] + counts[j][i] for j in n if j != i) for i in n]
-    chosen = sorted(sorted(n, key=lambda i: -n_errors[i])[:MOST_CELLS])
-    note = "Rows are true labels, columns are predicted labels; percentages are of the row."
-    table = None
-    if len(labels) > FEW_LABELS:  # the most frequent errors, as its cells have no room for counts
-        errors = sorted(((counts[i][j], i, j) for i in n for j in n if i != j), reverse=True)
-        most = [one for one in errors[:MOST_CONFUSIONS] if one[0]]
-        rows = [[labels[i], labels[j], f"{count:,}"] for count, i, j in most]
-        table = PageTable(("true", "predicted", "rows"), rows)
-    if len(chosen) < len(labels):
-        note += f" Only the {len(chosen)} of {len(labels)} labels with the most errors are shown."
-    return Figure(
-        "Confusion matrix",
-        matrix(
-            [labels[i] for i in chosen],
-            [[counts[i][j] for j in chosen] for i in chosen],
-            label=f"Confusion matrix of {len(chosen)} labels",
-        ),
-        table,
-        note,
-        wide=len(chosen) > MANY_LABELS,
-    )
-
-
-def _coverage_figure(points: Sequence[CoveragePoint]) -> Figure:
-    """Show coverage and accuracy by threshold."""
-    answered = [(one.threshold, one.coverage) for one in points]
-    accuracy = [(one.threshold, one.accuracy) for one in points if one.accuracy is not None]
-    rows = [
-        [f"{one.threshold:.2f}", f"{one.coverage:.1%}", format_share(one.accuracy), f"{one.n:,}"]
-        for one in points
-    ]
-    return Figure(
-        "Accuracy against coverage",
-        line_chart(
-            [Line("coverage", answered, "two"), Line("accuracy", accuracy, "one")],
-            x=shares("threshold of --abstain-below"),
-            y=shares("share"),
-            label="Coverage, and accuracy of the labelled texts, by threshold.",
-        ),
-        PageTable(("threshold", "coverage", "accuracy", "rows"), rows),
-        "Texts whose label is less probable than the threshold get no label.",
     )

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table.
-
-    Attributes:
-        header: The heads of its columns.
-        rows: Its rows; the first cell names the row.
-    """
+    """A table; the first cell of a row names it."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -51,14 +46,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """One subject: sentences, and perhaps a table.
-
-    Attributes:
-        title: Its heading.
-        sentences: Its sentences.
-        header: The heads of the table's columns, if there is a table.
-        rows: The table's rows; the first cell names the row.
-    """
+    """One subject: sentences, and perhaps a table, of which the first cell of a row names it."""
 
     title: str
     sentences: Sequence[str]
@@ -67,15 +55,7 @@ class Section:
 
 
 def render(template: str, **values: object) -> str:
-    """Fill one of the templates; every value is escaped, and a missing one is an error.
-
-    Args:
-        template: Its file name.
-        **values: What it needs.
-
-    Returns:
-        The page.
-    """
+    """Fill one of the templates; every value is escaped, and a missing one is an error."""
     return _environment().get_template(template).render(**values)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wordgate.bundle.metrics import AnyMetrics, MultilabelMetrics, SplitFacts
-from wordgate.evaluation.intervals import Interval, PairedDifference
+from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.metrics import Average, LabelScore, Scores, Shares
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
 from wordgate.evaluation.selective_prediction import abstention_sentences
@@ -14,7 +14,7 @@ from wordgate.families import FAMILIES
 from wordgate.runtime.display import one_line
 
 UNDEFINED = "–"
-THRESHOLD_HEADER = ("label", "threshold", "F1", "F1 at 0.5", "points", "95 % interval")
+THRESHOLD_HEADER = ("label", "threshold", "F1", "F1 at 0.5", "points", "95% interval")
 MOST_PAIRS = 10
 """Pairs of labels that are listed in a terminal."""
 NOTABLE_COPIES = 0.1
@@ -26,23 +26,18 @@ def format_share(value: float | None, digits: int = 3) -> str:
     return UNDEFINED if value is None else f"{value:.{digits}f}"
 
 
-def format_interval(interval: Interval) -> str:
-    """Write an interval; a dash where there is none."""
-    return str(interval)
-
-
 def score_header(main: str) -> tuple[str, ...]:
     """Name what `score_cells` writes, by the name of the score that models are compared by."""
-    return (main, "95 % interval", "macro F1", "95 % interval")
+    return (main, "95% interval", "macro F1", "95% interval")
 
 
 def score_cells(scores: AnyScores) -> tuple[str, ...]:
     """Write the score that models are compared by and macro F1, with their intervals."""
     return (
         format_share(scores.main.value),
-        format_interval(scores.main.interval),
+        str(scores.main.interval),
         format_share(scores.macro_f1),
-        format_interval(scores.intervals.macro_f1),
+        str(scores.intervals.macro_f1),
     )
 
 
@@ -69,7 +64,7 @@ def format_evidence(difference: PairedDifference) -> str:
     """Write what makes a difference believable: its interval and its p-value."""
     interval = "no interval"
     if difference.low is not None:
-        interval = f"95 % interval {format_points_interval(difference)}"
+        interval = f"95% interval {format_points_interval(difference)}"
     if difference.p_value is None:
         return interval
     return f"{interval}, {format_p_value(difference.p_value)}"
@@ -92,9 +87,9 @@ def headline(family: str, metrics: AnyMetrics) -> str:
     """
     name, value, interval = metrics.main
     cells = [
-        f"{name[0].upper()}{name[1:]} on {metrics.n:,} test rows, 95 % interval\n"
+        f"{name[0].upper()}{name[1:]} on {metrics.n:,} test rows, 95% interval\n"
         f"  this model ({family_name(family)}) {format_share(value)}"
-        f" ({format_interval(interval)})"
+        f" ({interval})"
     ]
     if metrics.teacher is not None:
         cells.append(f"teacher {format_share(metrics.teacher.main)}")
@@ -181,12 +176,6 @@ def classification_report(scores: Scores) -> str:
     """Lay out precision, recall and F1 of every label as scikit-learn does.
 
     Undefined values are printed as ``–``, and a line names the labels that averages leave out.
-
-    Args:
-        scores: From :func:`wordgate.evaluation.metrics.evaluate`.
-
-    Returns:
-        Lines of text, without a final newline.
     """
     first = _first_width(scores.per_class)
     accuracy = ["", "", format_share(scores.accuracy, 2), str(scores.n)]
@@ -202,14 +191,7 @@ def classification_report(scores: Scores) -> str:
 
 
 def multilabel_report(scores: MultilabelScores) -> str:
-    """Lay out the scores of several labels per text, with average precision and thresholds.
-
-    Args:
-        scores: From :func:`wordgate.evaluation.multilabel.evaluate_multilabel`.
-
-    Returns:
-        Lines of text, without a final newline.
-    """
+    """Lay out the scores of several labels per text, with average precision and thresholds."""
     first = _first_width(scores.per_class)
     own = [
         (format_share(one.average_precision, 2), f"{one.threshold:.2f}") for one in scores.per_class
@@ -224,7 +206,7 @@ def multilabel_report(scores: MultilabelScores) -> str:
         *(_average_lines(scores.per_class, support, first) if support else ()),
         *_undefined(scores),
         "",
-        f"all labels of a text correct {format_share(scores.accuracy)},"
+        f"all labels correct {format_share(scores.accuracy)},"
         f" label ranking average precision {format_share(scores.label_ranking_average_precision)},"
         f" Hamming loss {scores.hamming_loss:.3f}",
     ]
@@ -234,14 +216,7 @@ def multilabel_report(scores: MultilabelScores) -> str:
 
 
 def cooccurrence_table(scores: MultilabelScores) -> str:
-    """List the labels that most often occur together, with the number of rows that have both.
-
-    Args:
-        scores: From :func:`wordgate.evaluation.multilabel.evaluate_multilabel`.
-
-    Returns:
-        Lines of text, without a final newline; empty where no row bears two labels.
-    """
+    """List the labels that most often occur together, and in how many rows; or nothing."""
     rows = [
         (f"{first} + {second}", f"{count:,}")
         for count, first, second in label_pairs(scores)[:MOST_PAIRS]
@@ -262,14 +237,7 @@ def label_pairs(scores: MultilabelScores) -> list[tuple[int, str, str]]:
 
 
 def confusion_table(scores: Scores) -> str:
-    """Lay out the confusion matrix: true labels as rows, predicted labels as columns.
-
-    Args:
-        scores: From :func:`wordgate.evaluation.metrics.evaluate`.
-
-    Returns:
-        Lines of text, without a final newline.
-    """
+    """Lay out the confusion matrix: true labels as rows, predicted labels as columns."""
     names = [score.label for score in scores.per_class]
     rows = [("true \\ predicted", *names)]
     rows += [(n, *map(str, row)) for n, row in zip(names, scores.confusion, strict=True)]
@@ -288,8 +256,8 @@ def scores_beside_baselines(family: str, metrics: AnyMetrics) -> str:
     for name, one in rows:
         cells = [format_share(getattr(one, column)) for column in columns.values()]
         lines.append(f"{name:<34}" + "".join(f"{cell:>10}" for cell in cells))
-    lines[0] += f"   95 % interval of {metrics.main.name}"
-    lines[-1] += f"   {format_interval(metrics.main.interval)}"
+    lines[0] += f"   95% interval of {metrics.main.name}"
+    lines[-1] += f"   {metrics.main.interval}"
     return "\n".join(lines)
 
 
@@ -336,16 +304,7 @@ def costs(metrics: AnyMetrics) -> str:
 
 
 def text_table(rows: Sequence[Sequence[str]], margin: str = "", gap: str = "  ") -> list[str]:
-    """Lay rows out in columns: the first one to the left, the others to the right.
-
-    Args:
-        rows: The rows, all of the same length.
-        margin: Text before each line.
-        gap: Text between columns.
-
-    Returns:
-        The lines.
-    """
+    """Lay rows out in columns: the first one to the left, the others to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
         margin

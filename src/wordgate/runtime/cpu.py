@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from threading import Event, Lock
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -78,8 +78,8 @@ def torch_threads(torch: ModuleType, threads: int | None) -> Iterator[int]:
     if chosen > 1 and _was_forked:
         if threads is not None:
             raise SettingsError(
-                f"threads is {threads}, and torch computes in one alone in a process that was"
-                " forked from one that has used it: give threads=1, or begin processes by"
+                f"threads is {threads}, but torch can use only one in a process that was forked"
+                " from one that has used it: give threads=1, or start processes with"
                 " multiprocessing.get_context('spawn')"
             )
         chosen = before = 1
@@ -222,11 +222,8 @@ def prefetch(items: Iterable[Item], *, threads: int) -> Iterator[Iterator[Item]]
     """Draw each next item in a thread of its own, one ahead of the one that is asked for.
 
     The thread has ended when the context has, however far the items were drawn. What making an
-    item raises is raised where the item is asked for.
-
-    Args:
-        items: The items.
-        threads: How many threads there may be; with one, each item is drawn when it is asked for.
+    item raises is raised where the item is asked for. If there may be but one thread, each item is
+    drawn when it is asked for.
     """
     source = iter(items)
     if threads == 1:
@@ -246,11 +243,7 @@ def _one_ahead(source: Iterator[Item], pool: ThreadPoolExecutor) -> Iterator[Ite
 
 @contextmanager
 def limited_blas(threads: int) -> Iterator[None]:
-    """Hold BLAS to so many threads for the time being; a library that has fewer keeps them.
-
-    Args:
-        threads: In how many threads a product may be computed at most.
-    """
+    """Hold BLAS to so many threads for the time being; a library that has fewer keeps them."""
     pools = ThreadpoolController().select(user_api="blas")
     larger = [pool["filepath"] for pool in pools.info() if pool["num_threads"] > threads]
     with pools.select(filepath=larger).limit(limits=threads):
@@ -276,12 +269,7 @@ class SingleThreadedBLAS:
                 self._pools = self._pools or ThreadpoolController()
                 self._limit = self._pools.limit(limits=1, user_api="blas")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._changing:
             self._inside -= 1
             if not self._inside:

@@ -7,14 +7,9 @@ _HARMLESS = "\u200d\ufe0f"  # an emoji's joiner and selector are "unprintable" t
 
 
 def shown(value: str, width: int) -> str:
-    r"""Shorten a value to one printable line.
+    r"""Shorten a value to a printable line of so many characters.
 
-    Args:
-        value: Any text, control characters included.
-        width: Characters at most.
-
-    Returns:
-        The text with line breaks as spaces and other unprintable characters as ``\x1b``.
+    Line breaks become spaces, and other unprintable characters ``\x1b``.
     """
     safe = escaped(" ".join(value[: 4 * width].split()))
     return safe if len(safe) <= width and len(value) <= 4 * width else safe[: width - 3] + "..."
@@ -26,12 +21,7 @@ def brief(value: object) -> str:
 
 
 def escaped(text: str, *, keep: str = "") -> str:
-    r"""Write unprintable characters, line breaks among them, as ``\x1b``.
-
-    Args:
-        text: Any text.
-        keep: Unprintable characters that may stay.
-    """
+    r"""Write unprintable characters, line breaks among them, as ``\x1b``, but for those to keep."""
     return "".join(
         c if c.isprintable() or c in _HARMLESS or c in keep else c.encode("unicode_escape").decode()
         for c in text

@@ -133,7 +133,7 @@ class Console:
         ]
         if total is not None:
             columns += [
-                TextColumn("{task.percentage:>3.0f} %"),
+                TextColumn("{task.percentage:>3.0f}%"),
                 TimeRemainingColumn(compact=True),
                 TextColumn("left"),
             ]

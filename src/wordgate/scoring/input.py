@@ -20,21 +20,6 @@ _PREFIX = "predicted_"
 
 
 @dataclass(frozen=True)
-class InputOptions:
-    """Options of reading the input.
-
-    Attributes:
-        text: The columns of the text; None to infer them.
-        encoding: How bytes are read; None to find out.
-        batch: Records together at most.
-    """
-
-    text: Columns | None
-    encoding: str | None
-    batch: int
-
-
-@dataclass(frozen=True)
 class OpenedInput:
     """A source that is ready to be read.
 
@@ -48,17 +33,14 @@ class OpenedInput:
     text: Choice
     lines: list[str]
 
-    def added(self, config: Config, form: str) -> list[str]:
+    def added(self, wanted: Sequence[str], form: str) -> list[str]:
         """Name the columns that are added, so that they collide with none that is there.
 
-        In JSON Lines a key may turn up in any record, so all of them are looked at; those of a
-        pipe can't be, and a record that has a key of such a name is an error.
-
-        Args:
-            config: The model's.
-            form: The result's format.
+        In JSON Lines a key may turn up in any record, so all of them are looked at; those of a pipe
+        can't be, and a record that has a key of such a name is an error. `wanted` are the names
+        where nothing is in their way.
         """
-        reader, wanted = self.table.reader, added_names(config)
+        reader = self.table.reader
         taken = {*(reader.names or ()), *own_names(reader.names, reader.width)}
         chosen = without_collisions(wanted, taken)
         if not isinstance(reader, JsonlReader):
@@ -74,34 +56,34 @@ class OpenedInput:
 
 
 def open_input(
-    source: str | os.PathLike[str], config: Config, options: InputOptions, form: str | None
+    source: str | os.PathLike[str],
+    config: Config,
+    form: str | None,
+    *,
+    text: Columns | None,
+    encoding: str | None,
+    batch: int,
 ) -> OpenedInput:
-    """Open a source and find the columns that a model reads.
-
-    Args:
-        source: A path, or ``-`` for standard input.
-        config: The model's.
-        options: How it is to be read.
-        form: The result's format, where it is another than the source's.
+    """Open a source, and find the columns that a model reads, for a result of a format.
 
     Raises:
         DataError: The source can't be read as options.
     """
-    flag = as_flag(options.text)
+    flag = as_flag(text)
     names = names_among([flag if flag is not None else config.columns().get("text", ())])
     found = open_source(source, _enough(names, form))
-    table = open_table(found, encoding=options.encoding, given=names, batch=options.batch)
+    table = open_table(found, encoding=encoding, given=names, batch=batch)
     records = table.reader.sample()
     if isinstance(table.reader, ParquetReader) and form not in (None, "parquet"):
         table.reader.refuse_untextual(form)
-    text = _choose_text(records, config, flag, found.name)
+    chosen = _choose_text(records, config, flag, found.name)
     if isinstance(table.reader, JsonlReader):
         converts = form not in (None, "jsonl")
         keys = table.all_keys() if converts and found.path is not None else []
         table.reader.know(keys, closed=converts)
     doubts = [] if table.encoding is None else [table.encoding.doubt]
     warnings = [f"warning: {doubt}" for doubt in filter(None, doubts)]
-    return OpenedInput(table, text, [*table.form().lines(), *warnings, text.line()])
+    return OpenedInput(table, chosen, [*table.form().lines(), *warnings, chosen.line()])
 
 
 def _choose_text(records: Records, config: Config, flag: Flag | None, name: str) -> Choice:
@@ -145,12 +127,8 @@ def _enough(columns: Collection[str], form: str | None) -> Callable[[bytes], boo
 def own_names(names: Sequence[str] | None, width: int) -> list[str]:
     """Give each column a name of its own.
 
-    Args:
-        names: The names there are, some perhaps empty or twice; None without a header.
-        width: How many columns there are.
-
-    Returns:
-        The names; ``column_3`` where there was none, ``text_2`` where one stood before.
+    That is ``column_3`` where there is none, ``text_2`` where it stood before; `names` is None
+    without a header.
     """
     chosen: list[str] = []
     taken: set[str] = set()
@@ -162,27 +140,18 @@ def own_names(names: Sequence[str] | None, width: int) -> list[str]:
     return chosen
 
 
-def added_names(config: Config) -> list[str]:
+def added_names(config: Config, *, several: bool) -> list[str]:
     """Name the columns that a model adds, if nothing is in their way.
 
-    Returns:
-        ``label``, ``probability``, one for each label, and ``error``; with several labels a text
-        ``labels`` in place of the first two.
+    They are ``label``, ``probability``, one for each label, and ``error``; where a text is given
+    several labels, ``labels`` in place of the first two.
     """
-    first = ["labels"] if config.multilabel else ["label", "probability"]
+    first = ["labels"] if several else ["label", "probability"]
     return [*first, *(f"probability_{label}" for label in config.labels), "error"]
 
 
 def without_collisions(wanted: Sequence[str], there: Iterable[str]) -> list[str]:
-    """Give other names to columns whose names are taken, in whatever case.
-
-    Args:
-        wanted: The names of new columns.
-        there: Names that are taken.
-
-    Returns:
-        The names, in order: ``predicted_label`` where ``label`` is taken, then ``label_2``.
-    """
+    """Rename new columns whose names are taken: ``predicted_label``, then ``label_2``."""
     taken, chosen = {_folded(name) for name in there}, []
     for name in wanted:
         free = name

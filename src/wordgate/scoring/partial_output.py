@@ -7,14 +7,14 @@ the state is replaced as a whole: whatever was written after it is cut off when 
 
 import os
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wordgate.errors import BundleError, SettingsError
+from wordgate.errors import BundleError, SettingsError, no_folder_message
 from wordgate.storage.files import remove, resolve_link, sync_folder
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,
@@ -28,7 +28,7 @@ from wordgate.tables.source import STANDARD
 
 _ROWS, _STATE, _BEGUN = "rows", "state.safetensors", "begun"
 _OLDER_STATE = "note.json"  # which said so in layouts before the fifth
-# A state that took t seconds is followed by the next after fifty times t: a cost of 2 %.
+# A state that took t seconds is followed by the next after fifty times t: a cost of 2%.
 _SHARE = 50.0
 _FIRST_ERRORS = 5
 _MOST_SHOWN = 1000  # characters of each
@@ -124,11 +124,7 @@ class PartialOutput:
     ) -> bool:
         """Tell whether nothing is left to do, and refuse what must not be done.
 
-        Args:
-            bundle_file: A file of the model that is as old as it is.
-            source: The input.
-            resume: Whether to go on with what is there.
-            overwrite: Whether to replace what is there.
+        `bundle_file` is a file of the model that is as old as it is.
 
         Raises:
             BundleError: Nothing can be written there, or something stands there and nothing said
@@ -138,14 +134,14 @@ class PartialOutput:
         self._check_place(source)
         if not overwrite and not self.exists() and self._older_state.exists():
             raise BundleError(
-                f"{self.folder} keeps a scoring in an older layout ({_OLDER_STATE}), with which"
-                " this wordgate can't go on: finish it with the wordgate that began it, move the"
-                " folder away, or start over with --overwrite"
+                f"{self.folder} contains an interrupted run in an older layout ({_OLDER_STATE}),"
+                " which this version of wordgate cannot continue: finish it with the version that"
+                " started it, move the folder away, or start over with --overwrite"
             )
         if self.exists():
             if not resume and not overwrite:
                 raise BundleError(
-                    f"a scoring into {self.out} was interrupted and left {self.folder}: continue"
+                    f"scoring into {self.out} was interrupted and left {self.folder}: continue"
                     " it with --resume, or start over with --overwrite"
                 )
             return False
@@ -160,92 +156,67 @@ class PartialOutput:
         for file in (Path(source).expanduser(), bundle_file):
             if file.exists() and file.stat().st_mtime_ns > self.out.stat().st_mtime_ns:
                 raise BundleError(
-                    f"{self.out} is whole, and older than {file}: score anew with --overwrite"
+                    f"{self.out} is complete, and older than {file}: score again with --overwrite"
                 )
         return True
 
     def _check_place(self, source: str | Path) -> None:
         out = self.out
         if not out.parent.is_dir():
-            raise BundleError(f"there is no folder '{out.parent}' to write '{out.name}' into")
+            raise BundleError(no_folder_message(out))
         if out.is_dir():
             raise BundleError(f"{out} is a folder: name a file")
         if self.folder.is_symlink():
-            raise BundleError(
-                f"{self.folder}, where the work is to be kept, is a link: take it away"
-            )
+            raise BundleError(f"{self.folder}, the working folder, is a link: remove it")
         with suppress(OSError):  # there is no result yet, or no input
             if out.samefile(source):
                 raise SettingsError(f"{out} is the input: write the result to another file")
 
     def _claim(self) -> None:
         """Note that what stands in the result's place is not it."""
-        try:
+        with writing(self.folder):
             self.folder.mkdir(mode=0o700, exist_ok=True)
             if self._begun.is_symlink():
                 self._begun.unlink()
             self._claimed |= not self._begun.exists()
             self._begun.touch()
             sync_folder(self.folder.parent)
-        except OSError as error:
-            raise _unwritten(self.folder, error) from error
 
     def begin(self, heading: bytes, fingerprint: RunFingerprint | None) -> None:
-        """Begin anew, whatever was kept.
-
-        Args:
-            heading: What stands before the first row.
-            fingerprint: What the scoring is; None where nothing can be gone on with.
-
-        Raises:
-            BundleError: The disk refuses.
-        """
+        """Begin anew, whatever was kept; without a fingerprint nothing can be gone on with."""
         self._claim()
-        try:
+        with writing(self.folder):
             for state in (self.state, self._older_state):
                 state.unlink(missing_ok=True)
             sync_folder(self.folder)
             self.rows.unlink(missing_ok=True)  # it may be a link to who knows where
             self._stream = self.rows.open("xb", buffering=0)
-        except OSError as error:
-            raise _unwritten(self.folder, error) from error
         self.write(heading)
         if fingerprint is not None:
             self.save(fingerprint, 0, Counts())
 
     def resume(self, state: ScoringState) -> None:
-        """Go on where the state says.
-
-        Raises:
-            BundleError: What is kept is damaged.
-        """
-        try:
-            self._stream = open(self.rows, "rb+", buffering=0, opener=_no_link)  # noqa: SIM115
+        """Go on where the state says; refuse what is damaged."""
+        with writing(self.rows):
+            try:
+                self._stream = open(self.rows, "rb+", buffering=0, opener=_no_link)  # noqa: SIM115
+            except FileNotFoundError as error:
+                raise damaged(self.folder, f"its {_ROWS} are gone") from error
             there = os.fstat(self._stream.fileno()).st_size
             if there < state.length:
                 why = f"{there:,} bytes where {state.length:,} were written"
                 raise damaged(self.folder, why)
             self._stream.truncate(state.length)
             self._stream.seek(state.length)
-        except FileNotFoundError as error:
-            raise damaged(self.folder, f"its {_ROWS} are gone") from error
-        except OSError as error:
-            raise _unwritten(self.rows, error) from error
         self._due = time.monotonic() + self._every
 
     def write(self, content: bytes) -> None:
-        """Add to the result.
-
-        Raises:
-            BundleError: The disk refuses.
-        """
+        """Add to the result."""
         assert self._stream is not None  # noqa: S101 - begin and resume open it
         view = memoryview(content)
-        try:
+        with writing(self.rows):
             while view:
                 view = view[self._stream.write(view) or 0 :]
-        except OSError as error:
-            raise _unwritten(self.rows, error) from error
 
     def is_due(self) -> bool:
         """Tell whether it is time to save again."""
@@ -254,33 +225,24 @@ class PartialOutput:
     def save(self, fingerprint: RunFingerprint, position: int, counts: Counts) -> None:
         """Save how far the result has come; all that was written before is on the disk then.
 
-        Raises:
-            BundleError: The disk refuses; the state before stays good.
+        If the disk refuses, the state before stays good.
         """
         assert self._stream is not None  # noqa: S101
         started = time.monotonic()
         state = ScoringState(position=position, length=self._stream.tell(), counts=counts)
-        try:
+        with writing(self.rows):
             os.fsync(self._stream.fileno())
-        except OSError as error:
-            raise _unwritten(self.rows, error) from error
         write_resumable(self.state, {**fingerprint.facts(), "state": state.model_dump()}, {})
         ended = time.monotonic()
         self._due = ended + (max(self._every, _SHARE * (ended - started)) if self._every else 0.0)
 
     def close(self) -> None:
-        """Force all that was written to the disk, and be done with writing.
-
-        Raises:
-            BundleError: The disk refuses.
-        """
+        """Force all that was written to the disk, and be done with writing."""
         if self._stream is None:
             return
-        try:
+        with writing(self.rows):
             os.fsync(self._stream.fileno())
             self._stream.close()
-        except OSError as error:
-            raise _unwritten(self.rows, error) from error
 
     def clear(self) -> None:
         """Take away what is kept, now that the result is in its place.
@@ -293,14 +255,7 @@ class PartialOutput:
         self.folder.rmdir()
 
     def load(self, fingerprint: RunFingerprint) -> tuple[ScoringState, list[str]]:
-        """Read how far the result has come.
-
-        Args:
-            fingerprint: What the scoring is that is to go on.
-
-        Returns:
-            The state, and warnings: what differs between then and now and may move the result a
-            little.
+        """Read how far the result has come, and what differs now that may move it a little.
 
         Raises:
             BundleError: What is kept is of another work, or damaged.
@@ -309,7 +264,7 @@ class PartialOutput:
             if file.is_symlink():
                 raise damaged(self.folder, f"{file.name} is a link")
         if not self.state.is_file():  # a pipe would be waited for
-            raise damaged(self.folder, f"{_STATE} is no file")
+            raise damaged(self.folder, f"{_STATE} is not a file")
         content, _ = read_resumable(self.state)
         try:
             return _checked_state(content), fingerprint.check(content, "scoring", self.folder)
@@ -318,33 +273,22 @@ class PartialOutput:
 
 
 def destination(out: str) -> Path:
-    """Give the file that a result is written to: where a link leads, so that the link stays.
-
-    Args:
-        out: As the user named it.
-
-    Raises:
-        BundleError: There is something else than a file or a folder.
-    """
+    """Give the file that a result is written to: where a link leads, so that the link stays."""
     path = Path(out).expanduser()
     if path.exists() and not path.is_file() and not path.is_dir():
-        raise BundleError(f"{path} is not a file; name one, or - for standard output")
+        raise BundleError(f"{path} is not a file; give one, or - for standard output")
     return resolve_link(path)
 
 
 def check_effect(source: str, out: str, *, resume: bool, overwrite: bool) -> None:
-    """Refuse options about an earlier result that have no effect.
-
-    Raises:
-        SettingsError: There are such.
-    """
+    """Refuse options about an earlier result that have no effect."""
     if resume and overwrite:
-        raise SettingsError("--resume goes on and --overwrite begins anew: give one of them")
+        raise SettingsError("--resume continues and --overwrite starts over: give one of them")
     if out == STANDARD and (resume or overwrite):
         name = "--resume" if resume else "--overwrite"
         raise SettingsError(f"{name} has no effect on standard output: name a file")
     if resume and source == STANDARD:
-        raise SettingsError("--resume has no effect on standard input, which comes only once")
+        raise SettingsError("--resume has no effect on standard input, which can be read only once")
 
 
 def _checked_state(content: Mapping[str, Any]) -> ScoringState:
@@ -360,5 +304,10 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
-def _unwritten(path: Path, error: OSError) -> BundleError:
-    return BundleError(f"{path} can't be written: {error.strerror or error}")
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say it in one sentence where the disk refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise BundleError(f"{path} can't be written: {error.strerror or error}") from error

@@ -60,13 +60,7 @@ class BatchTexts:
 
 
 def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> BatchTexts:
-    """Take the texts of a batch that can be scored.
-
-    Args:
-        reader: Where the batch comes from.
-        batch: The records.
-        columns: The columns that make the text, the main one last.
-    """
+    """Take the texts of a batch that can be scored; the main one of their columns is last."""
     errors = dict(batch.misfits)
     raws = batch.raws
     if batch.rejected:
@@ -97,13 +91,7 @@ def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> BatchTe
 
 
 def predict_batch(predictor: Predictor, texts: list[str], rule: DecisionRule) -> BatchPredictions:
-    """Predict texts.
-
-    Args:
-        predictor: The model.
-        texts: The texts.
-        rule: Which labels they are given.
-    """
+    """Predict texts, and give them labels by a rule."""
     proba = np.empty((0, len(predictor.labels)))
     if texts:
         proba = predictor.predict_proba(texts)

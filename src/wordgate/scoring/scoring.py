@@ -12,10 +12,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.bundle.config import Config
+from wordgate.bundle.config import DEFAULT_SEPARATOR, Config
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.data import Columns
-from wordgate.errors import BundleError, DataError, SettingsError
+from wordgate.errors import DataError, SettingsError
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.decision import DecisionRule, Threshold, check_abstain
 from wordgate.prediction.predictor import Predictor, load_aloud
@@ -23,13 +23,14 @@ from wordgate.runtime.cpu import choose_threads, processor
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Console, Progress
-from wordgate.scoring.input import InputOptions, OpenedInput, added_names, open_input
+from wordgate.scoring.input import OpenedInput, added_names, open_input
 from wordgate.scoring.partial_output import (
     Counts,
     PartialOutput,
     ScoringState,
     check_effect,
     destination,
+    writing,
 )
 from wordgate.scoring.predictions import predict_batch, texts_of
 from wordgate.scoring.writing import ParquetWriter, Writer, make_writer
@@ -102,6 +103,7 @@ def score(
     encoding: str | None = None,
     abstain_below: float = 0.0,
     threshold: Threshold | None = None,
+    top: int | None = None,
     escape_formulas: bool = False,
     to: str | None = None,
     batch: int = BATCH,
@@ -118,9 +120,9 @@ def score(
     probability of each label, and an error. A row that cannot be read, or has no text, gets an
     error and no label. If it cannot be parsed, the error contains the row as it was.
 
-    With several labels a text the labels stand in place of the label and its probability, the most
-    probable first: a list in JSON Lines and Parquet; in CSV and TSV joined by what stood between
-    them in the data of the training, or a semicolon.
+    With several labels per text, or with `top`, a column `labels` replaces the label and its
+    probability, most probable first: a list in JSON Lines and Parquet; in CSV and TSV, joined by
+    the separator of the training data, or a semicolon.
 
     Args:
         bundle: The folder of the model.
@@ -134,6 +136,7 @@ def score(
         abstain_below: Give no label that is less probable than this, from 0 to 1.
         threshold: Minimum probabilities of labels instead of the thresholds of the model, as for
             `Predictor.predict`.
+        top: Give this many labels, the most probable ones, regardless of thresholds.
         escape_formulas: Whether to put an apostrophe before each CSV or TSV cell that a spreadsheet
             program would interpret as a formula; numbers are unchanged.
         to: The output format: ``csv``, ``tsv``, ``jsonl`` or ``parquet``; None for the format of
@@ -175,17 +178,16 @@ def score(
         if kept is not None and kept.is_complete(
             Path(bundle) / MANIFEST, source, resume=resume, overwrite=overwrite
         ):
-            return _nothing_to_do(bundle, source, out, progress)
+            return _nothing_to_do(bundle, source, out, progress, top)
         config = BundleFolder.open(bundle).config()
-        rule = DecisionRule.of(config, threshold=threshold, abstain_below=abstain_below)
+        rule = DecisionRule.of(config, threshold=threshold, top=top, abstain_below=abstain_below)
         predictor = load_aloud(bundle, lambda: progress, kernel=kernel, threads=threads)
-        options = InputOptions(text, encoding, batch)
-        opened = open_input(source, config, options, form)
+        opened = open_input(source, config, form, text=text, encoding=encoding, batch=batch)
         form = form or opened.table.reader.form
         if form == "parquet" and kept is None:
-            raise DataError("Parquet can't be written to standard output: name a file")
-        separator = _separator(config, form)
-        added = opened.added(config, form)
+            raise DataError("Parquet cannot be written to standard output: name a file")
+        separator = _separator(config, form) if rule.gives_several else None
+        added = opened.added(added_names(config, several=rule.gives_several), form)
         writer = make_writer(
             opened.table.reader,
             added,
@@ -196,26 +198,24 @@ def score(
         )
         fingerprint = None
         if kept is not None and opened.table.source.path is not None:
-            decides = {
-                "input": digest(opened.table.source.path),
-                "model": _digest_of_model(bundle),
-                **installed_versions("wordgate"),
-                "text": json.dumps([column.number for column in opened.text.columns]),
-                "encoding": str(opened.table.encoding and opened.table.encoding.codec),
+            options = {
                 "abstain_below": str(abstain_below),
                 "thresholds": str(rule.thresholds and (rule.thresholds, rule.decisive)),
+                **({} if top is None else {"top": str(top)}),
                 "escape_formulas": str(escape_formulas),
                 "format": form,
                 "batch": str(batch),
                 "kernel": kernel,
             }
+            decides = {**_decisive(bundle, opened.table.source.path, opened), **options}
             fingerprint = RunFingerprint(decides, _environment(predictor, kernel))
         for name in predictor.changed_files:
             progress.say(
-                f"warning: {bundle}/{name} was changed or lost; predictions don't depend on it"
+                f"warning: {bundle}/{name} was changed or is missing; predictions do not depend on"
+                " it"
             )
         if resume and fingerprint is None:
-            raise SettingsError(f"--resume has no effect on {source}, which comes only once")
+            raise SettingsError(f"--resume has no effect on {source}, which can be read only once")
         for line in (*opened.lines, _added_line(opened, added)):
             progress.say(line)
         work = _Work(predictor, opened, writer, added, rule, fingerprint)
@@ -225,34 +225,28 @@ def score(
 
 
 def _form_by_name(out: str, source: str) -> str | None:
-    """Give the format that the ending of a result tells; None to take the input's.
-
-    Raises:
-        SettingsError: It tells one that can't be written.
-    """
+    """Give the format that the ending of a result tells; None to take the input's."""
     form, ending = format_of(out), _ending(out)
     if form is None and ending not in (_ending(source), *_OF_NO_FORMAT):
         raise SettingsError(
-            f"'{out}' ends in {ending}, and what can be written is"
-            f" {', '.join(f'.{one}' for one in FORMATS)}, gzipped or not: name OUT so, or give the"
-            " format by --to"
+            f"'{out}' ends in {ending}; the formats are {', '.join(f'.{one}' for one in FORMATS)},"
+            " gzipped or not: use such a name, or give the format with --to"
         )
     return form
 
 
-def _separator(config: Config, form: str) -> str | None:
-    """Give what joins the labels of a text in a cell; None where each has one.
+def _separator(config: Config, form: str) -> str:
+    """Give what joins the labels of a text in a cell.
 
-    Raises:
-        SettingsError: A label holds it, so nobody could take them apart again.
+    A label that holds it is refused: nobody could take them apart again.
     """
-    separator = config.separator()
+    separator = config.separator() or DEFAULT_SEPARATOR
     for label in config.labels:
-        if separator is not None and form in ("csv", "tsv") and separator in label:
+        if form in ("csv", "tsv") and separator in label:
             raise SettingsError(
-                f"the label {label!r:.80} holds {separator!r}, by which the labels of a text are"
-                f" joined in {form.upper()}: write JSON Lines or Parquet, where they are a list"
-                " (--to jsonl)"
+                f"the label {label!r:.80} contains {separator!r}, which separates the labels of a"
+                f" text in {form.upper()}: write JSON Lines or Parquet, where they are a list (--to"
+                " jsonl)"
             )
     return separator
 
@@ -277,14 +271,16 @@ def _environment(predictor: Predictor, kernel: str) -> dict[str, str]:
     }
 
 
-def _nothing_to_do(bundle: str | Path, source: str, out: str, progress: Progress) -> Scored:
+def _nothing_to_do(
+    bundle: str | Path, source: str, out: str, progress: Progress, top: int | None
+) -> Scored:
     made_of = f"{bundle} and {source}" if Path(source).expanduser().exists() else bundle
     progress.say(
-        f"{out} is there already, and younger than {made_of}: nothing is left to do. Only these"
-        " times were compared: what it was made of, and with what options, is noted nowhere;"
-        " --overwrite scores anew"
+        f"{out} already exists and is newer than {made_of}: there is nothing to do. Only these"
+        " times were compared, not the contents or the options; --overwrite scores again"
     )
-    added = added_names(BundleFolder.open(bundle).config())
+    config = BundleFolder.open(bundle).config()
+    added = added_names(config, several=config.multilabel or top is not None)
     return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_whole=True)
 
 
@@ -295,9 +291,16 @@ def _added_line(opened: OpenedInput, added: list[str]) -> str:
     return f"added: {', '.join(added)}"
 
 
-def _digest_of_model(bundle: str | Path) -> str:
-    files = BundleFolder.open(bundle).files
-    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+def _decisive(bundle: str | Path, source: Path, opened: OpenedInput) -> dict[str, str]:
+    """Name what decides a result, besides options: input, model, wordgate, columns, encoding."""
+    files = json.dumps(BundleFolder.open(bundle).files, sort_keys=True)
+    return {
+        "input": digest(source),
+        "model": hashlib.sha256(files.encode()).hexdigest(),
+        **installed_versions("wordgate"),
+        "text": json.dumps([column.number for column in opened.text.columns]),
+        "encoding": str(opened.table.encoding and opened.table.encoding.codec),
+    }
 
 
 def _to_standard_output(work: _Work) -> Scored:
@@ -319,13 +322,13 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
         state, warnings = kept.load(fingerprint)
         if _was_moved(work, kept, state):
             kept.clear()
-            progress.say(f"{kept.out} is whole.")
+            progress.say(f"{kept.out} is complete.")
             return Scored(0, 0, 0, 0, [], work.added, 0.0, 0.0, was_whole=True)
         kept.resume(state)
         for warning in warnings:
             progress.say(f"warning: {warning}")
         position, counts = state.position, state.counts
-        progress.say(f"going on after {counts.rows:,} rows")
+        progress.say(f"continuing after {counts.rows:,} rows")
     else:
         kept.begin(work.writer.heading(), fingerprint)
     before, started = counts.scored, time.monotonic()
@@ -338,17 +341,15 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
                 kept.save(fingerprint, position, counts)
             if interruption.asked:
                 raise KeyboardInterrupt(
-                    f"{counts.rows:,} rows are kept in {kept.folder}; the same command with"
-                    " --resume goes on from there"
+                    f"{counts.rows:,} rows are kept in {kept.folder}; run the same command with"
+                    " --resume to continue"
                 )
         if fingerprint is not None:
             kept.save(fingerprint, position, counts)  # by which the result is known in its place
     kept.close()
-    try:
+    with writing(kept.out):
         work.writer.finish(kept.rows, kept.out)
         kept.clear()
-    except OSError as error:
-        raise BundleError(f"{kept.out} can't be written: {error.strerror or error}") from error
     return _scored(work, counts, counts.scored - before, started)
 
 

@@ -72,7 +72,7 @@ def make_writer(
         )
     if form == "parquet":
         if packed:
-            raise SettingsError("Parquet is packed by itself: leave .gz out")
+            raise SettingsError("Parquet is already compressed: leave .gz out")
         require_extra("parquet", "writing a Parquet file")
         return ParquetWriter(reader, added, several=separator is not None)
     writer: Writer = JsonlWriter(reader, added)
@@ -85,10 +85,12 @@ def make_writer(
 
 
 def _delimiter(reader: Reader, form: str) -> str:
-    """Keep what separates the fields of a CSV file: a comma, a semicolon or a bar."""
+    """Keep what separates the fields of a CSV file, unless it may stand in numbers."""
     if form == "tsv":
         return "\t"
-    return (reader.delimiter if reader.form == "csv" else None) or ","
+    delimiter = reader.delimiter if reader.form == "csv" else None
+    is_kept = delimiter is not None and delimiter.isascii() and not re.match(r"[\w.-]", delimiter)
+    return delimiter if delimiter and is_kept else ","
 
 
 class Writer(ABC):
@@ -119,13 +121,6 @@ class DelimitedWriter(Writer):
     Where the source is such a file with the same delimiter and the usual quotes, a record stays as
     it stood, to the byte but for its encoding, and the new cells follow it. One with a stray quote
     is written with quotes around that cell, or the quote would eat the next lines.
-
-    Args:
-        reader: Where the records come from.
-        added: The names of the new columns.
-        delimiter: What separates cells.
-        separator: What joins several labels of a text in a cell.
-        escape_formulas: Whether cells that a spreadsheet takes for formulas get an apostrophe.
     """
 
     def __init__(
@@ -198,12 +193,7 @@ class DelimitedWriter(Writer):
 
 
 class JsonlWriter(Writer):
-    """Writes one JSON object a line; an object of JSON Lines stays as it stood, and grows keys.
-
-    Args:
-        reader: Where the records come from.
-        added: The names of the new keys.
-    """
+    """Writes one JSON object a line; an object of JSON Lines stays as it stood, and grows keys."""
 
     def __init__(self, reader: Reader, added: Sequence[str]):
         self._keeps = reader.form == "jsonl"
@@ -231,15 +221,10 @@ class JsonlWriter(Writer):
 
 
 class ParquetWriter(Writer):
-    """Writes a Parquet file, which can be written only in one go.
+    """Writes a Parquet file, which can be written only in one go; columns keep their types.
 
     On the way the rows stand in a file that can be cut and continued: a stream of Arrow's own
     format for each batch, behind its length. In the end the Parquet file is made of it.
-
-    Args:
-        reader: Where the records come from; columns keep their types.
-        added: The names of the new columns.
-        several: Whether a text may have several labels: a list.
     """
 
     def __init__(self, reader: Reader, added: Sequence[str], *, several: bool):

@@ -31,9 +31,6 @@ class Access:
 
         A page of another site can give its own name the address 127.0.0.1, and would then be taken
         for this server's own page by the browser (DNS rebinding).
-
-        Raises:
-            HTTPError: The name is another one.
         """
         host = headers.get(b"host")
         if self.hosts is None or host is None:
@@ -42,23 +39,19 @@ class Access:
         if name not in self.hosts:
             raise HTTPError(
                 "unknown_host",
-                "the Host header names a host that this server doesn't answer for;"
-                " 'wordgate serve --allow-host NAME' lets it",
+                "the Host header has a host that is not allowed; 'wordgate serve --allow-host NAME'"
+                " allows it",
             )
 
     def check_key(self, headers: dict[bytes, bytes]) -> None:
-        """Refuse a request without the key.
-
-        Raises:
-            HTTPError: The key is missing or wrong.
-        """
+        """Refuse a request without the key."""
         if self.key is None:
             return
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self.key):
             raise HTTPError(
                 "unauthorized",
-                "this server wants its key: Authorization: Bearer KEY",
+                "this server requires an API key: Authorization: Bearer KEY",
                 [(b"www-authenticate", b"Bearer")],
             )
 
@@ -76,12 +69,8 @@ def access(
 ) -> Access:
     """Decide on access from what the user gave.
 
-    Args:
-        host: Where the server listens.
-        key: The key; None for no key.
-        allow_hosts: Names the server answers to. Without them one that listens on the loopback
-            device answers to its usual names, another one to any.
-        allow_origins: Origins such as ``https://example.com``.
+    Without names to allow, a server on the loopback device answers to its usual names, another one
+    to any. Origins are such as ``https://example.com``.
 
     Raises:
         SettingsError: The key or an origin can't be sent in a header.
@@ -114,8 +103,8 @@ def _without_port(host: str) -> str:
 def _checked_key(key: str) -> bytes:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError(
-            f"{KEY_VARIABLE} is {'empty' if not key else 'no key'}: it must be of visible ASCII"
-            " characters; unset it to do without a key"
+            f"{KEY_VARIABLE} is {'empty' if not key else 'not a valid key'}: it must consist of"
+            " visible ASCII characters; unset it to use no key"
         )
     return key.encode("ascii")
 
@@ -124,7 +113,7 @@ def _checked_origin(origin: str) -> bytes:
     scheme, separator, rest = origin.partition("://")
     if scheme not in ("http", "https") or not separator or not rest or set(rest) & set("/?#@* "):
         raise SettingsError(
-            f"--allow-origin {origin!r} is no origin; write it as https://example.com"
+            f"--allow-origin {origin!r} is not an origin; write it as https://example.com"
         )
     if not origin.isascii():
         raise SettingsError(f"--allow-origin {origin!r}: write its name in ASCII (xn--...)")

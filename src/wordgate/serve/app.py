@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import orjson
 
+from wordgate.prediction.predictor import Predictor
 from wordgate.serve.access import Access
 from wordgate.serve.batching import Batcher
 from wordgate.serve.limits import Limits
-from wordgate.serve.metrics import NO_ROUTE, ServerMetrics
-from wordgate.serve.model import ModelFacts, ServedModel
+from wordgate.serve.model import ModelFacts
 from wordgate.serve.openapi import document
+from wordgate.serve.prometheus import NO_ROUTE, ServerMetrics
 from wordgate.serve.request_body import BufferedBytes, RequestBody, explain_request, predict_request
 from wordgate.serve.responses import ClientGoneError, Headers, HTTPError, Response, pages
 
@@ -32,13 +33,9 @@ _PREFLIGHT: Headers = [
 
 @dataclass(frozen=True)
 class Route:
-    """The handler of a path, and the method that it answers.
+    """The handler of a path, the method that it answers (GET includes HEAD), and its metrics' name.
 
-    Attributes:
-        method: GET, which includes HEAD, or POST.
-        handler: What answers.
-        is_open: Whether it answers without the key.
-        name: What its metrics are called.
+    An open one answers without the key.
     """
 
     method: str
@@ -57,7 +54,7 @@ class Application:
         limits: What a request may have.
     """
 
-    def __init__(self, model: ServedModel, limits: Limits, access: Access):
+    def __init__(self, model: Predictor, limits: Limits, access: Access):
         self.limits, self.metrics = limits, ServerMetrics()
         self.batcher = Batcher(model, limits, self.metrics)
         self.is_draining = False
@@ -66,7 +63,7 @@ class Application:
         self._labels, self._config = model.labels, model.config
         self._routes = self._all_routes(model)
 
-    def _all_routes(self, model: ServedModel) -> dict[str, Route]:
+    def _all_routes(self, model: Predictor) -> dict[str, Route]:
         page = pages()
         facts = _json(ModelFacts.of(model, self.limits).model_dump())
         names = [path.removeprefix("/page/") for path in page if path != "/"]
@@ -116,13 +113,15 @@ class Application:
     ) -> Response:
         self._access.check_host(headers)
         if route is None:
-            raise HTTPError("not_found", "there is nothing here; /openapi.json tells what there is")
+            raise HTTPError("not_found", "this path does not exist; /openapi.json lists all paths")
         if method == "OPTIONS" and headers.get(b"origin") in self._access.origins:
             return Response(204, b"", _PREFLIGHT)
         if method != route.method and not (method == "HEAD" and route.method == "GET"):
             allowed = b"GET, HEAD" if route.method == "GET" else route.method.encode()
             raise HTTPError(
-                "method_not_allowed", f"this path takes {allowed.decode()}", [(b"allow", allowed)]
+                "method_not_allowed",
+                f"this path supports {allowed.decode()}",
+                [(b"allow", allowed)],
             )
         if not route.is_open:
             self._access.check_key(headers)
@@ -168,14 +167,7 @@ def _constant(response: Response) -> Handler:
 
 async def _send(response: Response, more_headers: Headers, body: RequestBody, send: Send) -> None:
     """Send an answer; where the client may still be sending, see that it can read it."""
-    headers = [
-        (b"content-type", response.content_type),
-        (b"content-length", str(len(response.body)).encode()),
-        *response.headers,
-        *more_headers,
-    ]
-    if response.status == 204:
-        headers = headers[2:]
+    headers = [*response.all_headers(), *more_headers]
     is_last = body.may_be_left_unread()
     if not is_last:
         headers.append((b"connection", b"close"))

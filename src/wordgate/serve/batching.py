@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
+from wordgate.prediction.predictor import Predictor
 from wordgate.serve.limits import Limits
-from wordgate.serve.metrics import ServerMetrics
-from wordgate.serve.model import ServedModel
+from wordgate.serve.prometheus import ServerMetrics
 from wordgate.serve.responses import HTTPError, overloaded
 
 Result = TypeVar("Result")
@@ -50,14 +50,7 @@ class Throughput:
 
 
 class Job(Generic[Result]):
-    """One request's part of the work.
-
-    Args:
-        texts: The texts to predict, or the one to explain.
-        cost: In texts.
-        explains: Whether to explain.
-        label: Which label, of several.
-    """
+    """One request's part of the work: texts to predict, or one to explain; its cost is in texts."""
 
     __slots__ = ("cost", "explains", "is_queued", "label", "result", "texts")
 
@@ -70,15 +63,9 @@ class Job(Generic[Result]):
 
 
 class Batcher:
-    """The queue before the model, and the one thread that empties it.
+    """The queue before the model, and the one thread that empties it."""
 
-    Args:
-        model: What predicts.
-        limits: How much may wait, and how long.
-        metrics: What counts.
-    """
-
-    def __init__(self, model: ServedModel, limits: Limits, metrics: ServerMetrics):
+    def __init__(self, model: Predictor, limits: Limits, metrics: ServerMetrics):
         self._model, self._limits, self._metrics = model, limits, metrics
         self._queue: deque[Job[Any]] = deque()
         self._waiting = 0
@@ -101,27 +88,15 @@ class Batcher:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def refuse_if_full(self) -> None:
-        """Refuse a request whose size isn't known yet, if one like the latest had no place.
-
-        Raises:
-            HTTPError: The queue is full.
-        """
+        """Refuse a request whose size isn't known yet, if one like the latest had no place."""
         self._refuse_if_no_place(self._latest_cost)
 
     async def predict(self, texts: list[str]) -> list[list[float]]:
-        """Give the probabilities of some texts, [n, classes].
-
-        Raises:
-            HTTPError: The queue is full, or it took too long.
-        """
+        """Give probabilities, [n, classes]; refuse if the queue is full or it takes too long."""
         return await self._result(Job(texts, len(texts), explains=False))
 
     async def explain(self, text: str, label: str | None = None) -> dict[str, Any]:
-        """Explain a text; see `Predictor.explain`.
-
-        Raises:
-            HTTPError: The queue is full, or it took too long.
-        """
+        """Explain a text, as `Predictor.explain` does; refuse as `predict` does."""
         cost = min(1 + len(_WORD.findall(text)), self._limits.max_queue)
         return await self._result(Job([text], cost, explains=True, label=label))
 
@@ -147,7 +122,7 @@ class Batcher:
             self._waiting + cost > self._limits.max_queue or wait > self._limits.timeout / 2
         ):
             raise overloaded(
-                f"texts that wait already: {self._waiting:,}; ask again later",
+                f"texts that are already waiting: {self._waiting:,}; try again later",
                 max(1, math.ceil(wait)),
             )
 
@@ -227,7 +202,10 @@ class Batcher:
 
 def _give_up(job: Job[Any], seconds: float) -> None:
     if not job.result.done():
-        text = f"there was no answer in {seconds:g} s; send fewer or shorter texts, or ask later"
+        text = (
+            f"there was no response within {seconds:g} s; send fewer or shorter texts, or try"
+            " again later"
+        )
         job.result.set_exception(HTTPError("timed_out", text))
 
 

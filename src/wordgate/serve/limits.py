@@ -60,9 +60,11 @@ class Limits:
             value, least = getattr(self, limit.name), limit.metadata["least"]
             if not least <= value < float("inf"):
                 raise SettingsError(f"{flag(limit.name)} is {value}; it must be {least} or more")
-        self._refuse("max_queue", "max_texts", "a request of so many texts could never be taken")
         self._refuse(
-            "max_buffered_bytes", "max_body_bytes", "a body of that size could never be taken"
+            "max_queue", "max_texts", "a request with so many texts could never be accepted"
+        )
+        self._refuse(
+            "max_buffered_bytes", "max_body_bytes", "a body of that size could never be accepted"
         )
 
     def _refuse(self, smaller: str, larger: str, why: str) -> None:

@@ -1,42 +1,18 @@
-"""The model that is served, and the forms of its answers: predictions, and ``/v1/model``."""
+"""The forms of answers: predictions, and what ``/v1/model`` tells of the model."""
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Protocol
+from typing import Annotated
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import AnyMetrics
 from wordgate.prediction.decision import DecisionRule
 from wordgate.prediction.explanation import Share
+from wordgate.prediction.predictor import Predictor
 from wordgate.serve.limits import Limits
 
 Count = Annotated[int, Field(ge=0)]
 Limit = Annotated[int, Field(ge=1)]
-
-
-class ExplanationLike(Protocol):
-    """A verdict and its reasons."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Give them in types that JSON has."""
-
-
-class ServedModel(Protocol):
-    """The part of a `Predictor` that a server needs."""
-
-    labels: tuple[str, ...]
-    config: Config
-    metrics: AnyMetrics | None
-    changed_files: tuple[str, ...]
-
-    def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
-        """Give the probability of each label for each text, float64 [n, classes]."""
-
-    def explain(self, text: str, *, label: str | None = None) -> ExplanationLike:
-        """Tell why a text was given its label, or why it has this one of several or not."""
 
 
 class _StrictModel(BaseModel):
@@ -60,7 +36,7 @@ class LabelsPrediction(_StrictModel):
     """A text's labels, and the probability of each label by itself."""
 
     labels: list[str] = Field(
-        description="those at or above their thresholds, the most probable first"
+        description="those with at least their thresholds, most probable first"
     )
     probabilities: dict[str, Share] = Field(description="by label")
 
@@ -121,12 +97,14 @@ class ModelFacts(_StrictModel):
     family: str
     recipe: str
     labels: Annotated[list[str], Field(min_length=2)]
-    multilabel: bool = Field(description="whether a text may have any number of labels")
+    multilabel: bool = Field(description="whether a text can have any number of labels")
     thresholds: dict[str, Share] | None = Field(
-        description="by label, from which probability on it is given; null for the most probable"
+        description="minimum probability at which each label is predicted; null if the most"
+        " probable label is predicted"
     )
     label_separator: str | None = Field(
-        description="what joins several labels of a text in a cell of CSV; null where it has one"
+        description="separator between the labels of a text in a CSV cell; null with one label per"
+        " text"
     )
     text_form: str | None
     text_columns: list[str]
@@ -138,7 +116,7 @@ class ModelFacts(_StrictModel):
     remarks: list[str]
 
     @classmethod
-    def of(cls, model: ServedModel, limits: Limits) -> "ModelFacts":
+    def of(cls, model: Predictor, limits: Limits) -> "ModelFacts":
         """Gather the facts of a model."""
         config, metrics = model.config, model.metrics
         return cls(
@@ -177,15 +155,12 @@ def _trained(config: Config, metrics: AnyMetrics | None) -> TrainingFacts:
 def _scores(metrics: AnyMetrics) -> ScoreFacts:
     split, interval = metrics.split, metrics.intervals.accuracy
     return ScoreFacts(
+        **split.model_dump(include=set(ScoreFacts.model_fields)),
         accuracy=metrics.accuracy,
         low=interval.low,
         high=interval.high,
         macro_f1=metrics.macro_f1,
         split=split.kind,
-        n_test=split.n_test,
-        n_test_groups=split.n_test_groups,
-        leaked_by_group=split.leaked_by_group,
-        near_duplicates_in_train=split.near_duplicates_in_train,
         baseline_accuracy=metrics.baselines.count.accuracy,
         majority_accuracy=metrics.baselines.majority.accuracy,
     )
@@ -200,12 +175,12 @@ def _coverage(metrics: AnyMetrics) -> list[AbstainPoint] | None:
     ]
 
 
-def _remarks(model: ServedModel) -> list[str]:
+def _remarks(model: Predictor) -> list[str]:
     metrics = model.metrics
     remarks = list(model.config.notes())
     if metrics is not None:
         remarks += [*metrics.split.warnings, *metrics.remarks, *metrics.sentences("calibration")]
     if model.changed_files:
         names = ", ".join(model.changed_files)
-        remarks.append(f"Changed or lost since the model was written: {names}.")
+        remarks.append(f"Changed or missing since the model was written: {names}.")
     return remarks

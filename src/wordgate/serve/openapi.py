@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document: every path, every status, every field."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -22,77 +23,70 @@ WITH_BODY = (413, 415, 422, 504)
 def document(
     limits: Limits, config: Config, *, needs_key: bool, page_files: Sequence[str] = ()
 ) -> Schema:
-    """Describe a server.
-
-    Args:
-        limits: What a request may have.
-        config: The model's, on which the forms of requests and answers depend.
-        needs_key: Whether the API wants its key.
-        page_files: The names of the page's files.
-    """
-    lock: Schema = {"security": [{"key": []}]} if needs_key else {}
-    keyed = (401,) if needs_key else ()
-    paths: Schema = {
-        "/v1/predict": {
-            "post": _operation("predict", "Label texts.", "The answers, in the order of the texts.",
-                               _ref("Predictions"), (*keyed, *WITH_BODY))
-            | _body("PredictRequest") | lock
-        },
-        "/v1/explain": {
-            "post": _operation("explain", "Tell word by word why a text is given its label.",
-                               "The explanation.", _ref("Explanation"), (*keyed, *WITH_BODY))
-            | _body("ExplainRequest") | lock
-        },
-        "/v1/model": {
-            "get": _operation("model", "Tell what the model is and what it is worth.", "The model.",
-                              _ref("Model"), keyed) | lock
-        },
-        "/v2/health/live": {
-            "get": _operation("live", "Tell whether the server runs.", "It runs.",
-                              _object(live={"const": True}))
-        },
-        "/v2/health/ready": {
-            "get": _operation("ready", "Tell whether the server takes requests.", "It answers.",
-                              _object(ready={"const": True}))
-        },
-        "/metrics": {
-            "get": _operation("metrics", "Tell Prometheus what was counted.", "The metrics.",
-                              {"type": "string"}, keyed, kind="text/plain") | lock
-        },
-        "/openapi.json": {
-            "get": _operation("openapi", "Give this description.", "The description.",
-                              {"type": "object"})
-        },
-        "/": {
-            "get": _operation("page", "Give the page for people.",
-                              "The page; 404 where none is installed.", {"type": "string"}, (404,),
-                              kind="text/html")
-        },
-    }  # fmt: skip
-    paths["/v2/health/ready"]["get"]["responses"]["503"] = {
-        "description": "It is about to end, or has too many connections.",
-        "content": _content({"oneOf": [_object(ready={"const": False}), _ref("Error503")]}),
-    }
-    if page_files:
-        operation = _operation("page_file", "Give a file of the page.", "The file.", {}, (404,),
-                               kind="*/*")  # fmt: skip
-        name = {"type": "string", "enum": list(page_files)}
-        operation["parameters"] = [{"name": "file", "in": "path", "required": True, "schema": name}]
-        paths["/page/{file}"] = {"get": operation}
-    schemes: Schema = {"key": {"type": "http", "scheme": "bearer"}}
+    """Describe the API of a model's server, and the files of its page."""
+    components: Schema = {"schemas": _components(limits, config)}
+    if needs_key:
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "wordgate",
             "version": version("wordgate"),
-            "description": "A text classifier: labels, probabilities, and why.",
+            "description": "A text classifier: labels, probabilities and explanations.",
         },
-        "paths": paths,
-        "components": {
-            "schemas": _components(limits, config),
-            **({"securitySchemes": schemes} if needs_key else {}),
-        },
+        "paths": {**_api(needs_key=needs_key), **_open_paths(page_files)},
+        "components": components,
     }
+
+
+def _api(*, needs_key: bool) -> Schema:
+    """Describe the paths that want the key where there is one."""
+    operation = partial(_operation, locked=needs_key)
+    predict = operation("predict", "Predict the labels of texts.",
+                        "The predictions, in the order of the texts.", _ref("Predictions"),
+                        body="PredictRequest")  # fmt: skip
+    explain = operation("explain", "Explain a prediction word by word.", "The explanation.",
+                        _ref("Explanation"), body="ExplainRequest")  # fmt: skip
+    model = operation("model", "Describe the model and its scores.", "The model.",
+                      _ref("Model"))  # fmt: skip
+    metrics = operation("metrics", "Metrics for Prometheus.", "The metrics.",
+                        {"type": "string"}, kind="text/plain")  # fmt: skip
+    return {
+        "/v1/predict": {"post": predict},
+        "/v1/explain": {"post": explain},
+        "/v1/model": {"get": model},
+        "/metrics": {"get": metrics},
+    }
+
+
+def _open_paths(page_files: Sequence[str]) -> Schema:
+    """Describe the paths that anybody may ask: health, this description, the page."""
+    live = _operation("live", "Liveness check.", "It runs.",
+                      _object(live={"const": True}))  # fmt: skip
+    ready = _operation("ready", "Readiness check.", "The server is running.",
+                       _object(ready={"const": True}))  # fmt: skip
+    ready["responses"]["503"] = {
+        "description": "The server is shutting down, or has too many connections.",
+        "content": _content({"oneOf": [_object(ready={"const": False}), _ref("Error503")]}),
+    }
+    described = _operation("openapi", "This description.", "The description.",
+                           {"type": "object"})  # fmt: skip
+    page = _operation("page", "The web page.",
+                      "The page; 404 where none is installed.", {"type": "string"}, (404,),
+                      kind="text/html")  # fmt: skip
+    paths: Schema = {
+        "/v2/health/live": {"get": live},
+        "/v2/health/ready": {"get": ready},
+        "/openapi.json": {"get": described},
+        "/": {"get": page},
+    }
+    if page_files:
+        file = _operation("page_file", "A file of the web page.", "The file.", {}, (404,),
+                          kind="*/*")  # fmt: skip
+        name = {"type": "string", "enum": list(page_files)}
+        file["parameters"] = [{"name": "file", "in": "path", "required": True, "schema": name}]
+        paths["/page/{file}"] = {"get": file}
+    return paths
 
 
 def _operation(
@@ -103,11 +97,23 @@ def _operation(
     statuses: Iterable[int] = (),
     *,
     kind: str = "application/json",
+    body: str | None = None,
+    locked: bool = False,
 ) -> Schema:
-    """Describe a path's method: its answer, and refusals by their status."""
-    refusals = {str(status): _refusal(status) for status in sorted({*ALWAYS, *statuses})}
+    """Describe a path's method: its answer, refusals by their status, its body, and the key."""
+    more = [*((401,) if locked else ()), *(WITH_BODY if body is not None else ())]
+    refusals = {str(status): _refusal(status) for status in sorted({*ALWAYS, *statuses, *more})}
     success = {"description": answer, "content": _content(schema, kind)}
-    return {"operationId": name, "summary": summary, "responses": {"200": success, **refusals}}
+    operation: Schema = {
+        "operationId": name,
+        "summary": summary,
+        "responses": {"200": success, **refusals},
+    }
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": _content(_ref(body))}
+    if locked:
+        operation["security"] = [{"key": []}]
+    return operation
 
 
 def _refusal(status: int) -> Schema:
@@ -150,7 +156,7 @@ def _deciding(config: Config) -> Schema:
         "minimum": 0,
         "maximum": 1,
         "default": 0,
-        "description": "give no label where its probability is below this",
+        "description": "predict no label if the highest probability is below this",
     }
     number = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
     by_label = {
@@ -161,14 +167,15 @@ def _deciding(config: Config) -> Schema:
     }
     threshold = {
         "oneOf": [number, by_label],
-        "description": "give a label from this probability on, all labels or those named",
+        "description": "predict a label if its probability is at least this: a number for all"
+        " labels, or one for each label named",
     }
     if config.multilabel:
         return {"threshold": threshold}
     by_label["maxProperties"] = 1
     threshold["description"] = (
-        "give this label from this probability on, and the other below; a number is for"
-        f" {config.labels[-1]}"
+        f"predict this label if its probability is at least this, and the other one otherwise; a"
+        f" number is for {config.labels[-1]}"
     )
     decides = {} if config.thresholds else {"abstain_below": abstain_below}
     return decides | ({"threshold": threshold} if len(config.labels) == 2 else {})
@@ -177,7 +184,7 @@ def _deciding(config: Config) -> Schema:
 def _label(config: Config) -> Schema:
     return {
         "enum": list(config.labels),
-        "description": "which to explain, if not the most probable",
+        "description": "label to explain, if not the most probable one",
     }
 
 
@@ -193,10 +200,6 @@ def _generated(name: str, answered: type) -> Schema:
 def _error(status: int) -> Schema:
     codes = [code for code, (one, _) in CODES.items() if one == status]
     return _object(error=_object(code={"enum": codes}, message={"type": "string"}))
-
-
-def _body(name: str) -> Schema:
-    return {"requestBody": {"required": True, "content": _content(_ref(name))}}
 
 
 def _content(schema: Schema, kind: str = "application/json") -> Schema:

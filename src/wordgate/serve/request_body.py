@@ -27,24 +27,16 @@ connection would be reset under its writing, and the answer lost with it."""
 
 
 class BufferedBytes:
-    """Bytes of all bodies that are arriving now.
-
-    Args:
-        most: How many there may be.
-    """
+    """Bytes of all bodies that are arriving now, of which there may be so many."""
 
     def __init__(self, most: int):
         self._most = most
         self._held = 0
 
     def hold(self, size: int) -> None:
-        """Count bytes that came.
-
-        Raises:
-            HTTPError: There are too many; these are not counted.
-        """
+        """Count bytes that came; too many are refused, and not counted."""
         if self._held + size > self._most:
-            raise overloaded("too many large bodies arrive at once; ask again later")
+            raise overloaded("too many large bodies arrive at once; try again later")
         self._held += size
 
     def release(self, size: int) -> None:
@@ -53,14 +45,7 @@ class BufferedBytes:
 
 
 class RequestBody:
-    """The body of one request.
-
-    Args:
-        receive: ASGI's way to get the next part.
-        headers: The request's headers, names in lower case.
-        limits: How long it may be.
-        buffered: What counts it together with those of other requests.
-    """
+    """The body of one request; `receive` is ASGI's way to get its next part."""
 
     def __init__(
         self,
@@ -159,18 +144,14 @@ class RequestBody:
 
     def _too_large(self) -> HTTPError:
         return HTTPError(
-            "body_too_large", f"the body has more than {self._most:,} bytes; send less at once"
+            "body_too_large",
+            f"the body has more than {self._most:,} bytes; send fewer texts per request",
         )
 
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """Texts to label.
-
-    Attributes:
-        texts: The texts, one or more.
-        rule: Which labels they are given.
-    """
+    """Texts to label, one or more, and the rule by which they are given labels."""
 
     texts: list[str]
     rule: DecisionRule
@@ -178,11 +159,6 @@ class PredictRequest:
 
 def predict_request(body: bytes, limits: Limits, config: Config) -> PredictRequest:
     """Read the body of ``/v1/predict``.
-
-    Args:
-        body: Its bytes.
-        limits: What it may have.
-        config: The model's.
 
     Raises:
         HTTPError: It is not JSON (400), or not such a request (422).
@@ -196,8 +172,8 @@ def predict_request(body: bytes, limits: Limits, config: Config) -> PredictReque
     if len(texts) > limits.max_texts:
         raise HTTPError(
             "too_many_texts",
-            f"there are {len(texts):,} texts; a request may have {limits.max_texts:,}:"
-            " send several requests",
+            f"there are {len(texts):,} texts; a request can have at most {limits.max_texts:,}: send"
+            " several requests",
         )
     for position, text in enumerate(texts, 1):
         if fault := _fault(text, limits.max_text_length):
@@ -207,11 +183,6 @@ def predict_request(body: bytes, limits: Limits, config: Config) -> PredictReque
 
 def explain_request(body: bytes, limits: Limits, config: Config) -> tuple[str, str | None]:
     """Read the body of ``/v1/explain``: the text, and which label to explain, if it says.
-
-    Args:
-        body: Its bytes.
-        limits: What it may have.
-        config: The model's.
 
     Raises:
         HTTPError: It is not JSON (400), or not such a request (422).
@@ -244,7 +215,7 @@ def _fields(body: bytes, required: str, known: Sequence[str]) -> dict[str, Any]:
 
 def _json(body: bytes) -> Any:
     if body.startswith(codecs.BOM_UTF8):
-        raise _no_json("the body begins with a byte-order mark; send UTF-8 without one")
+        raise _no_json("the body begins with a byte order mark; send UTF-8 without one")
     try:
         return _DECODER.decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -262,13 +233,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise _no_json(f"the field {_shown(name)} stands twice in an object")
+            raise _no_json(f"the field {_shown(name)} occurs twice in an object")
         found[name] = value
     return found
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise _no_json(f"{name} is no JSON")
+    raise _no_json(f"{name} is not JSON")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
@@ -281,14 +252,14 @@ def _fault(text: object, most: int) -> tuple[str, str] | None:
     if is_empty(text):
         return "invalid_request", empty_fault(text)
     if len(text) > most:
-        return "text_too_long", f"has {len(text):,} characters; it may have {most:,}"
+        return "text_too_long", f"has {len(text):,} characters; at most {most:,} are allowed"
     if text.isascii():
         return None
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         half = f"\\u{ord(text[error.start]):04x}"
-        return "invalid_request", f"has half a surrogate pair, {half}, at character {error.start:,}"
+        return "invalid_request", f"has an unpaired surrogate, {half}, at character {error.start:,}"
     return None
 
 

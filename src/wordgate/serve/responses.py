@@ -67,29 +67,22 @@ _PAGE_HEADERS: Headers = [
 
 @dataclass(frozen=True)
 class Response:
-    """A response.
-
-    Attributes:
-        status: The status.
-        body: Its bytes.
-        headers: Headers beside the body's length and type.
-        content_type: The body's type.
-    """
+    """A response; its headers are those beside the body's length and type."""
 
     status: int
     body: bytes
     headers: Headers = field(default_factory=lambda: WITHOUT_BROWSER_TRICKS)
     content_type: bytes = JSON
 
+    def all_headers(self) -> Headers:
+        """Give all its headers; a body that there never is has no length and type."""
+        length = str(len(self.body)).encode()
+        own = [(b"content-type", self.content_type), (b"content-length", length)]
+        return [*(own if self.status != 204 else []), *self.headers]
+
 
 class HTTPError(Exception):
-    """An answer that says no.
-
-    Args:
-        code: One of `CODES`.
-        message: What is wrong, and what to do.
-        headers: Headers that belong to it.
-    """
+    """An answer that says no, by one of `CODES`, and says what is wrong and what to do."""
 
     def __init__(self, code: str, message: str, headers: Iterable[tuple[bytes, bytes]] = ()):
         super().__init__(message)
@@ -115,12 +108,7 @@ def overloaded(message: str, seconds: int = 1) -> HTTPError:
 def to_http_bytes(refusal: HTTPError) -> bytes:
     """Write a refusal as HTTP, for a connection that is closed with it."""
     response = refusal.response()
-    headers = [
-        (b"content-type", response.content_type),
-        (b"content-length", str(len(response.body)).encode()),
-        (b"connection", b"close"),
-        *response.headers,
-    ]
+    headers = [(b"connection", b"close"), *response.all_headers()]
     lines = [b"%s: %s" % header for header in headers]
     return b"\r\n".join([b"HTTP/1.1 %d Refused" % response.status, *lines, b"", response.body])
 

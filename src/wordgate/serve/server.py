@@ -22,12 +22,12 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from wordgate.errors import SettingsError
+from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import SINGLE_THREADED_BLAS
 from wordgate.serve.access import Access
 from wordgate.serve.app import Application
 from wordgate.serve.limits import Limits
-from wordgate.serve.metrics import NO_ROUTE, ServerMetrics
-from wordgate.serve.model import ServedModel
+from wordgate.serve.prometheus import NO_ROUTE, ServerMetrics
 from wordgate.serve.request_body import LINGERING
 from wordgate.serve.responses import HTTPError, overloaded, to_http_bytes
 
@@ -44,7 +44,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(
-    model: ServedModel,
+    model: Predictor,
     *,
     host: str,
     port: int,
@@ -55,15 +55,8 @@ def serve(
     """Serve a model until a signal ends it.
 
     SIGTERM, or SIGINT without the delay: not ready any more, no new connections, what was accepted
-    is answered, and it returns. A second signal ends the process at once.
-
-    Args:
-        model: What answers.
-        host: An address or a name of this machine.
-        port: Where; 0 for any that is free.
-        limits: What it gives at most.
-        access: Who may ask.
-        announce: Called with the URL when connections are accepted.
+    is answered, and it returns. A second signal ends the process at once. `announce` is called with
+    the URL when connections are accepted; a port of 0 is any that is free.
 
     Raises:
         SettingsError: It can't listen there, or the system allows too few connections.
@@ -172,7 +165,7 @@ def _bound(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         raise SettingsError(
-            f"can't listen on {host}, port {port} ({error.strerror or error});"
+            f"cannot listen on {host}, port {port} ({error.strerror or error});"
             " choose another --host or --port"
         ) from error
     return listening
@@ -210,13 +203,7 @@ class Stage(Enum):
 
 @dataclass
 class ServerState:
-    """The state that all connections of a server share.
-
-    Attributes:
-        limits: Times and sizes.
-        metrics: What counts refusals.
-        is_closing: Whether connections end with the answer they owe.
-    """
+    """What all connections share; when it is closing, they end with the answer they owe."""
 
     limits: Limits
     metrics: ServerMetrics
@@ -224,12 +211,7 @@ class ServerState:
 
 
 class Connection(HttpToolsProtocol):
-    """One client's connection.
-
-    Args:
-        shared: What connections share.
-        uvicorn: What uvicorn gives a protocol.
-    """
+    """One client's connection."""
 
     def __init__(self, shared: ServerState, **uvicorn: Any):
         super().__init__(**uvicorn)
@@ -248,7 +230,7 @@ class Connection(HttpToolsProtocol):
         """Take the connection, or refuse it where there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self._shared.limits.max_connections:
-            self._refuse(overloaded("there are too many connections; ask again later"))
+            self._refuse(overloaded("there are too many connections; try again later"))
             transport.close()
         else:
             self._await(Stage.HEAD)

@@ -10,15 +10,8 @@ from wordgate.settings.recipes import (
     recipe_summary,
     recipe_toml,
 )
-from wordgate.settings.schema import (
-    LARGEST_EMBEDDING,
-    NO_TEACHER,
-    LSTMSettings,
-    Settings,
-    flattened,
-    format_setting,
-    setting_fields,
-)
+from wordgate.settings.schema import Settings, flattened, format_setting, setting_fields
+from wordgate.settings.tables import LARGEST_EMBEDDING, NO_TEACHER, LSTMSettings
 
 __all__ = [
     "LARGEST_EMBEDDING",

@@ -40,8 +40,6 @@ _NEEDED = {
     "less_than_equal": "at most {le}",
     "literal_error": "{expected}",
     "model_type": "a table of settings",
-    "string_pattern_mismatch": "auto, none, f1, precision@SHARE, recall@SHARE or"
-    " cost@FALSE-POSITIVE:MISSED",
     "string_type": "a name",
     "too_short": "one or several values, joined by '+'",
     "tuple_type": "one or several values, joined by '+'",
@@ -78,9 +76,6 @@ def recipe_toml(recipe: str | Path) -> str:
 
     It names the recipe that it extends, and every setting: those that a user's own recipe leaves to
     the one it extends are comments, as naming them would set them.
-
-    Args:
-        recipe: As for `load_settings`.
 
     Raises:
         SettingsError: The recipe is unknown, or settings are.
@@ -152,8 +147,23 @@ def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = N
         implied["lstm.patience_updates"] = 0
     if str(given.get("text.unknown_words")).strip() == "drop":
         implied |= {"lstm.word_dropout": 0.0, "lstm.lighter_word_dropout": 0.0}
-    settings = _validated({**inherited, **values, **implied, **given}, recipe)
+    settings = _validated(_with_costs({**inherited, **values, **implied, **given}), recipe)
     return settings.with_user_settings(names)
+
+
+def _with_costs(values: dict[str, object]) -> dict[str, object]:
+    """Read the file of costs by label, if the objective names one.
+
+    Raises:
+        SettingsError: It can't be read, or is empty or no TOML.
+    """
+    name = str(values.get("objective", "")).strip()
+    if not name.endswith(".toml") or "=" in name:
+        return values
+    costs = _read_toml(name, "file of costs")
+    if not costs:
+        raise SettingsError(f"the file of costs '{name}' names no label")
+    return {**values, "objective": costs}
 
 
 def _set_in(values: dict[str, Any], inherited: Mapping[str, Any]) -> dict[str, object]:
@@ -189,11 +199,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
 
 
 def checked_seed(seed: int, name: str = "seed") -> int:
-    """Give a seed back as a plain integer.
-
-    Args:
-        seed: The seed.
-        name: What it is called in a message.
+    """Give a seed back as a plain integer; a message calls it by the name.
 
     Raises:
         SettingsError: It is no whole number, or one that scikit-learn doesn't take.
@@ -221,14 +227,11 @@ def _read_recipe(recipe: str | Path) -> dict[str, Any]:
             f"no recipe '{name}'"
             + did_you_mean(name, [*recipe_names(), "the path of a .toml file of your own"])
         )
-    try:
-        return _parsed(Path(recipe).expanduser().read_bytes(), name)
-    except OSError as error:
-        raise SettingsError(f"the recipe '{name}' can't be read: {error.strerror}") from error
+    return dict(flattened(_read_toml(name, "recipe")))
 
 
 def _own(name: str) -> dict[str, Any]:
-    return _parsed(_content(name), name)
+    return dict(flattened(_parsed(_content(name), name, "recipe")))
 
 
 def _content(name: str) -> bytes:
@@ -237,11 +240,7 @@ def _content(name: str) -> bytes:
 
 
 def _base(base: object, recipe: str | Path) -> dict[str, Any]:
-    """Read every setting of the recipe that another extends.
-
-    Raises:
-        SettingsError: It is none that comes with wordgate, or the other itself.
-    """
+    """Read every setting of the recipe that another extends: one that comes with wordgate."""
     if base not in recipe_names() or base == str(recipe):
         raise SettingsError(
             f"the recipe '{recipe}' extends {_shown(base)}"
@@ -257,17 +256,24 @@ def _whole(name: str) -> dict[str, Any]:
     return values if base is None else {**_whole(base), **values}
 
 
-def _parsed(content: bytes, name: str) -> dict[str, Any]:
+def _read_toml(name: str, what: str) -> dict[str, Any]:
+    try:
+        return _parsed(Path(name).expanduser().read_bytes(), name, what)
+    except OSError as error:
+        raise SettingsError(f"the {what} '{name}' cannot be read: {error.strerror}") from error
+
+
+def _parsed(content: bytes, name: str, what: str) -> dict[str, Any]:
     if len(content) > _LONGEST_RECIPE:
         raise SettingsError(
-            f"the recipe '{name}' has {len(content):,} bytes; more than {_LONGEST_RECIPE:,} is no"
-            " recipe"
+            f"the {what} '{name}' has {len(content):,} bytes; a {what} has at most"
+            f" {_LONGEST_RECIPE:,}"
         )
     try:
-        return dict(flattened(tomllib.loads(content.decode("utf-8"))))
+        return tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # too long a number, and too deep a list, too
         why = f"{error!s:.{_MOST_SHOWN}}"
-        raise SettingsError(f"the recipe '{name}' is not valid TOML: {why}") from error
+        raise SettingsError(f"the {what} '{name}' is not valid TOML: {why}") from error
 
 
 def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
@@ -285,7 +291,7 @@ def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
     if len(faults) > _MOST_FAULTS:
         left = len(faults) - _MOST_FAULTS
         faults = [*faults[:_MOST_FAULTS], f"  and {left:,} more"]
-    raise SettingsError("\n".join([f"these settings (recipe '{recipe}') can't be used:", *faults]))
+    raise SettingsError("\n".join([f"these settings (recipe '{recipe}') cannot be used:", *faults]))
 
 
 def _suggested(name: str, fields: Mapping[str, object]) -> str:

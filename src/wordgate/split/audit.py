@@ -103,7 +103,8 @@ class Disagreement:
     Attributes:
         label: The label.
         exact_texts: Different texts that stand in several rows, of which only some bear the label.
-        near_pairs: Pairs of near copies of which one bears it in all its rows, the other in none.
+        near_pairs: Pairs of near duplicates of which one bears it in all its rows, the other in
+        none.
     """
 
     label: str

@@ -134,7 +134,7 @@ def grouped_folds(
     group, label = Factorized.of(groups), RowLabels.of(labels)
     if len(group.names) < n_folds:
         raise DataError(
-            f"{len(group.names)} groups can't be assigned to {n_folds} folds: ask for fewer"
+            f"{len(group.names)} groups cannot be assigned to {n_folds} folds: ask for fewer"
         )
     rank = hash_strings(group.names, key=f"fold {seed}")
     if label.several:

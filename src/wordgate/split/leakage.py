@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from wordgate.split.row_labels import RowLabels
 
+_FEW_VALID_ROWS = 50  # what is chosen on fewer is mostly chance
 _FEW_TEST_GROUPS = 100  # below this an accuracy is uncertain by about 10 points either way
 _FEW_ROWS = 10  # a label with fewer rows than this is named in a warning
 _MOST_NAMED = 5  # labels named in one warning
@@ -169,12 +170,17 @@ def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) 
         warnings.append(f"The same holds for {len(scarce) - _MOST_NAMED} more labels.")
     if (train == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(train == 0).tolist()])
-        warnings.append(f"No train row for {names}: the model can't predict it.")
+        warnings.append(f"No train row for {names}: the model cannot predict it.")
     if (test == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(test == 0).tolist()])
         warnings.append(f"No test row for {names}: its recall is unknown.")
     if not len(parts.valid):
         warnings.append("There are no validation rows: early stopping is not possible.")
+    elif len(parts.valid) < _FEW_VALID_ROWS:
+        warnings.append(
+            f"There are only {len(parts.valid)} validation rows: the best epoch, regularization,"
+            " calibration and thresholds chosen on them are unreliable."
+        )
     if leak.test_groups < _FEW_TEST_GROUPS:
         points = round(98 / max(1, leak.test_groups) ** 0.5)
         things = "groups" if leak.own_groups else "distinct texts"

@@ -3,22 +3,32 @@
 Iterative stratification (Sechidis, Tsoumakas and Vlahavas, ECML PKDD 2011) of the second order
 (Szymański and Kajdanowicz, PMLR 74, 2017): rows of the rarest labels, and of the rarest pairs of
 labels, are assigned first. Here whole groups are assigned, those that are large in front, each to
-the part that its rows bring nearest to what is wanted of all of their labels; then single groups
-move while that helps.
+the part that its rows bring nearest to what is wanted of all of their labels. Then a local search
+moves groups and exchanges them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.split.row_labels import RowLabels
 
-_MOST_MOVES = 300  # after all groups are assigned
-_LEAST_GAIN = 0.1  # of a move: less lacks of a label than 0.5 % of the rows wanted, or one row
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+_MOST_STEPS = 600  # of a local search: moves of a group, exchanges of two
+_MOST_EXCHANGED = 1000  # groups, the largest ones
+_LEAST_GAIN = 1e-6  # of a step: a thousandth of the rows wanted of a label
+_MOST_TRIALS, _TRIALS_BY_GROUPS = 300, 300_000  # at most, and divided by the number of groups
+_GOOD_ENOUGH = 0.02  # the share of the rows wanted that may lack, for no more trials
+_FEW_ROWS = 100  # of a stratum; what lacks of fewer counts for less
+_PAIR_IMPORTANCE = 0.002  # of a pair of labels, against a label, in the local search
 _LABEL_IMPORTANCE = 10.0  # of a label, against a pair of labels
 _LARGE = 0.01  # a group of this share of the smallest part is assigned before smaller ones
 _NO_ROWS = 1e-9
@@ -119,9 +129,10 @@ class MultilabelGroups:
     ) -> NDArray[np.int64]:
         """Assign each group to a part, so that parts have their shares of each stratum.
 
-        What is made small is the sum, over parts and strata, of the squares of what lacks to the
-        rows wanted, divided by these (Pearson's chi-squared). A pair of labels counts for less than
-        a label, and for nothing if the smallest part is to have less than one row of it.
+        What is made small first is the sum, over parts and strata, of the squares of what lacks to
+        the rows wanted, divided by these (Pearson's chi-squared); then see `_LocalSearch`. A pair
+        of labels counts for less than a label, and for nothing if the smallest part is to have less
+        than one row of it.
 
         Args:
             shares: The share of each part; their sum is 1.
@@ -171,6 +182,7 @@ class _Assignment:
         is_pair = np.zeros(n_strata, np.bool_)
         is_pair[n_labels:-2] = True
         used = ~is_pair | (self._lacking.min(axis=1) >= 1)
+        self._shares, self._is_pair, self._used = np.asarray(shares), is_pair, used
         importance = np.where(is_pair, 1.0, _LABEL_IMPORTANCE) * used
         self._weight = importance[:, None] / np.maximum(self._lacking, _NO_ROWS)
         kept = used[groups.stratum]
@@ -192,8 +204,30 @@ class _Assignment:
             self._lacking[:, 0] -= np.asarray(self._counts[in_first].sum(axis=0)).ravel()
             movable &= ~in_first
         self._assign_rarest_first(part, movable)
-        self._improve(part, movable)
+        free = np.flatnonzero(movable)
+        if len(free):
+            part[free] = self._search(free, part[free]).run()
         return part
+
+    def _search(self, free: NDArray[np.int64], part: NDArray[np.int64]) -> _LocalSearch:
+        """Begin to improve the assignment of groups, int64 [n], that are in parts, int64 [n]."""
+        groups = self._groups
+        rows = np.maximum(groups.of_stratum, _FEW_ROWS)
+        weight = np.where(self._is_pair, self._used * _PAIR_IMPORTANCE, 1.0) / rows**2
+        largest_first = np.lexsort((groups.rank[free], -groups.size[free]))
+        rng = np.random.default_rng(groups.rank)
+        many = (groups.of_stratum >= _FEW_ROWS) & ~self._is_pair
+        tolerated = np.where(many, _GOOD_ENOUGH * groups.of_stratum, np.inf)
+        return _LocalSearch(
+            self._counts[free],
+            self._lacking,
+            np.outer(tolerated, self._shares),
+            part,
+            weight,
+            self._shares,
+            largest_first,
+            rng,
+        )
 
     def _assign_rarest_first(self, part: NDArray[np.int64], movable: NDArray[np.bool_]) -> None:
         """Assign groups one by one: large ones first, then those of the rarest stratum."""
@@ -215,21 +249,100 @@ class _Assignment:
                 lacks[one] -= n
         self._lacking = np.array(lacking).T
 
-    def _improve(self, part: NDArray[np.int64], movable: NDArray[np.bool_]) -> None:
-        """Move the group that this helps most, again and again."""
-        free = np.flatnonzero(movable)
-        counts = self._counts[free]
-        squares = counts.multiply(counts) @ self._weight
-        every = np.arange(len(free))
-        for _ in range(_MOST_MOVES if len(free) else 0):
-            slopes = 2 * (counts @ (self._lacking * self._weight))
-            change = squares - slopes
-            change += (squares + slopes)[every, part[free]][:, None]
-            change[every, part[free]] = 0
-            group, to = divmod(int(change.argmin()), change.shape[1])
-            if change[group, to] > -_LEAST_GAIN:
+
+class _LocalSearch:
+    """Moves single groups, and exchanges two, as long as that helps.
+
+    What is made small is the sum, over parts and strata, of the squares of what lacks, as a share
+    of the rows wanted. Where groups are large a single one seldom fits, and two that differ by what
+    lacks do. Where no step helps, a few groups are moved at random, and what comes of it is kept if
+    it is better (iterated local search: Lourenço, Martin & Stützle 2003).
+
+    Legend: n groups that can move, E the largest of them, K parts, C strata.
+    """
+
+    def __init__(
+        self,
+        counts: csr_matrix,
+        lacking: NDArray[np.float64],
+        tolerated: NDArray[np.float64],
+        part: NDArray[np.int64],
+        weight: NDArray[np.float64],
+        shares: NDArray[np.float64],
+        largest_first: NDArray[np.int64],
+        rng: np.random.Generator,
+    ):
+        self._counts = counts  # [n, C]
+        self._lacking, self._part = lacking, part  # [C, K], [n]
+        self._tolerated = tolerated  # [C, K]
+        self._weight = weight[:, None] / shares**2  # [C, K]
+        self._squares = counts.multiply(counts) @ self._weight  # [n, K]
+        self._inverse = 1 / shares**2
+        self._large = largest_first[:_MOST_EXCHANGED]
+        scaled = counts[self._large].multiply(np.sqrt(weight)).tocsr()
+        self._products = (scaled @ scaled.T).toarray()  # [E, E]
+        self._rng = rng
+
+    def run(self) -> NDArray[np.int64]:
+        """Give the part of each group."""
+        self._descend()
+        for _ in range(min(_MOST_TRIALS, _TRIALS_BY_GROUPS // len(self._part))):
+            if (np.abs(self._lacking) <= self._tolerated).all():
                 break
-            n = counts[group].toarray().ravel()
-            self._lacking[:, part[free[group]]] += n
-            self._lacking[:, to] -= n
-            part[free[group]] = to
+            before, part, lacking = self._sum(), self._part.copy(), self._lacking.copy()
+            for group in self._rng.choice(self._large, min(3, len(self._large)), replace=False):
+                self._move(int(group), int(self._rng.integers(lacking.shape[1])))
+            self._descend()
+            if self._sum() >= before:
+                self._part, self._lacking = part, lacking
+        return self._part
+
+    def _sum(self) -> float:
+        return float((self._weight * self._lacking**2).sum())
+
+    def _descend(self) -> None:
+        """Take the best step, again and again, until none helps."""
+        every = np.arange(len(self._part))
+        for _ in range(_MOST_STEPS):
+            slopes = 2 * (self._counts @ (self._lacking * self._weight))
+            change = self._squares - slopes
+            change += (self._squares + slopes)[every, self._part][:, None]
+            change[every, self._part] = 0
+            group, to = divmod(int(change.argmin()), change.shape[1])
+            steps = [(group, to)]
+            if change[group, to] > -_LEAST_GAIN:
+                steps = self._best_exchange(slopes[self._large])
+            for group, to in steps:
+                self._move(group, to)
+            if not steps:
+                return
+
+    def _move(self, group: int, to: int) -> None:
+        rows = self._counts[group].toarray().ravel()
+        self._lacking[:, self._part[group]] += rows
+        self._lacking[:, to] -= rows
+        self._part[group] = to
+
+    def _best_exchange(self, slopes: NDArray[np.float64]) -> list[tuple[int, int]]:
+        """Find the two groups whose exchange helps most, each with its new part; none if none does.
+
+        Args:
+            slopes: float64 [E, K], at which what lacks grows worse where a group leaves a part.
+        """
+        best, found = -_LEAST_GAIN, []
+        part, size = self._part[self._large], self._products.diagonal()
+        for one, other in combinations(range(slopes.shape[1]), 2):
+            first, second = np.flatnonzero(part == one), np.flatnonzero(part == other)
+            if not (len(first) and len(second)):
+                continue
+            factor = self._inverse[one] + self._inverse[other]
+            slope = slopes[:, one] - slopes[:, other]
+            change = -2 * factor * self._products[np.ix_(first, second)]
+            change += (factor * size + slope)[first][:, None]
+            change += (factor * size - slope)[second]
+            place = int(change.argmin())
+            if change.flat[place] < best:
+                best = float(change.flat[place])
+                group, with_group = divmod(place, len(second))
+                found = [(first[group], other), (second[with_group], one)]
+        return [(int(self._large[group]), to) for group, to in found]

@@ -204,7 +204,7 @@ class _Rows:
         found = RowLabels.of(labels)
         if found.counts().max(initial=0) < 2:
             raise DataError(
-                f"{len(texts)} rows with {len(found.names)} labels can't be split: some label "
+                f"{len(texts)} rows with {len(found.names)} labels cannot be split: some label "
                 "needs a second row, one to learn from and one to be tested on"
             )
         group = Factorized.of(group_keys(texts, groups))

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from wordgate.errors import BundleError, DataError
+from wordgate.errors import BundleError, DataError, no_folder_message
 
 # What a system or a file system answers that can't exchange two names in one step.
 _CANT_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EXDEV)
@@ -56,7 +56,7 @@ def atomic_output(file: Path) -> Iterator[Path]:
         with atomic_write(file) as aside:
             yield aside
     except OSError as error:
-        raise DataError(f"{file} can't be written: {error.strerror or error}") from error
+        raise DataError(f"{file} cannot be written: {error.strerror or error}") from error
 
 
 def copy_mode(old: Path, new: Path) -> None:
@@ -90,7 +90,7 @@ def check_file(path: Path, *, overwrite: bool) -> None:
         raise DataError(f"{path} exists; choose another --out, or replace it with --overwrite")
     path = resolve_link(path)
     if not path.absolute().parent.is_dir():
-        raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' into")
+        raise DataError(no_folder_message(path))
     if os.path.exists(path) and not path.is_file():
         raise DataError(f"{path} is not a file; choose another --out")
     aside = temporary_path(path)
@@ -99,7 +99,7 @@ def check_file(path: Path, *, overwrite: bool) -> None:
         aside.touch()
         aside.unlink()
     except OSError as error:
-        raise DataError(f"{path} can't be written: {error.strerror}") from error
+        raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def resolve_link(path: Path) -> Path:
@@ -143,9 +143,7 @@ def check_folder(
     """
     place = resolve_link(path)
     if not os.path.isdir(place.parent):
-        raise BundleError(
-            f"there is no folder '{place.parent}' to write the {what} '{place.name}' into"
-        )
+        raise BundleError(no_folder_message(place, what))
     with suppress(OSError):  # where it can't be, writing can't, and tells
         _restore_old(place)
     if os.path.lexists(path) and not overwrite:
@@ -158,7 +156,7 @@ def check_folder(
             working_folder.mkdir(mode=0o700)
             working_folder.rmdir()
     except OSError as error:
-        raise BundleError(f"the {what} can't be written to {path}: {error.strerror}") from error
+        raise BundleError(f"the {what} cannot be written to {path}: {error.strerror}") from error
 
 
 def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
@@ -166,12 +164,7 @@ def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
 
     What stands there, or where a link there leads to, is replaced; `check_folder` says whether it
     may be. A kill leaves the old folder or the new one, and perhaps a hidden one that the next
-    writing takes away.
-
-    Args:
-        path: The folder to make.
-        what: What it holds, such as ``model``.
-        contents: The files by their names.
+    writing takes away. A message names what the folder holds, such as a ``model``.
 
     Raises:
         BundleError: The disk refuses. What was there is there still; if nothing but forcing the

@@ -59,12 +59,7 @@ class RunFingerprint:
         return {"config": dict(self.config), "environment": dict(self.environment)}
 
     def check(self, kept: Mapping[str, Any], what: str, place: object) -> list[str]:
-        """Compare what is about to be done with what was kept.
-
-        Args:
-            kept: The `facts` of then.
-            what: What they are of, such as ``training``.
-            place: Where they stand.
+        """Compare what is about to be done, such as a ``training``, with the `facts` of a place.
 
         Returns:
             Warnings: what differs between then and now and may move the result a little.
@@ -75,31 +70,26 @@ class RunFingerprint:
         other = _changed(self.config, kept.get("config"))
         if WORDS in other and other.keys() <= {WORDS, VECTORS}:
             raise BundleError(
-                f"{place} keeps a {what} that read the same texts as other words, as by other word"
-                " vectors or another version of wordgate, Python or regex; go on with those of"
-                " then, or start over with --overwrite"
+                f"{place} contains a {what} with a different tokenization of the same texts, such"
+                " as by other word vectors or another version of wordgate, Python or regex;"
+                " continue with the same ones as before, or start over with --overwrite"
             )
         other.pop(WORDS, None)
         if other:
             raise BundleError(
-                f"{place} keeps a {what} with {_listed(other)}; give the same command as then, or"
-                " start over with --overwrite"
+                f"{place} contains a {what} with {_listed(other)}; give the same command as before,"
+                " or start over with --overwrite"
             )
         if not (other := _changed(self.environment, kept.get("environment"))):
             return []
         return [
-            f"The {what} was begun with {_listed(other)}:"
-            " its result may differ a little from an uninterrupted one's."
+            f"The {what} was started with {_listed(other)}: its result may differ slightly from"
+            " that of an uninterrupted one."
         ]
 
 
 def digest(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Hash all that a file keeps, but the digest itself.
-
-    Args:
-        content: What stands in its metadata.
-        arrays: Its arrays.
-    """
+    """Hash all that a file keeps, metadata and arrays, but the digest itself."""
     facts = {name: value for name, value in content.items() if name != "digest"}
     summed = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=32)
     for name, array in sorted(arrays.items()):
@@ -169,12 +159,8 @@ def read_resumable(
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Read a file of `write_resumable`: its content and its arrays.
 
-    Args:
-        file: The file.
-        remedy: What to do about a damaged one.
-
     Raises:
-        BundleError: It can't be read, is of another layout, or is damaged.
+        BundleError: It can't be read, is of another layout, or is damaged: then with the remedy.
     """
     try:
         with safe_open(file, framework="numpy") as kept:
@@ -182,14 +168,15 @@ def read_resumable(
             content = _content(kept)
         layout = content.get("layout")
         if layout == LAYOUT and content["digest"] != digest(content, arrays):
-            raise ValueError("its digest is another: a byte of it has changed")
+            raise ValueError("its digest differs: at least one byte has changed")
     except OSError as error:
-        raise BundleError(f"{file} can't be read: {error.strerror or error}") from error
+        raise BundleError(f"{file} cannot be read: {error.strerror or error}") from error
     except (SafetensorError, *CORRUPT_FILE_ERRORS) as error:
         raise damaged(file, error, remedy) from error
     if layout != LAYOUT:
         raise BundleError(
-            f"{file} is of layout {layout!r:.80}, and this wordgate reads {LAYOUT}; {remedy}"
+            f"{file} has layout {layout!r:.80}, and this version of wordgate reads {LAYOUT};"
+            f" {remedy}"
         )
     return content, arrays
 
@@ -212,6 +199,6 @@ def damaged(file: Path, why: object, remedy: str = REMEDY) -> BundleError:
 def _content(kept: Any) -> dict[str, Any]:
     metadata = kept.metadata() or {}
     if METADATA not in metadata:
-        raise ValueError("wordgate has not written it")
+        raise ValueError("it was not written by wordgate")
     content: dict[str, Any] = json.loads(metadata[METADATA])
     return content

@@ -21,12 +21,7 @@ _LENGTH, _ALIGNED = 8, 8
 def write_arrays(
     file: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
 ) -> None:
-    """Write arrays of float32, float64 and int8 to a file that is there or not.
-
-    Args:
-        file: The file.
-        arrays: The arrays by their names.
-        metadata: What stands in its header besides.
+    """Write arrays of float32, float64 and int8, and metadata, to a file that is there or not.
 
     Raises:
         OSError: The disk refuses.

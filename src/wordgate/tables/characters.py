@@ -223,8 +223,8 @@ class TextReader(Reader, Generic[_Records]):
         for batch in self._ahead:
             for place, why in batch.rejected.items():
                 line = batch.lines[place]
-                return DataError(f"'{self.name}' holds no {what}; line {line}: {why}")
-        return DataError(f"'{self.name}' holds no records: it is empty or blank")
+                return DataError(f"'{self.name}' contains no {what}; line {line}: {why}")
+        return DataError(f"'{self.name}' contains no records: it is empty or blank")
 
     def _first(self) -> list[_Records]:
         first: list[_Records] = []

@@ -35,6 +35,7 @@ from wordgate.tables.records import Batch, Cell
 
 _MOSTLY = 0.9
 _HEADER_RECORDS = 5_000
+_GAP = re.compile(r"\s{2,}|\s*[^\w\s.,'-]+\s*")  # between names, where no delimiter parts them
 _DASHES = re.compile(r" *:?(?:-{2,}|={2,}):? *")  # as databases and Markdown write them
 # Before, Python's csv module stops at NUL.
 _NUL_IS_READ = sys.version_info >= (3, 11)
@@ -121,6 +122,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         first_line = io.StringIO(beginning[:WINDOW], newline="").readline()
         self.end_of_line = "\r\n" if first_line.endswith("\r\n") else "\n"
         self._n_unnamed = 0  # empty fields at the end of each record that the header lacks
+        self._is_numbered = False  # whether it lacks a name for row numbers, as R writes them
         self.width = 0  # until it is known
         self.names = None
         is_cut = characters.bounded and not characters.ended
@@ -144,14 +146,16 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         """Find the number of columns, and take the header out, where there is one."""
         if not records:
             raise self._no_records("whole record")
-        widths = Counter(map(len, records))
-        n_before, named = 0, self._named_width(records)
+        filled = [record for record in records if "".join(record).strip()] or records
+        widths = Counter(map(len, filled))
+        n_before, named = 0, self._named_width(filled)
         self.width = max(widths, key=lambda width: (widths[width], width == named, width))
         if header is None:
             n_before = self._n_before(records, given)
         first, *others = records[n_before:]
+        self._refuse_unparted(first)
         self.blank = self._delimiter * (self.width - 1)
-        self.header, self.header_reason = header, "known of this data set"
+        self.header, self.header_reason = header, "known for this data set"
         if header is None:
             uniform = [r for r in others[:_HEADER_RECORDS] if len(r) == self.width]
             first = self._fitted(first, uniform, given, n_before)
@@ -175,6 +179,20 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             if others and any(others[0]) and all(map(_DASHES.fullmatch, filter(None, others[0]))):
                 line = self._without_first()
                 self.header_reason += f"; left out below it: {shown(line, 40)!r}"
+
+    def _refuse_unparted(self, first: list[str]) -> None:
+        """Refuse a single column whose name is those of several.
+
+        Raises:
+            DataError: It is.
+        """
+        names = known_names(_GAP.split(first[0]))
+        if self.width == 1 and len(names) > 1:
+            raise DataError(
+                f"'{self.name}' names columns ({', '.join(names)}), but no single character"
+                " separates them in each line: write CSV, or name the character in a first line"
+                " such as sep=~"
+            )
 
     def _named_width(self, records: Sequence[list[str]]) -> int:
         """Give the number of fields that the names of a header promise; 0 without known names."""
@@ -217,8 +235,11 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             fitted = first + [""] * (self.width - count)
         elif not any(map(str.strip, first[self.width :])):
             fitted = first[: self.width]
+        if count == self.width - 1 and _are_row_numbers([record[0] for record in others]):
+            fitted = ["", *first]
+            self._is_numbered = True
         if len(fitted) == self.width and infer_header(fitted, others, given)[0]:
-            self._n_unnamed = max(0, self.width - count)
+            self._n_unnamed = max(0, self.width - count - self._is_numbered)
             return fitted
         if not resembles_header(first, others, given):
             return first
@@ -227,13 +248,13 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         raise DataError(
             f"'{self.name}', line {line}: the header has {fields}"
             f" ({', '.join(shown(cell.strip(), 40) for cell in first)}), but most records have"
-            f" {self.width}: name each column once, and put quotes around each cell that holds"
+            f" {self.width}: name each column once, and put quotes around each cell that contains"
             f" {self._delimiter!r}"
         )
 
     def _fitted_heading(self, heading: str) -> str:
         """Give the header as it stood with as many fields as the records."""
-        heading += self._delimiter * self._n_unnamed
+        heading = self._delimiter * self._is_numbered + heading + self._delimiter * self._n_unnamed
         while heading.count(self._delimiter) >= self.width:
             if not heading.rstrip(" ").endswith(self._delimiter):
                 break
@@ -400,6 +421,11 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             if count:
                 batch.records[place] = [spelled_out(cell)[0] for cell in batch.records[place]]
                 batch.misfits[place] = misfits(count, self._encoding)
+
+
+def _are_row_numbers(cells: Sequence[str]) -> bool:
+    """Tell whether cells count the rows from 1."""
+    return len(cells) > 1 and all(cell == str(i) for i, cell in enumerate(cells, 1))
 
 
 def _readable(text: str) -> str:

@@ -23,17 +23,29 @@ _WORD = re.compile(r"[^\W\d_A-Za-z]{2,}")
 _MIXED = re.compile(r"[A-Za-z][^\W\d_A-Za-z]|[^\W\d_A-Za-z][A-Za-z]")
 _C1_CONTROL = re.compile("[\x80-\x9f]")
 _LATIN = re.compile(r"cp125\d|iso8859-\d+")
-
+_BETWEEN_LETTERS = "’‘…–—\xad"  # signs that may stand there
+_NEVER_BEHIND_ONE = "‚„†‡ˆ˜¤§¬¸‹"
+_MOST_BROKEN = 0.1  # of the characters beside ASCII
 
 _ESCAPED = {
     "iso2022_jp_2": re.compile(rb"\x1b\$[@B]|\x1b\$\(D|\x1b\([JI]"),
     "iso2022_kr": re.compile(rb"\x1b\$\)C"),
 }
+_SIGNS = re.compile(rb"~\{|\+[A-Za-z0-9+/]{3}")  # as HZ and UTF-7 begin theirs
 
 
 def escaped_encoding(head: bytes) -> str | None:
     """Name the encoding whose escape sequences stand in bytes of 7 bits; None without any."""
-    return next((codec for codec, found in _ESCAPED.items() if found.search(head)), None)
+    if not head.isascii():
+        return None
+    codec = next((codec for codec, found in _ESCAPED.items() if found.search(head)), None)
+    if codec is None and (first := _SIGNS.search(head)):
+        import chardet
+
+        start = max(0, first.start() - SAMPLE)
+        found = str(chardet.detect(head[start : start + 2 * SAMPLE])["encoding"]).lower()
+        codec = {"hz-gb-2312": "hz", "utf-7": "utf-7"}.get(found)
+    return codec
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,7 @@ def _is_likely(guess: Guess, sample: bytes, cp1252: float) -> bool:
     if guess.confidence < _MORE_THAN_CP1252 * cp1252:
         return False
     if _is_latin(_decoded(sample, guess.codec) or ""):
-        known = _LATIN.fullmatch(guess.codec) is not None
+        known = not cp1252 or _LATIN.fullmatch(guess.codec) is not None
         return known and guess.confidence >= _LEAST_LATIN
     return guess.confidence >= _LEAST_OTHER
 
@@ -145,11 +157,23 @@ def _has_words(text: str, codec: str) -> bool:
 
     Encodings of several bytes are left alone: Chinese and the like may stand beside ASCII.
     """
-    if not _is_of_one_byte(codec) or _is_latin(text):
+    if not _is_of_one_byte(codec):
         return True
+    if _is_latin(text):
+        return _n_broken(text) <= _MOST_BROKEN * sum(not c.isascii() for c in text)
     letters = sum(not c.isascii() and c.isalpha() for c in text)
     in_words = sum(map(len, _WORD.findall(text)))
     return in_words > _IN_WORDS * letters and len(_MIXED.findall(text)) <= _MOST_MIXED * letters
+
+
+def _n_broken(text: str) -> int:
+    """Count capitals and signs behind small letters, as the wrong Latin encoding makes them."""
+    return sum(
+        not (c.isascii() or c.islower() or c in _BETWEEN_LETTERS or unicodedata.combining(c))
+        and before.islower()
+        and (after.islower() or c in _NEVER_BEHIND_ONE)
+        for before, c, after in zip(text, text[1:], text[2:], strict=False)
+    )
 
 
 def _is_of_one_byte(codec: str) -> bool:

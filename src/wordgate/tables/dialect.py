@@ -16,10 +16,11 @@ from wordgate.tables.header import is_number, known_names
 
 # Stands after the last line that is parsed: swallowed, it tells that a quote is still open.
 _SENTINEL = "end"
-NO_DELIMITER = "\x1f"
-"""The unit separator stands for "no delimiter": a file of one column, commas included."""
+NO_DELIMITER = "\udbfc"
+"""Stands for "no delimiter", as no decoded text holds it: a file of one column, commas included."""
 # The first wins a tie: a tab hardly ever stands in a text, a comma often.
 _CANDIDATES = ("\t", ",", ";", "|")
+_RARE = "~^\x01\x1c\x1d\x1e\x1f"  # that hardly stand once in each text
 _SAMPLE_CHARACTERS = 65_536
 _SAMPLE_RECORDS = 200
 _QUOTES_CHARACTERS = 1 << 18  # that tell what quotes mean
@@ -54,7 +55,7 @@ class Dialect:
         """Give what is unusual about it, as a clause; an empty string where nothing is."""
         clauses = [
             "" if self.quotes else "quotes are characters",
-            "spaces before fields are left out" if self.skips_spaces else "",
+            "spaces before fields are ignored" if self.skips_spaces else "",
             rf"\{self.quote} is a quote" if self.escapes else "",
             "fields are in single quotes" if self.apostrophes else "",
         ]
@@ -334,21 +335,52 @@ def _infer_delimiter(lines: list[str]) -> Dialect:
     best, best_share = Dialect(NO_DELIMITER), 0.0
     for delimiter in _CANDIDATES:
         dialect = _with_options(lines, delimiter)
-        parsed = parse(_masked(lines, dialect), dialect, None, to_end=True)
-        records = list(islice(filter(None, parsed.records), _SAMPLE_RECORDS))
-        if not records:
-            continue
-        widths = Counter(map(len, records))
-        width = widths.most_common(1)[0][0]
-        records = records[_n_before(records, width) :]
-        share = round(sum(len(record) == width for record in records) / len(records), 2)
+        first, width, share = _uniformity(lines, dialect)
         # Commas also stand in plain sentences, but hardly equally many in each.
-        if width < 2 or (share < 0.9 and (len(records[0]) != width or share < 0.3)):
+        if width < 2 or (share < _MOSTLY and (len(first) != width or share < 0.3)):
             continue
         is_tie = share == best_share and _is_punctuation(best.delimiter, lines)
         if share > best_share or (is_tie and not _is_punctuation(delimiter, lines)):
             best, best_share = dialect, share
-    return best
+    return _unusual(lines, best) or best
+
+
+def _uniformity(lines: Sequence[str], dialect: Dialect) -> tuple[list[str], int, float]:
+    """Give the first record, the number of fields that most have, and the share of those."""
+    parsed = parse(_masked(lines, dialect), dialect, None, to_end=True)
+    filled = (record for record in parsed.records if "".join(record).strip())
+    records = list(islice(filled, _SAMPLE_RECORDS))
+    if not records:
+        return [], 0, 0.0
+    width = Counter(map(len, records)).most_common(1)[0][0]
+    records = records[_n_before(records, width) :]
+    share = round(sum(len(record) == width for record in records) / len(records), 2)
+    return records[0], width, share
+
+
+def _unusual(lines: Sequence[str], usual: Dialect) -> Dialect | None:
+    """Find another delimiter: one that parts the names of a header, or a rare one in each line.
+
+    Args:
+        lines: The first of the file.
+        usual: Its dialect with a usual delimiter, or none.
+    """
+    heading = next((line.strip("\r\n") for line in lines if line.strip()), "")
+    if known_names(by_itself(heading, usual)):
+        return None
+    is_none = usual.delimiter == NO_DELIMITER or _is_punctuation(usual.delimiter, lines)
+    for delimiter in dict.fromkeys(heading):
+        if delimiter.isalnum() or delimiter in (*_CANDIDATES, '"', "'"):
+            continue
+        cells = list(filter(None, by_itself(heading, Dialect(delimiter))))
+        n_known = len(known_names(cells))
+        is_named = n_known > 1 and (delimiter != " " or n_known == len(cells))
+        if is_named or (is_none and delimiter in _RARE):
+            dialect = _with_options(lines, delimiter)
+            _, width, share = _uniformity(lines, dialect)
+            if width > 1 and share >= (_MOSTLY if is_named else 1):
+                return dialect
+    return None
 
 
 def _is_punctuation(delimiter: str, lines: Sequence[str]) -> bool:
@@ -399,7 +431,7 @@ def _are_in_apostrophes(lines: Sequence[str], delimiter: str) -> bool:
     mark = re.escape(delimiter)
     enclosed = re.compile(rf"(?:^|{mark}) *'(?:.*[^\\])?' *(?:{mark}|$)", re.MULTILINE)
     found = sum(enclosed.search(line) is not None for line in lines)
-    return found >= _MOSTLY * sum(map(bool, map(str.strip, lines[1:])))
+    return 0 < found >= _MOSTLY * sum(map(bool, map(str.strip, lines[1:])))
 
 
 def _n_broken(lines: Sequence[str], dialect: Dialect) -> int:

@@ -17,7 +17,7 @@ _SNIFFED_BYTES = 65_536
 # Control characters that no text has, NUL apart (a stray NUL in a field is read as it is).
 _CONTROLS = bytes([*range(1, 7), *range(14, 27), *range(28, 32)])
 _NOT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
-_LEAVE_OUT = "; leave --encoding out to have it found"
+_LEAVE_OUT = "; leave out --encoding to detect it"
 # More broken places than this to a line, and the file is of an encoding that nobody named.
 _FEW = 0.01
 
@@ -118,8 +118,8 @@ class Decoder:
                 f"{_LEAVE_OUT}"
             )
         return DataError(
-            f"'{self._name}' begins with the byte-order mark of {encoding.name} but breaks it at"
-            f" byte {place:,} ({error.reason}): save it as UTF-8, or name its --encoding"
+            f"'{self._name}' begins with the byte order mark of {encoding.name} but breaks it at"
+            f" byte {place:,} ({error.reason}): save it as UTF-8, or give its --encoding"
         )
 
 
@@ -139,18 +139,21 @@ def find_encoding(source: Source, asked: str | None) -> Encoding:
     if asked is not None:
         return Encoding(_checked(asked, source), asked, "as given", asked=True)
     if source.head.startswith(codecs.BOM_UTF8):
-        return Encoding("utf-8-sig", "UTF-8", "it begins with a byte-order mark")
+        return Encoding("utf-8-sig", "UTF-8", "it begins with a byte order mark")
     if source.head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return Encoding("utf-32", "UTF-32", "it begins with a byte-order mark")
+        return Encoding("utf-32", "UTF-32", "it begins with a byte order mark")
     if source.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return Encoding("utf-16", "UTF-16", "it begins with a byte-order mark")
+        return Encoding("utf-16", "UTF-16", "it begins with a byte order mark")
     where = _first_misfit(_looked_at(source))  # and whether it unpacks to far too much
     codec = escaped_encoding(source.head) if where is None else None
     if codec is not None and not _counted(_looked_at(source), codec).broken:
-        return Encoding(codec, codec, "it has its escape sequences")
+        doubt = (
+            "" if b"\x1b" in source.head else _doubt(codec, "since the bytes may be plain ASCII")
+        )
+        return Encoding(codec, codec, "it has its escape sequences", doubt=doubt)
     _refuse_binary(source.head, source.name)
     if where is None:
-        return Encoding("utf-8", "UTF-8", "it fits")
+        return Encoding("utf-8", "UTF-8", "valid")
     return _not_quite_utf8(source, where)
 
 
@@ -233,14 +236,15 @@ def _refuse_binary(raw: bytes, name: str) -> None:
         order = "le" if head[1::2].count(0) >= head[::2].count(0) else "be"
     if order is not None:
         raise DataError(
-            f"'{name}' looks like UTF-16 without a byte-order mark, or is no text: "
-            f"if it is text, say --encoding utf-16-{order}"
+            f"'{name}' looks like UTF-16 without a byte order mark, or is not text: if it is text,"
+            f" use --encoding utf-16-{order}"
         )
     controls = len(head) - len(head.translate(None, _CONTROLS))
-    if controls > 0.02 * len(head):
+    # One alone may separate fields.
+    if controls > 0.02 * len(head) and sum(code in head for code in _CONTROLS) > 1:
         raise DataError(
             f"'{name}' is not text ({controls:,} control bytes in its first {len(head):,}): "
-            f"give CSV, TSV, JSONL or Parquet, or name its --encoding"
+            "give CSV, TSV, JSONL or Parquet, or its --encoding"
         )
 
 
@@ -275,21 +279,21 @@ def _not_quite_utf8(source: Source, where: str) -> Encoding:
         return Encoding("cp1252", "cp1252", where, doubt=_doubt("cp1252"))
     raise DataError(
         f"'{source.name}' is neither UTF-8 nor cp1252 ({where}; {counts.not_cp1252} is not cp1252):"
-        " name its --encoding, latin-1 for one"
+        " give its --encoding, such as latin-1"
     )
 
 
 def _replacing(codec: str, name: str, counts: _Counts, where: str) -> Encoding:
     """Take an encoding that a few bytes don't fit."""
-    warning = f"{counts.broken:,} broken byte sequences were read as \ufffd ({where})"
-    reason = f"it fits but for {counts.broken:,} places"
+    warning = f"{counts.broken:,} invalid byte sequences were read as \ufffd ({where})"
+    reason = f"valid except in {counts.broken:,} places"
     return Encoding(codec, name, reason, warnings=(warning,))
 
 
-def _doubt(codec: str) -> str:
+def _doubt(codec: str, why: str = "since the bytes are not UTF-8") -> str:
     return (
-        f"the encoding {codec} is a guess, since the bytes are not UTF-8: where letters look wrong,"
-        " name the right one with --encoding"
+        f"the encoding {codec} is a guess, {why}: if letters look wrong, give the right one with"
+        " --encoding"
     )
 
 

@@ -104,7 +104,7 @@ def infer_header(
     below = [[record[i].strip() for record in others] for i in range(len(cells))]
     named = next((cell for cell in cells if cell and name_key(cell) in given), None)
     if named is not None:
-        return True, f"the first record holds the name '{shown(named, 40)}' that was asked for"
+        return True, f"the first record contains the name '{shown(named, 40)}' that was asked for"
     return (
         _numbers_below(cells, below, first_is_number=True)
         or _long_cell(cells)
@@ -113,7 +113,7 @@ def infer_header(
         or _known_names(cells, least=1)
         or _numbers_below(cells, below, first_is_number=False)
         or _heads_few(cells, below)
-        or (False, "nothing sets the first record apart from the others")
+        or (False, "the first record looks like the others")
     )
 
 
@@ -176,15 +176,18 @@ def _numbers_below(
         if sum(map(is_number, filled)) < 0.95 * len(filled):
             continue
         if first_is_number:
-            return False, f"the first record holds the number {cell} in the numeric column {i + 1}"
-        return True, f"'{shown(cell, 40)}' stands above the numbers of column {i + 1}"
+            return (
+                False,
+                f"the first record contains the number {cell} in the numeric column {i + 1}",
+            )
+        return True, f"'{shown(cell, 40)}' is above the numbers of column {i + 1}"
     return None
 
 
 def _long_cell(cells: list[str]) -> tuple[bool, str] | None:
     for i, cell in enumerate(cells):
         if len(cell.split()) > _NAME_WORDS or len(cell) > _NAME_CHARACTERS:
-            return False, f"the first record holds a text, not a name, in column {i + 1}"
+            return False, f"the first record contains a text, not a name, in column {i + 1}"
     return None
 
 

@@ -110,13 +110,13 @@ class JsonlReader(TextReader[JsonlBatch]):
         if 2 * self._n_objects <= n_lines and looks_like_json_array(beginning):
             what = "is one JSON array"
         elif not self._n_objects and beginning.lstrip().startswith("["):
-            what = "holds JSON arrays"
+            what = "contains JSON arrays"
         elif self._n_objects == 1 and self._characters.ended and self._is_of_columns():
             what = "is one JSON object of lists or objects"
         elif not self._n_objects:
             what = str(self._no_records("JSON object")).removeprefix(f"'{self.name}' ")
         if what:
-            raise DataError(f"'{self.name}' {what}: write one object a line (JSON Lines)")
+            raise DataError(f"'{self.name}' {what}: write one object per line (JSON Lines)")
 
     def _is_of_columns(self) -> bool:
         """Tell whether the only object has values of lists and objects alone."""
@@ -281,12 +281,12 @@ def _parsed(content: str, *, twice: bool = False) -> Object | str:
     try:
         value = _decode(content)
     except json.JSONDecodeError as error:
-        return f"no valid JSON ({error.msg} at character {error.pos + 1})"
+        return f"not valid JSON ({error.msg} at character {error.pos + 1})"
     except (ValueError, RecursionError):
         return _TOO_DEEP
     if isinstance(value, _Repeating) and not twice:
         return _two_keys(value.names)
-    return value if isinstance(value, dict) else "JSON, but no object"
+    return value if isinstance(value, dict) else "JSON, but not an object"
 
 
 def _as_it_stood(raw: str) -> dict[str, str | None]:

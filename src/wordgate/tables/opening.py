@@ -21,7 +21,7 @@ _LONGEST_START = 10_000  # characters by which a page is known
 
 # How texts begin that people fetch in place of a table, and what to do about it.
 _PAGES = [
-    (r"<!doctype html|<html[^>]*>\s*<head", "an HTML page", "fetch the file that it shows"),
+    (r"<!doctype html|<html[^>]*>\s*<head", "an HTML page", "download the file that it shows"),
     (r"<\?xml ", "XML", "write the table as CSV"),
     (r"\{'.*\}\s*$", "lines of Python's dictionaries", "write each by json.dumps (JSON Lines)"),
     (r"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself: git lfs pull"),
@@ -169,7 +169,7 @@ def open_table(
             raise DataError(f"an encoding has no effect on '{name}', a Parquet file")
         return OpenTable(source, None, ParquetReader(source, batch))
     if form == "parquet":
-        raise DataError(f"'{name}' is no Parquet file, or one that was cut: fetch it again")
+        raise DataError(f"'{name}' is not a Parquet file, or is truncated: download it again")
     if not source.head:
         raise DataError(f"'{name}' is empty")
     found = find_encoding(source, encoding)

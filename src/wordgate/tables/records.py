@@ -51,7 +51,7 @@ class ListCell(StructuredCell):
         return "a list"
 
 
-_KINDS = {"{": "an object", "b": "bytes that are no UTF-8"}
+_KINDS = {"{": "an object", "b": "bytes that are not UTF-8"}
 
 
 @dataclass(frozen=True)

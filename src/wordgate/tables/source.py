@@ -60,7 +60,7 @@ _FOREIGN: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
     (b"\x89HDF", "an HDF5 file", "write the table as CSV or Parquet"),
     (b"\x93NUMPY", "a numpy array", "write the table as CSV or Parquet"),
     (b"%PDF", "a PDF document", "copy its table to a CSV file"),
-    ((b"\x89PNG", b"\xff\xd8\xff"), "a picture", "give a table of texts"),
+    ((b"\x89PNG", b"\xff\xd8\xff"), "an image", "give a table of texts"),
 ]
 
 
@@ -205,8 +205,8 @@ def check_unpacked(unpacked: int, packed: int, name: str) -> None:
     """
     if unpacked > (most := most_unpacked(packed)):
         raise DataError(
-            f"'{name}' unpacks to more than {most:,} bytes out of {packed:,}, as no table does:"
-            " unpack it yourself if you trust it"
+            f"'{name}' unpacks to more than {most:,} bytes from {packed:,}, which may be a"
+            " decompression bomb: unpack it yourself if you trust it"
         )
 
 
@@ -287,11 +287,11 @@ def _unpacked(blocks: Iterator[bytes], name: str, size: int | None) -> Iterator[
         if not member.eof:
             raise zlib.error("it ends too early")
     except zlib.error as error:
-        raise DataError(f"'{name}' is a damaged gzip file ({error}): fetch it again") from error
+        raise DataError(f"'{name}' is a damaged gzip file ({error}): download it again") from error
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"can't read '{path}': {error.strerror or error}")
+    return DataError(f"cannot read '{path}': {error.strerror or error}")
 
 
 def _files(folder: Path) -> list[str]:

@@ -98,7 +98,7 @@ class ParquetReader(Reader):
         from pyarrow import parquet
 
         if batch is not None and source.path is None:
-            raise DataError(f"Parquet can't be read from {source.name}: give the path of a file")
+            raise DataError(f"Parquet cannot be read from {source.name}: give the path of a file")
         if batch is not None and source.compressed:
             raise DataError(f"'{source.name}' is a gzipped Parquet file: unpack it first")
         self._source = source
@@ -165,19 +165,19 @@ class ParquetReader(Reader):
         import pyarrow as pa
 
         for number, field in enumerate(self._schema, 1):
-            why = "for whose values there is no rule" if not is_known(field.type) else ""
+            why = "whose values cannot be converted" if not is_known(field.type) else ""
             try:
                 if not why:
                     plain_values(pa.nulls(1, field.type))
                     if holds_bytes(field.type) and not self._is_utf8(number - 1):
-                        why = "and holds bytes that are no UTF-8"
+                        why = "and contains bytes that are not UTF-8"
             except pa.ArrowException as error:  # an unknown time zone
-                why = f"which can't be written ({error})"
+                why = f"which cannot be written ({error})"
             if why:
                 raise DataError(
                     f"column {number} '{shown(field.name, 60)}' of '{self._source.name}' is of type"
-                    f" {shown(str(field.type), 100)}, {why}: {form.upper()} can't hold it; write"
-                    " Parquet, or leave the column out"
+                    f" {shown(str(field.type), 100)}, {why}: {form.upper()} cannot represent it;"
+                    " write Parquet, or leave the column out"
                 )
 
     def _is_utf8(self, index: int) -> bool:
@@ -205,8 +205,8 @@ class ParquetReader(Reader):
         self._file.close()
         claimed = f"{cells:,} cells of {unpacked:,} bytes" if in_memory else f"{unpacked:,} bytes"
         raise DataError(
-            f"'{self._source.name}' claims {claimed} out of {packed:,}, as no table does: write it"
-            " as CSV if you trust it"
+            f"'{self._source.name}' claims {claimed} from {packed:,}, which may be a decompression"
+            " bomb: write it as CSV if you trust it"
         )
 
 
@@ -218,10 +218,10 @@ def _readable_parquet(name: str) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise DataError(f"'{name}' needs more memory than there is") from error
+        raise DataError(f"'{name}' needs more memory than is available") from error
     except (pa.ArrowException, ArithmeticError, LookupError, OSError, ValueError) as error:
         why = str(error).splitlines()[0].rstrip(". ") if str(error) else type(error).__name__
-        raise DataError(f"'{name}' can't be read as Parquet: {why}") from error
+        raise DataError(f"'{name}' cannot be read as Parquet: {why}") from error
 
 
 def read_frame(frame: Any) -> tuple[Records, str]:
@@ -253,8 +253,8 @@ def read_frame(frame: Any) -> tuple[Records, str]:
         found = columns_by_name(frame)
         if found is None:
             raise DataError(
-                f"can't read a {type(frame).__name__}: give the path of a file, the name of a data "
-                f"set, or a pandas or polars DataFrame with one name a column"
+                f"cannot read a {type(frame).__name__}: give the path of a file, the name of a data"
+                " set, or a pandas or polars DataFrame with one name per column"
             ) from error
         called, names = f"a {type(frame).__name__}", list(found)
         columns = [["" if is_missing(v) else _cell(v) for v in column] for column in found.values()]

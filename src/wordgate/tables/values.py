@@ -94,9 +94,9 @@ def checked_texts(texts: Any, *, may_be_empty: bool = False) -> list[str]:
 
 def empty_fault(text: str) -> str:
     """Say what is wrong with a text that `is_empty`, to follow its name in a sentence."""
-    what = "white space" if text.isspace() else "invisible characters"
-    what = f"holds nothing but {what}" if text else "is empty"
-    return f"{what}, so it can't have a label: leave it out"
+    what = "whitespace" if text.isspace() else "invisible characters"
+    what = f"contains only {what}" if text else "is empty"
+    return f"{what}, so it cannot have a label: leave it out"
 
 
 def checked_groups(groups: Any, n_texts: int) -> list[str] | None:
@@ -215,8 +215,8 @@ def _columns(data: Any, names: list[Any]) -> dict[str, list[Any]]:
         column = data[name]
         if column_names(column) is not None:
             raise DataError(
-                f"this {type(data).__name__} holds {len(names):,} tables{_listed(names)}:"
-                f" give one of them, such as data[{names[0]!r}]"
+                f"this {type(data).__name__} contains {len(names):,} tables{_listed(names)}: give"
+                f" one of them, such as data[{names[0]!r}]"
             )
         columns[str(name)] = checked_column(column, "values")
     lengths = {name: len(column) for name, column in columns.items()}

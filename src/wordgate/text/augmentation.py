@@ -2,7 +2,7 @@
 
 Four operations, each of which draws how strongly it changes a text:
 
-- ``crop``: one run of the tokens, 30 to 95 % of them (n-gram sampling; Tang et al. 2019,
+- ``crop``: one run of the tokens, 30 to 95% of them (n-gram sampling; Tang et al. 2019,
   "Distilling task-specific knowledge from BERT into simple neural networks", arXiv 1903.12136).
 - ``delete``: each token goes with a probability of 0.1 to 0.4 (random deletion; Wei and Zou 2019,
   "EDA", arXiv 1901.11196).
@@ -33,17 +33,11 @@ _COSINES_AT_ONCE = 2**24  # 64 MB
 
 @dataclass(frozen=True)
 class _Segments:
-    """A text cut before each of its tokens.
+    """A text cut before each of its tokens."""
 
-    Attributes:
-        tokens: The tokens as the tokenizer gives them.
-        surfaces: The characters that each was made of.
-        gaps: What stands between each token and the next one, white space as a rule.
-    """
-
-    tokens: list[str]
-    surfaces: list[str]
-    gaps: list[str]
+    tokens: list[str]  # the tokens as the tokenizer gives them
+    surfaces: list[str]  # the characters that each was made of
+    gaps: list[str]  # what stands between each token and the next one, white space as a rule
 
     def text(self, chosen: Sequence[int], replaced: Mapping[int, str]) -> str:
         """Join some of the tokens, by their positions, with words in place of some of them.
@@ -156,15 +150,10 @@ def _repeated(positions: NDArray[np.int64], n: int, rng: np.random.Generator) ->
 def nearest_words(
     words: Sequence[str], vectors: NDArray[np.float32], k: int
 ) -> dict[str, list[str]]:
-    """Find each word's nearest others by the cosine of their vectors.
-
-    Args:
-        words: The words, each once.
-        vectors: float32 [words, dim], one each.
-        k: How many others to find.
+    """Find each word's k nearest others by the cosine of vectors, float32 [words, dim].
 
     Returns:
-        The k nearest others of each word, the nearest first.
+        The others of each word, the nearest first.
     """
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     units = vectors / np.maximum(norms, np.finfo(np.float32).tiny)

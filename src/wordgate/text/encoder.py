@@ -81,7 +81,7 @@ class EncodedTexts:
         """
         rows = np.arange(len(self))[np.asarray(indices)]
         lengths = self.lengths[rows]
-        return EncodedTexts(ids=self.ids_of(rows, lengths), offsets=_offsets(lengths))
+        return EncodedTexts(ids=self.ids_of(rows, lengths), offsets=as_offsets(lengths))
 
     def ids_of(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
         """Lay the ids of some texts, int64 [m], of these lengths, int64 [m], one after another."""
@@ -132,17 +132,8 @@ class TextEncoder:
     ) -> tuple["TextEncoder", EncodedTexts]:
         """Learn the vocabulary of the training texts, and encode them while at it.
 
-        Args:
-            texts: The training texts, and no others.
-            tokenizer: The tokenizer's name.
-            max_tokens: See the class.
-            truncate: See the class.
-            groups: See ``Vocabulary.fit``, like all that follow.
-            min_count: How often a word must stand.
-            min_groups: In how many groups a word must stand.
-            max_words: How many words to keep at most.
-            unknown: Whether words not known get an id.
-            ties: The order of words of equal count.
+        The tokenizer goes by its name, the length limit is the class's, and all that follows it
+        `Vocabulary.fit`'s.
 
         Returns:
             The encoder, and the training texts encoded by it, tokenized only once.
@@ -170,13 +161,7 @@ class TextEncoder:
         return replace(self, vocabulary=Vocabulary(words, self.vocabulary.unknown))
 
     def encode(self, texts: Iterable[str]) -> EncodedTexts:
-        """Turn texts into word ids.
-
-        Args:
-            texts: The texts; one without any token becomes an empty row.
-
-        Returns:
-            Their ids, and how many texts were truncated.
+        """Turn texts into word ids; one without any token becomes an empty row.
 
         Raises:
             DataError: Something among the texts is not a string.
@@ -191,13 +176,13 @@ class TextEncoder:
         if self.vocabulary.unknown is not None:
             ids[missing] = self.vocabulary.unknown
         elif missing.any():
-            kept_before = _offsets((~missing).astype(np.int64))
-            ids, lengths = ids[~missing], np.diff(kept_before[_offsets(lengths)])
+            kept_before = as_offsets((~missing).astype(np.int64))
+            ids, lengths = ids[~missing], np.diff(kept_before[as_offsets(lengths)])
         n_truncated = int(np.count_nonzero(lengths > self.max_tokens))
         if n_truncated:
             ids = ids[_within_limit(lengths, self.max_tokens, self.truncate)]
             lengths = np.minimum(lengths, self.max_tokens)
-        return EncodedTexts(ids, _offsets(lengths), n_truncated)
+        return EncodedTexts(ids, as_offsets(lengths), n_truncated)
 
     def state(self) -> dict[str, Any]:
         """All that ``from_state`` needs, in types that JSON has."""
@@ -211,13 +196,7 @@ class TextEncoder:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "TextEncoder":
-        """Make the encoder whose state this is.
-
-        Args:
-            state: What ``state`` gave, perhaps by way of a file.
-
-        Returns:
-            An encoder that gives the same ids.
+        """Make the encoder whose state this is, perhaps by way of a file.
 
         Raises:
             BundleError: A field is missing, unknown or holds what it can't; the message names it.
@@ -231,7 +210,19 @@ class TextEncoder:
         )
 
 
-def _tokenize(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[str]]:
+def concatenate(parts: Sequence[EncodedTexts]) -> EncodedTexts:
+    """Put encoded texts one after another."""
+    lengths = np.concatenate([part.lengths for part in parts])
+    ids = np.concatenate([part.ids for part in parts])
+    return EncodedTexts(ids, as_offsets(lengths), sum(part.n_truncated for part in parts))
+
+
+def checked_list(texts: Iterable[str]) -> list[str]:
+    """Give texts as a list.
+
+    Raises:
+        DataError: It is one text, or something among them is not a string.
+    """
     if isinstance(texts, str):
         raise DataError("expected a list of texts, not one text; put it in a list: [text]")
     texts = list(texts)
@@ -240,10 +231,14 @@ def _tokenize(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[str]]:
             raise DataError(
                 f"text {position} is {text!r}, a {type(text).__name__}; every text must be a string"
             )
-    return [tokenizer(text) for text in texts]
+    return texts
 
 
-def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+def _tokenize(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[str]]:
+    return [tokenizer(text) for text in checked_list(texts)]
+
+
+def as_offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each text begins and the last one ends: int64 [n + 1]."""
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     lengths.cumsum(out=offsets[1:])
@@ -254,7 +249,7 @@ def _within_limit(
     lengths: NDArray[np.int64], max_tokens: int, truncate: Truncate
 ) -> NDArray[np.bool_]:
     """Which tokens stay when each text is cut: bool [total]."""
-    offsets = _offsets(lengths)
+    offsets = as_offsets(lengths)
     position = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
     if truncate == "front":
         position = np.repeat(lengths, lengths) - 1 - position
@@ -269,7 +264,8 @@ def _check_state(state: Mapping[str, Any]) -> None:
             raise BundleError(f"the text encoder has no field '{field}': the bundle is not whole")
         if field not in _STATE:
             raise BundleError(
-                f"the text encoder has a field '{field}' that this version of wordgate doesn't know"
+                f"the text encoder has a field '{field}' that this version of wordgate does not"
+                " know"
             )
     for field, (allowed, is_allowed) in _STATE.items():
         if not is_allowed(state[field]):

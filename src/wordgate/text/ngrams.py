@@ -74,15 +74,7 @@ class NgramVectorizer:
         min_texts: int,
         weighting: Weighting,
     ) -> "NgramVectorizer":
-        """Learn the n-grams of enough texts, sorted, so that the order of rows changes nothing.
-
-        Args:
-            texts: The training texts.
-            analyzer: N-grams of words or of characters.
-            ngram_range: Shortest and longest n-gram.
-            min_texts: In how many texts an n-gram must occur.
-            weighting: Plain counts or TF-IDF.
-        """
+        """Learn the n-grams of so many texts or more, sorted: the order of rows changes nothing."""
         count = _word_frequencies if analyzer == "words" else _character_frequencies
         frequencies = count(texts, ngram_range)
         vocabulary = sorted(ngram for ngram, n in frequencies.items() if n >= min_texts)
@@ -158,12 +150,7 @@ class NgramVectorizer:
 def count_by_text(
     ids: NDArray[np.int64], lengths: NDArray[np.int64], n_ngrams: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Count how often each n-gram occurs in each text.
-
-    Args:
-        ids: int64 [total], the n-grams of all texts.
-        lengths: int64 [n], how many of them each text has.
-        n_ngrams: How many n-grams are known.
+    """Count how often each n-gram occurs in each text, of ids and lengths as `lookup` gives them.
 
     Returns:
         Text, n-gram and count of each pair that occurs, int64 [pairs], ordered by text and n-gram.

@@ -41,31 +41,19 @@ class Normalizer(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A token, and the characters of the text that it was made of.
+    """A token, and the characters of the text that it was made of."""
 
-    Attributes:
-        text: The token as the tokenizer gives it.
-        start: Offset of its first character in the text, in code points.
-        end: Offset behind its last one.
-    """
-
-    text: str
-    start: int
-    end: int
+    text: str  # the token as the tokenizer gives it
+    start: int  # offset of its first character in the text, in code points
+    end: int  # offset behind its last one
 
 
 class _Traced(NamedTuple):
-    """A changed text that knows what each of its characters was made of.
+    """A changed text that knows where in the original the origin of each character is."""
 
-    Attributes:
-        text: The text as it is now.
-        starts: For each of its characters the offset in the original where its origin begins.
-        ends: The same for where that ends. Both never fall.
-    """
-
-    text: str
-    starts: list[int]
-    ends: list[int]
+    text: str  # as it is now
+    starts: list[int]  # the offsets where the origins begin, which never fall
+    ends: list[int]  # and where they end
 
 
 def tokens_with_offsets(normalizer: Normalizer, text: str) -> list[Token]:

@@ -26,17 +26,11 @@ _AT_ONCE = 4096  # texts: what a tokenizer tells of each takes far more memory t
 
 
 class SubwordSpan(NamedTuple):
-    """A word that a tokenizer cuts into subwords.
+    """A word that a tokenizer cuts into subwords."""
 
-    Attributes:
-        start: Offset of its first character in the text, in code points.
-        end: Offset behind the last one of its subwords.
-        known: Whether none of its subwords is the one for all that is unknown.
-    """
-
-    start: int
-    end: int
-    known: bool
+    start: int  # offset of its first character in the text, in code points
+    end: int  # offset behind the last one of its subwords
+    known: bool  # whether none of its subwords is the one for all that is unknown
 
 
 class SubwordEncoder:
@@ -208,4 +202,4 @@ def _usable_tokenizer() -> Iterator[None]:
         # There is no class of errors of its own, and its panics are no exceptions to Python.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        raise BundleError(f"the model's tokenizer can't be used: {error!s:.200}") from error
+        raise BundleError(f"the model's tokenizer cannot be used: {error!s:.200}") from error

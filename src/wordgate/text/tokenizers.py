@@ -107,6 +107,7 @@ _TOKEN = regex.compile(
 
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 _SPACED_TAG = re.compile(r"<(/?[a-z][a-z0-9]*)\s*/?>")
+_OPEN_TAG = re.compile(r"</?[a-z][a-z0-9]*\Z")
 # What takes the place of a match.
 _CLOSED_TAG, _SHORTENED = r"<\1>", r"\1\1\1"
 _SPACED_URL, _SPACED_EMAIL = f" {URL} ", f" {EMAIL} "
@@ -123,6 +124,7 @@ _LINK = re.compile(
 _LINK_HINT = re.compile(rf"\.(?:{_ENDING}|[a-z]{{2,}}/)")
 _EMAIL = re.compile(rf"(?<![a-z0-9.+_-])[a-z0-9][a-z0-9.+_-]*@{_HOST}[a-z]{{2,}}")
 _REMEMBERED: dict[str, list[str]] = {}
+_REMEMBERED_BEFORE: dict[str, list[str]] = {}
 _MOST_REMEMBERED = 2**16
 _SHORT = 500  # characters of a text whose pieces are remembered: bounds the memory
 _REPEATED = re.compile(r"(.)\1\1\1")
@@ -149,20 +151,25 @@ class MessagesTokenizer:
     name: ClassVar[str] = "messages"
 
     def __call__(self, text: str) -> list[str]:
-        """Cut one text into tokens.
-
-        Args:
-            text: Any string.
-
-        Returns:
-            Its tokens in order, none of them empty or holding white space.
-        """
+        """Cut one text into tokens, none of them empty or holding white space."""
         if len(text) > _SHORT or "<" in text or "&" in text:
             return _tokens(text)
         tokens: list[str] = []
         for piece in text.split():
             tokens += _REMEMBERED.get(piece) or _remember(piece)
         return tokens
+
+    def reads_alone(self, piece: str) -> bool:
+        """Whether the tokens of what stands between white space are the same without the rest.
+
+        Args:
+            piece: A part of a text that holds no white space and is surrounded by it.
+
+        Returns:
+            False for entities that stand for white space, and for tags that may go on behind it.
+        """
+        text = _INVISIBLE.sub("", _unescape(piece).lower())
+        return len(text.split()) <= 1 and not _OPEN_TAG.search(text)
 
     def normalizer(self) -> Normalizer:
         """Give the same as data; what is left out here is there to save time alone."""
@@ -188,16 +195,16 @@ def _remember(piece: str) -> list[str]:
     """Cut what stands between white space, and keep it: most texts are made of the same pieces."""
     # No token, and nothing that decides on one, reaches over white space, but for ``<br />`` and
     # what an entity such as ``&nbsp;`` stands for.
-    if len(_REMEMBERED) >= _MOST_REMEMBERED:
-        _REMEMBERED.clear()
-    tokens = _REMEMBERED[piece] = _tokens(piece)
+    global _REMEMBERED, _REMEMBERED_BEFORE
+    tokens = _REMEMBERED_BEFORE.get(piece) or _tokens(piece)
+    if len(_REMEMBERED) >= _MOST_REMEMBERED:  # what was used since the last time stays
+        _REMEMBERED, _REMEMBERED_BEFORE = {}, _REMEMBERED
+    _REMEMBERED[piece] = tokens
     return tokens
 
 
 def _tokens(text: str) -> list[str]:
-    if "&" in text:
-        text = _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
-    text = text.lower()
+    text = _unescape(text).lower()
     if not text.isascii():
         text = _unify(text)
     if "<" in text:
@@ -213,6 +220,10 @@ def _tokens(text: str) -> list[str]:
     return tokens
 
 
+def _unescape(text: str) -> str:
+    return _ENTITY.sub(lambda entity: html.unescape(entity.group()), text) if "&" in text else text
+
+
 def _unify(text: str) -> str:
     """Give characters that look or mean the same one form: Unicode's NFC, plain quotes."""
     text = _INVISIBLE.sub("", text)
@@ -221,8 +232,8 @@ def _unify(text: str) -> str:
     return unicodedata.normalize("NFC", _MARKS_TOO_MANY.sub(r"\1", text))
 
 
-_KERAS_FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
-_KERAS_BYTES = bytes.maketrans(_KERAS_FILTERS.encode(), b" " * len(_KERAS_FILTERS))
+KERAS_FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
+_KERAS_BYTES = bytes.maketrans(KERAS_FILTERS.encode(), b" " * len(KERAS_FILTERS))
 
 
 class Tokenizer(Protocol):
@@ -259,7 +270,7 @@ class KerasTokenizer:
 
     def normalizer(self) -> Normalizer:
         """Give the same as data."""
-        filtered = f"[{re.escape(_KERAS_FILTERS)}]"
+        filtered = f"[{re.escape(KERAS_FILTERS)}]"
         return Normalizer(
             (NormalizerStep("lower"), NormalizerStep("replace", filtered, " ")), "[^ ]+"
         )
@@ -271,13 +282,7 @@ TOKENIZERS: dict[str, Tokenizer] = {
 
 
 def get_tokenizer(name: str) -> Tokenizer:
-    """Find a tokenizer by name.
-
-    Args:
-        name: ``"messages"`` or ``"keras"``.
-
-    Returns:
-        The tokenizer.
+    """Find a tokenizer by name, such as ``"messages"``.
 
     Raises:
         SettingsError: There is none of that name.

@@ -36,7 +36,7 @@ class Vocabulary:
         index = {word: i for i, word in enumerate(self.words, start=self.first_id)}
         if len(index) != len(self.words):
             twice = next(word for word, n in Counter(self.words).items() if n > 1)
-            raise ValueError(f"the word {twice!r} stands more than once in the vocabulary")
+            raise ValueError(f"the word {twice!r} occurs more than once in the vocabulary")
         object.__setattr__(self, "index", index)
 
     def __len__(self) -> int:
@@ -78,9 +78,6 @@ class Vocabulary:
                 the order of the texts changes nothing; ``"first"`` puts the one that was read
                 first before the others, as Keras does.
 
-        Returns:
-            The vocabulary.
-
         Raises:
             SettingsError: A number is below 1, or ``ties`` is unknown.
             ValueError: There are not as many groups as texts.
@@ -93,11 +90,8 @@ class Vocabulary:
             raise SettingsError(f"ties must be 'word' or 'first', not '{ties}'")
         token_lists = list(token_lists)
         counts = Counter(chain.from_iterable(token_lists))
-        if min_groups > 1:
-            spread = _count_groups(token_lists, groups)
-            kept = [w for w, n in counts.items() if n >= min_count and spread[w] >= min_groups]
-        else:
-            kept = [w for w, n in counts.items() if n >= min_count]
+        spread = _count_groups(token_lists, groups) if min_groups > 1 else counts
+        kept = [w for w, n in counts.items() if n >= min_count and spread[w] >= min_groups]
         if ties == "word":
             kept.sort()
         kept.sort(key=counts.__getitem__, reverse=True)  # stable: ties stay as they are

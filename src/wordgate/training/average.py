@@ -6,13 +6,12 @@ the first layer, ``classes`` labels.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
-from wordgate.evaluation.metrics import Epoch
 from wordgate.models.average import AverageModel, OutputLayer, averages
 from wordgate.models.base import Floats
 from wordgate.runtime.cpu import single_thread_environment
@@ -36,68 +35,35 @@ _CONSTANT = 1e-5
 
 
 @dataclass(frozen=True)
-class Averaging:
-    """From words to what a classifier reads: numbers of mean 0 and deviation 1 over train.
+class _Averaging:
+    """From words to what a classifier reads: numbers of mean 0 and deviation 1 over train."""
 
-    Attributes:
-        weighting: How words weigh.
-        weights: float32 [vocabulary].
-        centre: float32 [size], the mean of the training texts' averages.
-        spread: float32 [size], their standard deviation.
-    """
-
-    weighting: str
-    weights: Floats
-    centre: Floats
-    spread: Floats
+    weighting: str  # how words weigh
+    weights: Floats  # float32 [vocabulary]
+    centre: Floats  # float32 [size], the mean of the training texts' averages
+    spread: Floats  # float32 [size], their standard deviation
 
 
 @dataclass(frozen=True)
-class FittedAverages:
-    """Layers fitted on texts averaged in one way, and their scores on validation.
+class _FittedLayers:
+    """Layers fitted on texts averaged in one way, and their `validation_scores`."""
 
-    Attributes:
-        averaging: The way.
-        accuracy: Share of the validation texts that are labelled right; see `validation_scores`.
-        log_loss: Their mean log loss, in nats.
-        first: float32 [size, features], the first layer's weights.
-        bias: float32 [features].
-        output: The second layer, if there is one.
-        history: The epochs, if there are any.
-        best_epoch: The best of them; 0 without.
-        remarks: What a user should know.
-    """
-
-    averaging: Averaging
+    averaging: _Averaging
     accuracy: float
     log_loss: float
-    first: Floats
-    bias: Floats
-    output: OutputLayer | None = None
-    history: Sequence[Epoch] = ()
-    best_epoch: int = 0
-    remarks: Sequence[str] = ()
+    first: Floats  # float32 [size, features], the first layer's weights
+    bias: Floats  # float32 [features]
+    output: OutputLayer | None = None  # the second layer, if there is one
 
 
 def fit_logreg(data: FitData, settings: Settings, context: RunContext) -> Fitted:
-    """Fit a logistic regression; validation chooses the weighting and the regularization.
+    """Fit a logistic regression, as `wordgate.training.families.fit` does; nothing is random.
 
-    Nothing in it is random.
-
-    Args:
-        data: What it is fitted on, with word vectors.
-        settings: The recipe's settings.
-        context: Where progress is reported, and the deadline.
-
-    Returns:
-        The best model on validation.
-
-    Raises:
-        DataError: There are no texts to fit on, or none to choose by; or the file of word vectors
-            can't be used.
+    Validation chooses the weighting of words and the regularization.
     """
     known, encoded_valid = _begin(data, settings, context)
-    fits: list[FittedAverages] = []
+    fits: list[_FittedLayers] = []
+    remarks: list[list[str]] = []
     late: list[str] = []
     for weighting in _weightings(settings):
         if fits and time.monotonic() >= context.deadline:
@@ -115,41 +81,28 @@ def fit_logreg(data: FitData, settings: Settings, context: RunContext) -> Fitted
             deadline=context.deadline,
         )
         best, linear = choice.best, choice.best.linear
-        fits.append(
-            FittedAverages(
-                averaging,
-                best.accuracy,
-                best.log_loss,
-                linear.coefficients,
-                linear.intercepts.astype(np.float32),
-                remarks=choice.remarks(),
-            )
-        )
-    return _fitted(fits, late, known, data, settings)
+        layers = linear.coefficients, linear.intercepts.astype(np.float32)
+        fits.append(_FittedLayers(averaging, best.accuracy, best.log_loss, *layers))
+        remarks.append(choice.remarks())
+    position, chosen = _choose(fits, by_loss=data.multilabel)
+    return Fitted(
+        _folded(fits[position], known, data, settings),
+        remarks=[*_remarks(known, data, settings), *chosen, *remarks[position], *late],
+        engine=single_thread_environment("scipy"),
+        coverage=known.coverage,
+    )
 
 
 def fit_mlp(data: FitData, settings: Settings, context: RunContext) -> Fitted:
-    """Fit a hidden layer and the layer over it; validation chooses the weighting and the epoch.
+    """Fit a hidden layer and the layer over it, as `wordgate.training.families.fit` does.
 
-    Args:
-        data: What it is fitted on, with word vectors.
-        settings: The recipe's settings.
-        context: Seed, progress, deadline, and where to keep the training.
-
-    Returns:
-        The best model on validation.
-
-    Raises:
-        DataError: There are no texts to fit on, or none to choose by; or the file of word vectors
-            can't be used.
-        BundleError: The checkpoint can't be written, or the one to resume from can't be used.
-        KeyboardInterrupt: The training was interrupted, and is kept.
+    Validation chooses the weighting of words and the epoch.
     """
     from wordgate.training.mlp import train_mlps
 
     known, encoded_valid = _begin(data, settings, context)
     weightings = _weightings(settings)
-    averagings: dict[int, Averaging] = {}
+    averagings: dict[int, _Averaging] = {}
 
     def averages(position: int) -> tuple[Floats, Floats]:
         context.progress.begin(_announcement(weightings[position]))
@@ -168,24 +121,19 @@ def fit_mlp(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         averaging = averagings.get(position)
         layers, best = candidate.network, candidate.best
         fits.append(
-            FittedAverages(
+            _FittedLayers(
                 averaging or _averaged(weightings[position], known, encoded_valid)[0],
                 best.valid_accuracy,
                 best.valid_loss,
                 first=layers.hidden_weights.T,
                 bias=layers.hidden_bias,
                 output=OutputLayer(layers.output_weights, layers.output_bias),
-                history=candidate.history,
-                best_epoch=candidate.best_epoch,
             )
         )
-    fitted = _fitted(fits, trained.remarks, known, data, settings)
-    return replace(
-        fitted,
-        engine=trained.engine,
-        earlier_seconds=trained.earlier_seconds,
-        earlier_wall_seconds=trained.earlier_wall_seconds,
-    )
+    position, chosen = _choose(fits, by_loss=data.multilabel)
+    model = _folded(fits[position], known, data, settings)
+    remarks = [*_remarks(known, data, settings), *chosen]
+    return trained.fitted(model, position, remarks, known.coverage)
 
 
 def _begin(
@@ -199,41 +147,25 @@ def _begin(
     return known, known.encoder.encode(data.valid.texts)
 
 
-def _fitted(
-    fits: Sequence[FittedAverages],
-    late: Sequence[str],
-    known: VocabularyWithVectors,
-    data: FitData,
-    settings: Settings,
-) -> Fitted:
-    """Make a model of the best on validation, and say what was chosen if there was a choice.
-
-    The best is the most accurate, or with several labels a text that of the lowest log loss.
-    """
-    by_loss = data.multilabel
-    best = min(fits, key=lambda fit: (0.0 if by_loss else -fit.accuracy, fit.log_loss))
-    chosen = []
-    if len(fits) > 1:
-        scores = ", ".join(
-            f"{fit.averaging.weighting} {fit.log_loss if by_loss else fit.accuracy:.3f}"
-            for fit in fits
-        )
-        what = "log loss: " if by_loss else ""
-        chosen = [f"Validation chose {best.averaging.weighting} averages ({what}{scores})."]
-    model = _folded(best, known, multilabel=data.multilabel)
-    remarks = vocabulary_remarks(data, known.encoded, settings)
-    return Fitted(
-        model.in_int8() if settings.vectors.stored == "int8" else model,
-        history=best.history,
-        best_epoch=best.best_epoch,
-        remarks=[*remarks, *known.coverage.remarks(), *chosen, *best.remarks, *late],
-        engine=single_thread_environment("scipy"),
-        coverage=known.coverage,
+def _choose(fits: Sequence[_FittedLayers], *, by_loss: bool) -> tuple[int, list[str]]:
+    """Give the position of the most accurate, or of the lowest log loss, and say what it beat."""
+    ranks = [(0.0 if by_loss else -fit.accuracy, fit.log_loss) for fit in fits]
+    position = ranks.index(min(ranks))
+    if len(fits) == 1:
+        return position, []
+    scores = ", ".join(
+        f"{fit.averaging.weighting} {fit.log_loss if by_loss else fit.accuracy:.3f}" for fit in fits
     )
+    what = "log loss: " if by_loss else ""
+    weighting = fits[position].averaging.weighting
+    return position, [f"Validation chose {weighting} averages ({what}{scores})."]
+
+
+def _remarks(known: VocabularyWithVectors, data: FitData, settings: Settings) -> list[str]:
+    return [*vocabulary_remarks(data, known.encoded, settings), *known.coverage.remarks()]
 
 
 def _weightings(settings: Settings) -> tuple[str, ...]:
-    """Give the weightings that are asked for."""
     asked = settings.average.weights
     return ("plain", "inverse-frequency") if asked == "best" else (asked,)
 
@@ -243,19 +175,19 @@ def _name(weighting: str) -> str:
 
 
 def _announcement(weighting: str) -> str:
-    how = "every word weighs the same" if weighting == "plain" else "rare words weigh more"
+    how = "all words weigh the same" if weighting == "plain" else "rare words weigh more"
     return f"Averages, {how}"
 
 
 def _averaged(
     weighting: str, known: VocabularyWithVectors, encoded_valid: EncodedTexts
-) -> tuple[Averaging, Floats, Floats]:
+) -> tuple[_Averaging, Floats, Floats]:
     """Average the texts of train and of validation, and bring them to one scale."""
     vectors, weights = _vectors(known), _weights(weighting, known)
     train, valid = (averages(texts, vectors, weights) for texts in (known.encoded, encoded_valid))
     with_words = _with_words(known.encoded, weights)
     if not with_words.any():
-        raise DataError("no training text holds a word that has a vector")
+        raise DataError("no training text contains a word that has a vector")
     own = train[with_words]
     centre, spread = own.mean(axis=0), own.std(axis=0)
     spread[spread <= _CONSTANT * np.abs(centre)] = 1.0
@@ -264,7 +196,7 @@ def _averaged(
         means -= centre
         means /= spread
         means[~_with_words(texts, weights)] = 0.0  # the average text, as prediction has them
-    return Averaging(weighting, weights, centre, spread), train, valid
+    return _Averaging(weighting, weights, centre, spread), train, valid
 
 
 def _with_words(texts: EncodedTexts, weights: Floats) -> NDArray[np.bool_]:
@@ -297,11 +229,12 @@ def _weights(weighting: str, known: VocabularyWithVectors) -> Floats:
 
 
 def _folded(
-    best: FittedAverages, known: VocabularyWithVectors, *, multilabel: bool
+    best: _FittedLayers, known: VocabularyWithVectors, data: FitData, settings: Settings
 ) -> AverageModel:
     """Put each word's vector through the first layer, once and for all."""
     averaging = best.averaging
     rows = ((_vectors(known) - averaging.centre) / averaging.spread) @ best.first
     rows[averaging.weights == 0] = 0.0
     layers = (rows.astype(np.float32), averaging.weights, best.bias, best.output)
-    return AverageModel(known.encoder, *layers, multilabel=multilabel)
+    model = AverageModel(known.encoder, *layers, multilabel=data.multilabel)
+    return model.in_int8() if settings.vectors.stored == "int8" else model

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
+from wordgate.models.base import Model
 from wordgate.settings import Settings
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.checkpoint import (
@@ -19,24 +20,19 @@ from wordgate.training.checkpoint import (
     TrainingState,
     count_earlier_candidates,
 )
-from wordgate.training.fitting import TIME_LIMIT, FitData, RunContext, run_config
+from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext, run_config
 from wordgate.training.loop import EarlyStopping, TrainingLoop
 from wordgate.training.protocol import ModelTrainer, SnapshotT
+from wordgate.vectors.lookup import VocabularyCoverage
 
 
 @dataclass(frozen=True)
 class Candidate(Generic[SnapshotT]):
-    """A model before its first update.
+    """A model before its first update."""
 
-    Attributes:
-        trainer: Makes the updates.
-        early_stopping: Keeps its best epoch, and ends its training when it stalls.
-        announcement: Says what is about to be trained.
-    """
-
-    trainer: ModelTrainer[Any, SnapshotT]
-    early_stopping: EarlyStopping
-    announcement: str
+    trainer: ModelTrainer[Any, SnapshotT]  # makes the updates
+    early_stopping: EarlyStopping  # keeps its best epoch, and ends its training when it stalls
+    announcement: str  # says what is about to be trained
 
 
 @dataclass(frozen=True)
@@ -56,8 +52,8 @@ class Trained(Generic[SnapshotT]):
     early_stopping: EarlyStopping
     remarks: Sequence[str]
     earlier_seconds: float
+    earlier_wall_seconds: float
     engine: Mapping[str, str]
-    earlier_wall_seconds: float = 0.0
 
     def choose(self) -> int:
         """Give the position of the candidate whose best epoch is the best; the first of equals."""
@@ -67,6 +63,31 @@ class Trained(Generic[SnapshotT]):
     def scores(self) -> list[float]:
         """Give the score of each candidate's best epoch."""
         return [self.early_stopping.score(each.best) for each in self.candidates]
+
+    def fitted(
+        self,
+        model: Model,
+        position: int,
+        remarks: Sequence[str],
+        coverage: VocabularyCoverage | None = None,
+        settings: Settings | None = None,
+    ) -> Fitted:
+        """Give the model of the candidate at a position with how it got there, as `Fitted` has it.
+
+        What a user should know of the training comes behind the remarks given.
+        """
+        best = self.candidates[position]
+        return Fitted(
+            model,
+            best.history,
+            best.best_epoch,
+            [*remarks, *self.remarks],
+            self.earlier_seconds,
+            self.earlier_wall_seconds,
+            self.engine,
+            coverage,
+            settings,
+        )
 
 
 def train_candidates(
@@ -87,22 +108,19 @@ def train_candidates(
         digests: What decides the result besides these and the seed, by name, for the checkpoint.
         context: Progress, deadline, and where the training is kept.
 
-    Returns:
-        What they came to.
-
     Raises:
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
     started, earlier_seconds, earlier_wall_seconds = time.perf_counter(), 0.0, 0.0
-    kept, position, config = context.checkpoint, 0, {}
+    kept, first, config = context.checkpoint, 0, {}
     resuming = kept is not None and kept.resume
     if kept is not None:
         config = run_config(data.parts, data.n_classes, settings, context.seed, digests())
     if kept is not None and resuming:
-        position = min(count_earlier_candidates(kept.file), len(names) - 1)
+        first = min(count_earlier_candidates(kept.file), len(names) - 1)
     done: list[TrainedCandidate[SnapshotT]] = []
-    while True:
+    for position in range(first, len(names)):
         candidate = start(position)
         state = TrainingState(candidate.trainer, position=position, earlier=done)
         if done:
@@ -118,21 +136,18 @@ def train_candidates(
         context.progress.say(candidate.announcement)
         if resuming:
             context.progress.say("\n".join(loop.load_checkpoint()))
-            earlier_seconds, resuming = state.seconds, False
-            earlier_wall_seconds = state.wall_seconds
+            resuming = False
+            earlier_seconds, earlier_wall_seconds = state.seconds, state.wall_seconds
         remarks = loop.run()
         done = [*state.earlier, state.candidate()]
-        out_of_time = loop.is_late() or any(line.startswith(TIME_LIMIT) for line in remarks)
-        if position == len(names) - 1 or out_of_time:
+        if loop.is_late() or any(line.startswith(TIME_LIMIT) for line in remarks):
             break
-        position += 1
     late = [f"{TIME_LIMIT}left no time for {name}." for name in names[len(done) :]]
-    engine = candidate.trainer.engine()
     return Trained(
         done,
         candidate.early_stopping,
         [*remarks, *late],
         earlier_seconds,
-        engine,
         earlier_wall_seconds,
+        candidate.trainer.engine(),
     )

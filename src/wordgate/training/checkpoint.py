@@ -10,7 +10,7 @@ from its state ends in the same bits as one that was never stopped; CUDA's sums 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Generic
@@ -32,7 +32,7 @@ from wordgate.training.protocol import FloatArrays, ModelTrainer, SnapshotT, che
 
 _BEST, _EARLIER = "best.", "earlier."
 # A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
-# 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds. The first
+# 2%, whatever the model's size and the disk's speed. Small ones come every two seconds. The first
 # is due as if the disk were a slow one: a training may be over before a large one has paid.
 _SHARE = 50.0
 _SOONEST = 2.0
@@ -41,34 +41,21 @@ _BYTES_A_SECOND = 200e6
 
 @dataclass
 class RunningMetrics:
-    """Sums over the updates of an unfinished epoch.
+    """Sums over the updates of an unfinished epoch."""
 
-    Attributes:
-        loss: The sum of the texts' losses, in nats.
-        correct: How many texts were labelled right.
-        seen: How many texts there were.
-        seconds: How long it took.
-    """
-
-    loss: float = 0.0
-    correct: int = 0
-    seen: int = 0
-    seconds: float = 0.0
+    loss: float = 0.0  # the sum of the texts' losses, in nats
+    correct: int = 0  # how many texts were labelled right
+    seen: int = 0  # how many texts there were
+    seconds: float = 0.0  # how long it took
 
 
 @dataclass(frozen=True)
 class TrainedCandidate(Generic[SnapshotT]):
-    """Result of the training of one candidate.
+    """Result of the training of one candidate."""
 
-    Attributes:
-        history: Its epochs.
-        best_epoch: The number of the best one, from 1.
-        network: The network after it.
-    """
-
-    history: list[Epoch]
-    best_epoch: int
-    network: SnapshotT
+    history: list[Epoch]  # its epochs
+    best_epoch: int  # the number of the best one, from 1
+    network: SnapshotT  # the network after it
 
     @property
     def best(self) -> Epoch:
@@ -78,34 +65,19 @@ class TrainedCandidate(Generic[SnapshotT]):
 
 @dataclass
 class TrainingState(Generic[SnapshotT]):
-    """All that a training is between two updates.
+    """All that a training is between two updates: of a candidate, and what those before came to."""
 
-    Attributes:
-        trainer: The weights, and what else updates change.
-        epoch: Epochs that are over.
-        batch: Batches of the next epoch that are done.
-        running: What these came to.
-        history: The epochs that are over.
-        best_epoch: The number of the best of them, from 1; 0 if there is none.
-        improved_epoch: The number of the last one that had a better score.
-        best: The network after the best epoch; None if there is none.
-        seconds: What fitting has taken, interrupted runs included.
-        wall_seconds: What the commands have taken, those that were interrupted included.
-        position: Which of several candidates is trained, from 0.
-        earlier: What the candidates before this one came to.
-    """
-
-    trainer: ModelTrainer[Any, SnapshotT]
-    epoch: int = 0
-    batch: int = 0
-    running: RunningMetrics = field(default_factory=RunningMetrics)
-    history: list[Epoch] = field(default_factory=list)
-    best_epoch: int = 0
-    improved_epoch: int = 0
-    best: SnapshotT | None = None
-    seconds: float = 0.0
-    wall_seconds: float = 0.0
-    position: int = 0
+    trainer: ModelTrainer[Any, SnapshotT]  # the weights, and what else updates change
+    epoch: int = 0  # epochs that are over
+    batch: int = 0  # batches of the next epoch that are done
+    running: RunningMetrics = field(default_factory=RunningMetrics)  # what these came to
+    history: list[Epoch] = field(default_factory=list)  # the epochs that are over
+    best_epoch: int = 0  # the number of the best of them, from 1; 0 if there is none
+    improved_epoch: int = 0  # the number of the last one that had a better score
+    best: SnapshotT | None = None  # the network after the best epoch
+    seconds: float = 0.0  # what fitting has taken, interrupted runs included
+    wall_seconds: float = 0.0  # what the commands have taken, those interrupted included
+    position: int = 0  # which of several candidates is trained, from 0
     earlier: list[TrainedCandidate[SnapshotT]] = field(default_factory=list)
 
     def end_epoch(self, epoch: Epoch) -> None:
@@ -114,11 +86,7 @@ class TrainingState(Generic[SnapshotT]):
         self.epoch, self.batch, self.running = epoch.epoch, 0, RunningMetrics()
 
     def candidate(self) -> TrainedCandidate[SnapshotT]:
-        """Give what the training came to.
-
-        Raises:
-            ValueError: No epoch is over.
-        """
+        """Give what the training came to, once an epoch is over."""
         if self.best is None:
             raise ValueError("no epoch is over, so none is the best")
         return TrainedCandidate(self.history, self.best_epoch, self.best)
@@ -141,20 +109,12 @@ class TrainingState(Generic[SnapshotT]):
     def facts(self) -> dict[str, Any]:
         """Give all the rest as plain JSON values."""
         return {
-            "epoch": self.epoch,
-            "batch": self.batch,
+            **{name: getattr(self, name) for name in _OWN_FACTS},
             "running": asdict(self.running),
-            "history": [asdict(epoch) for epoch in self.history],
-            "best_epoch": self.best_epoch,
-            "improved_epoch": self.improved_epoch,
-            "seconds": self.seconds,
-            "wall_seconds": self.wall_seconds,
+            "history": _plain(self.history),
             "updates": self.trainer.updates,
             "earlier": [
-                {
-                    "history": [asdict(epoch) for epoch in each.history],
-                    "best_epoch": each.best_epoch,
-                }
+                {"history": _plain(each.history), "best_epoch": each.best_epoch}
                 for each in self.earlier
             ],
         }
@@ -171,14 +131,12 @@ class TrainingState(Generic[SnapshotT]):
             max(kept.epoch - plan.epochs, kept.batch - plan.updates_per_epoch) > 0
             or kept.updates != kept.epoch * plan.updates_per_epoch + kept.batch
         ):
-            raise ValueError("its epochs and updates don't fit this training")
+            raise ValueError("its epochs and updates do not fit this training")
         if len(kept.earlier) != self.position:
             raise ValueError(f"{len(kept.earlier)} candidates come before this one")
         self.trainer.restore(arrays, kept.updates)
-        self.epoch, self.batch, self.running = kept.epoch, kept.batch, kept.running
-        self.history, self.seconds = kept.history, kept.seconds
-        self.wall_seconds = kept.wall_seconds
-        self.best_epoch, self.improved_epoch = kept.best_epoch, kept.improved_epoch
+        for name in _OWN_FACTS:
+            setattr(self, name, getattr(kept, name))
         self.best = None
         if kept.best_epoch:
             best, expected = _below(_BEST, arrays), self.trainer.snapshot().arrays()
@@ -193,6 +151,10 @@ class TrainingState(Generic[SnapshotT]):
             )
             for i, each in enumerate(kept.earlier)
         ]
+
+
+def _plain(history: Sequence[Epoch]) -> list[dict[str, Any]]:
+    return [asdict(epoch) for epoch in history]
 
 
 def _below(prefix: str, arrays: FloatArrays) -> FloatArrays:
@@ -228,6 +190,10 @@ class _StateFacts(BaseModel):
     wall_seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
     updates: NonNegativeInt
     earlier: list[_CandidateFacts]
+
+
+_OWN_FACTS = [name for name in _StateFacts.model_fields if name not in ("updates", "earlier")]
+"""The names of facts that are fields of the state itself."""
 
 
 def _checked(facts: Mapping[str, Any]) -> _StateFacts:

@@ -19,26 +19,13 @@ if TYPE_CHECKING:
 
 
 def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
-    """Fit words and characters as the settings say; validation chooses the strength.
+    """Fit words and characters, as `wordgate.training.families.fit` does; nothing is random.
 
-    With several labels a text that is one strength for all of them, by their mean log loss.
-
-    Nothing in it is random.
-
-    Args:
-        data: What n-grams, weights and coefficients are learned from; a label without texts gets
-            the probability 0, or, with several labels a text, always `prior_log_odds`.
-        settings: The recipe's settings, of which those of the table ``count`` and `class_weight`
-            matter.
-        context: Where progress is reported, and the deadline.
-
-    Returns:
-        The model of the best strength.
-
-    Raises:
-        DataError: There are no texts to fit on, or none to choose by.
+    Validation chooses the strength of regularization; with several labels a text that is one for
+    all of them, by their mean log loss. A label without texts gets the probability 0, or, with
+    several labels a text, always `prior_log_odds`.
     """
-    data.check_not_empty("word counts", "the strength of regularisation")
+    data.check_not_empty("word counts", "the strength of regularization")
     train, valid = data.train, data.valid
     with stage(context.progress, "Finding n-grams"):
         vectorizers = _vectorizers(train.texts, settings)

@@ -20,7 +20,7 @@ def choose_device(name: str) -> torch.device:
     if name != "cpu" and torch.cuda._is_in_bad_fork():
         raise SettingsError(
             f"device '{name}': this process was forked from one that has used a GPU, where CUDA"
-            " can't go on; begin processes by multiprocessing.get_context('spawn'), or give"
+            " does not work; start processes with multiprocessing.get_context('spawn'), or give"
             " device='cpu'"
         )
     if name == "auto":
@@ -65,10 +65,7 @@ def format_device(device: torch.device) -> str:
 def engine(device: torch.device, precision: torch.dtype, *packages: str) -> dict[str, str]:
     """Name what computes and what reads the texts: another moves the last bits of a result.
 
-    Args:
-        device: Where it computes.
-        precision: What it computes in.
-        packages: What computes besides numpy, torch and wordgate, and what reads the texts.
+    Packages are those that have a part in it besides numpy, torch, regex and wordgate.
     """
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),

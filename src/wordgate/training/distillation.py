@@ -9,7 +9,7 @@ transfer set, are the training texts, texts without labels, and variations of bo
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,14 +61,9 @@ class TransferSet:
         settings: Settings,
         seed: int,
     ) -> "TransferSet":
-        """Put a transfer set together.
+        """Put training texts, others and variations together, as `teacher.texts` limits them all.
 
-        Args:
-            train: The training texts.
-            unlabelled: Texts without labels.
-            augmenter: Makes the variations.
-            settings: `teacher.texts` and `teacher.variations` say how many texts there are.
-            seed: The run's seed.
+        Of each text there are `teacher.variations` at most.
         """
         room = max(0, settings.teacher.texts - len(train.texts))
         rng = rng_for(seed, "transfer set")
@@ -79,10 +74,8 @@ class TransferSet:
             *(f"unlabelled {i}" for i in chosen),
         ]
         n_own = len(texts)
-        n_varied = min(
-            settings.teacher.variations * n_own,
-            max(0, settings.teacher.texts - n_own),
-        )
+        n_varied = max(0, settings.teacher.texts - n_own)
+        n_varied = min(n_varied, settings.teacher.variations * n_own)
         for source, text in augmenter.variations(texts[:n_own], n_varied, rng):
             texts.append(text)
             groups.append(groups[source])
@@ -100,14 +93,26 @@ class TransferSet:
         """Count the texts that are no variations."""
         return self.n_labelled + self.n_unlabelled
 
-    def dataset(self, train: Dataset, log_proba: NDArray[np.float32], weight: float) -> Dataset:
+    def dataset(
+        self,
+        train: Dataset,
+        log_proba: NDArray[np.float32],
+        weight: float,
+        class_weights: NDArray[np.float64] | None = None,
+    ) -> Dataset:
         """Give a student what it learns.
+
+        Weights of labels are those of the part that the labels have in the loss: a teacher's
+        probabilities say themselves what it learned with such weights, or without. So the target of
+        a training text, the mean of both parts, moves towards a label of more weight, and the text
+        counts for more.
 
         Args:
             train: The training texts, as the set was made of them.
             log_proba: float32 [n, classes], what the teacher said; NaN where it was not asked.
             weight: The share of the teacher's probabilities in the target of a training text; its
                 label has the rest, or its labels.
+            class_weights: float64 [classes], the weights of the labels; None if all are 1.
 
         Returns:
             All texts that have a target: a training text that the teacher was not asked about has
@@ -119,16 +124,27 @@ class TransferSet:
             labels = train.targets.astype(np.float32)
         else:
             labels = np.eye(soft.shape[1], dtype=np.float32)[train.targets]
-        shares = weight * asked[: self.n_labelled, None].astype(np.float32)
-        soft[: self.n_labelled] = shares * soft[: self.n_labelled] + (1.0 - shares) * labels
-        asked[: self.n_labelled] = True
+        n = self.n_labelled
+        totals: NDArray[np.floating[Any]] = np.ones((n, 1), np.float32)
+        shares = weight * asked[:n, None].astype(np.float32)
+        of_labels = (1.0 - shares) * labels
+        mixed = shares * soft[:n] + of_labels
+        if class_weights is not None:
+            added = of_labels * (class_weights.astype(np.float32) - 1.0)
+            mixed += added
+            totals = 1.0 + (added if train.multilabel else added.sum(axis=1, keepdims=True))
+        soft[:n] = mixed / totals
+        asked[:n] = True
         rows = np.flatnonzero(asked)
         targets = (soft >= 0.5).astype(np.int64) if train.multilabel else soft.argmax(axis=1)
-        targets[: self.n_labelled] = train.targets
-        weights = train.weights
-        if weights is not None:  # other texts count as much as a training text does on average
-            weights = np.append(weights, np.full(len(soft) - len(weights), weights.mean()))
-            weights = weights.astype(np.float32)
+        targets[:n] = train.targets
+        weights = None
+        if train.weights is not None or class_weights is not None:
+            of_texts = np.ones(n, np.float32) if train.weights is None else train.weights
+            # Other texts count as much as a training text does on average.
+            weights = np.full((len(soft), totals.shape[1]), of_texts.mean(), np.float32)
+            weights[:n] = of_texts[:, None] * totals
+            weights = weights if weights.shape[1] > 1 else weights[:, 0]
         return Dataset(self.texts, targets, self.groups, soft, weights).part(rows)
 
 

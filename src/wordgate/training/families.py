@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -42,14 +43,13 @@ def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> 
     known = FAMILIES[family]
     if known.vectors == "required" and data.vectors is None:
         raise SettingsError(f"{family} averages word vectors, and there are none")
-    fitted: Fitted
+    threads: AbstractContextManager[object] = nullcontext()
     if known.uses_torch:
-        load_torch(context.progress)
-    if known.cpu_alone:
-        fitted = imported(known.fit)(data, settings, context)
-        return fitted
-    with torch_threads(load_torch(context.progress), context.threads):
-        fitted = imported(known.fit)(data, settings, context)
+        torch = load_torch(context.progress)
+        if not known.cpu_alone:
+            threads = torch_threads(torch, context.threads)
+    with threads:
+        fitted: Fitted = imported(known.fit)(data, settings, context)
     return fitted
 
 
@@ -82,11 +82,6 @@ def check_pretrained(
 ) -> Path | None:
     """Find, and fetch if need be, the network that a family begins with, before any work is done.
 
-    Args:
-        family: The family.
-        settings: They name the network.
-        progress: Where it is said that torch is loaded; None for nowhere.
-
     Returns:
         Its folder; None for a family that begins with none.
 
@@ -117,11 +112,6 @@ def engine_of(family: str, settings: Settings, context: RunContext) -> dict[str,
 def check_device(family: str, device: str, progress: Progress | None = None) -> None:
     """Refuse a device that doesn't exist, or has no effect, before any work is done.
 
-    Args:
-        family: The family.
-        device: The device.
-        progress: Where it is said that torch is loaded; None for nowhere.
-
     Raises:
         SettingsError: There is no such device, or the family computes on the CPU alone.
     """
@@ -130,7 +120,7 @@ def check_device(family: str, device: str, progress: Progress | None = None) -> 
     if FAMILIES[family].cpu_alone:
         if device != "cpu":
             raise SettingsError(
-                f"device '{device}' has no effect: models of the family {family} use the CPU alone"
+                f"device '{device}' has no effect: models of the family {family} use only the CPU"
             )
         return
     load_torch(progress or Silent())

@@ -73,11 +73,7 @@ class FitData:
         return [self.train, self.valid, *more]
 
     def check_not_empty(self, model: str, choice: str) -> None:
-        """Refuse to fit on nothing, and to choose by nothing.
-
-        Args:
-            model: What is fitted, as in "an LSTM".
-            choice: What is chosen, as in "the best epoch".
+        """Refuse to fit "an LSTM" on nothing, and to choose "the best epoch" by nothing.
 
         Raises:
             DataError: There are no texts.
@@ -86,26 +82,19 @@ class FitData:
             raise DataError(f"there are no texts to fit {model} on")
         if not len(self.valid):
             raise DataError(
-                f"there are no validation texts to choose {choice} by: give more rows, or a larger"
-                " share of them for validation (valid_size)"
+                f"there are no validation texts to choose {choice} with: give more rows, or a"
+                " larger share of them for validation (valid_size)"
             )
 
 
 @dataclass(frozen=True)
 class EncodedData:
-    """The texts of `FitData` as ids.
+    """The texts of `FitData` as ids."""
 
-    Attributes:
-        train: The training texts.
-        valid: The validation texts.
-        source: The texts as they were, with their targets and groups.
-        unknown: The id of the unknown word; None where unknown words have none.
-    """
-
-    train: EncodedTexts
-    valid: EncodedTexts
-    source: FitData
-    unknown: int | None = None
+    train: EncodedTexts  # the training texts
+    valid: EncodedTexts  # the validation texts
+    source: FitData  # the texts as they were, with their targets and groups
+    unknown: int | None = None  # the id of the unknown word; None where unknown words have none
 
 
 @dataclass(frozen=True)
@@ -174,14 +163,14 @@ def prior_log_odds(
 
     Args:
         targets: Numbers from 0 to 1 [n, labels].
-        weights: How often each text counts [n]; None for once.
+        weights: How often each text counts [n], or each of its labels [n, labels]; None for once.
 
     Returns:
         float64 [labels], the logarithms of (k + 1) / (n - k + 1), for k of n texts.
     """
     counts = np.ones(len(targets)) if weights is None else weights.astype(np.float64)
-    borne = counts @ targets
-    return np.asarray(np.log((borne + 1.0) / (counts.sum() - borne + 1.0)))
+    borne = counts @ targets if counts.ndim == 1 else (counts * targets).sum(axis=0)
+    return np.asarray(np.log((borne + 1.0) / (counts.sum(axis=0) - borne + 1.0)))
 
 
 def validation_scores(
@@ -214,16 +203,11 @@ def run_config(
 ) -> dict[str, str]:
     """Name all that decides what a fit comes to, to be kept with it.
 
-    Args:
-        datasets: All texts that have a part in it.
-        n_classes: How many labels there are.
-        settings: The recipe's settings.
-        seed: The run's seed.
-        others: What else decides it, by name: the family, digests of word vectors, words, weights.
+    Others are, by name, the family and digests of word vectors, words, weights.
     """
     return {
         "data": "".join(dataset.digest() for dataset in datasets),
-        "labels": f"{n_classes}, several a text" if datasets[0].multilabel else str(n_classes),
+        "labels": f"{n_classes}, several per text" if datasets[0].multilabel else str(n_classes),
         **others,
         "seed": str(seed),
         "settings that were set": " ".join(sorted(settings.set_by_user)) or "none",

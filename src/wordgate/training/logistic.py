@@ -138,28 +138,17 @@ def _minimised(
 
 
 class _Loss(ABC):
-    """The mean loss as a function of weights, [features + 1, columns] laid flat.
+    """The mean loss as a function of weights, [features + 1, columns] laid flat."""
 
-    Args:
-        features: float32 [n, features].
-        mean_squares: float64 [features], of the features.
-        classes: int64 [classes], those whose weights are looked for.
-        curvature: float64 [columns], about how the loss curves by the scores of each column.
-        row_weights: float64 [n], how much each log loss counts; None for 1.
-
-    Attributes:
-        tolerance: A step that gains less is the last.
-    """
-
-    tolerance = 0.0
+    tolerance = 0.0  # a step that gains less is the last
 
     def __init__(
         self,
-        features: Features,
-        mean_squares: Doubles,
-        classes: NDArray[np.intp],
-        curvature: Doubles,
-        row_weights: Doubles | None,
+        features: Features,  # float32 [n, features]
+        mean_squares: Doubles,  # float64 [features]
+        classes: NDArray[np.intp],  # those whose weights are looked for
+        curvature: Doubles,  # float64 [columns], about how the loss curves by each column's scores
+        row_weights: Doubles | None,  # float64 [n], how much each log loss counts; None for 1
     ):
         self.features, self.mean_squares, self.classes = features, mean_squares, classes
         self.transposed = features.T
@@ -233,11 +222,6 @@ class _SoftmaxLoss(_Loss):
     The penalty makes the coefficients of all classes sum to zero, so an orthonormal basis of that
     plane holds the same optimum in fewer numbers, for the same penalty. The curvature is about a
     bound of softmax's (Böhning 1992).
-
-    Args:
-        features: float32 [n, features].
-        targets: int64 [n].
-        weights: float64 [n], of the texts; None for 1.
     """
 
     def __init__(self, features: Features, targets: NDArray[np.int64], weights: Doubles | None):
@@ -271,17 +255,9 @@ class _SoftmaxLoss(_Loss):
 
 
 class _SigmoidLoss(_Loss):
-    """The log loss of one of several labels a text.
+    """The log loss of one of several labels a text, by whether each bears it.
 
     The curvature is that of a sigmoid where it answers how frequent the label is, as it begins.
-
-    Args:
-        features: float32 [n, features].
-        mean_squares: float64 [features], of the features.
-        targets: int64 [n], whether each text bears the label.
-        weights: float64 [n], of the texts; None for 1.
-        label: The label's number.
-        tolerance: See `TOLERANCE`.
     """
 
     def __init__(
@@ -354,16 +330,9 @@ def _mean_squares(features: Features, weights: Doubles | None) -> Doubles:
 
 @dataclass(frozen=True)
 class Trial:
-    """A fit, and its scores on validation.
+    """A fit, and its `validation_scores`."""
 
-    Attributes:
-        c: The inverse strength of the L2 penalty.
-        linear: What was fitted.
-        accuracy: Share of the validation texts that are labelled right; see `validation_scores`.
-        log_loss: Their mean log loss, in nats.
-    """
-
-    c: float
+    c: float  # the inverse strength of the L2 penalty
     linear: Linear
     accuracy: float
     log_loss: float
@@ -389,17 +358,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class RegularizationChoice:
-    """The best of all fits.
+    """The best of all fits."""
 
-    Attributes:
-        best: The best on validation.
-        tried: The strengths that were tried, strongest penalty first.
-        left_out: How many were not, because time was up.
-    """
-
-    best: Trial
-    tried: tuple[float, ...]
-    left_out: int = 0
+    best: Trial  # the best on validation
+    tried: tuple[float, ...]  # the strengths that were tried, strongest penalty first
+    left_out: int = 0  # how many were not, because time was up
 
     def remarks(self) -> list[str]:
         """Say which strength was chosen, and from what."""
@@ -440,26 +403,19 @@ def search_regularization(
     started = time.monotonic()
     with progress.bar(None) as bar, beating(bar, "logistic regression"):
         for c, linear in fit_path(*train, n_classes, c_values, weights=weights, deadline=deadline):
-            trial = _trial(c, linear, *valid)
+            features, targets = valid
+            trial = Trial(c, linear, *validation_scores(linear.log_proba(features), targets))
             tried.append(c)
             best = trial if best is None or trial.beats(best) else best
             now = time.monotonic()
-            progress.detail(_line(trial, now - started, trial is best))
+            mark = "  (best so far)" if trial is best else ""
+            progress.detail(
+                f"C = {c:<6g} {now - started:5.1f} s  valid {trial.accuracy:.3f},"
+                f" log loss {trial.log_loss:.3f}{mark}"
+            )
             if now >= deadline:
                 break
             started = now
     if best is None:
         raise ValueError("there is no C to try")
     return RegularizationChoice(best, tuple(tried), len(set(c_values)) - len(tried))
-
-
-def _trial(c: float, linear: Linear, features: Features, targets: NDArray[np.int64]) -> Trial:
-    return Trial(c, linear, *validation_scores(linear.log_proba(features), targets))
-
-
-def _line(trial: Trial, seconds: float, best: bool) -> str:
-    mark = "  (best so far)" if best else ""
-    return (
-        f"C = {trial.c:<6g} {seconds:5.1f} s  valid {trial.accuracy:.3f},"
-        f" log loss {trial.log_loss:.3f}{mark}"
-    )

@@ -7,6 +7,7 @@ progress line an epoch, and a checkpoint. What differs stands behind `ModelTrain
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Generic
 
 import numpy as np
@@ -26,46 +27,37 @@ EVALUATED_TEXTS_PER_SECOND = 4000.0
 """Assumed of validation in the first epoch, to end in time; later ones know."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class EarlyStopping:
     """Keeps the best epoch's snapshot in the training's state, and ends a training that stalls.
 
-    Args:
+    Attributes:
         patience: After so many epochs without a better score the training ends.
         warm_epochs: Patience doesn't count epochs before this one, in which the rate rises.
         ties: Between epochs of equal score the lower ``loss`` is the best, or the ``first``.
-        score: What makes an epoch better: its ``accuracy``, the mean of accuracy and macro F1,
+        criterion: What makes an epoch better: its ``accuracy``, the mean of accuracy and macro F1,
             ``accuracy+macro-f1``, the lower ``loss``, or that it came ``last``.
-
-    Attributes:
-        keeps_last: Whether the last epoch is kept, whatever its score.
-        by_loss: Whether the validation loss is the score.
     """
 
-    def __init__(
-        self,
-        *,
-        patience: int,
-        warm_epochs: float = 0.0,
-        ties: str = "loss",
-        score: str = "accuracy",
-    ):
-        self._patience = patience
-        self._warm_epochs = warm_epochs
-        self._ties = ties
-        self._score_name = score
-        self.keeps_last = score == "last"
-        self.by_loss = score == "loss"
+    patience: int
+    warm_epochs: float = 0.0
+    ties: str = "loss"
+    criterion: str = "accuracy"
+
+    @property
+    def keeps_last(self) -> bool:
+        """Whether the last epoch is kept, whatever its score."""
+        return self.criterion == "last"
+
+    @property
+    def by_loss(self) -> bool:
+        """Whether the validation loss is the score."""
+        return self.criterion == "loss"
 
     def on_epoch_end(
         self, state: TrainingState[SnapshotT], epoch: Epoch, snapshot: SnapshotT
     ) -> None:
-        """Note an epoch's improvement, and keep its snapshot if it is the best so far.
-
-        Args:
-            state: The training; its history ends with the epoch before.
-            epoch: What the epoch came to.
-            snapshot: The network after it.
-        """
+        """Note an epoch's improvement on those before, and keep its snapshot if it is the best."""
         best = state.history[state.best_epoch - 1] if state.best_epoch else None
         if best is None or self.keeps_last or self.score(epoch) > self.score(best):
             state.improved_epoch = epoch.epoch
@@ -74,27 +66,27 @@ class EarlyStopping:
 
     def should_stop(self, state: TrainingState[SnapshotT]) -> bool:
         """Tell whether patience is over."""
-        counted_from = max(state.improved_epoch, math.ceil(self._warm_epochs))
-        return len(state.history) - counted_from >= self._patience
+        counted_from = max(state.improved_epoch, math.ceil(self.warm_epochs))
+        return len(state.history) - counted_from >= self.patience
 
     def score(self, epoch: Epoch) -> float:
         """Give the score that makes an epoch, or a candidate, better than another."""
         if self.by_loss:
             return -epoch.valid_loss
-        if self._score_name == "accuracy+macro-f1" and epoch.valid_macro_f1 is not None:
+        if self.criterion == "accuracy+macro-f1" and epoch.valid_macro_f1 is not None:
             return (epoch.valid_accuracy + epoch.valid_macro_f1) / 2.0
         return epoch.valid_accuracy
 
     def rank(self, epoch: Epoch) -> tuple[float, ...]:
         """Give what is higher for the better of two epochs."""
-        if self._ties == "first":
+        if self.ties == "first":
             return (self.score(epoch),)
         return self.score(epoch), -epoch.valid_loss
 
     def remark(self) -> str:
         """Say that the training ended early."""
         what = "loss" if self.by_loss else "accuracy"
-        return f"No better validation {what} in {self._patience} epochs: stopped early."
+        return f"No better validation {what} in {self.patience} epochs: stopped early."
 
     def shown(self, epoch: Epoch) -> str:
         """Show what validation measured: an accuracy, or "loss 0.123"."""
@@ -112,9 +104,6 @@ class TrainingLoop(Generic[SnapshotT]):
         early_stopping: Keeps the best epoch, and ends a training that stalls.
         context: Where each epoch is reported, and when training and validation must have ended.
         checkpoint: Where the state is kept; None for nowhere.
-
-    Attributes:
-        state: How far the training is.
     """
 
     def __init__(
@@ -129,16 +118,13 @@ class TrainingLoop(Generic[SnapshotT]):
         self._trainer = state.trainer
         self._targets = targets
         self._early_stopping = early_stopping
-        self._progress = context.progress
-        self._deadline = context.deadline
+        self._context = context
         self._checkpoint = checkpoint
         self._evaluation_seconds = len(targets) / EVALUATED_TEXTS_PER_SECOND
         self._is_cut = False
         self._late_after: float | None = None  # seconds until a beginning that was late already
         self._earlier_seconds = state.seconds
         self._earlier_wall_seconds = state.wall_seconds
-        self._command_started = context.started
-        self._predicted_after = context.predicted_after
         self._started = self._clock = time.perf_counter()
 
     def load_checkpoint(self) -> list[str]:
@@ -170,28 +156,28 @@ class TrainingLoop(Generic[SnapshotT]):
             BundleError: The checkpoint can't be written.
         """
         plan, state = self._trainer.plan, self.state
-        if not (state.history or state.batch) and time.monotonic() >= self._deadline:
-            self._late_after = time.monotonic() - self._command_started
+        if not (state.history or state.batch) and time.monotonic() >= self._context.deadline:
+            self._late_after = time.monotonic() - self._context.started
         deferred: AbstractContextManager[Interruption] = nullcontext(Interruption())
         if self._checkpoint is not None:
             deferred = deferred_interruption()
         planned = None if plan.open_end else plan.updates
         with (
             deferred as interruption,
-            self._progress.bar(planned, done=self._trainer.updates) as bar,
+            self._context.progress.bar(planned, done=self._trainer.updates) as bar,
         ):
             while (end := self._end()) is None:
                 self._run_epoch(bar, interruption)
                 with beating(bar, f"validation after epoch {self.state.epoch + 1}"):
                     self._end_epoch()
             self._stop_if_asked(interruption)
-        self._progress.say(training_line(self.state, plan, self._early_stopping))
+        self._context.progress.say(_training_line(self.state, plan, self._early_stopping))
         return end
 
     def is_late(self) -> bool:
         """Tell whether there is no time left but for validation, and for predicting after it."""
-        passes = 1.0 + self._predicted_after / max(1, len(self._targets))
-        return time.monotonic() > self._deadline - passes * self._evaluation_seconds
+        passes = 1.0 + self._context.predicted_after / max(1, len(self._targets))
+        return time.monotonic() > self._context.deadline - passes * self._evaluation_seconds
 
     def _end(self) -> list[str] | None:
         """Say why the training ends before it was to; nothing if it was to; None to go on."""
@@ -212,7 +198,7 @@ class TrainingLoop(Generic[SnapshotT]):
             return f"{TIME_LIMIT}ended the training in epoch {self.state.epoch}."
         n_updates = self._trainer.updates
         return (
-            f"{TIME_LIMIT}left no time for training: what comes before the first epoch took"
+            f"{TIME_LIMIT}left no time for training: the steps before the first epoch took"
             f" {self._late_after:.0f} s. The model has made {n_updates:,} of"
             f" {self._trainer.plan.updates:,} updates."
         )
@@ -256,7 +242,7 @@ class TrainingLoop(Generic[SnapshotT]):
         epoch = self._epoch(log_proba)
         stopping.on_epoch_end(state, epoch, snapshot)
         state.end_epoch(epoch)
-        self._progress.detail(epoch_line(state, trainer.plan, stopping))
+        self._context.progress.detail(_epoch_line(state, trainer.plan, stopping))
 
     def _epoch(self, log_proba: NDArray[np.float64]) -> Epoch:
         """Gather what the epoch that ends came to; log-probabilities float64 [n_valid, classes]."""
@@ -295,7 +281,7 @@ class TrainingLoop(Generic[SnapshotT]):
     def _save(self) -> None:
         if self._checkpoint is not None:
             self.state.seconds = self._earlier_seconds + time.perf_counter() - self._started
-            elapsed = time.monotonic() - self._command_started
+            elapsed = time.monotonic() - self._context.started
             self.state.wall_seconds = self._earlier_wall_seconds + elapsed
             self._checkpoint.save(self.state)
 
@@ -304,19 +290,13 @@ class TrainingLoop(Generic[SnapshotT]):
             if not self._is_cut:
                 self._save()
             raise KeyboardInterrupt(
-                f"the training is kept in {self._checkpoint.file};"
-                " the same command with --resume goes on from there"
+                f"the checkpoint is kept in {self._checkpoint.file}; run the same command with"
+                " --resume to continue"
             )
 
 
-def training_line(state: TrainingState[Any], plan: TrainingPlan, stopping: EarlyStopping) -> str:
-    """Put a training that has ended in a line.
-
-    Args:
-        state: Its epochs.
-        plan: How many there were to be at most.
-        stopping: What chose the epoch that was kept.
-    """
+def _training_line(state: TrainingState[Any], plan: TrainingPlan, stopping: EarlyStopping) -> str:
+    """Put a training that has ended in a line."""
     kept = state.history[state.best_epoch - 1]
     seconds = sum(epoch.seconds for epoch in state.history)
     early = " (stopped early)" if len(state.history) < plan.epochs else ""
@@ -328,14 +308,8 @@ def training_line(state: TrainingState[Any], plan: TrainingPlan, stopping: Early
     )
 
 
-def epoch_line(state: TrainingState[Any], plan: TrainingPlan, stopping: EarlyStopping) -> str:
-    """Put the last epoch in a line.
-
-    Args:
-        state: The epochs so far.
-        plan: How many there will be, or will be at most: then no time left can be told.
-        stopping: What chooses the epoch that is kept.
-    """
+def _epoch_line(state: TrainingState[Any], plan: TrainingPlan, stopping: EarlyStopping) -> str:
+    """Put the last epoch in a line; of epochs without a planned end no time left can be told."""
     epoch = state.history[-1]
     left = sum(past.seconds for past in state.history) / len(state.history)
     left *= plan.epochs - epoch.epoch

@@ -86,8 +86,8 @@ class Loss:
         Args:
             scores: float32 [batch, classes], before softmax or sigmoid.
             targets: int64 [batch], or float32 [batch, classes] for probabilities.
-            text_weights: float32 [batch], of a mean of 1 over all training texts; None if all
-                weigh the same.
+            text_weights: float32 [batch], or [batch, classes] for each label of several, of a mean
+                of 1 over all training texts; None if all weigh the same.
         """
         if not (self.multilabel or self.gamma) and text_weights is None:
             return functional.cross_entropy(
@@ -98,7 +98,11 @@ class Loss:
             if self.multilabel
             else self._of_softmax(scores, targets)
         )
-        if text_weights is not None:
+        if text_weights is not None and text_weights.ndim == 2:
+            losses = losses * text_weights
+        if self.multilabel:
+            losses = losses.sum(dim=1)
+        if text_weights is not None and text_weights.ndim == 1:
             losses = losses * text_weights
         if self.class_weights is None or targets.ndim == 2:
             return losses.mean()
@@ -126,7 +130,7 @@ class Loss:
         return losses.sum(dim=1)
 
     def _of_sigmoids(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Compute the summed losses of each text's labels, [batch]."""
+        """Compute the losses of each text's labels, [batch, classes]."""
         if self.frequencies is not None:
             targets = torch.lerp(targets, self.frequencies, self.label_smoothing)
         borne, lacking = functional.logsigmoid(scores), functional.logsigmoid(-scores)
@@ -136,7 +140,7 @@ class Loss:
             of_lacking = of_lacking * torch.exp(self.gamma * borne)
         if self.class_weights is not None:
             of_borne = of_borne * self.class_weights
-        return (of_borne + of_lacking).sum(dim=1)
+        return of_borne + of_lacking
 
     @torch.no_grad()
     def metrics(

@@ -5,7 +5,7 @@ What is prepared for an update, what it computes, what it moves; the loop around
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,7 +19,7 @@ from wordgate.settings import Settings
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.training import recurrent
 from wordgate.training.device import choose_device, choose_precision, engine
-from wordgate.training.fitting import EncodedData, RunContext, prior_log_odds
+from wordgate.training.fitting import EncodedData, RunContext
 from wordgate.training.losses import Loss
 from wordgate.training.optimizers import (
     Adam,
@@ -29,6 +29,7 @@ from wordgate.training.optimizers import (
     WeightAverage,
     clip_gradients,
     schedule_factor,
+    tensor_arrays,
 )
 from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
 from wordgate.training.recurrent import DirectionWeights, Weights
@@ -40,7 +41,12 @@ from wordgate.training.rng import (
     orthogonal,
     rng_for,
 )
-from wordgate.training.weights import class_weights, lstm_class_weight, mean_one
+from wordgate.training.weights import (
+    class_weights,
+    label_log_odds,
+    lstm_class_weight,
+    mean_one,
+)
 
 SMALLEST_EPOCH = 20
 """Small data is cut into smaller batches so that an epoch makes at least so many updates."""
@@ -51,14 +57,10 @@ _PATIENCE = {"lstm.patience", "lstm.patience_updates"}
 
 
 def make_plan(n_texts: int, settings: Settings) -> TrainingPlan:
-    """Fit batches and epochs to the data.
+    """Fit batches and epochs to so many training texts.
 
     Small data takes smaller batches and more passes, unless `min_updates` is 0; large data fewer
     passes, unless `max_updates` is 0. What a user has set stays what it is.
-
-    Args:
-        n_texts: How many training texts there are.
-        settings: The recipe's settings.
     """
     own, is_set = settings.lstm, settings.set_by_user
     batch_size = own.batch_size
@@ -81,23 +83,14 @@ def make_plan(n_texts: int, settings: Settings) -> TrainingPlan:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything an update needs besides the weights.
+    """Everything an update needs besides the weights."""
 
-    Attributes:
-        words: int64 [distinct], the batch's different words.
-        positions: int64 [batch, time], places in `words`.
-        lengths: int64 [batch].
-        targets: int64 [batch], or float32 [batch, classes].
-        masks: The dropout masks.
-        weights: float32 [batch], of the texts; None if all weigh the same.
-    """
-
-    words: torch.Tensor
-    positions: torch.Tensor
-    lengths: torch.Tensor
-    targets: torch.Tensor
+    words: torch.Tensor  # int64 [distinct], the batch's different words
+    positions: torch.Tensor  # int64 [batch, time], places in `words`
+    lengths: torch.Tensor  # int64 [batch]
+    targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
     masks: recurrent.Masks
-    weights: torch.Tensor | None = None
+    weights: torch.Tensor | None = None  # float32 [batch], or [batch, classes] of their labels
 
 
 def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
@@ -122,8 +115,6 @@ class LSTMTrainer:
         context: Seed, device, and in how many threads to evaluate.
 
     Attributes:
-        plan: How the training texts are passed over.
-        updates: How many updates were made.
         weights: All weights but the word vectors.
         optimizer: Moves the weights; their moments.
         embedding: The word vectors and their moments.
@@ -144,10 +135,7 @@ class LSTMTrainer:
         self.data = data
         self._threads = context.threads
         source = data.source
-        self._text_weights = mean_one(source.train)
-        log_odds = None
-        if source.multilabel:
-            log_odds = prior_log_odds(source.train.to_learn, self._text_weights)
+        self._text_weights, log_odds = mean_one(source.train), label_log_odds(source)
         self.loss = Loss.of(
             settings,
             class_weights(source, lstm_class_weight(settings, multilabel=source.multilabel)),
@@ -155,7 +143,9 @@ class LSTMTrainer:
             label_smoothing=settings.lstm.label_smoothing,
             device=self.device,
         )
-        self.weights = initial_weights(source.n_classes, settings, self.seed, self.device, log_odds)
+        self.weights = _initial_weights(
+            source.n_classes, settings, self.seed, self.device, log_odds
+        )
         self.optimizer = Adam(self.weights.named(), settings.lstm.weight_decay)
         self.embedding = _embedding(init, settings, self.device)
         self.average = None
@@ -213,12 +203,9 @@ class LSTMTrainer:
     ) -> Prepared:
         """Prepare an update; nothing that updates change has a part in it.
 
-        Args:
-            batch: The texts.
-            targets: Theirs: int64 [batch], or float32 [batch, classes].
-            weights: Theirs: float32 [batch]; None if all weigh the same.
-            epoch: The epoch's number, from 0.
-            update: The update's number in the whole training, from 0.
+        The texts' targets are int64 [batch], or float32 [batch, classes]; their weights float32
+        [batch], or [batch, classes] of their labels. The epoch's and the update's number in the
+        whole training begin at 0.
         """
         rng = rng_for(self.seed, "dropout", epoch, update)
         ids = self._without_some_words(batch, rng)
@@ -265,7 +252,7 @@ class LSTMTrainer:
     def snapshot(self) -> Network:
         """Copy the weights as they are now, or their average, into the network that predicts."""
         average = self.average
-        arrays = _arrays(self._network_tensors() if average is None else average.average)
+        arrays = tensor_arrays(self._network_tensors() if average is None else average.average)
         copies = {name: array.copy() for name, array in arrays.items()}
         return self.restore_snapshot(copies)
 
@@ -275,7 +262,7 @@ class LSTMTrainer:
 
     def arrays(self) -> FloatArrays:
         """Name all arrays that an update changes."""
-        return _arrays(self._tensors())
+        return tensor_arrays(self._tensors())
 
     @torch.no_grad()
     def restore(self, arrays: FloatArrays, updates: int) -> None:
@@ -362,10 +349,6 @@ class LSTMTrainer:
         return {**self.embedding.tensors(), **self.optimizer.tensors(), **averaged}
 
 
-def _arrays(tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
-    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
-
-
 def _embedding(init: EmbeddingInit, settings: Settings, device: torch.device) -> BatchRows:
     """Lay the word vectors into the table that the settings ask for."""
     table = KerasRows if settings.lstm.embedding_updates == "keras" else BatchRows
@@ -375,22 +358,14 @@ def _embedding(init: EmbeddingInit, settings: Settings, device: torch.device) ->
     return table(vectors, torch.from_numpy(init.pretrained).to(device))
 
 
-def initial_weights(
+def _initial_weights(
     n_classes: int,
     settings: Settings,
     seed: int,
     device: torch.device,
-    output_bias: NDArray[np.float64] | None = None,
+    output_bias: NDArray[np.float64] | None,
 ) -> Weights:
-    """Draw the weights that a training begins with, word vectors aside.
-
-    Args:
-        n_classes: How many labels there are.
-        settings: The recipe's settings.
-        seed: The run's seed.
-        device: Where to put them.
-        output_bias: float64 [classes], the biases of the last layer; None for zeros.
-    """
+    """Draw all weights but the word vectors; biases of the last layer, [classes], or zeros."""
 
     def parameter(array: NDArray[np.float32]) -> torch.Tensor:
         return torch.from_numpy(array).to(device).requires_grad_()

@@ -19,13 +19,13 @@ from wordgate.runtime.cpu import single_thread_environment, torch_threads
 from wordgate.settings import Settings
 from wordgate.training.candidates import Candidate, Trained, train_candidates
 from wordgate.training.device import format_device
-from wordgate.training.fitting import FitData, RunContext, prior_log_odds
+from wordgate.training.fitting import FitData, RunContext
 from wordgate.training.loop import EarlyStopping
 from wordgate.training.losses import Loss
-from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
-from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
+from wordgate.training.optimizers import optimizer_arrays, restore_optimizer, tensor_arrays
+from wordgate.training.protocol import FloatArrays, TrainingPlan
 from wordgate.training.rng import Floats, dropout_mask, glorot_uniform, rng_for
-from wordgate.training.weights import class_weights, mean_one
+from wordgate.training.weights import class_weights, label_log_odds, mean_one
 
 THREADS = 1
 """More would wait for each other in products this small, and move the last bits of the result."""
@@ -33,19 +33,12 @@ THREADS = 1
 
 @dataclass(frozen=True)
 class Layers:
-    """The weights of a hidden layer of rectified units and the layer over it.
+    """The weights of a hidden layer of rectified units and the layer over it."""
 
-    Attributes:
-        hidden_weights: float32 [hidden, size].
-        hidden_bias: float32 [hidden].
-        output_weights: float32 [classes, hidden].
-        output_bias: float32 [classes].
-    """
-
-    hidden_weights: Floats
-    hidden_bias: Floats
-    output_weights: Floats
-    output_bias: Floats
+    hidden_weights: Floats  # float32 [hidden, size]
+    hidden_bias: Floats  # float32 [hidden]
+    output_weights: Floats  # float32 [classes, hidden]
+    output_bias: Floats  # float32 [classes]
 
     @classmethod
     def drawn(cls, seed: int, size: int, hidden: int, classes: int) -> "Layers":
@@ -76,33 +69,18 @@ def train_mlps(
     context: RunContext,
     digests: Callable[[], Mapping[str, str]],
 ) -> Trained[Layers]:
-    """Train layers over texts averaged in one way after another.
+    """Train layers over texts averaged in one way after another, as `train_candidates` does.
 
     The best epoch is the most accurate on validation; with several labels a text that of the lowest
-    log loss, see `EarlyStopping`.
-
-    Args:
-        names: What the ways are called, as in "averages weighted by inverse-frequency".
-        averages: Averages the training and validation texts in the way at a position, from 0:
-            float32 [n, size] each.
-        data: The targets of both.
-        settings: The recipe's settings, of which those of the table ``mlp`` matter.
-        context: Seed, progress, deadline, and where to keep the training.
-        digests: What decides the result besides these, by name, for the checkpoint.
-
-    Returns:
-        What each way came to.
-
-    Raises:
-        BundleError: The checkpoint can't be written, or the one to resume from can't be used.
-        KeyboardInterrupt: The training was interrupted, and is kept.
+    log loss, see `EarlyStopping`. What `averages` gives for a way's position, from 0, are the
+    averages of the training and of the validation texts, float32 [n, size] each.
     """
 
     def start(position: int) -> Candidate[Layers]:
         trainer = MLPTrainer(*averages(position), data, settings, context.seed)
         announcement = f"Training on {format_device(trainer.device)}: {trainer.plan.sentence()}"
         stopping = EarlyStopping(
-            patience=settings.mlp.patience, score="loss" if data.multilabel else "accuracy"
+            patience=settings.mlp.patience, criterion="loss" if data.multilabel else "accuracy"
         )
         return Candidate(trainer, stopping, announcement)
 
@@ -112,19 +90,12 @@ def train_mlps(
 
 @dataclass(frozen=True)
 class MLPBatch:
-    """Everything an update needs besides the weights.
+    """Everything an update needs besides the weights."""
 
-    Attributes:
-        averages: float32 [batch, size], with dropout.
-        targets: int64 [batch], or float32 [batch, classes].
-        hidden_mask: float32 [batch, hidden], the dropout mask of the units; None without dropout.
-        weights: float32 [batch], of the texts; None if all weigh the same.
-    """
-
-    averages: torch.Tensor
-    targets: torch.Tensor
-    hidden_mask: torch.Tensor | None
-    weights: torch.Tensor | None = None
+    averages: torch.Tensor  # float32 [batch, size], with dropout
+    targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
+    hidden_mask: torch.Tensor | None  # float32 [batch, hidden], of dropout; None without
+    weights: torch.Tensor | None = None  # float32 [batch], or [batch, classes] of their labels
 
 
 class MLPTrainer:
@@ -136,10 +107,6 @@ class MLPTrainer:
         data: Their targets.
         settings: The recipe's settings, of which those of the table ``mlp`` matter.
         seed: Decides the weights to begin with, the order and the dropout.
-
-    Attributes:
-        plan: How the training texts are passed over.
-        updates: How many updates were made.
     """
 
     evaluation_cost = None
@@ -152,8 +119,7 @@ class MLPTrainer:
         self._train, self._targets = torch.from_numpy(train), torch.from_numpy(data.train.to_learn)
         self._valid = valid
         self._settings, self._seed = settings, seed
-        weights = mean_one(data.train)
-        log_odds = prior_log_odds(data.train.to_learn, weights) if data.multilabel else None
+        weights, log_odds = mean_one(data.train), label_log_odds(data)
         self._loss = Loss.of(settings, class_weights(data, settings.class_weight), log_odds)
         self._text_weights = None if weights is None else torch.from_numpy(weights)
         drawn = Layers.drawn(seed, train.shape[1], settings.mlp.hidden_size, data.n_classes)
@@ -194,7 +160,8 @@ class MLPTrainer:
 
     def snapshot(self) -> Layers:
         """Copy the weights as they are now."""
-        return Layers(**{name: w.detach().numpy().copy() for name, w in self._weights.items()})
+        weights = tensor_arrays(self._weights)
+        return Layers(**{name: array.copy() for name, array in weights.items()})
 
     def evaluate(self, snapshot: Layers) -> NDArray[np.float64]:
         """Compute log-probabilities of the validation texts, float64 [n_valid, classes]."""
@@ -202,16 +169,11 @@ class MLPTrainer:
 
     def arrays(self) -> FloatArrays:
         """Name all arrays that an update changes."""
-        weights = {name: weight.detach().numpy() for name, weight in self._weights.items()}
-        return {**weights, **optimizer_arrays(self._adam, list(weights))}
+        return optimizer_arrays(self._weights, self._adam)
 
-    @torch.no_grad()
     def restore(self, arrays: FloatArrays, updates: int) -> None:
         """Become what `arrays` were taken from; see `ModelTrainer`."""
-        for name, weight in self._weights.items():
-            check_array(name, arrays[name], weight.numpy())
-            weight.copy_(torch.from_numpy(arrays[name]))
-        restore_optimizer(self._adam, list(self._weights), arrays, updates)
+        restore_optimizer(self._weights, self._adam, arrays, updates)
         self.updates = updates
 
     def restore_snapshot(self, arrays: FloatArrays) -> Layers:

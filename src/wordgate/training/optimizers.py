@@ -27,13 +27,9 @@ AVERAGE_EVERY = 8
 
 
 class Adam:
-    """Weights and their moments, with decoupled weight decay (Loshchilov & Hutter 2019).
+    """Named weights and their moments, with decoupled weight decay (Loshchilov & Hutter 2019).
 
     `torch.optim` has the other form of epsilon, and imports torch's compiler: 1.3 s a process.
-
-    Attributes:
-        weights: The tensors that are moved, by name.
-        updates: How many updates were made.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], weight_decay: float):
@@ -69,15 +65,10 @@ class Adam:
 
 @dataclass(frozen=True)
 class Rates:
-    """The learning rates of word vectors at an update.
+    """The learning rates of word vectors at an update."""
 
-    Attributes:
-        drawn: Of the numbers that were drawn at random.
-        pretrained: Of those that were pretrained.
-    """
-
-    drawn: float
-    pretrained: float = 0.0
+    drawn: float  # of the numbers that were drawn at random
+    pretrained: float = 0.0  # of those that were pretrained
 
 
 class BatchRows:
@@ -255,11 +246,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, updates: int) -> None:
-        """Take the weights in.
-
-        Args:
-            updates: How many updates were made, the first counting as 1.
-        """
+        """Take the weights in, after so many updates."""
         if updates > AVERAGE_EVERY and updates % AVERAGE_EVERY:
             return
         weight = 1.0
@@ -273,52 +260,47 @@ class WeightAverage:
         return {f"average.{name}": tensor for name, tensor in self.average.items()}
 
 
+def tensor_arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
+    """Give tensors as arrays; on a processor, of the same memory."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+
+
 def optimizer_arrays(
-    optimizer: torch.optim.Optimizer, names: Sequence[str]
+    weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
 ) -> dict[str, NDArray[np.float32]]:
-    """Name the moments of one of torch's Adams; zeros for weights that have not moved.
+    """Name weights and their moments in one of torch's Adams; zeros for those that never moved.
 
-    Args:
-        optimizer: The optimizer.
-        names: The names of its weights, in its order.
+    The weights are those of the optimizer, in its order.
     """
-    arrays = {}
-    for name, weight in zip(names, _parameters(optimizer), strict=True):
-        moments = optimizer.state.get(weight, {})
-        for kept, theirs in _MOMENTS.items():
-            tensor = moments.get(theirs, torch.zeros_like(weight))
-            arrays[f"{name}.{kept}"] = tensor.detach().cpu().numpy()
-    return arrays
+    moments = {
+        f"{name}.{kept}": optimizer.state.get(weight, {}).get(theirs, torch.zeros_like(weight))
+        for name, weight in weights.items()
+        for kept, theirs in _MOMENTS.items()
+    }
+    return tensor_arrays({**weights, **moments})
 
 
+@torch.no_grad()
 def restore_optimizer(
+    weights: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
-    names: Sequence[str],
     arrays: Mapping[str, NDArray[np.float32]],
     updates: int,
 ) -> None:
-    """Give one of torch's Adams the moments that `optimizer_arrays` gave.
-
-    Args:
-        optimizer: The optimizer.
-        names: The names of its weights, in its order.
-        arrays: The moments, and perhaps others.
-        updates: How many updates were made.
+    """Give weights and their moments the values that `optimizer_arrays` gave after so many updates.
 
     Raises:
         KeyError, ValueError: They are of other weights, or incomplete.
     """
     state = {}
-    for number, (name, weight) in enumerate(zip(names, _parameters(optimizer), strict=True)):
-        moments = {}
-        for kept, theirs in _MOMENTS.items():
-            array = arrays[f"{name}.{kept}"]
-            check_array(f"{name}.{kept}", array, weight.detach().cpu().numpy())
-            moments[theirs] = torch.from_numpy(array.copy())
+    for number, (name, array) in enumerate(tensor_arrays(weights).items()):
+        for own in (name, *(f"{name}.{kept}" for kept in _MOMENTS)):
+            check_array(own, arrays[own], array)
+        weights[name].copy_(torch.from_numpy(arrays[name]))
+        moments = {
+            theirs: torch.from_numpy(arrays[f"{name}.{kept}"].copy())
+            for kept, theirs in _MOMENTS.items()
+        }
         state[number] = {"step": torch.tensor(float(updates)), **moments}
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    return [weight for group in optimizer.param_groups for weight in group["params"]]

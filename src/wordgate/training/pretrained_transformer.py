@@ -69,7 +69,7 @@ def pretrained_transformer(
     if encoder.vocab_size > network.vocab_size:
         raise _unusable(
             name,
-            f"its tokenizer has {encoder.vocab_size:,} subwords, and its weights know"
+            f"its tokenizer has {encoder.vocab_size:,} subwords, and its weights have"
             f" {network.vocab_size:,}",
         )
     _draw_head(network, seed)
@@ -109,7 +109,7 @@ def _tokenizer(folder: Path) -> tuple[Any, int]:
     loaded = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     backend = getattr(loaded, "backend_tokenizer", None)
     if not isinstance(backend, Tokenizer):
-        raise DataError("it has no tokenizer.json, nor what could be turned into one")
+        raise DataError("it has no tokenizer.json, and no files that can be converted to one")
     return Tokenizer.from_str(backend.to_str()), int(loaded.model_max_length)
 
 
@@ -123,17 +123,11 @@ def _draw_head(network: TransformerNetwork, seed: int) -> None:
 
 
 def _unusable(name: str, why: str) -> DataError:
-    return DataError(f"the transformer '{name}' can't be fine-tuned: {why}")
+    return DataError(f"the transformer '{name}' cannot be fine-tuned: {why}")
 
 
 class EncoderWords:
-    """Asks a fine-tuned encoder what it makes of single words, as `distill_words` needs it.
-
-    Args:
-        name: What the user calls the transformer.
-        encoder: Cuts words into subwords.
-        network: Reads the subwords.
-    """
+    """Asks a fine-tuned encoder what it makes of single words; see `WordEncoder`."""
 
     def __init__(self, name: str, encoder: SubwordEncoder, network: TransformerNetwork):
         self.name = name

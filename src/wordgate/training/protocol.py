@@ -16,19 +16,12 @@ FloatArrays = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Batches, epochs and updates of a training.
+    """Batches, epochs and updates of a training."""
 
-    Attributes:
-        batch_size: Texts of an update; the last one of an epoch may have fewer.
-        epochs: How many epochs there are.
-        updates_per_epoch: How many updates each makes.
-        open_end: Whether validation decides the number of epochs, and `epochs` is but the most.
-    """
-
-    batch_size: int
+    batch_size: int  # texts of an update; the last one of an epoch may have fewer
     epochs: int
     updates_per_epoch: int
-    open_end: bool = False
+    open_end: bool = False  # whether validation decides the number of epochs, which is but the most
 
     @property
     def updates(self) -> int:

@@ -15,7 +15,7 @@ slower, and exact.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -23,22 +23,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import embedding, linear
 
-from wordgate.models.lstm import DIRECTIONS
+from wordgate.models.lstm import named_layers
+from wordgate.models.lstm_forward import LSTMWeights
 
-
-@dataclass
-class DirectionWeights:
-    """One LSTM's weights, gates in torch's order (input, forget, cell, output).
-
-    Attributes:
-        input_weights: float32 [4 * hidden, embedding].
-        hidden_weights: float32 [4 * hidden, hidden].
-        bias: float32 [4 * hidden].
-    """
-
-    input_weights: Tensor
-    hidden_weights: Tensor
-    bias: Tensor
+DirectionWeights: TypeAlias = LSTMWeights[Tensor]
 
 
 @dataclass
@@ -57,28 +45,20 @@ class Weights:
 
     def named(self) -> dict[str, Tensor]:
         """Name the weights as the network that predicts does."""
-        named = {"output.weights": self.output_weights, "output.bias": self.output_bias}
-        for name, direction in zip(DIRECTIONS, self.directions, strict=False):
-            named[f"{name}.input_weights"] = direction.input_weights
-            named[f"{name}.hidden_weights"] = direction.hidden_weights
-            named[f"{name}.bias"] = direction.bias
-        return named
+        return named_layers(self.directions, self.output_weights, self.output_bias)
 
 
 @dataclass(frozen=True)
 class Masks:
-    """Dropout masks of one update; None drops nothing.
+    """Dropout masks of one update, float32; None drops nothing.
 
-    Attributes:
-        inputs: For each direction None, or float32 [embedding] for the whole batch, or
-            [batch, masked, embedding]: ``masked`` is 1 if the gates of a text share a mask, else 4.
-        states: For each direction None, or float32 [hidden], or [batch, masked, hidden].
-        output: float32 [batch, features], or None.
+    Those of a direction are for the whole batch or for each text: ``masked`` is 1 if the gates of a
+    text share a mask, else 4.
     """
 
-    inputs: Sequence[Tensor | None]
-    states: Sequence[Tensor | None]
-    output: Tensor | None
+    inputs: Sequence[Tensor | None]  # of each direction, [embedding] or [batch, masked, embedding]
+    states: Sequence[Tensor | None]  # of each direction, [hidden] or [batch, masked, hidden]
+    output: Tensor | None  # [batch, features]
 
 
 def logits(
@@ -247,21 +227,13 @@ def _pool(states: Tensor, lengths: Tensor, pooling: str) -> Tensor:
 
 @dataclass(frozen=True)
 class Packing:
-    """Where the tokens of a batch go when they are laid end to end, step by step.
+    """Where the tokens of a batch go when they are laid end to end, step by step."""
 
-    Attributes:
-        order: int64 [batch], the texts, longest first.
-        text: int64 [total], each token's text: a place in `order`.
-        step: int64 [total], each token's place in its text.
-        counts: How many texts read at each step; the sum is ``total``.
-        earlier: int64 [total - those of the first step], where the token before each token is.
-    """
-
-    order: NDArray[np.int64]
-    text: NDArray[np.int64]
-    step: NDArray[np.int64]
-    counts: tuple[int, ...]
-    earlier: NDArray[np.int64]
+    order: NDArray[np.int64]  # [batch], the texts, longest first
+    text: NDArray[np.int64]  # [total], each token's text: a place in `order`
+    step: NDArray[np.int64]  # [total], each token's place in its text
+    counts: tuple[int, ...]  # how many texts read at each step; the sum is ``total``
+    earlier: NDArray[np.int64]  # [total - counts[0]], where the token before each token is
 
     @classmethod
     def of(cls, lengths: NDArray[np.int64]) -> "Packing":

@@ -20,13 +20,7 @@ Floats = NDArray[np.float32]
 
 
 def rng_for(seed: int, name: str, *position: int) -> np.random.Generator:
-    """Make the random generator of one purpose.
-
-    Args:
-        seed: The run's seed, 0 or more.
-        name: What is drawn, such as "dropout".
-        position: Where in the run, such as epoch and update.
-    """
+    """Make the generator of one purpose, such as "dropout", at a place, such as an epoch."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), *position])
 
 
@@ -69,15 +63,10 @@ def word_vectors(rng: np.random.Generator, words: int, size: int, scale: float) 
 
 @dataclass(frozen=True)
 class EmbeddingInit:
-    """Word vectors before the first update.
+    """Word vectors before the first update, and which of their numbers are pretrained."""
 
-    Attributes:
-        vectors: float32 [vocabulary, embedding]; row 0, the padding, is zeros.
-        pretrained: bool [vocabulary, embedding], which numbers are pretrained; None if none are.
-    """
-
-    vectors: Floats
-    pretrained: NDArray[np.bool_] | None = None
+    vectors: Floats  # float32 [vocabulary, embedding]; row 0, the padding, is zeros
+    pretrained: NDArray[np.bool_] | None = None  # [vocabulary, embedding]; None if none are
 
     def digest(self) -> str:
         """Give a SHA-256 that other vectors would change."""

@@ -24,15 +24,15 @@ from wordgate.storage.resumable import WORDS
 from wordgate.text.batches import bucketed
 from wordgate.training.candidates import Candidate, train_candidates
 from wordgate.training.device import choose_device, choose_precision, engine, format_device
-from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext, prior_log_odds
+from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext
 from wordgate.training.loop import EarlyStopping
 from wordgate.training.losses import Loss
 from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
 from wordgate.training.pretrained_transformer import pretrained_transformer
-from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
+from wordgate.training.protocol import FloatArrays, TrainingPlan
 from wordgate.training.rng import rng_for
 from wordgate.training.vocabulary import ids_digest
-from wordgate.training.weights import class_weights, mean_one
+from wordgate.training.weights import class_weights, label_log_odds, mean_one
 
 MOST_EPOCHS_FOR_SMALL_DATA = 20
 LARGEST_GRADIENT = 1.0  # its norm, as fine-tuning has clipped it since BERT (Devlin et al. 2019)
@@ -41,26 +41,10 @@ _RNG = "torch's generator"
 
 
 def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> Fitted:
-    """Fine-tune a pretrained transformer and keep its best epoch.
+    """Fine-tune a pretrained transformer, as `wordgate.training.families.fit` does.
 
-    That is the most accurate one on validation; with several labels a text that of the lowest log
-    loss, see `EarlyStopping`.
-
-    Args:
-        data: What it is fitted on.
-        settings: The recipe's settings.
-        context: Seed, device, deadline, checkpoint; its threads evaluate and predict, torch has
-            its own already.
-
-    Returns:
-        The fitted model of the best epoch.
-
-    Raises:
-        DataError: There are no texts to fit on, or none to choose the best epoch by; or the
-            transformer can't be found, fetched or used.
-        SettingsError: The device doesn't exist.
-        BundleError: The checkpoint can't be written, or the one to resume from can't be used.
-        KeyboardInterrupt: The training was interrupted, and is kept.
+    The best epoch is the most accurate on validation; with several labels a text that of the lowest
+    log loss, see `EarlyStopping`.
     """
     data.check_not_empty("a transformer", "the best epoch")
     choose_device(context.device)
@@ -80,7 +64,7 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
         stopping = EarlyStopping(
             patience=own.patience,
             warm_epochs=own.warmup * trainer.plan.epochs,
-            score="loss" if data.multilabel else "accuracy",
+            criterion="loss" if data.multilabel else "accuracy",
         )
         return Candidate(trainer, stopping, _announcement(trainer, own.model))
 
@@ -92,21 +76,14 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
     with preserve_rng_state():
         trained = train_candidates(["the transformer"], start, data, settings, digests, context)
     (best,) = trained.candidates
+    model = TransformerModel(encoder, best.network.to_cpu(), threads)
     truncated = []
     if encoded.n_truncated:
         truncated = [
             f"{encoded.n_truncated:,} of {len(encoded):,} training texts are longer than"
-            f" {encoder.max_tokens} of the transformer's tokens and lost their end."
+            f" {encoder.max_tokens} of the transformer's tokens and were truncated."
         ]
-    return Fitted(
-        TransformerModel(encoder, best.network.to_cpu(), threads),
-        best.history,
-        best.best_epoch,
-        [*truncated, *trained.remarks],
-        trained.earlier_seconds,
-        trained.earlier_wall_seconds,
-        trained.engine,
-    )
+    return trained.fitted(model, 0, truncated)
 
 
 def engine_of(settings: Settings, device: torch.device) -> dict[str, str]:
@@ -136,16 +113,7 @@ def _announcement(trainer: "TransformerTrainer", name: str) -> str:
 def draw_texts(
     groups: NDArray[np.int64], per_group: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw some texts of each group.
-
-    Args:
-        groups: int64 [n], each text's group by number.
-        per_group: How many of each at most.
-        rng: Draws which.
-
-    Returns:
-        int64 [m], which texts, in their order.
-    """
+    """Draw so many texts at most of each group, of numbers int64 [n]: int64 [m], in their order."""
     shuffled = rng.permutation(len(groups))
     by_group = shuffled[np.argsort(groups[shuffled], kind="stable")]
     sizes = np.unique(groups, return_counts=True)[1]
@@ -154,15 +122,11 @@ def draw_texts(
 
 
 def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int:
-    """Say how many texts of each group an epoch reads.
+    """Say how many texts of each group an epoch reads; groups are numbers, int64 [n].
 
     As many as the settings say; unless a user set them, doubled as long as the updates would be too
     few and there are others: the many texts of a few groups, such as authors, are no copies of each
     other.
-
-    Args:
-        groups: int64 [n], each text's group by number.
-        settings: The recipe's settings.
     """
     sizes = np.unique(groups, return_counts=True)[1]
     updates = math.ceil(settings.transformer.min_updates / settings.transformer.epochs)
@@ -178,10 +142,7 @@ def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int
 def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> TrainingPlan:
     """Fit the epochs to the data: small data is passed more often, unless a user set them.
 
-    Args:
-        groups: int64 [n], each text's group by number.
-        per_group: How many texts of each an epoch reads at most.
-        settings: The recipe's settings.
+    An epoch reads so many texts of each group at most; groups are numbers, int64 [n].
     """
     sizes = np.unique(groups, return_counts=True)[1]
     n_texts = int(np.minimum(sizes, per_group).sum())
@@ -198,19 +159,12 @@ def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> 
 
 @dataclass(frozen=True)
 class TransformerBatch:
-    """Everything an update needs besides the weights.
+    """Everything an update needs besides the weights."""
 
-    Attributes:
-        ids: int64 [batch, time].
-        lengths: int64 [batch].
-        targets: int64 [batch], or float32 [batch, classes] of 0 and 1.
-        weights: float32 [batch], of the texts; None if all weigh the same.
-    """
-
-    ids: torch.Tensor
-    lengths: torch.Tensor
-    targets: torch.Tensor
-    weights: torch.Tensor | None = None
+    ids: torch.Tensor  # int64 [batch, time]
+    lengths: torch.Tensor  # int64 [batch]
+    targets: torch.Tensor  # int64 [batch], or float32 [batch, classes] of 0 and 1
+    weights: torch.Tensor | None = None  # float32 [batch], of the texts; None if all weigh the same
 
 
 class TransformerTrainer:
@@ -221,10 +175,6 @@ class TransformerTrainer:
         data: The training and validation texts.
         settings: The recipe's settings.
         context: Seed, device, and in how many threads to evaluate.
-
-    Attributes:
-        plan: How the training texts are passed over.
-        updates: How many updates were made.
     """
 
     evaluation_cost = 0.5
@@ -237,19 +187,13 @@ class TransformerTrainer:
         settings: Settings,
         context: RunContext,
     ):
-        self._network = network
-        self._data = data
-        source = data.source
-        self._text_weights = mean_one(source.train)
-        log_odds = None
-        if source.multilabel:
-            log_odds = prior_log_odds(source.train.to_learn, self._text_weights)
+        self._network, self._data, source = network, data, data.source
+        self._text_weights, log_odds = mean_one(source.train), label_log_odds(source)
+        if log_odds is not None:
             with torch.no_grad():
                 network.modules["head"].bias.copy_(torch.from_numpy(log_odds))  # type: ignore[operator]
-        self._groups = numbered(data.source.train.groups, len(data.train))
-        self._settings = settings
-        self._seed = context.seed
-        self._threads = context.threads
+        self._groups = numbered(source.train.groups, len(data.train))
+        self._settings, self._seed, self._threads = settings, context.seed, context.threads
         self._per_group = choose_texts_per_group(self._groups, settings)
         self.device = choose_device(context.device)
         of_labels = class_weights(source, settings.class_weight)
@@ -330,18 +274,12 @@ class TransformerTrainer:
 
     def arrays(self) -> FloatArrays:
         """Name all arrays that an update changes, and the bytes of torch's generator."""
-        weights = {name: weight.detach().cpu().numpy() for name, weight in self._weights.items()}
         generator = self._rng_state().numpy().astype(np.float32)
-        moments = optimizer_arrays(self._optimizer, list(self._weights))
-        return {**weights, **moments, _RNG: generator}
+        return {**optimizer_arrays(self._weights, self._optimizer), _RNG: generator}
 
-    @torch.no_grad()
     def restore(self, arrays: FloatArrays, updates: int) -> None:
         """Become what `arrays` were taken from; see `ModelTrainer`."""
-        for name, weight in self._weights.items():
-            check_array(name, arrays[name], weight.detach().cpu().numpy())
-            weight.copy_(torch.from_numpy(arrays[name]))
-        restore_optimizer(self._optimizer, list(self._weights), arrays, updates)
+        restore_optimizer(self._weights, self._optimizer, arrays, updates)
         self.updates = updates
         self._restore_rng(arrays[_RNG])
 
@@ -376,7 +314,7 @@ class TransformerTrainer:
             else:
                 torch.set_rng_state(state)
         except RuntimeError as error:
-            raise ValueError(f"{_RNG} can't take these bytes: {error}") from error
+            raise ValueError(f"{_RNG} cannot take these bytes: {error}") from error
 
     def _tensor(self, array: Targets) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -18,19 +18,12 @@ from wordgate.vectors.pretrained import PretrainedVectors
 
 @dataclass(frozen=True)
 class VocabularyWithVectors:
-    """A vocabulary with pretrained vectors.
+    """A vocabulary with pretrained vectors."""
 
-    Attributes:
-        encoder: What turns texts into ids.
-        encoded: The training texts.
-        found: The vectors found for the vocabulary's words, in their order.
-        coverage: How many words have one.
-    """
-
-    encoder: TextEncoder
-    encoded: EncodedTexts
-    found: LookupResult
-    coverage: VocabularyCoverage
+    encoder: TextEncoder  # what turns texts into ids
+    encoded: EncodedTexts  # the training texts
+    found: LookupResult  # the vectors found for the vocabulary's words, in their order
+    coverage: VocabularyCoverage  # how many words have one
 
     def vectors_digest(self) -> str:
         """Give a SHA-256 that other vectors would change."""
@@ -78,7 +71,7 @@ def fit_vocabulary_with_vectors(
     if not (found.first(len(learned.words)) if learned.words else found).known.any():
         raise DataError(
             f"none of the vocabulary's {len(learned.words):,} words has a vector in"
-            f" {vectors.file.path}: are they of the same language, and in its spelling?"
+            f" {vectors.file.path}: do language and spelling match?"
         )
     tokens = np.bincount(encoded.ids, minlength=len(learned))[learned.first_id : len(learned)]
     coverage = VocabularyCoverage.of(
@@ -109,12 +102,14 @@ def vocabulary_remarks(data: FitData, encoded: EncodedTexts, settings: Settings)
     remarks = []
     if data.vocabulary_of is not None:
         remarks.append(
-            "The vocabulary was fitted on all rows, not on train alone (text.vocabulary_from=all):"
-            " the model knows words of its test rows, as it could not know those of new texts."
+            "The vocabulary was fitted on all rows, not only on the training rows"
+            " (text.vocabulary_from=all): the model knows words of the test rows that it would not"
+            " know in new texts."
         )
     if encoded.n_truncated:
         remarks.append(
             f"{encoded.n_truncated:,} of {len(encoded):,} training texts are longer than"
-            f" {settings.text.max_tokens} tokens and lost their {settings.text.truncate}."
+            f" {settings.text.max_tokens} tokens and were truncated at the"
+            f" {settings.text.truncate}."
         )
     return remarks

@@ -3,7 +3,7 @@
 Shapes: ``n`` texts, ``classes`` labels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError, SettingsError, did_you_mean
 from wordgate.settings import Settings
-from wordgate.training.fitting import FitData
+from wordgate.training.fitting import FitData, prior_log_odds
 
 LARGEST_POSITIVE_WEIGHT = 100.0
 """Of the texts that bear one of several labels: more would leave updates to a text or two."""
@@ -26,7 +26,7 @@ def check_weights(data: FitData, settings: Settings) -> None:
         DataError: A text's weight is negative or no number, or all are 0.
     """
     if isinstance(settings.class_weight, Mapping):
-        _check_labels(settings.class_weight, data.labels)
+        check_known_labels("class_weight", settings.class_weight, data.labels)
     weights = data.train.weights
     if weights is None:
         return
@@ -40,12 +40,17 @@ def check_weights(data: FitData, settings: Settings) -> None:
         raise DataError(f"the weights of all {len(weights):,} training texts are 0")
 
 
-def _check_labels(named: Mapping[str, float], labels: Sequence[str]) -> None:
+def check_known_labels(setting: str, named: Iterable[str], labels: Sequence[str]) -> None:
+    """Refuse labels that a setting names and the data lacks.
+
+    Raises:
+        SettingsError: There is one.
+    """
     for label in named:
         if label not in labels:
             raise SettingsError(
-                f"class_weight names the label {label!r:.200}, which the data lacks"
-                f"{did_you_mean(label, labels)}"
+                f"{setting} names the label {label!r:.200}, which the data does not"
+                f" have{did_you_mean(label, labels)}"
             )
 
 
@@ -57,6 +62,8 @@ def class_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np
     label by how many there are without it for each of them, at most `LARGEST_POSITIVE_WEIGHT`.
     ``moderate`` takes the fourth root of these weights.
 
+    Texts with a teacher's probabilities carry these weights already (`TransferSet.dataset`).
+
     Args:
         data: The training texts, which count as often as they weigh.
         asked: ``none``, ``moderate``, ``balanced``; or weights by label, 1 for the others.
@@ -64,6 +71,8 @@ def class_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np
     Returns:
         float64 [classes], above 0; None where all weigh the same.
     """
+    if data.train.soft_targets is not None:
+        return None
     if isinstance(asked, Mapping):
         return np.array([asked.get(label, 1.0) for label in data.labels])
     if asked == "none":
@@ -96,18 +105,21 @@ def lstm_class_weight(settings: Settings, *, multilabel: bool) -> str | Mapping[
 
 
 def mean_one(train: Dataset) -> NDArray[np.float32] | None:
-    """Scale the weights of texts to a mean of 1, float32 [n], so that rates of learning fit."""
+    """Scale the weights of texts, or of their labels, to a mean of 1, so that rates fit."""
     if train.weights is None:
         return None
     return np.asarray(train.weights / train.weights.mean(dtype=np.float64), np.float32)
 
 
-def loss_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np.float64] | None:
-    """Join the weights of texts and of their labels, for losses of each text or label.
+def label_log_odds(data: FitData) -> NDArray[np.float64] | None:
+    """Estimate how frequent labels are, see `prior_log_odds`; None for one label a text."""
+    if not data.multilabel:
+        return None
+    return prior_log_odds(data.train.to_learn, mean_one(data.train))
 
-    Args:
-        data: The training texts.
-        asked: As for `class_weights`.
+
+def loss_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np.float64] | None:
+    """Join the weights of texts and of their labels, asked for as for `class_weights`.
 
     Returns:
         float64 [n]; or, with several labels a text, [n, classes]; None where all weigh the same.

@@ -13,6 +13,8 @@ Shapes: n words, hidden_size dimensions of the teacher's outputs, dim dimensions
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +93,12 @@ class WordVectors:
 
 
 def distill_words(
-    words: Sequence[str], teacher: WordEncoder, *, dim: int | None = None, progress: Progress
+    words: Sequence[str],
+    teacher: WordEncoder,
+    *,
+    dim: int | None = None,
+    progress: Progress,
+    deadline: float = math.inf,
 ) -> WordVectors:
     """Give each word a vector.
 
@@ -100,6 +107,8 @@ def distill_words(
         teacher: The model to ask.
         dim: Dimensions of a vector; None for 300, or for as many as there can be.
         progress: Where to show how far it is.
+        deadline: The `time.monotonic()` from which on no further words are asked about; those of
+            few subwords go first then.
 
     Returns:
         The vectors, of root mean square `SPREAD`.
@@ -111,15 +120,15 @@ def distill_words(
     if dim is not None and not 1 <= dim <= teacher.hidden_size:  # before the work, not after it
         raise SettingsError(
             f"size is {dim}, but the outputs of the teacher '{teacher.name}' have"
-            f" {teacher.hidden_size} numbers: give 1 to {teacher.hidden_size}"
+            f" {teacher.hidden_size} dimensions: give 1 to {teacher.hidden_size}"
         )
-    outputs = _ask(words, teacher, progress)
+    outputs = _ask(words, teacher, progress, deadline)
     known = np.flatnonzero(outputs.known).tolist()
     most = min(teacher.hidden_size, len(known) - 1)
     if most < 1:
         raise DataError(
-            f"the teacher '{teacher.name}' knows {len(known)} of {len(words):,} words: vectors"
-            " need two words or more"
+            f"the teacher '{teacher.name}' knows {len(known)} of {len(words):,} words: at least two"
+            " words are needed"
         )
     if dim is not None and dim > most:
         raise SettingsError(
@@ -127,7 +136,7 @@ def distill_words(
         )
     means = outputs.means[known]
     if means.var(axis=0).sum() <= _NO_VARIANCE * np.square(means).sum(axis=1).max():
-        raise DataError(f"the teacher '{teacher.name}' gives the same output for every word")
+        raise DataError(f"the teacher '{teacher.name}' has the same output for every word")
     with stage(progress, "Finding their principal components"):
         vectors, variance = _principal_components(means, dim or min(DEFAULT_DIM, most))
     return WordVectors(
@@ -138,11 +147,15 @@ def distill_words(
     )
 
 
-def _ask(words: Sequence[str], teacher: WordEncoder, progress: Progress) -> WordOutputs:
+def _ask(
+    words: Sequence[str], teacher: WordEncoder, progress: Progress, deadline: float
+) -> WordOutputs:
     """Pass all words through the teacher; words of as many subwords together, the longest first."""
     subwords = teacher.count_subwords(words)
     order = sorted(range(len(words)), key=lambda i: -subwords[i])
     batches = [order[i : i + _AT_ONCE] for i in range(0, len(order), _AT_ONCE)]
+    if deadline < math.inf:
+        batches.reverse()
     means = np.zeros((len(words), teacher.hidden_size), np.float32)
     known = np.zeros(len(words), np.bool_)
     done = 0
@@ -153,12 +166,17 @@ def _ask(words: Sequence[str], teacher: WordEncoder, progress: Progress) -> Word
             if wrong.any():
                 word = words[batch[int(wrong.argmax())]]
                 raise DataError(
-                    f"the teacher '{teacher.name}' gives numbers that are not finite for the word"
+                    f"the teacher '{teacher.name}' outputs values that are not finite for the word"
                     f" '{word}': its weights are damaged"
                 )
             means[batch], known[batch] = outputs.means, outputs.known
             done += len(batch)
             bar.advance(f"{done:,} of {len(words):,} words")
+            if time.monotonic() >= deadline:
+                break
+    if done < len(words):
+        left = len(words) - done
+        progress.say(f"The time limit left {left:,} of {len(words):,} words without a vector")
     return WordOutputs(means, known)
 
 

@@ -47,7 +47,7 @@ _KNOWN = [
     (b"\x93NUMPY", f"a numpy array, as gensim's own format keeps beside a pickle: {_AS_WORD2VEC}"),
     (b"\xba\x16\x4f\x2f", "a model in fastText's own binary format: give the .vec file beside it"),
     (b"PK\x03\x04", "a zip archive: unpack it, and give the file of vectors in it"),
-    (b"PK\x05\x06", "an empty zip archive: fetch it again"),
+    (b"PK\x05\x06", "an empty zip archive: download it again"),
     (b"\x89HDF", "an HDF5 file: save the vectors as word2vec or text"),
     (b"PAR1", "a Parquet file: save the vectors as word2vec or text"),
     (b"BZh", f"compressed with bzip2: {_UNPACK}"),
@@ -64,13 +64,7 @@ _TAR_MAGIC, _TAR_PLACE = b"ustar", 257
 
 
 def open_vectors(path: str | Path) -> VectorFile:
-    """Recognise a file of word vectors by its content.
-
-    Args:
-        path: Where it lies.
-
-    Returns:
-        The file, to be read in one pass or several.
+    """Recognise a file of word vectors by its content, to be read in one pass or several.
 
     Raises:
         DataError: It is missing, damaged, or of no format that is known; the message says what to
@@ -102,8 +96,8 @@ def _with_header(source: ByteStream, start: bytes, header: re.Match[bytes]) -> V
         if needed > source.length:
             raise DataError(
                 f"'{path}' declares {count:,} rows of {dim:,} dimensions, at least {needed:,}"
-                f" bytes, and has {source.length:,}: it was cut off, or its header is damaged;"
-                " fetch it again"
+                f" bytes, and has {source.length:,}: it is truncated, or its header is damaged;"
+                " download it again"
             )
     kind = TextFile if as_text else Word2VecFile
     if as_text:
@@ -117,8 +111,8 @@ def _without_header(source: ByteStream, start: bytes) -> VectorFile:
     if like := _LIKE_HEADER.match(start):
         shown = like[0].decode("ascii").strip()
         raise DataError(
-            f"'{path}' begins with '{shown[:60]}', which is no header of two whole numbers"
-            " (rows and dimensions): the file is damaged"
+            f"'{path}' begins with '{shown[:60]}', which is not a header of two whole numbers (rows"
+            " and dimensions): the file is damaged"
         )
     lines = start.split(b"\n")
     if len(start) == _LOOKED_AT:
@@ -128,7 +122,7 @@ def _without_header(source: ByteStream, start: bytes) -> VectorFile:
     dims = Counter(map(_numbers_at_end, lines))
     dim = max(dims, key=lambda dim: (dims[dim], dim), default=0)
     if dim == 0:
-        raise DataError(f"'{path}' is in no format of word vectors that is known; {_HINT}")
+        raise DataError(f"'{path}' is not in a known format of word vectors; {_HINT}")
     check_header(path, len(lines), dim)
     return TextFile(path, compressed=source.compressed, count=None, dim=dim)
 
@@ -165,13 +159,13 @@ def _refuse_tabs(path: Path, line: bytes) -> None:
 def _refuse_foreign(path: Path, start: bytes) -> None:
     """Refuse what is known by its first bytes, unpacked, to be no word vectors."""
     if not start:
-        raise DataError(f"'{path}' is empty: fetch it again")
+        raise DataError(f"'{path}' is empty: download it again")
     for magic, what in _KNOWN:
         if start.startswith(magic):
             raise DataError(f"'{path}' is {what}")
     if _OLD_PICKLE.match(start):
         raise DataError(f"'{path}' is {_PICKLE}")
     if _WEB_PAGE.match(start):
-        raise DataError(f"'{path}' is a web page: the download went wrong; fetch it again")
+        raise DataError(f"'{path}' is a web page: the download failed; download it again")
     if start[_TAR_PLACE:].startswith(_TAR_MAGIC):
         raise DataError(f"'{path}' is a tar archive: unpack it, and give the file of vectors in it")

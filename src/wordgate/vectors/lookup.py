@@ -53,10 +53,7 @@ class LookupResult:
 def lookup_words(table: VectorFile, words: Sequence[str], spelling: Spelling) -> LookupResult:
     """Look a vocabulary's words up in one pass over a table.
 
-    Args:
-        table: The table.
-        words: The words.
-        spelling: ``exact`` takes a word as it is or not at all; ``any`` tries other spellings.
+    The spelling ``exact`` takes a word as it is or not at all; ``any`` tries other ones.
 
     Raises:
         DataError: The table's file is broken.
@@ -128,9 +125,9 @@ class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
 
     vocabulary: TokenCount
     found: TokenCount
-    rules: dict[str, TokenCount] = Field(description="by the spelling that was found")
+    rules: dict[str, TokenCount] = Field(description="by the kind of spelling that was found")
     missed: list[MissingWord] = Field(description="the most frequent words without a vector")
-    more: int = Field(description="words that the vocabulary got from the table")
+    more: int = Field(description="words that the vocabulary got from the vector file")
 
     @classmethod
     def of(
@@ -161,8 +158,8 @@ class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
             return []
         share = _share(self.found.tokens, self.vocabulary.tokens)
         return [
-            f"Only {share} of the vocabulary's words, as often as they occur, have a vector: is the"
-            " table of the same language, and is its spelling that of the tokenizer?"
+            f"Only {share} of the word occurrences have a vector: does"
+            " the vector file have the language of the texts and the spelling of the tokenizer?"
         ]
 
     def lines(self) -> list[str]:
@@ -176,12 +173,14 @@ class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
         ]
         others = [f"{count.types:,} {rule}" for rule, count in self.rules.items()]
         if set(self.rules) - {"exact"}:
-            lines.append(f"Found by their spelling: {', '.join(others)}.")
+            lines.append(f"Found by another spelling: {', '.join(others)}.")
         if self.missed:
             missed = ", ".join(f"{m.word} ({m.tokens:,})" for m in self.missed[:_MISSED_NAMED])
             lines.append(f"The most frequent without: {missed}.")
         if self.more:
-            lines.append(f"{self.more:,} more words of the table are known, for texts to come.")
+            lines.append(
+                f"{self.more:,} more words of the vector file are known, for future texts."
+            )
         return lines
 
 

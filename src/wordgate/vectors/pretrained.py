@@ -42,13 +42,9 @@ _DIGEST = "sha256"
 
 @dataclass(frozen=True, kw_only=True)
 class NamedVectors(KaggleFile):
-    """Public word vectors that have a name of their own.
+    """Public word vectors that have a name of their own."""
 
-    Attributes:
-        gigabytes: How large the file is, unpacked.
-    """
-
-    gigabytes: float
+    gigabytes: float  # how large the file is, unpacked
 
 
 NAMED_VECTORS = {
@@ -107,8 +103,8 @@ def locate_vectors(name_or_path: str | Path, progress: Progress | None = None) -
     if name in NAMED_VECTORS:
         named = NAMED_VECTORS[name]
         remark = (
-            f"{name}: {named.gigabytes:g} GB come through kagglehub ({named.file} of the Kaggle"
-            f" data set {named.kaggle}), unless its cache has them"
+            f"{name}: {named.gigabytes:g} GB are downloaded with kagglehub ({named.file} of"
+            f" the Kaggle data set {named.kaggle}), unless they are in its cache"
         )
         return fetch(named, given_as="--vectors", remark=remark, progress=progress)
     if is_folder:
@@ -165,7 +161,7 @@ class PretrainedVectors:
         key = _cache_key(self.file.path, words, spelling)
         found = _read_cache(key)
         if found is not None:
-            progress.detail(f"Word vectors of {self.file.path}, as an earlier run found them.")
+            progress.detail(f"Word vectors of {self.file.path}, from the cache of an earlier run.")
             return found
         started = time.monotonic()
         progress.detail(f"Looking {len(words):,} words up in {self.file.path}.")
@@ -173,9 +169,9 @@ class PretrainedVectors:
         if time.monotonic() - started >= CACHED_FROM_SECONDS:
             try:
                 folder = _write_cache(key, found)
-                progress.detail(f"The vectors found are kept for the next run in {folder}.")
+                progress.detail(f"The vectors found are cached for the next run in {folder}.")
             except OSError as error:
-                progress.say(f"The vectors found could not be kept for the next run: {error}")
+                progress.say(f"The vectors found could not be cached for the next run: {error}")
         return found
 
     def more_words(

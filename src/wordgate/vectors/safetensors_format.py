@@ -39,11 +39,6 @@ class SafetensorsFile(VectorFile):
     count: int
 
     def __init__(self, path: Path):
-        """Look into the file's header.
-
-        Raises:
-            DataError: The header is damaged, or the file is another kind of safetensors file.
-        """
         _check_length(path)
         with _opened(path) as file:
             count, dim, self._letters = _checked(path, file)
@@ -125,11 +120,11 @@ def _check_length(path: Path) -> None:
         with path.open("rb") as file:
             declared = int.from_bytes(file.read(LENGTH_BYTES), "little")
     except OSError as error:
-        raise DataError(f"can't read '{path}': {error.strerror or error}") from error
+        raise DataError(f"cannot read '{path}': {error.strerror or error}") from error
     if declared > min(there, LONGEST_HEADER):
         raise DataError(
             f"'{path}' declares a header of {declared:,} bytes, where up to"
-            f" {max(0, min(there, LONGEST_HEADER)):,} are possible: it is damaged, or no table of"
+            f" {max(0, min(there, LONGEST_HEADER)):,} are possible: it is damaged, or not a file of"
             " word vectors"
         )
 
@@ -144,7 +139,7 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except SafetensorError as error:
         raise DataError(
-            f"'{path}' is a damaged safetensors file ({error}): fetch it again"
+            f"'{path}' is a damaged safetensors file ({error}): download it again"
         ) from error
 
 
@@ -154,8 +149,8 @@ def _checked(path: Path, file: Any) -> tuple[int, int, int]:
     if metadata.get("format") != METADATA["format"]:
         names = ", ".join(f"'{name}'" for name in sorted(file.keys())[:3]) or "nothing"
         raise DataError(
-            f"'{path}' is a safetensors file of other things than word vectors (it holds {names});"
-            " give one that 'wordgate vectors convert' wrote, or any other format of word vectors"
+            f"'{path}' is a safetensors file without word vectors (it contains {names}); give one"
+            " that 'wordgate vectors convert' wrote, or another format of word vectors"
         )
     if metadata.get("version") != METADATA["version"]:
         raise DataError(

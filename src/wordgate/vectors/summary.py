@@ -50,11 +50,7 @@ class VectorSummary:
 def summarize(
     file: VectorFile, watched: Callable[[Iterable[VectorBatch]], Iterable[VectorBatch]] = iter
 ) -> VectorSummary:
-    """Read a whole file and describe it.
-
-    Args:
-        file: The file.
-        watched: Passes on the blocks that are read, for instance to show progress.
+    """Read a whole file and describe it; `watched` passes its blocks on, as to show progress.
 
     Raises:
         DataError: The file is damaged.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,36 +192,21 @@ class TextFile(VectorFile):
 
 @dataclass
 class _Stretch:
-    """Whole lines.
+    """Whole lines."""
 
-    Attributes:
-        block: Their bytes.
-        starts: Where each begins, int64 [lines].
-        word_ends: Where its word ends, int64 [lines].
-        ends: Where its numbers end, int64 [lines].
-        row: The number of the first in the file, from 1.
-        position: The byte of the file at which the block begins.
-        ended: The byte of the file at which only empty lines begin, if they do.
-    """
+    block: bytes  # their bytes
+    starts: NDArray[np.int64]  # where each begins, int64 [lines]
+    word_ends: NDArray[np.int64]  # where its word ends, int64 [lines]
+    ends: NDArray[np.int64]  # where its numbers end, int64 [lines]
+    row: int  # the number of the first in the file, from 1
+    position: int  # the byte of the file at which the block begins
+    ended: int | None = None  # the byte of the file at which only empty lines begin, if they do
 
-    block: bytes
-    starts: NDArray[np.int64]
-    word_ends: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    row: int
-    position: int
-    ended: int | None = None
-
-    def __post_init__(self) -> None:
-        self._words: list[bytes] | None = None
-
-    @property
+    @cached_property
     def words(self) -> list[bytes]:
         """Their words."""
-        if self._words is None:
-            pairs = zip(self.starts.tolist(), self.word_ends.tolist(), strict=True)
-            self._words = [self.block[start:end] for start, end in pairs]
-        return self._words
+        pairs = zip(self.starts.tolist(), self.word_ends.tolist(), strict=True)
+        return [self.block[start:end] for start, end in pairs]
 
     def numbers(self, i: int) -> bytes:
         """Give the text of a line's numbers."""
@@ -232,15 +218,9 @@ class _Stretch:
 
     def before(self, i: int) -> _Stretch:
         """Keep the lines before one, after which there are only empty ones."""
-        return _Stretch(
-            self.block,
-            self.starts[:i],
-            self.word_ends[:i],
-            self.ends[:i],
-            self.row,
-            self.position,
-            ended=self.place(i)[1],
-        )
+        starts, word_ends, ends = self.starts[:i], self.word_ends[:i], self.ends[:i]
+        ended = self.place(i)[1]
+        return replace(self, starts=starts, word_ends=word_ends, ends=ends, ended=ended)
 
 
 def has_stray_number(word: bytes) -> bool:

@@ -76,17 +76,17 @@ class ByteStream:
             return self._read_some(room) or 0
         except EOFError as error:
             raise DataError(
-                f"'{self.path}' stops within its gzip data ({unpacked}): it was cut off; fetch it"
-                " again"
+                f"'{self.path}' ends within its gzip data ({unpacked}): it is truncated; download"
+                " it again"
             ) from error
         except (gzip.BadGzipFile, zlib.error) as error:
             if str(error).startswith("Not a gzipped file"):
                 raise DataError(
-                    f"'{self.path}' has something else after its gzip data ({unpacked}): fetch it"
+                    f"'{self.path}' has other data after its gzip data ({unpacked}): download it"
                     " again"
                 ) from error
             raise DataError(
-                f"'{self.path}' is a damaged gzip file ({error}, {unpacked}): fetch it again"
+                f"'{self.path}' is a damaged gzip file ({error}, {unpacked}): download it again"
             ) from error
         except OSError as error:
             raise _unreadable(self.path, error) from error
@@ -104,7 +104,7 @@ def open_stream(path: Path) -> Iterator[ByteStream]:
     if path.is_dir():
         raise DataError(f"'{path}' is a folder; give the file of word vectors in it")
     if not path.is_file():
-        raise DataError(f"'{path}' is no regular file; it has to be read more than once")
+        raise DataError(f"'{path}' is not a regular file, and must be read more than once")
     try:
         file = path.open("rb", buffering=0)
     except OSError as error:
@@ -118,7 +118,7 @@ def open_stream(path: Path) -> Iterator[ByteStream]:
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"can't read '{path}': {error.strerror or error}")
+    return DataError(f"cannot read '{path}': {error.strerror or error}")
 
 
 MAX_DIM = 65_536  # dimensions of a vector; real ones have 25 to 4,096
@@ -235,7 +235,7 @@ def check_finite(
     value = vectors[first][~finite[first]][0]
     row, position = place(first)
     raise DataError(
-        f"'{path}' holds {value} in the vector of row {row:,} (byte {position:,}), where only"
+        f"'{path}' contains {value} in the vector of row {row:,} (byte {position:,}), where only"
         " finite numbers belong: the file is damaged or its training failed"
     )
 
@@ -258,8 +258,8 @@ def check_header(path: Path, count: int, dim: int) -> None:
 def too_few(path: Path, declared: int, found: int, position: int) -> DataError:
     """Say that a file ends before its last declared row is whole."""
     return DataError(
-        f"'{path}' ends at byte {position:,} within row {found + 1:,} of {declared:,}: it was cut"
-        " off; fetch it again"
+        f"'{path}' ends at byte {position:,} within row {found + 1:,} of {declared:,}: it is"
+        " truncated; download it again"
     )
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from wordgate.errors import DataError, SettingsError, did_you_mean
+from wordgate.errors import DataError, SettingsError, did_you_mean, no_folder_message
 from wordgate.runtime.display import brief
 from wordgate.storage.files import atomic_output
 from wordgate.storage.tensors import safetensors_header
@@ -42,7 +42,8 @@ def format_by_name(path: str | Path) -> str:
         if name.endswith(ending):
             return form
     raise SettingsError(
-        f"the ending of '{path}' names no format of word vectors; there are: {', '.join(ENDINGS)}"
+        f"the ending of '{path}' is not that of a format of word vectors; there are:"
+        f" {', '.join(ENDINGS)}"
     )
 
 
@@ -90,14 +91,14 @@ def _check_call(path: Path, form: str, count: int, dim: int) -> None:
     if form not in FORMATS:
         raise SettingsError(f"no format '{form}' of word vectors{did_you_mean(form, FORMATS)}")
     if form == "safetensors" and path.name.lower().endswith(".gz"):
-        raise SettingsError(f"'{path}' can't be gzipped safetensors: leave '.gz' off its name")
+        raise SettingsError(f"'{path}' cannot be gzipped safetensors: remove '.gz' from its name")
     if count < 1 or not 1 <= dim <= MAX_DIM:
         raise DataError(
-            f"{count:,} rows of {dim:,} dimensions can't be written to '{path}': 1 row or more of"
-            f" 1 to {MAX_DIM:,} dimensions can"
+            f"{count:,} rows of {dim:,} dimensions cannot be written to '{path}': at least 1 row of"
+            f" 1 to {MAX_DIM:,} dimensions is needed"
         )
     if not is_file(path.parent):
-        raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' in")
+        raise DataError(no_folder_message(path))
 
 
 def _checked(
@@ -119,12 +120,13 @@ def _checked(
         for i, word in enumerate(block.words):
             if why := unfit(word):
                 raise DataError(
-                    f"row {row + i + 1:,} can't be written to '{path}': {why}; write another format"
+                    f"row {row + i + 1:,} cannot be written to '{path}': {why}; write another"
+                    " format"
                 )
         if not np.isfinite(block.vectors).all():
             first = int(np.flatnonzero(~np.isfinite(block.vectors).all(axis=1))[0])
             raise DataError(
-                f"row {row + first + 1:,} can't be written to '{path}': its vector is not finite"
+                f"row {row + first + 1:,} cannot be written to '{path}': its vector is not finite"
             )
         row += n
         if row > count:
@@ -139,14 +141,17 @@ def _unfit(form: str) -> Callable[[bytes], str | None]:
 
     def in_binary(word: bytes) -> str | None:
         if b" " in word:
-            return f"its word {_shown(word)} holds a space, at which words end in word2vec's binary"
+            return (
+                f"its word {_shown(word)} contains a space, which ends a word in word2vec's"
+                " binary format"
+            )
         if word.startswith(b"\n"):
             return f"its word {_shown(word)} begins with a line break, which readers drop"
         return too_long(word)
 
     def in_text(word: bytes) -> str | None:
         if b"\n" in word:
-            return f"its word {_shown(word)} holds a line break, at which rows end in text"
+            return f"its word {_shown(word)} contains a line break, which ends a row in text"
         if b" " in word and has_stray_number(word):
             return f"its word {_shown(word)} ends in what would be read as one of the numbers"
         return too_long(word)

@@ -56,7 +56,7 @@ async function sent(path, body, signal, key) {
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Unreachable("The server can't be reached");
+    throw new Unreachable("The server cannot be reached");
   }
 }
 
@@ -66,7 +66,7 @@ async function answered(response, signal) {
     return await response.json();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Unreachable("The server's answer broke off");
+    throw new Unreachable("The server's response was incomplete");
   }
 }
 
@@ -129,6 +129,6 @@ export function paused(milliseconds, signal, orOnline = false) {
 /** Say a failure, and what becomes of it. */
 export function failureTold(error, pause = null) {
   const why = error.message.replace(/[.\s]+$/, "");
-  if (pause !== null) return `${why}. Trying again ${pause < 1 ? "at once" : `in ${Math.ceil(pause)} s`} …`;
+  if (pause !== null) return `${why}. Trying again ${pause < 1 ? "now" : `in ${Math.ceil(pause)} s`} …`;
   return `${why}.`;
 }

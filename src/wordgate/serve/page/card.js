@@ -11,7 +11,7 @@ const FAMILIES = {
   mlp: "Averaged word vectors, with a small neural network",
 };
 const SPLITS = {
-  grouped: "copies of a text are in one part only",
+  grouped: "duplicates of a text are in one part only",
   random: "rows assigned at random",
   given: "parts given by the data",
 };
@@ -20,8 +20,8 @@ const SPLITS = {
 export function showLede(model) {
   const score = model.scores;
   const worth = score
-    ? ` On ${isLeaked(score) ? "test texts" : "texts it had never seen"} it ${model.multilabel ? "gave exactly the right labels" : "was right"} ${percent(score.accuracy)} of the time${isLeaked(score) ? "; but copies of them were in training" : ""}.` : "";
-  const does = model.multilabel ? `gives a text any of ${listed(model.labels)}` : `tells ${listed(model.labels)} apart`;
+    ? ` On ${isLeaked(score) ? "test texts" : "unseen texts"} it ${model.multilabel ? "predicted exactly the right labels" : "was right"} ${percent(score.accuracy)} of the time${isLeaked(score) ? "; but duplicates of them were in training" : ""}.` : "";
+  const does = model.multilabel ? `predicts any of ${listed(model.labels)}` : `predicts ${listed(model.labels)}`;
   find("lede").textContent = `${article(model)} ${does}.${worth}`;
   document.title = `wordgate · ${listed(model.labels)}`;
 }
@@ -48,7 +48,7 @@ export const isLeaked = (scores) => scores.leaked_by_group > 0;
 function worth(scores, family) {
   const on = [counted(scores.n_test ?? 0, "test text"),
     scores.n_test_groups ? `of ${counted(scores.n_test_groups, isLeaked(scores) ? "group" : "unseen group")}` : ""].join(" ");
-  const interval = scores.low === null || scores.low === undefined ? "" : `95 % interval: ${exactly(scores.low)} to ${exactly(scores.high)}`;
+  const interval = scores.low === null || scores.low === undefined ? "" : `95% interval: ${exactly(scores.low)} to ${exactly(scores.high)}`;
   return el("div", { class: "worth" },
     el("div", {},
       el("p", { class: "eyebrow" }, "accuracy"),
@@ -87,19 +87,19 @@ function facts(model) {
     ["kind", `${FAMILIES[model.family] ?? model.family}${model.recipe ? `; recipe “${model.recipe}”` : ""}.`],
     ["labels", model.labels.length > 12 ? `${model.labels.slice(0, 12).join(", ")} and ${count(model.labels.length - 12)} more` : model.labels.join(", ")],
     model.thresholds ? ["thresholds", thresholds(model)] : null,
-    model.text_form ? ["reads", el("code", {}, model.text_form)] : null,
+    model.text_form ? ["text form", el("code", {}, model.text_form)] : null,
     ...trained(model.trained ?? {}),
     scores?.split ? ["split", `${scores.split}${SPLITS[scores.split] ? `; ${SPLITS[scores.split]}` : ""}.`] : null,
     scores && Number.isFinite(scores.macro_f1) ? ["macro F1", scores.macro_f1.toFixed(3)] : null,
-    scores?.near_duplicates_in_train ? ["near copies", `${counted(scores.near_duplicates_in_train, "test text")} with a near copy in training.`] : null,
+    scores?.near_duplicates_in_train ? ["near duplicates", `${counted(scores.near_duplicates_in_train, "test text")} with a near duplicate in training.`] : null,
   ].filter(Boolean);
 }
 
 /** Say from which probabilities on labels are given. */
 function thresholds({ labels, thresholds: own, multilabel }) {
   const [first] = labels;
-  if (multilabel && labels.every((label) => own[label] === own[first])) return `each label from ${percent(own[first])} on.`;
-  return (multilabel ? labels : labels.slice(1)).map((label) => `${label} from ${percent(own[label])} on`).join(", ");
+  if (multilabel && labels.every((label) => own[label] === own[first])) return `${percent(own[first])} for each label.`;
+  return (multilabel ? labels : labels.slice(1)).map((label) => `${percent(own[label])} for ${label}`).join(", ");
 }
 
 /** Say what it learned from, as far as that is known. */
@@ -116,8 +116,8 @@ function trained(told) {
 }
 
 function flatters(scores) {
-  return `This score is inflated: ${count(scores.leaked_by_group)} of these texts have their group in training,`
-    + " so it partly measures memory. Expect a lower accuracy on new texts.";
+  return `This score is inflated: ${count(scores.leaked_by_group)} of these texts share a group with training texts,`
+    + " so it partly measures memorization. Expect a lower accuracy on new texts.";
 }
 
 function warnings(model) {

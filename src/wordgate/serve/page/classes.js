@@ -59,7 +59,7 @@ export function mark(one, size = 14) {
     markAt(one, 0, 0));
 }
 
-/** Draw a class's mark at a place of a picture. */
+/** Draw a class's mark at a place of an image. */
 export function markAt(one, x, y) {
   return svg("path", { d: one.shape, class: "dot", transform: `translate(${x} ${y})`, style: { fill: one.colour } });
 }

@@ -175,7 +175,7 @@ export function courseTable(reading) {
     ...(reading.hasGates ? ["input", "forget", "output"].map((key) => (word.gates ? percent(word.gates[key]) : "")) : []),
     ...(reading.hasMemory ? [word.memory_change?.toFixed(3) ?? ""] : []),
   ])];
-  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "The course as a table" },
+  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Prediction after each word, as a table" },
     el("table", {},
       el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col" }, name)))),
       el("tbody", {}, body.map(([word, ...cells]) => el("tr", {},

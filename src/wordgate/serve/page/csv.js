@@ -17,7 +17,7 @@ const FORMULA = /^[=+\-@\t\r\n]/;
 /** Something about a file that the user can mend; its message says what. */
 export class FileTrouble extends Error {}
 
-const unclear = (what) => new FileTrouble(`${what} The page doesn't guess what that means; wordgate score reads such files in a terminal.`);
+const unclear = (what) => new FileTrouble(`${what} This page does not guess what that means; in a terminal, wordgate score reads such files.`);
 
 /**
  * Read a table.
@@ -124,7 +124,7 @@ export function parse(text, delimiter, { strict = false } = {}) {
   while (at < text.length) {
     let record = recordAt(text, at, delimiter);
     if (record === null) {
-      if (strict) throw unclear(`Line ${count(lineAt(text, at))} has a quote that isn't closed as quotes are.`);
+      if (strict) throw unclear(`Line ${count(lineAt(text, at))} has a quote that is not closed.`);
       record = lineByItself(text, at, delimiter);
     }
     records.push(record.cells);
@@ -205,15 +205,15 @@ function refuseOtherQuotes(text, delimiter, broken) {
   for (const mark of marks) {
     const padded = filled.filter((line) => line.includes(`${mark} "`)).length;
     const spaced = filled.filter((line) => line.includes(`${mark} `)).length;
-    if (2 * (broken ? spaced : delimiter === NONE ? padded : 0) >= lines.length && padded) throw unclear(`After “${mark}” stand spaces before quotes.`);
+    if (2 * (broken ? spaced : delimiter === NONE ? padded : 0) >= lines.length && padded) throw unclear(`There are spaces between “${mark}” and quotes.`);
     const escaped = mark === "|" ? "\\|" : mark;
     const single = new RegExp(`(?:^|${escaped}) *'(?:.*[^\\\\])?' *(?:${escaped}|$)`);
     const double = lines.some((line) => line.startsWith('"') || line.includes(`${mark}"`));
     const found = filled.filter((line) => single.test(line.replace(/[\r\n]+$/, ""))).length;
-    if (!double && found && found >= 0.9 * (filled.length - 1)) throw unclear("Its fields stand in single quotes.");
+    if (!double && found && found >= 0.9 * (filled.length - 1)) throw unclear("Its fields are in single quotes.");
   }
   const escape = [...marks, '"'].some((mark) => text.includes(`\\${mark}`));
-  if (broken && escape) throw unclear("Its lines have different numbers of fields, and backslashes that may belong to that.");
+  if (broken && escape) throw unclear("Its lines have different numbers of fields, and backslashes that may be escapes.");
 }
 
 /** Refuse a quote that has joined lines which are records by themselves. */
@@ -263,7 +263,7 @@ function refuseOddBeginning(records, width) {
     throw unclear(`Its first line has ${counted(first.length, "field")}, most others have ${count(width)}.`);
   }
   if (!first.some((cell) => cell.trim()) || (named >= 0 && knownNames(first).length < 2)) {
-    throw unclear("Its first line doesn't look like the others, nor like the names of columns.");
+    throw unclear("Its first line looks neither like the others nor like column names.");
   }
 }
 
@@ -279,7 +279,7 @@ export function freeNames(wanted, there) {
 }
 
 /**
- * Write records as CSV that spreadsheets read right: with a byte-order mark, without which they
+ * Write records as CSV that spreadsheets read right: with a byte order mark, without which they
  * guess the encoding, and an apostrophe before whatever they would run as a formula.
  */
 export function written(records) {

@@ -13,7 +13,7 @@ export const ENCODINGS = {
   "windows-1251": "Cyrillic (Windows-1251)", "windows-1253": "Greek (Windows-1253)", "windows-1254": "Turkish (Windows-1254)",
   "windows-1255": "Hebrew (Windows-1255)", "windows-1256": "Arabic (Windows-1256)", gb18030: "Chinese (GB 18030)",
   big5: "Chinese (Big5)", shift_jis: "Japanese (Shift JIS)", "euc-jp": "Japanese (EUC-JP)", "iso-2022-jp": "Japanese (ISO-2022-JP)",
-  "euc-kr": "Korean (EUC-KR)", "utf-8": "UTF-8, what is broken as �",
+  "euc-kr": "Korean (EUC-KR)", "utf-8": "UTF-8, invalid bytes as �",
 };
 
 export { FileTrouble };
@@ -29,18 +29,18 @@ export class EncodingUnknown extends Error {}
  */
 export async function readFile(file, { encoding = null, given = [] } = {}) {
   const kind = file.name.toLowerCase().match(/\.(txt|csv|tsv|jsonl|ndjson)$/)?.[1];
-  if (!kind) throw new FileTrouble(`“${file.name}” is none of .txt, .csv, .tsv and .jsonl, which this page reads.`);
+  if (!kind) throw new FileTrouble(`“${file.name}” is not a .txt, .csv, .tsv or .jsonl file; this page reads no others.`);
   if (file.size > MOST_BYTES) {
     throw new FileTrouble(`“${file.name}” has ${count(Math.round(file.size / 2 ** 20))} MB; this page reads up to 64.`
-      + " In a terminal, wordgate score does files of any size.");
+      + " In a terminal, wordgate score reads files of any size.");
   }
   const text = decoded(await file.arrayBuffer(), encoding, file.name);
   const made = { txt: fromLines, csv: fromDelimited, tsv: fromDelimited, jsonl: fromJson, ndjson: fromJson }[kind](text, given);
-  if (made.records.length === 0) throw new FileTrouble(`“${file.name}” holds no texts.`);
+  if (made.records.length === 0) throw new FileTrouble(`“${file.name}” contains no texts.`);
   return { name: file.name, file, encoding, troubles: [], ...made };
 }
 
-/** Decode as the byte-order mark says, as UTF-8 where it fits, or as the user says. */
+/** Decode as the byte order mark says, as UTF-8 where it fits, or as the user says. */
 function decoded(bytes, encoding, name) {
   const head = new Uint8Array(bytes.slice(0, HEAD));
   const begins = (...mark) => mark.every((byte, i) => head[i] === byte);
@@ -48,7 +48,7 @@ function decoded(bytes, encoding, name) {
   if (begins(0xff, 0xfe)) return new TextDecoder("utf-16le").decode(bytes);
   if (begins(0xfe, 0xff)) return new TextDecoder("utf-16be").decode(bytes);
   const rare = head.filter((byte) => byte < 7 || (byte > 13 && byte < 32 && byte !== 27)).length;
-  if (rare > 0.02 * head.length) throw new FileTrouble(`“${name}” is no text, or UTF-16 without a byte-order mark: save it as UTF-8.`);
+  if (rare > 0.02 * head.length) throw new FileTrouble(`“${name}” is not text, or is UTF-16 without a byte order mark: save it as UTF-8.`);
   if (encoding !== null) return new TextDecoder(encoding).decode(bytes);
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -92,7 +92,7 @@ function fromJson(text) {
     try {
       value = JSON.parse(line);
     } catch {
-      throw new FileTrouble(`Line ${count(i + 1)} isn't JSON. A .jsonl file has one object or string a line.`);
+      throw new FileTrouble(`Line ${count(i + 1)} is not JSON. A .jsonl file has one object or string per line.`);
     }
     if (typeof value === "string") value = { text: value };
     if (value === null || typeof value !== "object" || Array.isArray(value)) {

@@ -51,7 +51,7 @@ export class SeveralLabels {
     return this.select.value === "" ? { text } : { text, label: this.select.value };
   }
 
-  /** Turn effects on log-odds into changes of the probability, as of models of one label a text. */
+  /** Turn effects on log-odds into changes of the probability, as of models of one label per text. */
   inPoints(explanation) {
     if (!this.model.multilabel) return explanation;
     const change = (label, effect) => explanation.probabilities[label] - without(explanation.probabilities[label], effect);
@@ -95,7 +95,7 @@ export class SeveralLabels {
     const row = bar(look, share);
     row.classList.toggle("given", isGiven);
     row.querySelector(".bar-track").append(el("span", { class: "bar-threshold", style: { left: `${100 * threshold}%` } }));
-    row.querySelector(".bar-share").append(el("span", { class: "unseen" }, isGiven ? ", given" : `, not given, below ${percent(threshold)}`));
+    row.querySelector(".bar-share").append(el("span", { class: "unseen" }, isGiven ? ", predicted" : `, not predicted, below ${percent(threshold)}`));
     return row;
   }
 }

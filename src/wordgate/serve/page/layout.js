@@ -2,8 +2,8 @@
 
 import { direction, shortened } from "./told.js";
 
-const TOP = 14; // above a line's 100 %
-const WORDS = 36; // below its 0 %
+const TOP = 14; // above a line's 100%
+const WORDS = 36; // below its 0%
 const STRIP = 50; // a gate's title and its bars
 const GAP = 12; // between lines
 const NARROWEST = 26; // of a word's slot
@@ -112,16 +112,16 @@ function measuring() {
   return (text) => context.measureText(text).width;
 }
 
-/** Where the scale ends: at 100 %, but for many labels, each of which has little. */
+/** Where the scale ends: at 100%, but for many labels, each of which has little. */
 function topOf(courses, shown, labels) {
   const peak = Math.max(...courses.flatMap((one) => shown.map((look) => one[look.label])));
   return labels <= 6 ? 1 : [0.1, 0.2, 0.5].find((top) => 1.05 * peak <= top) ?? 1;
 }
 
 const GATES = [
-  ["input", "Input gate", "how much of a word is let in"],
-  ["forget", "Forget gate", "how much memory is kept"],
-  ["output", "Output gate", "how much memory is shown"],
+  ["input", "Input gate", "how much of the word is stored"],
+  ["forget", "Forget gate", "how much of the memory is kept"],
+  ["output", "Output gate", "how much of the memory is output"],
 ];
 
 /** What an LSTM tells besides: titles, what they mean, and a value a word, from 0 to 1. */

@@ -31,7 +31,7 @@ export class ManyTexts {
   build() {
     this.paste = el("textarea", {
       id: "paste", rows: 5, dir: "auto", spellcheck: "false", "aria-describedby": "paste-hint",
-      placeholder: this.model.text_form ?? "One text a line", oninput: () => this.offer(),
+      placeholder: this.model.text_form ?? "One text per line", oninput: () => this.offer(),
     });
     this.chooser = el("input", { type: "file", id: "file", class: "unseen", accept: ACCEPTED, onchange: () => this.chosen() });
     this.sourcePart = el("div", { id: "source" });
@@ -40,7 +40,7 @@ export class ManyTexts {
     this.said = el("p", { id: "many-status", role: "status" });
     this.results = el("div", { id: "results" });
     this.drop = el("div", { class: "drop", id: "drop" },
-      el("label", { class: "unseen", for: "paste" }, "Texts, one a line"), this.paste,
+      el("label", { class: "unseen", for: "paste" }, "Texts, one per line"), this.paste,
       el("p", { class: "soft small", id: "paste-hint" }, "or drop a file here, or ",
         this.chooser, el("label", { class: "choose", for: "file" }, "choose one")));
     fill(find("many-work"), this.drop, this.sourcePart,
@@ -85,7 +85,7 @@ export class ManyTexts {
   askEncoding(file) {
     this.drop.hidden = true;
     fill(this.sourcePart, this.fileLine(file.name, ""), this.encodingChooser(file, null));
-    this.say("This file isn't UTF-8, and nothing in it tells what it is: choose its encoding, and see below whether the letters are right.");
+    this.say("This file is not UTF-8, and its encoding is unknown: choose one, and check below whether the letters are right.");
   }
 
   encodingChooser(file, chosen) {
@@ -136,7 +136,7 @@ export class ManyTexts {
     const { remarks, troubles } = this.source;
     const places = Object.keys(troubles);
     const first = Number(places[0]);
-    return [...remarks, ...(places.length ? [`${counted(places.length, "row")} can't be read and ${places.length === 1 ? "gets" : "get"} no label, first row ${count(first + 1)}: ${troubles[first]}.`] : []),
+    return [...remarks, ...(places.length ? [`${counted(places.length, "row")} cannot be read and ${places.length === 1 ? "gets" : "get"} no label, first row ${count(first + 1)}: ${troubles[first]}.`] : []),
       ...(this.unsure ? [this.unsure] : [])];
   }
 
@@ -151,7 +151,7 @@ export class ManyTexts {
           source.columns.map((name, at) => el("option", { value: at, selected: this.columns[i] === at }, shortened(name, 40)))))),
       source.hasNames === null ? null : el("label", { class: "check" },
         el("input", { type: "checkbox", checked: source.hasNames, onchange: (event) => this.rename(event.target.checked) }),
-        "The first row holds the columns’ names"),
+        "The first row contains the column names"),
       source.encoding ? this.encodingChooser(source.file, source.encoding) : null);
   }
 
@@ -238,10 +238,10 @@ export class ManyTexts {
   ended(trouble) {
     this.offer();
     const left = this.texts.length - this.answers.length;
-    const goOn = left ? el("button", { type: "button", onclick: () => this.run(true) }, `Go on with the other ${count(left)}`) : null;
+    const goOn = left ? el("button", { type: "button", onclick: () => this.run(true) }, `Continue with the other ${count(left)}`) : null;
     fill(this.progress, goOn);
-    if (trouble === null) this.say(`${counted(this.texts.length, "text")} labelled.`);
-    else if (trouble === "cancelled") this.say(`Stopped after ${counted(this.answers.length, "text")}.`);
+    if (trouble === null) this.say(`${counted(this.texts.length, "text")} labeled.`);
+    else if (trouble === "canceled") this.say(`Stopped after ${counted(this.answers.length, "text")}.`);
     else this.say(`${failureTold(trouble)} Stopped after ${counted(this.answers.length, "text")}.`, true);
     if (this.answers.length) this.showResults();
   }
@@ -249,8 +249,8 @@ export class ManyTexts {
   showProgress() {
     const [done, all] = [this.answers.length, this.texts.length];
     if (!this.progress.querySelector("progress")) {
-      fill(this.progress, el("progress", { "aria-label": "Texts labelled", max: all }), el("span", { class: "soft small" }),
-        el("button", { type: "button", onclick: () => this.running?.abort("cancelled") }, "Cancel"));
+      fill(this.progress, el("progress", { "aria-label": "Texts labeled", max: all }), el("span", { class: "soft small" }),
+        el("button", { type: "button", onclick: () => this.running?.abort("canceled") }, "Cancel"));
     }
     this.progress.querySelector("progress").value = done;
     this.progress.querySelector("span").textContent = `${count(done)} of ${count(all)}`;
@@ -278,7 +278,7 @@ export class ManyTexts {
     fill(this.results,
       this.counts(),
       el("p", { class: "buttons" }, el("button", { type: "button", class: "main", id: "download", onclick: () => this.download() }, "Download as CSV"),
-        el("span", { class: "soft small" }, "with every label’s probability; what a spreadsheet would run as a formula gets an apostrophe")),
+        el("span", { class: "soft small" }, "with the probability of every label; cells that a spreadsheet would run as formulas get an apostrophe")),
       this.rows(),
       rest > 0 ? el("p", { class: "soft", id: "rest" }, `and ${count(rest)} more, all of them in the download.`) : null);
   }
@@ -298,10 +298,10 @@ export class ManyTexts {
     const shown = labels.length > 12 ? labels.filter((label) => found.get(label)).sort((a, b) => found.get(b) - found.get(a)) : labels;
     const share = (n) => n / (this.answers.length || 1);
     const rows = shown.map((label) => [looks.get(label), found.get(label)]);
-    if (silent) rows.push([unlabelled(this.model.multilabel ? "no label" : "no answer"), silent]);
+    if (silent) rows.push([unlabelled(this.model.multilabel ? "no label" : "abstained"), silent]);
     if (failed) rows.push([unlabelled("not read"), failed]);
     return el("div", {}, el("h3", {}, "Label counts"),
-      el("ul", { class: "bars counts", "aria-label": "Texts of each label" }, rows.map(([look, n]) => bar(look, share(n), `${count(n)} · ${percent(share(n))}`))));
+      el("ul", { class: "bars counts", "aria-label": "Texts with each label" }, rows.map(([look, n]) => bar(look, share(n), `${count(n)} · ${percent(share(n))}`))));
   }
 
   rows() {
@@ -312,7 +312,7 @@ export class ManyTexts {
       const own = this.labelsOf(answer);
       return el("tr", {}, el("td", { class: "number" }, count(i + 1)),
         el("td", { class: "cell-text", dir: "auto" }, shortened(this.texts[i], 400)),
-        el("td", { class: "cell-label" }, own.length === 0 ? el("span", { class: "soft" }, answer.trouble ?? (this.model.multilabel ? "no label" : "no answer"))
+        el("td", { class: "cell-label" }, own.length === 0 ? el("span", { class: "soft" }, answer.trouble ?? (this.model.multilabel ? "no label" : "abstained"))
           : own.map((label) => el("div", {}, mark(looks.get(label)), el("span", { dir: "auto" }, label)))),
         el("td", { class: "number" }, this.sharesOf(answer).map((share) => el("div", {}, exactly(share)))));
     };
@@ -338,7 +338,7 @@ export class ManyTexts {
     });
     const link = el("a", {
       href: URL.createObjectURL(new Blob([written([[...this.table.columns, ...added], ...body])], { type: "text/csv;charset=utf-8" })),
-      download: `${this.table.name.replace(/\.[^.]*$/, "")}-labelled.csv`,
+      download: `${this.table.name.replace(/\.[^.]*$/, "")}-labeled.csv`,
     });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);

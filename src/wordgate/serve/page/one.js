@@ -54,8 +54,8 @@ export class OneText {
     if (!form) return;
     const parts = form.split(" | ");
     this.box.placeholder = form;
-    fill(find("form-hint"), "This model reads several columns in one text: write ", el("code", {}, form),
-      `. What is not known of ${parts.slice(0, -1).join(", ")} is left out, with its bar.`);
+    fill(find("form-hint"), "This model reads several columns joined into one text: write ", el("code", {}, form),
+      `. Leave out an unknown ${parts.slice(0, -1).join(" or ")} together with its bar.`);
   }
 
   write(text) {
@@ -77,7 +77,7 @@ export class OneText {
     const length = Array.from(text).length;
     if (length > most) {
       this.stale();
-      return this.say(`This text has ${counted(length, "character")}; the server reads at most ${count(most)}. Shorten it.`);
+      return this.say(`This text has ${counted(length, "character")}; the server accepts at most ${count(most)}. Shorten it.`);
     }
     return this.read(text, this.turn, this.ending.signal);
   }
@@ -112,13 +112,13 @@ export class OneText {
     if (length <= most) return false;
     this.reading = null;
     find("reading").hidden = true;
-    fill(find("remarks"), el("li", {}, `Word by word, the server reads at most ${counted(most, "character")}; this text has ${count(length)}.`));
+    fill(find("remarks"), el("li", {}, `The server explains texts of at most ${counted(most, "character")}; this one has ${count(length)}.`));
     return true;
   }
 
   failed(error) {
     if (!(error instanceof Error)) throw error;
-    const again = error.status === 504 ? " A shorter text may do." : "";
+    const again = error.status === 504 ? " A shorter text may work." : "";
     this.say(failureTold(error) + again, !passing(error));
   }
 
@@ -156,7 +156,7 @@ export class OneText {
       { "--class": silent ? "var(--soft)" : look.colour });
     find("answer").classList.toggle("long", label.length > 16);
     find("answer-note").textContent = silent
-      ? `${label} has ${percent(probabilities[label])}; it answers from ${percent(this.silence.from)}.`
+      ? `${label} has ${percent(probabilities[label])}; the threshold is ${percent(this.silence.from)}.`
       : `with a probability of ${percent(probabilities[label])}`;
     return fill(find("bars"), this.bars(probabilities));
   }
@@ -193,7 +193,7 @@ export class OneText {
     part.hidden = reading.words.length === 0;
     part.classList.remove("stale");
     if (part.hidden) {
-      fill(find("remarks"), el("li", {}, "The model reads no word of this text; this is its prediction for an empty text."));
+      fill(find("remarks"), el("li", {}, "The model reads no words of this text: the prediction is that for an empty text."));
       return;
     }
     fill(find("reading-key"), key(reading));
@@ -249,8 +249,8 @@ function key(reading) {
   return [
     el("span", {}, shown("for", look.colour, "a word"), ` for ${verdict}`),
     against ? el("span", {}, shown("against", reading.alone ? look.colour : "var(--quiet)", "a word"),
-      reading.alone ? " against it" : " against it, in the colour of the class that gains") : null,
-    unknown ? el("span", {}, shown("unknown", "", "a word"), " the model doesn’t know") : null,
+      reading.alone ? " against it" : " against it, in the color of the class that gains") : null,
+    unknown ? el("span", {}, shown("unknown", "", "a word"), " unknown to the model") : null,
   ];
 }
 

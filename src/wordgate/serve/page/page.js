@@ -41,7 +41,7 @@ function say(words, ...more) {
 function askForKey(wrong) {
   const dialog = find("key");
   const input = find("key-value");
-  if (wrong) find("key-why").textContent = "That wasn't the right one. Whoever runs the server can tell you.";
+  if (wrong) find("key-why").textContent = "This key is wrong. Ask the operator of this server.";
   input.value = "";
   return new Promise((resolve) => {
     dialog.returnValue = "";

@@ -65,7 +65,7 @@ export function spokenOf(reading, place) {
   if (place < 0) return `Before the first word: ${shares}.`;
   const word = reading.words[place];
   const gates = reading.showsGates && word.gates ? ` ${gatesOf(word)}` : "";
-  const unknown = word.known ? "" : " The model doesn't know this word.";
+  const unknown = word.known ? "" : " This word is unknown to the model.";
   return `Word ${place + 1} of ${reading.words.length}, “${reading.spelled(word)}”: ${shares}.`
     + ` ${effectTold(word, reading.verdictLabel)}${unknown}${gates}`;
 }

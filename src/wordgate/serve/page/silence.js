@@ -30,8 +30,8 @@ export class Silence {
   }
 
   means() {
-    if (this.from === 0) return `It always answers, however unsure it is.${this.told(0)}`;
-    return `Below that it gives none.${this.told(this.from)}`;
+    if (this.from === 0) return `Every text gets a label.${this.told(0)}`;
+    return `Less probable texts get no label.${this.told(this.from)}`;
   }
 
   /** What was measured at the nearest threshold that is no higher. */
@@ -39,9 +39,9 @@ export class Silence {
     const { where } = this;
     const point = this.coverage?.filter((one) => one.threshold <= from + 1e-9).at(-1);
     if (!point) return "";
-    if (point.accuracy === null) return `${where} it then answered nothing.`;
-    if (from === 0) return `${where} it was right on ${percent(point.accuracy)}.`;
-    const at = Math.abs(point.threshold - from) < 1e-9 ? "" : `, from ${percent(point.threshold)} on,`;
-    return `${where} it then${at} answered ${percent(point.coverage)}, and was right on ${percent(point.accuracy)} of these.`;
+    if (point.accuracy === null) return `${where}, no text got a label.`;
+    if (from === 0) return `${where}, ${percent(point.accuracy)} of the labels were correct.`;
+    const at = Math.abs(point.threshold - from) < 1e-9 ? "" : ` at ${percent(point.threshold)}`;
+    return `${where}${at}, ${percent(point.coverage)} got a label, and ${percent(point.accuracy)} of these labels were correct.`;
   }
 }

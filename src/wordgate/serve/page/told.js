@@ -1,7 +1,6 @@
 // Numbers and words as people read them.
 
 const COUNT = new Intl.NumberFormat("en");
-const NARROW = "\u202f";
 
 export const count = (n) => COUNT.format(n);
 
@@ -10,13 +9,13 @@ export const counted = (n, noun) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 
 /** A probability in percent; what isn't quite none or all doesn't read as none or all. */
 export function percent(p) {
-  if (p > 0 && p < 0.005) return `<${NARROW}1${NARROW}%`;
-  if (p < 1 && p >= 0.995) return `>${NARROW}99${NARROW}%`;
-  return `${Math.round(100 * p)}${NARROW}%`;
+  if (p > 0 && p < 0.005) return "<1%";
+  if (p < 1 && p >= 0.995) return ">99%";
+  return `${Math.round(100 * p)}%`;
 }
 
 /** A share to a tenth of a percent, as scores are given. */
-export const exactly = (p) => `${(100 * p).toFixed(1)}${NARROW}%`;
+export const exactly = (p) => `${(100 * p).toFixed(1)}%`;
 
 /** A change of a probability in points, with its sign: "+31", "−5". */
 export function points(change) {

@@ -27,15 +27,15 @@ class ServerMetrics:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._requests = Counter(
-            "wordgate_requests", "Requests answered", ("route", "status"), registry=self._registry
+            "wordgate_requests", "Responses sent", ("route", "status"), registry=self._registry
         )
         self._seconds = Histogram(
-            "wordgate_request_seconds", "From a request's head to its answer",
+            "wordgate_request_seconds", "Seconds from the request head to the response",
             ("route",), buckets=_SECONDS, registry=self._registry,
         )  # fmt: skip
         self._texts = Counter("wordgate_texts", "Texts predicted", registry=self._registry)
         self._batches = Histogram(
-            "wordgate_batch_texts", "Texts predicted together",
+            "wordgate_batch_texts", "Texts per batch",
             buckets=_TEXTS, registry=self._registry,
         )  # fmt: skip
         self.queue_texts = Gauge("wordgate_queue_texts", "Texts waiting", registry=self._registry)

@@ -1,0 +1,127 @@
+"""Scoring what a model says of test rows, and the facts of a split."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.bundle.metrics import SplitFacts
+from wordgate.data import Table
+from wordgate.data.dataset import Dataset
+from wordgate.evaluation.error_analysis import (
+    ErrorAnalysis,
+    PredictedRows,
+    WordCounts,
+    analyse_errors,
+)
+from wordgate.evaluation.intervals import PairedDifference, paired_difference
+from wordgate.evaluation.metrics import evaluate
+from wordgate.evaluation.multilabel import (
+    AnyScores,
+    MultilabelScores,
+    evaluate_multilabel,
+    paired_f1_difference,
+)
+from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
+from wordgate.evaluation.selective_prediction import coverage_curve
+from wordgate.experiments.fitting import ModelOutput
+from wordgate.experiments.splits import DataSplits
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Scores predictions on test rows; `seed` is that of the resampling."""
+
+    test: Dataset
+    labels: tuple[str, ...]
+    seed: int
+
+    def scores(self, output: ModelOutput) -> AnyScores:
+        """Score what a model says of the test rows."""
+        test, (log_proba, thresholds) = self.test, (output.log_proba, output.thresholds)
+        rows = (test.targets, log_proba, self.labels, test.groups)
+        if test.multilabel:
+            return evaluate_multilabel(*rows, thresholds, seed=self.seed)
+        return evaluate(*rows, predicted=output.classes(), seed=self.seed)
+
+    def part(self, rows: NDArray[np.bool_]) -> "Evaluator":
+        """Keep only some rows, bool [n]."""
+        return Evaluator(self.test.part(np.flatnonzero(rows)), self.labels, self.seed)
+
+    def correct(self, output: ModelOutput) -> NDArray[np.bool_]:
+        """Tell which rows are classified correctly, with all their labels if several: bool [n]."""
+        return _agree(self.test.targets, output.decisions(multilabel=self.test.multilabel))
+
+    def paired_difference(self, output: ModelOutput, other: ModelOutput) -> PairedDifference:
+        """Test a model's predictions against another one's, paired by group.
+
+        The difference is of accuracy; with several labels a text, of micro F1.
+        """
+        test = self.test
+        if test.multilabel:
+            given = output.given(), other.given()
+            return paired_f1_difference(test.targets, *given, test.groups, seed=self.seed)
+        correct = self.correct(output), self.correct(other)
+        return paired_difference(*correct, test.groups, seed=self.seed)
+
+    def agreement(self, output: ModelOutput, other: ModelOutput) -> float:
+        """Give the share of the rows that two models give the same label, or the same labels."""
+        several = self.test.multilabel
+        decisions = (each.decisions(multilabel=several) for each in (output, other))
+        return float(_agree(*decisions).mean())
+
+
+def _agree(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which rows have the same label, [n], or the same labels, [n, labels]: bool [n]."""
+    same = one == other
+    return np.asarray(same.all(axis=1) if same.ndim == 2 else same)
+
+
+def predictions(
+    table: Table, dataset: Dataset, rows: NDArray[np.int64], output: ModelOutput
+) -> PredictedRows:
+    """Join what a model says of a data set to its rows in the table, int64 [n]."""
+    return PredictedRows(
+        log_proba=output.log_proba,
+        given=output.decisions(multilabel=dataset.multilabel),
+        targets=dataset.targets,
+        texts=dataset.texts,
+        rows=[table.rows[row] for row in rows.tolist()],
+        groups=dataset.groups,
+    )
+
+
+def analyse(
+    scores: AnyScores,
+    rows: PredictedRows,
+    words: WordCounts,
+    **options: Any,
+) -> ErrorAnalysis | MultilabelAnalysis:
+    """Analyze a model's errors on the test rows; see `analyse_errors` for the options."""
+    if isinstance(scores, MultilabelScores):
+        return analyse_multilabel_errors(scores, rows, words, **options)
+    coverage = coverage_curve(rows.log_proba, rows.targets)
+    return analyse_errors(scores, rows, words, coverage=coverage, **options)
+
+
+def split_facts(splits: DataSplits) -> SplitFacts:
+    """Gather what is known of the split, near copies between its parts included."""
+    split = splits.split
+    copies, agreement = splits.copies, splits.agreement
+    return SplitFacts(
+        kind=split.kind,
+        seed=split.seed,
+        n_train=len(split.train),
+        n_valid=len(split.valid),
+        n_test=len(split.test),
+        n_test_groups=split.n_test_groups,
+        leaked_by_group=split.leaked_by_group,
+        near_duplicates_in_train=int(copies.has_duplicate_in(split.test, split.train).sum()),
+        known_in_train=int(copies.has_own_in(split.test, split.train).sum()),
+        similar_in_train=agreement.rows,
+        similar_with_label=agreement.agreeing,
+        templated=agreement.is_templated,
+        reason=split.reason,
+        warnings=list(split.warnings),
+    )

@@ -1,0 +1,366 @@
+"""One training run on a table: split, baselines, the model, its test, its metrics and report."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from wordgate.bundle.folder import Bundle
+from wordgate.bundle.metrics import (
+    CrossValidation,
+    Metrics,
+    MultilabelCrossValidation,
+    MultilabelFoldScores,
+    MultilabelMetrics,
+    MultilabelTeacherFacts,
+    SplitFacts,
+    TeacherFacts,
+    VectorFacts,
+)
+from wordgate.data import Table
+from wordgate.dedup.fingerprints import Fingerprints
+from wordgate.evaluation.calibration import TemperatureScaling
+from wordgate.evaluation.error_analysis import ErrorAnalysis, WordCounts, count_words
+from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
+from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
+from wordgate.evaluation.selective_prediction import CoveragePoint, coverage_curve
+from wordgate.evaluation.thresholds import ScoredRows, ThresholdGain, measure_thresholds
+from wordgate.experiments.baselines import (
+    BASELINE,
+    BaselineResult,
+    baselines_of,
+    fit_baseline,
+    majority_baseline,
+)
+from wordgate.experiments.evaluator import Evaluator, analyse, predictions, split_facts
+from wordgate.experiments.fitting import (
+    Calibrated,
+    Clock,
+    ModelOutput,
+    check_settings,
+    peak_memory_mb,
+    threshold_objective,
+)
+from wordgate.experiments.reading import near_duplicates_of
+from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
+from wordgate.experiments.students import DistillationResult, TeacherConfig, fit_model, vectors_of
+from wordgate.report.audit import sections
+from wordgate.report.model import model_page
+from wordgate.report.text import format_share
+from wordgate.runtime.progress import stage
+from wordgate.settings import Settings
+from wordgate.split.audit import Audit, audit_table
+from wordgate.training.fitting import CheckpointConfig, RunContext
+from wordgate.vectors.pretrained import PretrainedVectors
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A family with its settings and options, data aside."""
+
+    model: str
+    recipe: str
+    settings: Settings
+    context: RunContext
+    vectors: PretrainedVectors | None = None
+    folds: int | None = None
+    no_texts: bool = False
+    teaching: TeacherConfig | None = None
+    baseline: CheckpointConfig | None = None
+
+
+@dataclass(frozen=True)
+class _PreparedRun:
+    """What is known before the model is fitted: so the time limit knows what it took.
+
+    Attributes:
+        facts: Sizes of the split, and its leaks.
+        words: How often each word stands in train, and in the test texts.
+        prints: The fingerprints of the rows.
+        count: The family count; None if the model is of that family.
+        context: What the model is fitted in, with the deadline.
+    """
+
+    plan: Plan
+    table: Table
+    splits: DataSplits
+    facts: SplitFacts
+    audit: Audit
+    words: WordCounts
+    prints: Fingerprints
+    evaluator: Evaluator
+    majority: BaselineResult
+    count: BaselineResult | None
+    context: RunContext
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """What a model says of the test rows, and what it comes to."""
+
+    output: ModelOutput
+    scores: AnyScores
+    scaling: TemperatureScaling
+    coverage: Sequence[CoveragePoint] | None
+
+
+def train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Clock) -> Bundle:
+    """Split, fit the baselines and the model, and evaluate them.
+
+    `data` is what `config.json` says of the rows; `clock` has the time since the command began.
+
+    Raises:
+        DataError: The rows can't be split.
+        SettingsError: A saved teacher knows other labels, or a setting doesn't suit the labels.
+    """
+    run = _prepare(table, plan, clock)
+    calibrated, taught = fit_model(
+        plan.model,
+        run.splits.fit_data(plan.vectors),
+        run.splits.test,
+        plan.settings,
+        plan.teaching,
+        run.context,
+    )
+    tested = _test(calibrated, run)
+    folds, by_folds = _cross_validate(run)
+    vectors = vectors_of(plan.vectors, taught)
+    config = calibrated.config(
+        plan.settings,
+        family=plan.model,
+        labels=run.splits.labels,
+        seed=plan.context.seed,
+        recipe=plan.recipe,
+        data=data,
+        vectors=vectors,
+        label_separator=table.label_separator,
+    )
+    analysis = _analyse(tested, by_folds, run)
+    metrics = (MultilabelMetrics if calibrated.multilabel else Metrics).model_validate(
+        {
+            **_results(tested, calibrated, run),
+            "folds": folds,
+            "vectors": _vector_facts(vectors, calibrated),
+            "teacher": None if taught is None else _teacher_facts(run.evaluator, tested, taught),
+            "thresholds": _threshold_gain(tested, calibrated, run),
+            "wall_seconds": clock.elapsed() + calibrated.fitted.earlier_wall_seconds,
+            "peak_memory_mb": peak_memory_mb(),
+        }
+    )
+    with stage(plan.context.progress, "Writing the report"):
+        page = model_page(config, metrics, analysis, sections(run.audit))
+    return Bundle(config, calibrated.fitted.model, metrics, run.prints, run.audit.facts(), page)
+
+
+def _prepare(table: Table, plan: Plan, clock: Clock) -> _PreparedRun:
+    """Split and audit the rows, and fit the baselines."""
+    progress, seed = plan.context.progress, plan.context.seed
+    copies = near_duplicates_of(table, progress)
+    with stage(progress, "Splitting"):
+        splits = split_table(table, plan.settings, seed, copies)
+    check_settings(plan.settings, splits.fit_data(None))
+    if plan.teaching is not None:
+        plan.teaching.check_labels(splits.labels, multilabel=splits.test.multilabel)
+    splits.report(progress)
+    with stage(progress, "Auditing the split"):
+        facts, audit = split_facts(splits), audit_table(table, splits.copies)
+        words = count_words(splits.test.texts, splits.train.texts)
+        prints = _fingerprints(table, splits)
+    evaluator = Evaluator(splits.test, splits.labels, seed)
+    n_predicted = len(splits.valid) + len(splits.test)
+    deadline = clock.fitting_deadline(n_predicted)
+    context = replace(plan.context, deadline=deadline, predicted_after=n_predicted)
+    majority = majority_baseline(splits.train, evaluator)
+    count = _fit_baseline(splits, majority, plan, context)
+    return _PreparedRun(
+        plan, table, splits, facts, audit, words, prints, evaluator, majority, count, context
+    )
+
+
+def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
+    """Take the fingerprints of every row that had a part in the model, and of the test rows.
+
+    The groups are those that the data names, which other files may name, too.
+    """
+    split = splits.split
+    train, valid, test = map(table.select, (split.train, split.valid, split.test))
+    return Fingerprints.of(
+        train.bodies,
+        None if table.groups is None else [*(train.groups or ()), *(valid.groups or ())],
+        valid=valid.bodies,
+        test=test.bodies,
+        copies=splits.copies.has_duplicate_in(split.test, split.train),
+    )
+
+
+def _fit_baseline(
+    splits: DataSplits, majority: BaselineResult, plan: Plan, context: RunContext
+) -> BaselineResult | None:
+    """Fit what the model has to beat, and say it; None for a model of that very family."""
+    name = "label set" if splits.test.multilabel else "label"
+    most_frequent = f"most frequent {name} {format_share(majority.scores.main.value)}"
+    if plan.model == BASELINE:
+        context.progress.say(f"Baseline: {most_frequent}")
+        return None
+    uncut = " (the time limit does not cut its n-grams)" if context.deadline < math.inf else ""
+    context.progress.begin(f"Fitting the baseline, the family count{uncut}")
+    count = fit_baseline(splits, [splits], plan.settings, context, plan.baseline)
+    context.progress.say(
+        f"Baselines: count {format_share(count.scores.main.value)}, {most_frequent}"
+        f" ({count.train_seconds:.0f} s)"
+    )
+    return count
+
+
+def _test(calibrated: Calibrated, run: _PreparedRun) -> _Tested:
+    """Predict the test rows, and evaluate the predictions."""
+    test, progress = run.splits.test, run.context.progress
+    with stage(progress, f"Predicting {len(test):,} test texts"):
+        uncalibrated = calibrated.fitted.model.log_proba(test.texts)
+    with stage(progress, "Evaluating, with bootstrap intervals by group"):
+        output = calibrated.calibrate(uncalibrated)
+        decides = test.multilabel or output.thresholds is not None  # and not the most probable
+        return _Tested(
+            output,
+            run.evaluator.scores(output),
+            TemperatureScaling.of(uncalibrated, test.targets, calibrated.temperature),
+            None if decides else coverage_curve(output.log_proba, test.targets),
+        )
+
+
+def _cross_validate(
+    run: _PreparedRun,
+) -> tuple[CrossValidation | MultilabelCrossValidation, ModelOutput] | tuple[None, None]:
+    """Cross-validate if so asked, each fold with a teacher of its own."""
+    plan, splits = run.plan, run.splits
+    if plan.folds is None:
+        return None, None
+    context = replace(plan.context, checkpoint=None)
+    folds = make_folds(run.table, splits, plan.folds, plan.settings, context.seed)
+    validation, output = _fit_folds(splits, folds, plan, context)
+    if plan.model == BASELINE:
+        return validation, output
+    context.progress.begin("Fitting the baseline, the family count, on the same folds")
+    of_count = fit_baseline(splits, folds, plan.settings, context).output
+    evaluator = Evaluator(splits.all_rows, splits.labels, context.seed)
+    difference = evaluator.paired_difference(output, of_count)
+    return validation.model_copy(update={"difference_to_count": difference}), output
+
+
+def _fit_folds(
+    splits: DataSplits, folds: Sequence[Fold], plan: Plan, context: RunContext
+) -> tuple[CrossValidation | MultilabelCrossValidation, ModelOutput]:
+    """Fit a model for each fold, test it there, and join what they say of all rows."""
+    labels, seed, settings = splits.labels, context.seed, plan.settings
+    teaching = None if plan.teaching is None else replace(plan.teaching, folder=None)
+    outputs, found = [], []
+    for number, fold in enumerate(folds, start=1):
+        context.progress.say(f"fold {number} of {len(folds)}: {len(fold.rows):,} test rows")
+        data = fold.fit_data(plan.vectors)
+        model, _ = fit_model(plan.model, data, fold.test, settings, teaching, context)
+        outputs.append(model.output(fold.test.texts))
+        scores = Evaluator(fold.test, labels, seed).scores(outputs[-1])
+        n_train = len(fold.train) + len(fold.valid)
+        facts = scores.model_dump(include=set(MultilabelFoldScores.model_fields))
+        found.append({**facts, "n_train": n_train, "n_test": len(fold.rows)})
+    output = ModelOutput.of_folds(outputs, [fold.rows for fold in folds])
+    everything = Evaluator(splits.all_rows, labels, seed).scores(output)
+    main: dict[str, Any] = {"interval": everything.main.interval, "folds": found}
+    if isinstance(everything, MultilabelScores):
+        return MultilabelCrossValidation(micro_f1=everything.micro_f1, **main), output
+    return CrossValidation(accuracy=everything.accuracy, **main), output
+
+
+def _analyse(
+    tested: _Tested, by_folds: ModelOutput | None, run: _PreparedRun
+) -> ErrorAnalysis | MultilabelAnalysis:
+    """Analyze the errors.
+
+    Wrong labels are sought among all rows where folds predicted them, else among the test rows.
+    """
+    table, splits, suspected = run.table, run.splits, None
+    if by_folds is not None:
+        suspected = predictions(table, splits.all_rows, np.arange(len(table)), by_folds)
+    with stage(run.context.progress, "Analysing the errors"):
+        return analyse(
+            tested.scores,
+            predictions(table, splits.test, splits.rows, tested.output),
+            run.words,
+            temperature=tested.scaling.temperature,
+            before=tested.scaling.before,
+            after=tested.scaling.after,
+            suspected=suspected,
+            texts=not run.plan.no_texts,
+            seed=run.context.seed,
+        )
+
+
+def _results(tested: _Tested, calibrated: Calibrated, run: _PreparedRun) -> dict[str, object]:
+    """Gather the model's scores beside those of the baselines, and how its fitting went."""
+    fitted, evaluator = calibrated.fitted, run.evaluator
+    # A model of the family count is itself what others have to beat.
+    count = run.count or BaselineResult(tested.output, tested.scores, calibrated.seconds)
+    return {
+        **dict(tested.scores),
+        "baselines": baselines_of(run.majority, count),
+        "difference_to_count": evaluator.paired_difference(tested.output, count.output),
+        "difference_to_majority": evaluator.paired_difference(tested.output, run.majority.output),
+        "split": run.facts,
+        "calibration": tested.scaling,
+        "coverage": tested.coverage,
+        "train_seconds": calibrated.seconds,
+        "epochs": len(fitted.history),
+        "best_epoch": fitted.best_epoch,
+        "history": list(fitted.history),
+        "remarks": [*count.remarks, *fitted.remarks],
+    }
+
+
+def _vector_facts(vectors: PretrainedVectors | None, calibrated: Calibrated) -> VectorFacts | None:
+    """Gather where pretrained word vectors came from, and how many words had one."""
+    coverage = calibrated.fitted.coverage
+    if vectors is None or coverage is None:
+        return None
+    file = vectors.file
+    return VectorFacts(**dict(coverage), file=vectors.name, format=file.format, size=file.dim)
+
+
+def _teacher_facts(
+    evaluator: Evaluator, tested: _Tested, taught: DistillationResult
+) -> TeacherFacts:
+    """Compare a student with its teacher on the test rows."""
+    own = ModelOutput(taught.test_log_proba)
+    scores = evaluator.scores(own)
+    form = MultilabelTeacherFacts if isinstance(scores, MultilabelScores) else TeacherFacts
+    return form(
+        **scores.model_dump(include={"accuracy", "macro_f1", "micro_f1", "log_loss"}),
+        name=taught.teacher,
+        agreement=evaluator.agreement(tested.output, own),
+        difference=evaluator.paired_difference(tested.output, own),
+        n_labelled=taught.n_labelled,
+        n_unlabelled=taught.n_unlabelled,
+        n_left_out=taught.n_left_out,
+        n_variations=taught.n_variations,
+        seconds=taught.seconds,
+    )
+
+
+def _threshold_gain(
+    tested: _Tested, calibrated: Calibrated, run: _PreparedRun
+) -> ThresholdGain | None:
+    """Measure what the thresholds gain against 0.5; None if none were chosen."""
+    splits, chosen = run.splits, calibrated.thresholds
+    objective = threshold_objective(run.plan.settings, splits.fit_data(None))
+    if chosen is None or calibrated.valid is None or objective is None:
+        return None
+    valid, test = splits.valid, splits.test
+    return measure_thresholds(
+        chosen,
+        objective,
+        splits.labels,
+        ScoredRows(valid.targets, calibrated.valid.log_proba, valid.groups),
+        ScoredRows(test.targets, tested.output.log_proba, test.groups),
+        seed=run.context.seed,
+    )

@@ -1,0 +1,115 @@
+"""Texts without labels, which a teacher labels."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.data import Table, read_table
+from wordgate.data.dataset import Dataset
+from wordgate.data.label_sets import NO_SEPARATOR
+from wordgate.dedup.keys import normalized
+from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
+from wordgate.errors import DataError
+from wordgate.experiments.reading import called, column_flag, column_flags
+from wordgate.runtime.progress import Progress, stage
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Texts without labels beside the labelled rows, L of those and U of these.
+
+    Attributes:
+        texts: Of length U, none of them an exact copy of another or of a labelled row.
+        groups: The group of each, an empty string for none.
+        labelled: The labelled texts.
+        labelled_groups: The group of each, as the data names it.
+        copies: Which of all L + U texts copy which.
+    """
+
+    texts: list[str]
+    groups: list[str]
+    labelled: Sequence[str]
+    labelled_groups: Sequence[str]
+    copies: NearDuplicates
+
+    @classmethod
+    def beside(
+        cls,
+        labelled: Sequence[str],
+        labelled_groups: Sequence[str] | None,
+        texts: Iterable[str],
+        groups: Iterable[str] | None = None,
+    ) -> "Unlabelled":
+        """Put texts beside the labelled rows, each once; groups are the data's own names."""
+        known = set(map(normalized, labelled))
+        chosen: dict[str, tuple[str, str]] = {}
+        texts = list(texts)
+        for text, group in zip(texts, groups or [""] * len(texts), strict=True):
+            if (key := normalized(text)) and key not in known:
+                chosen.setdefault(key, (text, group))
+        own = [text for text, _ in chosen.values()]
+        return cls(
+            texts=own,
+            groups=[group for _, group in chosen.values()],
+            labelled=labelled,
+            labelled_groups=labelled_groups or [""] * len(labelled),
+            copies=find_near_duplicates([*labelled, *own], None),
+        )
+
+    def __len__(self) -> int:
+        """The number of texts without labels."""
+        return len(self.texts)
+
+    def without(self, *held_out: Dataset) -> list[str]:
+        """Give the texts that neither copy a row of these data sets nor are of its group."""
+        texts = {text for part in held_out for text in part.texts}
+        rows = [row for row, text in enumerate(self.labelled) if text in texts]
+        names = {self.labelled_groups[row] for row in rows} - {""}
+        own = np.arange(len(self.labelled), len(self.labelled) + len(self.texts))
+        copied: NDArray[np.bool_] = self.copies.has_duplicate_in(own, np.array(rows, np.int64))
+        return [
+            text
+            for text, group, is_copy in zip(self.texts, self.groups, copied.tolist(), strict=True)
+            if not is_copy and group not in names
+        ]
+
+
+def read_unlabelled(
+    files: Sequence[str | Path], table: Table, progress: Progress, *, encoding: str | None = None
+) -> Unlabelled:
+    """Read files of texts; labels that they may have are not looked at.
+
+    A file that has the table's columns of text and group is read by these, another one by what it
+    looks like itself.
+
+    Raises:
+        DataError: A file can't be read.
+    """
+    texts: list[str] = []
+    groups: list[str] = []
+    for file in files:
+        with stage(progress, f"Reading {called(file)}"):
+            read = _read_unlabelled(file, table, encoding)
+        progress.say("\n".join(read.reading.summary()))
+        progress.detail("\n".join(["", "texts without labels:", *read.reading.lines()]))
+        texts += read.texts
+        groups += read.named_groups() or [""] * len(read)
+    with stage(progress, f"Finding near duplicates among {len(table) + len(texts):,} texts"):
+        return Unlabelled.beside(table.texts, table.named_groups(), texts, groups)
+
+
+def _read_unlabelled(file: str | Path, table: Table, encoding: str | None) -> Table:
+    """Read a file by the table's columns of text and group, or of text, or by itself."""
+    text, group = column_flags(table, "text"), column_flag(table, "group")
+    ignoring = partial(
+        read_table, file, encoding=encoding, labelled=False, label_separator=NO_SEPARATOR
+    )
+    for names in (group, "none"):
+        with suppress(DataError):  # what is wrong with the file itself the last attempt says
+            return ignoring(text=text, group=names)
+    return ignoring(group="none")

@@ -1,0 +1,328 @@
+"""Explaining a prediction: the prediction after every word, and each word's effect by occlusion."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.evaluation.calibration import apply_temperature
+from wordgate.evaluation.multilabel import log_odds
+from wordgate.models.average import AverageModel
+from wordgate.models.base import Model
+from wordgate.models.count import CountModel
+from wordgate.models.lstm import LSTMModel, prefix_predictions
+from wordgate.models.transformer import TransformerModel
+from wordgate.prediction.decision import DecisionRule
+from wordgate.prediction.explanation import ExplainedWord, Explanation, Gates, LabelExplanation
+from wordgate.text.encoder import EncodedTexts, TextEncoder
+from wordgate.text.normalizer import tokens_with_offsets
+
+Numbers = NDArray[np.float64]
+_COURSE_MEANS: dict[Literal["states", "prefixes"], str] = {
+    "states": "The prediction after each word is computed from the hidden state of the LSTM at this"
+    " word; later words have no influence on it.",
+    "prefixes": "The prediction after each word is the prediction for the text up to this word.",
+}
+_WORDS_NAMED = 5
+MOST_WORDS = 512
+"""Words of a text that are explained at most: each costs two predictions of all of it."""
+_MOST_CHARACTERS = 2_000_000
+"""Of all texts that are predicted for one explanation, where models read characters."""
+# What counting sees apart: words, and what stands between them and is no space.
+_COUNTED = re.compile(r"\w+|[^\w\s]+")
+
+
+class TextWord(NamedTuple):
+    """A word of a text: what the model makes of it, where it stands, whether it is known."""
+
+    word: str
+    start: int
+    end: int
+    known: bool
+
+
+@dataclass(frozen=True)
+class TokenizedText:
+    """A text as word ids, for LSTMs and averages.
+
+    Attributes:
+        model: Predicts.
+        words: The words that are explained, in order.
+        n_words: How many the text has, those included that the model doesn't read.
+        n_read: How many of them the model reads, or passes over as unknown.
+        ids: int32 [time], all that the model reads.
+        positions: For each of `words` its position among `ids`; None where it has no id.
+    """
+
+    model: LSTMModel | AverageModel
+    words: Sequence[TextWord]
+    n_words: int
+    n_read: int
+    ids: NDArray[np.int32]
+    positions: Sequence[int | None]
+
+    @property
+    def from_end(self) -> bool:
+        """Whether the words that it reads are the last ones, where it doesn't read all."""
+        return self.model.encoder.truncate == "front"
+
+    def n_ids(self) -> list[int]:
+        """Count the ids of the first 0, 1, 2 ... words."""
+        has_id = [place is not None for place in self.positions]
+        counts: list[int] = np.cumsum([0, *has_id]).tolist()
+        return counts
+
+    def prefix_log_proba(self) -> Numbers:
+        """Predict the prefixes of 0, 1, 2 ... words: log-probabilities, [len(words) + 1, classes].
+
+        The last row is the whole text's only if all of its words are explained.
+        """
+        return self._log_proba([self.ids[:n] for n in self.n_ids()])
+
+    def occluded_log_proba(self) -> Numbers:
+        """Predict the text without each of the words: log-probabilities, [len(words), classes]."""
+        whole = self.ids
+        return self._log_proba(
+            [whole if i is None else np.delete(whole, i) for i in self.positions]
+        )
+
+    def _log_proba(self, texts: Sequence[NDArray[np.int32]]) -> Numbers:
+        offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+        ids = np.concatenate([np.zeros(0, np.int32), *texts])
+        return self.model.log_proba_of(EncodedTexts(ids, offsets))
+
+
+@dataclass(frozen=True)
+class RawText:
+    """A text as characters, for n-gram counts and transformers; see `TokenizedText`."""
+
+    model: Model
+    text: str
+    words: Sequence[TextWord]
+    n_words: int
+    n_read: int
+    from_end: bool = False
+
+    def prefix_log_proba(self) -> Numbers:
+        """See `TokenizedText`."""
+        return self.model.log_proba([self.text[:end] for end in [0, *(w.end for w in self.words)]])
+
+    def occluded_log_proba(self) -> Numbers:
+        """See `TokenizedText`; a space takes the place of a word."""
+        text = self.text
+        return self.model.log_proba([f"{text[: w.start]} {text[w.end :]}" for w in self.words])
+
+
+def explainable_text(model: Model, text: str) -> TokenizedText | RawText:
+    """Take a text without lone surrogates apart as a model does."""
+    if isinstance(model, LSTMModel | AverageModel):
+        return _tokenized(model, text)
+    if isinstance(model, TransformerModel):
+        found, n_words = model.encoder.words(text)
+        words = [TextWord(text[start:end], start, end, known) for start, end, known in found]
+    else:
+        words = [TextWord(match.group().lower(), *match.span(), known=True)
+                 for match in _COUNTED.finditer(text)]  # fmt: skip
+        n_words = len(words)
+    most = min(MOST_WORDS, max(1, _MOST_CHARACTERS // (2 * len(text) + 1)))
+    explained = words[:most]
+    if isinstance(model, CountModel):
+        explained = [word._replace(known=_is_counted(model, word.word)) for word in explained]
+    return RawText(model, text, explained, n_words, len(words))
+
+
+def _tokenized(model: LSTMModel | AverageModel, text: str) -> TokenizedText:
+    encoder = model.encoder
+    tokens = tokens_with_offsets(encoder.tokenizer.normalizer(), text)
+    ids = [encoder.vocabulary.id(token.text) for token in tokens]
+    first, end = _window(encoder, ids)
+    read = np.array([number for number in ids[first:end] if number is not None], np.int32)
+    explained = slice(first, min(end, first + MOST_WORDS))
+    positions: list[int | None] = []
+    n_before = 0
+    for number in ids[explained]:
+        positions.append(None if number is None else n_before)
+        n_before += number is not None
+    words = [
+        TextWord(*token, known=token.text in encoder.vocabulary.index)
+        for token in tokens[explained]
+    ]
+    return TokenizedText(model, words, len(tokens), end - first, read, positions)
+
+
+def _window(encoder: TextEncoder, ids: Sequence[int | None]) -> tuple[int, int]:
+    """Find which tokens an encoder keeps: the first, and the one behind the last.
+
+    Tokens without an id don't count towards its limit.
+    """
+    positions = [i for i, number in enumerate(ids) if number is not None]
+    if len(positions) <= encoder.max_tokens:
+        return 0, len(ids)
+    if encoder.truncate == "front":
+        return positions[-encoder.max_tokens], len(ids)
+    return 0, positions[encoder.max_tokens - 1] + 1
+
+
+def _is_counted(model: CountModel, word: str) -> bool:
+    """Tell whether any n-gram of a word, or inside it, was counted in training."""
+    return any(len(vectorizer.lookup([word])[0]) > 0 for vectorizer in model.vectorizers)
+
+
+def explain(
+    model: Model,
+    labels: Sequence[str],
+    temperature: float,
+    text: str,
+    rule: DecisionRule | None = None,
+) -> Explanation:
+    """Explain the prediction of a model of one label a text, by its columns' labels.
+
+    `rule` is what the verdict follows by; None for the most probable label.
+    """
+    rule = rule or DecisionRule(tuple(labels))
+    parts = _predicted(model, temperature, text)
+    whole = np.exp(parts.whole)
+    verdict = int(rule.columns(whole)[0])
+    effects = whole - np.exp(parts.without)
+    return Explanation(**_facts(parts, text, labels, verdict, effects))
+
+
+def explain_label(
+    model: Model, rule: DecisionRule, temperature: float, text: str, label: str | None = None
+) -> LabelExplanation:
+    """Explain why a text has one of several labels or not; None for the most probable."""
+    parts = _predicted(model, temperature, text, multilabel=True)
+    whole, labels = np.exp(parts.whole), rule.labels
+    column = int(whole[0].argmax()) if label is None else labels.index(label)
+    effects = log_odds(parts.whole) - log_odds(parts.without)
+    (given,) = rule.answers(whole)
+    assert isinstance(given, tuple)  # noqa: S101 - as the rule is of several labels
+    return LabelExplanation(
+        **_facts(parts, text, labels, column, effects),
+        labels=given,
+        threshold=(rule.thresholds or ())[column],
+    )
+
+
+class _Predicted(NamedTuple):
+    """Log-probabilities, calibrated: of the text, on the way through it, and without each word.
+
+    ``whole`` is float64 [1, classes], ``after`` [words + 1, classes], ``without`` [words, classes].
+    """
+
+    parsed: TokenizedText | RawText
+    shown: "_Trajectory"
+    whole: Numbers
+    after: Numbers
+    without: Numbers
+
+
+def _predicted(
+    model: Model, temperature: float, text: str, *, multilabel: bool = False
+) -> _Predicted:
+    parsed = explainable_text(model, text)
+    shown = _states(parsed) or _Trajectory("prefixes", parsed.prefix_log_proba())
+    found = (model.log_proba([text]), shown.log_proba, parsed.occluded_log_proba())
+    whole, after, without = (apply_temperature(one, temperature, multilabel) for one in found)
+    return _Predicted(parsed, shown, whole, after, without)
+
+
+def _facts(
+    parts: _Predicted, text: str, labels: Sequence[str], column: int, effects: Numbers
+) -> dict[str, Any]:
+    """Give the fields of an explanation of a column; `effects` are float64 [words, classes]."""
+
+    def by_label(row: Numbers) -> dict[str, float]:
+        return dict(zip(labels, row.tolist(), strict=True))
+
+    whole, after, shown = np.exp(parts.whole)[0], np.exp(parts.after), parts.shown
+    words = [
+        ExplainedWord(
+            *word,
+            probabilities=by_label(after[i + 1]),
+            effect=float(effects[i, column]),
+            effects=by_label(effects[i]),
+            gates=shown.gates.get(i),
+            memory_change=shown.memory_change.get(i),
+        )
+        for i, word in enumerate(parts.parsed.words)
+    ]
+    return {
+        "text": text,
+        "label": labels[column],
+        "probability": float(whole[column]),
+        "probabilities": by_label(whole),
+        "course": shown.kind,
+        "course_means": _COURSE_MEANS[shown.kind],
+        "start": by_label(after[0]),
+        "words": tuple(words),
+        "remarks": tuple(_remarks(parts.parsed)),
+    }
+
+
+class _Trajectory(NamedTuple):
+    """The predictions after 0, 1, 2 ... words: `log_proba` is float64 [words + 1, classes].
+
+    Gates and changes of the cell state are by the number of the word; empty unless there are any.
+    """
+
+    kind: Literal["states", "prefixes"]
+    log_proba: Numbers
+    gates: Mapping[int, Gates] = MappingProxyType({})
+    memory_change: Mapping[int, float] = MappingProxyType({})
+
+
+def _states(parsed: TokenizedText | RawText) -> _Trajectory | None:
+    """Read the states of an LSTM that has some after every word: one of a single direction."""
+    if not isinstance(parsed, TokenizedText) or not isinstance(parsed.model, LSTMModel):
+        return None
+    network = parsed.model.network
+    if len(network.directions) != 1:
+        return None
+    n_ids = parsed.n_ids()
+    read = prefix_predictions(network, parsed.ids[: n_ids[-1]])
+    positions = {i: place for i, place in enumerate(parsed.positions) if place is not None}
+    return _Trajectory(
+        "states",
+        read.log_proba[n_ids],
+        {i: Gates(*read.gates[place].tolist()) for i, place in positions.items()},
+        {i: float(read.memory_change[place]) for i, place in positions.items()},
+    )
+
+
+def _remarks(parsed: TokenizedText | RawText) -> Iterator[str]:
+    words = parsed.words
+    if not words:
+        yield "The model reads no words of this text: the prediction is that for an empty text."
+        return
+    if parsed.n_read < parsed.n_words:
+        which = "last" if parsed.from_end else "first"
+        yield f"The model reads the {which} {parsed.n_read:,} of {parsed.n_words:,} words."
+    if len(words) < parsed.n_read:
+        yield (
+            f"Only the first {len(words):,} of {parsed.n_read:,} words are explained; the"
+            " prediction uses all of them."
+        )
+    unknown = [word.word for word in words if not word.known]
+    if len(unknown) == len(words):
+        yield f"All words are unknown to the model: the prediction is unreliable.{_fate(parsed)}"
+    elif unknown:
+        distinct = list(dict.fromkeys(unknown))
+        more = ", ..." if len(distinct) > _WORDS_NAMED else ""
+        yield (
+            f"{len(unknown):,} of {len(words):,} words {'is' if len(unknown) == 1 else 'are'}"
+            f" unknown to the model: {', '.join(distinct[:_WORDS_NAMED])}{more}.{_fate(parsed)}"
+        )
+
+
+def _fate(parsed: TokenizedText | RawText) -> str:
+    """Describe how the model treats unknown words."""
+    if not isinstance(parsed, TokenizedText):
+        return ""
+    if parsed.model.encoder.vocabulary.unknown is None:
+        return " It ignores unknown words."
+    return " It treats all unknown words as the same word."
