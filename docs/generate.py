@@ -14,8 +14,8 @@ HEAD = """\
 # Settings
 
 This page lists all settings. [Tune settings](how-to/tune-settings.md) describes how to change them.
-A setting that has no effect on the chosen family, or together with other settings, is an error. A
-value that you set is used as it is; only defaults adapt to the size of the data, as described.
+A setting that has no effect on the chosen family, or together with other settings, raises an error.
+A value that you set is used as is; only defaults adapt to the size of the data, as described.
 
 """
 

@@ -317,7 +317,7 @@ def test_bad_settings_are_refused_when_fitting(data):
         SettingsError, lambda: counting(settings={"hiden": 1}).fit(texts, labels)
     )
     assert refusal(SettingsError, lambda: WordgateClassifier(model="svm").fit(texts, labels)) == (
-        "no family of models 'svm'; there are: count, logreg, mlp, lstm, transformer"
+        "no family of models 'svm'; available: count, logreg, mlp, lstm, transformer"
     )
     assert refusal(DataError, lambda: counting().fit(texts, labels, groups[:3])) == (
         "there are 90 texts but 3 groups"
@@ -381,7 +381,7 @@ def test_labels_of_any_type_are_answered_as_they_were_given(labels, tmp_path):
 
 def test_a_device_that_has_no_effect_is_refused_as_in_training(data):
     texts, labels, _ = data
-    message = "device 'cuda' has no effect: models of the family count use only the CPU"
+    message = "device 'cuda' has no effect: count models use only the CPU"
     assert refusal(SettingsError, lambda: counting(device="cuda").fit(texts, labels)) == message
     frame = {"text": texts, "label": labels}
     act = lambda: wordgate.train(frame, model="count", device="cuda")  # noqa: E731

@@ -77,7 +77,7 @@ def test_an_unknown_setting_is_refused_with_the_near_miss():
 
 def test_an_unknown_setting_that_is_near_none_lists_them():
     message = refusal("default", {"zzzz": 3})
-    assert message.splitlines()[1].startswith("  no setting 'zzzz'; there are: split, test_size,")
+    assert message.splitlines()[1].startswith("  no setting 'zzzz'; available: split, test_size,")
 
 
 def test_several_faults_are_told_at_once():
@@ -142,6 +142,11 @@ def test_a_bad_value_is_named_with_what_is_allowed(name, value, told):
             "taught",
             {"teacher.models": "minilm+none"},
             "teacher.models=none is among other teachers; leave it out",
+        ),
+        (
+            "taught",
+            {"teacher.models": "minilm+a/b+minilm"},
+            "teacher.models names 'minilm' more than once; give each teacher once",
         ),
     ],
 )
@@ -261,8 +266,7 @@ def test_tables_that_are_none_of_the_schema_are_refused(tmp_path, content):
 def test_an_unknown_recipe_is_refused_with_the_near_miss():
     assert refusal("defalt") == "no recipe 'defalt'; did you mean 'default'?"
     assert refusal("qqq") == (
-        f"no recipe 'qqq'; there are: {', '.join(recipe_names())},"
-        " the path of a .toml file of your own"
+        f"no recipe 'qqq'; available: {', '.join(recipe_names())}, the path of your own .toml file"
     )
 
 
@@ -348,7 +352,8 @@ def test_costs_by_label_stand_in_a_file_or_in_a_table_of_a_recipe(tmp_path):
         (
             "accuracy",
             "objective is 'accuracy'; it must be auto, none, f1, precision@SHARE, recall@SHARE,"
-            " cost@FALSE-POSITIVE:MISSED, or costs by label, in a .toml file or such as spam=1:5",
+            " cost@FALSE-POSITIVE:FALSE-NEGATIVE, or costs by label"
+            " (a .toml file, or for example spam=1:5)",
         ),
         (
             {"spam": 5},
@@ -368,10 +373,51 @@ def test_costs_by_label_stand_in_a_file_or_in_a_table_of_a_recipe(tmp_path):
             "spam=1:much",
             "objective gives 'spam' the false_negative 'much'; it must be a finite number above 0",
         ),
+        ("recall@7", "objective is 'recall@7'; its share must be above 0 and at most 1"),
+        ("precision@0", "objective is 'precision@0'; its share must be above 0 and at most 1"),
+        ("cost@0:5", "objective is 'cost@0:5'; its costs must be finite numbers above 0"),
+        ("cost@1:0.0", "objective is 'cost@1:0.0'; its costs must be finite numbers above 0"),
+        (
+            "spam=1:5,ham=2:1, spam=1:1",
+            "objective names the label 'spam' more than once: name it once",
+        ),
     ],
 )
 def test_costs_by_label_that_are_none_are_named(value, told):
     assert refusal("default", {"objective": value}).splitlines()[1:] == [f"  {told}"]
+
+
+@pytest.mark.parametrize("objective", ["recall@1", "precision@.5", "cost@0.5:5", "f1", "auto"])
+def test_objectives_within_their_range_are_taken(objective):
+    assert load_settings("default", {"objective": f" {objective} "}).objective == objective
+
+
+def test_a_label_is_given_one_weight():
+    for given in ("spam=5, spam=1", {1: 5, "1": 1}):
+        assert " more than once: name it once" in refusal("default", {"class_weight": given})
+
+
+def test_a_file_of_costs_may_name_thousands_of_labels(tmp_path):
+    lines = [
+        f'"label {i}" = {{ false_positive = 1, false_negative = {i} }}' for i in range(1, 3001)
+    ]
+    costs = load_settings(
+        "default", {"objective": costs_file(tmp_path, "\n".join(lines))}
+    ).objective
+    assert len(costs) == 3000
+    assert costs["label 3000"] == {"false_positive": 1.0, "false_negative": 3000.0}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("#\n" * 600_000, "has 1,200,000 bytes; a file of costs has at most 1,048,576"),
+        (f"{'a.' * 20_000}a = 1", "has a line of 40,005 bytes; a line has at most 4,096"),
+    ],
+)
+def test_a_file_of_costs_larger_than_any_is_refused_at_once(tmp_path, content, told):
+    file = costs_file(tmp_path, content)
+    assert refusal("default", {"objective": file}) == f"the file of costs '{file}' {told}"
 
 
 @pytest.mark.parametrize(

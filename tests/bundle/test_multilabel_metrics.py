@@ -119,7 +119,7 @@ def test_of_one_label_the_card_is_as_it_was(count_model):
 
 
 def test_its_baselines_are_named_as_what_they_are(metrics):
-    assert metrics.difference_to_baseline("lstm") == ("the family count", DIFFERENCE)
+    assert metrics.difference_to_baseline("lstm") == ("the count baseline", DIFFERENCE)
     assert metrics.difference_to_baseline("count") == ("the most frequent label set", None)
     assert [name for name, _ in metrics.baselines.to_beat("lstm")] == [
         "count",
@@ -134,6 +134,7 @@ def test_its_teacher_is_measured_by_micro_f1():
         seconds=1.0,
     )  # fmt: skip
     assert teacher.sentence() == (
-        "Teacher minilm: micro F1 0.700. The model minus its teacher: +2.0 points (95%"
-        " interval +1.0 to +3.0); both predict the same labels for 80.0% of the test rows."
+        "Teacher minilm: micro F1 0.700. The model minus its teacher, both with thresholds of"
+        " 0.5: +2.0 points (95% interval +1.0 to +3.0); both predict the same labels for"
+        " 80.0% of the test rows."
     )

@@ -100,7 +100,7 @@ def test_comparisons_are_tables(few_reviews, count_model, lstm_model):
     compared = wordgate.compare_models(folders, count_model.data)
     shown = cells(compared)
     assert shown[0] == "Comparison of models on 300 rows"
-    assert shown[10] == f"{folders[0]} (word-count)"
+    assert shown[10] == f"{folders[0]} (count)"
     assert shown[19:21] == [
         f"{folders[1]} (LSTM)", f"{compared.models[1].judged.scores.accuracy:.3f}"
     ]  # fmt: skip

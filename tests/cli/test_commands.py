@@ -39,9 +39,7 @@ def trained(wordgate, reviews, tmp_path):
 def test_train_prints_the_result_and_tells_the_rest(trained, tmp_path):
     ended = trained()
     assert ended.code == 0
-    assert ended.out.startswith(
-        "\nAccuracy on 60 test rows, 95% interval\n  this model (word-count) "
-    )
+    assert ended.out.startswith("\nAccuracy on 60 test rows, 95% interval\n  this model (count) ")
     assert "\nOf 60 test rows, 0 (0.0%) share a group with training rows, and " in ended.out
     assert f"\nSaved in {tmp_path}/m. Try: wordgate predict {tmp_path}/m 'a text'\n" in ended.out
     assert ended.err.startswith("Reading ")
@@ -103,7 +101,7 @@ def test_weights_of_labels_have_a_flag(wordgate, reviews, tmp_path):
     [
         (
             ("--family", "count", "--epochs", "3"),
-            "--epochs has no effect on the family count: leave it out",
+            "--epochs has no effect on count models: leave it out",
         ),
         (
             ("--batch-size", "8", "--set", "lstm.batch_size=9"),
@@ -142,7 +140,7 @@ def test_train_says_what_a_random_split_leaks(trained):
 def test_counts_have_the_most_frequent_label_to_beat_and_not_themselves(trained):
     ended = trained()
     assert "\nBaseline: most frequent label 0.500\n" in ended.err
-    assert "\nThe word-count model beats the most frequent label: +" in ended.out
+    assert "\nThe count model beats the most frequent label: +" in ended.out
     assert "   count " not in ended.out
     assert "--family count" not in ended.out
 
@@ -183,7 +181,7 @@ def test_a_model_of_word_vectors_from_file_to_answer(wordgate, reviews, review_v
     )  # fmt: skip
     assert ended.code == 0
     assert "\nAverages, all words weigh the same ...\n" in ended.err
-    assert "\nNote: Validation chose " in ended.out
+    assert " selected by validation " in ended.out
     assert f"Word vectors: {review_vectors.name}; " in ended.out
     assert wordgate("info", folder).out.startswith(f"{folder}: ")
     lines = wordgate("predict", folder, "We love it", "We hate it").out.splitlines()
@@ -195,8 +193,8 @@ def test_averages_need_word_vectors(wordgate, reviews, tmp_path, family):
     ended = wordgate("train", reviews, "--model", family, "--out", tmp_path / "m")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
-        f"wordgate: models of the family {family} average word vectors, and there are none: give"
-        " some with --vectors; 'wordgate vectors distill' creates them for your vocabulary\n"
+        f"wordgate: {family} models need word vectors: give"
+        " a file with --vectors; 'wordgate vectors distill' creates them for your vocabulary\n"
     )
 
 
@@ -331,9 +329,9 @@ def test_evaluate_says_first_what_was_seen(wordgate, count_model):
     ended = wordgate("evaluate", count_model.folder, count_model.data)
     assert ended.code == 0
     assert ended.out.startswith(
-        "250 of these 300 rows are known from the model's training (240 as exact duplicates, "
+        "250 of these 300 rows were seen during the model's training (240 as exact duplicates, "
     )
-    assert ended.err.startswith(f"Reading {count_model.data}, and looking for rows known from")
+    assert ended.err.startswith(f"Reading {count_model.data}, and looking for rows seen during")
     result = json.loads(wordgate("evaluate", count_model.folder, count_model.data, "--json").out)
     assert result["seen"]["groups"] == 240
     assert result["scores"]["n"] == 300
@@ -349,7 +347,7 @@ def test_info_shows_the_card(wordgate, lstm_model):
     assert lines[1] == "labels: bad, good"
     assert lines[2] == f"data: {lstm_model.data}, 300 rows"
     assert lines[3] == "recipe: default, seed 0"
-    assert lines[4].startswith("set by the user: lstm.class_weight=none (recipe: moderate), ")
+    assert lines[4].startswith("changed settings: lstm.class_weight=none (recipe: moderate), ")
     assert "lstm.hidden_size=8 (recipe: 64), " in lines[4]
     assert lines[5:7] == [
         "settings:",
@@ -375,9 +373,9 @@ def test_info_tells_what_the_user_set(wordgate, reviews, tmp_path):
     train = ("train", reviews, "--family", "count", "--overwrite", "--out", tmp_path / "m")
     wordgate(*train, *options)
     lines = wordgate("info", tmp_path / "m").out.splitlines()
-    assert "set by the user: count.c=0.5+1.0, count.words=2, test_size=0.2" in lines
+    assert "changed settings: count.c=0.5+1.0, count.words=2, test_size=0.2" in lines
     wordgate(*train)
-    assert "set by the user: nothing" in wordgate("info", tmp_path / "m").out.splitlines()
+    assert "changed settings: none" in wordgate("info", tmp_path / "m").out.splitlines()
 
 
 def test_train_and_info_say_how_far_probabilities_can_be_believed(wordgate, lstm_model):

@@ -19,7 +19,7 @@ def test_models_are_compared_on_a_file(compare, count_model, lstm_model):
     one, two = count_model.folder, lstm_model.folder
     found = package.compare_models([one, two], count_model.data)
     lines = ended.out.splitlines()
-    assert lines[0].startswith(f"{one}: {found.models[0].seen.rows} of these 300 rows are known ")
+    assert lines[0].startswith(f"{one}: {found.models[0].seen.rows} of these 300 rows were seen ")
     assert lines[1].startswith(f"{two}: ")
     tables = [line.split("  ")[0] for line in lines if "95% interval  " in line]
     against = f"against {one}"
@@ -33,7 +33,7 @@ def test_models_are_compared_on_a_file(compare, count_model, lstm_model):
     verdict = next(line for line in lines if line.startswith(f"{two} ") and "points" in line)
     assert f": {difference:+.1f} points, 95% interval " in verdict
     assert lines[-1].startswith(f"points: accuracy minus that of {one} on the same rows, in ")
-    assert ended.err.startswith(f"Reading {count_model.data}, and looking for rows known from")
+    assert ended.err.startswith(f"Reading {count_model.data}, and looking for rows seen during")
     assert "\nreviews.csv: 300 texts, 2 labels\n" in ended.err
     assert compare("--data", count_model.data, "-q").err == ""
 

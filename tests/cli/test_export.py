@@ -27,8 +27,10 @@ def test_int8_asks_for_labelled_texts_or_tells_of_them(wordgate, lstm_model, tmp
     )
     assert lines[-1] == "To measure the accuracy, give labeled texts with --data."
     ended = wordgate(*call, "--data", lstm_model.data, "--group", "none")
-    assert f"Reading {lstm_model.data}, and looking for rows known from training ...\n" in ended.err
-    assert f"\nread {lstm_model.data}: CSV, UTF-8" in ended.err
+    assert (
+        f"Reading {lstm_model.data}, and looking for rows seen during training ...\n" in ended.err
+    )
+    assert f"\nread {lstm_model.data}: CSV, valid UTF-8" in ended.err
     assert " labeled rows: 0." in ended.out.splitlines()[-1]
 
 

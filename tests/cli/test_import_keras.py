@@ -72,7 +72,7 @@ def test_evaluate_does_not_claim_to_know_the_training(imported, wordgate, tmp_pa
     assert ended.code == 0
     assert ended.out.startswith(
         "The model was imported without its training texts, so rows that it was trained on cannot"
-        " be recognized: on such rows, the score measures memorization.\n"
+        " be recognized: scores on such rows mostly measure memorization.\n"
     )
     result = json.loads(wordgate("evaluate", tmp_path / "m", data, "--json").out)
     assert (result["seen"], result["unseen"]) == (None, None)

@@ -132,7 +132,7 @@ def test_score_takes_a_threshold(wordgate, topics_model, tmp_path):
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text("text\ncheap and fast\na lamp\n")
     ended = wordgate("score", topics_model, source, out)
-    assert ended.out.startswith("2 rows, 2 of them scored, 1 without a label\n")
+    assert ended.out.startswith("Scored 2 of 2 rows, 1 without a label\n")
     assert out.read_text().splitlines()[1].startswith("cheap and fast,price;speed,0.")
     wordgate("score", topics_model, source, out, "--overwrite", "--top", "1")
     assert out.read_text().splitlines()[1].startswith("cheap and fast,price,0.")

@@ -17,13 +17,13 @@ def test_the_result_goes_to_the_file_and_its_account_to_standard_output(
     ended = wordgate("score", count_model.folder, source, out)
     first, *errors, last = ended.out.splitlines()
     assert ended.code == 0
-    assert first == "4 rows, 2 of them scored; 2 with an error:"
+    assert first == "Scored 2 of 4 rows; 2 with an error:"
     assert errors == [
         "  row 3: the text is empty",
         "  row 4: 3 fields instead of 2: 4,a,b",
     ]
     assert last.endswith(f" texts/s. Saved in {out}.")
-    assert ended.err.startswith(f"read {source}: CSV, UTF-8 (valid), fields separated by comma\n")
+    assert ended.err.startswith(f"read {source}: CSV, valid UTF-8, fields separated by commas\n")
     assert out.read_text().count("\n") == 5
 
 
@@ -33,7 +33,7 @@ def test_streams_carry_the_rows_and_nothing_else(wordgate, count_model, source, 
     for arguments in ((), ("-",), ("-", "-")):
         piped = wordgate("score", count_model.folder, *arguments, stdin=source.read_bytes())
         assert (piped.code, piped.out) == (0, written)
-        assert "\n4 rows, 2 of them scored; 2 with an error:\n" in piped.err
+        assert "\nScored 2 of 4 rows; 2 with an error:\n" in piped.err
     assert wordgate("score", count_model.folder, source).out == written
 
 
@@ -57,7 +57,7 @@ def test_options_reach_the_scoring(wordgate, count_model, source, tmp_path):
     assert "\ntext: column 2 'text' (as given)\n" in ended.err
     assert "ascii (as given)" in ended.err
     assert out.read_text().splitlines()[1].startswith("1\tWe love it\t\t0.")
-    assert ended.out.startswith("4 rows, 2 of them scored, 2 without a label; 2 with an error:\n")
+    assert ended.out.startswith("Scored 2 of 4 rows, 2 without a label; 2 with an error:\n")
     assert wordgate("score", count_model.folder, source, out).code == 1
     assert wordgate("score", count_model.folder, source, out, "--overwrite").code == 0
     again = wordgate("score", count_model.folder, source, out, "--resume")
@@ -76,6 +76,5 @@ def test_the_kernel_reaches_the_model(wordgate, count_model, source, tmp_path):
         ended = wordgate(*command, "--kernel", "numba")
         assert (ended.code, ended.out) == (1, "")
         assert ended.err == (
-            "wordgate: kernel 'numba' is for models of the family 'lstm', and this one is of '"
-            "count'\n"
+            "wordgate: kernel 'numba' is for lstm models, and this is a count model\n"
         )

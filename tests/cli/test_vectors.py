@@ -122,7 +122,7 @@ def test_messages(wordgate, file, tmp_path):
     )
     assert wordgate("vectors", "convert", file, tmp_path / "out").err == (
         f"wordgate: the ending of '{tmp_path / 'out'}' is not that of a format of word vectors;"
-        " there are: .bin, .vec, .txt, .safetensors\n"
+        " available: .bin, .vec, .txt, .safetensors\n"
     )
     assert wordgate("vectors", "convert", file, binary, "--to", "hdf5").code == 2
     assert wordgate("vectors", "info", tmp_path / "my vectors.vek").err == (

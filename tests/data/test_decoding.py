@@ -14,7 +14,7 @@ PLAIN = CONTENT.replace(" 🙂", "")
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (CONTENT.encode(), "UTF-8 (valid)"),
+        (CONTENT.encode(), "valid UTF-8"),
         (codecs.BOM_UTF8 + CONTENT.encode(), "UTF-8 (it begins with a byte order mark)"),
         (CONTENT.encode("utf-16"), "UTF-16 (it begins with a byte order mark)"),
         (
@@ -36,7 +36,7 @@ def test_the_encoding_is_found_and_said(write, raw, said):
     table = read_table(write("a.csv", raw))
     assert table.texts[0].startswith("café “très” bon")
     assert table.reading.choice("text").name == "text"
-    assert table.reading.lines()[0] == f"read a.csv: CSV, {said}, fields separated by comma"
+    assert table.reading.lines()[0] == f"read a.csv: CSV, {said}, fields separated by commas"
 
 
 def test_a_given_encoding_wins(write):

@@ -109,7 +109,7 @@ def test_gzip_is_known_by_content_not_by_name(write):
     path = write("a.csv", gzip.compress(b"text,label\nI liked it,good\nI left,bad\n"))
     table = read_table(path)
     assert table.texts == ["I liked it", "I left"]
-    assert table.reading.lines()[0].startswith("read a.csv: CSV (gzip), UTF-8")
+    assert table.reading.lines()[0].startswith("read a.csv: CSV (gzip), valid UTF-8")
 
 
 def test_blank_lines_are_no_records(write):

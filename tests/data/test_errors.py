@@ -19,7 +19,7 @@ def message(source, **flags):
 
 def test_a_missing_column_has_a_near_miss(reviews):
     assert message(reviews, text="txt") == "no column 'txt'; did you mean 'text'?"
-    assert message(reviews, label="zzz") == "no column 'zzz'; there are: text, label"
+    assert message(reviews, label="zzz") == "no column 'zzz'; available: text, label"
     assert message(reviews, label=7) == "no column 7 for the label: 'reviews.csv' has 2 columns"
 
 

@@ -88,6 +88,11 @@ def test_lists_written_as_python_or_json_writes_them_are_read(write, written):
     assert read_table(csv(write, map(written, LISTS))).label_sets == SETS
 
 
+def test_a_list_in_json_may_hold_quotes_with_a_space_between(write):
+    cells = [json.dumps(["rock ' ' roll", "b"]).replace('"', '""'), '[""b""]'] * 4
+    assert read_table(csv(write, cells)).label_sets == [("b", "rock ' ' roll"), ("b",)] * 4
+
+
 def test_what_numpy_writes_is_refused_as_its_labels_can_not_be_told_apart(write):
     assert "the label, contains lists" in message(csv(write, ["['a' 'b']", "['a' 'c']"] * 4))
 

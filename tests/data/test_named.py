@@ -108,5 +108,5 @@ def test_an_unknown_name_has_a_near_miss_among_sets_and_files(tmp_path):
     )
     with pytest.raises(DataError, match=r"^no file 'tweet'; did you mean 'tweets'\?$"):
         read_table("tweet")
-    with pytest.raises(DataError, match=f"data set 'zzz'; there are: {NAME}$"):
+    with pytest.raises(DataError, match=f"data set 'zzz'; available: {NAME}$"):
         read_table("zzz")

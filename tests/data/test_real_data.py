@@ -15,7 +15,7 @@ def test_tweets_lose_no_row_and_find_their_columns(twitter_training):
     table = read_table(twitter_training)
     reading = table.reading
     assert (reading.n_read, reading.n_kept, len(table)) == (74_682, 73_824, 73_824)
-    assert reading.dropped == {"empty text": 686, "text of only whitespace": 172}
+    assert reading.dropped == {"empty text": 686, "whitespace-only text": 172}
     assert reading.malformed == []
     assert columns(table) == {"text": 4, "label": 3, "group": 1}
     assert table.texts[0] == "im getting on borderlands and i will murder you all ,"
@@ -26,7 +26,7 @@ def test_tweets_lose_no_row_and_find_their_columns(twitter_training):
         "the first record contains the number 2401 in the numeric column 1"
     )
     assert (
-        "group: column 1 (12,447 distinct values, each on 6 rows, always with one label)"
+        "group: column 1 (12,447 distinct values, each in 6 rows, always with one label)"
         in reading.lines()
     )
 
@@ -37,7 +37,7 @@ def test_tweets_without_irrelevant_are_the_61121_of_the_literature_less_white_sp
     table = read_table(twitter_training, drop_labels=["Irrelevant"])
     assert len(table) == 61_121 - 139
     assert table.reading.dropped == {
-        "label 'Irrelevant'": 12_990, "empty text": 571, "text of only whitespace": 139
+        "label 'Irrelevant'": 12_990, "empty text": 571, "whitespace-only text": 139
     }  # fmt: skip
     assert sorted(set(table.labels)) == ["Negative", "Neutral", "Positive"]
 

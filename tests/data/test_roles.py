@@ -23,7 +23,7 @@ def test_an_id_without_a_name_groups_and_a_topic_does_not(write):
     table = read_table(write("a.csv", csv_of(tickets())), label=3)
     choice = table.reading.choice("group")
     assert choice.number == 1
-    assert choice.reason == "60 distinct values, each on 3 rows, always with one label"
+    assert choice.reason == "60 distinct values, each in 3 rows, always with one label"
     assert table.groups[:4] == ["t0", "t0", "t0", "t1"]
 
 
@@ -79,7 +79,7 @@ def test_a_named_user_column_groups_whatever_its_labels(write):
     path = write("a.csv", csv_of(rows, header=["user", "label", "text"]))
     choice = read_table(path).reading.choice("group")
     assert choice.name == "user"
-    assert choice.reason.startswith("by its name; 30 distinct values, each on 4 rows, ")
+    assert choice.reason.startswith("by its name; 30 distinct values, each in 4 rows, ")
 
 
 @pytest.mark.parametrize("ids", [range(180), [i % 3 for i in range(180)]])
@@ -199,7 +199,7 @@ def test_a_column_of_several_labels_is_recognised_by_its_name(write, name):
     table = read_table(write("a.csv", csv_of(rows, header=["text", name, "floor"])))
     choice = table.reading.choice("label")
     assert choice.name == name
-    assert choice.reason.startswith("by its name; 6 distinct values on 60 rows: ")
+    assert choice.reason.startswith("by its name; 6 distinct values in 60 rows: ")
     assert table.label_sets[:3] == [("a",), ("b",), ("a", "b")]
 
 

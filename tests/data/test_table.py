@@ -53,7 +53,7 @@ def test_white_space_is_no_text_unless_a_recipe_keeps_empty_ones(write, blank, l
     path = write("a.csv", f'text;label\na b;good\n"{blank}";bad\n;bad\nc d;bad\n')
     table = read_table(path, text="text", labelled=labelled)
     assert (table.texts, table.rows) == (["a b", "c d"], [1, 4])
-    assert table.reading.dropped == {"empty text": 1, "text of only whitespace": 1}
+    assert table.reading.dropped == {"empty text": 1, "whitespace-only text": 1}
     kept = read_table(path, text="text", labelled=labelled, empty_text_as="nan")
     assert kept.texts == ["a b", blank, "nan", "c d"]
     assert kept.reading.warnings == ["1 texts contain only whitespace; they are kept"]

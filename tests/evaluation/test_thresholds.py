@@ -199,7 +199,7 @@ def test_an_objective_that_is_none_is_refused(written):
         choose_thresholds(*simulated(), written)
     assert str(error.value) == (
         f"the objective of thresholds is '{written}'; it can be f1, precision@SHARE, recall@SHARE"
-        " such as recall@0.9, or cost@FALSE-POSITIVE:MISSED"
+        " such as recall@0.9, or cost@FALSE-POSITIVE:FALSE-NEGATIVE"
     )
 
 

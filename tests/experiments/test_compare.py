@@ -118,8 +118,8 @@ def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeyp
     [
         ({"models": ["cuont"]}, "no family of models 'cuont'; did you mean 'count'"),
         ({"models": ["count", "count"]}, "models are count, count: give each once"),
-        ({"models": ["count"]}, "epochs has no effect on models of the family count"),
-        ({"models": ["logreg"], "settings": None}, "average word vectors, and there are none"),
+        ({"models": ["count"]}, "epochs has no effect on count models"),
+        ({"models": ["logreg"], "settings": None}, "need word vectors"),
         ({"split": "random", "split_column": "id"}, "--split random has no effect with"),
         (
             {"models": ["count"], "settings": {"split": "random"}},
@@ -430,7 +430,7 @@ def test_its_page_has_a_section_on_each_family(compare, tmp_path, tiny):
     assert page.count("<h3>Results by label</h3>") == 2
     assert page.count("<h3>Training</h3>") == 1  # word counts have no epochs
     assert "longer than 4 tokens and were truncated at the end" in page
-    assert "Validation chose C = " in page
+    assert " by validation accuracy (" in page
     assert "<h2>The data</h2>" in page
     assert str(tmp_path) not in page
 
@@ -538,33 +538,78 @@ def test_a_teacher_alone_adds_the_taught_lstm(monkeypatch):
     assert "taught" not in compare_experiment._families(None, None, taught=False)[0]
 
 
+def test_the_teacher_of_a_recipe_is_no_teacher_of_the_families(compare, tiny):
+    listening = Listening()
+    options = {"recipe": "taught", "progress": listening, "split": "grouped"}
+    found = compare(models=["lstm"], settings={**tiny, "teacher.models": "none"}, **options)
+    assert found.families == ("lstm",)
+    warned = "warning: the teacher of the recipe 'taught' is not used: to compare an LSTM with a"
+    assert any(line.startswith(warned) for line in listening.said)
+    with pytest.raises(wordgate.SettingsError, match="mlp average word vectors, and there are non"):
+        compare(models=["count", "mlp"], settings=None, **options)
+
+
 def test_settings_of_teaching_go_to_the_taught_lstm_alone(compare, count_model, tiny):
     settings = {**tiny, "teacher.texts": 300, "mlp.epochs": 2}
     with pytest.raises(wordgate.SettingsError, match=r"mlp\.epochs has no effect"):
         compare(models=["count", "taught"], teacher=str(count_model.folder), settings=settings)
     with pytest.raises(wordgate.SettingsError, match=r"teacher\.texts has no effect without"):
         compare(settings={**tiny, "teacher.texts": 300})
+    for settings in ({**tiny, "teacher.models": "minilm"}, {"teacher.models": "none+minilm"}):
+        with pytest.raises(
+            wordgate.SettingsError, match=r"teacher\.models has no effect without a"
+        ):
+            compare(models=["lstm"], settings=settings)
+    with pytest.raises(wordgate.SettingsError, match=r"--teacher has no effect .* add taught to"):
+        compare(teacher=str(count_model.folder))
     with pytest.raises(wordgate.SettingsError, match="--unlabelled has no effect"):
         compare(unlabelled="more.csv")
 
 
-def test_a_comparison_goes_on_after_a_taught_lstm(compare, count_model, tiny, tmp_path):
-    options = {
-        "models": ["taught", "count"],
-        "teacher": str(count_model.folder),
-        "split": "grouped",
-        "settings": {**tiny, "teacher.texts": 300, "teacher.variations": 1},
-        "out": tmp_path / "comparison",
-    }
+@pytest.fixture
+def stopped_after_taught(compare, tiny, tmp_path):
+    """Stop a comparison with a taught LSTM once that is tested; give its options."""
 
     def stop(comparison):
         if len(comparison.results) == 2:
             raise KeyboardInterrupt
 
+    def run(teacher):
+        options = {
+            "models": ["taught", "count"],
+            "teacher": str(teacher),
+            "split": "grouped",
+            "settings": {**tiny, "teacher.texts": 300, "teacher.variations": 1},
+            "out": tmp_path / "comparison",
+        }
+        with pytest.raises(KeyboardInterrupt):
+            compare(**options, watch=stop)
+        return options
+
+    return run
+
+
+def test_a_comparison_goes_on_after_a_taught_lstm(
+    compare, count_model, stopped_after_taught, tmp_path
+):
+    options = stopped_after_taught(count_model.folder)
     kept = tmp_path / "comparison.checkpoint"
-    with pytest.raises(KeyboardInterrupt):
-        compare(**options, watch=stop)
     assert [file.name for file in kept.glob("*taught*")] == ["grouped-taught-1.safetensors"]
     found = compare(**options, resume=True)
     assert found.families == ("count", "taught")
     assert not kept.exists()
+
+
+def test_a_comparison_does_not_go_on_with_a_teacher_that_was_trained_again(
+    compare, count_model, reviews, stopped_after_taught, tmp_path
+):
+    teacher = tmp_path / "teacher"
+    shutil.copytree(count_model.folder, teacher)
+    options = stopped_after_taught(teacher)
+    shutil.rmtree(teacher)
+    again = {"count.c": 0.01}
+    wordgate.train(reviews, model="count", out=teacher, settings=again, progress=Silent())
+    with pytest.raises(
+        wordgate.BundleError, match="a comparison with other files of the teachers; give"
+    ):
+        compare(**options, resume=True)

@@ -1,6 +1,7 @@
 """Students of a teacher: what they learn, what is refused, what is told, what is kept."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from wordgate.data.dataset import Dataset
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.experiments import students, teachers
 from wordgate.experiments import train as train_module
-from wordgate.experiments.unlabelled import Unlabelled
+from wordgate.experiments.unlabelled import Unlabelled, read_unlabelled
 from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint as pace
 from wordgate.training import distillation
@@ -59,6 +60,8 @@ def teach(reviews, teacher, tiny):
     def call(data=reviews, **options):
         settings = {**tiny, **TEACHING, **options.pop("settings", {})}
         options = {"teacher": str(teacher), "progress": Silent(), **options}
+        if "vectors" in options:  # which have a size of their own
+            del settings["lstm.embedding_size"]
         return wordgate.train(data, settings=settings, **options)
 
     return call
@@ -242,6 +245,27 @@ def examples_of_rows():
     return texts, ["g1", "g2", "g3"], held
 
 
+@pytest.mark.parametrize("header", ["text", "topic,text"])
+def test_what_stands_before_a_text_hides_no_copy_of_a_row_held_out(tmp_path, header):
+    """A file has the text alone, or under another topic; the data has it under a topic."""
+    long = "the kettle that I bought here boils water faster than any other that I have had so far"
+    rows = [("Borderlands", "lol so nice"), ("Home", long), ("Home", "nobody knows my chair")]
+    front = "Xbox," if "topic" in header else ""
+    data, file = tmp_path / "data.csv", tmp_path / "more.csv"
+    labelled = [f"{topic},{text},{'ab'[row % 2]}" for row, (topic, text) in enumerate(rows)]
+    data.write_text("\n".join(["topic,text,label", *labelled]), encoding="utf-8")
+    more = ["lol so nice", long.replace("kettle", "teapot"), "a lamp of my own"]
+    file.write_text("\n".join([header, *(front + text for text in more)]), encoding="utf-8")
+    table = wordgate.data.read_table(data, text=["topic", "text"], label="label")
+    assert table.texts[0] == "Borderlands | lol so nice"
+    found = read_unlabelled([file], table, Silent())
+    before = "Xbox | " if front else ""
+    assert found.texts == [before + text for text in more[1:]]
+    held = Dataset(table.texts[:2], np.array([0, 1]), None)
+    assert found.without(held) == [before + more[2]]
+    assert found.without(Dataset(table.texts[2:], np.array([0]), None)) == found.texts
+
+
 def test_a_file_is_read_by_the_columns_of_the_data_or_by_itself(teach, tmp_path):
     said = Said()
     file = write(tmp_path / "plain.csv", [f"plain text number {i}" for i in range(20)], "body")
@@ -295,8 +319,8 @@ def test_the_time_for_teaching_is_kept(teach, monkeypatch):
 
 
 @pytest.fixture
-def interrupted(teach, tmp_path, monkeypatch):
-    """A teaching that was interrupted after its first texts."""
+def interrupt(teach, tmp_path, monkeypatch):
+    """Interrupt a teaching after its first texts."""
     monkeypatch.setattr(distillation, "_AT_ONCE", 50)
     out = tmp_path / "student"
     log_proba, calls = teachers.ModelTeacher.log_proba, []
@@ -308,11 +332,21 @@ def interrupted(teach, tmp_path, monkeypatch):
         return log_proba(self, texts)
 
     monkeypatch.setattr(teachers.ModelTeacher, "log_proba", interrupting)
-    with pytest.raises(KeyboardInterrupt, match="--resume to continue"):
-        teach(out=out)
-    assert not out.exists()
-    assert (tmp_path / "student.teaching").is_dir()
-    return out, calls
+
+    def call(**options):
+        with pytest.raises(KeyboardInterrupt, match="--resume to continue"):
+            teach(out=out, **options)
+        assert not out.exists()
+        assert (tmp_path / "student.teaching").is_dir()
+        return out, calls
+
+    return call
+
+
+@pytest.fixture
+def interrupted(interrupt):
+    """A teaching that was interrupted after its first texts."""
+    return interrupt()
 
 
 def test_a_teaching_that_was_interrupted_goes_on_without_asking_twice(interrupted, teach):
@@ -340,6 +374,42 @@ def test_another_teaching_is_not_gone_on_with(interrupted, teach):
     out, _ = interrupted
     with pytest.raises(BundleError, match=r"teacher\.weight 0\.7 instead of 0\.5"):
         teach(out=out, resume=True, settings={"teacher.weight": 0.5})
+
+
+def test_a_teacher_that_was_trained_again_does_not_go_on(
+    interrupt, teach, teacher, reviews, tmp_path
+):
+    own = tmp_path / "own-teacher"
+    shutil.copytree(teacher, own)
+    out, _ = interrupt(teacher=str(own))
+    kept = out.with_name("student.teaching") / "answers.safetensors"
+    before = kept.read_bytes()
+    shutil.rmtree(own)
+    again = {"count.c": 0.01}
+    wordgate.train(reviews, model="count", out=own, settings=again, progress=Silent())
+    with pytest.raises(BundleError, match="a teaching with other files of the teachers; give"):
+        teach(out=out, teacher=str(own), resume=True)
+    assert kept.read_bytes() == before
+    teach(out=out, teacher=str(own), overwrite=True)
+
+
+def test_a_teaching_does_not_go_on_with_other_word_vectors_of_the_same_name(
+    interrupt, teach, tmp_path
+):
+    file = tmp_path / "words.txt"
+
+    def write_vectors(seed):
+        numbers = np.random.default_rng(seed).normal(size=(60, 4))
+        lines = [
+            f"w{word} {' '.join(map('{:.3f}'.format, row))}" for word, row in enumerate(numbers)
+        ]
+        file.write_text("\n".join(lines), encoding="utf-8")
+
+    write_vectors(0)
+    out, _ = interrupt(vectors=file)
+    write_vectors(1)
+    with pytest.raises(BundleError, match="a teaching with other word vectors; give"):
+        teach(out=out, vectors=file, resume=True)
 
 
 def test_damaged_answers_are_refused(interrupted, teach):

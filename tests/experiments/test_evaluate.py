@@ -36,9 +36,9 @@ def test_rows_of_the_training_are_counted_first(count_model):
     assert evaluation.seen.near_copies == evaluation.seen.rows == 240 + near
     assert evaluation.unseen.n == 60 - near
     assert first_line(evaluation) == (
-        f"{240 + near} of these 300 rows are known from the model's training (240 as exact"
-        f" duplicates, {near} as near duplicates, 240 by their group): on them, the score measures"
-        " memorization, unless near duplicates share only a template."
+        f"{240 + near} of these 300 rows were seen during the model's training (240 as exact"
+        f" duplicates, {near} as near duplicates, 240 by their group): scores on these rows"
+        " mostly measure memorization (less so if the near duplicates come from a template)."
     )
 
 
@@ -46,7 +46,7 @@ def test_unseen_rows_say_so(count_model, make_file):
     evaluation = wordgate.evaluate(count_model.folder, make_file(strangers(40)))
     assert evaluation.seen.rows == 0
     assert evaluation.unseen is None
-    assert first_line(evaluation) == "None of these 40 rows is known from the model's training."
+    assert first_line(evaluation) == "None of these 40 rows was seen during the model's training."
 
 
 def test_unseen_rows_are_scored_apart(count_model, make_file, make_rows):
@@ -56,7 +56,7 @@ def test_unseen_rows_are_scored_apart(count_model, make_file, make_rows):
     assert 240 <= known <= 300
     n_unseen = 340 - known
     assert evaluation.unseen.n == n_unseen >= alone.scores.n
-    assert first_line(evaluation).startswith(f"{known} of these 340 rows are known from the")
+    assert first_line(evaluation).startswith(f"{known} of these 340 rows were seen during the")
     assert (
         format_evaluation(evaluation)
         .splitlines()[-1]
@@ -227,7 +227,9 @@ def test_the_kaggle_validation_file_is_known_from_training(
     evaluation = wordgate.evaluate(folder, valid)
     assert evaluation.seen.n == len(judged) > 50
     assert evaluation.seen.groups > 0.7 * len(judged)
-    assert " by their group): on them, the score measures memorization" in first_line(evaluation)
+    assert " by their group): scores on these rows mostly measure memorization" in first_line(
+        evaluation
+    )
 
 
 @pytest.fixture
@@ -273,7 +275,7 @@ def test_a_file_without_the_columns_the_model_joins_is_asked_about(
     folder, _ = trained_on_topics
     file = make_file(make_rows(), "judged.csv")
     assert refusal(folder, file) == (
-        "no column 'topic'; there are: id, label, text\n"
+        "no column 'topic'; available: id, label, text\n"
         "The model reads 'topic | text': name these columns of the data with --text"
     )
     assert wordgate.evaluate(folder, file, text="text").scores.n == 300

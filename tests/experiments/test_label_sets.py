@@ -116,6 +116,28 @@ def test_folds_test_each_row_once_and_hold_out_whole_groups(table):
     assert (len(rest) + len(held), held.multilabel) == (len(splits.train), True)
 
 
+@pytest.mark.parametrize("stratify", [True, False])
+def test_random_folds_are_stratified_as_the_settings_say(stratify):
+    texts = [f"a lamp that is number {i}" for i in range(300)]
+    frame = pd.DataFrame({"text": texts, "label": ["rare", *["often"] * 9] * 30})
+    table = read_table(frame, group="none")
+    settings = load_settings("default", {"split": "random", "stratify": stratify})
+    folds = make_folds(table, split_table(table, settings, 0), 3, settings, 0)
+    assert sorted(np.concatenate([fold.rows for fold in folds]).tolist()) == list(range(300))
+    of_test = [int(fold.test.targets.sum()) for fold in folds]
+    of_valid = [int(fold.valid.targets.sum()) for fold in folds]
+    assert (of_test == [10] * 3, of_valid == [2] * 3) == (stratify, stratify)
+
+
+def test_one_label_a_cell_has_no_effect_on_lists_and_is_refused(rows):
+    frame = frame_of(rows)
+    assert DataOptions(frame, {}).sources().table.label_sets
+    with pytest.raises(
+        DataError, match=r"a label separator has no effect here: .* lists of labels"
+    ):
+        DataOptions(frame, {"label_separator": "none"}).sources()
+
+
 def test_a_label_that_train_lacks_is_named(write, rows):
     train = [i for i, (_, labels, _) in enumerate(rows) if "staff" not in labels]
     parts = pd.Series("test", index=range(len(rows)))

@@ -1,6 +1,7 @@
 """Several labels a text, from a table to a judged model, in every workflow."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,9 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, hamming_loss
 
 import wordgate
+from wordgate.cli.train import _format_folds
 from wordgate.errors import DataError, SettingsError
+from wordgate.experiments import students, training_run
 from wordgate.runtime.progress import Silent
 
 WORDS = {
@@ -144,7 +147,9 @@ def test_of_two_classes_either_may_have_costs(frame):
     assert found[0].metrics.thresholds == found[1].metrics.thresholds
     assert found[0].metrics.thresholds.objective == "cost@3:2"
     both = {"bug": {"false_positive": 2}, "none": {"false_positive": 2}}
-    with pytest.raises(SettingsError, match=r"^objective names both labels; with one label a text"):
+    with pytest.raises(
+        SettingsError, match=r"^objective names both labels; for binary classification"
+    ):
         wordgate.train(two, model="count", settings={"objective": both}, **READING)
 
 
@@ -174,6 +179,9 @@ def test_folds_have_thresholds_of_their_own(frame):
     assert folds.micro_f1 > 0.7
     assert len(folds.folds) == 3
     assert sum(fold.n_test for fold in folds.folds) == len(frame)
+    _, difference = training.metrics.difference_to_baseline("lstm")
+    folds = folds.model_copy(update={"difference_to_count": difference})
+    assert " points of micro F1, " in _format_folds("lstm", training.metrics, folds)
 
 
 def test_families_are_compared_by_micro_f1(frame, tmp_path):
@@ -184,6 +192,12 @@ def test_families_are_compared_by_micro_f1(frame, tmp_path):
     assert test.difference.difference == pytest.approx(lstm.micro_f1 - count.micro_f1)
     written = json.loads((tmp_path / "comparison" / "comparison.json").read_text())
     assert written["results"][0]["scores"]["micro_f1"] == count.micro_f1
+    page = comparison._repr_html_()
+    assert "micro F1" in page
+    assert "accuracy" not in page.partition("</table>")[0]
+    for scores in (count, lstm):
+        assert f"{scores.micro_f1:.3f}" in page
+        assert str(scores.main.interval) in page
 
 
 def test_comparing_on_folds_agrees_with_the_models_of_the_folds(frame):
@@ -209,6 +223,31 @@ def test_a_saved_model_teaches_another_of_several_labels(frame, training, tmp_pa
     facts = taught.metrics.teacher
     assert facts.micro_f1 == pytest.approx(training.metrics.micro_f1, abs=0.05)
     assert taught.metrics.multilabel
+
+
+def test_a_student_is_compared_with_its_teacher_without_thresholds(frame, monkeypatch):
+    """A student that predicts just what its teacher does is no different, whatever it chose."""
+    two = frame.assign(labels=["bug" if "bug" in row else "other" for row in frame.labels])
+    for rows, objective in ((frame, "auto"), (two, "recall@0.9")):
+        measured = []
+
+        def fit(*arguments, real=students.fit_model, measured=measured):
+            model, _ = real(*arguments)
+            log_proba = model.output(arguments[2].texts).log_proba
+            transfer = SimpleNamespace(n_labelled=0, n_own=0)
+            measured.append(model.thresholds)
+            return model, students.DistillationResult(
+                "itself", log_proba, transfer, np.zeros(0, bool), 0, 0.0, None, {}
+            )
+
+        with monkeypatch.context() as patched:
+            patched.setattr(training_run, "fit_model", fit)
+            settings = {"objective": objective}
+            run = wordgate.train(rows, model="count", settings=settings, **READING)
+        assert measured[0] is not None
+        assert np.ptp(measured[0]) + abs(measured[0][0] - 0.5) > 0.05
+        assert run.metrics.teacher.agreement == 1.0
+        assert run.metrics.teacher.difference.difference == 0.0
 
 
 def test_a_teacher_of_one_label_a_text_is_refused(frame, tmp_path):

@@ -40,7 +40,7 @@ def test_what_was_read_of_each_file_is_told_and_kept(make_file, parts):
     train, _, test = parts
     sources = read_parts(make_file(train), test=make_file(test, "test.csv"))
     lines = sources.lines()
-    assert lines[lines.index("for test:") + 1].endswith("fields separated by comma")
+    assert lines[lines.index("for test:") + 1].endswith("fields separated by commas")
     facts = sources.facts()
     assert facts["n_kept"] == 300
     assert facts["others"]["test"]["n_kept"] == 50
@@ -84,7 +84,7 @@ def test_a_test_file_must_have_a_group_column_that_was_asked_for(make_file, part
     with pytest.raises(DataError) as caught:
         count(make_file(train), test=file, group="id")
     assert str(caught.value) == (
-        f"no column 'id'; there are: label, text\n'{file}' is read with the columns of the training"
+        f"no column 'id'; available: label, text\n'{file}' is read with the columns of the training"
         " rows (text, label, id): use the same names in its header"
     )
 
@@ -313,7 +313,7 @@ def test_a_file_must_have_all_columns_of_the_text(make_file, parts):
     file = make_file(with_topics(train), "train.csv", TOPICS)
     with pytest.raises(DataError) as caught:
         read_parts(file, test=make_file(test), text="topic,text")
-    assert str(caught.value).startswith("no column 'topic'; there are: id, label, text\n")
+    assert str(caught.value).startswith("no column 'topic'; available: id, label, text\n")
     assert "is read with the columns of the training rows (topic, text, label, id)" in str(
         caught.value
     )

@@ -8,8 +8,8 @@ from wordgate.families import FAMILIES
 from wordgate.settings import load_settings, setting_fields
 
 NONE_THERE = (
-    "models of the family {} average word vectors, and there are none: give some with"
-    " --vectors; 'wordgate vectors distill' creates them for your vocabulary"
+    "{} models need word vectors: give a file with --vectors;"
+    " 'wordgate vectors distill' creates them for your vocabulary"
 )
 
 
@@ -69,7 +69,7 @@ def test_who_reads_a_setting(setting, families):
 def test_a_setting_without_effect_is_refused(setting, family):
     value = load_settings("default").flat()[setting]
     assert refusal({setting: value}, family, vectors="words.bin") == (
-        f"{setting} has no effect on models of the family {family}: leave it out"
+        f"{setting} has no effect on {family} models: leave it out"
     )
 
 
@@ -77,7 +77,7 @@ def test_a_setting_that_one_of_several_families_reads_has_an_effect():
     settings = resolve_settings("default", {"lstm.epochs": 3}, None, families=("count", "lstm"))
     assert settings.lstm.epochs == 3
     assert refusal({"lstm.epochs": 3}, "count", "transformer") == (
-        "lstm.epochs has no effect on models of the family count or transformer: leave it out"
+        "lstm.epochs has no effect on count or transformer models: leave it out"
     )
 
 
@@ -88,8 +88,7 @@ def test_families_that_average_word_vectors_need_some():
 
 def test_word_vectors_that_nobody_reads_are_refused():
     assert refusal({}, "count", "transformer", vectors="words.bin") == (
-        "--vectors words.bin has no effect: models of the family count or transformer do not use"
-        " word vectors"
+        "--vectors words.bin has no effect: count or transformer models do not use word vectors"
     )
 
 
@@ -221,5 +220,5 @@ def test_every_family_takes_weights_and_only_networks_a_loss():
     settings = resolve_settings("default", overrides, "words.bin", families=families)
     assert (settings.class_weight, settings.loss.focal_gamma) == ("balanced", 1.0)
     assert refusal({"loss.function": "focal"}, "count") == (
-        "loss.function has no effect on models of the family count: leave it out"
+        "loss.function has no effect on count models: leave it out"
     )

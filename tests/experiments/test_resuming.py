@@ -369,11 +369,11 @@ def test_what_can_t_be_resumed_is_refused(reviews, tiny, tmp_path):
         f"there is no {out}.checkpoint to resume from; leave out --resume to start"
     )
     assert refusal(SettingsError, reviews, out, {}, resume=True, model="count") == (
-        "--resume has no effect: a count model is fitted in one step; only trainings of the"
-        " families mlp, lstm, transformer have checkpoints"
+        "--resume has no effect: a count model is fitted in one step; only mlp,"
+        " lstm, transformer models have checkpoints"
     )
     assert refusal(SettingsError, reviews, None, tiny, resume=True) == (
-        "give the folder of the training to resume as `out`"
+        "give the folder of the training run to resume as `out`"
     )
     assert refusal(SettingsError, reviews, out, tiny, max_minutes=0) == (
         "max_minutes is 0; it must be more than 0"

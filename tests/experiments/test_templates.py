@@ -57,11 +57,11 @@ def test_templates_are_not_called_memory(make_file, make):
     assert split.templated
     text = leak_warning(split)
     assert text.endswith(
-        f"; of {split.similar_in_train} that are similar to training rows but differ in text and"
-        f" group, {split.similar_with_label}"
-        f" ({split.similar_with_label / split.similar_in_train:.1%}) have the most frequent label"
-        " of these. The similar rows look like texts made from templates, not like duplicates: they"
-        " have different labels as well."
+        f"; {split.similar_in_train} resemble training rows without sharing text or group; for"
+        f" {split.similar_with_label} of them"
+        f" ({split.similar_with_label / split.similar_in_train:.1%}), the label is the most common"
+        " one among those training rows. The similar rows look like texts made from templates, not"
+        " like duplicates: their labels also differ."
     )
     told = " ".join([text, *training.remarks])
     assert "LEAK" not in told
@@ -153,4 +153,4 @@ def test_an_audit_calls_templates_no_memory(make_file, make):
 
 def test_an_audit_calls_copies_memory(reviews):
     told = " ".join(format_audit(wordgate.audit(reviews)).split())
-    assert "its score would mostly measure memorization" in told
+    assert "the score would mostly measure memorization" in told

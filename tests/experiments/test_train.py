@@ -223,10 +223,10 @@ def test_a_time_limit_that_is_over_at_once_still_gives_a_judged_model(reviews, t
         ({"seed": 2**32}, "seed is 4294967296; it must be a whole number from 0 to 4294967295"),
         ({"seed": 0.5}, "seed is 0.5; it must be a whole number from 0 to 4294967295"),
         ({"model": "lsmt"}, "no family of models 'lsmt'; did you mean 'lstm'?"),
-        ({"device": "gpu"}, "no device 'gpu'; there are: auto, cpu, cuda, cuda:N"),
+        ({"device": "gpu"}, "no device 'gpu'; available: auto, cpu, cuda, cuda:N"),
         (
             {"device": "cuda", "model": "count"},
-            "device 'cuda' has no effect: models of the family count use only the CPU",
+            "device 'cuda' has no effect: count models use only the CPU",
         ),
         ({"recipe": "dfault"}, "no recipe 'dfault'; did you mean 'default'?"),
         (
@@ -269,7 +269,7 @@ def test_numpy_integers_are_seeds(reviews):
 
 STAGES = (
     "Reading ", "Finding near duplicates among 300 texts", "Splitting", "Auditing the split",
-    "Fitting the baseline, the family count", "Calibrating on ",
+    "Fitting the count baseline", "Calibrating on ",
     "Predicting 60 test texts", "Evaluating", "Writing ",
 )  # fmt: skip
 
@@ -291,7 +291,7 @@ def test_what_was_inferred_is_told(reviews):
     wordgate.train(reviews, model="count", progress=told)
     assert told.lines[0] == f"Reading {reviews} ..."
     assert told.lines[1] == "reviews.csv: 300 texts, 2 labels"
-    assert f"read {reviews}: CSV, UTF-8 (valid), fields separated by comma" in told.lines
+    assert f"read {reviews}: CSV, valid UTF-8, fields separated by commas" in told.lines
     assert any(line.startswith("group: column 1 'id' (by its name; 60 ") for line in told.lines)
     assert any(line == "Baseline: most frequent label 0.500" for line in told.lines)
 

@@ -249,7 +249,7 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
     [
         (
             {"model": "count"},
-            "--vectors {} has no effect: models of the family count do not use word vectors",
+            "--vectors {} has no effect: count models do not use word vectors",
         ),
         (
             {"settings": {"lstm.embedding_size": 100}},

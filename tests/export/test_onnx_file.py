@@ -1,13 +1,16 @@
 """What an exported file is and what it tells of itself."""
 
 import json
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from wordgate.errors import SettingsError
 from wordgate.export import graph
-from wordgate.export.onnx_file import onnx_bytes
+from wordgate.export.inputs import input_form
+from wordgate.export.onnx_file import _graph, _tokenizer, onnx_bytes
 from wordgate.families import FAMILIES
 from wordgate.runtime.packages import installed_versions
 
@@ -160,3 +163,9 @@ def test_a_model_too_large_for_one_file_is_refused(made, monkeypatch):
         "the model has 0.0 GB of weights, and a single ONNX file is limited to 2 GB; --int8 needs a"
         " quarter"
     )
+
+
+def test_a_model_of_an_unknown_type_is_refused_not_written_as_another():
+    for call in (input_form, _tokenizer, partial(_graph, temperature=1.0, int8=False)):
+        with pytest.raises(TypeError, match="SimpleNamespace is not a type of model that can be"):
+            call(SimpleNamespace(encoder=None, family="count"))

@@ -119,7 +119,7 @@ def test_other_families_have_no_kernels():
     class Counts:
         family = "count"
 
-    with pytest.raises(SettingsError, match=r"of the family 'lstm', and this one is of 'count'"):
+    with pytest.raises(SettingsError, match="is for lstm models, and this is a count model"):
         with_kernel(Counts(), "numba")
 
 

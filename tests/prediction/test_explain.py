@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from wordgate.evaluation.calibration import apply_temperature
 from wordgate.models.average import AverageModel
 from wordgate.models.lstm import LSTMModel, Network
 from wordgate.models.lstm_forward import Direction
-from wordgate.prediction.explaining import MOST_WORDS, explain
+from wordgate.prediction.explaining import MOST_WORDS, explain, explainable_text
 from wordgate.text.encoder import TextEncoder
 
 FAMILIES = ("count", "logreg", "mlp", "lstm")
@@ -320,3 +321,8 @@ def test_a_notebook_tells_for_and_against_without_colours(lstm):
     page = found._repr_html_()
     lines = re.findall(r"border-bottom:2px (solid|dotted)", page)
     assert lines == ["solid" if word.effect > 0 else "dotted" for word in found.words]
+
+
+def test_a_model_of_an_unknown_type_is_not_explained_as_another():
+    with pytest.raises(TypeError, match="SimpleNamespace is not a type of model that can be expl"):
+        explainable_text(SimpleNamespace(family="count"), "a lamp")

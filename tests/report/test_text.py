@@ -129,7 +129,7 @@ def test_of_several_labels_the_short_form_is_of_micro_f1(make_several):
         "   count 0.350   most frequent label set 0.350"
     )
     assert verdict("lstm", metrics) == (
-        "The LSTM model does NOT beat the family count by more than chance (+2.0 points of micro"
+        "The LSTM model is not significantly better than the count baseline (+2.0 points of micro"
         " F1, 95% interval -1.0 to +5.0, p < 0.001): --family count is simpler."
     )
     lowest = min(metrics.per_class, key=lambda one: one.recall)

@@ -328,9 +328,14 @@ def test_a_result_in_its_place_is_whole_for_the_same_command_alone(score, messy,
     whole = (here / out).read_bytes()
     with pytest.raises(BundleError, match=r"abstain_below 0\.0 instead of 0\.9"):
         score(messy, out, batch=20, resume=True, abstain_below=0.9)
-    assert score(messy, out, batch=20, resume=True).was_whole
+    found = score(messy, out, batch=20, resume=True)
+    assert found.was_whole
     assert (here / out).read_bytes() == whole
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", out]
+    again = score(messy, f"again-{out}", batch=20)
+    assert again.rows > again.errors > 0
+    for name in ("rows", "scored", "abstained", "errors", "first_errors", "added"):
+        assert getattr(found, name) == getattr(again, name)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import sys
 from datetime import date
 from io import BytesIO, TextIOWrapper
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import wordgate
 from wordgate.errors import BundleError, DataError, SettingsError, WordgateError
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import partial_output
+from wordgate.scoring.writing import make_writer
 
 TEXTS = ["We love this lamp", "We hate this lamp, really", 'We praise this "lamp"', "We regret it"]
 ADDED = ["label", "probability", "probability_bad", "probability_good", "error"]
@@ -209,7 +211,7 @@ def test_several_columns_are_joined_as_in_training(here, write, records):
     write("other.csv", "id,text\n1,we love it\n")
     message = (
         r"^no column 'topic'; did you mean .*\nThe model reads 'topic \| text': name these"
-        r" columns of the data with --text$|^no column 'topic'; there are: id, text\nThe model"
+        r" columns of the data with --text$|^no column 'topic'; available: id, text\nThe model"
     )
     with pytest.raises(DataError, match=message):
         wordgate.score("m", "other.csv", "o.csv", progress=Silent())
@@ -250,7 +252,7 @@ def test_the_bar_goes_from_the_beginning_to_the_end(write, here, count_model, li
     ((total, done),) = listening.bars
     assert 0.5 * total < done <= total
     assert listening.lines == [
-        "read in.csv: CSV, UTF-8 (valid), fields separated by comma",
+        "read in.csv: CSV, valid UTF-8, fields separated by commas",
         "header: yes (the first record contains the name 'text' that was asked for)",
         "text: column 2 'text' (as in training)",
         f"added: {', '.join(ADDED)}",
@@ -303,7 +305,7 @@ def test_a_key_of_its_own_is_an_error_in_a_stream(score, monkeypatch):
         (["in.csv", "old.csv"], {},
          "old.csv exists; choose another file, or replace it with --overwrite"),
         (["in.csv", "o.csv"], {"to": "xls"},
-         "no format 'xls'; there are: csv, tsv, jsonl, parquet"),
+         "no format 'xls'; available: csv, tsv, jsonl, parquet"),
         (["in.csv", "o.csv"], {"batch": 0}, "batch is 0: it must be at least 1"),
         (["in.csv", "o.csv"], {"abstain_below": 2.0},
          "abstain_below is 2.0; it must be a probability, from 0 to 1"),
@@ -401,3 +403,11 @@ def test_what_was_private_stays_private(score, write, here, monkeypatch, out):
         score("in.csv", out, overwrite=True)
         assert (here / out).stat().st_mode & 0o777 == mode
     assert set(modes) == {0o700}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_unknown_format_is_not_written_as_another(packed):
+    reader = SimpleNamespace(form="xls", delimiter=None, names=["text"], width=1)
+    options = {"separator": None, "escape_formulas": False, "packed": packed}
+    with pytest.raises(SettingsError, match="no format 'xls'; available: csv, tsv, jsonl, parq"):
+        make_writer(reader, ADDED, "xls", **options)

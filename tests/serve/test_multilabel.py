@@ -119,7 +119,7 @@ def test_a_model_of_one_label_has_none_to_choose_for_an_explanation(served, coun
     body = {"text": "We love it", "label": "good"}
     told = served("POST", "/v1/explain", body, predictor=wordgate.load(count_model.folder))
     assert told.status == 422
-    assert told.json["error"]["message"].startswith("label has no effect on a model that assigns")
+    assert told.json["error"]["message"].startswith("label applies only to multi-label models")
 
 
 def test_a_label_is_explained(served, model):

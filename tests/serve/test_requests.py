@@ -39,7 +39,7 @@ REFUSED = {
     b'{"text": ["a"]}': ("invalid_request", """unknown field "text"; did you mean 'texts'?"""),
     b'{"texts": ["a"], "\\ud800": 1}': (
         "invalid_request",
-        """unknown field "\\ud800"; there are: texts, abstain_below, threshold""",
+        """unknown field "\\ud800"; available: texts, abstain_below, threshold""",
     ),
     b'{"texts": "a"}': ("invalid_request", "'texts' is a string; it must be a list of strings"),
     b'{"texts": {"0": "a"}}': (

@@ -81,9 +81,9 @@ def test_without_groups_exact_copies_stay_together():
     assert split.leaked_by_group == 0
     assert split.n_test_groups == 8
     assert split.reason == (
-        "Grouped by exact text and stratified by label: all duplicates of a text are in one part, "
-        "so the test set has only texts that are not in train. Train has 290 rows, validation 30 "
-        "(9.4% of the rest), test 80 (20.0%) in 8 distinct texts."
+        "Grouped by exact text and stratified by label: all duplicates of a text are in one"
+        " subset, so the test set has only texts that are not in the training set. The training"
+        " set has 290 rows, validation 30 (9.4% of the rest), test 80 (20.0%) in 8 distinct texts."
     )
 
 
@@ -133,8 +133,8 @@ def test_a_label_with_two_rows_is_learned_and_tested_and_named():
     assert split.warnings == (
         "Label 'y' has 2 rows (1 train, 0 validation, 1 test): its precision, recall and F1 "
         "are unreliable.",
-        "There are only 4 validation rows: the best epoch, regularization, calibration and"
-        " thresholds chosen on them are unreliable.",
+        "There are only 4 validation rows: what is chosen on them, such as regularization,"
+        " calibration and thresholds, is unreliable.",
         "The test set has only 10 distinct texts: scores on it can be off by 31 points in either "
         "direction.",
     )

@@ -18,4 +18,4 @@ def test_an_unknown_name_meets_the_nearest_known_one():
 def test_a_name_like_none_meets_all_of_them():
     with pytest.raises(SettingsError) as caught:
         get_tokenizer("xyz")
-    assert str(caught.value) == "no tokenizer 'xyz'; there are: messages, keras"
+    assert str(caught.value) == "no tokenizer 'xyz'; available: messages, keras"

@@ -188,7 +188,9 @@ def test_validation_chooses_the_weighting(fit_average, examples, family):
     best = max(worths, key=worths.get)
     chosen = fit_average(family, valid=valid, average_weights="best")
     told = ", ".join(f"{name} {worths[name][0]:.3f}" for name in WEIGHTINGS)
-    assert f"Validation chose {best} averages ({told})." in chosen.remarks
+    assert (
+        f"{best.capitalize()} averages were selected by validation accuracy ({told})."
+    ) in chosen.remarks
     assert np.array_equal(
         chosen.model.log_proba(valid.texts), alone[best].model.log_proba(valid.texts)
     )
@@ -198,9 +200,9 @@ def test_validation_chooses_the_weighting(fit_average, examples, family):
 def test_validation_chooses_the_strength_of_logreg(fit_average, examples):
     valid = examples(60, seed=1)
     fitted = fit_average("logreg", valid=valid, average_weights="plain", logreg_c="0.001+1+100")
-    (chosen,) = (line for line in fitted.remarks if line.startswith("Validation chose C = "))
-    assert chosen.endswith("of 0.001, 1, 100.")
-    told = float(re.search(r"accuracy ([\d.]+)", chosen).group(1))
+    (chosen,) = (line for line in fitted.remarks if line.startswith("C = "))
+    assert " was selected from 0.001, 1, 100 by " in chosen
+    told = float(re.search(r"accuracy \(([\d.]+)\)", chosen).group(1))
     assert told == pytest.approx(worth(fitted.model, valid)[0], abs=5e-4)
 
 

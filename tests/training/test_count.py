@@ -105,7 +105,8 @@ def test_validation_chooses_the_strength(fit_tuned, examples):
     # A fit begins where that of the stronger penalty ended, so it is not quite the one alone.
     assert worth(chosen.model) == pytest.approx(worths[best], abs=0.05)
     assert chosen.remarks == [
-        f"Validation chose C = {best:g} (accuracy {worth(chosen.model)[0]:.3f}) of 0.001, 1."
+        f"C = {best:g} was selected from 0.001, 1 by validation accuracy"
+        f" ({worth(chosen.model)[0]:.3f})."
     ]
 
 

@@ -48,7 +48,7 @@ def test_an_unknown_device_is_named(cards, name):
     cards(4)
     with pytest.raises(SettingsError) as error:
         choose_device(name)
-    assert str(error.value) == f"no device '{name}'; there are: auto, cpu, cuda, cuda:N"
+    assert str(error.value) == f"no device '{name}'; available: auto, cpu, cuda, cuda:N"
 
 
 @pytest.mark.parametrize(("name", "number"), [("cuda", 0), ("cuda:0", 0), ("cuda:2", 2)])

@@ -18,7 +18,7 @@ from wordgate.training.fitting import FitData, RunContext
     ("family", "end"),
     [
         ("lstn", "; did you mean 'lstm'?"),
-        ("forest", "; there are: count, logreg, mlp, lstm, transformer"),
+        ("forest", "; available: count, logreg, mlp, lstm, transformer"),
     ],
 )
 def test_an_unknown_family_is_named(family, end):
@@ -62,9 +62,7 @@ def test_a_device_has_no_effect_on_what_the_processor_alone_computes(family):
     check_device(family, "cpu")
     with pytest.raises(SettingsError) as error:
         check_device(family, "cuda:1")
-    assert str(error.value) == (
-        f"device 'cuda:1' has no effect: models of the family {family} use only the CPU"
-    )
+    assert str(error.value) == (f"device 'cuda:1' has no effect: {family} models use only the CPU")
 
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "transformer"])

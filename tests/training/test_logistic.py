@@ -154,7 +154,9 @@ def test_the_most_accurate_on_validation_is_kept(choose):
     assert (choice.best.c, choice.best.accuracy) == (1, 1.0)
     assert choice.best.log_loss == pytest.approx(np.log1p(np.exp(-1)))
     assert choice.tried == (0.1, 1, 10)
-    assert choice.remarks() == ["Validation chose C = 1 (accuracy 1.000) of 0.1, 1, 10."]
+    assert choice.remarks() == [
+        "C = 1 was selected from 0.1, 1, 10 by validation accuracy (1.000)."
+    ]
 
 
 def test_ties_go_to_the_lower_log_loss_and_then_to_the_stronger_penalty(choose):

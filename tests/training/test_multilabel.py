@@ -101,7 +101,7 @@ def test_what_validation_measured_is_what_the_model_predicts(family, fit_family)
     fitted = fit_family(family, train, valid)
     if not fitted.history:
         accuracy, loss = validation_scores(fitted.model.log_proba(valid.texts), valid.targets)
-        assert f"(log loss {loss:.3f})" in fitted.remarks[-1]
+        assert f"by validation log loss ({loss:.3f})" in fitted.remarks[-1]
         return
     best = fitted.history[fitted.best_epoch - 1]
     log_proba = fitted.model.log_proba(valid.texts)

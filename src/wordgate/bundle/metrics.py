@@ -53,8 +53,8 @@ class Baselines(BaseModel, frozen=True, extra="forbid"):
 
     majority: Baseline = Field(description="always the most frequent training label")
     count: Baseline = Field(
-        description="the family count, fitted on the same rows with the same recipe; for a model of"
-        " that family, its own scores"
+        description="the `count` family, fitted on the same rows with the same recipe; for a model"
+        " of that family, its own scores"
     )
 
     def to_beat(self, family: str) -> list[tuple[str, Baseline]]:
@@ -72,13 +72,13 @@ class MultilabelBaselines(Baselines, frozen=True, extra="forbid"):
         description="always the most frequent set of labels in training"
     )
     count: MultilabelBaseline = Field(
-        description="the family count, fitted on the same rows with the same recipe; for a model of"
-        " that family, its own scores"
+        description="the `count` family, fitted on the same rows with the same recipe; for a model"
+        " of that family, its own scores"
     )
 
 
 class SplitFacts(BaseModel, frozen=True, extra="forbid"):
-    """Sizes of the split, and how many test rows are known from training."""
+    """Sizes of the split, and how many test rows were seen during training."""
 
     kind: Literal["grouped", "random", "given"]
     seed: int
@@ -86,14 +86,18 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
     n_valid: int
     n_test: int
     n_test_groups: int
-    leaked_by_group: int = Field(description="test rows whose group is also in train")
-    near_duplicates_in_train: int = Field(description="test rows with a near duplicate in train")
+    leaked_by_group: int = Field(description="test rows whose group is also in the training set")
+    near_duplicates_in_train: int = Field(
+        description="test rows with a near duplicate in the training set"
+    )
     known_in_train: int | None = Field(
-        default=None, description="test rows whose exact text or original group is also in train"
+        default=None,
+        description="test rows whose exact text or original group is also in the training set",
     )
     similar_in_train: int | None = Field(
         default=None,
-        description="other test rows with a near duplicate or a row of their merged group in train",
+        description="other test rows with a near duplicate or a row of their merged group in the"
+        " training set",
     )
     similar_with_label: int | None = Field(
         default=None,
@@ -120,10 +124,10 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         if not self.similar_in_train or self.similar_with_label is None:
             return ""
         return (
-            f"; of {self.similar_in_train:,} that are similar to training rows but differ in"
-            f" text and group, {self.similar_with_label:,}"
-            f" ({self.similar_with_label / self.similar_in_train:.1%}) have the most frequent label"
-            " of these"
+            f"; {self.similar_in_train:,} resemble training rows without sharing text or group; for"
+            f" {self.similar_with_label:,} of them"
+            f" ({self.similar_with_label / self.similar_in_train:.1%}), the label is the most"
+            " common one among those training rows"
         )
 
 
@@ -143,7 +147,7 @@ class CrossValidation(BaseModel, frozen=True, extra="forbid"):
     interval: Interval = Field(description="of the accuracy; groups are resampled")
     difference_to_count: PairedDifference | None = Field(
         default=None,
-        description="from the family count on the same folds; null for a model of that family",
+        description="from the `count` family on the same folds; null for a model of that family",
     )
     folds: list[FoldScores]
 
@@ -164,7 +168,7 @@ class MultilabelCrossValidation(BaseModel, frozen=True, extra="forbid"):
     interval: Interval = Field(description="of that F1; groups are resampled")
     difference_to_count: PairedDifference | None = Field(
         default=None,
-        description="from the family count on the same folds; null for a model of that family",
+        description="from the `count` family on the same folds; null for a model of that family",
     )
     folds: list[MultilabelFoldScores]
 
@@ -194,15 +198,19 @@ class TeacherFacts(ComparedResult, frozen=True, extra="forbid"):
     """The teacher of the model, its scores on the test rows, and the difference to the model."""
 
     _LABEL: ClassVar = "label"
+    _DECISION: ClassVar = "the most probable label"
 
     name: str
     accuracy: float
     macro_f1: float | None
     log_loss: float
     agreement: float = Field(
-        description="share of the test rows for which both predict the same label"
+        description="share of the test rows for which both predict the same label, without chosen"
+        " thresholds"
     )
-    difference: PairedDifference
+    difference: PairedDifference = Field(
+        description="of the model from its teacher, both without chosen thresholds"
+    )
     n_labelled: int = Field(description="training texts that it labeled")
     n_unlabelled: int = Field(description="texts without labels that it labeled")
     n_left_out: int = Field(
@@ -218,9 +226,9 @@ class TeacherFacts(ComparedResult, frozen=True, extra="forbid"):
         if less.low is not None and less.high is not None:
             interval = f"95% interval {100 * less.low:+.1f} to {100 * less.high:+.1f}"
         return (
-            f"Teacher {self.name}: {self._score()}. The model minus its teacher:"
-            f" {100 * less.difference:+.1f} points ({interval}); both predict the same"
-            f" {self._LABEL} for {self.agreement:.1%} of the test rows."
+            f"Teacher {self.name}: {self._score()}. The model minus its teacher,"
+            f" both with {self._DECISION}: {100 * less.difference:+.1f} points ({interval});"
+            f" both predict the same {self._LABEL} for {self.agreement:.1%} of the test rows."
         )
 
     def _score(self) -> str:
@@ -228,9 +236,10 @@ class TeacherFacts(ComparedResult, frozen=True, extra="forbid"):
 
 
 class MultilabelTeacherFacts(MultilabelResult, TeacherFacts, frozen=True, extra="forbid"):
-    """The teacher of a model of several labels per text; the difference is of micro F1."""
+    """The teacher of a multi-label model; the difference is of micro F1."""
 
     _LABEL: ClassVar = "labels"
+    _DECISION: ClassVar = "thresholds of 0.5"
 
     def _score(self) -> str:
         return "no micro F1" if self.micro_f1 is None else f"micro F1 {self.micro_f1:.3f}"
@@ -242,7 +251,7 @@ class RunMetrics(BaseModel, frozen=True, extra="forbid"):
     schema_version: Literal[1] = 1
     baselines: Baselines | MultilabelBaselines
     difference_to_count: PairedDifference = Field(
-        description="from the family count, on the same rows; 0 for a model of that family"
+        description="from the `count` family, on the same rows; 0 for a model of that family"
     )
     difference_to_majority: PairedDifference | None = Field(
         default=None, description="from the most frequent training label; null in older models"
@@ -279,7 +288,7 @@ class RunMetrics(BaseModel, frozen=True, extra="forbid"):
         if family == "count":
             [(majority, _)] = self.baselines.to_beat(family)
             return f"the {majority}", self.difference_to_majority
-        return "the family count", self.difference_to_count
+        return "the count baseline", self.difference_to_count
 
     def threshold_sentences(self) -> list[str]:
         """Describe the gain from thresholds, and the labels without one, if there are any."""

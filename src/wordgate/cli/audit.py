@@ -9,16 +9,17 @@ from wordgate.cli.options import FILE_NAME, json_option, reading_options
 from wordgate.cli.streams import print_json, remark, write_result
 
 
-@click.command(short_help="Find duplicates, and measure the leakage of a random split.")
+@click.command(short_help="Find duplicates, and measure the leakage under a random split.")
 @click.argument("data", type=FILE_NAME)
 @reading_options
 @json_option
 @click.option("--html", type=FILE_NAME, metavar="FILE", help="Also write the audit as a web page.")
 def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None:
-    """Find duplicates in DATA, and measure the leakage of a random split.
+    """Find duplicates in DATA, and measure the leakage under a random split.
 
     Reports exact and near duplicates, groups, duplicates with conflicting labels, texts that are
-    too short, and the recommended split. DATA is as for 'wordgate train'; labels may be missing.
+    too short, and the recommended split. DATA has the same format as for 'wordgate
+    train'; labels may be missing.
     """
     from wordgate.experiments.audit import audit as run_audit
     from wordgate.report.audit import audit_page, format_audit

@@ -89,8 +89,9 @@ def compare(
     vectors need --vectors.
 
     To compare saved models on a file: 'wordgate compare MODEL MODEL --data FILE'. Each MODEL is
-    the folder of a model, and is compared with the first one. Rows seen in training are counted,
-    and scores are also given without them. Only the options for reading FILE have an effect.
+    the folder of a model, and is compared with the first one. Rows seen during training are
+    counted, and scores are also given without them. Only the options for reading FILE have an
+    effect.
     """
     if are_models(sources, data) and data is not None:
         progress = progress_of(verbose=verbose, quiet=quiet)

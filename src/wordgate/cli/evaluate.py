@@ -30,9 +30,10 @@ def evaluate(
 ) -> None:
     """Evaluate MODEL on the labeled texts of DATA.
 
-    Rows seen in training are counted first, because scores on them may measure memorization.
-    Near duplicates are estimated, with the expected number of false positives; for the model's own
-    test rows they are exact. For an imported model, nothing is known about its training rows.
+    Rows seen during training are counted first, because scores on them may measure memorization.
+    The number of near duplicates is an estimate, reported with the expected number of false
+    positives; for the model's own test rows, the count is exact. For an imported model, nothing is
+    known about its training rows.
     """
     from wordgate.experiments.evaluate import evaluate as run_evaluation
     from wordgate.runtime.progress import Console
@@ -75,7 +76,7 @@ def format_seen(seen: "Seen | None") -> str:
     if seen is None:
         return (
             "The model was imported without its training texts, so rows that it was trained on"
-            " cannot be recognized: on such rows, the score measures memorization."
+            " cannot be recognized: scores on such rows mostly measure memorization."
         )
     unknown = (
         ""
@@ -86,17 +87,19 @@ def format_seen(seen: "Seen | None") -> str:
         )
     )
     if seen.rows == 0:
-        return f"None of these {seen.n:,} rows is known from the model's training.{unknown}"
+        return f"None of these {seen.n:,} rows was seen during the model's training.{unknown}"
     ways = [f"{seen.texts:,} as exact duplicates"]
     if seen.near_copies is not None:
         ways.append(f"{seen.near_copies - seen.texts:,} as near duplicates{_doubt(seen)}")
     if seen.groups is not None:
         ways.append(f"{seen.groups:,} by their group")
     rows = f"All {seen.n:,}" if seen.rows == seen.n else f"{seen.rows:,} of these {seen.n:,}"
-    worth = "on them, the score measures memorization"
+    worth = "scores on these rows mostly measure memorization"
     if seen.rows > max(seen.texts, seen.groups or 0):
-        worth += ", unless near duplicates share only a template"
-    return f"{rows} rows are known from the model's training ({', '.join(ways)}): {worth}.{unknown}"
+        worth += " (less so if the near duplicates come from a template)"
+    return (
+        f"{rows} rows were seen during the model's training ({', '.join(ways)}): {worth}.{unknown}"
+    )
 
 
 def _doubt(seen: "Seen") -> str:

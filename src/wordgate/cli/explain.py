@@ -51,13 +51,12 @@ def explain(
     """Explain the prediction of MODEL for TEXT, word by word.
 
     Each word has an effect, which is how much the probability of the label falls without the word,
-    and a prediction after it: that of the LSTM at the word, or of other families for the text up
-    to the word. For an LSTM, the gates and the change of the cell state are shown as well. With
-    several labels per text, one label is explained, predicted or not, and effects are differences
-    of its log-odds.
+    and the prediction after reading the text up to and including that word. For an LSTM, the gates
+    and the change of the cell state are shown as well. With several labels per text, one label is
+    explained, predicted or not, and effects are differences of its log-odds.
 
-    If TEXT is '-', one text is read from standard input. A model of several columns expects them
-    in the form that 'wordgate info' shows, such as 'entity | text'.
+    If TEXT is '-', one text is read from standard input. A model trained on several columns expects
+    them in the form that 'wordgate info' shows, such as 'entity | text'.
     """
     from wordgate.prediction.decision import DecisionRule
     from wordgate.prediction.predictor import load_aloud

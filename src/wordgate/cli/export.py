@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 @click.option(
     "--int8",
     is_flag=True,
-    help="Quantize the weights to 8 bits: a quarter of the size, slightly less exact.",
+    help="Quantize the weights to 8 bits: a quarter of the size, slightly less accurate.",
 )
 @click.option(
     "--data",
     type=FILE_NAME,
     metavar="DATA",
     help="With --int8: a file of labeled texts on which the accuracy may differ by at most 0.3"
-    " points. Rows seen in training are left out.",
+    " points. Rows seen during training are left out.",
 )
 @reading_options
 @threads_option

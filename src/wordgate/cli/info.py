@@ -128,4 +128,4 @@ def _set_by_user(config: "Config", values: "dict[str, object]") -> list[str]:
         differs = name in recipe and usual != value
         instead = f" (recipe: {format_setting(usual)})" if differs else ""
         parts.append(f"{name}={format_setting(value)}{instead}")
-    return [f"set by the user: {', '.join(parts) or 'nothing'}"]
+    return [f"changed settings: {', '.join(parts) or 'none'}"]

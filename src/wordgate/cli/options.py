@@ -62,8 +62,8 @@ _group_option = click.option(
     "--group",
     type=argument_text,
     metavar="COLUMN",
-    help="Column of group IDs: a grouped split keeps each group in one part; 'none' for no groups."
-    "  [default: inferred]",
+    help="Column of group IDs: a grouped split keeps each group in one subset; 'none' for no"
+    " groups.  [default: inferred]",
 )
 _row_options = stack(
     click.option(
@@ -135,8 +135,8 @@ learning_options = stack(
         "--recipe",
         type=FILE_NAME,
         metavar="NAME",
-        help="A recipe, which is a named set of all settings (see 'wordgate recipe list'), or a"
-        " .toml file of your own.  [default: taught with --teacher, else default]",
+        help="A recipe, which is a named set of all settings (see 'wordgate recipe list'), or"
+        " your own .toml file.  [default: taught with --teacher, else default]",
     ),
     click.option(
         "--set",
@@ -150,7 +150,7 @@ learning_options = stack(
         "--class-weight",
         metavar="WEIGHTS",
         help="Weights of the labels in the loss: balanced, moderate, none, or your own, such as"
-        " spam=5,ham=1. They shift probabilities towards the labels that weigh more."
+        " spam=5,ham=1. They shift probabilities towards labels with higher weights."
         "  [default: the recipe's]",
     ),
     click.option(
@@ -179,7 +179,7 @@ learning_options = stack(
         "--weight",
         type=argument_text,
         metavar="COLUMN",
-        help="Column of numbers: how much each text counts in training.  [default: all the same]",
+        help="Column of sample weights.  [default: all equal]",
     ),
     seed_option,
     click.option(
@@ -203,7 +203,7 @@ teaching_options = stack(
         multiple=True,
         help="Knowledge distillation: train an LSTM or MLP on a larger model's predictions for your"
         " texts and variations of them. The larger model: minilm, a folder, or OWNER/NAME on the"
-        " Hugging Face hub, which are fine-tuned first; or the folder of a saved model. May be"
+        " Hugging Face Hub, which are fine-tuned first; or the folder of a saved model. May be"
         " repeated: their predictions are averaged.",
     ),
     click.option(
@@ -228,9 +228,9 @@ training_options = stack(
     click.option(
         "--overwrite",
         is_flag=True,
-        help="Replace an existing model; restart an interrupted training.",
+        help="Replace an existing model; restart an interrupted training run.",
     ),
-    click.option("--resume", is_flag=True, help="Continue an interrupted training."),
+    click.option("--resume", is_flag=True, help="Continue an interrupted training run."),
     click.option(
         "--family",
         "--model",
@@ -263,8 +263,9 @@ training_options = stack(
         "--max-minutes",
         metavar="M",
         type=float,
-        help="Time limit for the whole command, except that reading, the n-grams of the baseline, a"
-        " first epoch and the evaluation are not cut; with --resume, 0 saves the best epoch so far."
+        help="Time limit for the whole command. Reading the data, the baseline's n-grams, the first"
+        " epoch and the evaluation always run to completion; with --resume, 0 saves the best epoch"
+        " so far."
         "  [default: none]",
     ),
 )
@@ -275,7 +276,7 @@ abstain_option = click.option(
     type=float,
     default=0.0,
     show_default=True,
-    help="Give no label where the most probable one has a probability below P. The model's"
+    help="Assign no label if the highest probability is below P. The model's"
     " report.html shows accuracy and coverage by P.",
 )
 
@@ -310,8 +311,8 @@ threshold_option = click.option(
     type=argument_text,
     callback=_thresholds,
     help="Predict labels with a probability of at least P, in place of the model's thresholds:"
-    " every label, or LABEL alone; may be repeated. For multi-label models, and for models of two"
-    " labels, where P applies to the second.",
+    " every label, or LABEL alone; may be repeated. For multi-label models, and for binary"
+    " classifiers, where P applies to the second label.",
 )
 
 top_option = click.option(
@@ -327,7 +328,7 @@ kernel_option = click.option(
     default="numpy",
     show_default=True,
     help="Implementation of the LSTM: numpy; numba, twice as fast; or numba-int8, faster still,"
-    " int8-quantized. Numba is the extra 'numba', and compiles for a second or two.",
+    " int8-quantized. numba needs the 'numba' extra and compiles for a few seconds.",
 )
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing output.")

@@ -84,9 +84,9 @@ def predict(
 
     Prints one line per text: the labels with their probabilities, the most probable first, a tab,
     and the text. If the model abstains, the line begins with a dash, and in JSON the label is null.
-    The same holds for a text that is empty or only whitespace, which has no probabilities; JSON has
-    an 'error' for it. A model of several columns expects them in one TEXT, in the form that
-    'wordgate info' shows, such as 'entity | text'.
+    Empty and whitespace-only texts are treated in the same way and have no probabilities; JSON has
+    an 'error' for them. A model trained on several columns expects them in one TEXT, in the form
+    that 'wordgate info' shows, such as 'entity | text'.
 
     For a multi-label model, or with --top, the line lists the predicted labels, the most probable
     first, then their probabilities; or '(none)', and up to three of the most probable labels.

@@ -10,7 +10,7 @@ from wordgate.cli.streams import print_json, write_result
 def recipe() -> None:
     """List recipes, which are named sets of all settings, and show what they set.
 
-    A recipe of your own is a .toml file with the settings that differ from the recipe it extends:
+    Your own recipe is a .toml file with the settings that differ from the recipe it extends:
     'default', unless it names another one. Use it with --recipe FILE.
     """
 
@@ -35,14 +35,14 @@ def list_recipes(*, as_json: bool) -> None:
 def show(name: str, *, as_json: bool) -> None:
     """Print every setting of a recipe as TOML, to save and change.
 
-    NAME is a recipe of 'wordgate recipe list'; FILE is a .toml file of your own, whose inherited
+    NAME is a recipe of 'wordgate recipe list'; FILE is your own .toml file, whose inherited
     settings are printed as comments. The output is a recipe with the same settings:
 
     \b
       wordgate recipe show default > mine.toml
       wordgate train DATA --recipe mine.toml --out model
 
-    A value that you change there is used as it is, whatever the size of the data.
+    A value that you change there is used as is, regardless of the size of the data set.
     """  # noqa: D301 (click's mark of lines that stay as they are)
     from wordgate.settings import load_settings, recipe_toml
 

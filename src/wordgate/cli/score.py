@@ -39,7 +39,8 @@ _ERROR_WIDTH = 200
 @click.option(
     "--to",
     metavar="FORMAT",
-    help="csv, tsv, jsonl or parquet.  [default: by the ending of OUT, or as IN]",
+    help="csv, tsv, jsonl or parquet.  [default: inferred from the file extension of OUT,"
+    " else the format of IN]",
 )
 @abstain_option
 @threshold_option
@@ -47,7 +48,7 @@ _ERROR_WIDTH = 200
 @click.option(
     "--escape-formulas",
     is_flag=True,
-    help="Put an apostrophe before cells that a spreadsheet would take for formulas.",
+    help="Put an apostrophe before cells that a spreadsheet would interpret as formulas.",
 )
 @click.option(
     "--batch",
@@ -70,7 +71,7 @@ def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) 
     IN and OUT are CSV, TSV, JSONL or Parquet files, gzipped or not, of any size; if omitted or '-',
     they are standard input and output. The new columns are the label, its probability, the
     probability of each label, and an error for rows that cannot be read. With several labels per
-    text, or with --top, a column 'labels' has them, most probable first: a list in JSONL and
+    text, or with --top, a 'labels' column contains them, most probable first: a list in JSONL and
     Parquet; in CSV and TSV, joined by the separator of the training data, or a semicolon.
 
     An interrupted run continues with --resume, with the same result as without the interruption.
@@ -94,7 +95,7 @@ def _lines(scored: "Scored", out: str) -> list[str]:
 
     if scored.was_whole:
         return []
-    lines = [f"{scored.rows:,} rows, {scored.scored:,} of them scored"]
+    lines = [f"Scored {scored.scored:,} of {scored.rows:,} rows"]
     if scored.abstained:
         lines[0] += f", {scored.abstained:,} without a label"
     if scored.errors:

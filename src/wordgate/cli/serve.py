@@ -40,7 +40,7 @@ _limit_options = stack(
     default=8000,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="Port to listen on; 0 for any that is free.",
+    help="Port to listen on; 0 picks a free port.",
 )
 @click.option(
     "--allow-host",

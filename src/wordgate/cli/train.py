@@ -17,7 +17,7 @@ from wordgate.cli.options import (
 from wordgate.cli.streams import command, in_colour, print_json, wrapped, write_result
 
 if TYPE_CHECKING:
-    from wordgate.bundle.metrics import CrossValidation, MultilabelCrossValidation
+    from wordgate.bundle.metrics import AnyMetrics, CrossValidation, MultilabelCrossValidation
     from wordgate.experiments.train import Training
 
 _SETTINGS = ("epochs", "learning_rate", "batch_size", "objective", "class_weight")
@@ -37,7 +37,7 @@ _COLOURS = {"better": "green", "worse": "red"}
     metavar="K",
     type=click.IntRange(min=2),
     help="Also cross-validate: K more models, each tested on an unseen fold of whole groups and"
-    " compared with the family count on the same folds. The saved model is still that of the"
+    " compared with the count baseline on the same folds. The saved model is still that of the"
     " single split.",
 )
 @json_option
@@ -72,7 +72,7 @@ def train(
     write_result(_format_training(training, verbose=verbose))
     if training.metrics.folds is not None:
         family = training.bundle.config.family
-        write_result(f"\n{_format_folds(family, training.metrics.folds)}")
+        write_result(f"\n{_format_folds(family, training.metrics, training.metrics.folds)}")
     out = options["out"]
     text = one_line(training.predictor.config.text_form() or "a text")
     lines = [
@@ -100,7 +100,7 @@ def _with_flags(
         fields, flag = setting_fields(), f"--{name.replace('_', '-')}"
         setting = name if name in fields else f"{family}.{name}"
         if setting not in fields:
-            raise click.UsageError(f"{flag} has no effect on the family {family}: leave it out")
+            raise click.UsageError(f"{flag} has no effect on {family} models: leave it out")
         given[flag] = (setting, value)
     return chosen_settings(settings, given)
 
@@ -149,9 +149,13 @@ def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
     ]
 
 
-def _format_folds(family: str, validation: "CrossValidation | MultilabelCrossValidation") -> str:
+def _format_folds(
+    family: str,
+    metrics: "AnyMetrics",
+    validation: "CrossValidation | MultilabelCrossValidation",
+) -> str:
     """Write each fold's scores, the main one over all rows, its interval, and the verdict."""
-    from wordgate.report.text import format_share, format_verdict
+    from wordgate.report.text import format_share, format_verdict, points_of
 
     main = validation.main
     lines = [f"{'cross-validation':<20}{'test rows':>12}{main.name:>12}{'macro F1':>12}"]
@@ -165,6 +169,7 @@ def _format_folds(family: str, validation: "CrossValidation | MultilabelCrossVal
         " that saw none of its group; the saved model is that of the single split."
     )
     if validation.difference_to_count is not None:
-        worth = format_verdict(family, "the family count", validation.difference_to_count)
+        difference, unit = validation.difference_to_count, points_of(metrics)
+        worth = format_verdict(family, "the count baseline", difference, unit)
         lines.append(f"Over all folds: {worth}")
     return "\n".join(lines)

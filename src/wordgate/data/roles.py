@@ -355,7 +355,7 @@ def _spoken_labels(column: _Profile) -> set[str]:
 
 def _label_figures(column: _Profile) -> str:
     plural = "" if column.distinct == 1 else "s"
-    figures = f"{column.distinct:,} distinct value{plural} on {len(column.cells):,} rows"
+    figures = f"{column.distinct:,} distinct value{plural} in {len(column.cells):,} rows"
     if column.distinct > _MOST_LABELS_SHOWN:
         return figures
     return f"{figures}: {', '.join(shown(value, 30) for value in sorted(column.values))}"
@@ -410,7 +410,7 @@ def _group_figures(column: _Profile, records: Records, labels: Sequence[str | No
     counts = Counter(column.cells).values()
     least, most = min(counts), max(counts)
     rows = f"{most:,} row" + ("" if most == 1 else "s")
-    spread = f"each on {rows}" if least == most else f"on {least:,} to {rows} each"
+    spread = f"each in {rows}" if least == most else f"in {least:,} to {rows} each"
     figures = f"{column.distinct:,} distinct values, {spread}"
     if labels is None or most == 1:
         return figures
@@ -419,7 +419,7 @@ def _group_figures(column: _Profile, records: Records, labels: Sequence[str | No
         return f"{figures}, always with one label"
     if pure == 0:
         return f"{figures}, always with several labels"
-    return f"{figures}; of those on several rows, {pure:.0%} have one label only"
+    return f"{figures}; of those in several rows, {pure:.0%} have one label only"
 
 
 def _choice(role: str, column: _Profile, reason: str) -> Choice:

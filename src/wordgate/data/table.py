@@ -21,7 +21,7 @@ _PREVIEW_ROWS = 3
 _PREVIEW_CHARACTERS = 200
 _PREVIEW_WIDTH = 72
 
-EMPTY, WHITE_SPACE = "empty text", "text of only whitespace"
+EMPTY, WHITE_SPACE = "empty text", "whitespace-only text"
 """Why rows without a text are left out."""
 
 

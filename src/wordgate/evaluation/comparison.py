@@ -193,15 +193,15 @@ class Comparison:
     def _repr_html_(self) -> str:
         rows = []
         for result in self.results:
-            scores = result.scores
-            f1 = "–" if scores.macro_f1 is None else f"{scores.macro_f1:.3f}"
-            accuracy = (f"{scores.accuracy:.3f}", str(scores.intervals.accuracy))
-            rows.append((f"{result.family}, {result.kind}", *accuracy, f1))
+            main, macro_f1 = result.scores.main, result.scores.macro_f1
+            value, f1 = ("–" if one is None else f"{one:.3f}" for one in (main.value, macro_f1))
+            rows.append((f"{result.family}, {result.kind}", value, str(main.interval), f1))
         chosen = self.recommendation
+        name = self.results[0].scores.main.name if self.results else "accuracy"
         return html_table(
             f"Comparison on {Path(self.source).name}",
             rows,
-            ("family, split", "accuracy", "95% interval", "macro F1"),
+            ("family, split", name, "95% interval", "macro F1"),
             "" if chosen is None else " ".join(chosen.sentences),
         )
 

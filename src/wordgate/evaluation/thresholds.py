@@ -27,7 +27,9 @@ from wordgate.evaluation.multilabel import (
 MIN_POSITIVES = 10
 """Rows that a label needs to have a threshold of its own: see docs/how-to/thresholds.md."""
 COSTS_BY_LABEL = "costs by label"
-OBJECTIVES = "f1, precision@SHARE, recall@SHARE such as recall@0.9, or cost@FALSE-POSITIVE:MISSED"
+OBJECTIVES = (
+    "f1, precision@SHARE, recall@SHARE such as recall@0.9, or cost@FALSE-POSITIVE:FALSE-NEGATIVE"
+)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def audit(
 
     Args:
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
-            or polars frame. Without labels, the rest is audited.
+            or Polars frame. Without labels, the rest is audited.
         progress: Shows progress; None for no output.
         **reading: How to read the data: see `ReadingOptions`.
 

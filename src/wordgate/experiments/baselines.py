@@ -65,7 +65,7 @@ def fit_baseline(
         output_of(result),
         result.scores,
         result.train_seconds,
-        tuple(f"The baseline, the family count: {remark}" for remark in late),
+        tuple(f"The count baseline: {remark}" for remark in late),
     )
 
 

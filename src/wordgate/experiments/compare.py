@@ -57,7 +57,7 @@ from wordgate.report.comparison import comparison_page, recommend
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, stage
-from wordgate.settings import Settings, checked_seed
+from wordgate.settings import NO_TEACHER, Settings, checked_seed, load_settings
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import check_folder, write_folder
 from wordgate.tables.encoding import without_surrogates
@@ -100,7 +100,7 @@ def compare(
 
     Args:
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
-            or polars frame.
+            or Polars frame.
         out: The folder for `comparison.json` and `report.html`; None keeps the result in memory.
         overwrite: Replace an existing comparison, and restart an interrupted one.
         resume: Continue an interrupted comparison into `out` after its last finished model.
@@ -144,13 +144,23 @@ def compare(
         data, reading, files, split, valid, test, split_column, weight, checked_seed(seed)
     )
     n_threads = choose_threads(threads)
-    names, left_out = _families(models, vectors, taught=teacher is not None)
+    given = as_names(teacher) not in (None, (NO_TEACHER,))
+    names, left_out = _families(models, vectors, taught=given)
     families = tuple(dict.fromkeys(map(family_of, names)))
     overrides, recipe = with_options(settings, test_size=test_size), choose_recipe(recipe, None)
     common, taught = overrides, None
     if TAUGHT_LSTM in names:
         taught = _settings_of_taught(overrides, vectors, teacher, families)
         common = _settings_read_by(overrides, families, but="teacher")
+    else:
+        _refuse_idle_teacher(overrides, teacher if given else None)
+        if load_settings(recipe).teacher.is_given and "lstm" in families:
+            progress.say(
+                f"warning: the teacher of the recipe '{recipe}' is not used: to compare an LSTM"
+                f" with a teacher, add {TAUGHT_LSTM} to --models"
+            )
+    if any(FAMILIES[family].reads("teacher.models") for family in families):
+        common = {**common, "teacher.models": NO_TEACHER}  # only `taught` has one
     chosen = resolve_settings(recipe, common, vectors, families=families)
     teaching = teacher_config(
         taught, teaching_minutes, has_unlabelled=bool(files), progress=progress
@@ -295,6 +305,23 @@ def _refuse_idle_settings(
     idle_with = "--test" if test is not None else "--folds" if folds is not None else None
     if "test_size" in overrides and idle_with is not None:
         raise SettingsError(f"test_size has no effect with {idle_with}: leave it out")
+
+
+def _refuse_idle_teacher(
+    overrides: Mapping[str, object], teacher: str | Sequence[str] | None
+) -> None:
+    """Refuse a teacher, and settings of one, where no taught LSTM is compared."""
+    is_none = str(overrides.get("teacher.models", NO_TEACHER)).strip() == NO_TEACHER
+    idle = ["--teacher"] if teacher is not None else []
+    idle += [
+        name
+        for name in overrides
+        if name.startswith("teacher.") and not (name == "teacher.models" and is_none)
+    ]
+    if idle:
+        raise SettingsError(
+            f"{idle[0]} has no effect without a taught LSTM: add {TAUGHT_LSTM} to --models"
+        )
 
 
 def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None:

@@ -196,7 +196,7 @@ def compare_models(
         for path, one in zip(paths, predictors, strict=True)
     ]
     with limited_blas(choose_threads(threads)):
-        with stage(shown, f"Reading {called(data)}, and looking for rows known from training"):
+        with stage(shown, f"Reading {called(data)}, and looking for rows seen during training"):
             rows = [
                 labelled_rows(path, one.config, data, seed=first.config.seed, **reading)
                 for path, one in zip(paths, predictors, strict=True)

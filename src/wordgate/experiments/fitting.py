@@ -238,8 +238,8 @@ def threshold_objective(settings: Settings, data: FitData) -> Objective | None:
         return Objective.by_label(asked, data.labels)
     if len(asked) > 1:
         raise SettingsError(
-            "objective names both labels; with one label a text name one: a false positive of it is"
-            " a false negative of the other"
+            "objective names both labels; for binary classification name one: a false positive for"
+            " one is a false negative for the other"
         )
     [(label, costs)] = asked.items()
     false_positive, missed = costs["false_positive"], costs["false_negative"]

@@ -184,6 +184,12 @@ class DataOptions:
             weight=self.weight,
             **like,
         )
+        separator = (like.get("label_separator") or "").strip().lower()
+        if separator == NO_SEPARATOR and table.label_sets is not None:
+            raise DataError(
+                f"a label separator has no effect here: {called(self.data)} has lists of labels, or"
+                " a column for each label; leave it out"
+            )
         others = {
             part: _read_like(table, file, empty_text_as, like).with_labels_of(table.label_names())
             for part, file in files.items()

@@ -272,13 +272,13 @@ def _check_vectors(families: Sequence[str], vectors: str | Path | None, *, taugh
     ]
     if vectors is None and needing:
         raise SettingsError(
-            f"{_models(needing)} average word vectors, and there are none: give some with"
-            " --vectors; 'wordgate vectors distill' creates them for your vocabulary"
+            f"{_models(needing)} need word vectors: give a file with --vectors;"
+            " 'wordgate vectors distill' creates them for your vocabulary"
         )
 
 
 def _models(families: Sequence[str]) -> str:
-    return f"models of the family {' or '.join(families)}"
+    return f"{' or '.join(families)} models"
 
 
 def resolve_vectors(

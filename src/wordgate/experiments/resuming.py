@@ -68,11 +68,11 @@ def checkpoint_config(
     if resume and not FAMILIES[family].can_resume:
         resumable = ", ".join(known.name for known in FAMILIES.values() if known.can_resume)
         raise SettingsError(
-            f"--resume has no effect: a {family} model is fitted in one step; only trainings of the"
-            f" families {resumable} have checkpoints"
+            f"--resume has no effect: a {family} model is fitted in one step; only {resumable}"
+            " models have checkpoints"
         )
     if resume and out is None:
-        raise SettingsError("give the folder of the training to resume as `out`")
+        raise SettingsError("give the folder of the training run to resume as `out`")
     if out is None or not FAMILIES[family].can_resume:
         return None
     file, folders = kept_beside(out, "checkpoint"), {"baseline": kept_beside(out, "baseline")}

@@ -1,7 +1,5 @@
 """One split scheme of a comparison: its folds, and the results of each model on them."""
 
-import hashlib
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -20,10 +18,15 @@ from wordgate.experiments.evaluator import Evaluator, split_facts
 from wordgate.experiments.fitting import Calibrated, ModelOutput, check_settings
 from wordgate.experiments.resuming import FoldResult, ResultStore
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
-from wordgate.experiments.students import DistillationResult, TeacherConfig, fit_model
+from wordgate.experiments.students import (
+    TEACHER_FILES,
+    DistillationResult,
+    TeacherConfig,
+    fit_model,
+)
 from wordgate.families import FAMILIES
 from wordgate.settings import Settings
-from wordgate.storage.resumable import VECTORS, RunFingerprint
+from wordgate.storage.resumable import VECTORS, RunFingerprint, as_it_is
 from wordgate.training.families import engine_of
 from wordgate.training.fitting import RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
@@ -244,14 +247,15 @@ def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFinger
     read = {name: value for reader in readers for name, value in _read_by(reader, settings).items()}
     work = {
         "data": "".join(part.digest() for part in (fold.train, fold.valid, fold.test)),
-        VECTORS: "none" if vectors is None else _as_it_is(vectors.file.path),
+        VECTORS: "none" if vectors is None else as_it_is(vectors.file.path),
         "seed": str(config.context.seed),
         "settings that were set": " ".join(sorted(settings.set_by_user & read.keys())) or "none",
         **{name: str(value) for name, value in read.items()},
     }
     if family == "transformer" and config.transformer is not None:
-        work["transformer"] = _as_it_is(config.transformer)
+        work["transformer"] = as_it_is(config.transformer)
     if family == TAUGHT_LSTM and config.teaching is not None:
+        work[TEACHER_FILES] = config.teaching.teacher_files
         work["texts without labels"] = config.teaching.unlabelled_digest()
         work["teaching minutes"] = str(config.teaching.minutes)
     context = replace(config.context, device=config.device_of(family))
@@ -266,14 +270,3 @@ def _read_by(family: str, settings: Settings) -> dict[str, object]:
         for name, value in settings.flat().items()
         if name != "split" and FAMILIES[family].reads(name)
     }
-
-
-def _as_it_is(path: Path) -> str:
-    """Give a SHA-256 that another file, or another file in a folder, would change.
-
-    Names, sizes and times tell that: what is read may be large.
-    """
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    facts = [(str(file), file.stat()) for file in files if file.is_file()]
-    listed = [[name, there.st_size, there.st_mtime_ns] for name, there in facts]
-    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,15 +115,22 @@ def split_table(
 
 
 def hold_out(
-    dataset: Dataset, labels: Sequence[str], share: float, seed: int, kind: str = "grouped"
+    dataset: Dataset,
+    labels: Sequence[str],
+    share: float,
+    seed: int,
+    kind: str = "grouped",
+    *,
+    stratify: bool = True,
 ) -> tuple[Dataset, Dataset]:
     """Hold out a share of a data set, as a split holds out its test set.
 
     Returns:
-        The rest, and what was held out: whole groups, or single rows if `kind` is ``random``.
+        The rest, and what was held out: whole groups, or single rows if `kind` is ``random``, which
+        `stratify` stratifies by label.
     """
     names = labels_of(dataset.targets, labels)
-    deal = random_split if kind == "random" else grouped_split
+    deal = partial(random_split, stratify=stratify) if kind == "random" else grouped_split
     split = deal(dataset.texts, names, dataset.groups, test_size=share, valid_size=share, seed=seed)
     left = np.sort(np.concatenate([split.train, split.valid]))
     return dataset.part(left), dataset.part(split.test)
@@ -185,7 +193,8 @@ def make_folds(
 ) -> list[Fold]:
     """Assign all rows to folds, each in one test set, or give the only split as one fold.
 
-    `settings.split` says whether whole groups or single rows are assigned; of each fold's other
+    `settings.split` says whether whole groups or single rows are assigned, and `settings.stratify`
+    whether single rows are assigned label by label; of each fold's other
     rows, the share `valid_size` is for validation. The near duplicates of the ordinary split are
     reused.
 
@@ -196,7 +205,7 @@ def make_folds(
         return [splits]
     rows, labels, names = splits.all_rows, splits.labels, table.row_labels() or []
     if settings.split == "random":
-        numbers = random_folds(table.texts, names, n_folds, seed=seed)
+        numbers = random_folds(table.texts, names, n_folds, seed=seed, stratify=settings.stratify)
     else:
         groups = splits.copies.joined.groups
         numbers = grouped_folds(groups, names, n_folds, seed=seed)
@@ -205,7 +214,9 @@ def make_folds(
     for number in range(n_folds):
         test = np.flatnonzero(numbers == number)
         rest = rows.part(np.flatnonzero(numbers != number))
-        train, valid = hold_out(rest, labels, settings.valid_size, seed, settings.split)
+        train, valid = hold_out(
+            rest, labels, settings.valid_size, seed, settings.split, stratify=settings.stratify
+        )
         folds.append(Fold(labels, train, valid, rows.part(test), test, splits.vocabulary_of))
     return folds
 

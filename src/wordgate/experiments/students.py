@@ -21,18 +21,18 @@ from wordgate.experiments.resuming import TeacherCache, clear_teacher_cache, tel
 from wordgate.experiments.teachers import (
     MeanTeacher,
     SavedModel,
-    check_pretrained_teachers,
     distilled_vectors,
     fit_teachers,
     label_texts,
     load_saved,
+    locate_pretrained_teachers,
     make_augmenter,
 )
 from wordgate.experiments.unlabelled import Unlabelled, read_unlabelled
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings
-from wordgate.storage.resumable import RunFingerprint
+from wordgate.storage.resumable import VECTORS, RunFingerprint, as_it_is
 from wordgate.training.distillation import TransferSet, answered
 from wordgate.training.fitting import FitData, RunContext, run_config
 from wordgate.training.weights import class_weights, lstm_class_weight
@@ -40,6 +40,8 @@ from wordgate.vectors.pretrained import PretrainedVectors
 
 FITTING_SHARE = 0.5
 """Of the time for teaching, what fitting the teachers may take; the rest is for labelling."""
+TEACHER_FILES = "files of the teachers"
+"""In the fingerprint of what is kept: teachers of the same name may have been trained again."""
 TEACHING_SHARE = 0.6
 """Of the time for everything, what teaching may take; the rest is for the student."""
 
@@ -50,6 +52,7 @@ class TeacherConfig:
 
     Attributes:
         saved: The teachers that are saved models, by what the user calls them.
+        teacher_files: A digest that other files of any of the teachers would change.
         unlabelled: Texts without labels; None if there are none.
         minutes: How long teaching may take for each student; None for no limit.
         folder: Where teachers and answers are kept against an interruption; None for nowhere.
@@ -57,6 +60,7 @@ class TeacherConfig:
     """
 
     saved: Mapping[str, SavedModel]
+    teacher_files: str
     unlabelled: Unlabelled | None = None
     minutes: float | None = None
     folder: Path | None = None
@@ -166,8 +170,10 @@ def teacher_config(
     if minutes is not None and not minutes > 0:
         raise SettingsError(f"teaching_minutes is {minutes}; it must be more than 0")
     saved = load_saved(settings.teacher.models, progress)
-    check_pretrained_teachers([name for name in settings.teacher.models if name not in saved])
-    return TeacherConfig(saved, minutes=minutes, folder=folder, resume=resume)
+    others = [name for name in settings.teacher.models if name not in saved]
+    folders = [*(Path(name).expanduser() for name in saved), *locate_pretrained_teachers(others)]
+    files = _digest([as_it_is(of_teacher) for of_teacher in folders])
+    return TeacherConfig(saved, files, minutes=minutes, folder=folder, resume=resume)
 
 
 def vectors_of(
@@ -209,7 +215,7 @@ def fit_model(
     started, unlabelled = time.monotonic(), []
     if teaching.unlabelled is not None:
         unlabelled = teaching.unlabelled.without(data.valid, test)
-    run = _fingerprint(data, test, unlabelled, settings, context)
+    run = _fingerprint(data, test, unlabelled, settings, teaching, context)
     with _opened(teaching, run, context.started) as folder:
         data, settings, taught = _teach(
             family, data, test, unlabelled, settings, teaching, folder, context, started
@@ -227,13 +233,19 @@ def fit_model(
 
 
 def _fingerprint(
-    data: FitData, test: Dataset, unlabelled: Sequence[str], settings: Settings, context: RunContext
+    data: FitData,
+    test: Dataset,
+    unlabelled: Sequence[str],
+    settings: Settings,
+    teaching: TeacherConfig,
+    context: RunContext,
 ) -> RunFingerprint:
     """Name all that decides what a teaching comes to."""
     vectors = data.vectors
     others = {
         "texts without labels": _digest(unlabelled),
-        "word vectors": "the teacher's" if vectors is None else vectors.name,
+        VECTORS: "the teacher's" if vectors is None else as_it_is(vectors.file.path),
+        TEACHER_FILES: teaching.teacher_files,
     }
     parts = (data.train, data.valid, test)
     return RunFingerprint(run_config(parts, data.n_classes, settings, context.seed, others))

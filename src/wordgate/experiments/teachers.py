@@ -224,13 +224,11 @@ def load_saved(names: Sequence[str], progress: Progress) -> dict[str, SavedModel
     return saved
 
 
-def check_pretrained_teachers(names: Sequence[str]) -> None:
-    """Find, and fetch if need be, the transformers that are to be fine-tuned, before any work."""
-    if not names:
-        return
-    require_extra("transformer", "fine-tuning a teacher")
-    for name in names:
-        locate_model(name, _TEACHER)
+def locate_pretrained_teachers(names: Sequence[str]) -> list[Path]:
+    """Find, and fetch if need be, the transformers that are to be fine-tuned: their folders."""
+    if names:
+        require_extra("transformer", "fine-tuning a teacher")
+    return [locate_model(name, _TEACHER) for name in names]
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -105,10 +105,10 @@ def train(
 
     Args:
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
-            or polars frame.
+            or Polars frame.
         out: The folder to write the model to; None keeps it in memory.
-        overwrite: Replace an existing model, and restart an interrupted training.
-        resume: Continue an interrupted training into `out`.
+        overwrite: Replace an existing model, and restart an interrupted training run.
+        resume: Continue an interrupted training run into `out`.
         model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``.
         recipe: The name of a recipe, or the path of a ``.toml`` file; None for
             ``taught`` with a teacher, else ``default``.

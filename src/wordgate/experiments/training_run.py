@@ -205,7 +205,7 @@ def _fit_baseline(
         context.progress.say(f"Baseline: {most_frequent}")
         return None
     uncut = " (the time limit does not cut its n-grams)" if context.deadline < math.inf else ""
-    context.progress.begin(f"Fitting the baseline, the family count{uncut}")
+    context.progress.begin(f"Fitting the count baseline{uncut}")
     count = fit_baseline(splits, [splits], plan.settings, context, plan.baseline)
     context.progress.say(
         f"Baselines: count {format_share(count.scores.main.value)}, {most_frequent}"
@@ -242,7 +242,7 @@ def _cross_validate(
     validation, output = _fit_folds(splits, folds, plan, context)
     if plan.model == BASELINE:
         return validation, output
-    context.progress.begin("Fitting the baseline, the family count, on the same folds")
+    context.progress.begin("Fitting the count baseline on the same folds")
     of_count = fit_baseline(splits, folds, plan.settings, context).output
     evaluator = Evaluator(splits.all_rows, splits.labels, context.seed)
     difference = evaluator.paired_difference(output, of_count)
@@ -283,7 +283,7 @@ def _analyse(
     table, splits, suspected = run.table, run.splits, None
     if by_folds is not None:
         suspected = predictions(table, splits.all_rows, np.arange(len(table)), by_folds)
-    with stage(run.context.progress, "Analysing the errors"):
+    with stage(run.context.progress, "Analyzing the errors"):
         return analyse(
             tested.scores,
             predictions(table, splits.test, splits.rows, tested.output),
@@ -330,15 +330,18 @@ def _vector_facts(vectors: PretrainedVectors | None, calibrated: Calibrated) -> 
 def _teacher_facts(
     evaluator: Evaluator, tested: _Tested, taught: DistillationResult
 ) -> TeacherFacts:
-    """Compare a student with its teacher on the test rows."""
-    own = ModelOutput(taught.test_log_proba)
+    """Compare a student with its teacher on the test rows.
+
+    No thresholds were chosen for the teacher, so that the student is compared without its own.
+    """
+    student, own = ModelOutput(tested.output.log_proba), ModelOutput(taught.test_log_proba)
     scores = evaluator.scores(own)
     form = MultilabelTeacherFacts if isinstance(scores, MultilabelScores) else TeacherFacts
     return form(
-        **scores.model_dump(include={"accuracy", "macro_f1", "micro_f1", "log_loss"}),
+        **scores.model_dump(include=set(form.model_fields)),
         name=taught.teacher,
-        agreement=evaluator.agreement(tested.output, own),
-        difference=evaluator.paired_difference(tested.output, own),
+        agreement=evaluator.agreement(student, own),
+        difference=evaluator.paired_difference(student, own),
         n_labelled=taught.n_labelled,
         n_unlabelled=taught.n_unlabelled,
         n_left_out=taught.n_left_out,

@@ -24,11 +24,12 @@ class Unlabelled:
     """Texts without labels beside the labelled rows, L of those and U of these.
 
     Attributes:
-        texts: Of length U, none of them an exact copy of another or of a labelled row.
+        texts: Of length U, none of whose bodies copies another or that of a labelled row exactly.
         groups: The group of each, an empty string for none.
-        labelled: The labelled texts.
+        labelled: The labelled texts, as data sets have them.
         labelled_groups: The group of each, as the data names it.
-        copies: Which of all L + U texts copy which.
+        copies: Which of all L + U bodies copy which: the texts without columns joined to them, in
+            which the split, too, finds duplicates.
     """
 
     texts: list[str]
@@ -44,21 +45,29 @@ class Unlabelled:
         labelled_groups: Sequence[str] | None,
         texts: Iterable[str],
         groups: Iterable[str] | None = None,
+        *,
+        labelled_bodies: Sequence[str] | None = None,
+        bodies: Iterable[str] | None = None,
     ) -> "Unlabelled":
-        """Put texts beside the labelled rows, each once; groups are the data's own names."""
-        known = set(map(normalized, labelled))
-        chosen: dict[str, tuple[str, str]] = {}
+        """Put texts beside the labelled rows, each once; groups are the data's own names.
+
+        Bodies are the texts without columns joined to them; None if there are no such columns.
+        """
+        labelled_bodies = labelled if labelled_bodies is None else labelled_bodies
+        known = set(map(normalized, [*labelled, *labelled_bodies]))
+        chosen: dict[str, tuple[str, str, str]] = {}
         texts = list(texts)
-        for text, group in zip(texts, groups or [""] * len(texts), strict=True):
-            if (key := normalized(text)) and key not in known:
-                chosen.setdefault(key, (text, group))
-        own = [text for text, _ in chosen.values()]
+        rows = zip(texts, groups or [""] * len(texts), bodies or texts, strict=True)
+        for text, group, body in rows:
+            if (key := normalized(body)) and key not in known:
+                chosen.setdefault(key, (text, group, body))
+        own = list(chosen.values())
         return cls(
-            texts=own,
-            groups=[group for _, group in chosen.values()],
+            texts=[text for text, _, _ in own],
+            groups=[group for _, group, _ in own],
             labelled=labelled,
             labelled_groups=labelled_groups or [""] * len(labelled),
-            copies=find_near_duplicates([*labelled, *own], None),
+            copies=find_near_duplicates([*labelled_bodies, *(body for _, _, body in own)], None),
         )
 
     def __len__(self) -> int:
@@ -91,6 +100,7 @@ def read_unlabelled(
         DataError: A file can't be read.
     """
     texts: list[str] = []
+    bodies: list[str] = []
     groups: list[str] = []
     for file in files:
         with stage(progress, f"Reading {called(file)}"):
@@ -98,9 +108,17 @@ def read_unlabelled(
         progress.say("\n".join(read.reading.summary()))
         progress.detail("\n".join(["", "texts without labels:", *read.reading.lines()]))
         texts += read.texts
+        bodies += read.bodies
         groups += read.named_groups() or [""] * len(read)
     with stage(progress, f"Finding near duplicates among {len(table) + len(texts):,} texts"):
-        return Unlabelled.beside(table.texts, table.named_groups(), texts, groups)
+        return Unlabelled.beside(
+            table.texts,
+            table.named_groups(),
+            texts,
+            groups,
+            labelled_bodies=table.bodies,
+            bodies=bodies,
+        )
 
 
 def _read_unlabelled(file: str | Path, table: Table, encoding: str | None) -> Table:

@@ -67,7 +67,14 @@ def input_form(model: Exportable) -> InputForm:
             _TRANSFORMER_BATCH,
             covered=False,
         )
-    return InputForm(word_inputs, len(model.encoder.vocabulary))
+    if isinstance(model, AverageModel | LSTMModel):
+        return InputForm(word_inputs, len(model.encoder.vocabulary))
+    raise unknown_type(model)
+
+
+def unknown_type(model: object) -> TypeError:
+    """Make the error for a model that is none of `Exportable`."""
+    return TypeError(f"{type(model).__name__} is not a type of model that can be exported")
 
 
 def encode(model: Exportable, texts: Sequence[str]) -> EncodedTexts:

@@ -7,9 +7,10 @@ import json
 from wordgate.bundle.config import Config
 from wordgate.export.families import average_logits, count_logits, lstm_logits
 from wordgate.export.graph import Graph, WordGraph
-from wordgate.export.inputs import Exportable
+from wordgate.export.inputs import Exportable, unknown_type
 from wordgate.export.tokenizing import ngram_settings, tokenizer_settings
 from wordgate.export.transformer import transformer_logits
+from wordgate.models.average import AverageModel
 from wordgate.models.count import CountModel
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.transformer import TransformerModel
@@ -40,7 +41,9 @@ def _graph(model: Exportable, temperature: float, *, int8: bool) -> tuple[Graph,
     words = WordGraph()
     if isinstance(model, LSTMModel):
         return words, lstm_logits(words, model.network, temperature, int8=int8)
-    return words, average_logits(words, model, temperature, int8=int8)
+    if isinstance(model, AverageModel):
+        return words, average_logits(words, model, temperature, int8=int8)
+    raise unknown_type(model)
 
 
 def metadata(model: Exportable, config: Config, *, int8: bool) -> dict[str, str]:
@@ -66,4 +69,6 @@ def _tokenizer(model: Exportable) -> object:
         return ngram_settings(model)
     if isinstance(model, TransformerModel):
         return model.encoder.state()["tokenizer"]
-    return tokenizer_settings(model.encoder)
+    if isinstance(model, AverageModel | LSTMModel):
+        return tokenizer_settings(model.encoder)
+    raise unknown_type(model)

@@ -254,8 +254,7 @@ def with_kernel(model: Model, kernel: str) -> Model:
         return model
     if not isinstance(model, LSTMModel):
         raise SettingsError(
-            f"kernel '{kernel}' is for models of the family 'lstm', and this one is of"
-            f" '{model.family}'"
+            f"kernel '{kernel}' is for lstm models, and this is a {model.family} model"
         )
     return replace(model, network=model.network.computed_by(kernel))
 

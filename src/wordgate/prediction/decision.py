@@ -126,8 +126,8 @@ class DecisionRule:
             return
         if not self.multilabel:
             raise SettingsError(
-                "label has no effect on a model that assigns one label to a text, which is the one"
-                " explained: leave it out"
+                "label applies only to multi-label models; this model always explains the predicted"
+                " label: leave it out"
             )
         _check_known(label, self.labels, "label is")
 

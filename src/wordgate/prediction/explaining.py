@@ -124,10 +124,12 @@ def explainable_text(model: Model, text: str) -> TokenizedText | RawText:
     if isinstance(model, TransformerModel):
         found, n_words = model.encoder.words(text)
         words = [TextWord(text[start:end], start, end, known) for start, end, known in found]
-    else:
+    elif isinstance(model, CountModel):
         words = [TextWord(match.group().lower(), *match.span(), known=True)
                  for match in _COUNTED.finditer(text)]  # fmt: skip
         n_words = len(words)
+    else:
+        raise TypeError(f"{type(model).__name__} is not a type of model that can be explained")
     most = min(MOST_WORDS, max(1, _MOST_CHARACTERS // (2 * len(text) + 1)))
     explained = words[:most]
     if isinstance(model, CountModel):

@@ -86,7 +86,7 @@ class Predictor:
         threshold.
 
         Args:
-            texts: One string, or several: a list, an array, a pandas or polars Series, or a frame,
+            texts: One string, or several: a list, an array, a pandas or Polars Series, or a frame,
                 data set or mapping with one column.
             abstain_below: Return None instead of a label that is less probable than this, from 0
                 to 1; only with one label per text.

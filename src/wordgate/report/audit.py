@@ -101,7 +101,7 @@ def _texts_section(audit: Audit) -> Section:
         f"{audit.n_rows:,} rows. Words per text: median {lengths.median:.0f},"
         f" 90th percentile {lengths.percentile_90:.0f},"
         f" 99th percentile {lengths.percentile_99:.0f}, maximum {lengths.longest:,}.",
-        f"Left out: {lengths.empty:,} empty texts, {lengths.blank:,} texts of only whitespace.",
+        f"Left out: {lengths.empty:,} empty texts, {lengths.blank:,} whitespace-only texts.",
         f"Fewer than five words: {_of(lengths.short, audit.n_rows)}; only exact duplicates of such"
         " short texts are detected.",
     ]
@@ -210,7 +210,7 @@ def _leaks_section(audit: Audit) -> Section:
     ]
     if audit.groups.own is None:
         header, rows = (header[0], *header[2:4]), [(row[0], *row[2:4]) for row in rows]
-    sentence = "Share of the test rows that are known from training, mean over three splits."
+    sentence = "Share of the test rows that were seen during training, mean over three splits."
     problems = dict.fromkeys(leak.problem for leak in audit.leaks if leak.problem)
     return Section(title, [sentence, *problems], header, rows)
 

@@ -33,7 +33,7 @@ from wordgate.report.text import (
 
 COSTS = ("train s", "texts/s", "MB")
 _TITLES = {
-    "grouped": "Grouped split: groups never seen in training",
+    "grouped": "Grouped split: groups never seen during training",
     "random": "Random split",
     "given": "The given test rows",
 }

@@ -138,7 +138,7 @@ def format_verdict(
         remedy = "" if family == "count" else ": use --family count"
         return f"The {name} model is WORSE than {baseline} ({facts}){remedy}."
     remedy = "" if family == "count" else ": --family count is simpler"
-    return f"The {name} model does NOT beat {baseline} by more than chance ({facts}){remedy}."
+    return f"The {name} model is not significantly better than {baseline} ({facts}){remedy}."
 
 
 def leak_warning(split: SplitFacts) -> str:
@@ -154,8 +154,8 @@ def leak_warning(split: SplitFacts) -> str:
         )
         return (
             f"{'LEAK: ' if known else ''}{split.leakage()}{memory if known else ''} The similar"
-            " rows look like texts made from templates, not like duplicates: they have different"
-            " labels as well."
+            " rows look like texts made from templates, not like duplicates: their labels also"
+            " differ."
         )
     near = split.near_duplicates_in_train
     if split.leaked_by_group == 0 or not (known or near):

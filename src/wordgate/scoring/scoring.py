@@ -33,14 +33,13 @@ from wordgate.scoring.partial_output import (
     writing,
 )
 from wordgate.scoring.predictions import predict_batch, texts_of
-from wordgate.scoring.writing import ParquetWriter, Writer, make_writer
+from wordgate.scoring.writing import FORMATS, ParquetWriter, Writer, check_format, make_writer
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.tables import Batch
 from wordgate.tables.source import STANDARD, digest, format_of
 from wordgate.tables.typed import ParquetReader
 
 BATCH = 8192
-FORMATS = ("csv", "tsv", "jsonl", "parquet")
 _STEPS = 1000  # of the bar
 _OF_NO_FORMAT = ("", ".txt", ".dat", ".data", ".out", ".tmp", ".new", ".bak")
 """Endings that tell no format: a result of such a name has the input's."""
@@ -61,7 +60,8 @@ class Scored:
             either.
         seconds: Time for reading, scoring and writing since the last start.
         texts_per_second: Scored texts per second in this time.
-        was_whole: Whether the result was already complete and there was nothing to do.
+        was_whole: Whether the result was already complete and there was nothing to do. The numbers
+            are then those of the run that wrote it if it was killed in its last step, else 0.
     """
 
     rows: int
@@ -169,9 +169,9 @@ def score(
     choose_threads(threads)
     if batch < 1:
         raise SettingsError(f"batch is {batch}: it must be at least 1")
-    if to is not None and to not in FORMATS:
-        raise SettingsError(f"no format '{to}'; there are: {', '.join(FORMATS)}")
     form = to or (None if out == STANDARD else _form_by_name(out, source))
+    if form is not None:
+        check_format(form)
     kept = None if out == STANDARD else PartialOutput(destination(out), checkpoint_seconds)
     check_effect(source, out, resume=resume, overwrite=overwrite)
     with kept or nullcontext():
@@ -323,7 +323,13 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
         if _was_moved(work, kept, state):
             kept.clear()
             progress.say(f"{kept.out} is complete.")
-            return Scored(0, 0, 0, 0, [], work.added, 0.0, 0.0, was_whole=True)
+            return Scored(
+                **dict(state.counts),
+                added=work.added,
+                seconds=0.0,
+                texts_per_second=0.0,
+                was_whole=True,
+            )
         kept.resume(state)
         for warning in warnings:
             progress.say(f"warning: {warning}")

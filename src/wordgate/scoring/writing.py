@@ -32,6 +32,7 @@ from wordgate.tables.header import is_number
 if TYPE_CHECKING:
     import pyarrow as pa
 
+FORMATS = ("csv", "tsv", "jsonl", "parquet")
 # What a spreadsheet takes for the beginning of a formula, or passes over before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PACKING = 3  # of gzip: most of the gain at a third of the usual cost
@@ -40,6 +41,16 @@ _ROWS_A_GROUP = 1 << 16
 _MOST_ANSWERS = 4096  # labels, and sets of them, whose cells are kept
 
 _T = TypeVar("_T")
+
+
+def check_format(form: str) -> None:
+    """Refuse what is no format of a result.
+
+    Raises:
+        SettingsError: It is none of `FORMATS`.
+    """
+    if form not in FORMATS:
+        raise SettingsError(f"no format '{form}'; available: {', '.join(FORMATS)}")
 
 
 def make_writer(
@@ -62,9 +73,10 @@ def make_writer(
         packed: Whether the result is gzipped.
 
     Raises:
-        SettingsError: An option is without effect.
+        SettingsError: The format is unknown, or an option is without effect.
         MissingExtraError: Parquet is to be written, and pyarrow is not installed.
     """
+    check_format(form)
     if escape_formulas and form not in ("csv", "tsv"):
         raise SettingsError(
             f"--escape-formulas has no effect on {form.upper()}, which no spreadsheet opens as"

@@ -23,30 +23,38 @@ class Limits:
         SettingsError: A value is too small, or two contradict each other.
     """
 
-    max_body_bytes: int = _limit(8 * MEBIBYTE, "Maximum bytes of a request body; more: 413.")
-    max_texts: int = _limit(1000, "Maximum texts per request; more: 422.")
-    max_text_length: int = _limit(10_000, "Maximum characters per text; more: 422.")
-    max_explain_length: int = _limit(2000, "Maximum characters of a text to explain; more: 422.")
+    max_body_bytes: int = _limit(
+        8 * MEBIBYTE, "Maximum bytes of a request body; larger requests get HTTP 413."
+    )
+    max_texts: int = _limit(1000, "Maximum texts per request; beyond that, HTTP 422.")
+    max_text_length: int = _limit(10_000, "Maximum characters per text; beyond that, HTTP 422.")
+    max_explain_length: int = _limit(
+        2000, "Maximum characters of a text to explain; beyond that, HTTP 422."
+    )
     max_queue: int = _limit(
-        4096, "Maximum waiting texts; more: 503. Each word to explain counts as a text."
+        4096, "Maximum waiting texts; beyond that, HTTP 503. Each word to explain counts as a text."
     )
     max_batch: int = _limit(1024, "Maximum texts per batch.")
     batch_wait: float = _limit(
         0.002, "Seconds that a text waits for others to form a batch.", least=0
     )
     timeout: float = _limit(
-        10.0, "Seconds from the last byte of a request to its response; more: 504.", least=0.001
+        10.0,
+        "Seconds from the last byte of a request to its response; after that, HTTP 504.",
+        least=0.001,
     )
     head_timeout: float = _limit(
-        10.0, "Seconds for a request head to arrive; more: 408.", least=0.001
+        10.0, "Time in seconds to receive the request headers; after that, HTTP 408.", least=0.001
     )
     body_timeout: float = _limit(
-        30.0, "Seconds to receive a body (more: 408), or to send a response.", least=0.001
+        30.0,
+        "Seconds to receive a body (after that, HTTP 408), or to send a response.",
+        least=0.001,
     )
     keep_alive: float = _limit(75.0, "Seconds until an idle connection is closed.", least=0.001)
-    max_connections: int = _limit(2048, "Maximum open connections; more: 503.")
+    max_connections: int = _limit(2048, "Maximum open connections; beyond that, HTTP 503.")
     max_buffered_bytes: int = _limit(
-        64 * MEBIBYTE, "Maximum bytes of all bodies being received; more: 503."
+        64 * MEBIBYTE, "Maximum bytes of all bodies being received; beyond that, HTTP 503."
     )
     drain_delay: float = _limit(
         1.0,

@@ -48,7 +48,10 @@ _NEEDED = {
 
 _MOST_SHOWN = 200  # characters of what a recipe says, in a message
 _MOST_FAULTS = 100
-_LONGEST_RECIPE = 2**14  # bytes, six of ours: the parser takes seconds over a key of 40,000
+_RECIPE, _COSTS_FILE = "recipe", "file of costs"
+_LONGEST = {_RECIPE: 2**14, _COSTS_FILE: 2**20}
+"""Bytes: of recipes six of ours, of files of costs those of thousands of labels."""
+_LONGEST_LINE = 2**12  # bytes, of a file of costs: the parser takes seconds over a key of 40,000
 
 SET_BY_CANDIDATE = frozenset(
     f"lstm.{name}"
@@ -160,7 +163,7 @@ def _with_costs(values: dict[str, object]) -> dict[str, object]:
     name = str(values.get("objective", "")).strip()
     if not name.endswith(".toml") or "=" in name:
         return values
-    costs = _read_toml(name, "file of costs")
+    costs = _read_toml(name, _COSTS_FILE)
     if not costs:
         raise SettingsError(f"the file of costs '{name}' names no label")
     return {**values, "objective": costs}
@@ -225,13 +228,13 @@ def _read_recipe(recipe: str | Path) -> dict[str, Any]:
     if not name.endswith(".toml"):
         raise SettingsError(
             f"no recipe '{name}'"
-            + did_you_mean(name, [*recipe_names(), "the path of a .toml file of your own"])
+            + did_you_mean(name, [*recipe_names(), "the path of your own .toml file"])
         )
-    return dict(flattened(_read_toml(name, "recipe")))
+    return dict(flattened(_read_toml(name, _RECIPE)))
 
 
 def _own(name: str) -> dict[str, Any]:
-    return dict(flattened(_parsed(_content(name), name, "recipe")))
+    return dict(flattened(_parsed(_content(name), name, _RECIPE)))
 
 
 def _content(name: str) -> bytes:
@@ -264,10 +267,15 @@ def _read_toml(name: str, what: str) -> dict[str, Any]:
 
 
 def _parsed(content: bytes, name: str, what: str) -> dict[str, Any]:
-    if len(content) > _LONGEST_RECIPE:
+    if len(content) > _LONGEST[what]:
         raise SettingsError(
             f"the {what} '{name}' has {len(content):,} bytes; a {what} has at most"
-            f" {_LONGEST_RECIPE:,}"
+            f" {_LONGEST[what]:,}"
+        )
+    if what == _COSTS_FILE and (longest := max(map(len, content.split(b"\n")))) > _LONGEST_LINE:
+        raise SettingsError(
+            f"the {what} '{name}' has a line of {longest:,} bytes; a line has at most"
+            f" {_LONGEST_LINE:,}"
         )
     try:
         return tomllib.loads(content.decode("utf-8"))

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -26,7 +27,9 @@ from wordgate.settings.tables import (
 
 _NUMBER = r"[0-9]*\.?[0-9]+"
 _OBJECTIVE = re.compile(
-    rf"auto|none|f1|(precision|recall)@{_NUMBER}|cost@{_NUMBER}:{_NUMBER}", re.ASCII
+    rf"auto|none|f1|(?:precision|recall)@(?P<share>{_NUMBER})"
+    rf"|cost@(?P<false_positive>{_NUMBER}):(?P<missed>{_NUMBER})",
+    re.ASCII,
 )
 _COSTS = ("false_positive", "false_negative")
 
@@ -39,7 +42,7 @@ def parse_class_weight(value: object) -> object:
     """
     if isinstance(value, str) and value.strip() in get_args(ClassWeight):
         return value.strip()
-    found = _by_label(value)
+    found = _by_label(value, "class_weight")
     if not found:
         raise fault(f"class_weight is {value!r:.200}; it must be {_CLASS_WEIGHTS}")
     return {
@@ -61,19 +64,24 @@ def parse_objective(value: object) -> object:
         one that is left out.
 
     Raises:
-        PydanticCustomError: It is neither.
+        PydanticCustomError: It is neither, or a share or a cost is out of range.
     """
-    if isinstance(value, str) and _OBJECTIVE.fullmatch(value.strip()):
+    if isinstance(value, str) and (named := _OBJECTIVE.fullmatch(value.strip())):
+        share, *costs = named.group("share", "false_positive", "missed")
+        if share is not None and not 0.0 < float(share) <= 1.0:
+            raise fault(f"objective is {value!r:.200}; its share must be above 0 and at most 1")
+        if costs != [None, None] and not all(0.0 < float(cost) < math.inf for cost in costs):
+            raise fault(f"objective is {value!r:.200}; its costs must be finite numbers above 0")
         return value.strip()
-    found = _by_label(value)
+    found = _by_label(value, "objective")
     if not found:
         raise fault(f"objective is {value!r:.200}; it must be {_OBJECTIVES}")
     return {label: _costs(label, costs) for label, costs in found.items()}
 
 
 _OBJECTIVES = (
-    "auto, none, f1, precision@SHARE, recall@SHARE, cost@FALSE-POSITIVE:MISSED, or costs by label,"
-    " in a .toml file or such as spam=1:5"
+    "auto, none, f1, precision@SHARE, recall@SHARE, cost@FALSE-POSITIVE:FALSE-NEGATIVE, or costs"
+    " by label (a .toml file, or for example spam=1:5)"
 )
 
 
@@ -103,14 +111,24 @@ def _costs(label: str, costs: Any) -> dict[str, float]:
     }
 
 
-def _by_label(value: object) -> dict[str, Any]:
-    """Take values by label from ``spam=5,ham=1`` or a mapping; none from anything else."""
+def _by_label(value: object, setting: str) -> dict[str, Any]:
+    """Take values by label from ``spam=5,ham=1`` or a mapping; none from anything else.
+
+    Raises:
+        PydanticCustomError: A label is named twice.
+    """
+    pairs: list[tuple[str, Any]] = []
     if isinstance(value, str):
-        pairs = [part.rpartition("=") for part in value.split(",")]
-        if not all(sign for _, sign, _ in pairs):
+        parts = [part.rpartition("=") for part in value.split(",")]
+        if not all(sign for _, sign, _ in parts):
             return {}
-        return {label.strip(): own.strip() for label, _, own in pairs}
-    return {str(label): own for label, own in value.items()} if isinstance(value, Mapping) else {}
+        pairs = [(label.strip(), own.strip()) for label, _, own in parts]
+    elif isinstance(value, Mapping):
+        pairs = [(str(label), own) for label, own in value.items()]
+    for label, times in Counter(label for label, _ in pairs).items():
+        if times > 1:
+            raise fault(f"{setting} names the label {label!r:.200} more than once: name it once")
+    return dict(pairs)
 
 
 def _positive(value: Any, what: str) -> float:
@@ -159,10 +177,10 @@ class Settings(SettingsTable):
     objective: str | dict[str, dict[str, float]] = Field(
         description="objective for choosing thresholds on the validation rows: `f1`,"
         " `precision@SHARE` or `recall@SHARE`, such as `recall@0.9`, or"
-        " `cost@FALSE-POSITIVE:MISSED`, such as `cost@1:5`; or costs by label, in a `.toml` file,"
-        " in a table of a recipe, or such as `spam=1:5,scam=1:9`, and 1 for other labels; `none`"
-        " for 0.5, or, with one label per text, for the most probable label; `auto` is `f1` with"
-        " several labels per text and `none` with one"
+        " `cost@FALSE-POSITIVE:FALSE-NEGATIVE`, such as `cost@1:5`; or costs by label, in a `.toml`"
+        " file, in a table of a recipe, or such as `spam=1:5,scam=1:9`, and 1 for other labels;"
+        " `none` for 0.5, or, with one label per text, for the most probable label; `auto` is `f1`"
+        " with several labels per text and `none` with one"
     )
     class_weight: ClassWeight | dict[str, float] = Field(
         description="weights of the labels in the loss of every family: `none`; `balanced`, which"

@@ -367,7 +367,7 @@ class TransformerSettings(SettingsTable):
 
     model: str = Field(
         min_length=1,
-        description="pretrained model: a folder, `minilm`, or OWNER/NAME on the Hugging Face hub",
+        description="pretrained model: a folder, `minilm`, or OWNER/NAME on the Hugging Face Hub",
     )
     max_tokens: Annotated[int, Field(ge=4)] = Field(
         description="longer texts are truncated, in subwords of the transformer"
@@ -425,4 +425,7 @@ class TeacherSettings(SettingsTable):
     def _check_names(self) -> "TeacherSettings":
         if NO_TEACHER in self.models and self.is_given:
             raise fault(f"teacher.models={NO_TEACHER} is among other teachers; leave it out")
+        for name in self.models:
+            if self.models.count(name) > 1:
+                raise fault(f"teacher.models names '{name}' more than once; give each teacher once")
         return self

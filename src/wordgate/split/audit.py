@@ -471,17 +471,20 @@ def _random_leak(at_random: MeasuredLeakage, *, templated: bool) -> str:
     if at_random.known < _NOTABLE:
         return f"There are few duplicates: a random split would leak only {share}."
     how = "mostly" if at_random.known >= _MOSTLY else "partly"
-    ways = [f"{at_random.by_copy:.1%} have an exact or near duplicate in train"]
+    ways = [f"{at_random.by_copy:.1%} have an exact or near duplicate in the training set"]
     if at_random.by_group is not None:
-        ways.insert(0, f"{at_random.by_group:.1%} have another row of their group in train")
+        ways.insert(
+            0, f"{at_random.by_group:.1%} have another row of their group in the training set"
+        )
     facts = max(at_random.by_exact_copy, at_random.by_group or 0.0)
     if templated and facts < at_random.known * _MOSTLY:
         return (
-            f"With a random split, {share} would have a similar text in train ({', '.join(ways)})."
+            f"With a random split, {share} would have a similar text in the training set"
+            f" ({', '.join(ways)})."
             " But the labels of near duplicates agree hardly more often than by chance: they look"
             " like texts made from templates, and memorizing them would not raise the score."
         )
     return (
-        f"With a random split, a model would know {share} from training ({', '.join(ways)}), and"
-        f" its score would {how} measure memorization."
+        f"With a random split, {share} would have been seen during training ({', '.join(ways)}),"
+        f" and the score would {how} measure memorization."
     )

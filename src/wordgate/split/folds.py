@@ -161,15 +161,16 @@ def grouped_folds(
 
 
 def random_folds(
-    texts: Sequence[str], labels: Labels, n_folds: int, *, seed: int
+    texts: Sequence[str], labels: Labels, n_folds: int, *, seed: int, stratify: bool = True
 ) -> NDArray[np.int64]:
-    """Assign single rows to folds of about equal size, and equal in each label, whatever they copy.
+    """Assign single rows to folds of about equal size, whatever they copy.
 
     Args:
         texts: One text a row; with its label it ranks the row, so their order changes nothing.
         labels: One label a row, or tuples of labels, which may be empty.
         n_folds: How many folds.
         seed: Another seed, other folds.
+        stratify: Whether folds are about equal in each label, too.
 
     Returns:
         The fold of each row, int64 [rows].
@@ -182,4 +183,4 @@ def random_folds(
     for row in zip(texts, label_keys(labels), strict=True):
         names.append(f"{stood[row]} {row[1]} {row[0]}")  # equal rows are set apart by a number
         stood[row] += 1
-    return grouped_folds(names, labels, n_folds, seed=seed)
+    return grouped_folds(names, labels if stratify else [""] * len(names), n_folds, seed=seed)

@@ -19,9 +19,7 @@ ALIKE = (
     " or a near duplicate there"
 )
 """The meaning of leakage that is only due to groups merged by similarity."""
-TEMPLATES = (
-    "they look like texts made from templates: near duplicates have different labels as well"
-)
+TEMPLATES = "they look like texts made from templates: the labels of near duplicates also differ"
 """The meaning of leakage by near duplicates whose labels agree little more than by chance."""
 
 
@@ -107,8 +105,8 @@ def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequenc
         if not leak.own_groups:
             by, copies, things = (" by exact text", "duplicates of a text", "texts")
         how = (
-            f"Grouped{by} and stratified by label: all {copies} are in one part, so the test set"
-            f" has only {things} that are not in train."
+            f"Grouped{by} and stratified by label: all {copies} are in one subset, so the test set"
+            f" has only {things} that are not in the training set."
         )
         return f"{how} {_sizes(parts, leak)}"
     how = "Rows were assigned at random"
@@ -178,8 +176,8 @@ def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) 
         warnings.append("There are no validation rows: early stopping is not possible.")
     elif len(parts.valid) < _FEW_VALID_ROWS:
         warnings.append(
-            f"There are only {len(parts.valid)} validation rows: the best epoch, regularization,"
-            " calibration and thresholds chosen on them are unreliable."
+            f"There are only {len(parts.valid)} validation rows: what is chosen on them, such as"
+            " regularization, calibration and thresholds, is unreliable."
         )
     if leak.test_groups < _FEW_TEST_GROUPS:
         points = round(98 / max(1, leak.test_groups) ** 0.5)
@@ -195,7 +193,7 @@ def _sizes(parts: SplitParts, leak: SplitLeakage) -> str:
     rest = len(parts.train) + len(parts.valid)
     things = "groups" if leak.own_groups else "distinct texts"
     return (
-        f"Train has {len(parts.train):,} rows, validation {len(parts.valid):,} "
+        f"The training set has {len(parts.train):,} rows, validation {len(parts.valid):,} "
         f"({_percent(len(parts.valid), rest)} of the rest), test {len(parts.test):,} "
         f"({_percent(len(parts.test), rest + len(parts.test))}) in {leak.test_groups:,} {things}."
     )

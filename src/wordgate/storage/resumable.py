@@ -88,6 +88,17 @@ class RunFingerprint:
         ]
 
 
+def as_it_is(path: Path) -> str:
+    """Give a SHA-256 that another file, or another file in a folder, would change.
+
+    Names, sizes and times tell that: what is read may be large.
+    """
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    facts = [(str(file), file.stat()) for file in files if file.is_file()]
+    listed = [[name, there.st_size, there.st_mtime_ns] for name, there in facts]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
 def digest(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
     """Hash all that a file keeps, metadata and arrays, but the digest itself."""
     facts = {name: value for name, value in content.items() if name != "digest"}

@@ -27,7 +27,7 @@ _PAGES = [
     (r"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself: git lfs pull"),
 ]
 
-_DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,11 @@ class SourceFormat:
         if self.compressed:
             details[0] += " (gzip)"
         if self.encoding is not None:
-            details.append(f"{self.encoding} ({self.encoding_reason})")
+            details.append(
+                "valid UTF-8"
+                if self.encoding_reason == "valid"
+                else f"{self.encoding} ({self.encoding_reason})"
+            )
         if self.delimiter is not None:
             name = _DELIMITER_NAMES.get(self.delimiter, repr(self.delimiter))
             details.append(f"fields separated by {name}")

@@ -1,4 +1,4 @@
-"""Sources whose columns have types: Parquet files, pandas and polars data frames."""
+"""Sources whose columns have types: Parquet files, pandas and Polars data frames."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ def read_frame(frame: Any) -> tuple[Records, str]:
         if found is None:
             raise DataError(
                 f"cannot read a {type(frame).__name__}: give the path of a file, the name of a data"
-                " set, or a pandas or polars DataFrame with one name per column"
+                " set, or a pandas or Polars DataFrame with one name per column"
             ) from error
         called, names = f"a {type(frame).__name__}", list(found)
         columns = [["" if is_missing(v) else _cell(v) for v in column] for column in found.values()]

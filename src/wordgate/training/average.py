@@ -156,9 +156,11 @@ def _choose(fits: Sequence[_FittedLayers], *, by_loss: bool) -> tuple[int, list[
     scores = ", ".join(
         f"{fit.averaging.weighting} {fit.log_loss if by_loss else fit.accuracy:.3f}" for fit in fits
     )
-    what = "log loss: " if by_loss else ""
+    what = "log loss" if by_loss else "accuracy"
     weighting = fits[position].averaging.weighting
-    return position, [f"Validation chose {weighting} averages ({what}{scores})."]
+    return position, [
+        f"{weighting.capitalize()} averages were selected by validation {what} ({scores})."
+    ]
 
 
 def _remarks(known: VocabularyWithVectors, data: FitData, settings: Settings) -> list[str]:

@@ -30,7 +30,8 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     with stage(context.progress, "Finding n-grams"):
         vectorizers = _vectorizers(train.texts, settings)
     sizes = " and ".join(
-        f"{len(vectorizer):,} n-grams of {vectorizer.analyzer}" for vectorizer in vectorizers
+        f"{len(vectorizer):,} {vectorizer.analyzer.removesuffix('s')} n-grams"
+        for vectorizer in vectorizers
     )
     with stage(context.progress, f"Counting {sizes} in {len(train):,} texts"):
         of_train, of_valid = (count_matrix(vectorizers, part.texts) for part in (train, valid))

@@ -29,7 +29,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cpu")
     named = re.fullmatch(r"cuda(?::([0-9]+))?", name)
     if named is None:
-        raise SettingsError(f"no device '{name}'; there are: auto, cpu, cuda, cuda:N")
+        raise SettingsError(f"no device '{name}'; available: auto, cpu, cuda, cuda:N")
     index, found = int(named[1] or 0), torch.cuda.device_count()
     if index >= found:
         raise SettingsError(

@@ -120,7 +120,7 @@ def check_device(family: str, device: str, progress: Progress | None = None) -> 
     if FAMILIES[family].cpu_alone:
         if device != "cpu":
             raise SettingsError(
-                f"device '{device}' has no effect: models of the family {family} use only the CPU"
+                f"device '{device}' has no effect: {family} models use only the CPU"
             )
         return
     load_torch(progress or Silent())

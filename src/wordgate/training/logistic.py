@@ -270,7 +270,8 @@ class _SigmoidLoss(_Loss):
         tolerance: float,
     ):
         self.targets = targets[:, None].astype(np.float32)
-        self.log_odds = prior_log_odds(self.targets, weights)
+        scaled = None if weights is None else weights / weights.mean()
+        self.log_odds = prior_log_odds(self.targets, scaled)
         shares = np.exp([log_sigmoid(self.log_odds), log_sigmoid(-self.log_odds)])
         self.tolerance = float(-(shares * np.log(shares)).sum()) * tolerance
         curvature = shares.prod(axis=0)
@@ -352,8 +353,8 @@ class Trial:
     def shown(self) -> str:
         """Name what it was chosen by."""
         if self.linear.multilabel:
-            return f"log loss {self.log_loss:.3f}"
-        return f"accuracy {self.accuracy:.3f}"
+            return f"log loss ({self.log_loss:.3f})"
+        return f"accuracy ({self.accuracy:.3f})"
 
 
 @dataclass(frozen=True)
@@ -367,7 +368,9 @@ class RegularizationChoice:
     def remarks(self) -> list[str]:
         """Say which strength was chosen, and from what."""
         tried = ", ".join(f"{c:g}" for c in self.tried)
-        chosen = [f"Validation chose C = {self.best.c:g} ({self.best.shown()}) of {tried}."]
+        chosen = [
+            f"C = {self.best.c:g} was selected from {tried} by validation {self.best.shown()}."
+        ]
         if self.left_out:
             n = len(self.tried)
             chosen.append(

@@ -77,15 +77,15 @@ def class_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np
         return np.array([asked.get(label, 1.0) for label in data.labels])
     if asked == "none":
         return None
-    targets, texts = data.train.targets, data.train.weights
+    targets, texts = data.train.targets, mean_one(data.train)
     n_texts = len(targets) if texts is None else float(texts.sum(dtype=np.float64))
     if data.multilabel:
         borne = targets.sum(axis=0) if texts is None else texts.astype(np.float64) @ targets
-        weights = (n_texts - borne) / np.maximum(borne, 1)
+        weights = (n_texts - borne) / np.where(borne > 0, borne, 1)
         weights = np.clip(weights, 1.0 / LARGEST_POSITIVE_WEIGHT, LARGEST_POSITIVE_WEIGHT)
     else:
-        counts = np.maximum(np.bincount(targets, texts, minlength=data.n_classes), 1)
-        weights = n_texts / (data.n_classes * counts)
+        counts = np.bincount(targets, texts, minlength=data.n_classes)
+        weights = n_texts / (data.n_classes * np.where(counts > 0, counts, 1))
     return np.asarray(weights**_MODERATE if asked == "moderate" else weights)
 
 

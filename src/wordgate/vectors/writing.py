@@ -42,7 +42,7 @@ def format_by_name(path: str | Path) -> str:
         if name.endswith(ending):
             return form
     raise SettingsError(
-        f"the ending of '{path}' is not that of a format of word vectors; there are:"
+        f"the ending of '{path}' is not that of a format of word vectors; available:"
         f" {', '.join(ENDINGS)}"
     )
 

@@ -35,7 +35,7 @@ export function showCard(model) {
 }
 
 function article(model) {
-  return { lstm: "An LSTM that", transformer: "A transformer that", count: "A word-count model that" }[model.family] ?? "A model that";
+  return { lstm: "An LSTM that", transformer: "A transformer that", count: "A count model that" }[model.family] ?? "A model that";
 }
 
 function listed(labels) {
