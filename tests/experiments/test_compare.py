@@ -545,7 +545,7 @@ def test_the_teacher_of_a_recipe_is_no_teacher_of_the_families(compare, tiny):
     assert found.families == ("lstm",)
     warned = "warning: the teacher of the recipe 'taught' is not used: to compare an LSTM with a"
     assert any(line.startswith(warned) for line in listening.said)
-    with pytest.raises(wordgate.SettingsError, match="mlp average word vectors, and there are non"):
+    with pytest.raises(wordgate.SettingsError, match="mlp models need word vectors"):
         compare(models=["count", "mlp"], settings=None, **options)
 
 
