@@ -15,7 +15,7 @@ extensions = [
     "sphinx_click",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["_build", "generate.py", "tutorial/models*"]
+exclude_patterns = ["_build", "jupyter_execute", "generate.py", "tutorial/models*"]
 html_theme = "furo"
 html_title = f"wordgate {version}"
 html_static_path = ["_static"]
