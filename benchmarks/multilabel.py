@@ -142,19 +142,23 @@ def one_vs_rest(splits, *, words_only):
 def single():
     """Train each family on one label a text, and on lists of one."""
     frame = tweets()[["id", "text", "sentiment"]].rename(columns={"sentiment": "label"})
-    lists = frame.assign(label=[[label] for label in frame.label])
     print("| family | seed | one label a text | lists of one, the most probable | same answer |")
     print("|---|---|---|---|---|", flush=True)
-    reading = {"text": "text", "label": "label", "group": "id", "progress": Silent()}
-    for family in ("count", "lstm"):
-        for seed in range(3):
-            one = wordgate.train(frame, model=family, seed=seed, **reading)
-            other = wordgate.train(lists, model=family, seed=seed, **reading)
-            table = read_table(frame, text="text", label="label", group="id")
-            test = split_table(table, load_settings("default"), seed).test
-            found = [each.predictor.predict_proba(test.texts) for each in (one, other)]
-            top = [proba.argmax(axis=1) for proba in found]
-            right = [float((answers == test.targets).mean()) for answers in top]
+    reading = {"text": "text", "label": "label", "group": "id"}
+    table = read_table(frame, **reading)
+    for seed in range(3):
+        splits = split_table(table, load_settings("default"), seed)
+        parts = np.full(len(frame), "train", dtype=object)
+        parts[splits.split.valid], parts[splits.split.test] = "valid", "test"
+        single = frame.assign(part=parts)
+        lists = single.assign(label=[[label] for label in single.label])
+        options = {**reading, "split_column": "part", "seed": seed, "progress": Silent()}
+        for family in ("count", "lstm"):
+            top = []
+            for data in (single, lists):
+                predictor = wordgate.train(data, model=family, **options).predictor
+                top.append(predictor.predict_proba(splits.test.texts).argmax(axis=1))
+            right = [float((answers == splits.test.targets).mean()) for answers in top]
             same = float((top[0] == top[1]).mean())
             print(
                 f"| {family} | {seed} | {right[0]:.3f} | {right[1]:.3f} | {same:.1%} |", flush=True
