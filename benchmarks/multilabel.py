@@ -1,21 +1,21 @@
-"""Several labels a text: `make bench-multilabel`.
+"""Several labels per text: `make bench-multilabel`.
 
     python benchmarks/multilabel.py families [FAMILY ...]  every family beside scikit-learn
-    python benchmarks/multilabel.py single                 one label a text, given as lists of one
+    python benchmarks/multilabel.py single                 one label per text, given as lists of one
     python benchmarks/multilabel.py rare                   weights and thresholds for a rare class
-    python benchmarks/multilabel.py speed                  prediction, one label a text or several
+    python benchmarks/multilabel.py speed                  prediction, one label per text or several
 
 `families`: the real tweets with two labels each, their sentiment and their topic, by the text
 alone, grouped split, seed 0. scikit-learn's OneVsRestClassifier stands beside them on the same
 rows, over TF-IDF of words, and over the n-grams that the family `count` counts. Word vectors are
 distilled from MiniLM for the words of the training rows.
 
-`single`: the tweets' sentiment, as one label a text and as lists of one label.
+`single`: the tweets' sentiment, as one label per text and as lists of one label.
 
 `rare`: tweets of one topic against all others, thinned out to 2% of the rows. A model is trained
 once for each weight, and its thresholds are chosen from what it says of the validation rows.
 
-`speed`: models of the tweets' topics, of the same size, by one label a text and by lists of one;
+`speed`: models of the tweets' topics, of the same size, by one label per text and by lists of one;
 texts per second of `predict`, medians of nine in turns.
 """
 
@@ -140,9 +140,9 @@ def one_vs_rest(splits, *, words_only):
 
 
 def single():
-    """Train each family on one label a text, and on lists of one."""
+    """Train each family on one label per text, and on lists of one."""
     frame = tweets()[["id", "text", "sentiment"]].rename(columns={"sentiment": "label"})
-    print("| family | seed | one label a text | lists of one, the most probable | same answer |")
+    print("| family | seed | one label per text | lists of one, the most probable | same answer |")
     print("|---|---|---|---|---|", flush=True)
     reading = {"text": "text", "label": "label", "group": "id"}
     table = read_table(frame, **reading)
@@ -205,12 +205,12 @@ def rare():
 
 
 def speed():
-    """Predict with models of the same size, of one label a text and of several."""
+    """Predict with models of the same size, of one label per text and of several."""
     frame = tweets()[["id", "text", "topic"]].rename(columns={"topic": "label"})
     frame = frame.sample(SPEED_ROWS, random_state=0)
     lists = frame.assign(label=[[label] for label in frame.label])
     texts = tweets().text.sample(SPEED_TEXTS, random_state=1).tolist()
-    print("| family | labels | one label a text, texts/s | several | several less one |")
+    print("| family | labels | one label per text, texts/s | several | several less one |")
     print("|---|---|---|---|---|", flush=True)
     reading = {"text": "text", "label": "label", "group": "id", "progress": Silent()}
     for family, settings in SPEED_SETTINGS.items():
