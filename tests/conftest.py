@@ -644,7 +644,7 @@ def browser():
 
 
 class _Described:
-    """A model that is saved as one of several labels a text."""
+    """A model that is saved as one of several labels per text."""
 
     def __init__(self, model):
         self._model, self.family = model, model.family
@@ -655,7 +655,7 @@ class _Described:
 
 
 def write_multilabel(out, model, config, **more):
-    """Save a model as one of several labels a text, with what its config is to say besides."""
+    """Save a model as one of several labels per text, with what its config is to say besides."""
     from wordgate.bundle.folder import Bundle, write_bundle
     from wordgate.dedup.fingerprints import Fingerprints
 
@@ -666,7 +666,7 @@ def write_multilabel(out, model, config, **more):
 
 @pytest.fixture(scope="session")
 def as_multilabel(tmp_path_factory):
-    """Save the model of a folder as one of several labels a text, and give the new folder."""
+    """Save the model of a folder as one of several labels per text, and give the new folder."""
 
     def save(folder, **more):
         opened = BundleFolder.open(folder)
@@ -679,7 +679,7 @@ def as_multilabel(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def make_topics(tmp_path_factory):
-    """Make a model of several labels a text, each of which one word speaks for, from 0.4 on.
+    """Make a model of several labels per text, each of which one word speaks for, from 0.4 on.
 
     A text of none of the words has no label, one of two words both labels.
     """

@@ -1,4 +1,4 @@
-"""Several labels a text, and thresholds, on the command line."""
+"""Several labels per text, and thresholds, on the command line."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Several labels a text: in lists, between separators, or in columns of 0 and 1."""
+"""Several labels per text: in lists, between separators, or in columns of 0 and 1."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Scores of several labels a text, held against scikit-learn's and against cases done by hand."""
+"""Scores of several labels per text, held against scikit-learn's and against cases done by hand."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Several labels a text, from a table to a judged model, in every workflow."""
+"""Several labels per text, from a table to a judged model, in every workflow."""
 
 import json
 from types import SimpleNamespace
@@ -271,7 +271,7 @@ def test_a_model_of_one_label_a_text_is_not_evaluated_on_several(frame, tmp_path
         wordgate.evaluate(tmp_path / "model", joined, text="text", label="labels")
     assert (
         ". 'billing;bug' is several labels of the model, separated by ';', and the model gives each"
-        " text one: evaluate it on one label a text, or train one for several with"
+        " text one: evaluate it on one label per text, or train one for several with"
         " --label-separator ';'\nTo leave such rows out: --drop-label 'billing;bug'"
     ) in str(error.value)
 

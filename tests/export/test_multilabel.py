@@ -1,4 +1,4 @@
-"""Models of several labels a text as ONNX files."""
+"""Models of several labels per text as ONNX files."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Several labels a text: each has a probability of its own, in every family and kernel."""
+"""Several labels per text: each has a probability of its own, in every family and kernel."""
 
 import json
 from dataclasses import replace
@@ -89,7 +89,7 @@ def differences(logits):
 
 
 def test_each_label_has_the_sigmoid_of_its_own_score(make):
-    """The scores are those of one label a text, of which softmax keeps the differences."""
+    """The scores are those of one label per text, of which softmax keeps the differences."""
     log_proba = make(multilabel=True).log_proba(TEXTS)
     assert (log_proba.shape, log_proba.dtype) == ((5, LABELS), np.float64)
     log_odds = log_proba - np.log(-np.expm1(log_proba))

@@ -1,4 +1,4 @@
-"""Several labels a text: predictions and explanations of saved models."""
+"""Several labels per text: predictions and explanations of saved models."""
 
 import json
 

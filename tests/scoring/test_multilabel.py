@@ -1,4 +1,4 @@
-"""Files scored by a model of several labels a text."""
+"""Files scored by a model of several labels per text."""
 
 import json
 
@@ -15,7 +15,7 @@ LABELS = ["price;speed", "", "", "quality"]
 
 @pytest.fixture
 def label(here, topics_model):
-    """Score a file of the folder with a model of several labels a text."""
+    """Score a file of the folder with a model of several labels per text."""
     return lambda *files, model=topics_model, **options: wordgate.score(
         model, *files, **{"progress": Silent(), **options}
     )

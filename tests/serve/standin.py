@@ -112,7 +112,7 @@ class Lexicon:
 
 
 class Topics(Lexicon):
-    """A model of several labels a text, of which some words tell; its thresholds differ."""
+    """A model of several labels per text, of which some words tell; its thresholds differ."""
 
     labels = ("price", "quality", "service", "speed")
     thresholds: ClassVar = {"price": 0.5, "quality": 0.3, "service": 0.6, "speed": 0.5}

@@ -1,4 +1,4 @@
-"""The page of a model of several labels a text, in a real browser."""
+"""The page of a model of several labels per text, in a real browser."""
 
 import csv
 import importlib.util

@@ -1,4 +1,4 @@
-"""Several labels a text, and thresholds, over HTTP."""
+"""Several labels per text, and thresholds, over HTTP."""
 
 import asyncio
 import json

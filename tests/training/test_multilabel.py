@@ -1,4 +1,4 @@
-"""Several labels a text: every family learns them, and goes on from an interruption."""
+"""Several labels per text: every family learns them, and goes on from an interruption."""
 
 import math
 import shutil

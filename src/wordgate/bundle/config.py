@@ -36,12 +36,12 @@ class Config(BaseModel):
         data: What was read, and how: source, columns, counts.
         vectors: The file of pretrained word vectors it began with; None if they were drawn.
         temperature: What the model's log-probabilities are divided by before they are
-            probabilities again, with several labels a text their log-odds; 1 leaves them as they
+            probabilities again, with several labels per text their log-odds; 1 leaves them as they
             are.
         multilabel: Whether a text may have any number of labels; else it has one.
         thresholds: The probability of each label from which on it is given. None for 0.5 each with
-            several labels a text, and for the most probable label with one. With one label a text
-            there are two labels then, and their thresholds sum to 1.
+            several labels per text, and for the most probable label with one. With one
+            label per text there are two labels then, and their thresholds sum to 1.
         label_separator: What stood between the labels of a text in the data, such as ``;``; None
             where nothing did.
         environment: Versions of what trained it.

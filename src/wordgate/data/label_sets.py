@@ -1,4 +1,4 @@
-"""Several labels a text: in lists, in one column with a separator, or in columns of 0 and 1."""
+"""Several labels per text: in lists, in one column with a separator, or in columns of 0 and 1."""
 
 from __future__ import annotations
 

@@ -324,7 +324,7 @@ class _Labels:
         return self.single or [*chain.from_iterable(self.sets or ())]
 
     def figures(self) -> str:
-        """Describe several labels a text as a clause to follow another; else nothing."""
+        """Describe several labels per text as a clause to follow another; else nothing."""
         if self.sets is None:
             return ""
         labels, n_rows = self.all(), max(1, len(self.sets))

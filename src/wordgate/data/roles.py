@@ -30,7 +30,7 @@ from wordgate.tables.header import (
 SEVERAL_NAMES = (
     "tags", "genres", "topics", "categories", "classes", "keywords", "subjects", "themes",
 )  # fmt: skip
-"""Names of columns of several labels a text, which are the label where nothing better is."""
+"""Names of columns of several labels per text, which are the label where nothing better is."""
 _SAMPLE = 2_000
 # A column of this share of numbers is numeric: a few cells may be damaged.
 _MOSTLY = 0.95
@@ -265,7 +265,7 @@ def _text_score(column: _Profile) -> float:
 def _infer_label(free: list[_Profile]) -> Choice | str:
     """Find the label column; where none stands out, return why as a clause.
 
-    A name decides before a shape does, one of several labels a text after others. Among named
+    A name decides before a shape does, one of several labels per text after others. Among named
     columns one of few values goes first; without such a one, a name of classes decides however many
     there are, unless they are measures.
     """

@@ -1,4 +1,4 @@
-"""Targets handed over in Python: the `y` of scikit-learn, as one label a text or as several."""
+"""Targets handed over in Python: the `y` of scikit-learn, as one label per text or as several."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ def read_targets(y: Any, n_texts: int) -> GivenTargets:
     """Understand the `y` of an estimator.
 
     Args:
-        y: One label a text, in a column as `checked_column` takes it; or several: a list, tuple or
-            set of labels for each text, or an indicator matrix of 0 and 1 with a column for each
+        y: One label per text, in a column as `checked_column` takes it; or several: a list, tuple
+            or set of labels for each text, or an indicator matrix of 0 and 1 with a column for each
             label, which may be an array, a sparse matrix or a data frame.
         n_texts: How many texts there are.
 

@@ -27,7 +27,7 @@ _GRID = np.linspace(np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE), 25)
 class ReliabilityBin(BaseModel, frozen=True, extra="forbid"):
     """The test rows whose most probable label has a probability in a range.
 
-    With several labels a text: the pairs of a row and a label whose probability is in it.
+    With several labels per text: the pairs of a row and a label whose probability is in it.
     """
 
     low: float = Field(description="excluded, but in the first bin")
@@ -96,7 +96,7 @@ class TemperatureScaling(BaseModel, frozen=True, extra="forbid"):
 def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
     """Find the temperature under which held-out rows are least surprising.
 
-    The log loss of the scaled probabilities is minimised; with several labels a text, the binary
+    The log loss of the scaled probabilities is minimized; with several labels per text, the binary
     one of all pairs of a row and a label. A few rows that are all correct would ask
     for a temperature of 0, that is for certainty: so the sum over the rows is joined by a weak
     prior, a normal distribution of the temperature's logarithm about 0 with deviation 1. It weighs
@@ -191,7 +191,7 @@ def calibration(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> C
         targets: int64 [n], the true classes; or int64 [n, labels] of 0 and 1, several labels each.
 
     Returns:
-        The measures, and the bins of a reliability diagram; with several labels a text, over all
+        The measures, and the bins of a reliability diagram; with several labels per text, over all
         pairs of a row and a label.
 
     Raises:

@@ -45,7 +45,7 @@ class Slice:
     Attributes:
         name: The bin, in words.
         n: How many rows it holds, at least one.
-        score: The share of them that is correct; with several labels a text, their micro F1.
+        score: The share of them that is correct; with several labels per text, their micro F1.
         interval: The 95% interval of that score.
     """
 
@@ -98,7 +98,7 @@ class PredictedRow:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What is said of a model's errors on test rows, with one label a text and with several.
+    """What is said of a model's errors on test rows, with one label per text and with several.
 
     Scores are shares of 1.
 
@@ -108,7 +108,7 @@ class Analysis:
             ``None`` where nothing is, or each fold has its own.
         before: Calibration before temperature scaling; ``None`` where there is none.
         after: Calibration of the probabilities that the model gives.
-        by_length: Accuracy, or micro F1 with several labels a text, by the words of a text.
+        by_length: Accuracy, or micro F1 with several labels per text, by the words of a text.
         by_unseen: The same by the share of a text's words that training has not seen.
         suspects_text: How wrong labels were sought and how many there are, or why none could be.
         has_texts: Whether rows come with their texts.

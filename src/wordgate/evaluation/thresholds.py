@@ -148,15 +148,15 @@ def choose_thresholds(
         log_proba: float64 [n, labels], natural logarithms of the probabilities, calibrated, of rows
             that the model did not learn from.
         objective: What is wanted, as `Objective.parse` reads it, or an `Objective`.
-        positive: Of two classes with one label a text: the position of the one that is given where
-            its probability reaches the threshold; else a text is given the other.
+        positive: Of two classes with one label per text: the position of the one that is given
+            where its probability reaches the threshold; else a text is given the other.
 
     Returns:
-        float64 [labels]; of two classes with one label a text the two sum to 1.
+        float64 [labels]; of two classes with one label per text the two sum to 1.
 
     Raises:
-        DataError: There are no rows, what was given doesn't fit, or one label a text has more than
-            two classes, whose most probable one is given.
+        DataError: There are no rows, what was given doesn't fit, or one label per text has more
+            than two classes, whose most probable one is given.
         SettingsError: There is no such objective.
     """
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
@@ -282,7 +282,7 @@ class ScoredRows:
     groups: Sequence[str] | None = None
 
     def binary(self, positive: int) -> "ScoredRows":
-        """Take the positive class of two for a label; several labels a text stay as they are."""
+        """Take the positive class of two for a label; several labels per text stay as they are."""
         if self.true.ndim == 2:
             return self
         return ScoredRows(*_column_of_two(self.true, self.log_proba, positive), self.groups)

@@ -227,7 +227,7 @@ def compare_models(
 
 
 def _check_same_kind(predictors: Sequence[Predictor], paths: Sequence[str]) -> None:
-    """Refuse models of one label a text beside models of several."""
+    """Refuse models of one label per text beside models of several."""
     several = [one.config.multilabel for one in predictors]
     if any(several) and not all(several):
         one, other = paths[several.index(False)], paths[several.index(True)]

@@ -333,8 +333,8 @@ def _separator_hint(unknown: Sequence[str], labels: tuple[str, ...], *, multilab
     if multilabel:
         return f"{hint}: say --label-separator {separator!r}"
     return (
-        f"{hint}, and the model gives each text one: evaluate it on one label a text, or train one"
-        f" for several with --label-separator {separator!r}"
+        f"{hint}, and the model gives each text one: evaluate it on one label per text, or train"
+        f" one for several with --label-separator {separator!r}"
     )
 
 

@@ -56,7 +56,7 @@ class Evaluator:
     def paired_difference(self, output: ModelOutput, other: ModelOutput) -> PairedDifference:
         """Test a model's predictions against another one's, paired by group.
 
-        The difference is of accuracy; with several labels a text, of micro F1.
+        The difference is of accuracy; with several labels per text, of micro F1.
         """
         test = self.test
         if test.multilabel:

@@ -44,7 +44,7 @@ class TableOptions(TypedDict, total=False):
             alone.
         encoding: The file's encoding.
         label_separator: What stands between the labels of a cell, such as ``;``, where a text has
-            several; ``none`` for one label a text.
+            several; ``none`` for one label per text.
     """
 
     text: Columns | None

@@ -82,9 +82,9 @@ class Agreement:
         largest: The largest difference between two probabilities.
         mean: The mean over the texts of each one's largest difference.
         expected_loss: The accuracy that is lost if the model's probabilities are true: a label
-            that changes costs what its probability lacks to the highest. With several labels a text
-            it is the accuracy of the single labels: one that changes costs the difference of its
-            probability to that of its absence.
+            that changes costs what its probability lacks to the highest. With several labels per
+            text it is the accuracy of the single labels: one that changes costs the difference of
+            its probability to that of its absence.
     """
 
     n: int

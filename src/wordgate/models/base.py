@@ -69,7 +69,7 @@ def log_sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 def class_log_proba(logits: NDArray[np.floating[Any]], multilabel: bool) -> NDArray[np.float64]:
     """Turn logits [n, classes] into log-probabilities, float64 [n, classes].
 
-    With several labels a text each has a probability of its own; else those of a row sum to 1.
+    With several labels per text each has a probability of its own; else those of a row sum to 1.
     """
     return log_sigmoid(logits) if multilabel else log_softmax(logits)
 
@@ -87,7 +87,7 @@ def is_multilabel(description: Description) -> bool:
 
 
 def multilabel_part(multilabel: bool) -> Description:
-    """Give the part of a description that `is_multilabel` reads; none for one label a text."""
+    """Give the part of a description that `is_multilabel` reads; none for one label per text."""
     return {_MULTILABEL: True} if multilabel else {}
 
 

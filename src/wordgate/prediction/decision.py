@@ -22,7 +22,7 @@ Answer = str | None | tuple[str, ...]
 class DecisionRule:
     """Which labels follow from probabilities.
 
-    With several labels a text each is given where its probability is at or above its threshold.
+    With several labels per text each is given where its probability is at or above its threshold.
     With one label it is the most probable one; or, of two labels with thresholds, that of the
     column `decisive` where its probability is at or above its threshold, and the other below.
 
@@ -30,8 +30,8 @@ class DecisionRule:
         labels: The labels, in the columns' order.
         multilabel: Whether a text may have any number of labels.
         thresholds: One a label; None where none are needed.
-        decisive: The column whose threshold decides, of two with one label a text.
-        abstain_below: With one label a text, give none where the most probable is less probable.
+        decisive: The column whose threshold decides, of two with one label per text.
+        abstain_below: With one label per text, give none where the most probable is less probable.
         top: Give so many labels, the most probable ones, whatever the thresholds; None for not.
     """
 
@@ -56,8 +56,8 @@ class DecisionRule:
         Args:
             config: The model's.
             threshold: Give a label from this probability on, instead of the model's own threshold:
-                one number for all, or by label. With one label a text the number is for the second
-                of two labels; by label, it is for the one that is named.
+                one number for all, or by label. With one label per text the number is for the
+                second of two labels; by label, it is for the one that is named.
             top: Give so many labels, whatever the thresholds.
             abstain_below: Give no label where the most probable one is less probable than this.
 
@@ -117,7 +117,7 @@ class DecisionRule:
         return np.asarray(np.where(is_given, column, 1 - column))
 
     def given(self, proba: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-        """Tell for several labels a text which are at or above their thresholds: [n, labels]."""
+        """Tell for several labels per text which are at or above their thresholds: [n, labels]."""
         return np.asarray(proba >= np.array(self.thresholds))
 
     def check_explained(self, label: str | None) -> None:

@@ -181,7 +181,7 @@ def explain(
     text: str,
     rule: DecisionRule | None = None,
 ) -> Explanation:
-    """Explain the prediction of a model of one label a text, by its columns' labels.
+    """Explain the prediction of a model of one label per text, by its columns' labels.
 
     `rule` is what the verdict follows by; None for the most probable label.
     """

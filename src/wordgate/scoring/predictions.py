@@ -21,7 +21,7 @@ class BatchPredictions:
     Attributes:
         answers: Each text's label, None where it abstains; or its labels.
         numbers: float64 [n, k], of the columns of numbers that are added: the probability of each
-            label; with one label a text, before them that of the label itself, or of the most
+            label; with one label per text, before them that of the label itself, or of the most
             probable one where it abstains.
     """
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """Fit words and characters, as `wordgate.training.families.fit` does; nothing is random.
 
-    Validation chooses the strength of regularization; with several labels a text that is one for
+    Validation chooses the strength of regularization; with several labels per text that is one for
     all of them, by their mean log loss. A label without texts gets the probability 0, or, with
-    several labels a text, always `prior_log_odds`.
+    several labels per text, always `prior_log_odds`.
     """
     data.check_not_empty("word counts", "the strength of regularization")
     train, valid = data.train, data.valid

@@ -158,7 +158,7 @@ def prior_log_odds(
 ) -> NDArray[np.float64]:
     """Estimate how frequent labels are, by Laplace's rule of succession: never 0, never 1.
 
-    Networks of several labels a text begin with these log-odds, so that the first updates are not
+    Networks of several labels per text begin with these log-odds, so that the first updates are not
     spent on what most texts lack (Lin et al. 2017, "Focal loss for dense object detection").
 
     Args:

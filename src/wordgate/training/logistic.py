@@ -1,6 +1,6 @@
 """Logistic regression over sparse or dense features, and the search for its C.
 
-It is multinomial for one label a text, and one regression a label for several.
+It is multinomial for one label per text, and one regression a label for several.
 
 Shapes: ``n`` texts, ``features`` numbers a text, ``classes`` labels, ``columns`` of weights.
 """
@@ -34,7 +34,7 @@ end regularises, too."""
 _CURVATURE = 0.3
 _PAIRS_KEPT = 6
 TOLERANCE = 3e-4
-"""Of several labels a text each has as few steps as it needs: the last one gains less than this
+"""Of several labels per text each has as few steps as it needs: the last one gains less than this
 share of what the frequency alone would lose. More of them moved no log loss on validation."""
 
 
@@ -75,13 +75,13 @@ def fit_path(
 
     Args:
         features: float32 [n, features].
-        targets: int64 [n]; or [n, classes] of 0 and 1 for several labels a text.
+        targets: int64 [n]; or [n, classes] of 0 and 1 for several labels per text.
         n_classes: How many classes there are; one without rows gets the probability 0. Of several
             labels a text, one that all texts bear, or none, always gets `prior_log_odds`.
         c_values: Inverse strengths of the L2 penalty.
-        weights: float64 [n]; or [n, classes] for several labels a text; None if all are 1.
+        weights: float64 [n]; or [n, classes] for several labels per text; None if all are 1.
         most_steps: How many steps of L-BFGS each may take.
-        tolerance: See `TOLERANCE`; for several labels a text.
+        tolerance: See `TOLERANCE`; for several labels per text.
         deadline: The `time.monotonic()` from which on no step more is begun.
 
     Yields:
@@ -217,7 +217,7 @@ class _Loss(ABC):
 
 
 class _SoftmaxLoss(_Loss):
-    """The log loss of one label a text, over weights of one class fewer than there are.
+    """The log loss of one label per text, over weights of one class fewer than there are.
 
     The penalty makes the coefficients of all classes sum to zero, so an orthonormal basis of that
     plane holds the same optimum in fewer numbers, for the same penalty. The curvature is about a
@@ -255,7 +255,7 @@ class _SoftmaxLoss(_Loss):
 
 
 class _SigmoidLoss(_Loss):
-    """The log loss of one of several labels a text, by whether each bears it.
+    """The log loss of one of several labels per text, by whether each bears it.
 
     The curvature is that of a sigmoid where it answers how frequent the label is, as it begins.
     """
@@ -341,7 +341,7 @@ class Trial:
     def beats(self, other: Trial | None) -> bool:
         """Tell whether it is better: more right, or as many with the lower loss.
 
-        With several labels a text the lower loss alone is: few texts have all of them right, and
+        With several labels per text the lower loss alone is: few texts have all of them right, and
         at 0.5 strong penalties give rare labels to none.
         """
         return other is None or self._rank() < other._rank()

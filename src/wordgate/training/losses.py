@@ -1,4 +1,4 @@
-"""The losses of networks, for one label a text and for several.
+"""The losses of networks, for one label per text and for several.
 
 Shapes: ``batch`` texts, ``classes`` labels.
 """
@@ -19,18 +19,18 @@ _SMALLEST = 1e-6
 
 @dataclass(frozen=True)
 class Loss:
-    """Cross-entropy or focal loss: of softmax for one label a text, of sigmoids for several.
+    """Cross-entropy or focal loss: of softmax for one label per text, of sigmoids for several.
 
     The losses of a text's labels are summed, not averaged: once a network knows how frequent the
     labels are, the few that a text bears make up most of its loss, however many others there are,
-    so gradients, their clipping and rates that suit one label a text suit several, too.
+    so gradients, their clipping and rates that suit one label per text suit several, too.
 
     Attributes:
         multilabel: Whether a text may have several labels.
         class_weights: float32 [classes], the weights of the labels, for several of the texts that
             bear them; None if all weigh the same.
         label_smoothing: The share of the target that is spread over all labels (Szegedy et al.
-            2016): uniformly for one label a text, by `frequencies` for several.
+            2016): uniformly for one label per text, by `frequencies` for several.
         frequencies: float32 [classes], the share of the texts that bear each label, for several.
         gamma: The exponent of the focal loss (Lin et al. 2017, "Focal loss for dense object
             detection", arXiv 1708.02002); 0 for cross-entropy.
@@ -57,7 +57,7 @@ class Loss:
         Args:
             settings: Those of the table ``loss`` matter.
             class_weights: float64 [classes]; None if all weigh the same.
-            log_odds: float64 [classes], `prior_log_odds`; None for one label a text.
+            log_odds: float64 [classes], `prior_log_odds`; None for one label per text.
             label_smoothing: See the attribute.
             device: Where it is computed; None for the processor.
         """
@@ -81,7 +81,7 @@ class Loss:
     ) -> torch.Tensor:
         """Average the losses of a batch.
 
-        The mean for one label a text is over the weights of the texts' labels, as in torch.
+        The mean for one label per text is over the weights of the texts' labels, as in torch.
 
         Args:
             scores: float32 [batch, classes], before softmax or sigmoid.

@@ -26,7 +26,7 @@ STRENGTHS = ("strongly", "lightly")
 def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """Fit an LSTM classifier and keep its best epoch; see `wordgate.training.families.fit`.
 
-    That is the best by `lstm.epoch_score`; with several labels a text, unless a user set it, the
+    That is the best by `lstm.epoch_score`; with several labels per text, unless a user set it, the
     one of the lowest log loss on validation: at 0.5 rare labels are given late or never, so neither
     accuracy nor F1 tells early epochs apart, and the log loss needs no threshold.
     """

@@ -71,9 +71,9 @@ def train_mlps(
 ) -> Trained[Layers]:
     """Train layers over texts averaged in one way after another, as `train_candidates` does.
 
-    The best epoch is the most accurate on validation; with several labels a text that of the lowest
-    log loss, see `EarlyStopping`. What `averages` gives for a way's position, from 0, are the
-    averages of the training and of the validation texts, float32 [n, size] each.
+    The best epoch is the most accurate on validation; with several labels per text that of the
+    lowest log loss, see `EarlyStopping`. What `averages` gives for a way's position, from 0, are
+    the averages of the training and of the validation texts, float32 [n, size] each.
     """
 
     def start(position: int) -> Candidate[Layers]:

@@ -43,8 +43,8 @@ _RNG = "torch's generator"
 def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """Fine-tune a pretrained transformer, as `wordgate.training.families.fit` does.
 
-    The best epoch is the most accurate on validation; with several labels a text that of the lowest
-    log loss, see `EarlyStopping`.
+    The best epoch is the most accurate on validation; with several labels per text that of the
+    lowest log loss, see `EarlyStopping`.
     """
     data.check_not_empty("a transformer", "the best epoch")
     choose_device(context.device)

@@ -57,10 +57,10 @@ def check_known_labels(setting: str, named: Iterable[str], labels: Sequence[str]
 def class_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np.float64] | None:
     """Weigh labels: as a user says, or by how rare they are.
 
-    With one label a text, ``balanced`` weighs a label by n / (classes * its texts), as scikit-learn
-    does, so that all labels weigh the same together. With several, it weighs the texts that bear a
-    label by how many there are without it for each of them, at most `LARGEST_POSITIVE_WEIGHT`.
-    ``moderate`` takes the fourth root of these weights.
+    With one label per text, ``balanced`` weighs a label by n / (classes * its texts), as
+    scikit-learn does, so that all labels weigh the same together. With several, it weighs the texts
+    that bear a label by how many there are without it for each of them, at most
+    `LARGEST_POSITIVE_WEIGHT`. ``moderate`` takes the fourth root of these weights.
 
     Texts with a teacher's probabilities carry these weights already (`TransferSet.dataset`).
 
@@ -92,9 +92,9 @@ def class_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np
 def lstm_class_weight(settings: Settings, *, multilabel: bool) -> str | Mapping[str, float]:
     """Say by which weights an LSTM is fitted, as for `class_weights`.
 
-    The general `class_weight` beats the LSTM's own. With several labels a text a user must ask for
-    either: a threshold of its own for each label does more for rare ones, and leaves probabilities
-    as they are.
+    The general `class_weight` beats the LSTM's own. With several labels per text a user must ask
+    for either: a threshold of its own for each label does more for rare ones, and leaves
+    probabilities as they are.
     """
     is_set = settings.set_by_user
     if settings.class_weight != "none" or "class_weight" in is_set:
@@ -112,7 +112,7 @@ def mean_one(train: Dataset) -> NDArray[np.float32] | None:
 
 
 def label_log_odds(data: FitData) -> NDArray[np.float64] | None:
-    """Estimate how frequent labels are, see `prior_log_odds`; None for one label a text."""
+    """Estimate how frequent labels are, see `prior_log_odds`; None for one label per text."""
     if not data.multilabel:
         return None
     return prior_log_odds(data.train.to_learn, mean_one(data.train))
@@ -122,7 +122,7 @@ def loss_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np.
     """Join the weights of texts and of their labels, asked for as for `class_weights`.
 
     Returns:
-        float64 [n]; or, with several labels a text, [n, classes]; None where all weigh the same.
+        float64 [n]; or, with several labels per text, [n, classes]; None where all weigh the same.
     """
     classes, texts, targets = class_weights(data, asked), data.train.weights, data.train.targets
     if classes is None and texts is None:
