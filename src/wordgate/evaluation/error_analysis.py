@@ -194,7 +194,7 @@ def analyse_errors(
     texts: bool = True,
     seed: int = 0,
 ) -> ErrorAnalysis:
-    """Analyse a model's predictions.
+    """Analyze a model's predictions.
 
     Args:
         scores: Of the test rows; its labels are in the order of the probabilities.
