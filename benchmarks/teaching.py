@@ -61,7 +61,7 @@ def parts(folder):
         for models, options in (
             (["count", "lstm"], {}),
             (["lstm"], {"vectors": vectors}),
-            (["taught", "transformer"], {"teacher.models": "minilm"}),
+            (["taught", "transformer"], {"teacher": "minilm"}),
         ):
             for result in wordgate.compare(source, models=models, **plain, **options).results:
                 interval = result.scores.intervals.accuracy
