@@ -5,7 +5,7 @@ TORCH_INDEX ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-pythons faults golden check format dist docs tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
+.PHONY: demo test test-slow test-pythons faults golden check format dist docs tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
         bench-intervals bench-thresholds bench-labels bench-faithfulness bench-serve bench-teaching bench-multilabel bench-minimal-pairs fuzz-api
 
@@ -14,9 +14,13 @@ demo: $(VENV)/.train
 
 # A process of tests for each core; PYTEST takes more options, as PYTEST="--durations=20". The same
 # modules are imported by hundreds of processes: their bytecode is kept, whatever the environment says.
-test faults: export PYTHONDONTWRITEBYTECODE :=
+test test-slow faults: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev
-	$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow" $(PYTEST)
+
+# The tests marked slow: kills, full disks, clusters, every setting. CI runs them after the others.
+test-slow: $(VENV)/.dev
+	$(BIN)/pytest -n auto --dist worksteal -m slow $(PYTEST)
 
 # Builds the wheel and the source distribution, installs the wheel without extras on every Python at
 # hand, and runs there the tests that need no more. PYTHONS="python3.12 /a/path/python" names others.

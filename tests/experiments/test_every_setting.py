@@ -308,6 +308,7 @@ def check_effect(way, setting, world, came_to_without, networks=None):
     return "changes"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", VALUES)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_setting_changes_something_or_is_refused(way, setting, world, came_to_without):

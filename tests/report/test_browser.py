@@ -76,6 +76,7 @@ def test_nothing_is_fetched_overflows_or_is_cut_off(
         assert min(sizes) >= 340  # drawn for 360: its text stays about as large as it is set
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("which", ["model", "comparison"])
 def test_axe_finds_no_trouble(which, scheme, browser, make_report, comparison, how_many):

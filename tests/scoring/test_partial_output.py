@@ -517,6 +517,7 @@ print(steps)
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.parametrize(
     "out", ["out.csv", pytest.param("out.parquet", marks=pytest.mark.needs("pyarrow"))]
