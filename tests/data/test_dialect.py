@@ -123,6 +123,27 @@ def test_spaces_backslashes_and_last_delimiters_are_understood(write, head, form
 
 
 @pytest.mark.parametrize(
+    ("cell", "first", "n_read", "malformed"),
+    [
+        ('"\n\\";x', "a broken lamp 0", 17, [10]),
+        ('"ends in \\";ok', "a broken lamp 0", 17, []),
+        ('"no \\"end\\" yet";ok', "a broken lamp 0", 17, []),
+    ],
+)
+def test_backslashes_escape_quotes_only_within_quotes(write, cell, first, n_read, malformed):
+    lines = rows('{text};"{label}"').splitlines(keepends=True)
+    lines.insert(8, f"{cell};x\n" if malformed else f"{cell}\n")
+    table = read_table(write("a.csv", "text;label\n" + "".join(lines)))
+    assert table.texts[0] == first
+    assert (table.reading.n_read, [m.line for m in table.reading.malformed]) == (n_read, malformed)
+
+
+def test_backslashes_escape_quotes_where_nothing_is_quoted(write):
+    table = read_table(write("a.csv", "text,label\n" + rows('\\"{text}\\"\\, I said,{label}')))
+    assert table.texts[0] == '"a broken lamp 0", I said'
+
+
+@pytest.mark.parametrize(
     ("head", "form", "said"),
     [
         ("text,label", "{text}, yes,{label}", "2 fields (text, label), but most records have 3"),
