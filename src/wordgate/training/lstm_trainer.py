@@ -241,8 +241,6 @@ class LSTMTrainer:
         rng = rng_for(self.seed, "dropout", epoch, update)
         ids = self._without_some_words(batch, rng)
         masks = self._masks(len(batch.rows), rng)
-        tensors = self._tensor(targets), self._tensor(batch.lengths)
-        text_weights = None if weights is None else self._tensor(weights)
         n_shards = count_shards(len(ids), self._most_shards)
         texts = [slice(first, None, n_shards) for first in range(n_shards)]  # equally long ones
         found = [np.unique(ids[rows], return_inverse=True) for rows in texts]
@@ -250,60 +248,38 @@ class LSTMTrainer:
         if n_shards > 1:
             words = np.unique(np.concatenate([own for own, _ in found]))
         bounds = self.embedding.bounds(words, n_shards)
+        all_targets = self._tensor(targets)
         shards = [
             Shard(
                 words=self._tensor(own),
                 places=self._tensor(np.searchsorted(words, own)),
                 cuts=_slices(np.searchsorted(own, bounds)),
                 positions=self._tensor(positions.reshape(ids[rows].shape)),
-                lengths=tensors[1][rows],
-                targets=tensors[0][rows],
+                lengths=self._tensor(batch.lengths[rows]),
+                targets=all_targets[rows],
                 masks=masks if n_shards == 1 else masks.of_texts(rows),
-                weights=None if text_weights is None else text_weights[rows],
-                share=1.0 if n_shards == 1 else self.loss.share(tensors[0], rows),
+                weights=None if weights is None else self._tensor(weights[rows]),
+                share=1.0 if n_shards == 1 else self.loss.share(all_targets, rows),
             )
             for rows, (own, positions) in zip(texts, found, strict=True)
         ]
-        return Prepared(
-            words=self._tensor(words),
-            cuts=_slices(np.searchsorted(words, bounds)),
-            parts=_slices(bounds),
-            targets=tensors[0],
-            shards=shards,
-        )
+        cuts = _slices(np.searchsorted(words, bounds))
+        return Prepared(self._tensor(words), cuts, _slices(bounds), all_targets, shards)
 
     def update(self, prepared: Prepared) -> torch.Tensor:
         """Make one update; see `ModelTrainer`."""
-        factor, run = self._factor(), self._shard_threads.map
-        rates = self._word_vector_rates(factor)
-        parts = range(len(prepared.shards))
-        n_texts = len(prepared.targets)
-        of_shards = run(partial(self._compute, n_texts=n_texts), prepared.shards)
+        run, parts = self._shard_threads.map, range(len(prepared.shards))
+        of_shards = run(partial(self._compute, prepared), prepared.shards)
         summed = run(partial(self._sum, prepared, of_shards), parts)
-        self.updates += 1
-
-        @torch.no_grad()
-        def move(part: int) -> None:
-            own, words = summed[part], prepared.words[prepared.cuts[part]]
-            if self.settings.lstm.gradient_clip:
-                own.weights.mul_(shrinkage)
-                own.rows.mul_(shrinkage)
-            if own.squares is not None:
-                own.squares.mul_(shrinkage**2)
-            weights = even_slices(self.optimizer.size, len(parts))[part]
-            rate = self.settings.lstm.learning_rate * factor
-            self.optimizer.update(own.weights, rate, self.updates, weights)
-            rows = own.rows, own.squares
-            self.embedding.update(words, *rows, rates, self.updates, prepared.parts[part])
-
         norms = torch.cat([own.metrics for own in summed])
         shrinkage = clipping_factor(norms, self.settings.lstm.gradient_clip)
-        run(move, parts)
+        run(partial(self._move, prepared, summed, shrinkage), parts)
+        self.updates += 1
         if self.average is not None and self.average.is_due(self.updates):
             run(partial(self.average.update, self.updates, parts=len(parts)), parts)
         return reduce(torch.add, [own.metrics for own in of_shards])
 
-    def _compute(self, shard: Shard, n_texts: int) -> Gradients:
+    def _compute(self, prepared: Prepared, shard: Shard) -> Gradients:
         """Compute the gradients of a shard's part of the loss."""
         rows = self.embedding.rows(shard.words)
         squares = torch.zeros_like(rows) if self.embedding.wants_squares else None
@@ -321,7 +297,7 @@ class LSTMTrainer:
         weights = self.optimizer.weights.values()
         gradient, *others = torch.autograd.grad(loss, [rows, *weights], materialize_grads=True)
         flat = torch.cat([other.flatten() for other in others])
-        of_all = loss.detach() * (n_texts / len(scores))
+        of_all = loss.detach() * (len(prepared.targets) / len(scores))
         return Gradients(flat, gradient, squares, self.loss.metrics(of_all, scores, shard.targets))
 
     @torch.no_grad()
@@ -335,6 +311,26 @@ class LSTMTrainer:
         return Gradients(
             weights, rows, _sum_rows(squares, prepared, part) if squares else None, norms
         )
+
+    @torch.no_grad()
+    def _move(
+        self,
+        prepared: Prepared,
+        summed: Sequence[Gradients],
+        shrinkage: torch.Tensor | float,
+        part: int,
+    ) -> None:
+        """Move a part of the weights and of the table of word vectors against their gradients."""
+        own, words = summed[part], prepared.words[prepared.cuts[part]]
+        if self.settings.lstm.gradient_clip:
+            own.weights.mul_(shrinkage)
+            own.rows.mul_(shrinkage)
+            if own.squares is not None:
+                own.squares.mul_(shrinkage**2)
+        number, rates = self.updates + 1, self._word_vector_rates(self._factor())
+        weights = even_slices(self.optimizer.size, len(summed))[part]
+        self.optimizer.update(own.weights, self.learning_rate, number, weights)
+        self.embedding.update(words, own.rows, own.squares, rates, number, prepared.parts[part])
 
     def snapshot(self) -> Network:
         """Copy the weights as they are now, or their average, into the network that predicts."""
