@@ -24,6 +24,9 @@ THREADS_VARIABLE = "WORDGATE_THREADS"
 MOST_THREADS = 4096
 """More than any machine has cores; a larger number is a mistake, and would take the system down."""
 
+_SMALLEST_PART = 32
+"""Items, such as texts, of fewer of which starting a thread would take longer than it saves."""
+
 Item = TypeVar("Item")
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -166,6 +169,19 @@ def _quota(file: Path) -> list[float]:
         return [] if allowed == "max" else [int(allowed) / int(period)]
     except (OSError, ValueError, ZeroDivisionError):
         return []
+
+
+def part_size(n_items: int, threads: int | None, most: int) -> int:
+    """Choose how many of some items a thread takes at a time, so that few keep all threads busy.
+
+    Args:
+        n_items: The number of items.
+        threads: As for `choose_threads`; of so few items that one thread takes them, it isn't read.
+        most: Items of a part at most.
+    """
+    if n_items <= _SMALLEST_PART:
+        return _SMALLEST_PART
+    return min(most, max(_SMALLEST_PART, -(-n_items // choose_threads(threads))))
 
 
 def parallel_for(
