@@ -268,11 +268,9 @@ def with_kernel(model: Model, kernel: str) -> Model:
     """Let a kernel, of `KERNELS`, compute a model.
 
     Raises:
-        SettingsError: There is no such kernel, it can't compute this model, or the processor lacks
-            what it needs.
+        SettingsError: It can't compute this model, or the processor lacks what it needs.
         MissingExtraError: It needs numba, which is not installed.
     """
-    check_kernel(kernel)
     if kernel == NUMPY:
         return model
     if not isinstance(model, LSTMModel):

@@ -335,6 +335,11 @@ def processor_flags() -> set[str]:
     return {flag for line in _processor_lines("flags") for flag in line.split()}
 
 
+def multiplies_bfloat16() -> bool:
+    """Tell whether the processor multiplies bfloat16 natively, by AVX512-BF16 or AMX."""
+    return not processor_flags().isdisjoint(("avx512_bf16", "amx_bf16"))
+
+
 def _processor_lines(field: str) -> list[str]:
     """Read a field of /proc/cpuinfo, one value a processor; none on other systems."""
     try:

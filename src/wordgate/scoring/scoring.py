@@ -142,7 +142,7 @@ def score(
         to: The output format: ``csv``, ``tsv``, ``jsonl`` or ``parquet``; None for the format of
             the file name of `out`, else that of the input.
         batch: Maximum number of rows that are scored together.
-        kernel: The implementation of an LSTM, as for `wordgate.load`.
+        kernel: The implementation of an LSTM or a transformer, as for `wordgate.load`.
         threads: The number of threads, as for `wordgate.load`.
         resume: Whether to continue an interrupted run. If there is none, the run starts from the
             beginning, unless the result exists and is newer than the model and the input; only
@@ -259,8 +259,10 @@ def _ending(name: str) -> str:
 def _environment(predictor: Predictor, kernel: str) -> dict[str, str]:
     """Name what computes: it moves the last bits of a result."""
     packages = ["numpy", "regex"]
-    if kernel != NUMPY:
+    if kernel.startswith("numba"):
         packages += ["numba", "llvmlite"]
+    if kernel.startswith("onnx"):
+        packages += ["onnxruntime"]
     if predictor.config.family == "transformer":
         packages += ["torch", "transformers", "tokenizers"]
     return {
