@@ -5,6 +5,7 @@ named there; ``size`` is ``hidden``, filled up with units that stay zero to whol
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -44,7 +45,7 @@ class CompiledLSTMForward:
         )
         square = np.pad(direction.hidden_weights, ((0, 0), (0, size - hidden)))
         self._weights, self._sums, self._scales = _packed(_by_units(square, layout), layout)
-        self._read = _compiled(layout)
+        self._alone = replace(layout, texts=1)
 
     def prepare(self, ids: NDArray[np.integer]) -> None:
         """Get ready for the words that will be read, int [...]."""
@@ -54,14 +55,16 @@ class CompiledLSTMForward:
         self, ids: NDArray[np.int64], lengths: NDArray[np.int64], pooling: Sequence[str]
     ) -> list[Floats]:
         """Read a batch and pool its states, as `NumpyLSTMForward.pooled_states` does."""
-        batch, texts = len(ids), self._layout.texts
+        batch = len(ids)
+        layout = self._layout if batch > 1 else self._alone
+        texts = layout.texts
         filled_up = -(-batch // texts) * texts
         words = np.zeros((ids.shape[1] + 1, filled_up), np.int64)  # each step looks at the next
         words[:-1, :batch] = ids.T
         last, total = np.zeros((2, filled_up, self._size), np.float32)
         highest = np.full_like(last, -np.inf)
         highest[:batch][lengths == 0] = 0.0
-        self._read(
+        _compiled(layout)(
             *(words, lengths, self._projection.table, self._weights, self._sums, self._scales),
             *(last, highest, total, "max" in pooling, "mean" in pooling),
         )

@@ -160,8 +160,9 @@ class NumpyLSTMForward:
                 gates = by_gate[:size].reshape(4, reading, hidden)
                 sigmoids, (opened_input, forget, opened_output, candidate) = gates[:3], gates
             table.take(words[step, :reading], 0, summed, "clip")
-            np.matmul(state, self._hidden_weights, out=product)
-            summed += product
+            if step:  # before the first one all states are zero
+                np.matmul(state, self._hidden_weights, out=product)
+                summed += product
             np.tanh(summed_by_gate, out=gates)
             sigmoids += _ONE
             opened_input *= candidate
