@@ -78,8 +78,8 @@ class Batcher:
 
     def start(self) -> None:
         """Warm the model up, and begin to answer; to be called in the event loop."""
-        for texts in _WARMING, _WARMING[:1]:  # for each of which a kernel may have to be compiled
-            self._predicted([Job(texts, len(texts), explains=False)])
+        self._model.predict_proba(_WARMING[:1])  # for which there may be a kernel to be compiled
+        self._predicted([Job(_WARMING, len(_WARMING), explains=False)])
         self._running = asyncio.get_running_loop().create_task(self._run())
 
     def close(self) -> None:
