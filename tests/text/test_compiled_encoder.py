@@ -89,7 +89,7 @@ def test_white_space_is_what_python_takes_for_it():
 
 def test_tags_and_entities_that_hold_white_space():
     texts = ["<br />", "a <br />b", "<br\n>", "</b >", "&lt;br />", "a&nbsp;b", "<B\u200e />"]
-    texts += ["&#60;b &#62;", "<3 />", "a < b > c", "<b <b />"]
+    texts += ["&#60;b &#62;", "<3 />", "a < b > c", "<b <b />", "<br&#32; />"]
     assert_same(ENCODERS[0], CompiledEncoder(ENCODERS[0]), texts)
     assert_same(ENCODERS[0], CompiledEncoder(ENCODERS[0]), ["<br", "/>", "<br />", "&nbsp;"])
 

@@ -166,7 +166,7 @@ class MessagesTokenizer:
         Not so are entities that stand for white space, and tags that may go on behind it.
         """
         text = _INVISIBLE.sub("", _unescape(piece).lower())
-        return len(text.split()) <= 1 and not _OPEN_TAG.search(text)
+        return len(text.split()) <= 1 and not _OPEN_TAG.search(text.rstrip())
 
     def normalizer(self) -> Normalizer:
         """Give the same as data; what is left out here is there to save time alone."""
