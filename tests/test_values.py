@@ -174,7 +174,7 @@ def test_rows_without_a_group_are_each_their_own(missing):
     assert checked_groups(groups, 40) == [""] * 20 + list(map(str, range(20)))
     for joined in (False, True):
         words = [" ".join(f"w{i * 7 % 41}x{k}" for k in range(6)) for i in range(40)]
-        splitter = GroupedSplit(4, join_copies=joined)
+        splitter = GroupedSplit(4, merge_duplicates=joined)
         sizes = [len(test) for _, test in splitter.split(words, LABELS, groups)]
         assert sizes == [10] * 4
 

@@ -13,7 +13,7 @@ class WordgateError(Exception):
 
 
 class DataError(WordgateError):
-    """The data cannot be read, or not be used as requested."""
+    """The data cannot be read, or cannot be used as requested."""
 
 
 class SettingsError(WordgateError):

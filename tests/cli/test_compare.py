@@ -32,7 +32,7 @@ def test_compare_prints_the_results_and_tells_the_rest(wordgate, reviews, tmp_pa
     assert "Evaluated on: the test rows of one split; seed 0, recipe default." in lines
     assert lines[-1] == f"Full results: {out}/report.html"
     assert ended.err.startswith(f"Reading {reviews} ...\nreviews.csv: 300 texts, 2 labels\n")
-    assert "\ncount, random split ...\n" in ended.err
+    assert "\nFitting count on the random split ...\n" in ended.err
     assert "\nlstm, grouped split: accuracy " in ended.err
     assert sorted(file.name for file in out.iterdir()) == ["comparison.json", "report.html"]
 

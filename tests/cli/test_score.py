@@ -22,7 +22,7 @@ def test_the_result_goes_to_the_file_and_its_account_to_standard_output(
         "  row 3: the text is empty",
         "  row 4: 3 fields instead of 2: 4,a,b",
     ]
-    assert last.endswith(f" texts/s. Saved in {out}.")
+    assert last.endswith(f" texts/s. Saved to {out}.")
     assert ended.err.startswith(f"read {source}: CSV, valid UTF-8, fields separated by commas\n")
     assert out.read_text().count("\n") == 5
 

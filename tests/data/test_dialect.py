@@ -179,7 +179,7 @@ def test_a_header_that_stands_again_is_no_record(write, head, again):
     table = read_table(write("a.csv", f"{head}\n{rows(form)}{again}\n{rows(form)}"))
     assert table.labels == 2 * [label for _, label in ROWS]
     assert account(table) == (33, 32, [18])
-    assert table.reading.malformed[0].why == "the header again"
+    assert table.reading.malformed[0].why == "repeated header"
 
 
 def test_a_text_like_the_name_of_the_only_column_is_one(write):

@@ -122,7 +122,7 @@ def test_intervals_hold_the_scores():
     accuracy, macro_f1 = scores.intervals.accuracy, scores.intervals.macro_f1
     assert accuracy.low < scores.accuracy < accuracy.high
     assert macro_f1.low < scores.macro_f1 < macro_f1.high
-    assert accuracy.method == "bootstrap of 100 groups, 2,000 draws, expanded percentiles"
+    assert accuracy.method == "bootstrap over 100 groups, 2,000 resamples, small-sample correction"
 
 
 def test_a_perfect_score_is_not_called_certain():

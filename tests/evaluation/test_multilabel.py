@@ -216,8 +216,8 @@ def test_a_paired_difference_is_that_of_both_f1(average):
     assert found.p_value == 0.0001
     assert found.proven == "better"
     assert found.method == (
-        "interval: bootstrap of 80 groups, 2,000 draws, expanded percentiles;"
-        " p-value: 9,999 random swaps of groups"
+        "interval: bootstrap over 80 groups, 2,000 resamples, small-sample correction;"
+        " p-value: randomization test, 9,999 swaps over groups"
     )
     back = paired_f1_difference(true, worse, better, groups, average=average)
     assert back.difference == pytest.approx(-found.difference)

@@ -187,12 +187,14 @@ def test_of_several_labels_it_says_what_counts(make_several):
     assert f"micro F1 {scores.micro_f1:.3f}" in text
     assert "(+2.0 points of micro F1, 95% interval -1.0 to +5.0, p < 0.001)" in text
     assert "most frequent label set" in text
-    assert f"Interval of micro F1: {scores.intervals.micro_f1.method}" in text
+    assert f"Confidence interval of micro F1: {scores.intervals.micro_f1.method}" in text
     assert "Labels that occur together" in text
     assert "Precision against recall" in text
     assert "its logits are divided by a temperature of 1.70" in text
     assert report.metrics.thresholds.sentence() in text
-    assert re.search(r"row 1,\d{3}: \w+ at 0\.\d\d; labelled [\w ,]+, given \w+", text)
+    assert re.search(
+        r"row 1,\d{3}: \w+ ?, probability 0\.\d\d; true labels: [\w ,]+; predicted: \w+", text
+    )
     assert "Probable label errors" in text
     assert report.analysis.suspects_text in text
     for absent in ("abstain", "confusion", "withheld"):

@@ -294,7 +294,7 @@ def test_a_folder_of_others_is_not_worked_in(score, messy, here):
 
 def test_resume_begins_where_nothing_was_and_leaves_alone_what_is_whole(score, messy, here):
     assert score(messy, "out.csv", resume=True).rows == ROWS
-    assert score(messy, "out.csv", resume=True).was_whole
+    assert score(messy, "out.csv", resume=True).was_complete
     os.utime(messy, ns=(2**62, 2**62))
     with pytest.raises(
         BundleError, match=r"^out\.csv is complete, and older than in\.csv: score again"
@@ -329,7 +329,7 @@ def test_a_result_in_its_place_is_whole_for_the_same_command_alone(score, messy,
     with pytest.raises(BundleError, match=r"abstain_below 0\.0 instead of 0\.9"):
         score(messy, out, batch=20, resume=True, abstain_below=0.9)
     found = score(messy, out, batch=20, resume=True)
-    assert found.was_whole
+    assert found.was_complete
     assert (here / out).read_bytes() == whole
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", out]
     again = score(messy, f"again-{out}", batch=20)

@@ -237,7 +237,7 @@ def test_sizes_must_be_shares(size):
     with pytest.raises(SettingsError) as error:
         grouped_split(["a", "b"], ["x", "y"], None, test_size=size)
     assert str(error.value) == (
-        f"test_size is {size}; it must be a share between 0 and 1, such as 0.2"
+        f"test_size is {size}; it must be a fraction between 0 and 1, such as 0.2"
     )
     with pytest.raises(SettingsError, match="valid_size is"):
         random_split(["a", "b"], ["x", "y"], None, valid_size=size)

@@ -124,10 +124,10 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         if not self.similar_in_train or self.similar_with_label is None:
             return ""
         return (
-            f"; {self.similar_in_train:,} resemble training rows without sharing text or group; for"
-            f" {self.similar_with_label:,} of them"
-            f" ({self.similar_with_label / self.similar_in_train:.1%}), the label is the most"
-            " common one among those training rows"
+            f"; {self.similar_in_train:,} are similar to training rows without sharing text or"
+            f" group, and {self.similar_with_label:,} of these"
+            f" ({self.similar_with_label / self.similar_in_train:.1%}) have the most common label"
+            " of those training rows"
         )
 
 
@@ -205,8 +205,8 @@ class TeacherFacts(ComparedResult, frozen=True, extra="forbid"):
     macro_f1: float | None
     log_loss: float
     agreement: float = Field(
-        description="share of the test rows for which both predict the same label, without chosen"
-        " thresholds"
+        description="fraction of the test rows for which both predict the same label, without"
+        " chosen thresholds"
     )
     difference: PairedDifference = Field(
         description="of the model from its teacher, both without chosen thresholds"

@@ -163,9 +163,9 @@ learning_options = stack(
     ),
     click.option(
         "--test-size",
-        metavar="SHARE",
+        metavar="FRACTION",
         type=float,
-        help="Share of the rows in the test set.  [default: the recipe's, 0.2]",
+        help="Fraction of the rows in the test set.  [default: the recipe's, 0.2]",
     ),
     click.option("--valid", type=FILE_NAME, metavar="FILE", help="A separate file for validation."),
     click.option("--test", type=FILE_NAME, metavar="FILE", help="A separate file for testing."),
@@ -310,8 +310,8 @@ threshold_option = click.option(
     multiple=True,
     type=argument_text,
     callback=_thresholds,
-    help="Predict labels with a probability of at least P, in place of the model's thresholds:"
-    " every label, or LABEL alone; may be repeated. For multi-label models, and for binary"
+    help="Use P as the decision threshold in place of the model's thresholds, for"
+    " all labels or for LABEL; may be repeated. For multi-label models, and for binary"
     " classifiers, where P applies to the second label.",
 )
 
@@ -319,7 +319,7 @@ top_option = click.option(
     "--top",
     metavar="K",
     type=click.IntRange(min=1),
-    help="Give the K most probable labels, whatever their probabilities.",
+    help="Predict the K most probable labels, regardless of their probabilities.",
 )
 
 kernel_option = click.option(

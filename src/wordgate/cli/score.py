@@ -93,7 +93,7 @@ def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) 
 def _lines(scored: "Scored", out: str) -> list[str]:
     from wordgate.runtime.display import shown
 
-    if scored.was_whole:
+    if scored.was_complete:
         return []
     lines = [f"Scored {scored.scored:,} of {scored.rows:,} rows"]
     if scored.abstained:
@@ -103,6 +103,6 @@ def _lines(scored: "Scored", out: str) -> list[str]:
         lines += [f"  row {row:,}: {shown(why, _ERROR_WIDTH)}" for row, why in scored.first_errors]
         if scored.errors > len(scored.first_errors):
             lines.append("  ...")
-    where = "" if out == "-" else f" Saved in {out}."
+    where = "" if out == "-" else f" Saved to {out}."
     lines.append(f"{scored.seconds:,.1f} s, {scored.texts_per_second:,.0f} texts/s.{where}")
     return lines

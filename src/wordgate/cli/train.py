@@ -78,7 +78,7 @@ def train(
     lines = [
         *_next_steps(training, data, options["text"]),
         f"Full results: {Path(out, 'report.html')}" + ("" if verbose else " (-v prints them here)"),
-        f"Saved in {out}. Try: {command('predict', out, text)}",
+        f"Saved to {out}. Try: {command('predict', out, text)}",
     ]
     write_result("\n" + "\n".join(lines))
 
@@ -143,7 +143,7 @@ def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
     distill = ["distill", "--teacher", "minilm", "--data", data, *columns, "--out", "words.bin"]
     return [
         "Next steps that usually help:",
-        "  word vectors (some minutes): the same command with --vectors words.bin, after",
+        "  word vectors (a few minutes): the same command with --vectors words.bin, after",
         f"  {command('vectors', *distill)}",
         f"  or {taught} (about half an hour)",
     ]

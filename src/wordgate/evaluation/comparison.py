@@ -26,7 +26,9 @@ COMPARED = tuple(
 def summary_of(name: str) -> str:
     """Tell in a line what one of `COMPARED` is."""
     if name == TAUGHT_LSTM:
-        return "An LSTM that learned from a larger model's probabilities as well as from labels."
+        return (
+            "An LSTM distilled from a larger model: it learns from its predictions and the labels."
+        )
     return FAMILIES[name].summary if name in FAMILIES else ""
 
 

@@ -348,7 +348,7 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
         sentence = (
             f"Confident learning (cleanlab) finds {n:,} probable label errors among {of:,} rows"
             f" ({n / of:.1%}): the model, which was not trained on these rows, gives another label"
-            f" a high probability and theirs a low one. {CHECK_BY_HAND}"
+            f" a high probability and the given one a low one. {CHECK_BY_HAND}"
         )
     return LabelIssues(np.asarray(found, dtype=np.int64), sentence)
 

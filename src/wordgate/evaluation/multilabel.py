@@ -70,7 +70,7 @@ class MultilabelIntervals(Intervals, frozen=True, extra="forbid"):
 class MultilabelScores(BaseModel, frozen=True, extra="forbid"):
     """The scores of a model that gives a text several labels, as shares of 1."""
 
-    accuracy: float = Field(description="share of the rows whose labels are all correct")
+    accuracy: float = Field(description="fraction of the rows whose labels are all correct")
     macro_f1: float | None
     macro_precision: float | None
     macro_recall: float | None
@@ -79,7 +79,7 @@ class MultilabelScores(BaseModel, frozen=True, extra="forbid"):
     micro_f1: float | None = Field(description="F1 over all pairs of a row and a label")
     micro_precision: float | None
     micro_recall: float | None
-    hamming_loss: float = Field(description="share of wrong pairs of a row and a label")
+    hamming_loss: float = Field(description="fraction of wrong pairs of a row and a label")
     label_ranking_average_precision: float | None = Field(
         description="from the ranking of each row's probabilities; a row with no label or all"
         " labels counts as 1, as in scikit-learn"

@@ -58,7 +58,7 @@ def fit_baseline(
     store = ResultStore(None if kept is None else kept.file, context.progress, _WHAT)
     if kept is None or not kept.resume:
         store.clear()
-    scheme = SplitScheme(splits.split.kind, splits, folds, context.seed)
+    scheme = SplitScheme(splits.split.kind, splits, folds, context.seed, is_baseline=True)
     result = run_model(BASELINE, scheme, ComparisonConfig(settings, context), store)
     late = [remark for remark in result.remarks if remark.startswith(TIME_LIMIT)]
     return BaselineResult(

@@ -114,7 +114,7 @@ def compare(
         unlabelled: As for `wordgate.train`, for the teacher of ``taught``.
         teaching_minutes: As for `wordgate.train`, for each split or fold.
         split: ``grouped`` or ``random``; None for both.
-        test_size: The share of rows for the test set; None for the value of the recipe.
+        test_size: The fraction of rows for the test set; None for the value of the recipe.
         valid: A file with the same columns for validation.
         test: A file with the same columns for testing.
         split_column: A column that contains ``train``, ``valid`` or ``test``.
@@ -320,7 +320,7 @@ def _refuse_idle_teacher(
     ]
     if idle:
         raise SettingsError(
-            f"{idle[0]} has no effect without a taught LSTM: add {TAUGHT_LSTM} to --models"
+            f"{idle[0]} has no effect without a distilled LSTM: add {TAUGHT_LSTM} to --models"
         )
 
 

@@ -13,7 +13,7 @@ from wordgate.vectors.pretrained import PretrainedVectors
 _IN_PLACE = {
     "lstm.embedding_size": "lstm.vectors_extra_size, by which they are wider than in their file",
     "lstm.embedding_learning_rate": "lstm.vectors_learning_rate, or"
-    " lstm.vectors_drawn_learning_rate",
+    " lstm.vectors_random_learning_rate",
 }
 """Settings to use where there are pretrained vectors."""
 _FINE_TUNED = "a transformer to fine-tune"
@@ -111,7 +111,7 @@ def _refuse_idle(settings: Settings, overrides: Mapping[str, object], *, vectors
         "lstm.warmup": (
             lstm.schedule == "constant" or (open_end and not lstm.min_updates),
             f"with lstm.schedule={lstm.schedule}"
-            + (" and lstm.min_updates=0, of which it is a share" if open_end else ""),
+            + (" and lstm.min_updates=0, of which it is a fraction" if open_end else ""),
         ),
         "lstm.class_weight": (
             settings.class_weight != "none" or "class_weight" in is_set,

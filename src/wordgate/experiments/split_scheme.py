@@ -80,13 +80,15 @@ class SplitScheme:
         kind: ``random``, ``grouped`` or ``given``.
         splits: The ordinary split; with folds, its near duplicates are used.
         folds: The folds; one if the ordinary split is all there is.
-        seed: Of the evaluation's draws.
+        seed: Of the evaluation's resampling.
+        is_baseline: Whether a baseline is fitted, whose stage the caller announces.
     """
 
     kind: str
     splits: DataSplits
     folds: Sequence[Fold]
     seed: int
+    is_baseline: bool = False
 
     @cached_property
     def rows(self) -> NDArray[np.int64]:
@@ -180,9 +182,10 @@ def _fold_result(
         if stored is not None:
             return stored
     of = "" if n_folds == 1 else f", fold {number + 1} of {n_folds}"
-    config.context.progress.begin(f"{family}, {scheme.kind} split{of}")
+    if of or not scheme.is_baseline:
+        config.context.progress.begin(f"Fitting {family} on the {scheme.kind} split{of}")
     if of_teacher is not None:
-        config.context.progress.say("Already fine-tuned, as the teacher of the taught LSTM.")
+        config.context.progress.say("Already fine-tuned as the teacher of the distilled LSTM.")
         return of_teacher
     calibrated, taught = fit_model(
         family_of(family),

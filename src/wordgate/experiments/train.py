@@ -119,7 +119,7 @@ def train(
         unlabelled: A file of texts without labels, or several, for the teacher to label.
         teaching_minutes: Time limit for fine-tuning the teacher and labeling; None for no limit.
         split: ``grouped`` or ``random``; None for the value of the recipe.
-        test_size: The share of rows for the test set; None for the value of the recipe.
+        test_size: The fraction of rows for the test set; None for the value of the recipe.
         valid: A file with the same columns for validation.
         test: A file with the same columns for testing.
         split_column: A column that contains ``train``, ``valid`` or ``test``.

@@ -63,8 +63,8 @@ def model_page(
         section=model_section(analysis, metrics.history, metrics.best_epoch),
         audit=audit,
         methods=[
-            f"Interval of {metrics.main.name}: {metrics.main.interval.method}.",
-            *([] if difference is None else [f"Difference: {difference.method}."]),
+            f"Confidence interval of {metrics.main.name}: {metrics.main.interval.method}.",
+            *([] if difference is None else [f"Difference to the baseline: {difference.method}."]),
             f"Recipe {config.recipe}, seed {config.seed}.",
         ],
         versions=list(config.environment.items()),
@@ -74,7 +74,7 @@ def model_page(
 def _headline(metrics: AnyMetrics) -> list[tuple[str, str, str]]:
     """Give the numbers at the top of the page: name, value and remark."""
     intervals, (name, value, interval) = metrics.intervals, metrics.main
-    groups = f"of {metrics.split.n_test_groups:,} groups"
+    groups = f"from {metrics.split.n_test_groups:,} groups"
     third = ("log loss", f"{metrics.log_loss:.3f}", "nats, lower is better")
     if isinstance(metrics, MultilabelMetrics):
         third = (
@@ -159,7 +159,7 @@ def model_section(
         **analysis_figures(analysis, calibrations),
         "temperature": _temperature(analysis),
         "calibration": PageTable(
-            ("", "calibration error", "Brier score", "log loss"),
+            ("", "ECE", "Brier score", "log loss"),
             [
                 [name, f"{one.ece:.3f}", f"{one.brier:.3f}", f"{one.log_loss:.3f}"]
                 for name, one in calibrations

@@ -11,7 +11,7 @@ from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
 from wordgate.evaluation.selective_prediction import abstention_sentences
 from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.families import FAMILIES
-from wordgate.runtime.display import one_line
+from wordgate.runtime.display import one_line, signed
 
 UNDEFINED = "–"
 THRESHOLD_HEADER = ("label", "threshold", "F1", "F1 at 0.5", "points", "95% interval")
@@ -45,7 +45,7 @@ def format_points_interval(difference: PairedDifference) -> str:
     """Write the interval of a difference in points (hundredths); a dash where there is none."""
     if difference.low is None or difference.high is None:
         return UNDEFINED
-    return f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
+    return f"{signed(100 * difference.low, 1)} to {signed(100 * difference.high, 1)}"
 
 
 def format_p_value(p_value: float | None) -> str:
@@ -57,7 +57,7 @@ def format_p_value(p_value: float | None) -> str:
 
 def format_points(difference: PairedDifference) -> str:
     """Write a difference in points (hundredths), with its sign."""
-    return f"{100 * difference.difference:+.1f}"
+    return signed(100 * difference.difference, 1)
 
 
 def format_evidence(difference: PairedDifference) -> str:
@@ -136,7 +136,7 @@ def format_verdict(
         return f"The {name} model beats {baseline}: {facts}."
     if difference.proven == "worse":
         remedy = "" if family == "count" else ": use --family count"
-        return f"The {name} model is WORSE than {baseline} ({facts}){remedy}."
+        return f"The {name} model is worse than {baseline} ({facts}){remedy}."
     remedy = "" if family == "count" else ": --family count is simpler"
     return f"The {name} model is not significantly better than {baseline} ({facts}){remedy}."
 

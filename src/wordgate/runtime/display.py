@@ -38,6 +38,11 @@ def encodable(text: str, encoding: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
+def signed(value: float, digits: int) -> str:
+    """Write a number with its sign; one that rounds to zero gets a plus."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
 def shown_size(n_bytes: int) -> str:
     """Write a size in megabytes, a small one in kilobytes."""
     return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e5 else f"{n_bytes / 1e3:.0f} kB"

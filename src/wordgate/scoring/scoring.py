@@ -60,8 +60,9 @@ class Scored:
             either.
         seconds: Time for reading, scoring and writing since the last start.
         texts_per_second: Scored texts per second in this time.
-        was_whole: Whether the result was already complete and there was nothing to do. The numbers
-            are then those of the run that wrote it if it was killed in its last step, else 0.
+        was_complete: Whether the result was already complete and there was nothing to do. The
+            numbers are then those of the run that wrote it if it was killed in its last step,
+            else 0.
     """
 
     rows: int
@@ -72,7 +73,7 @@ class Scored:
     added: list[str]
     seconds: float
     texts_per_second: float
-    was_whole: bool = False
+    was_complete: bool = False
 
 
 @dataclass(frozen=True)
@@ -281,14 +282,14 @@ def _nothing_to_do(
     )
     config = BundleFolder.open(bundle).config()
     added = added_names(config, several=config.multilabel or top is not None)
-    return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_whole=True)
+    return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_complete=True)
 
 
 def _added_line(opened: OpenedInput, added: list[str]) -> str:
     if opened.table.reader.names is None:
         first = opened.table.reader.width + 1
-        return f"added: columns {first} to {first + len(added) - 1}: {', '.join(added)}"
-    return f"added: {', '.join(added)}"
+        return f"new columns: columns {first} to {first + len(added) - 1}: {', '.join(added)}"
+    return f"new columns: {', '.join(added)}"
 
 
 def _decisive(bundle: str | Path, source: Path, opened: OpenedInput) -> dict[str, str]:
@@ -328,7 +329,7 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
                 added=work.added,
                 seconds=0.0,
                 texts_per_second=0.0,
-                was_whole=True,
+                was_complete=True,
             )
         kept.resume(state)
         for warning in warnings:

@@ -57,7 +57,7 @@ SET_BY_CANDIDATE = frozenset(
     f"lstm.{name}"
     for name in (
         *("hidden_size", "word_dropout", "embedding_learning_rate", "vectors_learning_rate"),
-        "vectors_drawn_learning_rate",
+        "vectors_random_learning_rate",
     )
 )
 """The settings in which the second LSTM candidate differs: whoever sets one wants one LSTM."""
