@@ -134,6 +134,30 @@ def given_labels(
     return np.asarray(np.exp(log_proba) >= checked_thresholds(thresholds, log_proba.shape))
 
 
+def decided_classes(
+    proba: NDArray[np.float64],
+    thresholds: NDArray[np.float64] | None = None,
+    decisive: int = 1,
+) -> NDArray[np.int64]:
+    """Give the class of each text where it has one label.
+
+    It is the most probable one; or, of two with thresholds, the decisive one if it is at least as
+    probable as its threshold, and the other one otherwise.
+
+    Args:
+        proba: float64 [n, classes], the probabilities; without thresholds, their logarithms do.
+        thresholds: float64 [2], or [n, 2] where rows have their own; None for none.
+        decisive: The class whose threshold decides.
+
+    Returns:
+        int64 [n].
+    """
+    if thresholds is None:
+        return np.asarray(proba.argmax(axis=1))
+    is_given = proba[:, decisive] >= thresholds[..., decisive]
+    return np.where(is_given, decisive, 1 - decisive)
+
+
 def checked_thresholds(
     thresholds: NDArray[np.float64] | None, shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
