@@ -129,7 +129,7 @@ def _sentences(comparison: "ModelComparison", unseen: "Sequence[ModelEvaluation]
         lines.append(
             f"{model.name} is {difference.proven} than {first.name}{where}: {facts}."
             if difference.proven
-            else f"{model.name} and {first.name} do not differ by more than chance{where}: {facts}."
+            else f"{model.name} is not significantly different from {first.name}{where}: {facts}."
         )
     return [
         *lines,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
+from wordgate.data.columns import Choice, Columns, Flag, as_flag, joined, names_among
 from wordgate.data.label_sets import LabelCell, LabelColumn, likely_separator, read_labels
 from wordgate.data.labels import alike_labels, join_label_sets, join_labels, missing_labels
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
@@ -68,14 +68,12 @@ def read_table(
     """Read labeled texts, infer what is not given, and count every row that is left out.
 
     Args:
-        source: The path of a CSV, TSV, JSONL or Parquet file, gzipped or not; the name of a data
-            set; or a pandas or Polars DataFrame.
+        source: As for `wordgate.train`.
         text: The text column, a name or a number counted from 1; None to infer it. Several, in a
-            list or with commas between, are joined by `columns.MARKER`; the last is the main
-            text: rows in which it is empty are left out, and only it is searched for duplicates.
-        label: The label column, a name or a number; None to infer it. Several, in a list or with
-            commas between, are columns of 0 and 1 (or true and false, yes and no; an empty cell is
-            0), each named after its label: a text can have several labels, or none.
+            list or separated by commas, are joined by `` | ``; the last is the main text: rows in
+            which it is empty are left out, and only it is searched for duplicates.
+        label: The label column, likewise. Several are columns of 0 and 1 (or true and false, yes
+            and no; an empty cell is 0), each named after its label (multi-label data).
         group: The column of group ids, likewise; ``"none"`` for no groups.
         drop_labels: Labels whose rows are left out; if a text can have several labels, only the
             label is left out.
@@ -87,11 +85,9 @@ def read_table(
         min_labels: Minimum number of different labels if ``labelled``.
         drop_if_there: Whether labels to drop may be absent without a remark, as in a further file
             of the same data.
-        label_separator: The separator between the labels in a cell, such as ``";"``: a text then
-            has several labels, or none if the cell is empty. None to detect ``;``, ``|`` or a comma
-            with a space if hardly anything else is possible (see
-            `label_sets.recognised_separator`), ``"none"`` for one label per text. Lists are
-            always several labels.
+        label_separator: The separator between the labels in a cell, such as ``";"`` (multi-label
+            data); None to detect it where it is nearly unambiguous, ``"none"`` for one label per
+            text. Lists are always several labels.
         weight: A column of weights of the texts in training, 0 or more.
 
     Returns:
@@ -103,26 +99,12 @@ def read_table(
             train, valid and test, or the weight column something other than numbers of 0 or more.
         MissingExtraError: A named data set must be downloaded and kagglehub is not installed.
     """
-    given = {
-        "text": as_flag(text),
-        "label": as_flag(label),
-        "group": _flag(group),
-        "split": _flag(split_column),
-        "weight": _flag(weight),
-    }
+    given = {"text": as_flag(text), "label": as_flag(label)}
+    given |= {"group": _flag(group), "split": _flag(split_column), "weight": _flag(weight)}
     loaded = _load(source, encoding, names_among([*given.values()]))
     if not loaded.records.rows:
         raise DataError(_nothing_left(loaded, {}, loaded.records.malformed))
-    chosen = choose_roles(
-        loaded.records,
-        given,
-        known=loaded.known_roles,
-        labelled=labelled,
-        source=loaded.called,
-    )
-    labels = read_labels(
-        loaded.records, chosen["label"], label_separator, loaded.called, labelled=labelled
-    )
+    chosen, labels = _columns(loaded, given, label_separator, labelled=labelled)
     to_drop = list(map(without_surrogates, drop_labels))
     kept = _keep_rows(
         loaded,
@@ -212,6 +194,18 @@ class _Kept:
     dropped: dict[str, int]
     malformed: list[Malformed]
     warnings: list[str]
+
+
+def _columns(
+    loaded: _Loaded, given: Mapping[str, Flag | None], separator: str | None, *, labelled: bool
+) -> tuple[dict[str, Choice], LabelColumn | None]:
+    """Choose the column of each role, and read the labels; None if there are none."""
+    records = loaded.records
+    chosen = choose_roles(
+        records, given, known=loaded.known_roles, labelled=labelled, source=loaded.called
+    )
+    column = read_labels(records, chosen["label"], separator, loaded.called, labelled=labelled)
+    return chosen, column
 
 
 def _keep_rows(

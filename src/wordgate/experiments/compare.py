@@ -99,8 +99,7 @@ def compare(
     """Train every family on the same splits, random and grouped, and compare them in paired tests.
 
     Args:
-        data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
-            or Polars frame.
+        data: As for `wordgate.train`.
         out: The folder for `comparison.json` and `report.html`; None keeps the result in memory.
         overwrite: Replace an existing comparison, and restart an interrupted one.
         resume: Continue an interrupted comparison into `out` after its last finished model.
@@ -115,11 +114,10 @@ def compare(
         teaching_minutes: As for `wordgate.train`, for each split or fold.
         split: ``grouped`` or ``random``; None for both.
         test_size: The fraction of rows for the test set; None for the value of the recipe.
-        valid: A file with the same columns for validation.
+        valid: As for `wordgate.train`, like `test`, `split_column` and `weight`.
         test: A file with the same columns for testing.
         split_column: A column that contains ``train``, ``valid`` or ``test``.
-        weight: A column of numbers: how much each text counts in training. Scores count every text
-            once.
+        weight: A column of numbers: how much each text counts in training.
         folds: Number of folds of a cross-validation, in place of a single test set.
         seed: As for `wordgate.train`, like `device` and `threads`.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -148,30 +146,22 @@ def compare(
     names, left_out = _families(models, vectors, taught=given)
     families = tuple(dict.fromkeys(map(family_of, names)))
     overrides, recipe = with_options(settings, test_size=test_size), choose_recipe(recipe, None)
-    common, taught = overrides, None
+    taught = None
     if TAUGHT_LSTM in names:
         taught = _settings_of_taught(overrides, vectors, teacher, families)
-        common = _settings_read_by(overrides, families, but="teacher")
     else:
         _refuse_idle_teacher(overrides, teacher if given else None)
-        if load_settings(recipe).teacher.is_given and "lstm" in families:
-            progress.say(
-                f"warning: the teacher of the recipe '{recipe}' is not used: to compare an LSTM"
-                f" with a teacher, add {TAUGHT_LSTM} to --models"
-            )
-    if any(FAMILIES[family].reads("teacher.models") for family in families):
-        common = {**common, "teacher.models": NO_TEACHER}  # only `taught` has one
-    chosen = resolve_settings(recipe, common, vectors, families=families)
+    chosen = _settings_without_teacher(
+        recipe, overrides, vectors, families, progress, has_taught=taught is not None
+    )
     teaching = teacher_config(
         taught, teaching_minutes, has_unlabelled=bool(files), progress=progress
     )
-    for family in [name for name in families if not FAMILIES[name].cpu_alone] or families[:1]:
-        check_device(family, device, progress)
+    _check_devices(families, device, progress)
     check_n_folds(folds, parts_given=options.names_parts)
     _refuse_idle_settings(overrides, test, folds)
     _check_out(out, overwrite=overwrite, resume=resume)
-    found = [check_pretrained(family, chosen, progress) for family in families]
-    transformer = next((folder for folder in found if folder is not None), None)
+    transformer = _pretrained_transformer(families, chosen, progress)
     kinds = (GIVEN,) if options.names_parts else (split,) if split else (RANDOM, GROUPED)
     table = options.read(
         chosen, overrides, progress, grouped=kinds == (GROUPED,), remarks=left_out
@@ -214,6 +204,42 @@ def compare(
     return comparison
 
 
+def _settings_without_teacher(
+    recipe: str | Path,
+    overrides: Mapping[str, object],
+    vectors: str | Path | None,
+    families: Sequence[str],
+    progress: Progress,
+    *,
+    has_taught: bool,
+) -> Settings:
+    """Give the settings of all models but the distilled LSTM, which alone has a teacher."""
+    if has_taught:
+        overrides = _settings_read_by(overrides, families, but="teacher")
+    elif load_settings(recipe).teacher.is_given and "lstm" in families:
+        progress.say(
+            f"warning: the teacher of the recipe '{recipe}' is not used: to compare an LSTM"
+            f" with a teacher, add {TAUGHT_LSTM} to --models"
+        )
+    if any(FAMILIES[family].reads("teacher.models") for family in families):
+        overrides = {**overrides, "teacher.models": NO_TEACHER}
+    return resolve_settings(recipe, overrides, vectors, families=families)
+
+
+def _check_devices(families: Sequence[str], device: str, progress: Progress) -> None:
+    """Refuse a device that a family cannot use, of those that are not limited to the CPU."""
+    for family in [name for name in families if not FAMILIES[name].cpu_alone] or families[:1]:
+        check_device(family, device, progress)
+
+
+def _pretrained_transformer(
+    families: Sequence[str], settings: Settings, progress: Progress
+) -> Path | None:
+    """Find the pretrained transformer of the settings; None if no family uses one."""
+    found = [check_pretrained(family, settings, progress) for family in families]
+    return next((folder for folder in found if folder is not None), None)
+
+
 def _run(
     comparison: Comparison,
     schemes: Sequence[SplitScheme],
@@ -240,7 +266,7 @@ def _settings_of_taught(
     teacher: str | Sequence[str] | None,
     families: Sequence[str],
 ) -> Settings:
-    """Give the settings of the taught LSTM: its own recipe, and what its families read.
+    """Give the settings of the distilled LSTM: its own recipe, and what its families read.
 
     Raises:
         SettingsError: A setting has no effect on it nor on any of the families compared.
@@ -310,7 +336,7 @@ def _refuse_idle_settings(
 def _refuse_idle_teacher(
     overrides: Mapping[str, object], teacher: str | Sequence[str] | None
 ) -> None:
-    """Refuse a teacher, and settings of one, where no taught LSTM is compared."""
+    """Refuse a teacher, and settings of one, where no distilled LSTM is compared."""
     is_none = str(overrides.get("teacher.models", NO_TEACHER)).strip() == NO_TEACHER
     idle = ["--teacher"] if teacher is not None else []
     idle += [

@@ -169,7 +169,7 @@ def compare_models(
 
     Args:
         bundles: The folders of the models, at least two; each is compared with the first.
-        data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
+        data: Labeled texts, as for `wordgate.evaluate`.
         threads: Number of CPU threads, as for `wordgate.load`.
         progress: Shows progress; None for no output.
         **reading: How to read the data: see `ReadingOptions`.
@@ -207,21 +207,14 @@ def compare_models(
         for name, one, own, order in zip(names, predictors, rows, orders, strict=True):
             with stage(shown, f"Predicting {len(own.rows):,} texts with {name}"):
                 outputs.append(predicted(one, own.dataset.texts).labels_in_order(order))
-        groups = next((own.dataset.groups for own in rows if own.dataset.groups is not None), None)
-        test = replace(rows[0].dataset, groups=groups)
-        evaluator = Evaluator(test, first.labels, first.config.seed)
         known = _known(rows)
-        unknown = unknown_rows(known)
         with stage(shown, "Evaluating, with bootstrap intervals by group"):
-            judged: list[ModelEvaluation] = _judge(evaluator, outputs)
-            unseen: list[ModelEvaluation] | list[None] = [None] * len(names)
-            if unknown is not None:
-                unseen = _judge(evaluator.part(unknown), [one.part(unknown) for one in outputs])
+            on_all, on_unseen = _evaluations(rows, outputs, first, unknown_rows(known))
     seen = [own.seen for own in rows]
-    models = zip(paths, names, predictors, seen, judged, unseen, strict=True)
+    models = zip(paths, names, predictors, seen, on_all, on_unseen, strict=True)
     return ModelComparison(
         models=tuple(ComparedModel(*one) for one in models),
-        n=len(test),
+        n=len(rows[0].dataset),
         known=None if known is None else int(known.sum()),
         reading=rows[0].reading,
     )
@@ -273,12 +266,29 @@ def _known(rows: Sequence[LabelledRows]) -> NDArray[np.bool_] | None:
     return np.logical_or.reduce(found) if len(found) == len(rows) else None
 
 
-def _judge(evaluator: Evaluator, outputs: Sequence[ModelOutput]) -> list[ModelEvaluation]:
+def _evaluations(
+    rows: Sequence[LabelledRows],
+    outputs: Sequence[ModelOutput],
+    first: Predictor,
+    unknown: NDArray[np.bool_] | None,
+) -> tuple[list[ModelEvaluation], list[ModelEvaluation] | list[None]]:
+    """Evaluate the models on all rows, and on those that no model knows, bool [n], if some are."""
+    groups = next((own.dataset.groups for own in rows if own.dataset.groups is not None), None)
+    test = replace(rows[0].dataset, groups=groups)
+    evaluator = Evaluator(test, first.labels, first.config.seed)
+    on_all = _evaluate_each(evaluator, outputs)
+    if unknown is None:
+        return on_all, [None] * len(rows)
+    parts = [one.part(unknown) for one in outputs]
+    return on_all, _evaluate_each(evaluator.part(unknown), parts)
+
+
+def _evaluate_each(evaluator: Evaluator, outputs: Sequence[ModelOutput]) -> list[ModelEvaluation]:
     """Score what each model says of the rows, and compare each with the first."""
     first = outputs[0]
-    judged = [ModelEvaluation(evaluator.scores(first), None, None)]
+    evaluations = [ModelEvaluation(evaluator.scores(first), None, None)]
     for other in outputs[1:]:
         difference = evaluator.paired_difference(other, first)
         agreement = evaluator.agreement(other, first)
-        judged.append(ModelEvaluation(evaluator.scores(other), difference, agreement))
-    return judged
+        evaluations.append(ModelEvaluation(evaluator.scores(other), difference, agreement))
+    return evaluations

@@ -70,7 +70,7 @@ class SplitLeakage:
     def sentence(self, n: int, of: int, part: str = "test", other: str = "train") -> str:
         """Write how many rows of a part could be known from another, without a full stop."""
         shared = "another row of their group" if self.own_groups else "an exact duplicate"
-        return f"{n} of {of} ({_percent(n, of)}) {part} rows have {shared} in {other}"
+        return f"{n:,} of {of:,} {part} rows ({_percent(n, of)}) have {shared} in {other}"
 
 
 def stands_in(
