@@ -294,7 +294,7 @@ def test_a_single_column_says_what_may_separate_labels(write):
     with pytest.raises(DataError) as error:
         read_table(path)
     assert str(error.value) == (
-        "cannot tell which column of 'a.csv' holds the label: there is only one:\n"
+        "cannot tell which column of 'a.csv' contains the label: there is only one:\n"
         "  column 1: 16 distinct values, such as 'a lamp 0: 0', 'a lamp 1: 1', 'a lamp 2: 0'\n"
         "Labels need a column of their own: a comma, semicolon, tab or bar separates columns, or"
         " the character that a first line such as sep=~ names."

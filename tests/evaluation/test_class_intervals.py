@@ -59,7 +59,7 @@ def test_what_can_not_be_given_says_why():
     all_right, wrong, single = class_intervals(true, predicted, LABELS, None)
     assert all_right.recall.method == "exact binomial bound: an error in none of 2 rows"
     assert wrong.precision.method == "none: never predicted"
-    assert wrong.f1.method == "none: every draw gives 0"
+    assert wrong.f1.method == "none: every resample gives 0"
     assert single.recall.method == "none: a single one of the rows cannot be resampled"
     assert class_intervals(true, predicted, (*LABELS, "d"), None)[3].recall.method == (
         "none: no rows"

@@ -133,7 +133,7 @@ def test_a_perfect_score_is_not_called_certain():
     assert intervals.accuracy.high == 1.0
     assert intervals.accuracy.method == "exact binomial bound: an error in none of 20 groups"
     assert intervals.macro_f1.low is None
-    assert intervals.macro_f1.method == "none: without an error every draw gives 1"
+    assert intervals.macro_f1.method == "none: without an error every resample gives 1"
 
 
 def test_one_group_gives_no_interval_and_says_why():

@@ -173,8 +173,8 @@ def test_without_an_error_f1_has_no_interval():
     true, _ = simulated(60)
     scores = evaluate_multilabel(true, np.log(true * 0.8 + 0.1), LABELS, None)
     assert scores.micro_f1 == scores.macro_f1 == 1.0
-    assert scores.intervals.micro_f1.method == "none: every draw gives 1"
-    assert scores.intervals.macro_f1.method == "none: without an error every draw gives 1"
+    assert scores.intervals.micro_f1.method == "none: every resample gives 1"
+    assert scores.intervals.macro_f1.method == "none: without an error every resample gives 1"
     assert scores.intervals.accuracy.method.startswith("exact binomial bound")
 
 

@@ -201,7 +201,8 @@ def test_given_parts_are_kept_and_validation_is_cut_from_train_in_whole_groups()
     assert 0.08 < len(split.valid) / (len(split.valid) + len(split.train)) < 0.12
     assert split.kind == "given"
     assert split.reason.startswith(
-        "The parts were given, but not validation, which was split off train in whole groups: 0 of "
+        "The subsets were given, but not validation, which was split off train in whole groups:"
+        " 0 of "
     )
 
 

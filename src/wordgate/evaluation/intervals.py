@@ -214,7 +214,7 @@ def accuracy_interval(
 ) -> Interval:
     """Find the 95% interval of a share of correct rows, also where it is 0 or 1.
 
-    Without a single error (or a single correct row) every draw gives the same share, and the
+    Without a single error (or a single correct row) every resample gives the same share, and the
     bootstrap no interval. Then the share of groups that hold any is bounded instead, exactly, after
     Clopper & Pearson (1934).
 

@@ -113,7 +113,7 @@ def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequenc
     if kind == "given":
         names = {"test": "test", "valid": "validation"}
         missing = " and ".join(names[part] for part in cut)
-        how = "The parts were given"
+        how = "The subsets were given"
         how += f", but not {missing}, which was split off train in whole groups" if cut else ""
     leaked = leak.sentence(leak.test_rows_in_train, len(parts.test))
     return f"{how}: {leaked}. {_sizes(parts, leak)}"
