@@ -120,7 +120,7 @@ class PairedTest:
         simpler: The family it is compared with.
         kind: The kind of split.
         difference: The accuracy of `family` minus that of `simpler` (with several labels per text,
-            the micro F1), as a share of 1:
+            the micro F1):
             `difference`, the ends `low` and `high` of its 95% interval (cluster bootstrap, Field &
             Welsh 2007), the `p_value` of a randomization test by group, and `method`.
     """

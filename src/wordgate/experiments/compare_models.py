@@ -149,7 +149,7 @@ class ModelComparison:
         return html_table(f"Comparison of models on {self.n:,} rows", rows, header)
 
     def to_json(self) -> dict[str, object]:
-        """Give all of it as plain JSON values."""
+        """Return the comparison as JSON values."""
         models = [model.to_json() for model in self.models]
         return {"n": self.n, "known": self.known, "models": models}
 

@@ -56,7 +56,7 @@ class Distilled:
     unknown: list[str]
 
     def to_json(self) -> dict[str, object]:
-        """Give all of it as plain JSON values."""
+        """Return the result as JSON values."""
         return {**asdict(self), "out": str(self.out)}
 
 
