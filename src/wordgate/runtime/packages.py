@@ -15,6 +15,7 @@ PACKAGES = {
     "distill": ("sentence_transformers",),
     "numba": ("numba",),
     "onnx": ("onnx", "onnxruntime"),
+    "files": ("fsspec", "python_calamine"),
     "serve": ("httptools", "orjson", "prometheus_client", "uvicorn"),
 }
 
