@@ -56,7 +56,7 @@ def test_the_address_of_a_file_is_its_path(capfd, tmp_path, reviews):
     assert exit_code(["audit", f"file://{tmp_path}/my%20reviews.csv"]) == 0
     assert "my reviews.csv" in capfd.readouterr().err
     message = failed(capfd, "audit", f"file://{tmp_path}/absent.csv")
-    assert message.startswith(f"wordgate: no file '{tmp_path}/absent.csv'")
+    assert message.endswith(f"wordgate: no file '{tmp_path}/absent.csv'\n")
 
 
 @pytest.mark.parametrize("command", ["audit {}", "evaluate {model} {}", "score {model} {} out.csv"])

@@ -34,8 +34,10 @@ from wordgate.scoring.partial_output import (
     writing,
 )
 from wordgate.scoring.predictions import predict_batch, texts_of
+from wordgate.scoring.remote_output import RemoteOutput
 from wordgate.scoring.shards import is_sharded
 from wordgate.scoring.writing import FORMATS, ParquetWriter, Writer, check_format, make_writer
+from wordgate.storage.remote import display_url, local_name, url_of
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.tables import Batch
 from wordgate.tables.source import STANDARD, format_of, version_of
@@ -203,15 +205,50 @@ def score(
         )
     if skip_errors:
         raise SettingsError("--skip-errors has no effect on one file: leave it out")
+    source = local_name(str(source))
+    if (url := url_of(str(out))) is not None:
+        return _score_to_url(
+            bundle, source, url, options, resume=resume, overwrite=overwrite, progress=progress
+        )
     return score_file(
         bundle,
-        str(source),
-        str(out),
+        source,
+        local_name(str(out)),
         options,
         resume=resume,
         overwrite=overwrite,
         progress=progress,
     )
+
+
+def _score_to_url(
+    bundle: str | Path,
+    source: str,
+    url: str,
+    options: ScoreOptions,
+    *,
+    resume: bool,
+    overwrite: bool,
+    progress: Progress,
+) -> Scored:
+    """Score one file into a local one, and upload that."""
+    if options.to is None:
+        _form_by_name(display_url(url), source)
+    output = RemoteOutput(bundle, source, url, options)
+    if output.begin(source, progress, resume=resume, overwrite=overwrite):
+        return Scored(0, 0, 0, 0, [], [], 0.0, 0.0, was_whole=True)
+    scored = score_file(
+        bundle,
+        source,
+        str(output.staged),
+        options,
+        resume=resume,
+        overwrite=False,
+        progress=progress,
+        version=output.version,
+    )
+    output.upload()
+    return scored
 
 
 def score_file(

@@ -6,7 +6,6 @@ scored, and writes the manifest in the end.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-
-import platformdirs
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, DataError, no_folder_message
@@ -25,6 +22,7 @@ from wordgate.runtime.progress import Progress, ProgressBar, Silent
 from wordgate.scoring.manifest import WORKING, OutputFolder, ShardResult, totals
 from wordgate.scoring.options import ScoreOptions
 from wordgate.scoring.partial_output import PartialOutput, check_effect
+from wordgate.scoring.remote_output import staging_folder
 from wordgate.scoring.scoring import Scored, score_file
 from wordgate.scoring.shards import MANIFEST, Names, Shard, plan_shards
 from wordgate.storage.locks import exclusive
@@ -119,11 +117,11 @@ def score_shards(
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(_kept(results, folder, len(shards))) from error
     results.sort(key=lambda result: result.name)
-    if not (scored := [result for result in results if result.error is None]):
+    if all(result.error is not None for result in results):
         raise DataError(f"none of the {len(results):,} files could be scored")
     folder.complete(fingerprint, results, str(model))
     _remove_working(folder, job)
-    return _summary(scored, time.monotonic() - started)
+    return _summary(results, time.monotonic() - started)
 
 
 def score_shard(job: ShardJob, shard: Shard, progress: Progress | None = None) -> ShardResult:
@@ -251,13 +249,13 @@ def _working_folder(folder: OutputFolder) -> Path:
     """Give the local folder of what is not finished: in that of the outputs, where it is local."""
     if isinstance(folder.place, Path):
         return folder.place.absolute() / WORKING / "partial"
-    called = hashlib.sha256(folder.place.url.encode()).hexdigest()[:32]
-    return Path(platformdirs.user_state_dir("wordgate")) / "scoring" / called
+    return staging_folder(folder.place.url)
 
 
 def _check_place(folder: OutputFolder) -> None:
     """Refuse where no folder can be."""
     if isinstance(folder.place, RemoteFile):
+        folder.place.check_writable()
         return
     if folder.place.exists() and not folder.place.is_dir():
         raise BundleError(f"{folder.name} is a file: name a folder for the results")
@@ -303,7 +301,7 @@ def _is_complete(
         return False
     for record in known.values():  # which the manifest has replaced
         folder.save(record)
-    if not all(_is_whole(folder, job, shard) for shard in shards):
+    if manifest.get("failed") or not all(_is_whole(folder, job, shard) for shard in shards):
         return False
     folder.forget(known)
     _remove_working(folder, job)
@@ -371,7 +369,7 @@ def _kept(results: Sequence[ShardResult], folder: OutputFolder, n_shards: int) -
 
 
 def _summary(shards: Sequence[ShardResult], seconds: float) -> Scored:
-    """Give the numbers of all shards together."""
+    """Give the numbers of all shards together; one with an error has none."""
     new = sum(shard.scored for shard in shards if not shard.was_whole)
     errors = ((n, f"{shard.input}: {why}") for shard in shards for n, why in shard.first_errors)
     counts = totals(shards)
