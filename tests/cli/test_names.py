@@ -38,8 +38,8 @@ def test_an_address_is_told_to_be_one(capfd, tmp_path, reviews, count_model, com
 @pytest.mark.parametrize(
     "command",
     [
-        "train {rows} --model count --out {url}", "score {model} {rows} {url}",
-        "export {model} --out {url}", "audit {rows} --html {url}", "compare {rows} --out {url}",
+        "train {rows} --model count --out {url}", "export {model} --out {url}",
+        "audit {rows} --html {url}", "compare {rows} --out {url}",
     ],
 )  # fmt: skip
 def test_nothing_is_written_to_an_address(capfd, reviews, count_model, command):
@@ -94,7 +94,7 @@ def test_a_tilde_is_the_home_in_every_option_of_a_file(monkeypatch):
 
     monkeypatch.setenv("HOME", "/home/me")
     assert FILE_NAME.convert("~/m", None, None) == "/home/me/m"
-    taking = ("bundle", "data", "source", "out", "target", "file", "model", "tokenizer", "html",
+    taking = ("bundle", "data", "files", "out", "target", "file", "model", "tokenizer", "html",
               "valid", "test", "unlabelled", "vectors", "teacher", "recipe")  # fmt: skip
     groups = [commands, commands.commands["vectors"]]
     found = [

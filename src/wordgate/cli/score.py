@@ -109,14 +109,14 @@ def _in_and_out(files: tuple[str, ...]) -> tuple[str | tuple[str, ...], str]:
 
 
 def _lines(scored: "Scored", out: str) -> list[str]:
-    from wordgate.runtime.display import shown
+    from wordgate.runtime.display import counted, shown
 
     if scored.was_whole:
         return []
     lines = [f"Scored {scored.scored:,} of {scored.rows:,} rows"]
     if scored.shards:
         failed = sum(shard.error is not None for shard in scored.shards)
-        lines[0] += f" in {len(scored.shards) - failed:,} files"
+        lines[0] += f" in {counted(len(scored.shards) - failed, 'file')}"
         lines[0] += f", {failed:,} left out" if failed else ""
     if scored.abstained:
         lines[0] += f", {scored.abstained:,} without a label"

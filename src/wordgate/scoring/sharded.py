@@ -17,6 +17,7 @@ from pathlib import Path
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, DataError, no_folder_message
 from wordgate.prediction.predictor import Predictor, load_aloud
+from wordgate.runtime.display import counted
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Progress, ProgressBar, Silent
 from wordgate.scoring.manifest import WORKING, OutputFolder, ShardResult, totals
@@ -108,7 +109,7 @@ def score_shards(
         return _summary(folder.listed(), 0.0)
     folder.begin(fingerprint)
     started, results = time.monotonic(), list[ShardResult]()
-    progress.say(f"scoring {len(shards):,} files into {folder.name}")
+    progress.say(f"scoring {counted(len(shards), 'file')} into {folder.name}")
     try:
         for result in (run or _run_here)(job, shards, progress):
             if result.error is not None:
@@ -118,7 +119,7 @@ def score_shards(
         raise KeyboardInterrupt(_kept(results, folder, len(shards))) from error
     results.sort(key=lambda result: result.name)
     if all(result.error is not None for result in results):
-        raise DataError(f"none of the {len(results):,} files could be scored")
+        raise DataError(f"{counted(len(results), 'file')} could not be scored, and no file could")
     folder.complete(fingerprint, results, str(model))
     _remove_working(folder, job)
     return _summary(results, time.monotonic() - started)
@@ -159,9 +160,8 @@ def score_shard(job: ShardJob, shard: Shard, progress: Progress | None = None) -
                 move_to(folder.output(shard.name), staged)
             return result
     except DataError as error:
-        return ShardResult(
-            input=input_name, name=shard.name, error=str(error), remarks=listener.lines
-        )
+        why = str(error) if input_name in str(error) else f"'{input_name}': {error}"
+        return ShardResult(input=input_name, name=shard.name, error=why, remarks=listener.lines)
 
 
 def _score(
@@ -356,15 +356,16 @@ def _refuse_or_tell(
         return
     finished = sum(result.error is None for result in before)
     raise DataError(
-        f"{result.error}\n{finished:,} files are scored, and kept in {folder.name}: correct this"
-        " one and continue with --resume, or leave out what cannot be scored with --skip-errors"
+        f"{result.error}\n{counted(finished, 'file')} scored, and kept in {folder.name}: correct"
+        " this one and continue with --resume, or leave out what cannot be scored with"
+        " --skip-errors"
     )
 
 
 def _kept(results: Sequence[ShardResult], folder: OutputFolder, n_shards: int) -> str:
     return (
-        f"{len(results):,} of {n_shards:,} files are scored, and kept in {folder.name}; run the"
-        " same command with --resume to continue"
+        f"{len(results):,} of {counted(n_shards, 'file')} scored, and kept in {folder.name}; run"
+        " the same command with --resume to continue"
     )
 
 
@@ -430,7 +431,7 @@ class ShardsBar:
     def reach(self, more: float, label: str) -> None:
         """Move the bar to where the finished shards and so many bytes more are."""
         reached = min(_STEPS, int(_STEPS * (self._done + more) / self._total))
-        shards = f"{self._n_finished:,} of {self._n_shards:,} files"
+        shards = f"{self._n_finished:,} of {counted(self._n_shards, 'file')}"
         for _ in range(self._shown, reached):
             self._bar.advance(f"{shards}, {label}" if label else shards)
         self._shown = max(self._shown, reached)
