@@ -295,6 +295,25 @@ def test_a_shard_is_scored_by_one_process_at_a_time(inputs, here, count_model, m
     assert score_shard(job, Shard("in/a.csv", "a.csv", 0)).rows == 51
 
 
+@pytest.mark.needs("openpyxl", "python_calamine")
+def test_a_workbook_is_scored_into_another_format(score, here):
+    from openpyxl import Workbook
+
+    book = Workbook()
+    book.active.append(["id", "text"])
+    book.active.append([1, "We love it"])
+    for row in (["text"], ["We hate it"]):
+        (book["Other"] if "Other" in book else book.create_sheet("Other")).append(row)
+    book.save("book.xlsx")
+    score("book.xlsx", "out")
+    assert (here / "out").read_text().startswith("id,text,label,probability,")
+    score("book.xlsx#Other", "o.jsonl")
+    assert (here / "o.jsonl").read_text().startswith('{"text": "We hate it", "label": "bad"')
+    assert score(["book.xlsx"], "all").shards[0].name == "book.xlsx.csv"
+    with pytest.raises(WordgateError, match=r"^'o\.xlsx' ends in \.xlsx; the formats are \.csv, "):
+        score("book.xlsx", "o.xlsx")
+
+
 # Kills itself at a random call of what changes the disk, until it comes to an end.
 KILLED = """
 import gc, os, pathlib, random, signal, sys, warnings

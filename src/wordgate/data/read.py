@@ -32,7 +32,7 @@ from wordgate.tables import (
     open_table,
 )
 from wordgate.tables.encoding import without_surrogates
-from wordgate.tables.source import is_file, missing_file
+from wordgate.tables.source import is_file, missing_file, split_sheet
 from wordgate.tables.typed import read_frame
 from wordgate.tables.values import group_name, is_empty, value_key
 
@@ -174,7 +174,9 @@ def _load(source: Any, encoding: str | None, given: Collection[str]) -> _Loaded:
         return _Loaded(SourceFormat(source=called, format="frame"), records)
     path, named = _locate(os.fspath(source))
     header = None if named is None else named.header
-    opened = open_table(open_source(path), encoding=encoding, given=given, header=header)
+    opened = open_table(
+        open_source(path, workbooks=True), encoding=encoding, given=given, header=header
+    )
     records = gathered(opened.reader, opened.reader.batches())
     name = without_surrogates(opened.source.name)
     called = name if named is None else f"{named.name} ({name})"
@@ -194,6 +196,8 @@ def _locate(source: str) -> tuple[str | Path, NamedSet | None]:
         return path.url, None
     if is_file(path):
         return path, None
+    if is_file(Path(split_sheet(source)[0]).expanduser()):
+        return source, None
     if source in NAMED_SETS:
         return fetch(NAMED_SETS[source], given_as="DATA"), NAMED_SETS[source]
     message = missing_file(path)

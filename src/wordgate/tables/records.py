@@ -115,7 +115,7 @@ class Reader(ABC):
     """A table that is being read.
 
     Attributes:
-        form: ``"csv"``, ``"tsv"``, ``"jsonl"`` or ``"parquet"``.
+        form: ``"csv"``, ``"tsv"``, ``"jsonl"`` or ``"parquet"``; of a workbook its ending.
         names: The columns' names, or None without a header; in JSON Lines, those met so far.
         typed_names: They as they stand in a file of typed columns, spaces and doubles included.
         has_nulls: Whether it tells null from an empty string.
