@@ -50,10 +50,6 @@ def test_a_missing_file_has_a_near_miss(reviews):
     assert message("zzzz.csv") == "no file 'zzzz.csv'"
 
 
-def test_a_folder_is_no_file(reviews):
-    assert message(".") == "'.' is a folder; give one file of it: reviews.csv"
-
-
 def test_no_rows(write):
     assert message(write("a.csv", b"")) == "'a.csv' is empty"
     assert message(write("b.csv", "\n\n")) == "'b.csv' contains no records: it is empty or blank"

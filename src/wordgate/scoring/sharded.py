@@ -25,7 +25,7 @@ from wordgate.scoring.options import ScoreOptions
 from wordgate.scoring.partial_output import PartialOutput, check_effect
 from wordgate.scoring.remote_output import staging_folder
 from wordgate.scoring.scoring import Scored, score_file
-from wordgate.scoring.shards import MANIFEST, Names, Shard, plan_shards
+from wordgate.scoring.shards import Names, Shard, plan_shards
 from wordgate.storage.locks import exclusive
 from wordgate.storage.places import (
     make_folder,
@@ -37,6 +37,7 @@ from wordgate.storage.places import (
 )
 from wordgate.storage.remote import RemoteFile
 from wordgate.storage.resumable import RunFingerprint
+from wordgate.tables.listing import MANIFEST
 from wordgate.tables.source import version_of
 
 _STEPS = 1000  # of the bar
