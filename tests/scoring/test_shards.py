@@ -316,33 +316,20 @@ def test_a_workbook_is_scored_into_another_format(score, here):
 
 # Kills itself at a random call of what changes the disk, until it comes to an end.
 KILLED = """
-import gc, os, pathlib, random, signal, sys, warnings
-warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+import random
 import wordgate
 from wordgate.runtime.progress import Silent
-from wordgate.scoring import partial_output, sharded
+from wordgate.scoring import sharded
 
 bundle, tries = sys.argv[1], int(sys.argv[2])
 options = dict(batch=20, checkpoint_seconds=0.0, progress=Silent())
 predictor = wordgate.load(bundle)
 sharded.load_aloud = lambda *_, **__: predictor
 
-def mortal(function, left):
-    def call(*arguments, **more):
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **more)
-    return call
-
 def run(step, **more):
     child = os.fork()
     if not child:
-        left = [step]
-        for owner, names in ((os, ["fsync"]), (partial_output.PartialOutput, ["write"]),
-                             (pathlib.Path, ["replace", "unlink", "mkdir", "touch", "rmdir"])):
-            for name in names:
-                setattr(owner, name, mortal(getattr(owner, name), left))
+        die_at(step)
         wordgate.score(bundle, "in", "out", **options, **more)
         os._exit(0)
     return os.waitpid(child, 0)[1]
@@ -366,9 +353,11 @@ print(kills)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-def test_killed_at_random_instants_the_outputs_are_the_same(inputs, count_model, here, how_many):
+def test_killed_at_random_instants_the_outputs_are_the_same(
+    inputs, count_model, here, how_many, mortal
+):
     tries = how_many(6, 300)
-    command = [sys.executable, "-c", KILLED, count_model.folder, str(tries)]
+    command = [sys.executable, "-c", mortal + KILLED, count_model.folder, str(tries)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=3000)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert int(ended.stdout) >= tries
