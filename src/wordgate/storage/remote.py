@@ -33,7 +33,7 @@ _DRIVERS = {
 _KNOWN = (*dict.fromkeys(_DRIVERS), "file")
 _OBJECT_STORES = frozenset(_DRIVERS) - {"http", "https"}
 """Where a file appears when its upload is complete, and folders need not be made."""
-_VERSION_KEYS = re.compile("etag|md5|checksum|digest|modified|mtime|created|updated|oid|generation")
+_VERSION_KEYS = re.compile("etag|md5|sha|digest|blob|modified|mtime|created|updated|generation")
 _BLOCK = 1 << 22  # bytes that are fetched at a time
 _REASON_WIDTH = 200
 
