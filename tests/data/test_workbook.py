@@ -7,7 +7,7 @@ import pytest
 
 from wordgate.data import read_table
 from wordgate.errors import DataError, MissingExtraError
-from wordgate.tables import open_source, open_table
+from wordgate.tables import open_source, open_table, source
 from wordgate.tables.workbook import cell_text
 
 openpyxl = pytest.importorskip("openpyxl", reason="needs openpyxl")
@@ -100,7 +100,7 @@ def test_the_first_sheet_with_cells_is_read_and_told(workbook):
     )
 
 
-def test_what_is_no_workbook_is_refused(workbook, tmp_path, hide_packages):
+def test_what_is_no_workbook_is_refused(workbook, tmp_path, hide_packages, monkeypatch):
     name = workbook(Data=[HEAD, *ROWS])
     whole = (tmp_path / name).read_bytes()
     (tmp_path / "cut.xlsx").write_bytes(whole[: len(whole) // 2])
@@ -110,7 +110,8 @@ def test_what_is_no_workbook_is_refused(workbook, tmp_path, hide_packages):
     assert message(name, encoding="utf-8") == "an encoding has no effect on 'book.xlsx', a workbook"
     assert message("none.xlsx#Data") == "no file 'none.xlsx#Data'"
     with zipfile.ZipFile(tmp_path / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/workbook.xml", bytes(10**8))
+        archive.writestr("xl/workbook.xml", bytes(10**6))
+    monkeypatch.setattr(source, "UNPACKED_AT_LEAST", 1000)
     assert "may be a decompression bomb" in message("bomb.xlsx")
     hide_packages("python_calamine")
     with pytest.raises(MissingExtraError, match=r"^reading the workbook 'book\.xlsx' needs the"):
