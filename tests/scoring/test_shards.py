@@ -366,7 +366,8 @@ gc.freeze()  # a collection in a child would copy all of it
 result, chance, kills = tree(), random.Random(0), 0
 for number in range(tries):
     more = {"overwrite": True}
-    while run(chance.randint(1, 120), **more) != 0:
+    while (status := run(chance.randint(1, 120), **more)) != 0:
+        assert status == signal.SIGKILL, "it failed"
         kills += 1
         more = {"resume": True}
         assert not pathlib.Path("out/manifest.json").exists() or tree().items() >= result.items()
@@ -379,7 +380,7 @@ print(kills)
 def test_killed_at_random_instants_the_outputs_are_the_same(
     inputs, count_model, here, how_many, mortal
 ):
-    tries = how_many(6, 300)
+    tries = how_many(12, 300)
     command = [sys.executable, "-c", mortal + KILLED, count_model.folder, str(tries)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=3000)
     assert (ended.returncode, ended.stderr) == (0, "")

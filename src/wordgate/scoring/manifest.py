@@ -110,7 +110,8 @@ class OutputFolder:
     def names(self) -> list[str]:
         """List the outputs that have a record."""
         records = files_in(inside(self.place, f"{WORKING}/{_FINISHED}"))
-        return [name.removesuffix(_ENDING) for name in records]
+        # A kill may have left one that was being written, under another ending.
+        return [name.removesuffix(_ENDING) for name in records if name.endswith(_ENDING)]
 
     def run(self) -> dict[str, Any] | None:
         """Read what decides the result of the run that was begun here; None where none was."""
