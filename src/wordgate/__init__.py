@@ -101,6 +101,7 @@ _NAMES = {
     "wordgate.scoring.scoring": ("Scored", "score"),
     "wordgate.split.folds": ("GroupedSplit",),
 }
+_ENGINES = ("ray", "spark")
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 
@@ -110,6 +111,8 @@ def __getattr__(name: str) -> "Any":
 
     if name == "__version__":
         return import_module("importlib.metadata").version("wordgate")
+    if name in _ENGINES:
+        return import_module(f"wordgate.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module 'wordgate' has no attribute '{name}'")
     return getattr(import_module(_MODULES[name]), name)

@@ -94,6 +94,10 @@ class BundleFolder:
             raise BundleError(f"{manifest} is damaged: it does not list the model's files")
         return cls(path, files)
 
+    def sha256(self) -> str:
+        """Hash what the model consists of, by the hashes of its files."""
+        return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
+
     def config(self) -> Config:
         """Read how the model came about.
 

@@ -15,6 +15,8 @@ PACKAGES = {
     "distill": ("sentence_transformers",),
     "numba": ("numba",),
     "onnx": ("onnx", "onnxruntime"),
+    "ray": ("ray",),
+    "spark": ("pandas", "pyarrow", "pyspark"),
     "serve": ("httptools", "orjson", "prometheus_client", "uvicorn"),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import sys
@@ -88,7 +87,7 @@ class _Work:
 
     def bytes_of(self, batch: Batch, counts: Counts) -> bytes:
         """Score a batch and count it."""
-        texts = texts_of(self.opened.table.reader, batch, self.opened.text.columns)
+        texts = texts_of(self.opened.table.reader.blank, batch, self.opened.text.columns)
         predictions = predict_batch(self.predictor, texts.texts, self.rule)
         counts.add(len(batch), predictions.abstained, texts.errors)
         return self.writer.rows(texts, predictions)
@@ -293,10 +292,9 @@ def _added_line(opened: OpenedInput, added: list[str]) -> str:
 
 def _decisive(bundle: str | Path, source: Path, opened: OpenedInput) -> dict[str, str]:
     """Name what decides a result, besides options: input, model, wordgate, columns, encoding."""
-    files = json.dumps(BundleFolder.open(bundle).files, sort_keys=True)
     return {
         "input": digest(source),
-        "model": hashlib.sha256(files.encode()).hexdigest(),
+        "model": BundleFolder.open(bundle).sha256(),
         **installed_versions("wordgate"),
         "text": json.dumps([column.number for column in opened.text.columns]),
         "encoding": str(opened.table.encoding and opened.table.encoding.codec),
