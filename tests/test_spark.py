@@ -147,5 +147,5 @@ def test_a_worker_loads_the_model_once_and_no_torch(spark, count_model):
 def test_what_cannot_work_is_refused_before_any_task(df, count_model):
     with pytest.raises(DataError, match=r"^no column 'txt'; did you mean 'text'\?$"):
         wordgate.spark.score(df, count_model.folder, "txt")
-    with pytest.raises(SettingsError, match="^top is 3"):
+    with pytest.raises(SettingsError, match=r"^top is 3;"):
         wordgate.spark.scorer(count_model.folder, top=3)

@@ -80,7 +80,7 @@ def test_a_table_without_the_columns_of_training_is_told_so(count_model):
 
 
 def test_options_are_checked_before_any_batch(count_model):
-    with pytest.raises(SettingsError, match="^top is 3"):
+    with pytest.raises(SettingsError, match=r"^top is 3;"):
         Scorer(count_model.folder, top=3)
     with pytest.raises(SettingsError, match=r"^abstain_below is 2\.0"):
         Scorer(count_model.folder, abstain_below=2.0)
