@@ -25,10 +25,8 @@ def failed(capfd, *arguments):
 @pytest.mark.parametrize(
     "command",
     [
-        "train {url} --out {new}", "train {rows} --test {url} --out {new}", "audit {url}",
-        "train {rows} --recipe {url} --out {new}", "compare {url} --out {new}",
-        "train {rows} --vectors {url} --out {new}", "predict {url} text", "info {url}",
-        "evaluate {url} {rows}", "evaluate {model} {url}", "score {model} {url} {new}",
+        "train {rows} --recipe {url} --out {new}", "train {rows} --vectors {url} --out {new}",
+        "predict {url} text", "info {url}", "evaluate {url} {rows}",
     ],
 )  # fmt: skip
 def test_an_address_is_told_to_be_one(capfd, tmp_path, reviews, count_model, command, address):
@@ -52,9 +50,13 @@ def test_nothing_is_written_to_an_address(capfd, reviews, count_model, command):
     )
 
 
-def test_the_address_of_a_file_is_to_be_its_path(capfd, reviews):
-    message = failed(capfd, "audit", f"file://{reviews}")
-    assert message.endswith("is a URL: give the path of the file alone\n")
+def test_the_address_of_a_file_is_its_path(capfd, tmp_path, reviews):
+    spaced = tmp_path / "my reviews.csv"
+    spaced.write_bytes(reviews.read_bytes())
+    assert exit_code(["audit", f"file://{tmp_path}/my%20reviews.csv"]) == 0
+    assert "my reviews.csv" in capfd.readouterr().err
+    message = failed(capfd, "audit", f"file://{tmp_path}/absent.csv")
+    assert message.startswith(f"wordgate: no file '{tmp_path}/absent.csv'")
 
 
 @pytest.mark.parametrize("command", ["audit {}", "evaluate {model} {}", "score {model} {} out.csv"])

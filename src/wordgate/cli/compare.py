@@ -11,6 +11,7 @@ from wordgate.cli.compare_models import are_models, compare_saved
 from wordgate.cli.options import (
     FILE_NAME,
     chosen_settings,
+    engine_option,
     json_option,
     learning_options,
     overwrite_option,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=2),
     help="Cross-validate: test each row once, in K folds, instead of one test set.",
 )
+@engine_option("the fits")
 @click.option(
     "--out",
     type=FILE_NAME,

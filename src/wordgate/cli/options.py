@@ -8,6 +8,7 @@ import click
 
 from wordgate.cli.streams import argument_text
 from wordgate.runtime.cpu import MOST_THREADS
+from wordgate.runtime.engine import ENGINES, LOCAL
 from wordgate.runtime.progress import Console, Progress, Silent
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -107,6 +108,19 @@ threads_option = click.option(
     help="Number of CPU threads.  [default: WORDGATE_THREADS, else OMP_NUM_THREADS, else the"
     " available cores]",
 )
+
+
+def engine_option(what: str) -> Callable[[Command], Command]:
+    """Give ``--engine``; what it distributes differs by command."""
+    return click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default=LOCAL,
+        show_default=True,
+        help=f"Where {what} run: local, one after another; or ray, at the same time on the Ray"
+        " cluster that RAY_ADDRESS names, else on the cores of this machine, each with one thread"
+        " or as many as --threads. Needs the 'ray' extra.",
+    )
 
 
 def split_option(default: str) -> Callable[[Command], Command]:

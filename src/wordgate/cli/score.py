@@ -8,6 +8,7 @@ import click
 from wordgate.cli.options import (
     FILE_NAME,
     abstain_option,
+    engine_option,
     json_option,
     kernel_option,
     threads_option,
@@ -60,6 +61,7 @@ _ERROR_WIDTH = 200
 )
 @kernel_option
 @threads_option
+@engine_option("the files of a folder")
 @click.option(
     "--resume", is_flag=True, help="Continue an interrupted run; start one if there is none."
 )

@@ -8,6 +8,7 @@ import click
 from wordgate.cli.options import (
     FILE_NAME,
     chosen_settings,
+    engine_option,
     json_option,
     progress_of,
     reading_options,
@@ -40,6 +41,7 @@ _COLOURS = {"better": "green", "worse": "red"}
     " compared with the count baseline on the same folds. The saved model is still that of the"
     " single split.",
 )
+@engine_option("the models of --folds")
 @json_option
 @verbosity_options
 def train(

@@ -18,8 +18,10 @@ from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
 from wordgate.data.structured import has_structured, why_structured
 from wordgate.data.table import EMPTY, WHITE_SPACE, ReadReport, Table, own_group
-from wordgate.errors import DataError, address_message, did_you_mean, near_miss
+from wordgate.errors import DataError, did_you_mean, near_miss
 from wordgate.runtime.display import shown
+from wordgate.storage.places import place_of
+from wordgate.storage.remote import RemoteFile
 from wordgate.tables import (
     Cell,
     Malformed,
@@ -184,17 +186,16 @@ def _load(source: Any, encoding: str | None, given: Collection[str]) -> _Loaded:
     )
 
 
-def _locate(source: str) -> tuple[Path, NamedSet | None]:
-    """Turn what the user wrote into a path; a file wins over a named data set."""
-    path = Path(source).expanduser()
+def _locate(source: str) -> tuple[str | Path, NamedSet | None]:
+    """Turn what the user wrote into a path or a URL; a file wins over a named data set."""
     if not source.strip():
         raise DataError("the name of the data is empty: give a file or a named data set")
+    if isinstance(path := place_of(source), RemoteFile):
+        return path.url, None
     if is_file(path):
         return path, None
     if source in NAMED_SETS:
         return fetch(NAMED_SETS[source], given_as="DATA"), NAMED_SETS[source]
-    if (address := address_message(source)) is not None:
-        raise DataError(address)
     message = missing_file(path)
     hint = near_miss(source, list(NAMED_SETS))
     if path.suffix or len(path.parts) > 1 or ("did you mean" in message and not hint):

@@ -48,13 +48,14 @@ from wordgate.experiments.split_scheme import (
     SplitScheme,
     make_scheme,
     output_of,
-    run_model,
+    run_models,
 )
 from wordgate.experiments.students import teacher_config
 from wordgate.families import FAMILIES
 from wordgate.report.audit import sections
 from wordgate.report.comparison import comparison_page, recommend
 from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import NO_TEACHER, Settings, checked_seed, load_settings
@@ -92,6 +93,7 @@ def compare(
     device: str = "auto",
     threads: int | None = None,
     no_texts: bool = False,
+    engine: str = LOCAL,
     progress: Progress | None = None,
     watch: Callable[[Comparison], None] | None = None,
     **reading: Unpack[ReadingOptions],
@@ -125,6 +127,10 @@ def compare(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Number of CPU threads.
         no_texts: Leave the texts of the data out of the report.
+        engine: Where models are fitted: ``local``, one after another in this process, or ``ray``,
+            at the same time on the cluster that RAY_ADDRESS names, else on one of all cores that is
+            started here. Each fit then takes one thread, or as many as `threads`; ``cuda`` takes a
+            GPU for each, and ``auto`` is the CPU.
         progress: Shows progress; None for standard error.
         watch: Called with the comparison so far, after every model.
         **reading: How to read the data: see `ReadingOptions`.
@@ -144,6 +150,7 @@ def compare(
         data, reading, files, split, valid, test, split_column, weight, checked_seed(seed)
     )
     n_threads = choose_threads(threads)
+    chosen_engine = Engine.of(engine, threads, device)
     given = as_names(teacher) not in (None, (NO_TEACHER,))
     names, left_out = _families(models, vectors, taught=given)
     families = tuple(dict.fromkeys(map(family_of, names)))
@@ -183,7 +190,9 @@ def compare(
         taught = taught.with_vectors_of(pretrained.dim)
     copies = near_duplicates_of(table, progress)
     context = RunContext(options.seed, progress, device, threads)
-    config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)
+    config = ComparisonConfig(
+        chosen, context, pretrained, folds, transformer, taught, teaching, engine=chosen_engine
+    )
     with stage(progress, "Splitting"):
         schemes = [make_scheme(table, kind, copies, config) for kind in kinds]
     store = ResultStore(None if out is None else kept_beside(out, "checkpoint"), progress)
@@ -223,12 +232,10 @@ def _run(
 ) -> Comparison:
     """Fit and test each family on each kind of split, and recommend one."""
     with telling_what_is_kept(store.folder, "finished models are"):
-        for family in comparison.families:
-            for scheme in schemes:
-                result = run_model(family, scheme, config, store)
-                comparison = _with_result(comparison, result, scheme)
-                if watch is not None:
-                    watch(comparison)
+        for scheme, result in run_models(comparison.families, schemes, config, store):
+            comparison = _with_result(comparison, result, scheme)
+            if watch is not None:
+                watch(comparison)
     test = schemes[-1].evaluator.test
     recommendation = recommend(comparison, test.groups, test.targets)
     return replace(comparison, recommendation=recommendation)

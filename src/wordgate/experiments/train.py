@@ -34,6 +34,7 @@ from wordgate.experiments.training_run import Plan, train_on_table
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import checked_seed
 from wordgate.storage.files import remove
@@ -98,6 +99,7 @@ def train(
     threads: int | None = None,
     max_minutes: float | None = None,
     no_texts: bool = False,
+    engine: str = LOCAL,
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Training:
@@ -135,6 +137,8 @@ def train(
         max_minutes: Time limit for the whole call in minutes; the best epoch up to then is kept.
             With `resume`, 0 returns the model of the best epoch so far.
         no_texts: Leave the texts of test rows out of the report.
+        engine: Where the models of `folds` are fitted: ``local`` or ``ray``, as for
+            `wordgate.compare`.
         progress: Shows progress; None for standard error.
         **reading: How to read the data: see `ReadingOptions`.
 
@@ -170,6 +174,11 @@ def train(
         folder=output.teaching,
         resume=resume,
     )
+    chosen_engine = Engine.of(engine, threads, device)
+    if folds is None and not chosen_engine.is_local:
+        raise SettingsError(
+            f"--engine {engine} has no effect without --folds, whose models it fits: leave it out"
+        )
     check_device(model, device, progress)
     check_folds(folds, chosen, parts_given=options.names_parts, max_minutes=max_minutes)
     check_pretrained(model, chosen, progress)
@@ -181,7 +190,16 @@ def train(
         options.seed, progress, device, threads, checkpoint=output.checkpoint, started=clock.started
     )
     plan = Plan(
-        model, str(recipe), chosen, context, pretrained, folds, no_texts, teaching, output.baseline
+        model,
+        str(recipe),
+        chosen,
+        context,
+        pretrained,
+        folds,
+        no_texts,
+        teaching,
+        output.baseline,
+        chosen_engine,
     )
     with limited_blas(n_threads):
         bundle = train_on_table(sources.table, sources.facts(), plan, clock)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,8 @@ from wordgate.experiments.students import DistillationResult, TeacherConfig, fit
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
 from wordgate.report.text import format_share
-from wordgate.runtime.progress import stage
+from wordgate.runtime.engine import Engine, map_tasks
+from wordgate.runtime.progress import Silent, stage
 from wordgate.settings import Settings
 from wordgate.split.audit import Audit, audit_table
 from wordgate.training.fitting import CheckpointConfig, RunContext
@@ -69,6 +70,7 @@ class Plan:
     no_texts: bool = False
     teaching: TeacherConfig | None = None
     baseline: CheckpointConfig | None = None
+    engine: Engine = field(default_factory=Engine)
 
 
 @dataclass(frozen=True)
@@ -243,7 +245,7 @@ def _cross_validate(
     if plan.model == BASELINE:
         return validation, output
     context.progress.begin("Fitting the count baseline on the same folds")
-    of_count = fit_baseline(splits, folds, plan.settings, context).output
+    of_count = fit_baseline(splits, folds, plan.settings, context, engine=plan.engine).output
     evaluator = Evaluator(splits.all_rows, splits.labels, context.seed)
     difference = evaluator.paired_difference(output, of_count)
     return validation.model_copy(update={"difference_to_count": difference}), output
@@ -253,15 +255,10 @@ def _fit_folds(
     splits: DataSplits, folds: Sequence[Fold], plan: Plan, context: RunContext
 ) -> tuple[CrossValidation | MultilabelCrossValidation, ModelOutput]:
     """Fit a model for each fold, test it there, and join what they say of all rows."""
-    labels, seed, settings = splits.labels, context.seed, plan.settings
-    teaching = None if plan.teaching is None else replace(plan.teaching, folder=None)
-    outputs, found = [], []
-    for number, fold in enumerate(folds, start=1):
-        context.progress.say(f"fold {number} of {len(folds)}: {len(fold.rows):,} test rows")
-        data = fold.fit_data(plan.vectors)
-        model, _ = fit_model(plan.model, data, fold.test, settings, teaching, context)
-        outputs.append(model.output(fold.test.texts))
-        scores = Evaluator(fold.test, labels, seed).scores(outputs[-1])
+    labels, seed = splits.labels, context.seed
+    outputs, found = _fold_outputs(folds, plan, context), []
+    for fold, own in zip(folds, outputs, strict=True):
+        scores = Evaluator(fold.test, labels, seed).scores(own)
         n_train = len(fold.train) + len(fold.valid)
         facts = scores.model_dump(include=set(MultilabelFoldScores.model_fields))
         found.append({**facts, "n_train": n_train, "n_test": len(fold.rows)})
@@ -271,6 +268,44 @@ def _fit_folds(
     if isinstance(everything, MultilabelScores):
         return MultilabelCrossValidation(micro_f1=everything.micro_f1, **main), output
     return CrossValidation(accuracy=everything.accuracy, **main), output
+
+
+def _fold_outputs(folds: Sequence[Fold], plan: Plan, context: RunContext) -> list[ModelOutput]:
+    """Fit a model for each fold, and let it predict the fold's test rows."""
+    teaching = None if plan.teaching is None else replace(plan.teaching, folder=None)
+    plan = replace(plan, context=context, teaching=teaching)
+    if plan.engine.is_local:
+        return [_fold_output((folds, plan), number) for number in range(len(folds))]
+    context.progress.begin(f"Fitting {len(folds)} folds")
+    device = plan.engine.device_of(context.device)
+    sent = replace(
+        context, progress=Silent(), device=device, threads=plan.engine.threads, checkpoint=None
+    )
+    outputs: dict[int, ModelOutput] = {}
+    with context.progress.bar(len(folds)) as bar:
+        tasks = map_tasks(
+            _fold_output, (folds, replace(plan, context=sent)), range(len(folds)), plan.engine
+        )
+        for number, output in tasks:
+            outputs[number] = output
+            bar.advance(f"fold {number + 1} of {len(folds)}")
+    return [outputs[number] for number in range(len(folds))]
+
+
+def _fold_output(shared: tuple[Sequence[Fold], Plan], number: int) -> ModelOutput:
+    """Fit a model for a fold, and let it predict the fold's test rows."""
+    folds, plan = shared
+    fold = folds[number]
+    plan.context.progress.say(f"fold {number + 1} of {len(folds)}: {len(fold.rows):,} test rows")
+    model, _ = fit_model(
+        plan.model,
+        fold.fit_data(plan.vectors),
+        fold.test,
+        plan.settings,
+        plan.teaching,
+        plan.context,
+    )
+    return model.output(fold.test.texts)
 
 
 def _analyse(

@@ -15,6 +15,7 @@ PACKAGES = {
     "distill": ("sentence_transformers",),
     "numba": ("numba",),
     "onnx": ("onnx", "onnxruntime"),
+    "files": ("fsspec", "python_calamine"),
     "ray": ("ray",),
     "spark": ("pandas", "pyarrow", "pyspark"),
     "serve": ("httptools", "orjson", "prometheus_client", "uvicorn"),

@@ -119,6 +119,16 @@ class PartialOutput:
         """Tell whether an interrupted scoring left something to go on with."""
         return self.state.exists()
 
+    def config(self) -> Mapping[str, Any]:
+        """Read what decides the result of the scoring that was interrupted.
+
+        Raises:
+            BundleError: What is kept is damaged.
+        """
+        content, _ = read_resumable(self.state)
+        config = content.get("config")
+        return config if isinstance(config, Mapping) else {}
+
     def is_complete(
         self, bundle_file: Path, source: str | Path, *, resume: bool, overwrite: bool
     ) -> bool:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wordgate.errors import DataError, address_message, near_miss
+from wordgate.storage.places import place_of
+from wordgate.storage.remote import RemoteFile
 
 STANDARD = "-"
 """Stands for standard input or output."""
@@ -38,6 +40,8 @@ _SUFFIXES = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+
+_WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 # The first bytes of what people hand over by mistake, and what to do about it.
 _FOREIGN: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
@@ -70,16 +74,16 @@ class Source:
 
     Attributes:
         name: As the user named it, for messages.
-        path: The file; None where the bytes come once, as they like.
+        path: The file, on the disk or at a URL; None where the bytes come once, as they like.
         head: The first bytes, unpacked.
         compressed: Whether they were gzipped.
-        size: Bytes of the file as it lies on the disk; None without a file.
+        size: Bytes of the file as it is kept; None without a file, or where nobody tells.
         taken: Bytes taken so far of `size`.
         is_whole: Whether `head` is all there is.
     """
 
     name: str
-    path: Path | None
+    path: Path | RemoteFile | None
     head: bytes
     compressed: bool
     size: int | None
@@ -126,7 +130,8 @@ def open_source(
         return _piped(sys.stdin.buffer, "standard input", enough)
     if not str(source).strip():
         raise DataError("the name of the data is empty: give a file")
-    path = Path(source).expanduser()
+    if isinstance(path := place_of(source), RemoteFile):
+        return _opened(path.name, path, path.size)
     if not is_file(path):
         raise DataError(missing_file(path))
     if path.is_dir():
@@ -138,12 +143,18 @@ def open_source(
         if not path.is_file():
             return _piped(path.open("rb"), str(path), enough)
         size = path.stat().st_size
-        with path.open("rb") as stream:
-            first = stream.read(len(GZIP_MAGIC))
     except OSError as error:
         raise _unreadable(path, error) from error
-    found = Source(str(source), path, b"", first == GZIP_MAGIC, size)
+    return _opened(str(source), path, size)
+
+
+def _opened(name: str, path: Path | RemoteFile, size: int | None) -> Source:
+    """Look at the beginning of a file."""
+    found = Source(name, path, b"", False, size)
     found.head = _gathered(found.blocks(), lambda head: len(head) >= _HEAD)
+    if found.head.startswith(GZIP_MAGIC):
+        found.compressed = True
+        found.head = _gathered(found.blocks(), lambda head: len(head) >= _HEAD)
     _refuse_foreign(found.head, found.name)
     return found
 
@@ -154,7 +165,22 @@ def format_of(name: str | os.PathLike[str]) -> str | None:
     return _SUFFIXES.get(suffixes[-1]) if suffixes else None
 
 
-def digest(path: Path) -> str:
+def is_workbook(name: str) -> bool:
+    """Tell by its ending whether a file is a workbook of a spreadsheet program."""
+    return name.lower().endswith(_WORKBOOKS)
+
+
+def version_of(path: Path | RemoteFile) -> str:
+    """Name what a file contains: by a hash, or as the other end tells its version.
+
+    Raises:
+        DataError: It can't be read.
+    """
+    version = path.version() if isinstance(path, RemoteFile) else None
+    return version or digest(path)
+
+
+def digest(path: Path | RemoteFile) -> str:
     """Hash a file's bytes.
 
     Raises:
@@ -251,7 +277,12 @@ def _gathered(blocks: Iterator[bytes], enough: Callable[[bytes], bool]) -> bytes
     return head
 
 
-def _file_blocks(path: Path) -> Iterator[bytes]:
+def _file_blocks(path: Path | RemoteFile) -> Iterator[bytes]:
+    if isinstance(path, RemoteFile):
+        with path.open() as stream:
+            while block := path.read_block(stream, _BLOCK):
+                yield block
+        return
     try:
         with path.open("rb", buffering=0) as stream:
             while block := stream.read(_BLOCK):
