@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 
 .PHONY: demo test test-pythons faults golden check format dist docs tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
-        bench-intervals bench-thresholds bench-labels bench-faithfulness bench-serve bench-teaching bench-multilabel bench-minimal-pairs fuzz-api
+        bench-intervals bench-thresholds bench-labels bench-faithfulness bench-serve bench-teaching bench-multilabel bench-minimal-pairs bench-cluster fuzz-api
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -86,6 +86,10 @@ bench-teaching: $(VENV)/.distill
 # Several labels a text, beside scikit-learn: an hour. BENCH="families count", "single" or "rare".
 bench-multilabel: $(VENV)/.distill
 	$(BIN)/python benchmarks/multilabel.py $(BENCH)
+
+# Ray and Spark on this machine; Spark needs Java 17. BENCH="faults", "rates", "spark" or "simulation".
+bench-cluster: $(VENV)/.dev
+	$(BIN)/python benchmarks/cluster.py $(BENCH)
 
 # BENCH="MODEL ..." names models that `wordgate train` has written.
 bench-minimal-pairs: $(VENV)/.train
