@@ -40,7 +40,6 @@ from wordgate.runtime.progress import Silent
 
 PARTS = ("faults", "rates", "spark", "simulation")
 TASKS = 2000  # that do nothing, to see how many a driver hands out
-REPEATS = 3
 
 
 def main() -> None:
@@ -72,6 +71,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=20, help="of workers, over all rounds")
     parser.add_argument("--driver-kills", type=int, default=5, help="over all rounds")
     parser.add_argument("--rounds", type=int, default=5, help="runs that the kills are spread over")
+    parser.add_argument("--repeats", type=int, default=3, help="of each rate, of which the median")
     parser.add_argument("--simulated-rows", type=int, default=100_000_000_000)
     parser.add_argument("--folder", help="where the files are made")
     parser.add_argument("--out", help="a JSON file for the figures")
@@ -242,7 +242,7 @@ def _rates(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     """Compare rows a second after the start, the programs taking turns."""
     _made(place / "in", chosen.rows, chosen.shards)
     found: dict[str, list[float]] = {"local": [], "ray": []}
-    for _ in range(REPEATS):
+    for _ in range(chosen.repeats):
         for engine, rates in found.items():
             rates.append(_child(engine, chosen, place / "in", place / "rated")["rate"])
     tasks = _child("tasks", chosen, place / "in", place / "rated")["rate"]

@@ -6,7 +6,8 @@ import signal
 import pytest
 
 import wordgate
-from wordgate.errors import DataError, SettingsError, WordgateError
+from wordgate.data.columns import ColumnError
+from wordgate.errors import DataError, MissingExtraError, SettingsError, WordgateError
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.progress import Silent
 
@@ -91,12 +92,20 @@ def test_a_task_whose_worker_is_killed_is_run_again(tmp_path):
     assert (tmp_path / "attempts").read_text() == "xxx"
 
 
-def test_what_a_task_raises_is_raised_here():
-    def fail(shared, number):
-        raise WordgateError(f"{shared} {number}")
+@pytest.mark.parametrize(
+    ("make", "kind", "message"),
+    [
+        (lambda: ColumnError("text", "no column"), DataError, "^no column$"),
+        (lambda: MissingExtraError("this", "x"), WordgateError, "^this needs the extra 'x'"),
+        (lambda: ZeroDivisionError("a defect"), ZeroDivisionError, "a defect"),
+    ],
+)
+def test_what_a_task_raises_is_raised_here(make, kind, message):
+    def fail(_, __):
+        raise make()
 
-    with pytest.raises(WordgateError, match=r"^shared 7$"):
-        list(map_tasks(fail, "shared", [7], ON_RAY))
+    with pytest.raises(kind, match=message):
+        list(map_tasks(fail, None, [0], ON_RAY))
 
 
 def test_a_task_has_the_threads_that_it_asks_for_and_the_same_place(tmp_path, monkeypatch):

@@ -7,7 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from wordgate.errors import BundleError, DataError, SettingsError
+from wordgate import spark
+from wordgate.errors import BundleError, DataError, MissingExtraError, SettingsError
 from wordgate.ray import Scorer
 from wordgate.scoring.frames import FrameScorer
 
@@ -95,3 +96,12 @@ def test_a_worker_refuses_another_model_than_the_one_of_the_job(
     (tmp_path / "model").symlink_to(lstm_model.folder)
     with pytest.raises(BundleError, match="/model holds another model on this worker than where"):
         pickle.loads(sent)(frames[0])
+
+
+def test_spark_without_its_extra_is_told(count_model, hide_packages):
+    hide_packages("pyspark")
+    with pytest.raises(MissingExtraError) as error:
+        spark.scorer(count_model.folder)
+    assert str(error.value) == (
+        "scoring in Spark needs the extra 'spark': pip install 'wordgate[spark]'"
+    )

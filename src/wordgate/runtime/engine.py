@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from wordgate.errors import SettingsError, WordgateError, did_you_mean
+from wordgate.errors import (
+    BundleError,
+    DataError,
+    SettingsError,
+    WordgateError,
+    did_you_mean,
+)
 from wordgate.runtime.cpu import available_cores, choose_threads, limited_blas, wait_asleep
 from wordgate.runtime.packages import require_extra
 
@@ -130,8 +136,13 @@ def _call(
     wait_asleep()
     if os.path.isdir(place):
         os.chdir(place)
-    with limited_blas(threads):
-        return work(shared, item)
+    try:
+        with limited_blas(threads):
+            return work(shared, item)
+    except WordgateError as error:
+        kinds = (DataError, SettingsError, BundleError, WordgateError)
+        kind = next(kind for kind in kinds if isinstance(error, kind))
+        raise kind(str(error)) from None  # one of its own type may need more to be sent
 
 
 def _result(ray: Any, reference: Any) -> Any:
@@ -139,7 +150,9 @@ def _result(ray: Any, reference: Any) -> Any:
     try:
         return ray.get(reference)
     except ray.exceptions.RayTaskError as error:
-        raise error.cause from error
+        if isinstance(error.cause, Exception):
+            raise error.cause from error
+        raise
     except ray.exceptions.RayError as error:
         raise WordgateError(
             f"a task failed {_RETRIES + 1} times because its worker died, such as for want of"

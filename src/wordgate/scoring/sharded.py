@@ -351,11 +351,13 @@ def _run_on(
 ) -> Iterator[ShardResult]:
     """Score the shards on an engine, and give the results as they come."""
     job = replace(job, options=replace(job.options, threads=engine.threads))
+    started, scored = time.monotonic(), 0
     with shards_bar(shards, progress) as bar:
         for shard, result in map_tasks(score_shard, job, shards, engine):
             for line in result.remarks:
                 bar.say(shard, line)
-            bar.finish(shard)
+            scored += 0 if result.was_whole else result.scored
+            bar.finish(shard, f"{scored / (time.monotonic() - started):,.0f} texts/s")
             yield result
 
 
