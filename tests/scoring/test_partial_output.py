@@ -468,12 +468,8 @@ def test_killed_at_random_instants_the_result_is_the_same(messy, count_model, he
 
 
 # Kills itself at its so-many-th call of what changes the disk.
-SUICIDE = (
-    FORKS
-    + """
-import gc, os, pathlib, signal, sys
+SUICIDE = """
 import wordgate.scoring.scoring as scoring
-import wordgate.scoring.partial_output as partial_output
 from wordgate.runtime.progress import Silent
 
 bundle, source, out = sys.argv[1:4]
@@ -481,22 +477,10 @@ predictor = scoring.load_aloud(bundle, None)
 scoring.load_aloud = lambda *_, **__: predictor
 options = dict(resume=True, batch=200, checkpoint_seconds=0.0, progress=Silent())
 
-def mortal(function, left):
-    def call(*arguments, **more):
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **more)
-    return call
-
 def run(step):
     child = os.fork()
     if not child:
-        left = [step]
-        for owner, names in ((os, ["fsync"]), (partial_output.PartialOutput, ["write"]),
-                             (pathlib.Path, ["replace", "unlink", "mkdir", "touch", "rmdir"])):
-            for name in names:
-                setattr(owner, name, mortal(getattr(owner, name), left))
+        die_at(step)
         scoring.score(bundle, source, out, **options)
         os._exit(0)
     return os.waitpid(child, 0)[1]
@@ -514,15 +498,14 @@ while True:
     assert open(out, "rb").read() == result, f"step {steps}"
 print(steps)
 """
-)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.parametrize(
     "out", ["out.csv", pytest.param("out.parquet", marks=pytest.mark.needs("pyarrow"))]
 )
-def test_killed_at_each_step_the_result_is_the_same(messy, count_model, here, out):
-    command = [sys.executable, "-c", SUICIDE, count_model.folder, messy, out]
+def test_killed_at_each_step_the_result_is_the_same(messy, count_model, here, out, mortal):
+    command = [sys.executable, "-c", mortal + SUICIDE, count_model.folder, messy, out]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert int(ended.stdout) > 15

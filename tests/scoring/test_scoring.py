@@ -300,7 +300,9 @@ def test_a_key_of_its_own_is_an_error_in_a_stream(score, monkeypatch):
         (["none.csv"], {}, "no file 'none.csv'; did you mean 'in.csv'?"),
         (["empty.csv"], {}, "'empty.csv' is empty"),
         (["in.csv", "no/out.csv"], {}, "there is no folder 'no' to write 'out.csv' into"),
-        (["in.csv", "."], {}, ". is a folder: name a file"),
+        (["in.csv", "."], {},
+         ". is a folder: name a file; or end the folder's name with / for a file in it of the"
+         " input's name"),
         (["in.csv", "in.csv"], {}, "in.csv is the input: write the result to another file"),
         (["in.csv", "old.csv"], {},
          "old.csv exists; choose another file, or replace it with --overwrite"),

@@ -15,6 +15,11 @@ def shown(value: str, width: int) -> str:
     return safe if len(safe) <= width and len(value) <= 4 * width else safe[: width - 3] + "..."
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number of things: ``1 file``, ``2,000 files``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def brief(value: object) -> str:
     """Write a value as Python does, shortened to one line."""
     return shown(repr(value), 60)

@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from wordgate.errors import BundleError
-from wordgate.scoring.shards import MANIFEST, MANIFEST_START
 from wordgate.storage.places import (
     files_in,
     inside,
@@ -22,6 +21,7 @@ from wordgate.storage.places import (
 )
 from wordgate.storage.remote import RemoteFile
 from wordgate.storage.resumable import RunFingerprint
+from wordgate.tables.listing import MANIFEST, MANIFEST_START
 
 VERSION = 1
 """Of the layout of the manifest and of the records."""

@@ -48,4 +48,5 @@ class ScoreOptions:
         facts = asdict(self)
         for name in ("threads", "checkpoint_seconds"):
             del facts[name]
-        return {name: str(value) for name, value in facts.items() if value is not None}
+        facts = {"format": facts.pop("to"), **facts}
+        return {name: "default" if value is None else str(value) for name, value in facts.items()}

@@ -175,7 +175,10 @@ class PartialOutput:
         if not out.parent.is_dir():
             raise BundleError(no_folder_message(out))
         if out.is_dir():
-            raise BundleError(f"{out} is a folder: name a file")
+            raise BundleError(
+                f"{out} is a folder: name a file; or end the folder's name with / for a file in it"
+                " of the input's name"
+            )
         if self.folder.is_symlink():
             raise BundleError(f"{self.folder}, the working folder, is a link: remove it")
         with suppress(OSError):  # there is no result yet, or no input

@@ -35,12 +35,15 @@ from wordgate.scoring.partial_output import (
     writing,
 )
 from wordgate.scoring.predictions import predict_batch, texts_of
+from wordgate.scoring.remote_output import RemoteOutput
 from wordgate.scoring.shards import is_sharded
 from wordgate.scoring.writing import FORMATS, ParquetWriter, Writer, check_format, make_writer
+from wordgate.storage.remote import display_url, local_name, url_of
 from wordgate.storage.resumable import RunFingerprint
-from wordgate.tables import Batch
-from wordgate.tables.source import STANDARD, format_of, version_of
+from wordgate.tables import Batch, Reader
+from wordgate.tables.source import STANDARD, format_of, is_workbook, version_of
 from wordgate.tables.typed import ParquetReader
+from wordgate.tables.workbook import WorkbookReader
 
 _STEPS = 1000  # of the bar
 _OF_NO_FORMAT = ("", ".txt", ".dat", ".data", ".out", ".tmp", ".new", ".bak")
@@ -215,15 +218,50 @@ def score(
         )
     if skip_errors:
         raise SettingsError("--skip-errors has no effect on one file: leave it out")
+    source = local_name(str(source))
+    if (url := url_of(str(out))) is not None:
+        return _score_to_url(
+            bundle, source, url, options, resume=resume, overwrite=overwrite, progress=progress
+        )
     return score_file(
         bundle,
-        str(source),
-        str(out),
+        source,
+        local_name(str(out)),
         options,
         resume=resume,
         overwrite=overwrite,
         progress=progress,
     )
+
+
+def _score_to_url(
+    bundle: str | Path,
+    source: str,
+    url: str,
+    options: ScoreOptions,
+    *,
+    resume: bool,
+    overwrite: bool,
+    progress: Progress,
+) -> Scored:
+    """Score one file into a local one, and upload that."""
+    if options.to is None:
+        _form_by_name(display_url(url), source)
+    output = RemoteOutput(bundle, source, url, options)
+    if output.begin(source, progress, resume=resume, overwrite=overwrite):
+        return Scored(0, 0, 0, 0, [], [], 0.0, 0.0, was_whole=True)
+    scored = score_file(
+        bundle,
+        source,
+        str(output.staged),
+        options,
+        resume=resume,
+        overwrite=False,
+        progress=progress,
+        version=output.version,
+    )
+    output.upload()
+    return scored
 
 
 def score_file(
@@ -286,7 +324,7 @@ def score_file(
             encoding=options.encoding,
             batch=options.batch,
         )
-        form = form or opened.table.reader.form
+        form = form or _written_form(opened.table.reader)
         if form == "parquet" and kept is None:
             raise DataError("Parquet cannot be written to standard output: name a file")
         separator = _separator(config, form) if rule.gives_several else None
@@ -330,12 +368,18 @@ def score_file(
 def _form_by_name(out: str, source: str) -> str | None:
     """Give the format that the ending of a result tells; None to take the input's."""
     form, ending = format_of(out), _ending(out)
-    if form is None and ending not in (_ending(source), *_OF_NO_FORMAT):
+    like_input = () if is_workbook(out) else (_ending(source),)
+    if form is None and ending not in (*like_input, *_OF_NO_FORMAT):
         raise SettingsError(
             f"'{out}' ends in {ending}; the formats are {', '.join(f'.{one}' for one in FORMATS)},"
             " gzipped or not: use such a name, or give the format with --to"
         )
     return form
+
+
+def _written_form(reader: Reader) -> str:
+    """Give the format of the input; of a workbook, which is not written, CSV."""
+    return reader.form if reader.form in FORMATS else "csv"
 
 
 def _separator(config: Config, form: str) -> str:
@@ -403,6 +447,7 @@ def _decisive(bundle: str | Path, opened: OpenedInput, version: str | None) -> d
         **installed_versions("wordgate"),
         "text": json.dumps([column.number for column in opened.text.columns]),
         "encoding": str(opened.table.encoding and opened.table.encoding.codec),
+        **({} if (sheet := opened.table.source.sheet) is None else {"sheet": sheet}),
     }
 
 
@@ -473,7 +518,9 @@ def _was_moved(work: _Work, kept: PartialOutput, state: ScoringState) -> bool:
 def _with_bar(work: _Work, start: int, counts: Counts, progress: Progress) -> Iterator[Batch]:
     """Give the batches, and move the bar as they are worked off."""
     source, reader = work.opened.table.source, work.opened.table.reader
-    total = reader.n_rows if isinstance(reader, ParquetReader) else source.size
+    total = source.size
+    if isinstance(reader, ParquetReader | WorkbookReader):
+        total = reader.n_rows
     batches: Iterator[Batch] = reader.batches(start)
     if not total:
         yield from batches

@@ -6,7 +6,6 @@ scored, and writes the manifest in the end.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -15,19 +14,19 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-import platformdirs
-
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, DataError, no_folder_message
 from wordgate.prediction.predictor import Predictor, load_aloud
+from wordgate.runtime.display import counted
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Progress, ProgressBar, Silent
 from wordgate.scoring.manifest import WORKING, OutputFolder, ShardResult, totals
 from wordgate.scoring.options import ScoreOptions
 from wordgate.scoring.partial_output import PartialOutput, check_effect
+from wordgate.scoring.remote_output import staging_folder
 from wordgate.scoring.scoring import Scored, score_file
-from wordgate.scoring.shards import MANIFEST, Names, Shard, plan_shards
+from wordgate.scoring.shards import Names, Shard, plan_shards
 from wordgate.storage.locks import exclusive
 from wordgate.storage.places import (
     make_folder,
@@ -39,6 +38,7 @@ from wordgate.storage.places import (
 )
 from wordgate.storage.remote import RemoteFile
 from wordgate.storage.resumable import RunFingerprint
+from wordgate.tables.listing import MANIFEST
 from wordgate.tables.source import version_of
 
 _STEPS = 1000  # of the bar
@@ -107,24 +107,20 @@ def score_shards(
         return _summary(folder.listed(), 0.0)
     folder.begin(fingerprint)
     started, results = time.monotonic(), list[ShardResult]()
-    progress.say(f"scoring {len(shards):,} files into {folder.name}")
+    progress.say(f"scoring {counted(len(shards), 'file')} into {folder.name}")
     try:
-        if engine is None or engine.is_local:
-            scored_shards = _run_here(job, shards, progress)
-        else:
-            scored_shards = _run_on(engine, job, shards, progress)
-        for result in scored_shards:
+        for result in _run(job, shards, progress, engine or Engine()):
             if result.error is not None:
                 _refuse_or_tell(result, results, folder, progress, skip_errors=skip_errors)
             results.append(result)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(_kept(results, folder, len(shards))) from error
     results.sort(key=lambda result: result.name)
-    if not (scored := [result for result in results if result.error is None]):
-        raise DataError(f"none of the {len(results):,} files could be scored")
+    if all(result.error is not None for result in results):
+        raise DataError(f"{counted(len(results), 'file')} could not be scored, and no file could")
     folder.complete(fingerprint, results, str(model))
     _remove_working(folder, job)
-    return _summary(scored, time.monotonic() - started)
+    return _summary(results, time.monotonic() - started)
 
 
 def score_shard(job: ShardJob, shard: Shard, progress: Progress | None = None) -> ShardResult:
@@ -162,9 +158,8 @@ def score_shard(job: ShardJob, shard: Shard, progress: Progress | None = None) -
                 move_to(folder.output(shard.name), staged)
             return result
     except DataError as error:
-        return ShardResult(
-            input=input_name, name=shard.name, error=str(error), remarks=listener.lines
-        )
+        why = str(error) if input_name in str(error) else f"'{input_name}': {error}"
+        return ShardResult(input=input_name, name=shard.name, error=why, remarks=listener.lines)
 
 
 def _score(
@@ -252,13 +247,13 @@ def _working_folder(folder: OutputFolder) -> Path:
     """Give the local folder of what is not finished: in that of the outputs, where it is local."""
     if isinstance(folder.place, Path):
         return folder.place.absolute() / WORKING / "partial"
-    called = hashlib.sha256(folder.place.url.encode()).hexdigest()[:32]
-    return Path(platformdirs.user_state_dir("wordgate")) / "scoring" / called
+    return staging_folder(folder.place.url)
 
 
 def _check_place(folder: OutputFolder) -> None:
     """Refuse where no folder can be."""
     if isinstance(folder.place, RemoteFile):
+        folder.place.check_writable()
         return
     if folder.place.exists() and not folder.place.is_dir():
         raise BundleError(f"{folder.name} is a file: name a folder for the results")
@@ -304,7 +299,7 @@ def _is_complete(
         return False
     for record in known.values():  # which the manifest has replaced
         folder.save(record)
-    if not all(_is_whole(folder, job, shard) for shard in shards):
+    if manifest.get("failed") or not all(_is_whole(folder, job, shard) for shard in shards):
         return False
     folder.forget(known)
     _remove_working(folder, job)
@@ -332,6 +327,15 @@ def _remove_working(folder: OutputFolder, job: ShardJob) -> None:
     shutil.rmtree(job.working, ignore_errors=True)
     if isinstance(folder.place, Path):
         shutil.rmtree(folder.place / WORKING, ignore_errors=True)
+
+
+def _run(
+    job: ShardJob, shards: Sequence[Shard], progress: Progress, engine: Engine
+) -> Iterator[ShardResult]:
+    """Have the shards scored, and give each result as it comes."""
+    if engine.is_local:
+        return _run_here(job, shards, progress)
+    return _run_on(engine, job, shards, progress)
 
 
 def _run_here(job: ShardJob, shards: Sequence[Shard], progress: Progress) -> Iterator[ShardResult]:
@@ -374,20 +378,21 @@ def _refuse_or_tell(
         return
     finished = sum(result.error is None for result in before)
     raise DataError(
-        f"{result.error}\n{finished:,} files are scored, and kept in {folder.name}: correct this"
-        " one and continue with --resume, or leave out what cannot be scored with --skip-errors"
+        f"{result.error}\n{counted(finished, 'file')} scored, and kept in {folder.name}: correct"
+        " this one and continue with --resume, or leave out what cannot be scored with"
+        " --skip-errors"
     )
 
 
 def _kept(results: Sequence[ShardResult], folder: OutputFolder, n_shards: int) -> str:
     return (
-        f"{len(results):,} of {n_shards:,} files are scored, and kept in {folder.name}; run the"
-        " same command with --resume to continue"
+        f"{len(results):,} of {counted(n_shards, 'file')} scored, and kept in {folder.name}; run"
+        " the same command with --resume to continue"
     )
 
 
 def _summary(shards: Sequence[ShardResult], seconds: float) -> Scored:
-    """Give the numbers of all shards together."""
+    """Give the numbers of all shards together; one with an error has none."""
     new = sum(shard.scored for shard in shards if not shard.was_whole)
     errors = ((n, f"{shard.input}: {why}") for shard in shards for n, why in shard.first_errors)
     counts = totals(shards)
@@ -448,7 +453,7 @@ class ShardsBar:
     def reach(self, more: float, label: str) -> None:
         """Move the bar to where the finished shards and so many bytes more are."""
         reached = min(_STEPS, int(_STEPS * (self._done + more) / self._total))
-        shards = f"{self._n_finished:,} of {self._n_shards:,} files"
+        shards = f"{self._n_finished:,} of {counted(self._n_shards, 'file')}"
         for _ in range(self._shown, reached):
             self._bar.advance(f"{shards}, {label}" if label else shards)
         self._shown = max(self._shown, reached)

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from wordgate.errors import BundleError, DataError, SettingsError
-from wordgate.storage.places import (
-    files_in,
-    files_matching,
-    inside,
-    is_folder,
-    name_of,
-    place_of,
-    read_start,
-    shown_name,
-)
+from wordgate.storage.places import inside, name_of, place_of, shown_name
 from wordgate.storage.remote import RemoteFile
-from wordgate.tables.source import STANDARD, format_of, is_file, is_workbook, missing_file
-
-MANIFEST = "manifest.json"
-"""The list of all shards in the folder of the outputs: where it is, they are complete."""
-MANIFEST_START = b'{\n "wordgate_manifest":'
+from wordgate.tables.listing import MANIFEST, ListedFile, is_several, list_files
+from wordgate.tables.source import STANDARD, format_of, is_workbook
 
 Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -55,8 +42,7 @@ def is_sharded(source: Names, out: str | os.PathLike[str]) -> bool:
         return False
     if str(out).endswith(("/", os.sep)):
         return True
-    place = place_of(source)
-    return is_folder(place) or _is_pattern(place)
+    return is_several(source)
 
 
 def plan_shards(source: Names, out: str, form: str | None) -> list[Shard]:
@@ -84,9 +70,9 @@ def plan_shards(source: Names, out: str, form: str | None) -> list[Shard]:
         )
     folder = place_of(out)
     shards = [
-        Shard(name_of(place), _output_name(name, form), size)
+        Shard(name_of(file.place), _output_name(file.name, form), file.size)
         for one in sources
-        for place, name, size in _found(place_of(one), str(one), folder)
+        for file in _found(str(one), folder)
     ]
     if not shards:
         listed = ", ".join(shown_name(place_of(one)) for one in sources)
@@ -95,63 +81,18 @@ def plan_shards(source: Names, out: str, form: str | None) -> list[Shard]:
     return sorted(shards, key=lambda shard: shard.name)
 
 
-def _found(
-    place: Path | RemoteFile, given: str, out: Path | RemoteFile
-) -> Iterator[tuple[Path | RemoteFile, str, int]]:
-    """Give each file of a place, its name relative to it, and its size."""
-    if not given.strip():
-        raise DataError("the name of the data is empty: give a file")
-    if is_folder(place):
-        if _real(place) == _real(out):
-            raise SettingsError(
-                f"{shown_name(out)} is the input: write the results to another folder"
-            )
-        found, folder = files_in(place), place
-    elif _is_pattern(place):
-        folder, pattern = _split_pattern(place)
-        found = files_matching(folder, pattern)
-        if not found:
-            raise DataError(f"no file matches '{shown_name(place)}'")
-    else:
-        if isinstance(place, Path) and not is_file(place):
-            raise DataError(missing_file(place))
-        size = place.size if isinstance(place, RemoteFile) else place.stat().st_size
-        yield place, PurePosixPath(shown_name(place)).name, size or 0
-        return
-    for name, size in found.items():
-        file = inside(folder, name)
-        is_ours = name == MANIFEST and _is_manifest(file)
-        if not (_is_hidden(name) or is_ours or _is_inside(file, out)):
-            yield file, name, size
+def _found(name: str, out: Path | RemoteFile) -> list[ListedFile]:
+    """List the files of an input, but those that are in the folder of the outputs.
 
-
-def _is_pattern(place: Path | RemoteFile) -> bool:
-    """Tell whether a name is a glob pattern; a file that is called so is a file."""
-    if isinstance(place, RemoteFile):
-        return glob.has_magic(place.name) and not place.url.lower().startswith("http")
-    return glob.has_magic(str(place)) and not is_file(place)
-
-
-def _split_pattern(place: Path | RemoteFile) -> tuple[Path | RemoteFile, str]:
-    """Part a pattern from the folder that it begins in."""
-    parts = name_of(place).split("/") if isinstance(place, RemoteFile) else list(place.parts)
-    first = next(number for number, part in enumerate(parts) if glob.has_magic(part))
-    pattern = "/".join(parts[first:])
-    if isinstance(place, RemoteFile):
-        return RemoteFile("/".join(parts[:first])), pattern
-    return Path(*parts[:first]), pattern
-
-
-def _is_hidden(name: str) -> bool:
-    """Tell whether Spark and Hadoop pass over a file; ``_part=1`` is a folder of a partition."""
-    return any(
-        part.startswith(".") or (part.startswith("_") and "=" not in part)
-        for part in name.split("/")
-    )
-
-
-def _is_manifest(file: Path | RemoteFile) -> bool:
-    return read_start(file, len(MANIFEST_START)) == MANIFEST_START
+    Raises:
+        DataError: There is no such file.
+        SettingsError: It is the folder of the outputs.
+    """
+    if not is_several(name):
+        return list_files(name)
+    if _real(place_of(name)) == _real(out):
+        raise SettingsError(f"{shown_name(out)} is the input: write the results to another folder")
+    return [file for file in list_files(name) if not _is_inside(file.place, out)]
 
 
 def _is_inside(file: Path | RemoteFile, folder: Path | RemoteFile) -> bool:

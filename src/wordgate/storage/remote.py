@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-from wordgate.errors import DataError, MissingExtraError, WordgateError, did_you_mean
+from wordgate.errors import DataError, WordgateError, did_you_mean
 from wordgate.runtime.display import shown
 from wordgate.runtime.packages import require_extra
 
@@ -186,6 +186,20 @@ class RemoteFile:
         with self._replacing() as (system, path):
             system.pipe_file(path, content)
 
+    def check_writable(self) -> None:
+        """Refuse an address that nothing can be written to, or that can't be opened.
+
+        Raises:
+            DataError: It is such a one.
+            MissingExtraError: fsspec is not installed.
+        """
+        if self.url.lower().startswith("http"):
+            raise DataError(
+                f"'{self.name}' is a web address, which can only be read: give a path, or an"
+                " address such as s3://bucket/name"
+            )
+        _filesystem(self.url)
+
     def upload(self, file: Path) -> None:
         """Write what a local file contains, whole or not at all.
 
@@ -269,14 +283,12 @@ def _filesystem(url: str) -> tuple[Any, str]:
             f"{did_you_mean(scheme, _KNOWN)}"
         )
     try:
-        system, path = fsspec.core.url_to_fs(url)
+        with remote_errors(url, "open"):
+            system, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
         package = _DRIVERS.get(scheme)
-        if package is None:
-            raise
-        raise DataError(
-            f"opening '{display_url(url)}' needs the package {package}: pip install {package}"
-        ) from error
+        needs = f"the package {package}: pip install {package}" if package else str(error)
+        raise DataError(f"opening '{display_url(url)}' needs {needs}") from error
     return system, path
 
 
@@ -286,14 +298,15 @@ def remote_errors(url: str, verb: str) -> Iterator[None]:
 
     Args:
         url: The address.
-        verb: What was to be done: ``read``, ``list``, ``write`` or ``remove``.
+        verb: What was to be done: ``open``, ``read``, ``list``, ``write`` or ``remove``.
 
     Raises:
-        DataError: In place of any other error: drivers raise those of their HTTP clients.
+        DataError: In place of any other error than a missing package: drivers raise those of their
+            HTTP clients.
     """
     try:
         yield
-    except (WordgateError, MissingExtraError):
+    except (WordgateError, ImportError):
         raise
     except FileNotFoundError as error:
         raise DataError(f"no file '{display_url(url)}'") from error
