@@ -154,9 +154,7 @@ def _run_with_kills(
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             _wait_for_workers(process)
         if kind == "worker":
-            workers = _workers(process.pid)
-            if workers:
-                _kill(chance.choice(workers))
+            _kill_a_worker(process, chance)
             continue
         process.kill()
         process.wait()
@@ -202,9 +200,15 @@ def _ancestors(process: int, parents: dict[int, int]) -> Iterator[int]:
         yield process
 
 
-def _kill(process: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
+def _kill_a_worker(driver: subprocess.Popen, chance: random.Random) -> None:
+    """Kill one that is at work; where all have just ended, wait for the next."""
+    while driver.poll() is None:
+        if workers := _workers(driver.pid):
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(workers), signal.SIGKILL)
+                return
+        time.sleep(0.02)
+    sys.exit("the command had ended before a worker could be killed: give more rows")
 
 
 def _score(bundle: str, source: Path, out: Path, *options: str) -> dict[str, Any]:

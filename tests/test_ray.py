@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 
 import pytest
 
@@ -172,6 +173,19 @@ def test_a_pipeline_of_ray_data_has_the_model(count_model):
     assert found == {
         "We love it": ("good", None), "": (None, "the text is empty"), "We hate it": ("bad", None),
     }  # fmt: skip
+
+
+def test_an_address_where_no_cluster_is_fails_at_once(few_reviews, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(WordgateError) as error:
+        wordgate.compare(few_reviews, engine="ray", progress=Silent())
+    assert str(error.value) == (
+        f"the Ray cluster at {address} (RAY_ADDRESS) cannot be reached: [Errno 111] Connection"
+        " refused"
+    )
 
 
 @pytest.mark.parametrize(

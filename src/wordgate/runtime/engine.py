@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _RETRIES = 8  # of a task whose worker died
+_PATIENCE = 10.0  # seconds, for a cluster to answer
 _FEWEST_IN_FLIGHT, _IN_FLIGHT_A_CPU = 32, 2
 """Tasks that are handed to the cluster at a time: the next ones wait here, where they cost less."""
 
@@ -65,12 +67,14 @@ class Engine:
         Raises:
             SettingsError: There is no such engine, or that is no number of threads.
             MissingExtraError: Ray is not installed.
+            WordgateError: The cluster that RAY_ADDRESS names cannot be reached.
         """
         if name not in ENGINES:
             raise SettingsError(f"no engine '{name}'{did_you_mean(name, ENGINES)}")
         if name == LOCAL:
             return cls(LOCAL, choose_threads(threads))
         require_extra("ray", f"--engine {RAY}")
+        _check_reachable(_address())
         chosen = 1 if threads is None else choose_threads(threads)
         return cls(RAY, chosen, int(device.startswith("cuda")))
 
@@ -177,8 +181,30 @@ def _connected(engine: Engine) -> Any:
     return ray
 
 
+def _address() -> str:
+    """Give the address of the cluster to use; empty for one to be started on this machine."""
+    return os.environ.get(ADDRESS, "").strip()
+
+
+def _check_reachable(address: str) -> None:
+    """Refuse an address where nothing answers, before any work: Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):  # such as "auto"
+        return
+    try:
+        socket.create_connection((host, int(port)), _PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise _unreachable(address, error) from error
+
+
+def _unreachable(address: str, error: BaseException) -> WordgateError:
+    place = f"the Ray cluster at {address} ({ADDRESS}) cannot be reached"
+    what = place if address else "Ray cannot be started on this machine"
+    return WordgateError(f"{what}: {_first_line(error)}")
+
+
 def _connect(ray: Any) -> None:
-    address = os.environ.get(ADDRESS, "").strip()
+    address = _address()
     options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "ERROR"}
     if not address:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -187,9 +213,7 @@ def _connect(ray: Any) -> None:
         try:
             ray.init(**options)
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-            where = f"the Ray cluster at {address} ({ADDRESS})" if address else "a Ray cluster"
-            verb = "be reached" if address else "be started on this machine"
-            raise WordgateError(f"{where} cannot {verb}: {_first_line(error)}") from error
+            raise _unreachable(address, error) from error
 
 
 @contextmanager
