@@ -117,20 +117,23 @@ def _faults(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
         sys.exit("the outputs of Ray differ from those of one process, with no kill at all")
     print(f"\n{chosen.rows:,} rows in {chosen.shards} shards: {alone:.0f} s in one process,"
           f" {whole:.0f} s with --engine ray, start included", flush=True)  # fmt: skip
+    ids = [str(i) for i in range(chosen.rows)]
+
+    def is_right(out: Path) -> bool:
+        return _contents(out) == expected and _ids(out) == ids
+
     chance, done, survived, killed = random.Random(0), 0, 0, Counter[str]()
     for number in range(chosen.rounds):
         share = [n * (number + 1) // chosen.rounds - n * number // chosen.rounds
                  for n in (chosen.kills, chosen.driver_kills)]  # fmt: skip
         kinds = ["worker"] * share[0] + ["driver"] * share[1]
         chance.shuffle(kinds)
-        out = place / "hurt"
-        _run_with_kills([str(chosen.bundle), str(source), str(out)], kinds, whole, chance)
-        ids = _ids(out)
-        is_same = _contents(out) == expected and ids == [str(i) for i in range(chosen.rows)]
+        out = place / f"hurt-{number}"
+        names = [str(chosen.bundle), str(source), str(out)]
+        is_same = _run_with_kills(names, kinds, whole, chance, is_right)
         done += len(kinds)
         survived += len(kinds) * is_same
         killed.update(kinds)
-        shutil.rmtree(out)
         print(f"round {number + 1}: {', '.join(kinds)} killed, outputs"
               f" {'identical' if is_same else 'DIFFERENT'}", flush=True)  # fmt: skip
     print(f"{killed['worker']} workers and {killed['driver']} drivers killed (SIGKILL) at random"
@@ -140,29 +143,41 @@ def _faults(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run_with_kills(
-    names: list[str], kinds: list[str], whole: float, chance: random.Random
-) -> None:
-    """Run a command, and kill its workers or itself one after another; a driver is begun anew."""
-    command, options = [*COMMAND, "score", *names, "--text", "text", "--engine", "ray"], []
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    names: list[str],
+    kinds: list[str],
+    whole: float,
+    chance: random.Random,
+    is_right: Callable[[Path], bool],
+) -> bool:
+    """Kill a command's workers or itself one after another, and tell whether all results are right.
+
+    A command whose driver was killed is continued; one that is done before the last kill is checked
+    and run again.
+    """
+    command = [*COMMAND, "score", *names, "--text", "text", "--engine", "ray"]
+    process, right = _begun(command), True
     for kind in kinds:
         _wait_for_workers(process)
         time.sleep(chance.uniform(0, max(0.5, whole / (len(kinds) + 1))))
-        if process.poll() is not None:  # it was done before: go on with a result to be made again
+        if process.poll() is not None:
             _expect_success(process)
+            right &= is_right(Path(names[-1]))
             shutil.rmtree(names[-1])
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            process = _begun(command)
             _wait_for_workers(process)
         if kind == "worker":
             _kill_a_worker(process, chance)
             continue
         process.kill()
-        process.wait()
-        options = ["--resume"]
-        process = subprocess.Popen(
-            [*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+        if process.wait() != -signal.SIGKILL:
+            sys.exit("the command had ended before it could be killed: give more rows")
+        process = _begun([*command, "--resume"])
     _expect_success(process)
+    return right and is_right(Path(names[-1]))
+
+
+def _begun(command: list[str]) -> subprocess.Popen:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def _expect_success(process: subprocess.Popen) -> None:
