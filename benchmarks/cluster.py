@@ -338,8 +338,11 @@ def _spark(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
 def _labels(folder: Path) -> dict[str, str]:
     from pyarrow import parquet
 
-    table = parquet.read_table(folder, columns=["id", "label"])
-    return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    labels = {}
+    for file in folder.rglob("*.parquet"):
+        table = parquet.read_table(file, columns=["id", "label"])
+        labels.update(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    return labels
 
 
 def _in_spark(chosen: argparse.Namespace) -> dict[str, float]:
