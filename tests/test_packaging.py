@@ -17,8 +17,12 @@ else:
 
 ROOT = Path(__file__).parents[1]
 
-DISTRIBUTIONS = {"prometheus_client": "prometheus-client", "sentence_transformers":
-                 "sentence-transformers", "sklearn": "scikit-learn"}  # fmt: skip
+DISTRIBUTIONS = {
+    "prometheus_client": "prometheus-client",
+    "python_calamine": "python-calamine",
+    "sentence_transformers": "sentence-transformers",
+    "sklearn": "scikit-learn",
+}
 """The names on the package index that differ from the names to import."""
 
 

@@ -1,5 +1,6 @@
 """Inputs and outputs at addresses: in memory, and in S3 as a local server has it."""
 
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -36,12 +37,29 @@ def s3():
     server.stop()
 
 
-@pytest.fixture(params=["memory", "s3"])
+@pytest.fixture
+def hugging_face(monkeypatch):
+    """A stand-in of the Hugging Face Hub: a memory of another scheme."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class StandIn(MemoryFileSystem):
+        protocol = "hf"
+
+        @classmethod
+        def _strip_protocol(cls, path):
+            return super()._strip_protocol(path.removeprefix("hf://"))
+
+    monkeypatch.setitem(sys.modules["fsspec.registry"]._registry, "hf", StandIn)
+    return "hf://datasets"
+
+
+@pytest.fixture(params=["memory", "hf", "s3"])
 def place(request, tmp_path, monkeypatch):
     """An address to read from and write to."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    if request.param == "s3":
-        return request.getfixturevalue("s3") + "/" + tmp_path.name
+    if request.param != "memory":
+        named = {"s3": "s3", "hf": "hugging_face"}[request.param]
+        return f"{request.getfixturevalue(named)}/{tmp_path.name}"
     return f"memory://{tmp_path.name}"
 
 

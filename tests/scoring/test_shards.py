@@ -285,14 +285,37 @@ def test_a_shard_can_be_scored_elsewhere(inputs, here, count_model):
     assert score_shard(job, Shard("in/none.csv", "none.csv", 0)).error.startswith("cannot read")
 
 
-def test_a_shard_is_scored_by_one_process_at_a_time(inputs, here, count_model, monkeypatch):
+def test_no_two_processes_score_the_same(score, inputs, here, count_model, monkeypatch):
     monkeypatch.setattr(locks, "_PATIENCE", 0.0)
-    job = ShardJob(str(count_model.folder), "out", str(here / "work"), ScoreOptions())
-    (here / "work").mkdir()
+    job = ShardJob(str(count_model.folder), "out", str(here / "out" / "work"), ScoreOptions())
+    shard = Shard("in/a.csv", "a.csv", 0)
+    (here / "out" / "work").mkdir(parents=True)
     busy = pytest.raises(BundleError, match=r"^another process is busy with the scoring of in/a")
-    with locks.exclusive(here / "work" / "a.csv.lock", "it"), busy:
-        score_shard(job, Shard("in/a.csv", "a.csv", 0))
-    assert score_shard(job, Shard("in/a.csv", "a.csv", 0)).rows == 51
+    with locks.exclusive(here / "out" / "work" / ".a.csv.lock", "it"), busy:
+        score_shard(job, shard)
+    (here / "out" / ".wordgate").mkdir()
+    busy = pytest.raises(BundleError, match=r"^another process is busy with scoring into out \(/")
+    with locks.exclusive(here / "out" / ".wordgate" / "partial.lock", "it"), busy:
+        score(inputs, "out")
+    assert score_shard(job, shard).rows == 51
+
+
+def test_no_input_is_passed_over_in_silence(score, inputs, here):
+    (here / "linked").mkdir()
+    (here / "linked" / "e.csv").write_text(rows(5))
+    (here / "in" / "links").symlink_to(here / "linked")
+    (here / "linked" / "back").symlink_to(here / "in")
+    (here / "in" / ".#lock").symlink_to("nothing")
+    assert [shard.name for shard in score(inputs, "out").shards] == [
+        *OUTPUTS[:2],
+        "links/e.csv",
+        *OUTPUTS[2:],
+    ]
+    (here / "in" / "gone.csv").symlink_to("nothing")
+    with pytest.raises(DataError, match=r"^cannot read 'in/gone.csv': No such file"):
+        score(inputs, "other")
+    with pytest.raises(DataError, match=r"^no file 'a+"):
+        score("a" * 5000, "out/")
 
 
 @pytest.mark.needs("openpyxl", "python_calamine")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from wordgate.errors import DataError, MissingExtraError
+from wordgate.storage import remote
 from wordgate.storage.places import place_of
 from wordgate.storage.remote import RemoteFile
 
@@ -87,6 +88,27 @@ def test_a_missing_file_is_named_and_a_web_address_is_not_written_to():
     assert refusal("memory://none/a.csv") == "no file 'memory://none/a.csv'"
     with pytest.raises(DataError, match=r"^'https://x\.org/a' is a web address, which can only be"):
         RemoteFile("https://u:p@x.org/a").check_writable()
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        (FileNotFoundError("x"), "no file 'https://x.org/a.csv'"),
+        (ConnectionError("x"), "cannot read 'https://x.org/a.csv': ConnectionError: x"),
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_no_missing_file(monkeypatch, cause, message):
+    class Failing:
+        def invalidate_cache(self):
+            pass
+
+        def info(self, path):
+            raise FileNotFoundError(path) from cause
+
+    monkeypatch.setattr(remote, "_filesystem", lambda url: (Failing(), url))
+    with pytest.raises(DataError) as raised:
+        _ = RemoteFile("https://me:secret@x.org/a.csv").size
+    assert str(raised.value) == message
 
 
 def test_a_version_changes_with_the_content(fsspec):

@@ -100,27 +100,44 @@ def score_shards(
     folder = OutputFolder(place_of(out))
     job = ShardJob(str(model), out, str(_working_folder(folder)), options)
     _check_place(folder)
-    if overwrite:
-        _start_over(folder, job, shards)
-    elif _is_complete(folder, job, shards, fingerprint, resume=resume):
+    if not overwrite and _is_complete(folder, job, shards, fingerprint, resume=resume):
         progress.say(f"{folder.name} is complete: there is nothing to do")
         return _summary(folder.listed(), 0.0)
-    folder.begin(fingerprint)
-    started, results = time.monotonic(), list[ShardResult]()
-    progress.say(f"scoring {counted(len(shards), 'file')} into {folder.name}")
+    started = time.monotonic()
+    with _alone(folder, job):
+        if overwrite:
+            _start_over(folder, job, shards)
+        folder.begin(fingerprint)
+        progress.say(f"scoring {counted(len(shards), 'file')} into {folder.name}")
+        results = _results(
+            folder, job, shards, progress, engine or Engine(), skip_errors=skip_errors
+        )
+        folder.complete(fingerprint, results, str(model))
+        _remove_working(folder, job)
+    return _summary(results, time.monotonic() - started)
+
+
+def _results(
+    folder: OutputFolder,
+    job: ShardJob,
+    shards: Sequence[Shard],
+    progress: Progress,
+    engine: Engine,
+    *,
+    skip_errors: bool,
+) -> list[ShardResult]:
+    """Have all shards scored, and give their results in the order of their names."""
+    results: list[ShardResult] = []
     try:
-        for result in _run(job, shards, progress, engine or Engine()):
+        for result in _run(job, shards, progress, engine):
             if result.error is not None:
                 _refuse_or_tell(result, results, folder, progress, skip_errors=skip_errors)
             results.append(result)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(_kept(results, folder, len(shards))) from error
-    results.sort(key=lambda result: result.name)
     if all(result.error is not None for result in results):
         raise DataError(f"{counted(len(results), 'file')} could not be scored, and no file could")
-    folder.complete(fingerprint, results, str(model))
-    _remove_working(folder, job)
-    return _summary(results, time.monotonic() - started)
+    return sorted(results, key=lambda result: result.name)
 
 
 def score_shard(job: ShardJob, shard: Shard, progress: Progress | None = None) -> ShardResult:
@@ -148,7 +165,7 @@ def score_shard(job: ShardJob, shard: Shard, progress: Progress | None = None) -
         version = version_of(place_of(shard.input))
         with _writing():
             make_folder(staged.parent)
-            lock = staged.with_name(f"{staged.name}.lock")
+            lock = staged.with_name(f".{staged.name}.lock")
         with exclusive(lock, f"the scoring of {input_name}"):
             if (finished := _finished(folder, shard, staged, version, listener)) is not None:
                 return replace(finished, remarks=listener.lines)
@@ -248,6 +265,15 @@ def _working_folder(folder: OutputFolder) -> Path:
     if isinstance(folder.place, Path):
         return folder.place.absolute() / WORKING / "partial"
     return staging_folder(folder.place.url)
+
+
+@contextmanager
+def _alone(folder: OutputFolder, job: ShardJob) -> Iterator[None]:
+    """See that no other process of this machine scores into the same folder."""
+    with _writing():
+        make_folder(Path(job.working))
+    with exclusive(Path(f"{job.working}.lock"), f"scoring into {folder.name}"):
+        yield
 
 
 def _check_place(folder: OutputFolder) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,7 +41,12 @@ def inside(folder: Path | RemoteFile, name: str) -> Path | RemoteFile:
 
 def is_folder(place: Path | RemoteFile) -> bool:
     """Tell whether a place is a folder."""
-    return place.is_folder() if isinstance(place, RemoteFile) else place.is_dir()
+    if isinstance(place, RemoteFile):
+        return place.is_folder()
+    try:
+        return place.is_dir()
+    except (OSError, ValueError):  # a name that no system can have
+        return False
 
 
 def files_in(folder: Path | RemoteFile) -> dict[str, int]:
@@ -51,7 +57,7 @@ def files_in(folder: Path | RemoteFile) -> dict[str, int]:
     """
     if isinstance(folder, RemoteFile):
         return folder.files()
-    return _sizes(folder, [path for path in folder.rglob("*") if path.is_file()])
+    return _sizes(folder, _walk(folder) if is_folder(folder) else ())
 
 
 def files_matching(folder: Path | RemoteFile, pattern: str) -> dict[str, int]:
@@ -62,15 +68,37 @@ def files_matching(folder: Path | RemoteFile, pattern: str) -> dict[str, int]:
     """
     if isinstance(folder, RemoteFile):
         return folder.matches(pattern)
-    found = glob.glob(pattern, root_dir=folder, recursive=True)
-    return _sizes(folder, [path for name in found if (path := folder / name).is_file()])
+    found = glob.iglob(pattern, root_dir=folder, recursive=True)
+    return _sizes(folder, (folder / name for name in found))
 
 
-def _sizes(folder: Path, paths: list[Path]) -> dict[str, int]:
+def _walk(folder: Path) -> Iterator[Path]:
+    """Give all that is in a folder and in the folders in it, each of them once."""
+    known = set()
+    for inner, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        if (real := os.path.realpath(inner)) in known:
+            folders.clear()
+            continue
+        known.add(real)
+        yield from (Path(inner, name) for name in names)
+
+
+def _refuse(error: OSError) -> None:
+    """Raise an error: a folder that can't be read would be passed over in silence."""
+    raise error
+
+
+def _sizes(folder: Path, paths: Iterable[Path]) -> dict[str, int]:
     try:
-        sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
+        sizes = {
+            path.relative_to(folder).as_posix(): path.stat().st_size if path.exists() else 0
+            for path in paths
+            if path.is_file() or not path.exists()  # a link to nothing is an error when it is read
+        }
     except OSError as error:
-        raise DataError(f"cannot list '{folder}': {error.strerror or error}") from error
+        raise DataError(
+            f"cannot list '{error.filename or folder}': {error.strerror or error}"
+        ) from error
     return dict(sorted(sizes.items()))
 
 

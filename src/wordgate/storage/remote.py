@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
@@ -33,7 +34,7 @@ _DRIVERS = {
 _KNOWN = (*dict.fromkeys(_DRIVERS), "file")
 _OBJECT_STORES = frozenset(_DRIVERS) - {"http", "https"}
 """Where a file appears when its upload is complete, and folders need not be made."""
-_VERSION_KEYS = re.compile("etag|md5|checksum|digest|modified|mtime|created|updated|oid|generation")
+_VERSION_KEYS = re.compile("etag|md5|sha|digest|blob|modified|mtime|created|updated|generation")
 _BLOCK = 1 << 22  # bytes that are fetched at a time
 _REASON_WIDTH = 200
 
@@ -53,13 +54,17 @@ class RemoteFile:
         """The address without a user, a password or a query."""
         return display_url(self.url)
 
+    @property
+    def _is_web(self) -> bool:
+        return _scheme(self.url) in ("http", "https")
+
     def open(self, mode: str = "rb", buffering: int = -1) -> BinaryIO:  # noqa: ARG002
         """Open it to be read once, from its beginning on; nothing but what is read is fetched.
 
         Raises:
             DataError: It can't be read.
         """
-        return self._opened(0 if self.url.lower().startswith(("http", "hf")) else _BLOCK)
+        return self._opened(0 if self._is_web or _scheme(self.url) == "hf" else _BLOCK)
 
     def open_ranges(self) -> BinaryIO:
         """Open it to be read in any order, as Parquet is.
@@ -118,7 +123,9 @@ class RemoteFile:
             try:
                 system.invalidate_cache()
                 info: dict[str, Any] = system.info(path)
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                if self._is_web and not isinstance(error.__cause__, FileNotFoundError | NoneType):
+                    raise error.__cause__ from error  # fsspec calls every failure so
                 return None
         if info.get("type") == "directory":
             return None
@@ -130,7 +137,7 @@ class RemoteFile:
         Raises:
             DataError: The other end doesn't tell.
         """
-        if self.url.lower().startswith("http"):
+        if self._is_web:
             return False  # it would be downloaded to look for links
         with remote_errors(self.url, "read"):
             system, path = _filesystem(self.url)
@@ -193,7 +200,7 @@ class RemoteFile:
             DataError: It is such a one.
             MissingExtraError: fsspec is not installed.
         """
-        if self.url.lower().startswith("http"):
+        if self._is_web:
             raise DataError(
                 f"'{self.name}' is a web address, which can only be read: give a path, or an"
                 " address such as s3://bucket/name"
