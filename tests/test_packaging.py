@@ -17,12 +17,9 @@ else:
 
 ROOT = Path(__file__).parents[1]
 
-DISTRIBUTIONS = {
-    "prometheus_client": "prometheus-client",
-    "python_calamine": "python-calamine",
-    "sentence_transformers": "sentence-transformers",
-    "sklearn": "scikit-learn",
-}
+DISTRIBUTIONS = {"prometheus_client": "prometheus-client", "python_calamine": "python-calamine",
+                 "sentence_transformers": "sentence-transformers",
+                 "sklearn": "scikit-learn"}  # fmt: skip
 """The names on the package index that differ from the names to import."""
 
 
