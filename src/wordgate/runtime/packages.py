@@ -15,6 +15,7 @@ PACKAGES = {
     "distill": ("sentence_transformers",),
     "numba": ("numba",),
     "onnx": ("onnx", "onnxruntime"),
+    "tune": ("jinja2", "narwhals", "optuna", "pyarrow", "scipy", "sklearn"),
     "serve": ("httptools", "orjson", "prometheus_client", "uvicorn"),
 }
 
