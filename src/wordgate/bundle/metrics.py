@@ -8,6 +8,7 @@ from wordgate.evaluation.calibration import TemperatureScaling
 from wordgate.evaluation.intervals import Interval, PairedDifference
 from wordgate.evaluation.metrics import Epoch, MainScore, Scores
 from wordgate.evaluation.multilabel import MultilabelScores
+from wordgate.evaluation.search import SearchFacts, SearchObjective
 from wordgate.evaluation.selective_prediction import CoveragePoint
 from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.vectors.lookup import VocabularyCoverage
@@ -282,6 +283,15 @@ class RunMetrics(BaseModel, frozen=True, extra="forbid"):
     thresholds: ThresholdGain | None = Field(
         default=None, description="thresholds chosen on the validation rows, if requested"
     )
+
+    search: SearchFacts | None = Field(
+        default=None, description="the search that chose family and settings, if there was one"
+    )
+
+    def score_of(self, objective: SearchObjective) -> tuple[float | None, Interval]:
+        """Return a score that a search can maximize, and its 95% interval."""
+        intervals: Any = getattr(self, "intervals")  # noqa: B009 - of `Scores`
+        return getattr(self, objective), getattr(intervals, objective)
 
     def difference_to_baseline(self, family: str) -> tuple[str, PairedDifference | None]:
         """Return the name of the strongest baseline for a family, and the difference to it."""

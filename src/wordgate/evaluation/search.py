@@ -1,12 +1,16 @@
-"""The result of a search over families and settings, as `search.html` and `metrics.json` have it."""
+"""The result of a search over families and settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from wordgate.evaluation.intervals import Interval
+from wordgate.evaluation.intervals import Interval, PairedDifference, paired_difference
+from wordgate.evaluation.metrics import f1_of_sums, macro_f1
+from wordgate.evaluation.multilabel import hits_and_totals, paired_f1_difference
 
 SearchObjective = Literal["accuracy", "macro_f1", "micro_f1"]
 """The scores that a search can maximize."""
@@ -25,6 +29,57 @@ class SearchLimits(BaseModel, frozen=True, extra="forbid"):
         default=None, description="maximum latency of one text, in milliseconds"
     )
     max_mb: float | None = Field(default=None, description="maximum size on disk, in 10^6 bytes")
+
+
+class SecondBest(BaseModel, frozen=True, extra="forbid"):
+    """The model that would have been chosen without the winner."""
+
+    family: str
+    settings: dict[str, Any] = Field(description="what differs from the recipe")
+    score: float = Field(description="on the inner folds")
+
+
+class SearchFacts(BaseModel, frozen=True, extra="forbid"):
+    """The search that chose family and settings; scores from 0 to 1."""
+
+    objective: SearchObjective
+    limits: SearchLimits
+    n_trials: int = Field(description="finished trials, those ended early included")
+    minutes: float = Field(description="what the search took, interrupted runs included")
+    ended_by: Literal["minutes", "trials", "interruption"]
+    settings: dict[str, Any] = Field(description="those of the winner that differ from the recipe")
+    chosen_score: float = Field(
+        description="score on inner folds of the training rows, by which it was chosen; optimistic,"
+        " as the best of several is"
+    )
+    test_score: float | None = Field(
+        default=None, description="the same score on the test rows, which no trial has seen"
+    )
+    test_interval: Interval | None = Field(default=None, description="its 95% interval")
+    difference: float | None = Field(
+        default=None, description="`chosen_score` less `test_score`: the price of choosing"
+    )
+    second: SecondBest | None = Field(
+        default=None, description="what would have been chosen otherwise; null for a single trial"
+    )
+    importances: dict[str, float] = Field(
+        description="share of each setting of the winner's family in the variance of its scores"
+        " (fANOVA, Hutter et al. 2014); empty for fewer than 10 trials"
+    )
+    latency_ms: float | None = Field(
+        default=None, description="median time to predict one text with the saved model"
+    )
+    megabytes: float | None = Field(
+        default=None, description="size of the saved model on disk, 10^6 bytes"
+    )
+    left_out: list[str] = Field(description="families that were left out, and why")
+
+    def tested(self, score: float | None, interval: Interval) -> "SearchFacts":
+        """Add the score on the test rows."""
+        difference = None if score is None else self.chosen_score - score
+        return self.model_copy(
+            update={"test_score": score, "test_interval": interval, "difference": difference}
+        )
 
 
 @dataclass(frozen=True)
@@ -109,3 +164,46 @@ class SearchResult:
     def trial(self, number: int) -> SearchTrial:
         """Give the trial of a number."""
         return next(trial for trial in self.trials if trial.number == number)
+
+
+def objective_score(
+    objective: SearchObjective,
+    targets: NDArray[np.int64],
+    decisions: NDArray[np.int64] | NDArray[np.bool_],
+    n_labels: int,
+) -> float:
+    """Score predicted labels.
+
+    Args:
+        objective: The score; accuracy is for one label per text, and micro F1 for several.
+        targets: int64 [n], or [n, labels] of 0 and 1.
+        decisions: What was predicted, in the same shape.
+        n_labels: The number of labels.
+    """
+    if objective == "accuracy":
+        return float((targets == decisions).mean())
+    if objective == "macro_f1":
+        return macro_f1(targets, decisions, n_labels)
+    sums = hits_and_totals(targets.astype(bool), decisions.astype(bool)).sum(axis=0, keepdims=True)
+    return float(f1_of_sums(sums.astype(np.float64))[0]) if sums[0, 1] else 0.0
+
+
+def paired_scores(
+    objective: SearchObjective,
+    targets: NDArray[np.int64],
+    decisions: NDArray[Any],
+    other: NDArray[Any],
+    groups: Sequence[str] | None,
+    n_labels: int,
+    *,
+    seed: int,
+) -> PairedDifference:
+    """Compare two models by a score on the same rows, groups resampled; args as above."""
+    if objective == "accuracy":
+        return paired_difference(targets == decisions, targets == other, groups, seed=seed)
+    if targets.ndim == 1:
+        one_hot = np.eye(n_labels, dtype=np.int64)
+        targets, decisions, other = one_hot[targets], one_hot[decisions], one_hot[other]
+    given = decisions.astype(bool), other.astype(bool)
+    average: Literal["micro", "macro"] = "micro" if objective == "micro_f1" else "macro"
+    return paired_f1_difference(targets, *given, groups, average=average, seed=seed)

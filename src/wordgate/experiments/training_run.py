@@ -25,6 +25,7 @@ from wordgate.evaluation.calibration import TemperatureScaling
 from wordgate.evaluation.error_analysis import ErrorAnalysis, WordCounts, count_words
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
+from wordgate.evaluation.search import SearchFacts
 from wordgate.evaluation.selective_prediction import CoveragePoint, coverage_curve
 from wordgate.evaluation.thresholds import ScoredRows, ThresholdGain, measure_thresholds
 from wordgate.experiments.baselines import (
@@ -69,21 +70,19 @@ class Plan:
     no_texts: bool = False
     teaching: TeacherConfig | None = None
     baseline: CheckpointConfig | None = None
+    search: SearchFacts | None = None
 
 
 @dataclass(frozen=True)
-class _PreparedRun:
-    """What is known before the model is fitted: so the time limit knows what it took.
+class PreparedData:
+    """The rows of a run, split and audited; nothing here depends on the model.
 
     Attributes:
         facts: Sizes of the split, and its leaks.
         words: How often each word stands in train, and in the test texts.
         prints: The fingerprints of the rows.
-        count: The family count; None if the model is of that family.
-        context: What the model is fitted in, with the deadline.
     """
 
-    plan: Plan
     table: Table
     splits: DataSplits
     facts: SplitFacts
@@ -91,6 +90,18 @@ class _PreparedRun:
     words: WordCounts
     prints: Fingerprints
     evaluator: Evaluator
+
+
+@dataclass(frozen=True)
+class _PreparedRun(PreparedData):
+    """What is known before the model is fitted: so the time limit knows what it took.
+
+    Attributes:
+        count: The family count; None if the model is of that family.
+        context: What the model is fitted in, with the deadline.
+    """
+
+    plan: Plan
     majority: BaselineResult
     count: BaselineResult | None
     context: RunContext
@@ -106,16 +117,32 @@ class _Tested:
     coverage: Sequence[CoveragePoint] | None
 
 
-def train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Clock) -> Bundle:
+def train_on_table(
+    table: Table,
+    data: dict[str, object],
+    plan: Plan,
+    clock: Clock,
+    prepared: PreparedData | None = None,
+) -> Bundle:
     """Split, fit the baselines and the model, and evaluate them.
 
-    `data` is what `config.json` says of the rows; `clock` has the time since the command began.
+    Args:
+        table: The rows.
+        data: What `config.json` says of them.
+        plan: The family, its settings and options.
+        clock: The time since the command began.
+        prepared: The rows as `prepare` gave them, if it was called before.
+
+    Returns:
+        The model with its scores.
 
     Raises:
         DataError: The rows can't be split.
         SettingsError: A saved teacher knows other labels, or a setting doesn't suit the labels.
     """
-    run = _prepare(table, plan, clock)
+    if prepared is None:
+        prepared = prepare(table, plan.settings, plan.context, plan.teaching)
+    run = _fit_baselines(prepared, plan, clock)
     calibrated, taught = fit_model(
         plan.model,
         run.splits.fit_data(plan.vectors),
@@ -149,33 +176,50 @@ def train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Clo
             "peak_memory_mb": peak_memory_mb(),
         }
     )
+    if plan.search is not None:
+        metrics = metrics.model_copy(
+            update={"search": plan.search.tested(*metrics.score_of(plan.search.objective))}
+        )
     with stage(plan.context.progress, "Writing the report"):
         page = model_page(config, metrics, analysis, sections(run.audit))
     return Bundle(config, calibrated.fitted.model, metrics, run.prints, run.audit.facts(), page)
 
 
-def _prepare(table: Table, plan: Plan, clock: Clock) -> _PreparedRun:
-    """Split and audit the rows, and fit the baselines."""
-    progress, seed = plan.context.progress, plan.context.seed
+def prepare(
+    table: Table, settings: Settings, context: RunContext, teaching: TeacherConfig | None = None
+) -> PreparedData:
+    """Split and audit the rows.
+
+    Raises:
+        DataError: The rows can't be split.
+        SettingsError: A saved teacher knows other labels, or a setting doesn't suit the labels.
+    """
+    progress, seed = context.progress, context.seed
     copies = near_duplicates_of(table, progress)
     with stage(progress, "Splitting"):
-        splits = split_table(table, plan.settings, seed, copies)
-    check_settings(plan.settings, splits.fit_data(None))
-    if plan.teaching is not None:
-        plan.teaching.check_labels(splits.labels, multilabel=splits.test.multilabel)
+        splits = split_table(table, settings, seed, copies)
+    check_settings(settings, splits.fit_data(None))
+    if teaching is not None:
+        teaching.check_labels(splits.labels, multilabel=splits.test.multilabel)
     splits.report(progress)
     with stage(progress, "Auditing the split"):
         facts, audit = split_facts(splits), audit_table(table, splits.copies)
         words = count_words(splits.test.texts, splits.train.texts)
         prints = _fingerprints(table, splits)
     evaluator = Evaluator(splits.test, splits.labels, seed)
+    return PreparedData(table, splits, facts, audit, words, prints, evaluator)
+
+
+def _fit_baselines(prepared: PreparedData, plan: Plan, clock: Clock) -> _PreparedRun:
+    """Fit what the model has to beat, and see how much time is left for the model."""
+    splits = prepared.splits
     n_predicted = len(splits.valid) + len(splits.test)
     deadline = clock.fitting_deadline(n_predicted)
     context = replace(plan.context, deadline=deadline, predicted_after=n_predicted)
-    majority = majority_baseline(splits.train, evaluator)
+    majority = majority_baseline(splits.train, prepared.evaluator)
     count = _fit_baseline(splits, majority, plan, context)
     return _PreparedRun(
-        plan, table, splits, facts, audit, words, prints, evaluator, majority, count, context
+        **vars(prepared), plan=plan, majority=majority, count=count, context=context
     )
 
 

@@ -1,0 +1,556 @@
+"""A search over families and settings: which trials are made, and which of them wins.
+
+Every trial is fitted and scored on inner folds of the training rows; the test rows have no part in
+it. The default recipes come first, the cheapest family first; then Optuna chooses settings, and
+successive halving ends what is no good (Jamieson & Talwalkar 2016). Time is shared among the
+families that are still in the race.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from wordgate.errors import SettingsError, WordgateError
+from wordgate.evaluation.search import (
+    SearchFacts,
+    SearchTrial,
+    SecondBest,
+    paired_scores,
+)
+from wordgate.experiments.search_trials import (
+    DEFAULT,
+    SMALL,
+    TAUGHT,
+    TUNED,
+    FoldAnswers,
+    InnerFolds,
+    Rung,
+    SearchConfig,
+    TrialSpec,
+    fit_fold,
+)
+from wordgate.report.search_text import trial_line
+from wordgate.search.budget import OTHER_SETTINGS, Budget, Costs
+from wordgate.search.space import START_SMALL, space_of, suggest
+from wordgate.search.study import SearchStudy
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+Ending = Literal["minutes", "trials", "interruption"]
+Watch = Callable[[str, Sequence[SearchTrial], float], None]
+"""Is shown the objective, all trials after each that has ended, and the `time.monotonic()` at which
+the search ends."""
+
+SAME = 0.005
+"""Between models whose scores differ by no more than half a point, and by no more than chance, the
+smaller one is chosen. More is never given up for size."""
+FAR_BEHIND = 0.01
+"""A family is tried no further if the interval of its distance from the best begins beyond this."""
+MOST_TUNED = 60
+"""Trials of one family: more of them find what chance has made good."""
+_DEFAULTS_SHARE = 0.5
+"""Of the time, what the default recipes may be expected to take on all folds."""
+_MOST_REPEATED = 20
+_MOST_FAILED = 10
+
+
+class _OutOfTimeError(Exception):
+    """The time ended a trial."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search has found.
+
+    Attributes:
+        trials: All trials.
+        ranking: The trials that can win, the winner first.
+        ended_by: What ended the search.
+        seconds: What it took, earlier runs included.
+        importances: Those of the settings of each family, by its name.
+        left_out: A sentence for each family that was left out or dropped.
+    """
+
+    trials: tuple[SearchTrial, ...]
+    ranking: tuple[SearchTrial, ...]
+    ended_by: Ending
+    seconds: float
+    importances: dict[str, dict[str, float]]
+    left_out: tuple[str, ...]
+
+    def facts(self, config: SearchConfig, place: int = 0) -> SearchFacts:
+        """Describe the search with the trial at a place of the ranking as the winner."""
+        chosen, *others = self.ranking[place:]
+        second = None
+        if others:
+            second = SecondBest(
+                family=others[0].family,
+                settings=dict(others[0].settings),
+                score=_score(others[0]),
+            )
+        return SearchFacts(
+            objective=config.objective,
+            limits=config.limits,
+            n_trials=sum(trial.state in ("complete", "pruned") for trial in self.trials),
+            minutes=self.seconds / 60.0,
+            ended_by=self.ended_by,
+            settings=dict(chosen.settings),
+            chosen_score=_score(chosen),
+            second=second,
+            importances=self.importances.get(chosen.family, {}),
+            left_out=list(self.left_out),
+        )
+
+
+@dataclass
+class Search:
+    """A search over the training rows.
+
+    Attributes:
+        folds: The inner folds of the training rows.
+        config: What is searched.
+        budget: The time of the whole command.
+        study: Keeps the trials.
+        watch: Is shown the trials after each; None for a line of progress.
+    """
+
+    folds: InnerFolds
+    config: SearchConfig
+    budget: Budget
+    study: SearchStudy
+    watch: Watch | None = None
+    _costs: Costs = field(init=False)
+    _left_out: list[str] = field(init=False)
+    _dropped: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._costs = Costs.of(self.folds.folds[0].train)
+        self._left_out = [*self.config.left_out]
+        for trial in self.study.trials():
+            if trial.fold_scores and trial.rows == 1.0:
+                name = spec_of(trial).name
+                self._costs.record(name, 1.0, trial.seconds / len(trial.fold_scores))
+
+    def run(self) -> Found:
+        """Make trials until the time is over.
+
+        Returns:
+            The trials, the winner first among those that can win.
+
+        Raises:
+            SettingsError: No trial has finished, or none keeps the limits.
+            KeyboardInterrupt: It was interrupted before any trial had finished.
+        """
+        began, earlier = time.monotonic(), self.study.attributes.get("seconds", 0.0)
+        ended_by: Ending = "minutes"
+        try:
+            ended_by = self._run()
+        except _OutOfTimeError:
+            pass
+        except KeyboardInterrupt:
+            if not self._finished():
+                raise
+            ended_by = "interruption"
+        finally:
+            seconds = earlier + time.monotonic() - began
+            with suppress(KeyboardInterrupt):
+                self.study.keep(seconds=seconds, left_out=self._left_out)
+        ranking = tuple(self._ranked())
+        self.study.keep(
+            chosen=ranking[0].number, second=ranking[1].number if len(ranking) > 1 else None
+        )
+        importances = {
+            family: self.study.importances([*self._space(family)])
+            for family in {trial.family for trial in ranking}
+        }
+        return Found(
+            self.study.trials(), ranking, ended_by, seconds, importances, tuple(self._left_out)
+        )
+
+    def _run(self) -> Ending:
+        for spec in self._starts():
+            self._start(spec)
+        self._drop_families()
+        return self._tune()
+
+    # The default recipes.
+
+    def _starts(self) -> Iterator[TrialSpec]:
+        """Give the trials that come first and have not been made, cheapest family first."""
+        done = {(trial.family, trial.recipe) for trial in self._finished()}
+        specs = []
+        for family in self.config.families:
+            specs.append(TrialSpec(family, DEFAULT, {}))
+            if self.config.is_limited and family in START_SMALL:
+                own = self.config.own_overrides(family)
+                changes = {n: v for n, v in START_SMALL[family].items() if n not in own}
+                specs.append(TrialSpec(family, SMALL, changes))
+            if family == "lstm" and self.config.teaching is not None:
+                specs.append(TrialSpec(family, TAUGHT, {}))
+        return (spec for spec in specs if (spec.family, spec.recipe) not in done)
+
+    def _start(self, spec: TrialSpec) -> None:
+        """Make a trial of a default recipe, unless there is no time for it."""
+        is_first = not self._finished()
+        if not is_first and not self._fits(spec, self._rungs()):
+            self._leave_out(spec)
+            return
+        try:
+            self._make(spec, self.study.ask(spec.family), prunable=False, must=is_first)
+        except _OutOfTimeError:
+            if is_first:
+                raise
+            self._leave_out(spec)
+        except SettingsError:
+            raise
+        except WordgateError as error:
+            self._left_out.append(f"Left out: {spec.name}. {error}.")
+
+    def _leave_out(self, spec: TrialSpec) -> None:
+        needed = self._costs.seconds(spec.name) * self._n_folds()
+        self._left_out.append(
+            f"Left out: {spec.name}, {spec.recipe} settings: a trial takes about {needed:.0f} s,"
+            " and the model as long again; give more --minutes."
+        )
+
+    def _drop_families(self) -> None:
+        """Try no further the families whose default recipe is far behind."""
+        starts = [trial for trial in self._candidates() if trial.recipe in (DEFAULT, SMALL, TAUGHT)]
+        if not starts:
+            return
+        best = max(starts, key=_score)
+        for family in {trial.family for trial in starts} - {best.family}:
+            own = max((trial for trial in starts if trial.family == family), key=_score)
+            less = self._difference(best, own)
+            if less.proven == "better" and less.low is not None and less.low > FAR_BEHIND:
+                self._dropped.add(family)
+                self._left_out.append(
+                    f"Not tuned: {family}, whose default is {100 * less.difference:.1f} points"
+                    f" behind that of {best.family}."
+                )
+
+    # The settings.
+
+    def _tune(self) -> Ending:
+        """Let Optuna choose settings until the time or the trials are over."""
+        repeated = failed = 0
+        while True:
+            most = self.config.max_trials
+            if most is not None and len(self._finished()) >= most:
+                return "trials"
+            alive = self._alive()
+            if not alive or repeated >= _MOST_REPEATED:
+                return "trials"
+            family = self._next(alive)
+            if family is None:
+                return "minutes"
+            trial = self.study.ask(family)
+            changes = suggest(trial, self._space(family))
+            spec = TrialSpec(family, TUNED, changes)
+            if (same := self._same(spec)) is not None:
+                self._repeat(trial, same)
+                repeated += 1
+                continue
+            repeated = 0
+            try:
+                self._make(spec, trial, prunable=True)
+                failed = 0
+            except WordgateError:
+                failed += 1
+                if failed >= _MOST_FAILED:
+                    raise
+
+    def _space(self, family: str) -> Any:
+        config = self.config
+        return space_of(
+            family,
+            config.space or {},
+            fixed=config.own_overrides(family),
+            vectors=config.vectors is not None,
+            small=config.is_limited,
+        )
+
+    def _alive(self) -> list[str]:
+        """Name the families that are still tuned."""
+        tuned = [trial.family for trial in self._finished() if trial.recipe == TUNED]
+        started = {trial.family for trial in self._finished()}
+        return [
+            family
+            for family in self.config.families
+            if family in started
+            and family not in self._dropped
+            and tuned.count(family) < MOST_TUNED
+            and self._space(family)
+        ]
+
+    def _next(self, alive: Sequence[str]) -> str | None:
+        """Give the family that has had the least time, the leading one twice as much as others."""
+        best = max(self._candidates(), key=_score, default=None)
+        spent = dict.fromkeys(alive, 0.0)
+        for trial in self._finished():
+            if trial.recipe == TUNED and trial.family in spent:
+                spent[trial.family] += trial.seconds
+        if best is not None and best.family in spent:
+            spent[best.family] /= 2.0
+        rungs = self._rungs()
+        fitting = [
+            family
+            for family in alive
+            if self._fits(TrialSpec(family, TUNED, {}), rungs, OTHER_SETTINGS)
+        ]
+        return min(fitting, key=spent.__getitem__, default=None)
+
+    def _same(self, spec: TrialSpec) -> SearchTrial | None:
+        """Find a finished trial of the same family and settings."""
+        same = (
+            trial
+            for trial in self._finished()
+            if trial.family == spec.family and trial.settings == spec.changes
+        )
+        return next(same, None)
+
+    def _repeat(self, trial: "Trial", same: SearchTrial) -> None:
+        """End a trial as one with the same settings ended."""
+        self._describe(trial, spec_of(same))
+        self.study.note(
+            trial,
+            fold_scores=list(same.fold_scores),
+            over_limits=list(same.over_limits),
+            latency_ms=same.latency_ms,
+            megabytes=same.megabytes,
+            rows=same.rows,
+            seconds=0.0,
+        )
+        if same.state == "complete":
+            self.study.complete(trial, _score(same), self.study.decisions(same.number))
+        else:
+            self.study.end(trial)
+
+    # One trial.
+
+    def _make(self, spec: TrialSpec, trial: "Trial", *, prunable: bool, must: bool = False) -> None:
+        """Take a trial from step to step, to its end.
+
+        Raises:
+            _OutOfTimeError: The time limit ended it.
+            WordgateError: It can't be fitted.
+        """
+        try:
+            self._describe(trial, spec)
+            self._climb(spec, trial, prunable=prunable, must=must)
+        except BaseException:
+            with suppress(KeyboardInterrupt, ValueError):  # it may have ended already
+                self.study.end(trial, failed=True)
+            raise
+        finally:
+            self._show()
+
+    def _describe(self, trial: "Trial", spec: TrialSpec) -> None:
+        self.study.note(trial, recipe=spec.recipe, settings=dict(spec.changes))
+
+    def _climb(self, spec: TrialSpec, trial: "Trial", *, prunable: bool, must: bool) -> None:
+        answers: list[FoldAnswers] = []
+        seconds, step = 0.0, 0
+        while True:
+            rungs = self._rungs()
+            if step == len(rungs):
+                break
+            rung = rungs[step]
+            if step and not self._fits(spec, rungs[step:], done=len(answers)):
+                if must:
+                    break
+                raise _OutOfTimeError
+            for number in range(len(answers), rung.n_folds) if rung.share == 1.0 else [0]:
+                found = self._fit(spec, number, rung)
+                seconds += found.seconds
+                if rung.share == 1.0:
+                    answers.append(found)
+            scores = [one.score for one in answers] or [found.score]
+            broken = self.config.over_limits(found.latency_ms, found.megabytes)
+            self.study.note(
+                trial,
+                fold_scores=scores,
+                rows=rung.share,
+                seconds=seconds,
+                latency_ms=found.latency_ms,
+                megabytes=found.megabytes,
+                over_limits=broken if rung.share == 1.0 else [],
+            )
+            is_worse = self.study.report(trial, float(np.mean(scores)), step)
+            is_last = step + 1 == len(rungs)
+            if (broken and rung.share == 1.0) or (prunable and is_worse and not is_last):
+                self.study.end(trial)
+                return
+            step += 1
+        if len(answers) < self._n_folds():
+            self.study.end(trial)
+            raise _OutOfTimeError
+        decisions = np.concatenate([one.decisions for one in answers])
+        self.study.complete(trial, float(np.mean([one.score for one in answers])), decisions)
+
+    def _fit(self, spec: TrialSpec, number: int, rung: Rung) -> FoldAnswers:
+        until = time.monotonic() + max(0.0, self.budget.left() - self._kept_for(spec))
+        found = fit_fold(spec, self.folds, number, rung.share, self.config, until)
+        self._costs.record(spec.name, rung.share, found.seconds)
+        if found.is_cut and self._costs.is_known("count") and spec.name != "count":
+            raise _OutOfTimeError
+        return found
+
+    # Time.
+
+    def _n_folds(self) -> int:
+        """Give the number of folds that trials are judged on; decided once for all of a search."""
+        kept = self.study.attributes.get("folds")
+        if kept is not None:
+            return int(kept)
+        most = min(3, len(self.folds.folds))
+        names = [family for family in self.config.families if family != "transformer"]
+        defaults = sum(self._costs.seconds(name) for name in names or self.config.families)
+        n_folds = most if most * defaults <= _DEFAULTS_SHARE * self.budget.left() else 1
+        if any(self._costs.is_known(family) for family in self.config.families):
+            self.study.keep(folds=n_folds)
+        return n_folds
+
+    def _rungs(self) -> list[Rung]:
+        return self.folds.rungs(self._n_folds())
+
+    def _fits(
+        self, spec: TrialSpec, rungs: Sequence[Rung], factor: float = 1.0, done: int = 0
+    ) -> bool:
+        """Tell whether the steps of a trial fit into the time, and the model after them."""
+        needed, n_done = 0.0, done
+        for rung in rungs:
+            n_folds = 1 if rung.share < 1.0 else rung.n_folds - n_done
+            n_done += n_folds if rung.share == 1.0 else 0
+            needed += n_folds * self._costs.seconds(spec.name, rung.share)
+        return factor * needed + self._kept_for(spec) <= self.budget.left()
+
+    def _kept_for(self, spec: TrialSpec) -> float:
+        """Give the seconds to keep for training the winner, and what it has to beat."""
+        if not self.config.refits:
+            return 0.0
+        names = {spec.name, *(spec_of(trial).name for trial in self._leaders())}
+        winner = max(self._costs.seconds(name) for name in names)
+        baseline = 0.0 if names == {"count"} else self._costs.seconds("count")
+        return OTHER_SETTINGS * self.folds.growth * (winner + baseline)
+
+    def _leaders(self) -> list[SearchTrial]:
+        candidates = self._candidates()
+        return [max(candidates, key=_score)] if candidates else []
+
+    # The winner.
+
+    def _finished(self) -> list[SearchTrial]:
+        return [trial for trial in self.study.trials() if trial.state in ("complete", "pruned")]
+
+    def _candidates(self) -> list[SearchTrial]:
+        """Give the trials that can win: complete, and within the limits."""
+        return [
+            trial
+            for trial in self.study.trials()
+            if trial.state == "complete" and not trial.over_limits
+        ]
+
+    def _ranked(self) -> Iterator[SearchTrial]:
+        """Give the trials that can win, the winner first.
+
+        Raises:
+            SettingsError: There is none.
+        """
+        left = self._candidates() or self._unfinished_candidates()
+        if not left:
+            raise SettingsError(self._none_found())
+        while left:
+            chosen = self._winner(left)
+            yield chosen
+            left = [trial for trial in left if not _alike(trial, chosen)]
+
+    def _winner(self, candidates: Sequence[SearchTrial]) -> SearchTrial:
+        """Choose the best, or the smallest of those that are as good.
+
+        A trial is as good if it is no worse than by `SAME`, nor by more than chance.
+        """
+        best = max(candidates, key=lambda trial: (_score(trial), *_lightness(trial)))
+        near = [trial for trial in candidates if _score(trial) >= _score(best) - SAME]
+        for trial in sorted(near, key=_lightness, reverse=True):
+            if _lightness(trial) <= _lightness(best):
+                break
+            if best.state != "complete" or self._difference(best, trial).proven is None:
+                return trial
+        return best
+
+    def _unfinished_candidates(self) -> list[SearchTrial]:
+        """Give what has a score, where no trial is complete, of the largest share of the rows."""
+        scored = [
+            trial for trial in self._finished() if trial.score is not None and not trial.over_limits
+        ]
+        most = max((trial.rows for trial in scored), default=0.0)
+        return [trial for trial in scored if trial.rows == most]
+
+    def _none_found(self) -> str:
+        measured = [trial for trial in self._finished() if trial.over_limits]
+        if not measured:
+            return (
+                f"no trial ended within {self.config.limits.minutes:g} minutes: give more --minutes"
+            )
+        limits = self.config.limits
+        asked = {"--max-ms": limits.max_ms, "--max-mb": limits.max_mb}
+        given = " and ".join(f"{name} {value:g}" for name, value in asked.items() if value)
+        smallest = min(measured, key=lambda trial: trial.megabytes or 0.0)
+        quickest = min(measured, key=lambda trial: trial.latency_ms or 0.0)
+        return (
+            f"none of {len(measured):,} trials keeps {given}: the smallest is"
+            f" {_measured(smallest)}, the quickest {_measured(quickest)}; allow more,"
+            " or give more --minutes"
+        )
+
+    def _difference(self, one: SearchTrial, other: SearchTrial) -> Any:
+        rows = self.folds.tested(self._n_folds())
+        return paired_scores(
+            self.config.objective,
+            rows.targets,
+            self.study.decisions(one.number),
+            self.study.decisions(other.number),
+            rows.groups,
+            len(self.folds.labels),
+            seed=self.config.context.seed,
+        )
+
+    def _show(self) -> None:
+        trials = self.study.trials()
+        if self.watch is not None:
+            self.watch(self.config.objective, trials, time.monotonic() + self.budget.left())
+        elif trials:
+            objective = self.config.objective
+            self.config.context.progress.say(trial_line(trials[-1], objective, trials))
+
+
+def _measured(trial: SearchTrial) -> str:
+    return (
+        f"{spec_of(trial).sentence()} ({trial.megabytes or 0.0:.1f} MB,"
+        f" {trial.latency_ms or 0.0:.2f} ms)"
+    )
+
+
+def spec_of(trial: SearchTrial) -> TrialSpec:
+    """Give family, recipe and settings of a trial."""
+    return TrialSpec(trial.family, trial.recipe, trial.settings)
+
+
+def _score(trial: SearchTrial) -> float:
+    return -1.0 if trial.score is None else trial.score
+
+
+def _lightness(trial: SearchTrial) -> tuple[float, float]:
+    """Give what is larger for the smaller, and then for the quicker model."""
+    size, latency = trial.megabytes or 0.0, trial.latency_ms or 0.0
+    return -round(size, 1), -round(latency, 2)
+
+
+def _alike(trial: SearchTrial, chosen: SearchTrial) -> bool:
+    return (trial.family, trial.settings) == (chosen.family, chosen.settings)
