@@ -40,6 +40,10 @@ class LiveTable(Console):
         if self._running is not None:
             self._running.stop()
 
+    def heading(self) -> str:
+        """Write a line above the results; nothing if empty."""
+        return ""
+
     def show_result(self, line: str, table: Callable[[], str]) -> None:
         """Show one more result.
 
@@ -79,5 +83,7 @@ class LiveTable(Console):
 
     def _draw(self) -> None:
         if self._running is not None:
-            shown = "\n\n".join(filter(None, (self._table, self._status)))
-            self._running.update(self._text("\n".join(map(one_line, shown.split("\n")))))
+            parts = (self.heading(), self._table, self._status)
+            shown = "\n\n".join(filter(None, parts))
+            lines = "\n".join(map(one_line, shown.split("\n")))
+            self._running.update(self._text(lines, no_wrap=True, overflow="ellipsis"))
