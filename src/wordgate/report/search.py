@@ -86,8 +86,7 @@ def _headline(result: SearchResult) -> list[tuple[str, str, str]]:
         if value is not None:
             remark = "no limit" if limit is None else f"limit {limit:g} {unit}"
             cells.append((title, f"{value:.2f} {unit}", remark))
-    minutes = f"in {format_minutes(result.minutes)} of {limits.minutes:g} min"
-    return [*cells, ("trials", f"{len(result.trials):,}", minutes)]
+    return cells
 
 
 def _families_table(result: SearchResult) -> PageTable:
@@ -162,10 +161,11 @@ def _importance_figure(result: SearchResult) -> Figure | None:
         bar_chart(
             bars,
             x=shares("share of the variance of the scores"),
-            label=f"Importance of the settings: {important_settings(result)}",
+            label=important_settings(result),
         ),
         PageTable(("setting", "importance"), [(name, f"{share:.3f}") for name, share in found]),
-        "Estimated by Optuna from the trials, over the ranges that were searched.",
+        f"Of {result.trial(result.chosen).family}: Optuna's fANOVA, over the ranges that were"
+        " searched.",
     )
 
 
@@ -190,7 +190,9 @@ def _cost_figure(
     measured = [
         (value, trial.score, trial)
         for trial in ranked(result.trials)
-        if trial.state == "complete" and trial.score is not None and (value := cost(trial) or 0) > 0
+        if (trial.state == "complete" or trial.over_limits)
+        and trial.score is not None
+        and (value := cost(trial) or 0) > 0
     ]
     if not measured:
         return None
@@ -245,7 +247,7 @@ def _trial_row(result: SearchResult, trial: SearchTrial) -> tuple[str, ...]:
     """Write a trial as `_HEADER` names it; what is special about it stands before the settings."""
     marks = {result.chosen: ["chosen"], result.second: ["second choice"]}.get(trial.number, [])
     told = "; ".join([*marks, *trial_remarks(trial)])
-    settings = ", ".join(short_settings(trial)) or f"recipe {trial.recipe}"
+    settings = ", ".join(short_settings(trial)) or "recipe default"
     return (
         f"{trial.number} {trial.family}",
         *number_cells(trial),
@@ -262,6 +264,7 @@ def _methods(result: SearchResult) -> list[str]:
         " groups kept together. No trial saw a test row.",
         "±: standard error of the mean over the inner folds. ms: median time to predict one text."
         " MB: size of the model. s: time of fitting and predicting.",
-        "Of models that are level within noise (paired test), the smaller one is chosen.",
+        "Between models whose scores differ by no more than half a point, and not significantly"
+        " (paired test by group), the smaller one was chosen.",
         f"Interval of the test score: {result.interval.method}.",
     ]

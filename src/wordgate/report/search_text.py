@@ -9,7 +9,7 @@ from wordgate.settings import format_setting
 
 TRIAL_HEADER = ("trial", "family", "score", "±", "ms", "MB", "s", "settings")
 FEWEST_FOR_IMPORTANCES = 10
-"""Finished trials below which the importance of a setting can't be told."""
+"""Finished trials below which the importance of a setting cannot be told."""
 SHOWN_LIVE = 10
 """Trials that the table in a terminal has."""
 _LIMIT_NAMES = {"latency": "--max-ms", "size": "--max-mb"}
@@ -87,6 +87,12 @@ def number_cells(trial: SearchTrial) -> tuple[str, ...]:
     )
 
 
+def n_folds(trial: SearchTrial) -> str:
+    """Write on how many folds a trial was judged."""
+    n = len(trial.fold_scores)
+    return "1 fold" if n == 1 else f"{n} folds"
+
+
 def format_error(trial: SearchTrial) -> str:
     """Write the standard error of a score over the inner folds; a dash for a single fold."""
     scores = trial.fold_scores
@@ -98,8 +104,10 @@ def format_error(trial: SearchTrial) -> str:
 def trial_remarks(trial: SearchTrial) -> list[str]:
     """Tell what is special about a trial: a broken limit, an early stop, an error."""
     remarks = [f"over {_LIMIT_NAMES[name]}" for name in trial.over_limits]
-    if trial.state == "pruned":
-        remarks.append(f"stopped early, on {trial.rows:.0%} of the rows")
+    if trial.state == "pruned" and not trial.over_limits:
+        whole = trial.rows == 1.0
+        part = n_folds(trial) if whole else f"{trial.rows:.0%} of the rows"
+        remarks.append(f"stopped early, after {part}")
     elif trial.state == "failed":
         remarks.append("failed")
     return remarks
@@ -111,7 +119,7 @@ def short_settings(trial: SearchTrial) -> list[str]:
         f"{name.removeprefix(f'{trial.family}.')}={_short_value(value)}"
         for name, value in trial.settings.items()
     ]
-    return own if trial.recipe in ("default", "tuned") else [f"recipe {trial.recipe}", *own]
+    return [f"recipe {trial.recipe}", *own] if trial.recipe == "taught" else own
 
 
 def _short_value(value: object) -> str:
@@ -227,15 +235,18 @@ def ending(result: SearchResult) -> str:
 
 
 def important_settings(result: SearchResult) -> str:
-    """Write which settings mattered, or that too few trials tell."""
-    if not result.importances:
-        n_finished = sum(trial.state == "complete" for trial in result.trials)
-        few = n_finished < FEWEST_FOR_IMPORTANCES
-        why = f" ({FEWEST_FOR_IMPORTANCES} are needed)" if few else ""
-        return f"Which settings mattered can't be told from {n_finished:,} finished trials{why}."
-    largest = list(result.importances.items())[:5]
-    named = ", ".join(f"{name} {share:.0%}" for name, share in largest)
-    return f"Settings that mattered (share of the variance of the scores): {named}."
+    """Write which settings of the chosen family mattered, or that too few trials tell."""
+    family = result.trial(result.chosen).family
+    if result.importances:
+        largest = list(result.importances.items())[:5]
+        named = ", ".join(f"{name} {share:.0%}" for name, share in largest)
+        return f"Settings of {family} that mattered (share of the variance of its scores): {named}."
+    tuned = [one for one in result.trials if one.family == family and one.recipe == "tuned"]
+    n_finished = sum(one.state == "complete" for one in tuned)
+    trials = "1 finished trial" if n_finished == 1 else f"{n_finished:,} finished trials"
+    few = n_finished < FEWEST_FOR_IMPORTANCES
+    why = f"; {FEWEST_FOR_IMPORTANCES} are needed" if few else ""
+    return f"Which settings of {family} mattered cannot be told from {trials} with other settings{why}."
 
 
 def format_minutes(minutes: float) -> str:

@@ -8,6 +8,7 @@ from wordgate.bundle.metrics import AnyMetrics, MultilabelMetrics, SplitFacts
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.metrics import Average, LabelScore, Scores, Shares
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
+from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchFacts
 from wordgate.evaluation.selective_prediction import abstention_sentences
 from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.families import FAMILIES
@@ -119,6 +120,17 @@ def verdict(family: str, metrics: AnyMetrics) -> str:
     if difference is None:  # an older wordgate measured none
         return f"The {family_name(family)} model was not compared with {baseline}."
     return format_verdict(family, baseline, difference, points_of(metrics))
+
+
+def search_sentence(search: SearchFacts) -> str:
+    """Write by which score a search has chosen a model, beside that on the test rows."""
+    name = OBJECTIVE_NAMES[search.objective]
+    trials = "1 trial" if search.n_trials == 1 else f"{search.n_trials:,} trials"
+    return (
+        f"Chosen from {trials} by its {name} on inner folds of the training rows,"
+        f" {format_share(search.chosen_score)}; on the test rows it is"
+        f" {format_share(search.test_score)}."
+    )
 
 
 def points_of(metrics: AnyMetrics) -> str:
