@@ -37,4 +37,5 @@ class LiveSearch(LiveTable):
         if not self._n_trials:
             return ""
         left = format_minutes(max(0.0, self._deadline - time.monotonic()) / 60)
-        return f"{self._n_trials:,} trials, {left} left; * is the best so far"
+        trials = "1 trial" if self._n_trials == 1 else f"{self._n_trials:,} trials"
+        return f"{trials}, {left} left; * is the best so far"

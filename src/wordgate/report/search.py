@@ -1,9 +1,11 @@
 """The report on a search over families and settings, as a page."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchResult, SearchTrial
 from wordgate.report.charts import (
+    Axis,
     ChartBar,
     Estimate,
     Line,
@@ -130,13 +132,20 @@ def _history_figure(result: SearchResult) -> Figure:
         line_chart(
             lines,
             x=axis("minutes", [0.0, spent]),
-            y=axis(name, [y for _, y, _ in ended] or [0, 1], form="{:.2f}".format),
+            y=_score_axis(name, [y for _, y, _ in ended]),
             label=f"{name} of {len(ended)} trials; the best reached"
             f" {format_share(max((y for _, y in judged), default=None))}.",
         ),
         PageTable(("trial", "minutes", name), rows),
         note,
     )
+
+
+def _score_axis(name: str, scores: Sequence[float]) -> Axis:
+    """Make the scale of a score, with as many digits as its ticks need."""
+    found = axis(name, scores or [0, 1])
+    digits = 2 if found.ticks[1] - found.ticks[0] > 0.0099 else 3
+    return replace(found, form=f"{{:.{digits}f}}".format)
 
 
 def _steps(points: Sequence[tuple[float, float]], end: float) -> list[tuple[float, float]]:
@@ -164,8 +173,8 @@ def _importance_figure(result: SearchResult) -> Figure | None:
             label=important_settings(result),
         ),
         PageTable(("setting", "importance"), [(name, f"{share:.3f}") for name, share in found]),
-        f"Of {result.trial(result.chosen).family}: Optuna's fANOVA, over the ranges that were"
-        " searched.",
+        f"Shares of the variance of the scores of {result.trial(result.chosen).family} over the"
+        " ranges that were searched, estimated by Optuna (fANOVA).",
     )
 
 
@@ -222,7 +231,7 @@ def _cost_figure(
         line_chart(
             lines,
             x=log_axis(unit, costs),
-            y=axis(name, [y for _, y, _ in measured], form="{:.2f}".format),
+            y=_score_axis(name, [y for _, y, _ in measured]),
             label=f"{title}; on the Pareto front: {named or 'none'}.",
             marked=None if limit is None else (limit, f"limit {limit:g}"),
         ),

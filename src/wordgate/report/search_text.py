@@ -163,7 +163,8 @@ def choice(result: SearchResult) -> str:
     return (
         f"{trial_name(chosen)} was chosen from {trials}{families}: {name}"
         f" {format_share(result.chosen_score)} on the inner folds of the training rows,"
-        f" {format_share(result.test_score)} on the test rows ({result.interval})."
+        f" {format_share(result.test_score)} on the test rows"
+        f"{'' if result.interval.low is None else f' ({result.interval})'}."
     )
 
 
@@ -229,8 +230,8 @@ def ending(result: SearchResult) -> str:
     broken = sum(bool(trial.over_limits) for trial in result.trials)
     over = "1 trial was" if broken == 1 else f"{broken:,} trials were"
     return (f"{over} over a limit and could not be chosen. " if broken else "") + (
-        f"The search took {format_minutes(result.minutes)} of {result.limits.minutes:g} and ended"
-        f" because {_ENDS[result.ended_by]}."
+        f"The search took {format_minutes(result.minutes)} of"
+        f" {result.limits.minutes:g} min and ended because {_ENDS[result.ended_by]}."
     )
 
 
@@ -246,7 +247,8 @@ def important_settings(result: SearchResult) -> str:
     trials = "1 finished trial" if n_finished == 1 else f"{n_finished:,} finished trials"
     few = n_finished < FEWEST_FOR_IMPORTANCES
     why = f"; {FEWEST_FOR_IMPORTANCES} are needed" if few else ""
-    return f"Which settings of {family} mattered cannot be told from {trials} with other settings{why}."
+    unknown = f"Which settings of {family} mattered cannot be told from {trials}"
+    return f"{unknown} with other settings{why}."
 
 
 def format_minutes(minutes: float) -> str:
