@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     )
     from wordgate.estimator import WordgateClassifier
     from wordgate.evaluation.comparison import Comparison, ModelResult, PairedTest
+    from wordgate.evaluation.search import SearchResult
     from wordgate.experiments.audit import audit
+    from wordgate.experiments.auto import Tuned, tune
     from wordgate.experiments.compare import compare
     from wordgate.experiments.compare_models import ModelComparison, compare_models
     from wordgate.experiments.distill import Distilled, distill
@@ -56,10 +58,12 @@ __all__ = [
     "Predictor",
     "Progress",
     "Scored",
+    "SearchResult",
     "SettingsError",
     "Silent",
     "Table",
     "Training",
+    "Tuned",
     "WordgateClassifier",
     "WordgateError",
     "audit",
@@ -73,6 +77,7 @@ __all__ = [
     "read_table",
     "score",
     "train",
+    "tune",
 ]
 
 _NAMES = {
@@ -87,7 +92,9 @@ _NAMES = {
     ),
     "wordgate.estimator": ("WordgateClassifier",),
     "wordgate.evaluation.comparison": ("Comparison", "ModelResult", "PairedTest"),
+    "wordgate.evaluation.search": ("SearchResult",),
     "wordgate.experiments.audit": ("Audit", "audit"),
+    "wordgate.experiments.auto": ("Tuned", "tune"),
     "wordgate.experiments.compare": ("compare",),
     "wordgate.experiments.compare_models": ("ModelComparison", "compare_models"),
     "wordgate.experiments.distill": ("Distilled", "distill"),

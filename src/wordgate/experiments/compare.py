@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from wordgate.bundle.config import environment
 from wordgate.data import Table
-from wordgate.errors import BundleError, MissingExtraError, SettingsError
+from wordgate.errors import BundleError, SettingsError
 from wordgate.evaluation.calibration import calibration
 from wordgate.evaluation.comparison import (
     COMPARED,
@@ -25,6 +25,7 @@ from wordgate.experiments.evaluator import analyse, predictions
 from wordgate.experiments.reading import DataOptions, ReadingOptions, near_duplicates_of
 from wordgate.experiments.resolving import (
     as_names,
+    available_families,
     check_n_folds,
     choose_recipe,
     refuse_unread,
@@ -274,23 +275,11 @@ def _families(
         if len(set(models)) < len(models) or not models:
             raise SettingsError(f"models are {', '.join(models) or 'none'}: give each once")
         return tuple(name for name in COMPARED if name in models), ()
-    families, left_out = [], []
-    for family in FAMILIES:
-        try:
-            check_family(family)
-        except MissingExtraError as error:
-            left_out.append(f"Left out: {family}. {error}.")
-            continue
-        if vectors is None and FAMILIES[family].vectors == "required":
-            left_out.append(
-                f"Left out: {family}, which averages word vectors: give some with --vectors;"
-                " 'wordgate vectors distill' creates them for your vocabulary."
-            )
-            continue
-        families.append(family)
-        if family == "lstm" and taught:
-            families.append(TAUGHT_LSTM)
-    return tuple(families), tuple(left_out)
+    available, left_out = available_families(vectors)
+    families = [*available]
+    if taught and "lstm" in families:
+        families.insert(families.index("lstm") + 1, TAUGHT_LSTM)
+    return tuple(families), left_out
 
 
 def _refuse_idle_settings(

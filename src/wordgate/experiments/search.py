@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from wordgate.errors import SettingsError, WordgateError
+from wordgate.evaluation.intervals import Interval
 from wordgate.evaluation.search import (
     SearchFacts,
+    SearchResult,
     SearchTrial,
     SecondBest,
     paired_scores,
@@ -104,6 +106,35 @@ class Found:
             second=second,
             importances=self.importances.get(chosen.family, {}),
             left_out=list(self.left_out),
+        )
+
+    def result(
+        self, config: SearchConfig, place: int = 0, tested: SearchFacts | None = None
+    ) -> SearchResult:
+        """Give the search with its trials.
+
+        Args:
+            config: What was searched.
+            place: That of the winner in the ranking.
+            tested: The search with the test of the winner; None if it was not trained.
+        """
+        facts = tested or self.facts(config, place)
+        chosen, *others = self.ranking[place:]
+        return SearchResult(
+            objective=facts.objective,
+            limits=facts.limits,
+            trials=self.trials,
+            chosen=chosen.number,
+            second=others[0].number if others else None,
+            chosen_score=facts.chosen_score,
+            test_score=facts.test_score,
+            interval=facts.test_interval or Interval.none("the test rows had no part in it"),
+            importances=facts.importances,
+            minutes=facts.minutes,
+            ended_by=facts.ended_by,
+            latency_ms=facts.latency_ms,
+            megabytes=facts.megabytes,
+            left_out=self.left_out,
         )
 
 
@@ -498,9 +529,7 @@ class Search:
             return (
                 f"no trial ended within {self.config.limits.minutes:g} minutes: give more --minutes"
             )
-        limits = self.config.limits
-        asked = {"--max-ms": limits.max_ms, "--max-mb": limits.max_mb}
-        given = " and ".join(f"{name} {value:g}" for name, value in asked.items() if value)
+        given = self.config.limits_text()
         smallest = min(measured, key=lambda trial: trial.megabytes or 0.0)
         quickest = min(measured, key=lambda trial: trial.latency_ms or 0.0)
         return (

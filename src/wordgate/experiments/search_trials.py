@@ -135,6 +135,11 @@ class SearchConfig:
         """Give the word vectors of a family; None for one that reads none."""
         return self.vectors if FAMILIES[family].vectors != "none" else None
 
+    def limits_text(self) -> str:
+        """Write the limits of latency and size as options; nothing without any."""
+        asked = {"--max-ms": self.limits.max_ms, "--max-mb": self.limits.max_mb}
+        return " and ".join(f"{name} {value:g}" for name, value in asked.items() if value)
+
     def over_limits(self, latency_ms: float, megabytes: float) -> list[str]:
         """Name the limits that a model breaks."""
         limits = self.limits

@@ -1,7 +1,7 @@
 """From labeled texts to an evaluated model in a folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,14 @@ from wordgate.bundle.folder import Bundle, check_destination, write_bundle
 from wordgate.bundle.metrics import AnyMetrics
 from wordgate.bundle.summary import model_line, model_table
 from wordgate.errors import SettingsError
+from wordgate.evaluation.search import SearchResult
+from wordgate.experiments.auto import (
+    AUTO,
+    SearchOptions,
+    check_kept,
+    plan_search,
+    train_auto,
+)
 from wordgate.experiments.baselines import clear_baseline
 from wordgate.experiments.fitting import Clock
 from wordgate.experiments.reading import DataOptions, ReadingOptions
@@ -29,6 +37,7 @@ from wordgate.experiments.resuming import (
     kept_beside,
     mark_teacher_cache,
 )
+from wordgate.experiments.search import Watch
 from wordgate.experiments.students import teacher_config
 from wordgate.experiments.training_run import Plan, train_on_table
 from wordgate.families import FAMILIES
@@ -50,12 +59,14 @@ class Training:
         metrics: Its scores on the test rows, as in `metrics.json`.
         bundle: The content of the model folder.
         remarks: Remarks about this run.
+        search: The search that chose family and settings; None without one.
     """
 
     predictor: Predictor
     metrics: AnyMetrics
     bundle: Bundle
     remarks: Sequence[str]
+    search: SearchResult | None = None
 
     def __repr__(self) -> str:
         """Name the model and its score: all that it holds is too much for a line."""
@@ -98,7 +109,14 @@ def train(
     threads: int | None = None,
     max_minutes: float | None = None,
     no_texts: bool = False,
+    minutes: float | None = None,
+    preset: str | None = None,
+    max_ms: float | None = None,
+    max_mb: float | None = None,
+    objective: str | None = None,
+    trials: int | None = None,
     progress: Progress | None = None,
+    watch: Watch | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Training:
     """Train a classifier, evaluate it on unseen rows, and save it.
@@ -109,7 +127,8 @@ def train(
         out: The folder to write the model to; None keeps it in memory.
         overwrite: Replace an existing model, and restart an interrupted training run.
         resume: Continue an interrupted training run into `out`.
-        model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``.
+        model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``; or ``auto``
+            to search family and settings, for which the arguments from `minutes` to `watch` are.
         recipe: The name of a recipe, or the path of a ``.toml`` file; None for
             ``taught`` with a teacher, else ``default``.
         settings: Values of single settings, which override the recipe.
@@ -135,7 +154,17 @@ def train(
         max_minutes: Time limit for the whole call in minutes; the best epoch up to then is kept.
             With `resume`, 0 returns the model of the best epoch so far.
         no_texts: Leave the texts of test rows out of the report.
+        minutes: Time limit of the whole call with ``auto``, in minutes.
+        preset: In place of `minutes`: ``quick`` (3 minutes), ``good`` (15, the default) or ``best``
+            (60).
+        max_ms: Maximum median latency of one text, in milliseconds on this machine.
+        max_mb: Maximum size of the saved model, in 10^6 bytes.
+        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1``, or, if a text
+            can have several labels, ``micro_f1`` (the default there) or ``macro_f1``.
+        trials: Maximum number of finished trials.
         progress: Shows progress; None for standard error.
+        watch: Called after every trial, with the objective, all trials, and the
+            `time.monotonic()` at which the search ends.
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
@@ -156,6 +185,36 @@ def train(
         raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
     named = {"split": split, "test_size": test_size, "teacher.models": as_names(teacher)}
     overrides = with_options(settings, **named)
+    asked = SearchOptions(minutes, preset, max_ms, max_mb, objective, trials, watch)
+    if model == AUTO:
+        _refuse_with_auto(folds, max_minutes)
+        place = None if out is None else Path(out).expanduser()
+        check_kept(place, resume=resume, overwrite=overwrite)
+        if place is not None:
+            check_destination(place, overwrite=overwrite)
+        context = RunContext(options.seed, progress, device, threads, started=clock.started)
+        searched = plan_search(
+            asked,
+            context,
+            recipe=recipe,
+            overrides=with_options(settings, split=split, test_size=test_size),
+            vectors=vectors,
+            teacher=teacher,
+            teaching_minutes=teaching_minutes,
+            has_unlabelled=bool(files),
+        )
+        to = _Output(place, overwrite)
+        found = train_auto(
+            options,
+            searched,
+            out=place,
+            resume=resume,
+            no_texts=no_texts,
+            started=clock.started,
+            write=lambda bundle: to.write(_training_of(bundle), progress, None),
+        )
+        return replace(_training_of(found.bundle), search=found.search)
+    asked.refuse_idle()
     check_family(model)
     recipe = choose_recipe(recipe, teacher)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
@@ -188,6 +247,17 @@ def train(
     training = _training_of(bundle)
     output.write(training, progress, None if teaching is None else teaching.folder)
     return training
+
+
+def _refuse_with_auto(folds: int | None, max_minutes: float | None) -> None:
+    """Refuse options of a single training that a search leaves without effect."""
+    idle = {
+        "--folds": (folds, "every trial is judged on inner folds already"),
+        "--max-minutes": (max_minutes, "give --minutes"),
+    }
+    for option, (value, instead) in idle.items():
+        if value is not None:
+            raise SettingsError(f"{option} has no effect with --family auto: {instead}")
 
 
 def _training_of(bundle: Bundle) -> Training:

@@ -157,10 +157,7 @@ class SearchStudy:
 
     def clear(self) -> None:
         """Delete what is kept, and the folder if nothing else is in it."""
-        for file in (*self.folder.glob("trial-*.safetensors"), self.folder / JOURNAL):
-            file.unlink(missing_ok=True)
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        clear_trials(self.folder)
 
     def _decisions_file(self, number: int) -> Path:
         return self.folder / f"trial-{number}.safetensors"
@@ -176,6 +173,16 @@ class SearchStudy:
             if node == platform.node() and not _is_other_process(process):
                 with _quiet():
                     self._study.tell(trial.number, state=TrialState.FAIL)
+
+
+def clear_trials(folder: Path) -> None:
+    """Delete the trials of a folder, and the folder if nothing else is in it."""
+    if not folder.is_dir():
+        return
+    for file in (*folder.glob("trial-*.safetensors"), folder / JOURNAL):
+        file.unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def trials_of(study: Study) -> tuple[SearchTrial, ...]:
