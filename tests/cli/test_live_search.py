@@ -29,6 +29,7 @@ def test_in_a_terminal_the_trials_stand_above_the_one_at_work(trials, capsys, mo
         live.show("accuracy", trials, time.monotonic() + 600.5)
         with live.bar(4) as bar:
             bar.advance("trial 1, lstm")
+            live._running.refresh()  # it draws four times a second
             live.say("a remark")
     written = capsys.readouterr().err
     heading, table, status = (
