@@ -50,7 +50,11 @@ def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
         (0.695, 0.71, "is 0.5 points above the test score (within its interval), because"),
         (0.71, 0.73, "none visible. The test score is 1.0 points above the score it was chosen by"),
         (0.7, 0.73, "none visible. The test score equals the score it was chosen by"),
-        (None, None, "is undefined, so the price of choosing is unknown"),
+        (
+            None,
+            None,
+            "the highest of 13 scores is partly luck. By how much is unknown without a score on test",
+        ),
     ],
 )
 def test_the_price_of_choosing_is_told_as_it_is(search_result, test_score, high, told):

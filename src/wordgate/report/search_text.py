@@ -159,19 +159,27 @@ def choice(result: SearchResult) -> str:
     chosen, name = result.trial(result.chosen), OBJECTIVE_NAMES[result.objective]
     n_families = len({trial.family for trial in result.trials})
     families = "" if n_families == 1 else f" of {n_families} families"
-    trials = "the only trial" if len(result.trials) == 1 else f"{len(result.trials):,} trials"
-    return (
-        f"{trial_name(chosen)} was chosen from {trials}{families}: {name}"
-        f" {format_share(result.chosen_score)} on the inner folds of the training rows,"
-        f" {format_share(result.test_score)} on the test rows"
-        f"{'' if result.interval.low is None else f' ({result.interval})'}."
-    )
+    n_trials = len(result.trials)
+    won = "is the only trial" if n_trials == 1 else f"was chosen from {n_trials:,} trials{families}"
+    score = format_share(result.chosen_score)
+    judged = f"{name} {score} on the inner folds of the training rows"
+    return f"{trial_name(chosen)} {won}: {judged}{_tested(result)}."
+
+
+def _tested(result: SearchResult) -> str:
+    if result.test_score is None:
+        return ""
+    interval = "" if result.interval.low is None else f" ({result.interval})"
+    return f", {format_share(result.test_score)} on the test rows{interval}"
 
 
 def price(result: SearchResult) -> str:
     """Write in one sentence what choosing cost: how optimistic the score is that was chosen by."""
+    n_tried = len(candidates(result.trials))
+    luck = f", because the highest of {n_tried:,} scores is partly luck" if n_tried > 1 else ""
     if result.difference is None:
-        return "The score on the test rows is undefined, so the price of choosing is unknown."
+        told = f"the score it was chosen by is optimistic{luck}. By how much is unknown"
+        return f"Price of choosing: {told if luck else 'unknown'} without a score on test rows."
     points = 100 * result.difference
     if points < 0.05:
         higher = "equals" if points > -0.05 else f"is {-points:.1f} points above"
@@ -183,8 +191,6 @@ def price(result: SearchResult) -> str:
     chance = ""
     if low is not None and high is not None and low <= result.chosen_score <= high:
         chance = " (within its interval)"
-    n_tried = len(candidates(result.trials))
-    luck = f", because the highest of {n_tried:,} scores is partly luck" if n_tried > 1 else ""
     return (
         f"Price of choosing: the score it was chosen by is {points:.1f} points above the test"
         f" score{chance}{luck}; expect the test score on new texts."
