@@ -53,7 +53,7 @@ def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
         (
             None,
             None,
-            "the highest of 13 scores is partly luck. By how much is unknown without a score on test",
+            "the highest of 13 scores is partly luck. By how much is unknown without a score",
         ),
     ],
 )
