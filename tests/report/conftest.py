@@ -292,19 +292,23 @@ def _trial(number, family, score, megabytes, **more):
 
 @pytest.fixture(scope="session")
 def search_result():
-    """A search of 16 trials, of which two are over a limit, one was stopped, and one failed."""
+    """A search of 17 trials: one is over limits, one was stopped, one failed, one is repeated."""
     trials = [
         _trial(0, "count", 0.66, 2.0),
         _trial(1, "lstm", 0.68, 3.0),
         _trial(2, "transformer", 0.72, 90.0, state="pruned", fold_scores=(0.72,),
                over_limits=("latency", "size")),
         _trial(3, "lstm", 0.6, 3.0, state="pruned", fold_scores=(0.6,), rows=0.25),
-        SearchTrial(number=4, family="lstm", recipe="tuned", settings={}, state="failed",
-                    seconds=60.0, finished=300.0),
+        SearchTrial(number=4, family="lstm", recipe="tuned", settings={"lstm.epochs": 99},
+                    state="failed", seconds=60.0, finished=300.0),
         _trial(5, "lstm", 0.70, 4.0,
                settings={"lstm.hidden_size": 96, "lstm.learning_rate": 0.00213456}),
         _trial(6, "lstm", 0.699, 9.0, settings={"text.tokenizer": NASTY[0]}),
-        *(_trial(7 + i, "lstm", 0.65 + 0.002 * i, 3.0 + i) for i in range(9)),
+        _trial(16, "lstm", 0.699, 9.0, settings={"text.tokenizer": NASTY[0]}, seconds=0.0),
+        *(
+            _trial(6 + i, "lstm", 0.65 + 0.002 * i, 3.0 + i, settings={"lstm.epochs": i})
+            for i in range(1, 10)
+        ),
     ]  # fmt: skip
     return SearchResult(
         objective="accuracy", limits=SearchLimits(minutes=20, max_ms=5.0, max_mb=50.0),

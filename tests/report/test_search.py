@@ -22,11 +22,11 @@ from wordgate.report.search_text import (
 def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
     lines = format_search(search_result).splitlines()
     assert lines[:6] == [
-        "lstm (trial 5) was chosen from 16 trials of 3 families: accuracy 0.700 on the inner folds"
-        " of the training rows, 0.682 on the test rows (0.660 to 0.690).",
+        "lstm (trial 5) was chosen from 15 trials of 3 families: accuracy 0.700 on 3 inner folds of"
+        " the training rows, 0.682 on the test rows (0.660 to 0.690).",
         "Price of choosing: the score it was chosen by is 1.8 points above the test score, because"
         " the highest of 13 scores is partly luck; expect the test score on new texts.",
-        "Second choice: lstm (trial 6), 0.699 on the inner folds (-0.1 points, 0.90 ms, 9.00 MB).",
+        "Second choice: lstm (trial 6), 0.699 on 3 inner folds (-0.1 points, 0.90 ms, 9.00 MB).",
         "Measured from the saved model: 0.41 ms per text (limit 5), 4.10 MB on disk (limit 50).",
         "1 trial was over a limit and could not be chosen. The search took 16.2 min of 20 min and"
         " ended because the time was over.",
@@ -80,11 +80,13 @@ def test_a_trial_is_a_line_of_a_log(search_result):
     assert trial_line(trials[3], "accuracy", trials).endswith(
         "stopped early, after 25% of the rows"
     )
-    assert trial_line(trials[4], "accuracy", trials) == ("Trial 4, lstm: accuracy –, 60 s; failed")
+    assert trial_line(trials[4], "accuracy", trials) == (
+        "Trial 4, lstm (epochs=99): accuracy –, 60 s; failed"
+    )
 
 
 def test_the_table_in_a_terminal_has_the_best_and_the_last_trial(search_result):
-    last = replace(search_result.trials[7], number=16, score=0.5)
+    last = replace(search_result.trials[7], number=16, score=0.5, settings={})
     lines = format_progress([*search_result.trials, last]).splitlines()
     assert len(lines) == 11
     assert lines[1].startswith("5*")

@@ -166,6 +166,14 @@ class SearchResult:
         return next(trial for trial in self.trials if trial.number == number)
 
 
+def distinct_trials(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
+    """Leave out trials that repeat the family and settings of one before them."""
+    found: dict[str, SearchTrial] = {}
+    for trial in trials:
+        found.setdefault(f"{trial.family} {trial.recipe} {sorted(trial.settings.items())}", trial)
+    return list(found.values())
+
+
 def objective_score(
     objective: SearchObjective,
     targets: NDArray[np.int64],

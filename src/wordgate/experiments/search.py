@@ -21,6 +21,7 @@ from wordgate.evaluation.search import (
     SearchResult,
     SearchTrial,
     SecondBest,
+    distinct_trials,
     paired_scores,
 )
 from wordgate.experiments.search_trials import (
@@ -95,10 +96,11 @@ class Found:
                 settings=dict(others[0].settings),
                 score=_score(others[0]),
             )
+        finished = [trial for trial in self.trials if trial.state in ("complete", "pruned")]
         return SearchFacts(
             objective=config.objective,
             limits=config.limits,
-            n_trials=sum(trial.state in ("complete", "pruned") for trial in self.trials),
+            n_trials=len(distinct_trials(finished)),
             minutes=self.seconds / 60.0,
             ended_by=self.ended_by,
             settings=dict(chosen.settings),

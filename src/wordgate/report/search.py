@@ -24,6 +24,7 @@ from wordgate.report.search_text import (
     format_error,
     format_minutes,
     important_settings,
+    inner_folds,
     number_cells,
     price,
     ranked,
@@ -54,9 +55,10 @@ def search_page(result: SearchResult, source: str) -> str:
         title=f"Model search on {source_name(source)}",
         badge=result.trial(result.chosen).family,
         verdict=choice(result),
-        sentences=[price(result), *runner_up(result), ending(result), *result.left_out],
+        sentences=[price(result), *runner_up(result), ending(result)],
         headline=_headline(result),
         families=_families_table(result),
+        left_out=result.left_out,
         history=_history_figure(result),
         importances=_importance_figure(result),
         unimportant=important_settings(result),
@@ -74,9 +76,10 @@ def search_page(result: SearchResult, source: str) -> str:
 def _headline(result: SearchResult) -> list[tuple[str, str, str]]:
     """Give the numbers at the top of the page: name, value and remark."""
     name, difference = OBJECTIVE_NAMES[result.objective], result.difference
+    chosen = result.trial(result.chosen)
     points = UNDEFINED if difference is None else f"{100 * difference:+.1f}"
     cells = [
-        ("chosen by", format_share(result.chosen_score), f"{name}, inner folds"),
+        ("chosen by", format_share(result.chosen_score), f"{name}, {inner_folds(chosen)}"),
         (f"test {name}", format_share(result.test_score), str(result.interval)),
         ("price of choosing", points, "points"),
     ]
@@ -97,7 +100,7 @@ def _families_table(result: SearchResult) -> PageTable:
     families = dict.fromkeys(trial.family for trial in good_first)
     rows = []
     for family in families:
-        own = [trial for trial in result.trials if trial.family == family]
+        own = [trial for trial in ranked(result.trials) if trial.family == family]
         best = best_of(own)
         minutes = format_minutes(sum(trial.seconds for trial in own) / 60)
         cells = (UNDEFINED,) * 4 if best is None else number_cells(best)[:4]
@@ -108,7 +111,7 @@ def _families_table(result: SearchResult) -> PageTable:
 def _history_figure(result: SearchResult) -> Figure:
     """Show the score of each trial over the time that trials took, and the best one so far."""
     spent, ended = 0.0, []
-    for trial in sorted(result.trials, key=lambda one: (one.finished or 0.0, one.number)):
+    for trial in sorted(ranked(result.trials), key=lambda one: (one.finished or 0.0, one.number)):
         spent += trial.seconds / 60
         if trial.score is not None:
             ended.append((spent, trial.score, trial))
@@ -266,8 +269,7 @@ def _trial_row(result: SearchResult, trial: SearchTrial) -> tuple[str, ...]:
 
 def _methods(result: SearchResult) -> list[str]:
     """Describe how trials were judged, a sentence each."""
-    folds = max((len(trial.fold_scores) for trial in result.trials), default=0)
-    inner = "1 inner split" if folds == 1 else f"{folds} inner folds"
+    inner = inner_folds(result.trial(result.chosen))
     return [
         f"Trials were judged on {inner} of the training and validation rows, near duplicates and"
         " groups kept together. No trial saw a test row.",

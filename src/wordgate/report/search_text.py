@@ -3,7 +3,12 @@
 import statistics
 from collections.abc import Mapping, Sequence
 
-from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchResult, SearchTrial
+from wordgate.evaluation.search import (
+    OBJECTIVE_NAMES,
+    SearchResult,
+    SearchTrial,
+    distinct_trials,
+)
 from wordgate.report.text import UNDEFINED, format_share, text_table
 from wordgate.settings import format_setting
 
@@ -87,10 +92,10 @@ def number_cells(trial: SearchTrial) -> tuple[str, ...]:
     )
 
 
-def n_folds(trial: SearchTrial) -> str:
+def inner_folds(trial: SearchTrial) -> str:
     """Write on how many folds a trial was judged."""
     n = len(trial.fold_scores)
-    return "1 fold" if n == 1 else f"{n} folds"
+    return "1 inner fold" if n == 1 else f"{n} inner folds"
 
 
 def format_error(trial: SearchTrial) -> str:
@@ -106,7 +111,7 @@ def trial_remarks(trial: SearchTrial) -> list[str]:
     remarks = [f"over {_LIMIT_NAMES[name]}" for name in trial.over_limits]
     if trial.state == "pruned" and not trial.over_limits:
         whole = trial.rows == 1.0
-        part = n_folds(trial) if whole else f"{trial.rows:.0%} of the rows"
+        part = inner_folds(trial) if whole else f"{trial.rows:.0%} of the rows"
         remarks.append(f"stopped early, after {part}")
     elif trial.state == "failed":
         remarks.append("failed")
@@ -127,12 +132,16 @@ def _short_value(value: object) -> str:
 
 
 def ranked(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
-    """Order trials: those judged on all folds by their score, then those stopped early, failed."""
+    """Order trials: those judged on all folds by their score, then those stopped early, failed.
+
+    Trials that repeat the settings of another one, and those still running, are left out.
+    """
     places = {"complete": 0, "pruned": 1, "failed": 2}
     ended = [trial for trial in trials if trial.state in places]
-    return sorted(
+    ordered = sorted(
         ended, key=lambda one: (places[one.state], -_value(one), one.megabytes or 0.0, one.number)
     )
+    return distinct_trials(ordered)
 
 
 def _value(trial: SearchTrial) -> float:
@@ -157,12 +166,13 @@ def trial_name(trial: SearchTrial) -> str:
 def choice(result: SearchResult) -> str:
     """Write which trial won, and at which score."""
     chosen, name = result.trial(result.chosen), OBJECTIVE_NAMES[result.objective]
-    n_families = len({trial.family for trial in result.trials})
+    finished = [trial for trial in ranked(result.trials) if trial.state != "failed"]
+    n_families = len({trial.family for trial in finished})
     families = "" if n_families == 1 else f" of {n_families} families"
-    n_trials = len(result.trials)
+    n_trials = len(finished)
     won = "is the only trial" if n_trials == 1 else f"was chosen from {n_trials:,} trials{families}"
     score = format_share(result.chosen_score)
-    judged = f"{name} {score} on the inner folds of the training rows"
+    judged = f"{name} {score} on {inner_folds(chosen)} of the training rows"
     return f"{trial_name(chosen)} {won}: {judged}{_tested(result)}."
 
 
@@ -211,10 +221,8 @@ def runner_up(result: SearchResult) -> list[str]:
     if second.megabytes is not None:
         costs.append(f"{second.megabytes:.2f} MB")
     why = "" if points < 0.05 else "; it is not significantly better, and larger or slower"
-    return [
-        f"Second choice: {trial_name(second)}, {format_share(second.score)} on the inner folds"
-        f" ({', '.join([level, *costs])}){why}."
-    ]
+    judged = f"{format_share(second.score)} on {inner_folds(second)}"
+    return [f"Second choice: {trial_name(second)}, {judged} ({', '.join([level, *costs])}){why}."]
 
 
 def measured_costs(result: SearchResult) -> list[str]:
@@ -233,7 +241,7 @@ def measured_costs(result: SearchResult) -> list[str]:
 
 def ending(result: SearchResult) -> str:
     """Write how many trials were over a limit, and why the search ended."""
-    broken = sum(bool(trial.over_limits) for trial in result.trials)
+    broken = sum(bool(trial.over_limits) for trial in ranked(result.trials))
     over = "1 trial was" if broken == 1 else f"{broken:,} trials were"
     return (f"{over} over a limit and could not be chosen. " if broken else "") + (
         f"The search took {format_minutes(result.minutes)} of"
