@@ -130,7 +130,7 @@ def _settings(
     return {**parse_assignments(assignments)}
 
 
-learning_options = stack(
+fitting_options = stack(
     click.option(
         "--recipe",
         type=FILE_NAME,
@@ -190,6 +190,10 @@ learning_options = stack(
         help="Device: auto, cpu, cuda or cuda:N.",
     ),
     threads_option,
+)
+
+learning_options = stack(
+    fitting_options,
     click.option(
         "--no-texts", is_flag=True, help="Leave the texts of the data out of report.html."
     ),
@@ -221,6 +225,38 @@ teaching_options = stack(
     ),
 )
 
+limit_options = stack(
+    click.option(
+        "--minutes",
+        metavar="N",
+        type=float,
+        help="Time limit of a search, for the whole command.  [default: 15, by --preset good]",
+    ),
+    click.option(
+        "--preset",
+        metavar="NAME",
+        help="In place of --minutes: quick (3), good (15) or best (60).",
+    ),
+    click.option(
+        "--max-ms",
+        metavar="X",
+        type=float,
+        help="Search for models that predict one text within X milliseconds on this machine.",
+    ),
+    click.option(
+        "--max-mb",
+        metavar="Y",
+        type=float,
+        help="Search for models that take at most Y megabytes on disk.",
+    ),
+    click.option(
+        "--trials",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="End a search after N trials at the latest.",
+    ),
+)
+
 training_options = stack(
     click.option(
         "--out", type=FILE_NAME, metavar="FOLDER", required=True, help="Where to write the model."
@@ -239,7 +275,8 @@ training_options = stack(
         default="lstm",
         show_default=True,
         help="Family of models: count (word and character n-grams, logistic regression); logreg or"
-        " mlp (averaged word vectors); lstm; or transformer (fine-tuned).",
+        " mlp (averaged word vectors); lstm; or transformer (fine-tuned). auto searches family and"
+        " settings, on the training rows alone.",
     ),
     click.option(
         "--epochs", metavar="N", help="Maximum number of epochs.  [default: the recipe's]"
@@ -254,7 +291,7 @@ training_options = stack(
         help="What the decision thresholds optimize, on validation rows: f1, precision@0.9,"
         " recall@0.9 or cost@1:5 (false positive : false negative), or a .toml file of costs by"
         " label; none for 0.5, or for the most probable label.  [default: f1 for multi-label data,"
-        " else none]",
+        " else none] With --family auto also the score to maximize: accuracy, macro_f1, micro_f1.",
     ),
     split_option("the recipe's"),
     learning_options,

@@ -328,6 +328,21 @@ def train_auto(
     return training
 
 
+def search_dataset(plan: SearchPlan, rows: Dataset, labels: tuple[str, ...]) -> Found:
+    """Search family and settings on the rows of a data set, which has no test rows.
+
+    Raises:
+        WordgateError: No trial has finished, or none keeps the limits.
+        KeyboardInterrupt: It was interrupted before any trial had finished.
+    """
+    objective = plan.options.objective_for(multilabel=rows.multilabel)
+    config = replace(plan.config, objective=objective)
+    folds = InnerFolds.of(rows, labels, plan.settings, config.context.seed)
+    with _open_study(config, rows, None, resume=False) as study:
+        budget = Budget(config.context.started, config.limits.minutes, _WRITING_SECONDS)
+        return Search(folds, config, budget, study, plan.options.watch).run()
+
+
 _INTERRUPTED = (
     "Interrupted: the best of the finished trials is trained now. A second Ctrl-C stops at once;"
     " finished trials are kept until the model is written."
@@ -400,17 +415,24 @@ class _Winner:
 def _measured(
     bundle: Bundle, texts: Sequence[str], threads: int | None
 ) -> tuple[Bundle, SearchFacts]:
-    """Measure a bundle as it is once written and loaded: its size, and the latency of one text."""
+    """Measure a bundle, and note that with its search."""
     metrics = bundle.metrics
     assert metrics is not None  # noqa: S101 - a training is evaluated
     assert metrics.search is not None  # noqa: S101 - it was given
+    latency, megabytes = measure_bundle(bundle, texts, threads)
+    facts = metrics.search.model_copy(update={"latency_ms": latency, "megabytes": megabytes})
+    return replace(bundle, metrics=metrics.model_copy(update={"search": facts})), facts
+
+
+def measure_bundle(
+    bundle: Bundle, texts: Sequence[str], threads: int | None
+) -> tuple[float, float]:
+    """Write and load a bundle; give the latency of one of the texts in ms, and its size in MB."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         write_bundle(bundle, path)
         megabytes = sum(file.stat().st_size for file in path.iterdir()) / 1e6
-        latency = median_latency(load(path, threads=threads), texts)
-    facts = metrics.search.model_copy(update={"latency_ms": latency, "megabytes": megabytes})
-    return replace(bundle, metrics=metrics.model_copy(update={"search": facts})), facts
+        return median_latency(load(path, threads=threads), texts), megabytes
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from wordgate.experiments.splits import Fold, fold_numbers, folds_of, hold_out
 from wordgate.experiments.students import TeacherConfig, fit_model, vectors_of
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
-from wordgate.runtime.progress import Silent, stage
+from wordgate.runtime.progress import Silent, beating
 from wordgate.search.space import Space
 from wordgate.settings import Settings
 from wordgate.training.fitting import RunContext
@@ -257,7 +257,7 @@ def fit_fold(
     fold = folds.fold(number, share, context.seed)
     settings = config.settings(spec)
     device = "auto" if FAMILIES[spec.family].cpu_alone else context.device
-    with stage(context.progress, f"Trial: {spec.sentence()}"):
+    with context.progress.bar(None) as bar, beating(bar, f"Trial: {spec.sentence()}"):
         calibrated, taught = fit_model(
             spec.family,
             fold.fit_data(config.vectors_of(spec.family)),

@@ -11,6 +11,7 @@ from wordgate.errors import SettingsError, did_you_mean
 PRESETS = {"quick": 3.0, "good": 15.0, "best": 60.0}
 """Minutes by the name of a preset."""
 DEFAULT_PRESET = "good"
+_MOST_SLOWNESS = 4.0  # more is rather the start-up of a small fit
 OTHER_SETTINGS = 1.3
 """How much longer a fit with other settings may take than those before."""
 
@@ -51,7 +52,7 @@ _GUESSES = {
     "transformer": _Guess(5.0, 1.6e-4, 600, 6e5),
     "taught": _Guess(60.0, 3.2e-4, 600, 6e5),
 }
-"""On two cores of 2020; the first fit of the family `count` tells how much slower it is here."""
+"""On two cores of 2020; the fits of the family `count` tell how much slower it is here."""
 
 
 @dataclass
@@ -74,9 +75,11 @@ class Costs:
 
     def record(self, name: str, share: float, seconds: float) -> None:
         """Learn what a fit on a share of the rows took."""
-        if name == "count" and "count" not in self._seen:
-            self._slowness = max(1.0, seconds / self._guessed(name, share))
-        self._seen.setdefault(name, []).append(seconds / share)
+        seen = self._seen.setdefault(name, [])
+        seen.append(seconds / share)
+        if name == "count":  # the first of which loads packages, too
+            slowness = min(seen) / self._guessed(name, 1.0)
+            self._slowness = min(max(slowness, 1.0), _MOST_SLOWNESS)
 
     def seconds(self, name: str, share: float = 1.0) -> float:
         """Expect the seconds of a fit on a share of an inner fold's training rows, or more."""
