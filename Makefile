@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 
 .PHONY: demo test test-pythons faults golden check format dist docs tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
-        bench-intervals bench-thresholds bench-labels bench-faithfulness bench-serve bench-teaching bench-multilabel bench-minimal-pairs fuzz-api
+        bench-intervals bench-thresholds bench-labels bench-faithfulness bench-serve bench-teaching bench-multilabel bench-minimal-pairs bench-search fuzz-api
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -97,6 +97,11 @@ bench-predict: $(VENV)/.predict \
                $(if $(WORDGATE_BENCH_FASTTEXT),,.venv-fasttext/.done)
 	$(BIN)/python benchmarks/predict.py $(BENCH)
 
+# fastText's autotune in an environment of its own. Hours; BENCH="--data reviews-200 --minutes 1" runs
+# a part, BENCH="price" measures the price of choosing.
+bench-search: $(VENV)/.tune $(if $(WORDGATE_BENCH_FASTTEXT),,.venv-fasttext/.done)
+	$(BIN)/python benchmarks/search.py $(BENCH)
+
 # fastText is built on the spot; where it can't be, the benchmark goes on without it.
 .venv-fasttext/.done:
 	$(PYTHON) -m venv .venv-fasttext
@@ -173,6 +178,11 @@ $(VENV)/.distill: $(VENV)/.train
 # The kernels, and the peers of prediction that wordgate itself can make.
 $(VENV)/.predict: $(VENV)/.distill
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[transformer,onnx,numba]"
+	touch $@
+
+# The search, and all families that it can choose.
+$(VENV)/.tune: $(VENV)/.distill
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[tune,transformer]"
 	touch $@
 
 # What executes the tutorial's notebooks.
