@@ -17,6 +17,7 @@ from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.dedup.keys import group_keys
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError, SettingsError
+from wordgate.evaluation.search import SearchResult
 from wordgate.experiments.auto import (
     AUTO,
     SearchOptions,
@@ -94,8 +95,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs: Maximum number of epochs.
         class_weight: The weights of the labels in the loss: ``balanced``, ``moderate``, ``none``,
             or a mapping of labels to weights; labels that are not in it have weight 1.
-        minutes: Time limit of `fit` with ``auto``; None for that of `preset`. This and the next five
-            arguments are for ``auto`` alone.
+        minutes: Time limit of `fit` with ``auto``; None for that of `preset`. This and the next
+            five arguments are for ``auto`` alone.
         preset: ``quick`` (3 minutes), ``good`` (15, the default) or ``best`` (60).
         max_ms: Maximum median latency of one text, in milliseconds on this machine.
         max_mb: Maximum size of the saved model, in 10^6 bytes.
@@ -212,7 +213,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             plans = self._search(dataset, given, context, unlabelled)
         else:
             self._asked().refuse_idle()
-            self.search_ = None
+            self.search_: SearchResult | None = None
             plans = iter([self._plan(given, texts, unlabelled, context)])
         with limited_blas(n_threads):
             for plan in plans:
@@ -297,9 +298,9 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             vectors=self.vectors,
         )
         joined = find_near_duplicates(dataset.texts, dataset.groups).joined.groups
-        found = search_dataset(plan, replace(dataset, groups=joined), tuple(given.names))
+        config, found = search_dataset(plan, replace(dataset, groups=joined), tuple(given.names))
         for place, trial in enumerate(found.ranking):
-            spec, config = spec_of(trial), plan.config
+            spec = spec_of(trial)
             yield _FitPlan(
                 spec.family,
                 str(config.recipe_of(spec)),
@@ -312,7 +313,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 self.search_ = replace(result, latency_ms=latency, megabytes=megabytes)
                 return
         raise SettingsError(
-            f"no model keeps {plan.config.limits_text()} once it is fitted on all texts; allow"
+            f"no model keeps {config.limits_text()} once it is fitted on all texts; allow"
             " more, or give more minutes"
         )
 

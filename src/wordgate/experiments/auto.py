@@ -328,8 +328,13 @@ def train_auto(
     return training
 
 
-def search_dataset(plan: SearchPlan, rows: Dataset, labels: tuple[str, ...]) -> Found:
+def search_dataset(
+    plan: SearchPlan, rows: Dataset, labels: tuple[str, ...]
+) -> tuple[SearchConfig, Found]:
     """Search family and settings on the rows of a data set, which has no test rows.
+
+    Returns:
+        What was searched, and what was found.
 
     Raises:
         WordgateError: No trial has finished, or none keeps the limits.
@@ -340,7 +345,7 @@ def search_dataset(plan: SearchPlan, rows: Dataset, labels: tuple[str, ...]) -> 
     folds = InnerFolds.of(rows, labels, plan.settings, config.context.seed)
     with _open_study(config, rows, None, resume=False) as study:
         budget = Budget(config.context.started, config.limits.minutes, _WRITING_SECONDS)
-        return Search(folds, config, budget, study, plan.options.watch).run()
+        return config, Search(folds, config, budget, study, plan.options.watch).run()
 
 
 _INTERRUPTED = (
