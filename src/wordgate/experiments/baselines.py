@@ -41,6 +41,7 @@ def fit_baseline(
     settings: Settings,
     context: RunContext,
     kept: CheckpointConfig | None = None,
+    share: float = SHARE_OF_TIME,
 ) -> BaselineResult:
     """Fit and test the family `count` exactly as a comparison on the same folds does.
 
@@ -51,9 +52,10 @@ def fit_baseline(
             calibration matter.
         context: Seed, progress and deadline, of which it takes a share.
         kept: Where its results are kept until the training ends; None for nowhere.
+        share: Of the time until the deadline, what it may take.
     """
     now = time.monotonic()
-    deadline = now + SHARE_OF_TIME * max(0.0, context.deadline - now)
+    deadline = now + share * max(0.0, context.deadline - now)
     context = replace(context, device="auto", checkpoint=None, deadline=deadline)
     store = ResultStore(None if kept is None else kept.file, context.progress, _WHAT)
     if kept is None or not kept.resume:

@@ -26,6 +26,7 @@ from wordgate.evaluation.search import (
 )
 from wordgate.experiments.search_trials import (
     DEFAULT,
+    MOST_FOLDS,
     SMALL,
     TAUGHT,
     TUNED,
@@ -38,7 +39,7 @@ from wordgate.experiments.search_trials import (
 )
 from wordgate.report.search_text import trial_line
 from wordgate.search.budget import OTHER_SETTINGS, Budget, Costs
-from wordgate.search.space import START_SMALL, space_of, suggest
+from wordgate.search.space import START_SMALL, Choices, space_of, suggest
 from wordgate.search.study import SearchStudy
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ MOST_TUNED = 60
 """Trials of one family: more of them find what chance has made good."""
 _DEFAULTS_SHARE = 0.5
 """Of the time, what the default recipes may be expected to take on all folds."""
+_WEIGHTS = Choices(("none", "moderate", "balanced"))
+"""Weights of labels, which macro F1 depends on more than accuracy does."""
 _MOST_REPEATED = 20
 _MOST_FAILED = 10
 
@@ -162,10 +165,10 @@ class Search:
     _dropped: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._costs = Costs.of(self.folds.folds[0].train)
+        self._costs = Costs.of(self.folds.fold(0).train)
         self._left_out = [*self.config.left_out]
         for trial in self.study.trials():
-            if trial.fold_scores and trial.rows == 1.0:
+            if trial.fold_scores and trial.rows == 1.0 and trial.seconds:
                 name = spec_of(trial).name
                 self._costs.record(name, 1.0, trial.seconds / len(trial.fold_scores))
 
@@ -300,9 +303,10 @@ class Search:
 
     def _space(self, family: str) -> Any:
         config = self.config
+        weights = {"class_weight": _WEIGHTS} if config.objective == "macro_f1" else {}
         return space_of(
             family,
-            config.space or {},
+            {**weights, **(config.space or {})},
             fixed=config.own_overrides(family),
             vectors=config.vectors is not None,
             small=config.is_limited,
@@ -399,7 +403,7 @@ class Search:
                     break
                 raise _OutOfTimeError
             for number in range(len(answers), rung.n_folds) if rung.share == 1.0 else [0]:
-                found = self._fit(spec, number, rung)
+                found = self._fit(spec, number, rung, must=must)
                 seconds += found.seconds
                 if rung.share == 1.0:
                     answers.append(found)
@@ -426,11 +430,11 @@ class Search:
         decisions = np.concatenate([one.decisions for one in answers])
         self.study.complete(trial, float(np.mean([one.score for one in answers])), decisions)
 
-    def _fit(self, spec: TrialSpec, number: int, rung: Rung) -> FoldAnswers:
+    def _fit(self, spec: TrialSpec, number: int, rung: Rung, *, must: bool) -> FoldAnswers:
         until = time.monotonic() + max(0.0, self.budget.left() - self._kept_for(spec))
         found = fit_fold(spec, self.folds, number, rung.share, self.config, until)
         self._costs.record(spec.name, rung.share, found.seconds)
-        if found.is_cut and self._costs.is_known("count") and spec.name != "count":
+        if found.is_cut and not must:
             raise _OutOfTimeError
         return found
 
@@ -441,10 +445,10 @@ class Search:
         kept = self.study.attributes.get("folds")
         if kept is not None:
             return int(kept)
-        most = min(3, len(self.folds.folds))
         names = [family for family in self.config.families if family != "transformer"]
         defaults = sum(self._costs.seconds(name) for name in names or self.config.families)
-        n_folds = most if most * defaults <= _DEFAULTS_SHARE * self.budget.left() else 1
+        has_time = MOST_FOLDS * defaults <= _DEFAULTS_SHARE * self.budget.left()
+        n_folds = MOST_FOLDS if has_time else 1
         if any(self._costs.is_known(family) for family in self.config.families):
             self.study.keep(folds=n_folds)
         return n_folds

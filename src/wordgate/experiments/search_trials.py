@@ -5,7 +5,7 @@ The inner folds are made of the training rows alone. No function here is given a
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,20 +19,22 @@ from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import SearchLimits, SearchObjective, objective_score
 from wordgate.experiments.fitting import Calibrated
 from wordgate.experiments.resolving import resolve_settings
-from wordgate.experiments.splits import Fold, fold_numbers, folds_of, hold_out
+from wordgate.experiments.splits import Fold, fold_numbers, fold_of, hold_out
 from wordgate.experiments.students import TeacherConfig, fit_model, vectors_of
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.progress import Silent, beating
 from wordgate.search.space import Space
 from wordgate.settings import Settings
-from wordgate.training.fitting import RunContext
+from wordgate.training.fitting import TIME_LIMIT, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
 DEFAULT, SMALL, TAUGHT, TUNED = "default", "small", "taught", "tuned"
 """Where the settings of a trial begin."""
 LARGE = 20_000
 """Training rows from which on a fifth of them is enough to judge by."""
+MOST_FOLDS = 3
+"""Inner folds that a trial is judged on at most."""
 PILOT = 8_000
 """Training rows of an inner fold from which on a trial begins with a part of them."""
 _PILOT_SHARE = 0.25
@@ -164,11 +166,18 @@ class InnerFolds:
 
     Attributes:
         rows: The training rows, validation rows among them.
-        folds: The folds.
+        labels: The labels.
+        numbers: int64 [n], the fold of each row.
+        settings: How a fold's other rows are split into training and validation.
+        seed: Random seed of that.
     """
 
     rows: Dataset
-    folds: Sequence[Fold]
+    labels: tuple[str, ...]
+    numbers: NDArray[np.int64]
+    settings: Settings
+    seed: int
+    _made: dict[tuple[int, float], Fold] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -179,39 +188,40 @@ class InnerFolds:
         Raises:
             DataError: There are fewer groups than folds.
         """
-        n_folds = 5 if len(rows) >= LARGE else 3
-        numbers = fold_numbers(rows, labels_of(rows.targets, labels), n_folds, settings, seed)
-        vocabulary_of = rows if settings.text.vocabulary_from == "all" else None
-        return cls(rows, folds_of(rows, labels, numbers, settings, seed, vocabulary_of))
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels."""
-        return self.folds[0].labels
+        n_folds = 5 if len(rows) >= LARGE else MOST_FOLDS
+        names = labels_of(rows.targets, labels)
+        return cls(rows, labels, fold_numbers(rows, names, n_folds, settings, seed), settings, seed)
 
     @property
     def growth(self) -> float:
         """How many times the training rows of a fold the winner is trained on."""
-        fold = self.folds[0]
-        share = len(fold.train) / (len(fold.train) + len(fold.valid))
-        return share * len(self.rows) / len(fold.train)
+        fold = self.fold(0)
+        return len(self.rows) / (len(fold.train) + len(fold.valid))
 
     def rungs(self, n_folds: int) -> list[Rung]:
         """Give the steps of a trial: a part of many rows first, one fold, then the others."""
-        pilot = [Rung(_PILOT_SHARE, 1)] if len(self.folds[0].train) > PILOT else []
+        pilot = [Rung(_PILOT_SHARE, 1)] if len(self.fold(0).train) > PILOT else []
         return [*pilot, Rung(1.0, 1), *([Rung(1.0, n_folds)] if n_folds > 1 else [])]
 
-    def fold(self, number: int, share: float, seed: int) -> Fold:
+    def fold(self, number: int, share: float = 1.0) -> Fold:
         """Give a fold, on a share of its training rows in whole groups."""
-        fold = self.folds[number]
-        if share == 1.0:
-            return fold
-        train, _ = hold_out(fold.train, fold.labels, 1.0 - share, seed)
-        return replace(fold, train=train)
+        if (number, share) not in self._made:
+            self._made[number, share] = self._make(number, share)
+        return self._made[number, share]
+
+    def _make(self, number: int, share: float) -> Fold:
+        if share < 1.0:
+            fold = self.fold(number)
+            train, _ = hold_out(fold.train, self.labels, 1.0 - share, self.seed)
+            return replace(fold, train=train)
+        vocabulary_of = self.rows if self.settings.text.vocabulary_from == "all" else None
+        return fold_of(
+            self.rows, self.labels, self.numbers, number, self.settings, self.seed, vocabulary_of
+        )
 
     def tested(self, n_folds: int) -> Dataset:
         """Give the test rows of the first folds, fold by fold."""
-        return self.rows.part(np.concatenate([fold.rows for fold in self.folds[:n_folds]]))
+        return self.rows.part(np.concatenate([self.fold(one).rows for one in range(n_folds)]))
 
 
 @dataclass(frozen=True)
@@ -254,7 +264,7 @@ def fit_fold(
         until: The `time.monotonic()` at which fitting must end.
     """
     started, context = time.monotonic(), config.context
-    fold = folds.fold(number, share, context.seed)
+    fold = folds.fold(number, share)
     settings = config.settings(spec)
     device = "auto" if FAMILIES[spec.family].cpu_alone else context.device
     with context.progress.bar(None) as bar, beating(bar, f"Trial: {spec.sentence()}"):
@@ -264,7 +274,13 @@ def fit_fold(
             fold.test,
             settings,
             config.teaching_of(spec),
-            replace(context, progress=Silent(), deadline=until, device=device),
+            replace(
+                context,
+                progress=Silent(),
+                device=device,
+                deadline=until,
+                predicted_after=len(fold.test),
+            ),
         )
         output = calibrated.output(fold.test.texts)
         decisions = output.decisions(multilabel=fold.test.multilabel)
@@ -284,7 +300,7 @@ def fit_fold(
         latency,
         _expected_megabytes(calibrated, spec.family, folds),
         time.monotonic() - started,
-        time.monotonic() >= until,
+        any(remark.startswith(TIME_LIMIT) for remark in calibrated.fitted.remarks),
     )
 
 

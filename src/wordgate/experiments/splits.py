@@ -208,7 +208,10 @@ def make_folds(
     rows, labels, names = splits.all_rows, splits.labels, table.row_labels() or []
     numbers = fold_numbers(rows, names, n_folds, settings, seed)
     _check_folds(numbers, rows.targets, labels)
-    return folds_of(rows, labels, numbers, settings, seed, splits.vocabulary_of)
+    return [
+        fold_of(rows, labels, numbers, number, settings, seed, splits.vocabulary_of)
+        for number in range(n_folds)
+    ]
 
 
 def fold_numbers(
@@ -220,24 +223,22 @@ def fold_numbers(
     return grouped_folds(group_keys(rows.texts, rows.groups), names, n_folds, seed=seed)
 
 
-def folds_of(
+def fold_of(
     rows: Dataset,
     labels: tuple[str, ...],
     numbers: NDArray[np.int64],
+    number: int,
     settings: Settings,
     seed: int,
     vocabulary_of: Dataset | None,
-) -> list[Fold]:
-    """Make the folds to which rows are assigned, int64 [n]: each is the test set of one."""
-    folds = []
-    for number in range(int(numbers.max()) + 1):
-        test = np.flatnonzero(numbers == number)
-        rest = rows.part(np.flatnonzero(numbers != number))
-        train, valid = hold_out(
-            rest, labels, settings.valid_size, seed, settings.split, stratify=settings.stratify
-        )
-        folds.append(Fold(labels, train, valid, rows.part(test), test, vocabulary_of))
-    return folds
+) -> Fold:
+    """Make one of the folds to which rows are assigned, int64 [n]: its rows are the test set."""
+    test = np.flatnonzero(numbers == number)
+    rest = rows.part(np.flatnonzero(numbers != number))
+    train, valid = hold_out(
+        rest, labels, settings.valid_size, seed, settings.split, stratify=settings.stratify
+    )
+    return Fold(labels, train, valid, rows.part(test), test, vocabulary_of)
 
 
 def _check_folds(

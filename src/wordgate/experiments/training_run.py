@@ -30,6 +30,7 @@ from wordgate.evaluation.selective_prediction import CoveragePoint, coverage_cur
 from wordgate.evaluation.thresholds import ScoredRows, ThresholdGain, measure_thresholds
 from wordgate.experiments.baselines import (
     BASELINE,
+    SHARE_OF_TIME,
     BaselineResult,
     baselines_of,
     fit_baseline,
@@ -55,6 +56,9 @@ from wordgate.settings import Settings
 from wordgate.split.audit import Audit, audit_table
 from wordgate.training.fitting import CheckpointConfig, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
+
+_SHARE_AFTER_SEARCH = 0.6
+"""Of the time that a search keeps for baseline and winner, what the baseline may take."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +254,8 @@ def _fit_baseline(
         return None
     uncut = " (the time limit does not cut its n-grams)" if context.deadline < math.inf else ""
     context.progress.begin(f"Fitting the count baseline{uncut}")
-    count = fit_baseline(splits, [splits], plan.settings, context, plan.baseline)
+    share = SHARE_OF_TIME if plan.search is None else _SHARE_AFTER_SEARCH
+    count = fit_baseline(splits, [splits], plan.settings, context, plan.baseline, share)
     context.progress.say(
         f"Baselines: count {format_share(count.scores.main.value)}, {most_frequent}"
         f" ({count.train_seconds:.0f} s)"

@@ -112,7 +112,7 @@ def space_of(
         for name, one in ranges.items()
         if not (name in _WITHOUT_VECTORS if vectors else name.startswith(_OF_VECTORS))
     }
-    left = {*fixed} - {*own}
+    left = {*fixed}
     return {
         name: one
         for name, one in {**usable, **own}.items()
