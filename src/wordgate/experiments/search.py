@@ -144,6 +144,24 @@ class Found:
 
 
 @dataclass
+class _Attempt:
+    """A trial on its way: what it has answered, and how far it is."""
+
+    trial: "Trial"
+    spec: TrialSpec
+    answers: list[FoldAnswers] = field(default_factory=list)
+    seconds: float = 0.0
+    step: int = 0
+    is_over_limits: bool = False
+    ended: bool = False
+
+    @property
+    def scores(self) -> list[float]:
+        """The score on each finished fold."""
+        return [one.score for one in self.answers]
+
+
+@dataclass
 class Search:
     """A search over the training rows.
 
@@ -209,8 +227,7 @@ class Search:
         )
 
     def _run(self) -> Ending:
-        for spec in self._starts():
-            self._start(spec)
+        self._start_families()
         self._drop_families()
         return self._tune()
 
@@ -230,14 +247,33 @@ class Search:
                 specs.append(TrialSpec(family, TAUGHT, {}))
         return (spec for spec in specs if (spec.family, spec.recipe) not in done)
 
-    def _start(self, spec: TrialSpec) -> None:
-        """Make a trial of a default recipe, unless there is no time for it."""
-        is_first = not self._finished()
-        if not is_first and not self._fits(spec, self._rungs()):
+    def _start_families(self) -> None:
+        """Try the default recipes: all on one fold first, which tells how many folds there will be.
+
+        Of an interruption or of the time limit, those begun are kept as far as they have come.
+        """
+        begun: list[_Attempt] = []
+        try:
+            for spec in self._starts():
+                self._begin(spec, begun)
+            self._decide_folds([attempt for attempt in begun if not attempt.ended])
+            for attempt in begun:
+                self._finish(attempt)
+        finally:
+            for attempt in begun:
+                if not attempt.ended:
+                    self._end(attempt)
+
+    def _begin(self, spec: TrialSpec, begun: list[_Attempt]) -> None:
+        """Make a trial on one fold, unless there is no time for it; the first one in any case."""
+        rungs, is_first = self.folds.rungs(1), not begun and not self._finished()
+        if not is_first and not self._fits(spec, rungs):
             self._leave_out(spec)
             return
+        attempt = self._ask(spec)
+        begun.append(attempt)
         try:
-            self._make(spec, self.study.ask(spec.family), prunable=False, must=is_first)
+            self._climb(attempt, rungs, must=is_first)
         except _OutOfTimeError:
             if is_first:
                 raise
@@ -246,6 +282,23 @@ class Search:
             raise
         except WordgateError as error:
             self._left_out.append(f"Left out: {spec.name}. {error}.")
+
+    def _finish(self, attempt: _Attempt) -> None:
+        """Make the rest of a trial that was begun."""
+        try:
+            self._climb(attempt, self._rungs())
+            self._complete(attempt)
+        except _OutOfTimeError:
+            self._leave_out(attempt.spec)
+
+    def _decide_folds(self, begun: Sequence[_Attempt]) -> None:
+        """Choose on how many folds all trials are judged, by the time that these take."""
+        if "folds" in self.study.attributes:
+            return
+        each = sum(self._costs.seconds(attempt.spec.name) for attempt in begun)
+        time_left = _DEFAULTS_SHARE * self.budget.left()
+        more = [n for n in range(MOST_FOLDS, 1, -1) if (n - 1) * each <= time_left]
+        self.study.keep(folds=more[0] if more else 1)
 
     def _leave_out(self, spec: TrialSpec) -> None:
         needed = self._costs.seconds(spec.name) * self._n_folds()
@@ -294,7 +347,9 @@ class Search:
                 continue
             repeated = 0
             try:
-                self._make(spec, trial, prunable=True)
+                attempt = self._ask(spec, trial)
+                self._climb(attempt, self._rungs(), prunable=True)
+                self._complete(attempt)
                 failed = 0
             except WordgateError:
                 failed += 1
@@ -353,7 +408,7 @@ class Search:
 
     def _repeat(self, trial: "Trial", same: SearchTrial) -> None:
         """End a trial as one with the same settings ended."""
-        self._describe(trial, spec_of(same))
+        self._ask(spec_of(same), trial)
         self.study.note(
             trial,
             fold_scores=list(same.fold_scores),
@@ -370,65 +425,78 @@ class Search:
 
     # One trial.
 
-    def _make(self, spec: TrialSpec, trial: "Trial", *, prunable: bool, must: bool = False) -> None:
-        """Take a trial from step to step, to its end.
+    def _ask(self, spec: TrialSpec, trial: "Trial | None" = None) -> _Attempt:
+        trial = trial or self.study.ask(spec.family)
+        self.study.note(trial, recipe=spec.recipe, settings=dict(spec.changes))
+        return _Attempt(trial, spec)
+
+    def _climb(
+        self,
+        attempt: _Attempt,
+        rungs: Sequence[Rung],
+        *,
+        prunable: bool = False,
+        must: bool = False,
+    ) -> None:
+        """Take a trial from step to step, as far as it is good enough.
 
         Raises:
-            _OutOfTimeError: The time limit ended it.
+            _OutOfTimeError: There is no time for it.
             WordgateError: It can't be fitted.
         """
         try:
-            self._describe(trial, spec)
-            self._climb(spec, trial, prunable=prunable, must=must)
-        except BaseException:
-            with suppress(KeyboardInterrupt, ValueError):  # it may have ended already
-                self.study.end(trial, failed=True)
+            while attempt.step < len(rungs) and not attempt.ended:
+                left = rungs[attempt.step :]
+                if attempt.step and not self._fits(attempt.spec, left, done=len(attempt.answers)):
+                    raise _OutOfTimeError
+                is_worse = self._take(attempt, left[0], must=must)
+                if attempt.is_over_limits or (prunable and is_worse and len(left) > 1):
+                    self._end(attempt)
+        except _OutOfTimeError:
+            self._end(attempt, failed=not (must and attempt.step))
             raise
-        finally:
-            self._show()
+        except BaseException:
+            with suppress(KeyboardInterrupt):
+                self._end(attempt, failed=True)
+            raise
 
-    def _describe(self, trial: "Trial", spec: TrialSpec) -> None:
-        self.study.note(trial, recipe=spec.recipe, settings=dict(spec.changes))
+    def _take(self, attempt: _Attempt, rung: Rung, *, must: bool) -> bool:
+        """Take one step of a trial; tell whether others are better there."""
+        is_whole = rung.share == 1.0
+        for number in range(len(attempt.answers), rung.n_folds) if is_whole else [0]:
+            found = self._fit(attempt.spec, number, rung, must=must)
+            attempt.seconds += found.seconds
+            if is_whole:
+                attempt.answers.append(found)
+        scores = attempt.scores or [found.score]
+        broken = self.config.over_limits(found.latency_ms, found.megabytes) if is_whole else []
+        attempt.is_over_limits = bool(broken)
+        self.study.note(
+            attempt.trial,
+            fold_scores=scores,
+            rows=rung.share,
+            seconds=attempt.seconds,
+            latency_ms=found.latency_ms,
+            megabytes=found.megabytes,
+            over_limits=broken,
+        )
+        attempt.step += 1
+        return self.study.report(attempt.trial, float(np.mean(scores)), attempt.step - 1)
 
-    def _climb(self, spec: TrialSpec, trial: "Trial", *, prunable: bool, must: bool) -> None:
-        answers: list[FoldAnswers] = []
-        seconds, step = 0.0, 0
-        while True:
-            rungs = self._rungs()
-            if step == len(rungs):
-                break
-            rung = rungs[step]
-            if step and not self._fits(spec, rungs[step:], done=len(answers)):
-                if must:
-                    break
-                raise _OutOfTimeError
-            for number in range(len(answers), rung.n_folds) if rung.share == 1.0 else [0]:
-                found = self._fit(spec, number, rung, must=must)
-                seconds += found.seconds
-                if rung.share == 1.0:
-                    answers.append(found)
-            scores = [one.score for one in answers] or [found.score]
-            broken = self.config.over_limits(found.latency_ms, found.megabytes)
-            self.study.note(
-                trial,
-                fold_scores=scores,
-                rows=rung.share,
-                seconds=seconds,
-                latency_ms=found.latency_ms,
-                megabytes=found.megabytes,
-                over_limits=broken if rung.share == 1.0 else [],
-            )
-            is_worse = self.study.report(trial, float(np.mean(scores)), step)
-            is_last = step + 1 == len(rungs)
-            if (broken and rung.share == 1.0) or (prunable and is_worse and not is_last):
-                self.study.end(trial)
-                return
-            step += 1
-        if len(answers) < self._n_folds():
-            self.study.end(trial)
-            raise _OutOfTimeError
-        decisions = np.concatenate([one.decisions for one in answers])
-        self.study.complete(trial, float(np.mean([one.score for one in answers])), decisions)
+    def _complete(self, attempt: _Attempt) -> None:
+        """End a trial that has come to its last step."""
+        if attempt.ended:
+            return
+        decisions = np.concatenate([one.decisions for one in attempt.answers])
+        self.study.complete(attempt.trial, float(np.mean(attempt.scores)), decisions)
+        attempt.ended = True
+        self._show()
+
+    def _end(self, attempt: _Attempt, *, failed: bool = False) -> None:
+        """End a trial early."""
+        attempt.ended = True
+        self.study.end(attempt.trial, failed=failed)
+        self._show()
 
     def _fit(self, spec: TrialSpec, number: int, rung: Rung, *, must: bool) -> FoldAnswers:
         until = time.monotonic() + max(0.0, self.budget.left() - self._kept_for(spec))
@@ -441,17 +509,8 @@ class Search:
     # Time.
 
     def _n_folds(self) -> int:
-        """Give the number of folds that trials are judged on; decided once for all of a search."""
-        kept = self.study.attributes.get("folds")
-        if kept is not None:
-            return int(kept)
-        names = [family for family in self.config.families if family != "transformer"]
-        defaults = sum(self._costs.seconds(name) for name in names or self.config.families)
-        has_time = MOST_FOLDS * defaults <= _DEFAULTS_SHARE * self.budget.left()
-        n_folds = MOST_FOLDS if has_time else 1
-        if any(self._costs.is_known(family) for family in self.config.families):
-            self.study.keep(folds=n_folds)
-        return n_folds
+        """Give the number of folds that trials are judged on, the same for all of a search."""
+        return int(self.study.attributes.get("folds", 1))
 
     def _rungs(self) -> list[Rung]:
         return self.folds.rungs(self._n_folds())
