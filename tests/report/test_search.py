@@ -81,7 +81,7 @@ def test_a_trial_is_a_line_of_a_log(search_result):
         "stopped early, after 25% of the rows"
     )
     assert trial_line(trials[4], "accuracy", trials) == (
-        "Trial 4, lstm (epochs=99): accuracy –, 60 s; failed"
+        "Trial 4, lstm (epochs=99): accuracy –, 60 s; not finished"
     )
 
 

@@ -114,7 +114,7 @@ def trial_remarks(trial: SearchTrial) -> list[str]:
         part = inner_folds(trial) if whole else f"{trial.rows:.0%} of the rows"
         remarks.append(f"stopped early, after {part}")
     elif trial.state == "failed":
-        remarks.append("failed")
+        remarks.append("not finished")
     return remarks
 
 
@@ -170,7 +170,11 @@ def choice(result: SearchResult) -> str:
     n_families = len({trial.family for trial in finished})
     families = "" if n_families == 1 else f" of {n_families} families"
     n_trials = len(finished)
-    won = "is the only trial" if n_trials == 1 else f"was chosen from {n_trials:,} trials{families}"
+    won = (
+        "is the only finished trial"
+        if n_trials == 1
+        else f"was chosen from {n_trials:,} trials{families}"
+    )
     score = format_share(result.chosen_score)
     rows = "" if chosen.rows == 1.0 else f"{chosen.rows:.0%} of "
     judged = f"{name} {score} on {inner_folds(chosen)} of {rows}the training rows"
