@@ -107,7 +107,7 @@ def _best_default(results: Results, data: str) -> dict[str, object] | None:
 
 
 def _mean(differences: np.ndarray) -> str:
-    """Write a mean in points, with an interval that resamples data sets."""
+    """Write a mean over data sets or seeds in points, with an interval that resamples them."""
     if not len(differences):
         return ""
     if len(differences) < 2:

@@ -28,8 +28,8 @@ def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
         " the highest of 13 scores is partly luck; expect the test score on new texts.",
         "Second choice: lstm (trial 6), 0.699 on 3 inner folds (-0.1 points, 0.90 ms, 9.00 MB).",
         "Measured from the saved model: 0.41 ms per text (limit 5), 4.10 MB on disk (limit 50).",
-        "1 trial was over a limit and could not be chosen. The search took 16.2 min of 20 min and"
-        " ended because the time was over.",
+        "1 trial was over a limit and could not be chosen. The trials took 16.2 min of the 20 min"
+        " for the whole command; the search ended because the time was over.",
         "Left out: logreg.",
     ]
     assert lines[-1] == (

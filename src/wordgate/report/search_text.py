@@ -172,7 +172,8 @@ def choice(result: SearchResult) -> str:
     n_trials = len(finished)
     won = "is the only trial" if n_trials == 1 else f"was chosen from {n_trials:,} trials{families}"
     score = format_share(result.chosen_score)
-    judged = f"{name} {score} on {inner_folds(chosen)} of the training rows"
+    rows = "" if chosen.rows == 1.0 else f"{chosen.rows:.0%} of "
+    judged = f"{name} {score} on {inner_folds(chosen)} of {rows}the training rows"
     return f"{trial_name(chosen)} {won}: {judged}{_tested(result)}."
 
 
@@ -244,8 +245,8 @@ def ending(result: SearchResult) -> str:
     broken = sum(bool(trial.over_limits) for trial in ranked(result.trials))
     over = "1 trial was" if broken == 1 else f"{broken:,} trials were"
     return (f"{over} over a limit and could not be chosen. " if broken else "") + (
-        f"The search took {format_minutes(result.minutes)} of"
-        f" {result.limits.minutes:g} min and ended because {_ENDS[result.ended_by]}."
+        f"The trials took {format_minutes(result.minutes)} of the {result.limits.minutes:g} min for"
+        f" the whole command; the search ended because {_ENDS[result.ended_by]}."
     )
 
 
