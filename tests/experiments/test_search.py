@@ -139,9 +139,14 @@ def test_an_interrupted_search_keeps_the_best_so_far(file, tmp_path):
         if len(trials) == 3:
             raise KeyboardInterrupt
 
-    tuned = wordgate.tune(file, out=tmp_path / "mine.toml", watch=interrupt, **ANY)
+    out = tmp_path / "mine.toml"
+    tuned = wordgate.tune(file, out=out, watch=interrupt, **ANY)
     assert tuned.search.ended_by == "interruption"
-    assert tuned.search.chosen_score == max(trial.score for trial in tuned.search.trials)
+    assert out.read_text(encoding="utf-8") == tuned.recipe
+    more = wordgate.tune(file, out=out, resume=True, overwrite=True, trials=4, **ANY)
+    assert len(facts(more.search)) == 4
+    assert facts(more.search)[: len(facts(tuned.search))] == facts(tuned.search)
+    assert not (tmp_path / "mine.toml.search").exists()
 
 
 def test_a_recipe_that_was_tuned_trains(file, tmp_path):

@@ -43,6 +43,7 @@ from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import load
 from wordgate.report.search import search_page
 from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.progress import Progress
 from wordgate.search.budget import Budget
 from wordgate.search.study import SearchStudy, clear_trials
 from wordgate.storage.resumable import VECTORS, RunFingerprint, as_it_is
@@ -110,12 +111,12 @@ def train_auto(
         with open_study(config, rows, out, resume=resume) as study:
             budget = Budget(started, limits.minutes, finish)
             found = Search(folds, config, budget, study, plan.options.watch).run()
-            if found.ended_by == "interruption":
-                context.progress.say(_INTERRUPTED)
+            say_if_interrupted(found, study, out, context.progress, "is trained now")
             winner = _Winner(sources, config, found, prepared, clock, no_texts)
             training = winner.trained()
             write(training.bundle)
-            study.clear()
+            if found.ended_by != "interruption":
+                study.clear()
     return training
 
 
@@ -139,10 +140,16 @@ def search_dataset(
         return config, Search(folds, config, budget, study, plan.options.watch).run()
 
 
-_INTERRUPTED = (
-    "Interrupted: the best of the finished trials is trained now. A second Ctrl-C stops at once;"
-    " finished trials are kept until the model is written."
-)
+def say_if_interrupted(
+    found: Found, study: SearchStudy, out: Path | None, progress: Progress, what: str
+) -> None:
+    """Tell who interrupted a search what becomes of it, and how it goes on."""
+    if found.ended_by == "interruption":
+        kept = "" if out is None else f" Finished trials are kept in {study.folder}: --resume"
+        progress.say(
+            f"Interrupted: the best of the finished trials {what}; a second Ctrl-C stops at once."
+            + (f"{kept} --overwrite goes on with them." if kept else "")
+        )
 
 
 def training_rows(splits: DataSplits) -> Dataset:

@@ -13,7 +13,7 @@ from wordgate.evaluation.search import (
     OBJECTIVE_NAMES,
     SearchResult,
 )
-from wordgate.experiments.auto import check_kept, open_study, training_rows
+from wordgate.experiments.auto import check_kept, open_study, say_if_interrupted, training_rows
 from wordgate.experiments.fitting import check_settings
 from wordgate.experiments.reading import (
     DataOptions,
@@ -175,11 +175,13 @@ def tune(
         with open_study(config, rows, file, resume=resume) as study:
             budget = Budget(started, config.limits.minutes, _WRITING_SECONDS)
             found = Search(folds, config, budget, study, watch).run()
+            say_if_interrupted(found, study, file, progress, "is written")
             result = found.result(config)
             tuned = _tuned(model, recipe or "default", config, result, called(data))
             if file is not None:
                 _write_recipe(file, tuned.recipe)
-            study.clear()
+            if found.ended_by != "interruption":
+                study.clear()
     return tuned
 
 
