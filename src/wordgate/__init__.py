@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from wordgate.evaluation.comparison import Comparison, ModelResult, PairedTest
     from wordgate.evaluation.search import SearchResult
     from wordgate.experiments.audit import audit
-    from wordgate.experiments.auto import Tuned, tune
     from wordgate.experiments.compare import compare
     from wordgate.experiments.compare_models import ModelComparison, compare_models
     from wordgate.experiments.distill import Distilled, distill
     from wordgate.experiments.evaluate import Evaluation, evaluate
     from wordgate.experiments.export import Exported, export_onnx
     from wordgate.experiments.train import Training, train
+    from wordgate.experiments.tune import Tuned, tune
     from wordgate.interchange.keras import import_keras
     from wordgate.prediction.explanation import Explanation
     from wordgate.prediction.predictor import Predictor, load
@@ -94,7 +94,7 @@ _NAMES = {
     "wordgate.evaluation.comparison": ("Comparison", "ModelResult", "PairedTest"),
     "wordgate.evaluation.search": ("SearchResult",),
     "wordgate.experiments.audit": ("Audit", "audit"),
-    "wordgate.experiments.auto": ("Tuned", "tune"),
+    "wordgate.experiments.tune": ("Tuned", "tune"),
     "wordgate.experiments.compare": ("compare",),
     "wordgate.experiments.compare_models": ("ModelComparison", "compare_models"),
     "wordgate.experiments.distill": ("Distilled", "distill"),

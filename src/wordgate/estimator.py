@@ -18,13 +18,7 @@ from wordgate.dedup.keys import group_keys
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.search import SearchResult
-from wordgate.experiments.auto import (
-    AUTO,
-    SearchOptions,
-    measure_bundle,
-    plan_search,
-    search_dataset,
-)
+from wordgate.experiments.auto import measure_bundle, search_dataset
 from wordgate.experiments.evaluate import predicted
 from wordgate.experiments.fitting import check_settings
 from wordgate.experiments.resolving import (
@@ -34,7 +28,8 @@ from wordgate.experiments.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.experiments.search import spec_of
+from wordgate.experiments.search_plan import AUTO, SearchOptions, plan_search
+from wordgate.experiments.search_ranking import spec_of
 from wordgate.experiments.splits import hold_out
 from wordgate.experiments.students import TeacherConfig, fit_model, teacher_config, vectors_of
 from wordgate.experiments.unlabelled import Unlabelled

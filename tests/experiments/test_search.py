@@ -11,12 +11,11 @@ from wordgate.data import read_table
 from wordgate.data.dataset import Dataset
 from wordgate.errors import BundleError, SettingsError
 from wordgate.evaluation.search import SearchLimits, SearchTrial
-from wordgate.experiments import auto, search_trials
-from wordgate.experiments.search import Search, spec_of
+from wordgate.experiments import auto, search_plan, search_trials
+from wordgate.experiments.search_ranking import Ranking, spec_of
 from wordgate.experiments.search_trials import InnerFolds, SearchConfig
 from wordgate.experiments.splits import split_table
 from wordgate.runtime.progress import Silent
-from wordgate.search.budget import Budget
 from wordgate.search.study import JOURNAL, SearchStudy
 from wordgate.settings import load_settings
 from wordgate.training.fitting import RunContext
@@ -54,7 +53,7 @@ def file(tmp_path_factory):
 @pytest.fixture
 def count_alone(monkeypatch):
     """Let a search be among one family: the others take seconds each."""
-    monkeypatch.setattr(auto, "available_families", lambda _: (("count",), ()))
+    monkeypatch.setattr(search_plan, "available_families", lambda _: (("count",), ()))
 
 
 def facts(search):
@@ -140,9 +139,14 @@ def test_an_interrupted_search_keeps_the_best_so_far(file, tmp_path):
         if len(trials) == 3:
             raise KeyboardInterrupt
 
-    tuned = wordgate.tune(file, out=tmp_path / "mine.toml", watch=interrupt, **ANY)
+    out = tmp_path / "mine.toml"
+    tuned = wordgate.tune(file, out=out, watch=interrupt, **ANY)
     assert tuned.search.ended_by == "interruption"
-    assert tuned.search.chosen_score == max(trial.score for trial in tuned.search.trials)
+    assert out.read_text(encoding="utf-8") == tuned.recipe
+    more = wordgate.tune(file, out=out, resume=True, overwrite=True, trials=4, **ANY)
+    assert len(facts(more.search)) == 4
+    assert facts(more.search)[: len(facts(tuned.search))] == facts(tuned.search)
+    assert not (tmp_path / "mine.toml.search").exists()
 
 
 def test_a_recipe_that_was_tuned_trains(file, tmp_path):
@@ -217,8 +221,7 @@ def test_a_tie_goes_to_the_smaller_model(n_worse, winner):
     limits = SearchLimits(minutes=1)
     config = SearchConfig(("count",), "default", {}, "accuracy", limits, context)
     study = Kept(trials, [truth, worse])
-    search = Search(folds, config, Budget(0.0, 1.0), study)
-    assert next(search._ranked()).number == winner
+    assert next(Ranking(folds, config, study).ranked()).number == winner
 
 
 def test_texts_with_several_labels_are_searched_by_micro_f1(tmp_path):

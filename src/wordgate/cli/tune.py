@@ -70,7 +70,7 @@ def tune(
     """
     from wordgate.cli.options import chosen_settings
     from wordgate.evaluation.search import OBJECTIVE_NAMES
-    from wordgate.experiments.auto import tune as search_settings
+    from wordgate.experiments.tune import tune as search_settings
     from wordgate.report.search_text import format_progress, important_settings, search_facts
 
     flags = {"--class-weight": ("class_weight", class_weight)}

@@ -22,8 +22,8 @@ from wordgate.evaluation.search import (
     SearchTrial,
     SecondBest,
     distinct_trials,
-    paired_scores,
 )
+from wordgate.experiments.search_ranking import Ranking, score_of, spec_of
 from wordgate.experiments.search_trials import (
     DEFAULT,
     MOST_FOLDS,
@@ -50,9 +50,6 @@ Watch = Callable[[str, Sequence[SearchTrial], float], None]
 """Is shown the objective, all trials after each that has ended, and the `time.monotonic()` at which
 the search ends."""
 
-SAME = 0.005
-"""Between models whose scores differ by no more than half a point, and by no more than chance, the
-smaller one is chosen. More is never given up for size."""
 FAR_BEHIND = 0.01
 """A family is tried no further if the interval of its distance from the best begins beyond this."""
 MOST_TUNED = 60
@@ -97,7 +94,7 @@ class Found:
             second = SecondBest(
                 family=others[0].family,
                 settings=dict(others[0].settings),
-                score=_score(others[0]),
+                score=score_of(others[0]),
             )
         finished = [trial for trial in self.trials if trial.state in ("complete", "pruned")]
         return SearchFacts(
@@ -107,7 +104,7 @@ class Found:
             minutes=self.seconds / 60.0,
             ended_by=self.ended_by,
             settings=dict(chosen.settings),
-            chosen_score=_score(chosen),
+            chosen_score=score_of(chosen),
             second=second,
             importances=self.importances.get(chosen.family, {}),
             left_out=list(self.left_out),
@@ -178,11 +175,13 @@ class Search:
     budget: Budget
     study: SearchStudy
     watch: Watch | None = None
+    _ranking: Ranking = field(init=False)
     _costs: Costs = field(init=False)
     _left_out: list[str] = field(init=False)
     _dropped: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._ranking = Ranking(self.folds, self.config, self.study)
         self._costs = Costs.of(self.folds.fold(0).train)
         self._left_out = [*self.config.left_out]
         for trial in self.study.trials():
@@ -207,14 +206,14 @@ class Search:
         except _OutOfTimeError:
             pass
         except KeyboardInterrupt:
-            if not self._finished():
+            if not self._ranking.finished():
                 raise
             ended_by = "interruption"
         finally:
             seconds = earlier + time.monotonic() - began
             with suppress(KeyboardInterrupt):
                 self.study.keep(seconds=seconds, left_out=self._left_out)
-        ranking = tuple(self._ranked())
+        ranking = tuple(self._ranking.ranked())
         self.study.keep(
             chosen=ranking[0].number, second=ranking[1].number if len(ranking) > 1 else None
         )
@@ -235,7 +234,7 @@ class Search:
 
     def _starts(self) -> Iterator[TrialSpec]:
         """Give the trials that come first and have not been made, cheapest family first."""
-        done = {(trial.family, trial.recipe) for trial in self._finished()}
+        done = {(trial.family, trial.recipe) for trial in self._ranking.finished()}
         specs = []
         for family in self.config.families:
             specs.append(TrialSpec(family, DEFAULT, {}))
@@ -266,7 +265,7 @@ class Search:
 
     def _begin(self, spec: TrialSpec, begun: list[_Attempt]) -> None:
         """Make a trial on one fold, unless there is no time for it; the first one in any case."""
-        rungs, is_first = self.folds.rungs(1), not begun and not self._finished()
+        rungs, is_first = self.folds.rungs(1), not begun and not self._ranking.finished()
         if not is_first and not self._fits(spec, rungs):
             self._leave_out(spec)
             return
@@ -301,7 +300,7 @@ class Search:
         self.study.keep(folds=more[0] if more else 1)
 
     def _leave_out(self, spec: TrialSpec) -> None:
-        needed = self._costs.seconds(spec.name) * self._n_folds()
+        needed = self._costs.seconds(spec.name) * self._ranking.n_folds()
         self._left_out.append(
             f"Left out: {spec.name}, {spec.recipe} settings: a trial takes about {needed:.0f} s,"
             " and the model as long again; give more --minutes."
@@ -309,13 +308,17 @@ class Search:
 
     def _drop_families(self) -> None:
         """Try no further the families whose default recipe is far behind."""
-        starts = [trial for trial in self._candidates() if trial.recipe in (DEFAULT, SMALL, TAUGHT)]
+        starts = [
+            trial
+            for trial in self._ranking.candidates()
+            if trial.recipe in (DEFAULT, SMALL, TAUGHT)
+        ]
         if not starts:
             return
-        best = max(starts, key=_score)
+        best = max(starts, key=score_of)
         for family in {trial.family for trial in starts} - {best.family}:
-            own = max((trial for trial in starts if trial.family == family), key=_score)
-            less = self._difference(best, own)
+            own = max((trial for trial in starts if trial.family == family), key=score_of)
+            less = self._ranking.difference(best, own)
             if less.proven == "better" and less.low is not None and less.low > FAR_BEHIND:
                 self._dropped.add(family)
                 self._left_out.append(
@@ -330,7 +333,7 @@ class Search:
         repeated = failed = 0
         while True:
             most = self.config.max_trials
-            if most is not None and len(self._finished()) >= most:
+            if most is not None and len(self._ranking.finished()) >= most:
                 return "trials"
             alive = self._alive()
             if not alive or repeated >= _MOST_REPEATED:
@@ -369,8 +372,8 @@ class Search:
 
     def _alive(self) -> list[str]:
         """Name the families that are still tuned."""
-        tuned = [trial.family for trial in self._finished() if trial.recipe == TUNED]
-        started = {trial.family for trial in self._finished()}
+        tuned = [trial.family for trial in self._ranking.finished() if trial.recipe == TUNED]
+        started = {trial.family for trial in self._ranking.finished()}
         return [
             family
             for family in self.config.families
@@ -382,9 +385,9 @@ class Search:
 
     def _next(self, alive: Sequence[str]) -> str | None:
         """Give the family that has had the least time, the leading one twice as much as others."""
-        best = max(self._candidates(), key=_score, default=None)
+        best = max(self._ranking.candidates(), key=score_of, default=None)
         spent = dict.fromkeys(alive, 0.0)
-        for trial in self._finished():
+        for trial in self._ranking.finished():
             if trial.recipe == TUNED and trial.family in spent:
                 spent[trial.family] += trial.seconds
         if best is not None and best.family in spent:
@@ -401,7 +404,7 @@ class Search:
         """Find a finished trial of the same family and settings."""
         same = (
             trial
-            for trial in self._finished()
+            for trial in self._ranking.finished()
             if trial.family == spec.family and trial.settings == spec.changes
         )
         return next(same, None)
@@ -419,7 +422,7 @@ class Search:
             seconds=0.0,
         )
         if same.state == "complete":
-            self.study.complete(trial, _score(same), self.study.decisions(same.number))
+            self.study.complete(trial, score_of(same), self.study.decisions(same.number))
         else:
             self.study.end(trial)
 
@@ -508,12 +511,8 @@ class Search:
 
     # Time.
 
-    def _n_folds(self) -> int:
-        """Give the number of folds that trials are judged on, the same for all of a search."""
-        return int(self.study.attributes.get("folds", 1))
-
     def _rungs(self) -> list[Rung]:
-        return self.folds.rungs(self._n_folds())
+        return self.folds.rungs(self._ranking.n_folds())
 
     def _fits(
         self, spec: TrialSpec, rungs: Sequence[Rung], factor: float = 1.0, done: int = 0
@@ -536,84 +535,8 @@ class Search:
         return OTHER_SETTINGS * self.folds.growth * (winner + baseline)
 
     def _leaders(self) -> list[SearchTrial]:
-        candidates = self._candidates()
-        return [max(candidates, key=_score)] if candidates else []
-
-    # The winner.
-
-    def _finished(self) -> list[SearchTrial]:
-        return [trial for trial in self.study.trials() if trial.state in ("complete", "pruned")]
-
-    def _candidates(self) -> list[SearchTrial]:
-        """Give the trials that can win: complete, and within the limits."""
-        return [
-            trial
-            for trial in self.study.trials()
-            if trial.state == "complete" and not trial.over_limits
-        ]
-
-    def _ranked(self) -> Iterator[SearchTrial]:
-        """Give the trials that can win, the winner first.
-
-        Raises:
-            SettingsError: There is none.
-        """
-        left = self._candidates() or self._unfinished_candidates()
-        if not left:
-            raise SettingsError(self._none_found())
-        while left:
-            chosen = self._winner(left)
-            yield chosen
-            left = [trial for trial in left if not _alike(trial, chosen)]
-
-    def _winner(self, candidates: Sequence[SearchTrial]) -> SearchTrial:
-        """Choose the best, or the smallest of those that are as good.
-
-        A trial is as good if it is no worse than by `SAME`, nor by more than chance.
-        """
-        best = max(candidates, key=lambda trial: (_score(trial), *_lightness(trial)))
-        near = [trial for trial in candidates if _score(trial) >= _score(best) - SAME]
-        for trial in sorted(near, key=_lightness, reverse=True):
-            if _lightness(trial) <= _lightness(best):
-                break
-            if best.state != "complete" or self._difference(best, trial).proven is None:
-                return trial
-        return best
-
-    def _unfinished_candidates(self) -> list[SearchTrial]:
-        """Give what has a score, where no trial is complete, of the largest share of the rows."""
-        scored = [
-            trial for trial in self._finished() if trial.score is not None and not trial.over_limits
-        ]
-        most = max((trial.rows for trial in scored), default=0.0)
-        return [trial for trial in scored if trial.rows == most]
-
-    def _none_found(self) -> str:
-        measured = [trial for trial in self._finished() if trial.over_limits]
-        if not measured:
-            return (
-                f"no trial ended within {self.config.limits.minutes:g} minutes: give more --minutes"
-            )
-        given = self.config.limits_text()
-        smallest = min(measured, key=lambda trial: trial.megabytes or 0.0)
-        quickest = min(measured, key=lambda trial: trial.latency_ms or 0.0)
-        return (
-            f"none of {len(measured):,} trials keeps {given}: the smallest is"
-            f" {_measured(smallest)}, the quickest {_measured(quickest)}; allow more,"
-            " or give more --minutes"
-        )
-
-    def _difference(self, one: SearchTrial, other: SearchTrial) -> Any:
-        rows = self.folds.tested(self._n_folds())
-        return paired_scores(
-            self.config.objective,
-            rows.targets,
-            self.study.decisions(one.number),
-            self.study.decisions(other.number),
-            rows.groups,
-            len(self.folds.labels),
-            seed=self.config.context.seed,
-        )
+        candidates = self._ranking.candidates()
+        return [max(candidates, key=score_of)] if candidates else []
 
     def _show(self) -> None:
         trials = self.study.trials()
@@ -622,29 +545,3 @@ class Search:
         elif trials:
             objective = self.config.objective
             self.config.context.progress.say(trial_line(trials[-1], objective, trials))
-
-
-def _measured(trial: SearchTrial) -> str:
-    return (
-        f"{spec_of(trial).sentence()} ({trial.megabytes or 0.0:.1f} MB,"
-        f" {trial.latency_ms or 0.0:.2f} ms)"
-    )
-
-
-def spec_of(trial: SearchTrial) -> TrialSpec:
-    """Give family, recipe and settings of a trial."""
-    return TrialSpec(trial.family, trial.recipe, trial.settings)
-
-
-def _score(trial: SearchTrial) -> float:
-    return -1.0 if trial.score is None else trial.score
-
-
-def _lightness(trial: SearchTrial) -> tuple[float, float]:
-    """Give what is larger for the smaller, and then for the quicker model."""
-    size, latency = trial.megabytes or 0.0, trial.latency_ms or 0.0
-    return -round(size, 1), -round(latency, 2)
-
-
-def _alike(trial: SearchTrial, chosen: SearchTrial) -> bool:
-    return (trial.family, trial.settings) == (chosen.family, chosen.settings)

@@ -12,13 +12,7 @@ from wordgate.bundle.metrics import AnyMetrics
 from wordgate.bundle.summary import model_line, model_table
 from wordgate.errors import SettingsError
 from wordgate.evaluation.search import SearchResult
-from wordgate.experiments.auto import (
-    AUTO,
-    SearchOptions,
-    check_kept,
-    plan_search,
-    train_auto,
-)
+from wordgate.experiments.auto import check_kept, train_auto
 from wordgate.experiments.baselines import clear_baseline
 from wordgate.experiments.fitting import Clock
 from wordgate.experiments.reading import DataOptions, ReadingOptions
@@ -38,6 +32,7 @@ from wordgate.experiments.resuming import (
     mark_teacher_cache,
 )
 from wordgate.experiments.search import Watch
+from wordgate.experiments.search_plan import AUTO, SearchOptions, plan_search
 from wordgate.experiments.students import teacher_config
 from wordgate.experiments.training_run import Plan, train_on_table
 from wordgate.families import FAMILIES
