@@ -39,7 +39,7 @@ def test_compare_prints_the_results_and_tells_the_rest(wordgate, reviews, tmp_pa
 
 def test_families_that_can_not_take_part_are_named(wordgate, reviews, tmp_path, monkeypatch):
     few = {name: FAMILIES[name] for name in ("count", "mlp")}
-    monkeypatch.setattr("wordgate.experiments.compare.FAMILIES", few)
+    monkeypatch.setattr("wordgate.experiments.resolving.FAMILIES", few)
     ended = wordgate("compare", reviews, "--split", "grouped", "--out", tmp_path / "comparison")
     assert ended.code == 0
     sentence = "Left out: mlp, which averages word vectors: give some with --vectors;"
