@@ -36,8 +36,8 @@ def test_a_file_has_ranges_by_dotted_names_and_in_tables(tmp_path):
         ('"lstm.hiden_size" = [1, 2]', "lstm.hiden_size is no setting; did you mean 'lstm.hidden"),
         ('"count.words" = [1, 2]', "count.words has no effect on lstm models: leave it out"),
         ("[lstm]\nhidden_size = [256, 32]", "lstm.hidden_size goes from 256 to 32; the first must"),
-        ("[lstm]\nhidden_size = [0, 32]", "lstm.hidden_size lstm.hidden_size is 0; it must be at"),
-        ("[lstm]\npooling = ['max', 'top']", "lstm.pooling lstm.pooling is 'top'; it must be"),
+        ("[lstm]\nhidden_size = [0, 32]", "lstm.hidden_size is 0; it must be at"),
+        ("[lstm]\npooling = ['max', 'top']", "lstm.pooling is 'top'; it must be"),
         ("[lstm]\nword_dropout = 0.3", "lstm.word_dropout is 0.3; write two numbers, such as"),
         (
             '"lstm.word_dropout" = {low = 0.0, high = 0.5, log = true}',

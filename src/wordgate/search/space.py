@@ -192,7 +192,8 @@ def _check(name: str, own: Range | Choices, families: Sequence[str], file: str) 
         for value in own.ends():
             load_settings("default", {name: value})
     except SettingsError as error:
-        raise _fault(name, file, str(error).partition("\n")[2].strip()) from error
+        fault = str(error).partition("\n")[2].strip().removeprefix(f"{name} ")
+        raise _fault(name, file, fault) from error
 
 
 def _fault(name: str, file: str, what: str) -> SettingsError:
