@@ -104,7 +104,7 @@ def test_one_kind_alone_may_be_asked_for(compare):
 
 def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeypatch):
     few = {name: FAMILIES[name] for name in ("count", "logreg")}
-    monkeypatch.setattr(compare_experiment, "FAMILIES", few)
+    monkeypatch.setattr("wordgate.experiments.resolving.FAMILIES", few)
     found = compare(models=None, settings=None, split="grouped")
     assert found.families == ("count",)
     assert found.left_out == (
