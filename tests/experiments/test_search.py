@@ -202,20 +202,26 @@ class Kept:
         return self._decisions[number]
 
 
-@pytest.mark.parametrize(("n_worse", "winner"), [(1, 1), (40, 0)])
-def test_a_tie_goes_to_the_smaller_model(n_worse, winner):
-    targets = np.arange(1200) % 2
-    rows = Dataset([f"text {number}" for number in range(1200)], targets)
+@pytest.mark.parametrize(
+    ("recipe", "n_rows", "n_worse", "winner"),
+    [("tuned", 1200, 1, 1), ("tuned", 1200, 40, 0), ("default", 300, 1, 1), ("default", 300, 9, 0)],
+)
+def test_a_tie_goes_to_the_smaller_model_or_to_the_default(recipe, n_rows, n_worse, winner):
+    targets = np.arange(n_rows) % 2
+    rows = Dataset([f"text {number}" for number in range(n_rows)], targets)
     folds = InnerFolds.of(rows, ("a", "b"), load_settings("default"), 0)
     truth = folds.tested(1).targets
     worse = truth.copy()
     worse[:n_worse] = 1 - worse[:n_worse]
     trials = tuple(
         SearchTrial(
-            number, "count", "tuned", {"count.words": number + 1}, "complete",
+            number, "count", own_recipe, {"count.words": number + 1}, "complete",
             (truth == own).mean(), megabytes=size,
         )
-        for number, own, size in ((0, truth, 9.0), (1, worse, 1.0))
+        for number, own, size, own_recipe in (
+            (0, truth, 9.0, "tuned"),
+            (1, worse, 1.0 if recipe == "tuned" else 20.0, recipe),
+        )
     )  # fmt: skip
     context = RunContext(0, Silent())
     limits = SearchLimits(minutes=1)

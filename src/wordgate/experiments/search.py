@@ -26,6 +26,7 @@ from wordgate.evaluation.search import (
 from wordgate.experiments.search_ranking import Ranking, score_of, spec_of
 from wordgate.experiments.search_trials import (
     DEFAULT,
+    FEW,
     MOST_FOLDS,
     SMALL,
     TAUGHT,
@@ -297,6 +298,8 @@ class Search:
         each = sum(self._costs.seconds(attempt.spec.name) for attempt in begun)
         time_left = _DEFAULTS_SHARE * self.budget.left()
         more = [n for n in range(MOST_FOLDS, 1, -1) if (n - 1) * each <= time_left]
+        if len(self.folds.rows) < FEW:
+            more = [MOST_FOLDS]  # what is too slow for that is left out
         self.study.keep(folds=more[0] if more else 1)
 
     def _leave_out(self, spec: TrialSpec) -> None:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from wordgate.errors import SettingsError
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.search import SearchTrial, paired_scores
-from wordgate.experiments.search_trials import InnerFolds, SearchConfig, TrialSpec
+from wordgate.experiments.search_trials import DEFAULT, InnerFolds, SearchConfig, TrialSpec
 from wordgate.search.study import SearchStudy
 
 SAME = 0.005
 """Between models whose scores differ by no more than half a point, and by no more than chance, the
 smaller one is chosen. More is never given up for size."""
+_ONE_ERROR = 0.32
+"""The two-sided p-value of one standard error. The best of many is partly chance, so tuned settings
+have to gain more than that over the recipe (the one-standard-error rule of Breiman et al. 1984)."""
 _MOST_TESTED = 5
 """Places of the ranking that paired tests decide; the others follow by their scores."""
 
@@ -69,12 +72,25 @@ class Ranking:
         A trial is as good if it is no worse than by `SAME`, nor by more than chance.
         """
         best = max(candidates, key=lambda trial: (score_of(trial), *_lightness(trial)))
-        near = [trial for trial in candidates if score_of(trial) >= score_of(best) - SAME]
+        best = self._default_in_place_of(best, candidates)
+        near = [trial for trial in candidates if abs(score_of(trial) - score_of(best)) <= SAME]
         for trial in sorted(near, key=_lightness, reverse=True):
             if _lightness(trial) <= _lightness(best):
                 break
             if best.state != "complete" or self.difference(best, trial).proven is None:
                 return trial
+        return best
+
+    def _default_in_place_of(
+        self, best: SearchTrial, candidates: Sequence[SearchTrial]
+    ) -> SearchTrial:
+        """Keep the default recipe of a family where tuning gains less than a standard error."""
+        if best.state != "complete":
+            return best
+        for trial in candidates:
+            if (trial.family, trial.recipe) == (best.family, DEFAULT) and trial is not best:
+                gain = self.difference(best, trial)
+                return trial if gain.p_value is None or gain.p_value > _ONE_ERROR else best
         return best
 
     def _unfinished_candidates(self) -> list[SearchTrial]:
