@@ -5,18 +5,22 @@ TORCH_INDEX ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-pythons faults golden check format dist docs tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
+.PHONY: demo test test-slow test-pythons faults golden check format dist docs tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
-        bench-intervals bench-thresholds bench-labels bench-faithfulness bench-serve bench-teaching bench-multilabel bench-minimal-pairs fuzz-api
+        bench-intervals bench-thresholds bench-labels bench-faithfulness bench-serve bench-teaching bench-multilabel bench-minimal-pairs bench-search bench-cluster fuzz-api
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
 
 # A process of tests for each core; PYTEST takes more options, as PYTEST="--durations=20". The same
 # modules are imported by hundreds of processes: their bytecode is kept, whatever the environment says.
-test faults: export PYTHONDONTWRITEBYTECODE :=
+test test-slow faults: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev
-	$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow" $(PYTEST)
+
+# The tests marked slow: kills, full disks, clusters, every setting. CI runs them after the others.
+test-slow: $(VENV)/.dev
+	$(BIN)/pytest -n auto --dist worksteal -m slow $(PYTEST)
 
 # Builds the wheel and the source distribution, installs the wheel without extras on every Python at
 # hand, and runs there the tests that need no more. PYTHONS="python3.12 /a/path/python" names others.
@@ -87,6 +91,10 @@ bench-teaching: $(VENV)/.distill
 bench-multilabel: $(VENV)/.distill
 	$(BIN)/python benchmarks/multilabel.py $(BENCH)
 
+# Ray and Spark on this machine; Spark needs Java 17. BENCH="faults", "rates", "spark" or "simulation".
+bench-cluster: $(VENV)/.dev
+	$(BIN)/python benchmarks/cluster.py $(BENCH)
+
 # BENCH="MODEL ..." names models that `wordgate train` has written.
 bench-minimal-pairs: $(VENV)/.train
 	$(BIN)/python benchmarks/minimal_pairs.py $(BENCH)
@@ -96,6 +104,11 @@ bench-predict: $(VENV)/.predict \
                $(if $(WORDGATE_BENCH_KERAS),,.venv-keras/.done) \
                $(if $(WORDGATE_BENCH_FASTTEXT),,.venv-fasttext/.done)
 	$(BIN)/python benchmarks/predict.py $(BENCH)
+
+# fastText's autotune in an environment of its own. Hours; BENCH="--data reviews-200 --minutes 1" runs
+# a part, BENCH="price" measures the price of choosing.
+bench-search: $(VENV)/.tune $(if $(WORDGATE_BENCH_FASTTEXT),,.venv-fasttext/.done)
+	$(BIN)/python benchmarks/search.py $(BENCH)
 
 # fastText is built on the spot; where it can't be, the benchmark goes on without it.
 .venv-fasttext/.done:
@@ -173,6 +186,11 @@ $(VENV)/.distill: $(VENV)/.train
 # The kernels, and the peers of prediction that wordgate itself can make.
 $(VENV)/.predict: $(VENV)/.distill
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[transformer,onnx,numba]"
+	touch $@
+
+# The search, and all families that it can choose.
+$(VENV)/.tune: $(VENV)/.distill
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[tune,transformer]"
 	touch $@
 
 # What executes the tutorial's notebooks.

@@ -32,7 +32,7 @@ WAYS = {
     },
     "frozen, beside 50 drawn numbers": {"lstm.vectors_learning_rate": 0},
     "**default**: at 1e-4, beside 50 drawn numbers": {},
-    "default, the drawn numbers at 5e-4": {"lstm.vectors_drawn_learning_rate": 5e-4},
+    "default, the drawn numbers at 5e-4": {"lstm.vectors_random_learning_rate": 5e-4},
     "default, exact words alone": {"vectors.spelling": "exact"},
     "default, zeros for words without": {"lstm.vectors_missing": "zeros"},
     "default, no more words than train's": {"vectors.more_words": 0},

@@ -65,18 +65,23 @@ def distinct_projection() -> None:
     from wordgate.training.recurrent import Packing, packed_states
 
     def states(words, direction, input_mask, state_mask, precision):
-        batch, time = words.positions.shape
+        time, batch = words.positions.shape
         packing = Packing.of(np.full(batch, time))
         weights = direction.input_weights * input_mask
         table = torch.nn.functional.linear(words.vectors, weights, direction.bias).to(precision)
-        projected = table[words.positions.T.reshape(-1)]
+        projected = table[words.positions.reshape(-1)]
         hidden = (direction.hidden_weights * state_mask).to(precision)
         nothing = torch.ones(batch, 1, hidden.shape[1], dtype=precision)
-        return packed_states(projected, hidden, nothing, packing).view(
-            time, batch, -1
-        ).transpose(0, 1)  # fmt: skip
+        return packed_states(projected, hidden, nothing, packing).view(time, batch, -1)
 
     recurrent._fused = states
+
+
+def uncut() -> None:
+    """Compute each batch in one kernel that has all threads."""
+    from wordgate.training import lstm_trainer
+
+    lstm_trainer.count_shards = lambda *_: 1
 
 
 def to_the_letter() -> None:
@@ -91,6 +96,7 @@ WHOLE = Variant("the whole engine", 1.0)
 VARIANTS = [
     WHOLE,
     Variant("float32, not bfloat16", 1.4, {"lstm.precision": "float32"}),
+    Variant("one kernel in all threads, not a shard of the batch in each", 1.4, patch=uncut),
     Variant("one thread, not all cores", 1.8, environment={"OMP_NUM_THREADS": "1"}),
     Variant("texts of any length share a batch", 2.5, {"lstm.batches": "shuffled"}),
     Variant(

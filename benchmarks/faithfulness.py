@@ -43,7 +43,7 @@ from wordgate.training import recurrent
 from wordgate.training.fitting import RunContext
 
 N_TWEETS, SHARE, N_RANDOM, MANY = 1000, 0.2, 10, 3
-OURS, GRADIENT, CHANCE = "leaving out", "gradient times input", "chance"
+OURS, GRADIENT, CHANCE = "occlusion", "gradient times input", "random order"
 Ids = np.ndarray  # int32 [words], a text
 Order = np.ndarray  # int64 [words], its words, the highest ranked first
 Ruin = Callable[[Ids, np.ndarray], Ids]
@@ -175,8 +175,10 @@ def tell(
     ruin: Ruin,
 ) -> None:
     """Print what each ranking comes to, and by how much ours is ahead."""
-    print(f"\n{way}, up to a fifth of them:\n")
-    print("| ranked by | area | fall at a fifth | area, 3 words or more | fall, 3 words or more |")
+    print(f"\n{way}, up to 20% of them:\n")
+    print(
+        "| ranked by | area | drop at 20% | area, 3 or more words | drop at 20%, 3 or more words |"
+    )
     print("|---|---|---|---|---|")
     falls = {name: mean_falls(judge, texts, orders, ruin) for name, orders in rankings.items()}
     for name, fall in falls.items():

@@ -44,7 +44,7 @@ def main() -> None:
     for name, fit, c_values in (
         *(("scikit-learn", _theirs, (c,)) for c in STRENGTHS),
         *(("wordgate", _ours, (c,)) for c in STRENGTHS),
-        ("wordgate, all of its strengths", _ours, every),
+        ("wordgate, all of its values of C", _ours, every),
     ):
         started = time.process_time()
         with threadpool_limits(1):

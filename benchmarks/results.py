@@ -1,4 +1,4 @@
-"""The honest results table: `make bench-results`.
+"""Accuracy on random and grouped splits: `make bench-results`.
 
 Peers, fitted on the same split in the same run: the most frequent label, and word counts with
 logistic regression. Each row is one `wordgate train` in a process of its own; the movie reviews'

@@ -23,12 +23,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import wordgate
 from command import COMMAND, circumstances, trained_default
-from real_data import real_file
+from real_data import crossed_tweets
 from wordgate.scoring.scoring import BATCH
 
 RATE_TEXTS = 200_000
@@ -64,29 +63,18 @@ def _parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _rows(count: int) -> Iterator[tuple[str, str, str]]:
-    """Make rows of id, topic and a text that no other row has."""
-    with real_file("twitter_training.csv").open(encoding="utf-8", newline="") as stream:
-        tweets = [(row[1], row[3].split()) for row in csv.reader(stream) if row[3].strip()]
-    for i in range(count):
-        topic, words = tweets[i % len(tweets)]
-        _, others = tweets[(i * 7919 + i // len(tweets)) % len(tweets)]
-        text = [*words[: (len(words) + 1) // 2], *others[len(others) // 2 :]]
-        yield str(i), topic, " ".join(text)
-
-
 def _made(file: Path, count: int) -> Path:
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["id", "topic", "text"])
-        writer.writerows(_rows(count))
+        writer.writerows(crossed_tweets(count))
     return file
 
 
 def _own_rate(bundle: str) -> float:
     """Give texts a second of the predictor alone, after a list to warm it up."""
     predictor = wordgate.load(bundle)
-    texts = [text for *_, text in _rows(RATE_TEXTS)]
+    texts = [text for *_, text in crossed_tweets(RATE_TEXTS)]
     predictor.predict_proba(texts[:BATCH])
     started = time.perf_counter()
     for start in range(0, len(texts), BATCH):

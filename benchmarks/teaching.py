@@ -4,8 +4,8 @@
     python benchmarks/teaching.py few [--draws 5]    1,000 labelled tweets, all others unlabelled
 
 `parts` compares word counts, the recipe `default` without vectors and with vectors distilled from
-MiniLM for the words of the training rows, the taught LSTM, and MiniLM fine-tuned, on the test rows
-of each data set. `few` draws 1,000 tweets of as many ids, 100 of them for validation, out of the
+MiniLM for the words of the training rows, the distilled LSTM and MiniLM fine-tuned, on the test
+rows of each data set. `few` draws 1,000 tweets of as many ids, 100 of them for validation, from the
 training part of a grouped split; all other training rows are texts without labels, and one
 paraphrase of each id of the test part judges.
 

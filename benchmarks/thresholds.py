@@ -3,7 +3,7 @@
 A label is borne by one row in twenty or in five, and calibrated probabilities tell it well or
 badly. Of 1,000 validation sets with so many positives each, a threshold is chosen for F1 and
 applied to all texts there are; told is what it gains in the mean against 0.5, in points, and in how
-many of the sets it loses.
+many of the sets it is worse.
 """
 
 import numpy as np

@@ -40,7 +40,7 @@ REPOSITORY = Path(__file__).parents[1]
 GENSIM = os.environ.get("WORDGATE_BENCH_GENSIM") or str(
     REPOSITORY / ".venv-gensim" / "bin" / "python"
 )
-AS_TRAINING, AGAIN = "wordgate, in any spelling, kept for the next run", "wordgate, the next run"
+AS_TRAINING, AGAIN = "wordgate, any spelling, written to the cache", "wordgate, from the cache"
 SIZE, REPEATS, GENSIM_REPEATS = 300, 7, 3
 BLOCK = 20_000
 PREDICTED = (
@@ -106,7 +106,7 @@ def main(options: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=os.environ.get("WORDGATE_BENCH_TMP")) as name:
         folder = Path(name)
         print(
-            "| file | reader | s | times | CPU s | times | peak anonymous MB |\n"
+            "| file | reader | s | ratio | CPU s | ratio | peak anonymous MB |\n"
             "|---|---|---|---|---|---|---|"
         )
         ratios = [

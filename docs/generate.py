@@ -13,7 +13,8 @@ RECIPES = ("default", "taught", "notebook-fast", "notebook")
 HEAD = """\
 # Settings
 
-This page lists all settings. [Tune settings](how-to/tune-settings.md) describes how to change them.
+This page lists all settings. [Search and tune settings](how-to/tune-settings.md)
+describes how to change them, and how to search for the best ones.
 A setting that has no effect on the chosen family, or together with other settings, raises an error.
 A value that you set is used as is; only defaults adapt to the size of the data, as described.
 

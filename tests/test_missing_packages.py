@@ -1,5 +1,6 @@
 """Tests are skipped where a package of an extra is absent, and nowhere else."""
 
+import pickle
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -72,3 +73,9 @@ def test_what_is_installed_is_never_missing(conftest, error, monkeypatch):
 def test_other_failures_stay_failures(conftest, without, error):
     without("torch", "torhc")
     assert conftest.missing_for(error) is None
+
+
+def test_a_worker_process_can_send_the_error_back():
+    error = MissingExtraError("serving a model", "serve")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (MissingExtraError, str(error))

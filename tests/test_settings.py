@@ -351,7 +351,7 @@ def test_costs_by_label_stand_in_a_file_or_in_a_table_of_a_recipe(tmp_path):
     [
         (
             "accuracy",
-            "objective is 'accuracy'; it must be auto, none, f1, precision@SHARE, recall@SHARE,"
+            "objective is 'accuracy'; it must be auto, none, f1, precision@P, recall@R,"
             " cost@FALSE-POSITIVE:FALSE-NEGATIVE, or costs by label"
             " (a .toml file, or for example spam=1:5)",
         ),
@@ -373,8 +373,8 @@ def test_costs_by_label_stand_in_a_file_or_in_a_table_of_a_recipe(tmp_path):
             "spam=1:much",
             "objective gives 'spam' the false_negative 'much'; it must be a finite number above 0",
         ),
-        ("recall@7", "objective is 'recall@7'; its share must be above 0 and at most 1"),
-        ("precision@0", "objective is 'precision@0'; its share must be above 0 and at most 1"),
+        ("recall@7", "objective is 'recall@7'; its value must be above 0 and at most 1"),
+        ("precision@0", "objective is 'precision@0'; its value must be above 0 and at most 1"),
         ("cost@0:5", "objective is 'cost@0:5'; its costs must be finite numbers above 0"),
         ("cost@1:0.0", "objective is 'cost@1:0.0'; its costs must be finite numbers above 0"),
         (

@@ -140,7 +140,7 @@ def test_what_is_no_column_of_labels_is_refused(labels):
 
 def test_two_columns_of_labels_are_columns_of_zero_and_one():
     columns = {"a": LABELS, "b": LABELS}
-    with pytest.raises(DataError, match=r"^2 columns of labels do not hold numbers: each such"):
+    with pytest.raises(DataError, match=r"^2 columns of labels do not contain numbers: each such"):
         WordgateClassifier(model="count").fit(TEXTS, columns)
     marks = {"a": [0, 1, 2, 1] * 10, "b": [1, 0] * 20}
     with pytest.raises(DataError, match=r"^the labels contain 2 in row 3, column 'a': each such"):
@@ -174,7 +174,7 @@ def test_rows_without_a_group_are_each_their_own(missing):
     assert checked_groups(groups, 40) == [""] * 20 + list(map(str, range(20)))
     for joined in (False, True):
         words = [" ".join(f"w{i * 7 % 41}x{k}" for k in range(6)) for i in range(40)]
-        splitter = GroupedSplit(4, join_copies=joined)
+        splitter = GroupedSplit(4, merge_duplicates=joined)
         sizes = [len(test) for _, test in splitter.split(words, LABELS, groups)]
         assert sizes == [10] * 4
 
@@ -286,7 +286,7 @@ def test_texts_alone_can_be_audited(form):
         ({"text": "a", "label": "b"}, "a list of values is needed, not 'a'"),
         ([1, 2], "cannot read a list: give the path of a file"),
         ([], "cannot read a list: give the path of a file"),
-        (TEXTS, "cannot tell which column of 'a list' holds the label: there is only one:"),
+        (TEXTS, "cannot tell which column of 'a list' contains the label: there is only one:"),
     ],
 )
 def test_what_is_no_table_is_refused(data, message):

@@ -27,7 +27,7 @@ work."""
 def main_table(all_figures: Sequence[Figures]) -> str:
     """Lay out one row a peer."""
     goals = "".join(f" epochs to {goal:.2f} | s to {goal:.2f} |" for goal in GOALS)
-    columns = f"| peer | s an epoch | texts/s | share of the ceiling | peak MB |{goals}"
+    columns = f"| peer | s an epoch | texts/s | fraction of the peak | peak MB |{goals}"
     lines = [columns, "|---" * (columns.count("|") - 1) + "|"]
     return "\n".join([*lines, *map(_row, all_figures)])
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from wordgate.estimator import WordgateClassifier
     from wordgate.evaluation.comparison import Comparison, ModelResult, PairedTest
+    from wordgate.evaluation.search import SearchResult
     from wordgate.experiments.audit import audit
     from wordgate.experiments.compare import compare
     from wordgate.experiments.compare_models import ModelComparison, compare_models
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from wordgate.experiments.evaluate import Evaluation, evaluate
     from wordgate.experiments.export import Exported, export_onnx
     from wordgate.experiments.train import Training, train
+    from wordgate.experiments.tune import Tuned, tune
     from wordgate.interchange.keras import import_keras
     from wordgate.prediction.explanation import Explanation
     from wordgate.prediction.predictor import Predictor, load
@@ -56,10 +58,12 @@ __all__ = [
     "Predictor",
     "Progress",
     "Scored",
+    "SearchResult",
     "SettingsError",
     "Silent",
     "Table",
     "Training",
+    "Tuned",
     "WordgateClassifier",
     "WordgateError",
     "audit",
@@ -73,6 +77,7 @@ __all__ = [
     "read_table",
     "score",
     "train",
+    "tune",
 ]
 
 _NAMES = {
@@ -87,7 +92,9 @@ _NAMES = {
     ),
     "wordgate.estimator": ("WordgateClassifier",),
     "wordgate.evaluation.comparison": ("Comparison", "ModelResult", "PairedTest"),
+    "wordgate.evaluation.search": ("SearchResult",),
     "wordgate.experiments.audit": ("Audit", "audit"),
+    "wordgate.experiments.tune": ("Tuned", "tune"),
     "wordgate.experiments.compare": ("compare",),
     "wordgate.experiments.compare_models": ("ModelComparison", "compare_models"),
     "wordgate.experiments.distill": ("Distilled", "distill"),
@@ -101,6 +108,7 @@ _NAMES = {
     "wordgate.scoring.scoring": ("Scored", "score"),
     "wordgate.split.folds": ("GroupedSplit",),
 }
+_ENGINES = ("ray", "spark")
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 
@@ -110,6 +118,8 @@ def __getattr__(name: str) -> "Any":
 
     if name == "__version__":
         return import_module("importlib.metadata").version("wordgate")
+    if name in _ENGINES:
+        return import_module(f"wordgate.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module 'wordgate' has no attribute '{name}'")
     return getattr(import_module(_MODULES[name]), name)

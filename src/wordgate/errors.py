@@ -13,7 +13,7 @@ class WordgateError(Exception):
 
 
 class DataError(WordgateError):
-    """The data cannot be read, or not be used as requested."""
+    """The data cannot be read, or cannot be used as requested."""
 
 
 class SettingsError(WordgateError):
@@ -31,6 +31,11 @@ class MissingExtraError(WordgateError, ImportError):
         super().__init__(
             f"{purpose} needs the extra '{extra}': pip install 'wordgate[{extra}]'",
         )
+        self._made_of = purpose, extra
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
+        """Let a worker process send it back."""
+        return type(self), self._made_of
 
 
 def address_message(name: object) -> str | None:

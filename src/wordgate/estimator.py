@@ -1,8 +1,8 @@
 """A scikit-learn estimator for the models of wordgate."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,10 @@ from wordgate.data.labels import alike_labels, missing_labels
 from wordgate.data.targets import GivenTargets, read_targets
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.dedup.keys import group_keys
+from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError, SettingsError
+from wordgate.evaluation.search import SearchResult
+from wordgate.experiments.auto import measure_bundle, search_dataset
 from wordgate.experiments.evaluate import predicted
 from wordgate.experiments.fitting import check_settings
 from wordgate.experiments.resolving import (
@@ -25,6 +28,8 @@ from wordgate.experiments.resolving import (
     resolve_settings,
     resolve_vectors,
 )
+from wordgate.experiments.search_plan import AUTO, SearchOptions, plan_search
+from wordgate.experiments.search_ranking import spec_of
 from wordgate.experiments.splits import hold_out
 from wordgate.experiments.students import TeacherConfig, fit_model, teacher_config, vectors_of
 from wordgate.experiments.unlabelled import Unlabelled
@@ -37,6 +42,7 @@ from wordgate.settings import LARGEST_SEED, Settings, checked_seed, flat_overrid
 from wordgate.tables.values import checked_column, checked_groups, checked_texts
 from wordgate.training.families import check_device, check_family
 from wordgate.training.fitting import FitData, RunContext
+from wordgate.vectors.pretrained import PretrainedVectors
 
 require_extra("train", "WordgateClassifier")
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
@@ -47,6 +53,17 @@ _OF_FILES = {"split", "test_size", "stratify", "empty_texts"}
 """Settings of reading and splitting files, which have no effect here."""
 
 
+@dataclass(frozen=True)
+class _FitPlan:
+    """A family with its settings."""
+
+    family: str
+    recipe: str
+    settings: Settings
+    vectors: PretrainedVectors | None
+    teaching: TeacherConfig | None = None
+
+
 class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A scikit-learn classifier for texts.
 
@@ -54,7 +71,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     validation set off the training texts, by whole groups if there are groups.
 
     Args:
-        model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``.
+        model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``; or ``auto``
+            to search family and settings on inner folds of the training texts.
         recipe: The name of a recipe, or the path of a ``.toml`` file; None for ``taught`` with a
             teacher, else ``default``.
         settings: Values of single settings by name, such as ``{"lstm.pooling": "last"}``, which
@@ -72,6 +90,14 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs: Maximum number of epochs.
         class_weight: The weights of the labels in the loss: ``balanced``, ``moderate``, ``none``,
             or a mapping of labels to weights; labels that are not in it have weight 1.
+        minutes: Time limit of `fit` with ``auto``; None for that of `preset`. This and the next
+            five arguments are for ``auto`` alone.
+        preset: ``quick`` (3 minutes), ``good`` (15, the default) or ``best`` (60).
+        max_ms: Maximum median latency of one text, in milliseconds on this machine.
+        max_mb: Maximum size of the saved model, in 10^6 bytes.
+        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1``, or, if a text
+            can have several labels, ``micro_f1`` (the default there) or ``macro_f1``.
+        trials: Maximum number of finished trials.
         random_state: The random seed, a number; or a numpy `RandomState` or `Generator`, or None
             for the global one of numpy, from which each `fit` draws a seed.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -87,6 +113,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         history_: One entry per epoch, with losses (in nats), accuracies and seconds.
         coverage_: How many words have a pretrained vector; None without `vectors`.
         taught_: The teacher and its predictions; None without `teacher`.
+        search_: The trials of ``auto``, a `SearchResult` without a test; None for a family.
     """
 
     def __init__(
@@ -103,6 +130,12 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         learning_rate: float | None = None,
         epochs: int | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
+        minutes: float | None = None,
+        preset: str | None = None,
+        max_ms: float | None = None,
+        max_mb: float | None = None,
+        objective: str | None = None,
+        trials: int | None = None,
         random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         device: str = "auto",
         threads: int | None = None,
@@ -119,6 +152,12 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.learning_rate = learning_rate
         self.epochs = epochs
         self.class_weight = class_weight
+        self.minutes = minutes
+        self.preset = preset
+        self.max_ms = max_ms
+        self.max_mb = max_mb
+        self.objective = objective
+        self.trials = trials
         self.random_state = random_state
         self.device = device
         self.threads = threads
@@ -161,41 +200,117 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed, n_threads = _seed_of(self.random_state), choose_threads(self.threads)
         progress: Progress = Console(verbose=True) if self.verbose else Silent()
         context = RunContext(seed, progress, self.device, self.threads)
-        check_family(self.model)
-        check_device(self.model, self.device, progress)
-        recipe = choose_recipe(self.recipe, self.teacher)
-        settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
-        teaching = self._teaching(settings, given, texts, unlabelled, progress)
-        settings, vectors = resolve_vectors(self.vectors, settings, progress)
         named = checked_groups(groups, len(texts))
-        keys = None if named is None else group_keys(texts, named)
         weights = _weights(sample_weight, len(texts))
+        keys = None if named is None else group_keys(texts, named)
         dataset = Dataset(texts, given.targets, keys, weights=weights)
+        if self.model == AUTO:
+            plans = self._search(dataset, given, context, unlabelled)
+        else:
+            self._asked().refuse_idle()
+            self.search_: SearchResult | None = None
+            plans = iter([self._plan(given, texts, unlabelled, context)])
+        with limited_blas(n_threads):
+            for plan in plans:
+                self._fit_one(plan, dataset, given, context, named)
+        return self
+
+    def _fit_one(
+        self,
+        plan: "_FitPlan",
+        dataset: Dataset,
+        given: GivenTargets,
+        context: RunContext,
+        groups: Sequence[str] | None,
+    ) -> None:
+        """Fit the model of a family with its settings."""
+        settings = plan.settings
         vocabulary_of = dataset if settings.text.vocabulary_from == "all" else None
-        parts = hold_out(dataset, given.names, settings.valid_size, seed)
-        fit_data = FitData(*parts, given.names, vocabulary_of, vectors)
+        parts = hold_out(dataset, given.names, settings.valid_size, context.seed)
+        fit_data = FitData(*parts, given.names, vocabulary_of, plan.vectors)
         check_settings(settings, fit_data)
         no_test = Dataset([], given.targets[:0])
-        with limited_blas(n_threads):
-            calibrated, self.taught_ = fit_model(
-                self.model, fit_data, no_test, settings, teaching, context
-            )
+        calibrated, self.taught_ = fit_model(
+            plan.family, fit_data, no_test, settings, plan.teaching, context
+        )
         config = calibrated.config(
             settings,
-            vectors=vectors_of(vectors, self.taught_),
-            family=self.model,
+            vectors=vectors_of(plan.vectors, self.taught_),
+            family=plan.family,
             labels=tuple(given.names),
-            seed=seed,
-            recipe=str(recipe),
-            data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
+            seed=context.seed,
+            recipe=plan.recipe,
+            data={"source": "WordgateClassifier.fit", "n_kept": len(dataset)},
         )
         fitted = calibrated.fitted
         self.classes_ = given.classes
         self.predictor_ = Predictor(fitted.model, config)
         self.history_ = list(fitted.history)
         self.coverage_ = fitted.coverage
-        self._bundle = Bundle(config, fitted.model, None, Fingerprints.of(texts, named))
-        return self
+        fingerprints = Fingerprints.of(dataset.texts, groups)
+        self._bundle = Bundle(config, fitted.model, None, fingerprints)
+
+    def _plan(
+        self,
+        given: GivenTargets,
+        texts: Sequence[str],
+        unlabelled: Iterable[str] | None,
+        context: RunContext,
+    ) -> "_FitPlan":
+        """Resolve the settings of the one family that was named."""
+        check_family(self.model)
+        check_device(self.model, self.device, context.progress)
+        recipe = choose_recipe(self.recipe, self.teacher)
+        settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
+        teaching = self._teaching(settings, given, texts, unlabelled, context.progress)
+        settings, vectors = resolve_vectors(self.vectors, settings, context.progress)
+        return _FitPlan(self.model, str(recipe), settings, vectors, teaching)
+
+    def _asked(self) -> SearchOptions:
+        return SearchOptions(
+            self.minutes, self.preset, self.max_ms, self.max_mb, self.objective, self.trials
+        )
+
+    def _search(
+        self,
+        dataset: Dataset,
+        given: GivenTargets,
+        context: RunContext,
+        unlabelled: Iterable[str] | None,
+    ) -> "Iterator[_FitPlan]":
+        """Search, and give what is to be fitted until it keeps the limits."""
+        for name in ("teacher", "teaching_minutes", "hidden_size", "embedding_size",
+                     "learning_rate", "epochs"):  # fmt: skip
+            if getattr(self, name) is not None:
+                raise SettingsError(f"{name} has no effect with model='{AUTO}': leave it out")
+        if unlabelled is not None:
+            raise SettingsError(f"unlabelled has no effect with model='{AUTO}': leave it out")
+        plan = plan_search(
+            self._asked(),
+            context,
+            recipe=self.recipe,
+            overrides=self._overrides(),
+            vectors=self.vectors,
+        )
+        joined = find_near_duplicates(dataset.texts, dataset.groups).joined.groups
+        config, found = search_dataset(plan, replace(dataset, groups=joined), tuple(given.names))
+        for place, trial in enumerate(found.ranking):
+            spec = spec_of(trial)
+            yield _FitPlan(
+                spec.family,
+                str(config.recipe_of(spec)),
+                config.settings(spec),
+                config.vectors_of(spec.family),
+            )
+            latency, megabytes = measure_bundle(self._bundle, dataset.texts, self.threads)
+            if not config.over_limits(latency, megabytes):
+                result = found.result(config, place)
+                self.search_ = replace(result, latency_ms=latency, megabytes=megabytes)
+                return
+        raise SettingsError(
+            f"no model keeps {config.limits_text()} once it is fitted on all texts; allow"
+            " more, or give more minutes"
+        )
 
     def _teaching(
         self,

@@ -102,7 +102,7 @@ def test_comparisons_are_tables(few_reviews, count_model, lstm_model):
     assert shown[0] == "Comparison of models on 300 rows"
     assert shown[10] == f"{folders[0]} (count)"
     assert shown[19:21] == [
-        f"{folders[1]} (LSTM)", f"{compared.models[1].judged.scores.accuracy:.3f}"
+        f"{folders[1]} (LSTM)", f"{compared.models[1].evaluation.scores.accuracy:.3f}"
     ]  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def test_a_terminal_shows_subjects_pairs_and_advice(file, capsys):
         "GROUPS",
         "LEAKAGE BY KIND OF SPLIT",
         "EXAMPLES OF NEAR DUPLICATES",
-        "ADVICE",
+        "RECOMMENDATION",
     ]
     assert "4 of 7 rows (57.1%) have a duplicate:" in out
     assert "[-wet-] {+dry+} friday" in out or "[-long-] {+short+} stay" in out
@@ -75,7 +75,7 @@ def test_the_page_escapes_texts_and_fetches_nothing(file, tmp_path, capsys):
     assert 'content="width=device-width' in html
     assert '<mark class="first">' in html
     assert re.findall("<h2>(.*?)</h2>", html) == [
-        "Advice", "Texts", "Labels", "Duplicates", "Groups", "Leakage by kind of split",
+        "Recommendation", "Texts", "Labels", "Duplicates", "Groups", "Leakage by kind of split",
         "Examples of near duplicates", "How the data was read",
     ]  # fmt: skip
     assert [html.count(f"<{tag}") for tag in TAGS] == [html.count(f"</{tag}>") for tag in TAGS]

@@ -41,7 +41,7 @@ def test_train_prints_the_result_and_tells_the_rest(trained, tmp_path):
     assert ended.code == 0
     assert ended.out.startswith("\nAccuracy on 60 test rows, 95% interval\n  this model (count) ")
     assert "\nOf 60 test rows, 0 (0.0%) share a group with training rows, and " in ended.out
-    assert f"\nSaved in {tmp_path}/m. Try: wordgate predict {tmp_path}/m 'a text'\n" in ended.out
+    assert f"\nSaved to {tmp_path}/m. Try: wordgate predict {tmp_path}/m 'a text'\n" in ended.out
     assert ended.err.startswith("Reading ")
     assert " ...\nreviews.csv: 300 texts, 2 labels\n  text = column 3" in ended.err
     assert "\nBaseline: most frequent label 0.500\n" in ended.err
@@ -73,7 +73,7 @@ def test_an_lstm_without_vectors_is_told_what_may_help(wordgate, reviews, tmp_pa
     lines = wordgate("train", reviews, "--out", tmp_path / "m", *settings).out.splitlines()
     first = lines.index("Next steps that usually help:")
     assert lines[first + 1 : first + 4] == [
-        "  word vectors (some minutes): the same command with --vectors words.bin, after",
+        "  word vectors (a few minutes): the same command with --vectors words.bin, after",
         f"  wordgate vectors distill --teacher minilm --data {reviews} --out words.bin",
         "  or distill a transformer into the LSTM: the same command with --teacher minilm (about"
         " half an hour)",

@@ -32,14 +32,14 @@ def test_compare_prints_the_results_and_tells_the_rest(wordgate, reviews, tmp_pa
     assert "Evaluated on: the test rows of one split; seed 0, recipe default." in lines
     assert lines[-1] == f"Full results: {out}/report.html"
     assert ended.err.startswith(f"Reading {reviews} ...\nreviews.csv: 300 texts, 2 labels\n")
-    assert "\ncount, random split ...\n" in ended.err
+    assert "\nFitting count on the random split ...\n" in ended.err
     assert "\nlstm, grouped split: accuracy " in ended.err
     assert sorted(file.name for file in out.iterdir()) == ["comparison.json", "report.html"]
 
 
 def test_families_that_can_not_take_part_are_named(wordgate, reviews, tmp_path, monkeypatch):
     few = {name: FAMILIES[name] for name in ("count", "mlp")}
-    monkeypatch.setattr("wordgate.experiments.compare.FAMILIES", few)
+    monkeypatch.setattr("wordgate.experiments.resolving.FAMILIES", few)
     ended = wordgate("compare", reviews, "--split", "grouped", "--out", tmp_path / "comparison")
     assert ended.code == 0
     sentence = "Left out: mlp, which averages word vectors: give some with --vectors;"

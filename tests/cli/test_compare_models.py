@@ -22,17 +22,17 @@ def test_models_are_compared_on_a_file(compare, count_model, lstm_model):
     assert lines[0].startswith(f"{one}: {found.models[0].seen.rows} of these 300 rows were seen ")
     assert lines[1].startswith(f"{two}: ")
     tables = [line.split("  ")[0] for line in lines if "95% interval  " in line]
-    against = f"against {one}"
+    against = f"vs. {one}"
     assert tables == ["all 300 rows", against, f"{300 - found.known} unseen rows", against]
     scores, difference, *_ = [line.split() for line in lines if line.startswith(f"{two} (LSTM)")]
-    judged = found.models[1].judged
+    judged = found.models[1].evaluation
     assert scores[2] == f"{judged.scores.accuracy:.3f}"
     assert difference[2] == f"{100 * judged.difference.difference:+.1f}"
     assert difference[-1] == f"{judged.agreement:.1%}"
     difference = 100 * found.models[1].unseen.difference.difference
     verdict = next(line for line in lines if line.startswith(f"{two} ") and "points" in line)
     assert f": {difference:+.1f} points, 95% interval " in verdict
-    assert lines[-1].startswith(f"points: accuracy minus that of {one} on the same rows, in ")
+    assert lines[-1].startswith(f"points: difference in accuracy from {one} on the same rows, in ")
     assert ended.err.startswith(f"Reading {count_model.data}, and looking for rows seen during")
     assert "\nreviews.csv: 300 texts, 2 labels\n" in ended.err
     assert compare("--data", count_model.data, "-q").err == ""

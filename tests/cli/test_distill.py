@@ -22,7 +22,7 @@ def test_distill_prints_the_result_and_tells_the_rest(run):
         "words: 6 (4 of the data, 2 more of the teacher)\n"
         "dimensions: 5, which explain 100.0% of the variance\n"
         "left out: 2 words unknown to the teacher (,, 🤣)\n"
-        "Saved in words.bin. Try: wordgate train DATA --vectors words.bin --out model\n"
+        "Saved to words.bin. Try: wordgate train DATA --vectors words.bin --out model\n"
     )
     assert ended.err.startswith("Reading data.csv ...\ndata.csv: ")
     *_, words, loading, distilling, _, writing = ended.err.splitlines()

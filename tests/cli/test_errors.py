@@ -27,7 +27,7 @@ CALLS = {
     # can't be done: 1
     "train no.csv --out NEW": (1, "no file 'no.csv'"),
     "train nosuchset --out NEW": (1, "no file or named data set 'nosuchset'; available: "),
-    "train FOLDER --out NEW": (1, "' is a folder; give one file of it"),
+    "train FOLDER --out NEW": (1, "cannot tell which column of '"),
     "train DATA --out MODEL": (1, " exists; choose another --out, or replace it with --overwrite"),
     "train DATA --out FOLDER --overwrite": (
         1,

@@ -29,7 +29,7 @@ def imported(wordgate, tmp_path):
 def test_import_prints_the_result_and_tells_the_rest(imported, tmp_path):
     ended = imported()
     assert (ended.code, ended.err) == (0, LENGTH + DROPPED)
-    assert ended.out == f"Saved in {tmp_path}/m. Try: wordgate predict {tmp_path}/m 'a text'\n"
+    assert ended.out == f"Saved to {tmp_path}/m. Try: wordgate predict {tmp_path}/m 'a text'\n"
     assert package.load(tmp_path / "m").labels == ("bad", "good", "so so")
 
 

@@ -22,7 +22,7 @@ def test_the_result_goes_to_the_file_and_its_account_to_standard_output(
         "  row 3: the text is empty",
         "  row 4: 3 fields instead of 2: 4,a,b",
     ]
-    assert last.endswith(f" texts/s. Saved in {out}.")
+    assert last.endswith(f" texts/s. Saved to {out}.")
     assert ended.err.startswith(f"read {source}: CSV, valid UTF-8, fields separated by commas\n")
     assert out.read_text().count("\n") == 5
 
@@ -78,3 +78,19 @@ def test_the_kernel_reaches_the_model(wordgate, count_model, source, tmp_path):
         assert ended.err == (
             "wordgate: kernel 'numba' is for lstm models, and this is a count model\n"
         )
+
+
+def test_several_files_go_into_a_folder(wordgate, count_model, source, tmp_path):
+    second, out = tmp_path / "second.csv", tmp_path / "out"
+    second.write_bytes(source.read_bytes())
+    ended = wordgate("score", count_model.folder, source, second, f"{out}/")
+    assert ended.out.startswith("Scored 4 of 8 rows in 2 files; 4 with an error:\n")
+    assert f" texts/s. Saved to {out}/.\n" in ended.out
+    assert (out / "_manifest.json").exists()
+    one = wordgate("score", count_model.folder, source, f"{tmp_path}/one/", "--json")
+    assert json.loads(one.out)["shards"][0]["name"] == source.name
+    (tmp_path / "empty.csv").write_bytes(b"")
+    some = (*(source, tmp_path / "empty.csv"), f"{tmp_path}/some/", "--skip-errors")
+    ended = wordgate("score", count_model.folder, *some)
+    assert ended.out.startswith("Scored 2 of 4 rows in 1 file, 1 left out; 2 with an error:\n")
+    assert f"empty.csv is left out: '{tmp_path}/empty.csv' is empty\n" in ended.err

@@ -123,6 +123,27 @@ def test_spaces_backslashes_and_last_delimiters_are_understood(write, head, form
 
 
 @pytest.mark.parametrize(
+    ("cell", "first", "n_read", "malformed"),
+    [
+        ('"\n\\";x', "a broken lamp 0", 17, [10]),
+        ('"ends in \\";ok', "a broken lamp 0", 17, []),
+        ('"no \\"end\\" yet";ok', "a broken lamp 0", 17, []),
+    ],
+)
+def test_backslashes_escape_quotes_only_within_quotes(write, cell, first, n_read, malformed):
+    lines = rows('{text};"{label}"').splitlines(keepends=True)
+    lines.insert(8, f"{cell};x\n" if malformed else f"{cell}\n")
+    table = read_table(write("a.csv", "text;label\n" + "".join(lines)))
+    assert table.texts[0] == first
+    assert (table.reading.n_read, [m.line for m in table.reading.malformed]) == (n_read, malformed)
+
+
+def test_backslashes_escape_quotes_where_nothing_is_quoted(write):
+    table = read_table(write("a.csv", "text,label\n" + rows('\\"{text}\\"\\, I said,{label}')))
+    assert table.texts[0] == '"a broken lamp 0", I said'
+
+
+@pytest.mark.parametrize(
     ("head", "form", "said"),
     [
         ("text,label", "{text}, yes,{label}", "2 fields (text, label), but most records have 3"),
@@ -179,7 +200,7 @@ def test_a_header_that_stands_again_is_no_record(write, head, again):
     table = read_table(write("a.csv", f"{head}\n{rows(form)}{again}\n{rows(form)}"))
     assert table.labels == 2 * [label for _, label in ROWS]
     assert account(table) == (33, 32, [18])
-    assert table.reading.malformed[0].why == "the header again"
+    assert table.reading.malformed[0].why == "repeated header"
 
 
 def test_a_text_like_the_name_of_the_only_column_is_one(write):
@@ -294,7 +315,7 @@ def test_a_single_column_says_what_may_separate_labels(write):
     with pytest.raises(DataError) as error:
         read_table(path)
     assert str(error.value) == (
-        "cannot tell which column of 'a.csv' holds the label: there is only one:\n"
+        "cannot tell which column of 'a.csv' contains the label: there is only one:\n"
         "  column 1: 16 distinct values, such as 'a lamp 0: 0', 'a lamp 1: 1', 'a lamp 2: 0'\n"
         "Labels need a column of their own: a comma, semicolon, tab or bar separates columns, or"
         " the character that a first line such as sep=~ names."

@@ -32,7 +32,8 @@ def test_a_topic_and_a_label_alike_are_a_question(write):
     with pytest.raises(DataError) as error:
         read_table("a.csv")
     assert str(error.value) == (
-        "cannot tell which column of 'a.csv' holds the label: column 3 'mood' and column 2 'thema' "
+        "cannot tell which column of 'a.csv' contains the label: column 3 'mood' and column 2"
+        " 'thema' "
         "both have few values. Its columns are\n"
         "  column 1 'nr': 60 distinct values, such as 't0', 't1', 't2'\n"
         "  column 2 'thema': 7 distinct values, such as 'topic0', 'topic1', 'topic2'\n"
@@ -261,7 +262,7 @@ def test_two_columns_of_the_same_name_are_a_question_of_the_label_alone(write, n
     [
         (
             "{text},",
-            "cannot tell which column of 'a.csv' holds the label: column 2 'label' is empty.",
+            "cannot tell which column of 'a.csv' contains the label: column 2 'label' is empty.",
         ),
         (",{label}", "no rows of 'a.csv' are left: of 60, left out 60 (empty text)"),
     ],

@@ -36,8 +36,8 @@ def test_only_groups_that_hold_a_label_are_counted():
     true = np.array([0] * 90 + [1] * 10)
     predicted = np.where(np.arange(100) % 3 == 0, 1 - true, true)
     found = class_intervals(true, predicted, ("a", "b"), None)[1]
-    assert found.recall.method.startswith("bootstrap of 10 rows, ")
-    assert found.precision.method.startswith("bootstrap of 36 rows, ")
+    assert found.recall.method.startswith("bootstrap over 10 rows, ")
+    assert found.precision.method.startswith("bootstrap over 36 rows, ")
 
 
 def test_the_truth_is_held_for_a_rare_label_too():
@@ -59,7 +59,7 @@ def test_what_can_not_be_given_says_why():
     all_right, wrong, single = class_intervals(true, predicted, LABELS, None)
     assert all_right.recall.method == "exact binomial bound: an error in none of 2 rows"
     assert wrong.precision.method == "none: never predicted"
-    assert wrong.f1.method == "none: every draw gives 0"
+    assert wrong.f1.method == "none: every resample gives 0"
     assert single.recall.method == "none: a single one of the rows cannot be resampled"
     assert class_intervals(true, predicted, (*LABELS, "d"), None)[3].recall.method == (
         "none: no rows"

@@ -163,8 +163,8 @@ def test_a_single_group_gives_no_interval_and_no_evidence():
 def test_the_method_is_named():
     found = paired_difference(np.array([True, True]), np.array([True, False]), ["a", "b"])
     assert found.method == (
-        "interval: bootstrap of 2 groups, 2,000 draws, expanded percentiles; "
-        "p-value: exact sign flips of groups"
+        "interval: bootstrap over 2 groups, 2,000 resamples, small-sample correction; "
+        "p-value: exact sign-flip test over groups"
     )
 
 

@@ -122,7 +122,7 @@ def test_intervals_hold_the_scores():
     accuracy, macro_f1 = scores.intervals.accuracy, scores.intervals.macro_f1
     assert accuracy.low < scores.accuracy < accuracy.high
     assert macro_f1.low < scores.macro_f1 < macro_f1.high
-    assert accuracy.method == "bootstrap of 100 groups, 2,000 draws, expanded percentiles"
+    assert accuracy.method == "bootstrap over 100 groups, 2,000 resamples, small-sample correction"
 
 
 def test_a_perfect_score_is_not_called_certain():
@@ -133,7 +133,7 @@ def test_a_perfect_score_is_not_called_certain():
     assert intervals.accuracy.high == 1.0
     assert intervals.accuracy.method == "exact binomial bound: an error in none of 20 groups"
     assert intervals.macro_f1.low is None
-    assert intervals.macro_f1.method == "none: without an error every draw gives 1"
+    assert intervals.macro_f1.method == "none: without an error every resample gives 1"
 
 
 def test_one_group_gives_no_interval_and_says_why():

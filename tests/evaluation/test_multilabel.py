@@ -173,8 +173,8 @@ def test_without_an_error_f1_has_no_interval():
     true, _ = simulated(60)
     scores = evaluate_multilabel(true, np.log(true * 0.8 + 0.1), LABELS, None)
     assert scores.micro_f1 == scores.macro_f1 == 1.0
-    assert scores.intervals.micro_f1.method == "none: every draw gives 1"
-    assert scores.intervals.macro_f1.method == "none: without an error every draw gives 1"
+    assert scores.intervals.micro_f1.method == "none: every resample gives 1"
+    assert scores.intervals.macro_f1.method == "none: without an error every resample gives 1"
     assert scores.intervals.accuracy.method.startswith("exact binomial bound")
 
 
@@ -216,8 +216,8 @@ def test_a_paired_difference_is_that_of_both_f1(average):
     assert found.p_value == 0.0001
     assert found.proven == "better"
     assert found.method == (
-        "interval: bootstrap of 80 groups, 2,000 draws, expanded percentiles;"
-        " p-value: 9,999 random swaps of groups"
+        "interval: bootstrap over 80 groups, 2,000 resamples, small-sample correction;"
+        " p-value: randomization test, 9,999 swaps over groups"
     )
     back = paired_f1_difference(true, worse, better, groups, average=average)
     assert back.difference == pytest.approx(-found.difference)

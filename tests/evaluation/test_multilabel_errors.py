@@ -126,7 +126,7 @@ def test_every_bin_has_its_micro_f1_and_an_interval_by_groups():
     expected = f1_score(borne[:180], given[:180], average="micro")
     assert first.score == pytest.approx(expected)
     assert first.interval.low < first.score < first.interval.high
-    assert first.interval.method.startswith("bootstrap of 60 groups")
+    assert first.interval.method.startswith("bootstrap over 60 groups")
 
 
 def test_a_temperature_of_1_is_none():

@@ -41,7 +41,7 @@ def test_every_bin_has_its_accuracy_and_an_interval_by_groups():
     assert (first.name, first.n, first.score) == ("none", 600, 0.8)
     assert (second.name, second.n, second.score) == ("over 25%", 300, 0.5)
     assert first.interval.low < 0.8 < first.interval.high
-    assert second.interval.method.startswith("bootstrap of 100 groups")
+    assert second.interval.method.startswith("bootstrap over 100 groups")
 
 
 def test_no_rows_are_refused():

@@ -162,7 +162,7 @@ def test_what_they_gain_is_measured_on_the_test_rows():
     assert gain.difference == label.difference
     assert gain.difference.difference == pytest.approx(label.test_f1 - label.test_f1_at_half)
     assert gain.difference.proven == "better"
-    assert gain.difference.method.startswith("interval: bootstrap of ")
+    assert gain.difference.method.startswith("interval: bootstrap over ")
     assert "groups" in gain.difference.method
     assert gain.sentence().startswith(
         "Thresholds for f1, chosen on the validation rows for 1 of 1 labels: +"
@@ -198,7 +198,7 @@ def test_an_objective_that_is_none_is_refused(written):
     with pytest.raises(SettingsError) as error:
         choose_thresholds(*simulated(), written)
     assert str(error.value) == (
-        f"the objective of thresholds is '{written}'; it can be f1, precision@SHARE, recall@SHARE"
+        f"the objective of thresholds is '{written}'; it can be f1, precision@P, recall@R"
         " such as recall@0.9, or cost@FALSE-POSITIVE:FALSE-NEGATIVE"
     )
 

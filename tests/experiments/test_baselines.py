@@ -67,7 +67,7 @@ def test_the_baseline_has_the_familys_name(lstm_model):
     ("low", "high", "p_value", "expected"),
     [
         (0.01, 0.05, 0.01, "beats the count baseline"),
-        (-0.05, -0.01, 0.01, "is WORSE than the count baseline"),
+        (-0.05, -0.01, 0.01, "is worse than the count baseline"),
         (-0.05, -0.001, 0.052, "is not significantly better than the count baseline"),
         (0.001, 0.05, 0.052, "is not significantly better than the count baseline"),
         (-0.05, 0.001, 0.04, "is not significantly better than the count baseline"),
@@ -181,5 +181,6 @@ def test_the_family_is_named_before_the_model_is_fitted(reviews, tiny):
     accuracy = training.metrics.baselines.count.accuracy
     (line,) = [line for line in told.lines if line.startswith("Baselines: ")]
     assert line.startswith(f"Baselines: count {accuracy:.3f}, most frequent label 0.500 (")
-    assert told.lines.index("count, grouped split ...") < told.lines.index(line)
+    assert told.lines.index("Fitting the count baseline ...") < told.lines.index(line)
+    assert not any("count on the" in line for line in told.lines)  # announced once
     assert np.isfinite(training.metrics.baselines.count.train_seconds)

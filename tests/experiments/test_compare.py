@@ -70,7 +70,7 @@ def test_a_paired_test_compares_two_models_on_the_same_rows(compared):
     assert test.difference.difference == pytest.approx(
         above.scores.accuracy - below.scores.accuracy
     )
-    assert "sign flips of groups" in test.difference.method
+    assert "sign-flip test over groups" in test.difference.method
     assert found.paired_test("count", "grouped") is None
 
 
@@ -80,8 +80,8 @@ def test_methods_are_named_for_each_kind(compared):
         "Paired tests, random split",
         "Paired tests, grouped split",
     ]
-    assert "bootstrap of 12 groups" in sentences[1]
-    assert "bootstrap of 12 groups" not in sentences[0]  # rows of more groups judge there
+    assert "bootstrap over 12 groups" in sentences[1]
+    assert "bootstrap over 12 groups" not in sentences[0]  # rows of more groups judge there
 
 
 def test_folds_judge_every_row_once(compare):
@@ -104,7 +104,7 @@ def test_one_kind_alone_may_be_asked_for(compare):
 
 def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeypatch):
     few = {name: FAMILIES[name] for name in ("count", "logreg")}
-    monkeypatch.setattr(compare_experiment, "FAMILIES", few)
+    monkeypatch.setattr("wordgate.experiments.resolving.FAMILIES", few)
     found = compare(models=None, settings=None, split="grouped")
     assert found.families == ("count",)
     assert found.left_out == (

@@ -37,24 +37,24 @@ def test_models_have_the_scores_that_evaluate_gives_each(count_model, lstm_model
     for folder, model in zip(folders, compared.models, strict=True):
         alone = wordgate.evaluate(folder, count_model.data)
         assert (model.path, model.name, model.seen) == (str(folder), str(folder), alone.seen)
-        assert model.judged.scores == alone.scores
+        assert model.evaluation.scores == alone.scores
         assert model.unseen.scores == alone.unseen  # both were trained on the same rows
     assert compared.n - compared.known == compared.models[0].unseen.scores.n
     assert repr(compared) == (
-        f"ModelComparison({folders[0]} {compared.models[0].judged.scores.accuracy:.3f},"
-        f" {folders[1]} {compared.models[1].judged.scores.accuracy:.3f}, n=300)"
+        f"ModelComparison({folders[0]} {compared.models[0].evaluation.scores.accuracy:.3f},"
+        f" {folders[1]} {compared.models[1].evaluation.scores.accuracy:.3f}, n=300)"
     )
 
 
 def test_each_model_is_compared_with_the_first_on_the_same_rows(count_model, lstm_model, reviews):
     first, second = wordgate.compare_models([count_model.folder, lstm_model.folder], reviews).models
-    assert (first.judged.difference, first.judged.agreement) == (None, None)
+    assert (first.evaluation.difference, first.evaluation.agreement) == (None, None)
     table = read_table(reviews)
     labels, texts = np.array(table.labels), table.texts
     given = [np.array(model.predictor.predict(texts)) for model in (second, first)]
     expected = paired_difference(*(one == labels for one in given), table.groups, seed=0)
-    assert second.judged.difference == expected
-    assert second.judged.agreement == (given[0] == given[1]).mean()
+    assert second.evaluation.difference == expected
+    assert second.evaluation.agreement == (given[0] == given[1]).mean()
 
 
 def test_rows_that_any_model_knows_are_no_unseen_ones(trained, make_rows, make_file):
@@ -88,8 +88,8 @@ def test_labels_of_another_order_are_matched_by_name(few_reviews, tmp_path):
     write_bundle(turned, tmp_path / "turned")
     models = wordgate.compare_models([tmp_path / "m", tmp_path / "turned"], few_reviews).models
     assert [model.name for model in models] == ["m", "turned"]
-    assert models[1].judged.agreement == 0
-    right, wrong = (model.judged.scores.accuracy for model in models)
+    assert models[1].evaluation.agreement == 0
+    right, wrong = (model.evaluation.scores.accuracy for model in models)
     assert wrong == pytest.approx(1 - right)
 
 
@@ -114,7 +114,7 @@ def test_labels_that_are_the_same_number_are_the_same(trained, make_rows, make_f
     models = [trained(file, "one"), trained(make_file(decimal, "other.csv"), "two")]
     compared = wordgate.compare_models(models, file)
     assert [model.predictor.labels for model in compared.models] == [("1", "2"), ("1.0", "2.0")]
-    assert compared.models[1].judged.agreement == 1
+    assert compared.models[1].evaluation.agreement == 1
 
 
 @pytest.mark.parametrize("bundles", [[], ["one"], "one"])

@@ -72,7 +72,8 @@ def test_the_stages_of_teaching_are_named_as_they_begin(teach, teacher):
     teach(progress=said)
     named = [line for line in said.lines if line.endswith(" ...")]
     stages = [
-        f"Loading the teacher {teacher} ...", "Looking for test rows that the teacher knows ...",
+        f"Loading the teacher {teacher} ...",
+        "Looking for test rows that the teacher was trained on ...",
         "Making variations of the texts ...", "The teacher labels up to 431 texts ...",
     ]  # fmt: skip
     assert [line for line in named if line in stages] == stages

@@ -33,7 +33,7 @@ BASE = {
 
 STILL = {
     "lstm.learning_rate": 1e-9, "lstm.embedding_learning_rate": 1e-9,
-    "lstm.vectors_learning_rate": 1e-9, "lstm.vectors_drawn_learning_rate": 1e-9,
+    "lstm.vectors_learning_rate": 1e-9, "lstm.vectors_random_learning_rate": 1e-9,
     "lstm.epochs": 9, "lstm.min_updates": 0, "lstm.epoch_score": "accuracy",
 }  # fmt: skip
 """Nothing is learned, so that patience alone ends a training."""
@@ -41,7 +41,7 @@ PLANNED = {"lstm.schedule": "one-cycle"}
 ONE_IS_POOR = {
     "lstm.hidden_size": 1, "lstm.word_dropout": 0.95, "lstm.input_dropout": 0.0,
     "lstm.embedding_learning_rate": 1e-3, "lstm.epochs": 8, "lstm.epoch_score": "accuracy",
-    "lstm.vectors_learning_rate": 1e-3, "lstm.vectors_drawn_learning_rate": 1e-3,
+    "lstm.vectors_learning_rate": 1e-3, "lstm.vectors_random_learning_rate": 1e-3,
 }  # fmt: skip
 TWO = {
     **ONE_IS_POOR, "lstm.lighter_candidate": True, "lstm.lighter_hidden_size": 9,
@@ -89,7 +89,7 @@ VALUES = {
     "lstm.vectors_scale": 0.5,
     "lstm.vectors_extra_size": 4,
     "lstm.vectors_learning_rate": 1e-1,
-    "lstm.vectors_drawn_learning_rate": 1e-1,
+    "lstm.vectors_random_learning_rate": 1e-1,
     "lstm.vectors_frozen_epochs": 1,
     "lstm.hidden_size": 6,
     "lstm.bidirectional": True,
@@ -308,6 +308,7 @@ def check_effect(way, setting, world, came_to_without, networks=None):
     return "changes"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", VALUES)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_setting_changes_something_or_is_refused(way, setting, world, came_to_without):

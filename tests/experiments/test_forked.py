@@ -78,6 +78,7 @@ def forked():
         process.stdin.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["count", "logreg", "mlp", "lstm", "transformer"])
 def test_a_forked_child_fits_and_predicts_in_one_thread(
     tmp_path, family, forked, ways, tiny_transformer

@@ -314,7 +314,7 @@ def test_saved_models_of_several_labels_are_compared(frame, training, tmp_path):
     found = wordgate.compare_models(
         [tmp_path / "a", tmp_path / "b"], unseen, text="text", label="labels"
     )
-    first, second = (model.judged for model in found.models)
+    first, second = (model.evaluation for model in found.models)
     expected = second.scores.micro_f1 - first.scores.micro_f1
     assert second.difference.difference == pytest.approx(expected)
     assert 0 < second.agreement <= 1

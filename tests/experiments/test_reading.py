@@ -62,9 +62,9 @@ def test_a_test_file_with_one_row_an_id_is_read_with_its_ids(make_file, make_row
     training = count(file, test=test)
     assert training.metrics.split.leaked_by_group == 54
     assert training.remarks[:2] == (
-        "54 of 60 (90.0%) test rows have another row of their group in train: the test score"
+        "54 of 60 test rows (90.0%) have another row of their group in train: the test score"
         " partly measures memorization.",
-        "6 of 60 (10.0%) test rows have another row of their group in validation, which decides"
+        "6 of 60 test rows (10.0%) have another row of their group in validation, which decides"
         " when training stops.",
     )
 

@@ -57,10 +57,10 @@ def test_templates_are_not_called_memory(make_file, make):
     assert split.templated
     text = leak_warning(split)
     assert text.endswith(
-        f"; {split.similar_in_train} resemble training rows without sharing text or group; for"
-        f" {split.similar_with_label} of them"
-        f" ({split.similar_with_label / split.similar_in_train:.1%}), the label is the most common"
-        " one among those training rows. The similar rows look like texts made from templates, not"
+        f"; {split.similar_in_train} are similar to training rows without sharing text or group,"
+        f" and {split.similar_with_label} of these"
+        f" ({split.similar_with_label / split.similar_in_train:.1%}) have the most common label"
+        " of those training rows. The similar rows look like texts made from templates, not"
         " like duplicates: their labels also differ."
     )
     told = " ".join([text, *training.remarks])

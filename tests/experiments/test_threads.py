@@ -10,7 +10,7 @@ from wordgate.runtime.progress import Silent
 
 WORK = {
     "train": (training_run, "split_table"),
-    "compare": (compare, "run_model"),
+    "compare": (compare, "run_models"),
     "evaluate": (evaluate, "labelled_rows"),
     "export_onnx": (export, "labelled_rows"),
     "distill": (distill, "distill_words"),

@@ -282,7 +282,7 @@ def test_each_stage_is_named_as_it_begins(tmp_path, reviews, ways, family):
     found = [stage for line in named for stage in STAGES if line.startswith(stage)]
     stages = [stage for stage in STAGES if family != "count" or "baseline" not in stage]
     assert list(dict.fromkeys(found)) == stages
-    own = {"count": "Finding n-grams ...", "lstm": "Reading the words of "}
+    own = {"count": "Finding n-grams ...", "lstm": "Tokenizing "}
     assert any(line.startswith(own[family]) for line in named)
 
 

@@ -121,7 +121,7 @@ def test_vectors_are_released_after_their_epochs(reviews, vectors):
 
 def test_the_notebook_s_rule_is_exact_words_and_zeros(reviews, vectors):
     quick = {"lstm.hidden_size": 8, "lstm.epochs": 1, "lstm.learning_rate": 1e-30}
-    quick |= {"lstm.vectors_drawn_learning_rate": 0.0, "lstm.vectors_learning_rate": 0.0}
+    quick |= {"lstm.vectors_random_learning_rate": 0.0, "lstm.vectors_learning_rate": 0.0}
     training = wordgate.train(
         reviews, recipe="notebook", vectors=vectors, settings=quick, progress=Silent()
     )
@@ -259,7 +259,7 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
         (
             {"settings": {"lstm.embedding_learning_rate": 1e-3}},
             "lstm.embedding_learning_rate has no effect with --vectors; set"
-            " lstm.vectors_learning_rate, or lstm.vectors_drawn_learning_rate",
+            " lstm.vectors_learning_rate, or lstm.vectors_random_learning_rate",
         ),
         (
             {"settings": {"lstm.vectors_frozen_epochs": 1, "lstm.vectors_learning_rate": 0}},

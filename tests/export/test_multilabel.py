@@ -80,6 +80,7 @@ def test_rows_are_right_where_all_their_labels_are():
     assert (found.n, found.ours, found.exported) == (3, 1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("int8", [False, True])
 @pytest.mark.parametrize("family", ["count", "logreg", "mlp", "lstm"])
 def test_a_saved_model_is_exported_and_agrees(as_multilabel, model_of, tmp_path, family, int8):

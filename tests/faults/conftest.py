@@ -1,4 +1,4 @@
-"""Tests of kills, full disks and lying files: a few of each in `make test`, many in `make faults`.
+"""Tests of kills, full disks, lying files: few each in `make test-slow`, many in `make faults`.
 
 A test asks `how_many` for its numbers, and tells `found` what it saw; `make faults` prints that as
 a table. What must be tried many thousand times stands in a script of the folder `many`.

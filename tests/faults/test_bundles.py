@@ -12,6 +12,8 @@ import wordgate
 from wordgate.errors import BundleError
 from wordgate.runtime.progress import Silent
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def transformer_model(tmp_path_factory, reviews, tiny_transformer):

@@ -25,6 +25,8 @@ from wordgate.experiments import demo
 from wordgate.storage import files
 from wordgate.training.checkpoint import Checkpoint
 
+pytestmark = pytest.mark.slow
+
 FIXTURES = Path(__file__).parents[1] / "interchange" / "fixtures"
 NOBODY = 65534
 LSTM = "train reviews.csv --out new --overwrite --set lstm.epochs=2 --set lstm.min_updates=1 --set"

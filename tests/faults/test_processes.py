@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # An LSTM with every use of chance, and word counts; one process trains both.
 TRAIN = """
 import sys

@@ -42,7 +42,10 @@ SOON = [
 ]  # fmt: skip
 FIXTURES = Path(__file__).parents[1] / "interchange" / "fixtures"
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no such streams")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no such streams"),
+]
 
 
 def run(folder, command, closed=""):

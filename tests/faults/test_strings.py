@@ -15,6 +15,8 @@ from wordgate.tables.values import is_empty
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.tokenizers import get_tokenizer
 
+pytestmark = pytest.mark.slow
+
 STRINGS_A_CASE = 500
 
 

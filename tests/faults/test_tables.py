@@ -18,6 +18,8 @@ from wordgate.data import read_table
 from wordgate.errors import DataError
 from wordgate.runtime.progress import Silent
 
+pytestmark = pytest.mark.slow
+
 
 def test_rows_in_are_rows_used_and_rejected(many, how_many, found, count_model):
     cases = how_many(80, 100_000)

@@ -94,7 +94,7 @@ def _split(facts, made, path):
 
 def put_folds(facts, key, texts, labels, groups):
     """Record which rows are judged in each of five folds."""
-    splitter = wordgate.GroupedSplit(5, random_state=1, join_copies=False)
+    splitter = wordgate.GroupedSplit(5, random_state=1, merge_duplicates=False)
     fold = np.zeros(len(texts), int)
     for number, (_, judged) in enumerate(splitter.split(texts, labels, groups)):
         fold[judged] = number

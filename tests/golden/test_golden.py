@@ -19,6 +19,7 @@ import record  # ruff: isort: skip
 from facts import Difference, Facts, differences  # ruff: isort: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", record.STAGES)
 def test_tables_give_what_they_gave(stage, count_model, tmp_path, monkeypatch):
     golden = json.loads(record.SMALL.read_text(encoding="utf-8"))[stage]

@@ -173,7 +173,7 @@ def test_shapes_that_do_not_fit_are_named(change, message):
         ),
         (
             {"vocabulary": ["a", "b", "a"]},
-            "the saved count model's vocabulary holds the same n-gram twice",
+            "the saved count model's vocabulary contains the same n-gram twice",
         ),
     ],
 )
@@ -255,10 +255,10 @@ def test_weighted_blocks_need_their_frequencies():
         (np.ones(4, np.int32), "are int32 [4] where int32 [3] belongs"),
         (np.ones((3, 1), np.int32), "are int32 [3, 1] where int32 [3] belongs"),
         (np.ones(3, np.int64), "are int64 [3] where int32 [3] belongs"),
-        (np.array([0, 1, 2], np.int32), "go from 0 to 2; they must lie between 1 and its 9 texts"),
+        (np.array([0, 1, 2], np.int32), "go from 0 to 2; they must be between 1 and its 9 texts"),
         (
             np.array([1, 10, 2], np.int32),
-            "go from 1 to 10; they must lie between 1 and its 9 texts",
+            "go from 1 to 10; they must be between 1 and its 9 texts",
         ),
     ],
 )

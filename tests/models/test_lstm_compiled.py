@@ -44,6 +44,7 @@ def read(reader, ids, lengths):
     return np.hstack(reader.pooled_states(ids, lengths, POOLINGS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("hidden", "n"), [(9, 1), (16, 7), (33, 70), (64, 12)])
 def test_float32_is_as_numpy_reads(layout, hidden, n):

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import wordgate
-from wordgate.errors import BundleError, MissingExtraError
+from wordgate.errors import BundleError, MissingExtraError, SettingsError
 from wordgate.models.base import model_from_state
 
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 
+from wordgate.models import transformer
 from wordgate.models.transformer import TransformerModel
 from wordgate.models.transformer_network import ENCODERS, TransformerNetwork, _built, plain_config
 from wordgate.training.pretrained_transformer import pretrained_transformer
@@ -335,3 +336,17 @@ def test_a_copy_in_bfloat16_answers_nearly_the_same_and_leaves_the_network(tiny_
     assert (np.exp(network.log_proba(encoded)) == there).all()
     same = network.in_precision(torch.float32, torch.device("cpu"))
     assert (np.exp(same.log_proba(encoded)) == there).all()
+
+
+def test_in_bfloat16_probabilities_are_nearly_the_same(model, monkeypatch):
+    monkeypatch.setattr(transformer, "multiplies_bfloat16", lambda: True)
+    expected = np.exp(model.log_proba(TEXTS))
+    found = np.exp(model.in_bfloat16().log_proba(TEXTS))
+    assert 0.0 < np.abs(found - expected).max() < 0.01
+    assert np.array_equal(np.exp(model.log_proba(TEXTS)), expected)
+
+
+def test_bfloat16_is_refused_where_the_processor_lacks_it(model, monkeypatch):
+    monkeypatch.setattr(transformer, "multiplies_bfloat16", lambda: False)
+    with pytest.raises(SettingsError, match=r"needs a processor that multiplies bfloat16"):
+        model.in_bfloat16()

@@ -32,11 +32,13 @@ from wordgate.evaluation.intervals import Interval, PairedDifference
 from wordgate.evaluation.metrics import Epoch, Intervals, evaluate
 from wordgate.evaluation.multilabel import evaluate_multilabel, given_labels
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
+from wordgate.evaluation.search import SearchLimits, SearchResult, SearchTrial
 from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.evaluation.thresholds import ScoredRows, choose_thresholds, measure_thresholds
 from wordgate.report.comparison import comparison_page, recommend
 from wordgate.report.model import model_page
 from wordgate.report.page import Section
+from wordgate.report.search import search_page
 
 NASTY = (
     "<script>alert('x')</script>",
@@ -277,3 +279,47 @@ def _comparison_page(analysis, tied):
     )  # fmt: skip
     analyses = dict.fromkeys(families, analysis)
     return comparison_page(found, analyses, [Section("Texts", ["300 rows."])])
+
+
+def _trial(number, family, score, megabytes, **more):
+    trial = SearchTrial(
+        number=number, family=family, recipe="default" if number < 3 else "tuned", settings={},
+        state="complete", score=score, fold_scores=(score - 0.01, score, score + 0.01),
+        latency_ms=megabytes / 10, megabytes=megabytes, seconds=60.0, finished=60.0 * (number + 1),
+    )  # fmt: skip
+    return replace(trial, **more)
+
+
+@pytest.fixture(scope="session")
+def search_result():
+    """A search of 17 trials: one is over limits, one was stopped, one failed, one is repeated."""
+    trials = [
+        _trial(0, "count", 0.66, 2.0),
+        _trial(1, "lstm", 0.68, 3.0),
+        _trial(2, "transformer", 0.72, 90.0, state="pruned", fold_scores=(0.72,),
+               over_limits=("latency", "size")),
+        _trial(3, "lstm", 0.6, 3.0, state="pruned", fold_scores=(0.6,), rows=0.25),
+        SearchTrial(number=4, family="lstm", recipe="tuned", settings={"lstm.epochs": 99},
+                    state="failed", seconds=60.0, finished=300.0),
+        _trial(5, "lstm", 0.70, 4.0,
+               settings={"lstm.hidden_size": 96, "lstm.learning_rate": 0.00213456}),
+        _trial(6, "lstm", 0.699, 9.0, settings={"text.tokenizer": NASTY[0]}),
+        _trial(16, "lstm", 0.699, 9.0, settings={"text.tokenizer": NASTY[0]}, seconds=0.0),
+        *(
+            _trial(6 + i, "lstm", 0.65 + 0.002 * i, 3.0 + i, settings={"lstm.epochs": i})
+            for i in range(1, 10)
+        ),
+    ]  # fmt: skip
+    return SearchResult(
+        objective="accuracy", limits=SearchLimits(minutes=20, max_ms=5.0, max_mb=50.0),
+        trials=tuple(trials), chosen=5, second=6, chosen_score=0.70, test_score=0.682,
+        interval=Interval(low=0.66, high=0.69, method="bootstrap"),
+        importances={"lstm.hidden_size": 0.7, "lstm.learning_rate": 0.3}, minutes=16.2,
+        ended_by="minutes", latency_ms=0.41, megabytes=4.1, left_out=("Left out: logreg.",),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def search(search_result):
+    """The page of such a search."""
+    return search_page(search_result, f"data/{NASTY[0].replace('/', '')}.csv")

@@ -41,12 +41,12 @@ def said(tab):
     "which",
     [
         "model", "nasty", "many labels", "comparison", "several", "several, nasty",
-        "several, many labels", "several, comparison",
+        "several, many labels", "several, comparison", "search",
     ],
 )  # fmt: skip
 def test_nothing_is_fetched_overflows_or_is_cut_off(
     which, tab, said, tmp_path, make_report, nasty_report, comparison, make_several,
-    several_comparison,
+    several_comparison, search,
 ):  # fmt: skip
     made = {
         "model": lambda: make_report().page(),
@@ -61,6 +61,7 @@ def test_nothing_is_fetched_overflows_or_is_cut_off(
             [f"label {i} of a long list of labels" for i in range(34)], n=900
         ).page(),
         "several, comparison": lambda: several_comparison[1],
+        "search": lambda: search,
     }[which]()
     path = tmp_path / "report.html"
     path.write_text(made, encoding="utf-8")
@@ -76,15 +77,18 @@ def test_nothing_is_fetched_overflows_or_is_cut_off(
         assert min(sizes) >= 340  # drawn for 360: its text stays about as large as it is set
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("which", ["model", "comparison"])
-def test_axe_finds_no_trouble(which, scheme, browser, make_report, comparison, how_many):
-    if how_many((which, scheme) in (("model", "dark"), ("comparison", "light")), False):
+@pytest.mark.parametrize("which", ["model", "comparison", "search"])
+def test_axe_finds_no_trouble(which, scheme, browser, make_report, comparison, search, how_many):
+    tried_always = (("model", "dark"), ("comparison", "light"), ("search", "dark"))
+    if how_many((which, scheme) in tried_always, False):
         pytest.skip("tried by make faults")
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
     page = browser.new_page(color_scheme=scheme)
     labels = [f"label {i} of a long list of labels" for i in range(20)]
-    page.set_content(make_report(labels, n=600).page() if which == "model" else comparison)
+    others = {"comparison": comparison, "search": search}
+    page.set_content(others.get(which) or make_report(labels, n=600).page())
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     found = axe.Axe().run(page).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []

@@ -9,6 +9,7 @@ from wordgate.report.charts import (
     bar_chart,
     dot_plot,
     line_chart,
+    log_axis,
     matrix,
     shares,
 )
@@ -37,6 +38,29 @@ def test_a_value_lies_where_its_scale_says():
     chart = line_chart([Line("a", [(0.0, 0.0), (1.0, 1.0)], "one")], x=scale, y=scale, label="l")
     assert 'viewBox="0 0 360 250"' in chart
     assert "L346 46" in chart.replace(".0", "")
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.03, 0.4], [0.02, 0.05, 0.1, 0.2, 0.5]),
+        ([0.02, 30], [0.01, 0.1, 1, 10, 100]),
+        ([1.0], [1, 2]),
+    ],
+)
+def test_a_logarithmic_scale_has_equal_ratios_equally_far_apart(values, ticks):
+    scale = log_axis("ms", values)
+    assert list(scale.ticks) == pytest.approx(ticks)
+    assert scale.at(scale.low, 10, 20) == 10
+    middle = (scale.low * scale.high) ** 0.5
+    assert scale.at(middle, 10, 20) == pytest.approx(15)
+
+
+def test_points_that_are_not_joined_are_drawn_without_a_line():
+    points = Line("a", [(0.0, 0.0), (1.0, 1.0)], "one", marks=True, joined=False)
+    chart = line_chart([points], x=shares("x"), y=shares("y"), label="l")
+    assert chart.count("<circle") == 3  # one of the legend
+    assert 'class="line one"' not in chart
 
 
 def test_what_is_undefined_is_not_drawn():

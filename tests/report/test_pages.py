@@ -45,10 +45,10 @@ class _Page(HTMLParser):
     scope="module",
     params=[
         "model", "nasty", "no epochs", "many labels", "comparison", "several", "several, many",
-        "several, nasty", "several, comparison",
+        "several, nasty", "several, comparison", "search",
     ],
 )  # fmt: skip
-def page(request, make_report, nasty_report, comparison, make_several, several_comparison):
+def page(request, make_report, nasty_report, comparison, make_several, several_comparison, search):
     return {
         "model": lambda: make_report().page(),
         "nasty": nasty_report.page,
@@ -59,6 +59,7 @@ def page(request, make_report, nasty_report, comparison, make_several, several_c
         "several, many": lambda: make_several([f"label {i}" for i in range(40)], n=900).page(),
         "several, nasty": lambda: make_several(NASTY[:3], contents=list(NASTY)).page(),
         "several, comparison": lambda: several_comparison[1],
+        "search": lambda: search,
     }[request.param]()
 
 
@@ -74,7 +75,8 @@ def test_it_runs_and_fetches_nothing(page):
     assert not {"script", "iframe", "img", "object", "embed", "form"} & set(parsed.tags)
     icon, *links = [value for key, value in parsed.attributes if key in ("src", "href")]
     assert icon == "data:,"
-    assert set(links) <= {f"#{value}" for key, value in parsed.attributes if key == "id"}
+    places = {f"#{value}" for key, value in parsed.attributes if key == "id"}
+    assert set(links) <= {*places, "report.html"}  # beside the report on a search
     assert not [key for key, _ in parsed.attributes if key.startswith("on")]
     assert not re.search(r"https?:|@import|url\(", page)
 
@@ -187,12 +189,14 @@ def test_of_several_labels_it_says_what_counts(make_several):
     assert f"micro F1 {scores.micro_f1:.3f}" in text
     assert "(+2.0 points of micro F1, 95% interval -1.0 to +5.0, p < 0.001)" in text
     assert "most frequent label set" in text
-    assert f"Interval of micro F1: {scores.intervals.micro_f1.method}" in text
+    assert f"Confidence interval of micro F1: {scores.intervals.micro_f1.method}" in text
     assert "Labels that occur together" in text
     assert "Precision against recall" in text
     assert "its logits are divided by a temperature of 1.70" in text
     assert report.metrics.thresholds.sentence() in text
-    assert re.search(r"row 1,\d{3}: \w+ at 0\.\d\d; labelled [\w ,]+, given \w+", text)
+    assert re.search(
+        r"row 1,\d{3}: \w+ ?, probability 0\.\d\d; true labels: [\w ,]+; predicted: \w+", text
+    )
     assert "Probable label errors" in text
     assert report.analysis.suspects_text in text
     for absent in ("abstain", "confusion", "withheld"):

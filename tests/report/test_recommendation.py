@@ -66,7 +66,7 @@ def test_a_difference_between_the_splits_that_may_be_chance_is_not_called_memory
     _, caution = recommended(result("count", "random", n_random), result("count", "grouped", 260))
     assert caution == (
         "Trust the grouped split: random and grouped differ by 2 points for count, which may be"
-        " chance with 400 rows."
+        " due to chance with 400 rows."
     )
 
 

@@ -68,7 +68,7 @@ def clock(monkeypatch):
 
 @pytest.mark.parametrize(
     ("total", "lines"),
-    [(100, ["  epoch 1: 3%", "  epoch 1: 6%"]), (None, ["  epoch 1: 3 done", "  epoch 1: 6 done"])],
+    [(100, ["  epoch 1: 3%", "  epoch 1: 6%"]), (None, ["  epoch 1: step 3", "  epoch 1: step 6"])],
 )
 def test_in_a_log_file_a_line_tells_of_a_bar_where_nothing_else_was_said(
     log_file, capsys, clock, total, lines
@@ -86,7 +86,7 @@ def test_in_a_log_file_a_line_tells_of_a_bar_where_nothing_else_was_said(
     [
         (4, 1, "  epoch 1: 25%, after "),
         (4, 0, "  0%, after "),
-        (None, 1, "  epoch 1: 1 done, after "),
+        (None, 1, "  epoch 1: step 1, after "),
     ],
 )
 def test_one_long_unit_of_work_is_no_silence(log_file, capsys, monkeypatch, total, advances, line):

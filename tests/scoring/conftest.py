@@ -87,5 +87,34 @@ class Listening(Silent):
 
 
 @pytest.fixture
+def mortal():
+    """Code of a function that kills its process at the so-many-th call of what changes the disk."""
+    return MORTAL
+
+
+MORTAL = """
+import gc, os, pathlib, signal, sys, warnings
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+import wordgate.scoring.partial_output as partial_output
+
+def mortal(function, left):
+    def call(*arguments, **more):
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **more)
+    return call
+
+def die_at(step):
+    left = [step]
+    for owner, names in ((os, ["fsync"]), (partial_output.PartialOutput, ["write"]),
+                         (pathlib.Path, ["replace", "unlink", "mkdir", "touch", "rmdir"])):
+        for name in names:
+            setattr(owner, name, mortal(getattr(owner, name), left))
+"""
+"""Python 3.12 and newer warn of a fork where other threads only wait for work."""
+
+
+@pytest.fixture
 def listening():
     return Listening()

@@ -90,7 +90,7 @@ def test_a_header_that_stands_again_is_an_error_of_its_record(score, write, obje
     form = "{i},{text}"
     scored = score(write("in.csv", f"id,text\n{rows(form)}id,text\n{rows(form)}"), "out.jsonl")
     assert (scored.rows, scored.errors) == (33, 1)
-    assert objects("out.jsonl")[16]["error"] == "the header again: id,text"
+    assert objects("out.jsonl")[16]["error"] == "repeated header: id,text"
 
 
 def test_a_list_for_a_text_is_an_error_of_its_record(score, write, objects):

@@ -46,6 +46,7 @@ print(peak(int(rows)) - few)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "out", ["out.csv", "out.jsonl", pytest.param("out.parquet", marks=pytest.mark.needs("pyarrow"))]
 )

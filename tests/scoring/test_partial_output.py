@@ -294,7 +294,7 @@ def test_a_folder_of_others_is_not_worked_in(score, messy, here):
 
 def test_resume_begins_where_nothing_was_and_leaves_alone_what_is_whole(score, messy, here):
     assert score(messy, "out.csv", resume=True).rows == ROWS
-    assert score(messy, "out.csv", resume=True).was_whole
+    assert score(messy, "out.csv", resume=True).was_complete
     os.utime(messy, ns=(2**62, 2**62))
     with pytest.raises(
         BundleError, match=r"^out\.csv is complete, and older than in\.csv: score again"
@@ -329,7 +329,7 @@ def test_a_result_in_its_place_is_whole_for_the_same_command_alone(score, messy,
     with pytest.raises(BundleError, match=r"abstain_below 0\.0 instead of 0\.9"):
         score(messy, out, batch=20, resume=True, abstain_below=0.9)
     found = score(messy, out, batch=20, resume=True)
-    assert found.was_whole
+    assert found.was_complete
     assert (here / out).read_bytes() == whole
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", out]
     again = score(messy, f"again-{out}", batch=20)
@@ -468,12 +468,8 @@ def test_killed_at_random_instants_the_result_is_the_same(messy, count_model, he
 
 
 # Kills itself at its so-many-th call of what changes the disk.
-SUICIDE = (
-    FORKS
-    + """
-import gc, os, pathlib, signal, sys
+SUICIDE = """
 import wordgate.scoring.scoring as scoring
-import wordgate.scoring.partial_output as partial_output
 from wordgate.runtime.progress import Silent
 
 bundle, source, out = sys.argv[1:4]
@@ -481,22 +477,10 @@ predictor = scoring.load_aloud(bundle, None)
 scoring.load_aloud = lambda *_, **__: predictor
 options = dict(resume=True, batch=200, checkpoint_seconds=0.0, progress=Silent())
 
-def mortal(function, left):
-    def call(*arguments, **more):
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **more)
-    return call
-
 def run(step):
     child = os.fork()
     if not child:
-        left = [step]
-        for owner, names in ((os, ["fsync"]), (partial_output.PartialOutput, ["write"]),
-                             (pathlib.Path, ["replace", "unlink", "mkdir", "touch", "rmdir"])):
-            for name in names:
-                setattr(owner, name, mortal(getattr(owner, name), left))
+        die_at(step)
         scoring.score(bundle, source, out, **options)
         os._exit(0)
     return os.waitpid(child, 0)[1]
@@ -514,15 +498,15 @@ while True:
     assert open(out, "rb").read() == result, f"step {steps}"
 print(steps)
 """
-)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.parametrize(
     "out", ["out.csv", pytest.param("out.parquet", marks=pytest.mark.needs("pyarrow"))]
 )
-def test_killed_at_each_step_the_result_is_the_same(messy, count_model, here, out):
-    command = [sys.executable, "-c", SUICIDE, count_model.folder, messy, out]
+def test_killed_at_each_step_the_result_is_the_same(messy, count_model, here, out, mortal):
+    command = [sys.executable, "-c", mortal + SUICIDE, count_model.folder, messy, out]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert int(ended.stdout) > 15

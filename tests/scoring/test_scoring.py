@@ -68,7 +68,7 @@ def test_a_headerless_file_stays_headerless(score, write, records, listening, co
         ["1", "We love this lamp", "good"],
         ["2", "We hate it, all of it", "bad"],
     ]
-    assert listening.lines[-1] == f"added: columns 3 to 7: {', '.join(ADDED)}"
+    assert listening.lines[-1] == f"new columns: columns 3 to 7: {', '.join(ADDED)}"
 
 
 def test_a_text_a_line_becomes_a_proper_csv_file(score, write, records):
@@ -184,7 +184,7 @@ def test_names_that_are_taken_are_left_alone(score, write, records, listening, c
     wordgate.score(count_model.folder, "in.csv", "out.csv", progress=listening)
     names = ["label_2", "probability", "probability_bad", "probability_good", "predicted_error"]
     assert records("out.csv")[0][4:] == names
-    assert listening.lines[-1] == f"added: {', '.join(names)}"
+    assert listening.lines[-1] == f"new columns: {', '.join(names)}"
 
 
 def test_a_key_far_down_takes_its_name(score, write, objects):
@@ -255,7 +255,7 @@ def test_the_bar_goes_from_the_beginning_to_the_end(write, here, count_model, li
         "read in.csv: CSV, valid UTF-8, fields separated by commas",
         "header: yes (the first record contains the name 'text' that was asked for)",
         "text: column 2 'text' (as in training)",
-        f"added: {', '.join(ADDED)}",
+        f"new columns: {', '.join(ADDED)}",
     ]
 
 
@@ -300,7 +300,9 @@ def test_a_key_of_its_own_is_an_error_in_a_stream(score, monkeypatch):
         (["none.csv"], {}, "no file 'none.csv'; did you mean 'in.csv'?"),
         (["empty.csv"], {}, "'empty.csv' is empty"),
         (["in.csv", "no/out.csv"], {}, "there is no folder 'no' to write 'out.csv' into"),
-        (["in.csv", "."], {}, ". is a folder: name a file"),
+        (["in.csv", "."], {},
+         ". is a folder: name a file; or end the folder's name with / for a file in it of the"
+         " input's name"),
         (["in.csv", "in.csv"], {}, "in.csv is the input: write the result to another file"),
         (["in.csv", "old.csv"], {},
          "old.csv exists; choose another file, or replace it with --overwrite"),

@@ -675,6 +675,7 @@ def real_site(request):
     return f"http://127.0.0.1:{request.getfixturevalue('server').port}/"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_real_server_is_understood(width, visit, real_site):
     page = opened(visit(width, address=real_site))

@@ -47,7 +47,7 @@ TABLES = {
     "no telling name": b"when,what,who\n1,a long remark on it,me\n2,another long remark,you\n",
     "numbers and texts": b"2401,Lands,Positive,I am coming\n2402,Lamp,Negative,so go away\n" * 3,
     "rows of other widths": b"id,text\n1,one two\n2,three,four\n3\n4,five\n",
-    "the header again": b"id,text\n1,one two\nid,text\n2,three\n",
+    "repeated header": b"id,text\n1,one two\nid,text\n2,three\n",
     "a line of dashes": b"id,text\n---,---\n1,one two\n2,three\n",
     "a named separator": b"sep=;\nid;text\n1;one\n2;two, three\n",
     "empty cells": b"id,text\n1,\n2,one two\n,three\n",
@@ -106,7 +106,7 @@ def test_it_says_where_nothing_tells_the_header_or_the_text(page):
     content = b"ja,nein danke\nvielleicht,doch nicht\nwohl,kaum etwas\n"
     found = page.evaluate(READ, ["table.csv", list(content)])
     assert found["remarks"] == [
-        "Nothing tells whether the first row names the columns; it is read as a text."
+        "It is unclear whether the first row contains column names; it is read as a text."
     ]
     content = b"a,b\nten words or so,ten other words\nthree more words,and three more\n"
     found = page.evaluate(READ, ["table.csv", list(content)])

@@ -49,7 +49,7 @@ def test_versions_of_a_sentence_stand_in_one_fold(rows, with_groups):
 
 def test_without_joining_only_exact_copies_stay_together(rows):
     texts, labels, _ = rows
-    splitter = GroupedSplit(5, join_copies=False)
+    splitter = GroupedSplit(5, merge_duplicates=False)
     fold = folds_of(splitter, [*texts, texts[0].upper()], [*labels, labels[0]], None)
     assert fold[0] == fold[-1]
     assert not (fold[:300].reshape(100, 3) == fold[:300:3, None]).all()
@@ -71,7 +71,9 @@ def test_it_serves_scikit_learn(rows):
     assert len(scores) == GroupedSplit(3).get_n_splits() == 3
     search = GridSearchCV(model, {"logisticregression__C": [1.0]}, cv=GroupedSplit(3))
     assert search.fit(texts, labels).n_splits_ == 3
-    assert repr(GroupedSplit(3)) == "GroupedSplit(n_splits=3, random_state=0, join_copies=True)"
+    assert (
+        repr(GroupedSplit(3)) == "GroupedSplit(n_splits=3, random_state=0, merge_duplicates=True)"
+    )
 
 
 def test_what_can_not_be_dealt_is_refused(rows):

@@ -102,8 +102,8 @@ def test_random_split_counts_its_leak():
     assert split.leaked_by_group == leaked > 0.5 * len(split.test)
     assert split.kind == "random"
     assert split.reason.startswith(
-        f"Rows were assigned at random: {leaked} of {len(split.test)} "
-        f"({leaked / len(split.test):.1%}) test rows have another row of their group in train. "
+        f"Rows were assigned at random: {leaked} of {len(split.test)} test rows"
+        f" ({leaked / len(split.test):.1%}) have another row of their group in train. "
     )
     assert abs(len(split.test) - 0.2 * len(texts)) <= 1
 
@@ -201,7 +201,8 @@ def test_given_parts_are_kept_and_validation_is_cut_from_train_in_whole_groups()
     assert 0.08 < len(split.valid) / (len(split.valid) + len(split.train)) < 0.12
     assert split.kind == "given"
     assert split.reason.startswith(
-        "The parts were given, but not validation, which was split off train in whole groups: 0 of "
+        "The subsets were given, but not validation, which was split off train in whole groups:"
+        " 0 of "
     )
 
 
@@ -211,11 +212,11 @@ def test_given_parts_that_leak_are_warned_of():
     split = given_split(texts, ["a", "b"] * 150, [str(i // 3) for i in range(300)], parts)
     assert [len(rows) for rows in parts_of(split).values()] == [100, 100, 100]
     assert split.warnings == (
-        "100 of 100 (100.0%) test rows have another row of their group in train: the test score "
+        "100 of 100 test rows (100.0%) have another row of their group in train: the test score "
         "partly measures memorization.",
-        "100 of 100 (100.0%) validation rows have another row of their group in train: training "
+        "100 of 100 validation rows (100.0%) have another row of their group in train: training "
         "may stop too late.",
-        "100 of 100 (100.0%) test rows have another row of their group in validation, which "
+        "100 of 100 test rows (100.0%) have another row of their group in validation, which "
         "decides when training stops.",
     )
 
@@ -237,7 +238,7 @@ def test_sizes_must_be_shares(size):
     with pytest.raises(SettingsError) as error:
         grouped_split(["a", "b"], ["x", "y"], None, test_size=size)
     assert str(error.value) == (
-        f"test_size is {size}; it must be a share between 0 and 1, such as 0.2"
+        f"test_size is {size}; it must be a fraction between 0 and 1, such as 0.2"
     )
     with pytest.raises(SettingsError, match="valid_size is"):
         random_split(["a", "b"], ["x", "y"], None, valid_size=size)

@@ -221,7 +221,7 @@ def test_a_state_that_lacks_a_field_is_refused():
     del state["words"]
     with pytest.raises(BundleError) as caught:
         TextEncoder.from_state(state)
-    assert str(caught.value) == "the text encoder has no field 'words': the bundle is not whole"
+    assert str(caught.value) == "the text encoder has no field 'words': the bundle is incomplete"
 
 
 def test_a_state_with_a_field_too_many_is_refused():

@@ -37,7 +37,7 @@ SMALL = {
     "lstm.vectors_extra_size": 0,
     "vectors.more_words": 0,
     "lstm.vectors_learning_rate": 0.0,
-    "lstm.vectors_drawn_learning_rate": 1e-2,
+    "lstm.vectors_random_learning_rate": 1e-2,
     "lstm.vectors_frozen_epochs": 0,
     "lstm.hidden_size": 5,
     "lstm.bidirectional": False,

@@ -37,7 +37,7 @@ def test_the_second_candidate_is_the_less_regularised_one(settings):
         lighter_embedding_rates=4.0,
         embedding_learning_rate=0.5,
         vectors_learning_rate=0.25,
-        vectors_drawn_learning_rate=0.125,
+        vectors_random_learning_rate=0.125,
     )
     first, second = candidate_settings(chosen)
     assert first == chosen.updated({"lstm.lighter_candidate": False})
@@ -48,7 +48,7 @@ def test_the_second_candidate_is_the_less_regularised_one(settings):
         "lstm.word_dropout": 0.1,
         "lstm.embedding_learning_rate": 2.0,
         "lstm.vectors_learning_rate": 1.0,
-        "lstm.vectors_drawn_learning_rate": 0.5,
+        "lstm.vectors_random_learning_rate": 0.5,
     }
 
 

@@ -10,7 +10,6 @@ import torch
 from wordgate.errors import SettingsError
 from wordgate.runtime import cpu
 from wordgate.runtime.cpu import torch_threads, wait_asleep
-from wordgate.training import device as device_module
 from wordgate.training.device import choose_device, choose_precision, format_device
 from wordgate.training.lstm_trainer import LSTMTrainer
 
@@ -74,7 +73,7 @@ def test_a_device_that_is_not_there_is_named(cards, name, number):
     ],
 )
 def test_the_processor_s_flags_decide_the_precision(name, flags, expected, monkeypatch):
-    monkeypatch.setattr(device_module, "processor_flags", lambda: flags)
+    monkeypatch.setattr(cpu, "processor_flags", lambda: flags)
     assert choose_precision(name, torch.device("cpu")) == expected
 
 

@@ -149,7 +149,7 @@ def test_validation_ends_a_training_without_a_planned_end(examples, fit_model, c
     assert (fitted.best_epoch, len(fitted.history), fitted.remarks) == (1, epochs, [])
     most = changes.get("lstm.epochs", 12)
     words, start, first, *_ = recorder.lines
-    assert words == "Reading the words of 200 texts ..."
+    assert words == "Tokenizing 200 texts ..."
     assert f" words, at most {most} epochs of 25 updates " in start
     assert re.fullmatch(r"epoch +1    .* \(best so far\)", first)
     assert recorder.labels[0] == f"epoch 1 of at most {most}"

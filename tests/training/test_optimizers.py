@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from wordgate.training.data_parallel import even_slices
 from wordgate.training.optimizers import (
     AVERAGE_EVERY,
     EPSILON,
@@ -14,7 +15,7 @@ from wordgate.training.optimizers import (
     KerasRows,
     Rates,
     WeightAverage,
-    clip_gradients,
+    clipping_factor,
     schedule_factor,
 )
 
@@ -35,9 +36,9 @@ def gradients(words):
 
 def moved(kind, words):
     table = kind(made_table())
-    for rate, gradient in zip(RATES, gradients(words), strict=True):
+    for number, (rate, gradient) in enumerate(zip(RATES, gradients(words), strict=True), start=1):
         assert torch.equal(table.rows(words).detach(), table.vectors[words])
-        table.update(words, gradient, gradient**2, Rates(rate))
+        table.update(words, gradient, gradient**2, Rates(rate), number)
     return table
 
 
@@ -73,10 +74,10 @@ def test_a_table_moves_as_by_keras():
     """Words of the first steps only go on by their momentum, as in Keras."""
     early, late = torch.tensor([1, 4, 6]), torch.tensor([0, 4])
     table, steps = KerasRows(made_table()), []
-    for number, rate in enumerate(RATES):
-        words = early if number < 3 else late
+    for number, rate in enumerate(RATES, start=1):
+        words = early if number < 4 else late
         gradient = torch.randn(len(words), 3, generator=torch.Generator().manual_seed(number))
-        table.update(words, gradient, gradient**2, Rates(rate))
+        table.update(words, gradient, gradient**2, Rates(rate), number)
         full = np.zeros((8, 3))
         full[words.numpy()] = gradient.numpy()
         steps.append((rate, full))
@@ -105,14 +106,14 @@ def test_rows_not_touched_do_not_move():
 def test_a_row_without_a_gradient_yet_stays_to_the_bit():
     table = BatchRows(made_table())
     gradient = torch.tensor([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
-    table.update(torch.tensor([0, 3]), gradient, None, Rates(1e-2))
+    table.update(torch.tensor([0, 3]), gradient, None, Rates(1e-2), 1)
     assert torch.equal(table.vectors[0], made_table()[0])
 
 
 @pytest.mark.parametrize("kind", [BatchRows, KerasRows])
 def test_a_rate_of_zero_freezes_the_table(kind):
     table = kind(made_table())
-    table.update(torch.tensor([1, 2]), torch.ones(2, 3), None, Rates(0.0, 1.0))
+    table.update(torch.tensor([1, 2]), torch.ones(2, 3), None, Rates(0.0, 1.0), 1)
     assert torch.equal(table.vectors, made_table())
 
 
@@ -123,10 +124,10 @@ def test_pretrained_numbers_move_at_a_rate_of_their_own(kind, drawn, pretrained)
     mask[2:5, :2] = True
     table = kind(made_table(), mask)
     at_rates = {rate: kind(made_table()) for rate in (drawn, pretrained)}
-    for gradient in gradients(words):
-        table.update(words, gradient, gradient**2, Rates(drawn, pretrained))
+    for number, gradient in enumerate(gradients(words), start=1):
+        table.update(words, gradient, gradient**2, Rates(drawn, pretrained), number)
         for rate, whole in at_rates.items():
-            whole.update(words, gradient, gradient**2, Rates(rate))
+            whole.update(words, gradient, gradient**2, Rates(rate), number)
     expected = torch.where(mask, at_rates[pretrained].vectors, at_rates[drawn].vectors)
     torch.testing.assert_close(table.vectors, expected)
     for rate, numbers in ((drawn, ~mask), (pretrained, mask)):
@@ -134,19 +135,21 @@ def test_pretrained_numbers_move_at_a_rate_of_their_own(kind, drawn, pretrained)
         assert moved_at_all.all() if rate else not moved_at_all.any()
 
 
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_all_weights_move_by_the_formula(weight_decay):
+@pytest.mark.parametrize(("weight_decay", "parts"), [(0.0, 1), (0.1, 1), (0.1, 3)])
+def test_all_weights_move_by_the_formula(weight_decay, parts):
     ours = {"a": made_table().requires_grad_(), "b": torch.ones(5, requires_grad=True)}
     before = {name: tensor.detach().clone() for name, tensor in ours.items()}
     adam = Adam(ours, weight_decay)
     steps = {"a": [], "b": []}
     generator = torch.Generator().manual_seed(3)
-    for rate in RATES:
+    for number, rate in enumerate(RATES, start=1):
+        flat = []
         for name, tensor in ours.items():
-            tensor.grad = torch.randn(tensor.shape, generator=generator) * 1e-4
-            steps[name].append((rate, tensor.grad.numpy()))
-        adam.update(rate)
-        assert all(tensor.grad is None for tensor in ours.values())
+            gradient = torch.randn(tensor.shape, generator=generator) * 1e-4
+            steps[name].append((rate, gradient.numpy()))
+            flat.append(gradient.flatten())
+        for part in even_slices(adam.size, parts):
+            adam.update(torch.cat(flat)[part], rate, number, part)
     for name, tensor in ours.items():
         expected = formula(before[name], steps[name], weight_decay)
         assert tensor.detach().numpy() == pytest.approx(expected, rel=1e-5, abs=1e-6)
@@ -154,12 +157,11 @@ def test_all_weights_move_by_the_formula(weight_decay):
 
 def test_gradients_are_shrunk_together_and_only_if_they_are_too_long():
     gradients = [torch.full((4,), 3.0), torch.full((9,), -2.0)]
-    clip_gradients(gradients, 0.0)
-    clip_gradients(gradients, 100.0)
-    assert [gradient[0].item() for gradient in gradients] == [3.0, -2.0]
-    clip_gradients(gradients, 2.0)
-    assert torch.cat(gradients).norm().item() == pytest.approx(2.0)
-    assert gradients[0][0].item() / gradients[1][0].item() == pytest.approx(-1.5)
+    norms = torch.stack([gradient.norm() for gradient in gradients])
+    assert clipping_factor(norms, 0.0) == 1.0
+    assert clipping_factor(norms, 100.0) == 1.0
+    factor = clipping_factor(norms, 2.0)
+    assert (torch.cat(gradients) * factor).norm().item() == pytest.approx(2.0)
 
 
 def test_one_cycle_rises_and_anneals_to_zero():

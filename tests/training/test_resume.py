@@ -95,6 +95,7 @@ def every_update(monkeypatch):
     monkeypatch.setattr(Checkpoint, "save", save_and_copy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_a_training_resumed_at_any_update_ends_in_the_same_bits(
     way, examples, fit_model, all_chance, every_update, kept, monkeypatch, how_many

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError, MissingExtraError
+from wordgate.runtime import cpu
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.training.families import check_family, engine_of, fit
@@ -17,7 +18,6 @@ from wordgate.training.families import check_family, engine_of, fit
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 
 from wordgate.data.dataset import Dataset
-from wordgate.training import device as device_module
 from wordgate.training.fitting import FitData, RunContext
 from wordgate.training.transformer import (
     choose_texts_per_group,
@@ -205,7 +205,7 @@ def test_no_text_is_longer_than_the_transformer_reads(examples, fine_tune):
 
 
 def test_bfloat16_learns_too(examples, fine_tune, monkeypatch):
-    monkeypatch.setattr(device_module, "processor_flags", lambda: {"avx512_bf16"})
+    monkeypatch.setattr(cpu, "processor_flags", lambda: {"avx512_bf16"})
     train = examples(20)
     fitted = fine_tune(train, transformer_precision="auto", transformer_epochs=1)
     assert fitted.engine["precision"] == "bfloat16"

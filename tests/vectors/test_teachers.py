@@ -54,6 +54,7 @@ def outputs_by_hand(folder, word):
         return model.eval()(**ids).last_hidden_state[0, 1:-1].numpy()
 
 
+@pytest.mark.slow
 def test_a_word_is_the_average_of_its_pieces_whatever_stands_beside_it(teacher, tiny_teacher):
     words = ["goodslys", "lamp", "kettles"]
     outputs = teacher.outputs(words)

@@ -13,6 +13,7 @@ metrics.json               scores (absent until evaluated)                 warne
 audit.json                 copies in its data, and what splits would leak  warned of
 report.html                the same in pictures, with test texts unless   warned of
                            left out
+search.html                the trials of a search, if there was one        warned of
 README.md                  the model card                                  warned of
 manifest.json              SHA-256 and size of each file above             the others don't fit
 =========================  ==============================================  =====================
@@ -93,6 +94,10 @@ class BundleFolder:
         if not isinstance(files, dict) or not all(map(_is_entry, files.items())):
             raise BundleError(f"{manifest} is damaged: it does not list the model's files")
         return cls(path, files)
+
+    def sha256(self) -> str:
+        """Hash what the model consists of, by the hashes of its files."""
+        return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
 
     def config(self) -> Config:
         """Read how the model came about.
@@ -249,6 +254,7 @@ class Bundle:
         fingerprints: Hashes of what it was trained on.
         audit: What was found in its data, without any text of it; None if nobody looked.
         report: The web page of its scores; None until evaluated.
+        search: The web page of the search that chose it; None without one.
     """
 
     config: Config
@@ -257,6 +263,7 @@ class Bundle:
     fingerprints: Fingerprints
     audit: Mapping[str, object] | None = None
     report: str | None = None
+    search: str | None = None
 
 
 def check_destination(path: str | Path, *, overwrite: bool) -> None:
@@ -365,6 +372,8 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
         contents["audit.json"] = _dump(bundle.audit)
     if bundle.report is not None:
         contents["report.html"] = without_surrogates(bundle.report).encode()
+    if bundle.search is not None:
+        contents["search.html"] = without_surrogates(bundle.search).encode()
     files = {
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in sorted(contents.items())

@@ -8,6 +8,7 @@ from wordgate.evaluation.calibration import TemperatureScaling
 from wordgate.evaluation.intervals import Interval, PairedDifference
 from wordgate.evaluation.metrics import Epoch, MainScore, Scores
 from wordgate.evaluation.multilabel import MultilabelScores
+from wordgate.evaluation.search import SearchFacts, SearchObjective
 from wordgate.evaluation.selective_prediction import CoveragePoint
 from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.vectors.lookup import VocabularyCoverage
@@ -124,10 +125,10 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         if not self.similar_in_train or self.similar_with_label is None:
             return ""
         return (
-            f"; {self.similar_in_train:,} resemble training rows without sharing text or group; for"
-            f" {self.similar_with_label:,} of them"
-            f" ({self.similar_with_label / self.similar_in_train:.1%}), the label is the most"
-            " common one among those training rows"
+            f"; {self.similar_in_train:,} are similar to training rows without sharing text or"
+            f" group, and {self.similar_with_label:,} of these"
+            f" ({self.similar_with_label / self.similar_in_train:.1%}) have the most common label"
+            " of those training rows"
         )
 
 
@@ -205,8 +206,8 @@ class TeacherFacts(ComparedResult, frozen=True, extra="forbid"):
     macro_f1: float | None
     log_loss: float
     agreement: float = Field(
-        description="share of the test rows for which both predict the same label, without chosen"
-        " thresholds"
+        description="fraction of the test rows for which both predict the same label, without"
+        " chosen thresholds"
     )
     difference: PairedDifference = Field(
         description="of the model from its teacher, both without chosen thresholds"
@@ -282,6 +283,15 @@ class RunMetrics(BaseModel, frozen=True, extra="forbid"):
     thresholds: ThresholdGain | None = Field(
         default=None, description="thresholds chosen on the validation rows, if requested"
     )
+
+    search: SearchFacts | None = Field(
+        default=None, description="the search that chose family and settings, if there was one"
+    )
+
+    def score_of(self, objective: SearchObjective) -> tuple[float | None, Interval]:
+        """Return a score that a search can maximize, and its 95% interval."""
+        intervals: Any = getattr(self, "intervals")  # noqa: B009 - of `Scores`
+        return getattr(self, objective), getattr(intervals, objective)
 
     def difference_to_baseline(self, family: str) -> tuple[str, PairedDifference | None]:
         """Return the name of the strongest baseline for a family, and the difference to it."""

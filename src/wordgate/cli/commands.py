@@ -18,6 +18,7 @@ from wordgate.cli.recipe import recipe
 from wordgate.cli.score import score
 from wordgate.cli.serve import serve
 from wordgate.cli.train import train
+from wordgate.cli.tune import tune
 from wordgate.cli.vectors import vectors
 from wordgate.errors import WordgateError
 
@@ -73,7 +74,7 @@ def wordgate() -> None:
 
 
 for _command in (
-    *(demo, audit, train, compare, evaluate, predict, explain, score, serve, info),
+    *(demo, audit, train, tune, compare, evaluate, predict, explain, score, serve, info),
     *(export, import_keras, vectors, recipe),
 ):
     wordgate.add_command(_command)

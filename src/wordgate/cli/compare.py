@@ -1,7 +1,5 @@
 """`wordgate compare`: every family of models on the same splits, or saved models on one file."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +9,7 @@ from wordgate.cli.compare_models import are_models, compare_saved
 from wordgate.cli.options import (
     FILE_NAME,
     chosen_settings,
+    engine_option,
     json_option,
     learning_options,
     overwrite_option,
@@ -21,12 +20,9 @@ from wordgate.cli.options import (
     verbosity_options,
 )
 from wordgate.cli.streams import print_json, write_result
-from wordgate.runtime.display import one_line
-from wordgate.runtime.progress import Console, ProgressBar
+from wordgate.runtime.live import LiveTable
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from wordgate.evaluation.comparison import Comparison
 
 
@@ -54,6 +50,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=2),
     help="Cross-validate: test each row once, in K folds, instead of one test set.",
 )
+@engine_option("the fits")
 @click.option(
     "--out",
     type=FILE_NAME,
@@ -123,75 +120,18 @@ def compare(
     write_result(f"\nFull results: {out}/report.html")
 
 
-class _LiveComparison(Console):
-    """The console while a comparison runs: the results stand below the remarks, and grow.
-
-    In a log file a line is written for each model instead.
-    """
-
-    def __enter__(self) -> "_LiveComparison":
-        from rich.live import Live
-        from rich.text import Text
-
-        self._running: Live | None = None
-        self._table, self._status = "", ""
-        self._text = Text
-        if self._live:
-            self._running = Live(console=self._console, refresh_per_second=4, transient=True)
-            self._running.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: "TracebackType | None",
-    ) -> None:
-        if self._running is not None:
-            self._running.stop()
+class _LiveComparison(LiveTable):
+    """The console while a comparison runs: the results stand below the remarks, and grow."""
 
     def show(self, comparison: "Comparison") -> None:
         """Show the results so far."""
-        if self._running is None:
-            from wordgate.report.text import format_share
-
-            last = comparison.results[-1]
-            name, value, _ = last.scores.main
-            self.say(
-                f"{last.family}, {last.kind} split: {name} {format_share(value)},"
-                f" {last.train_seconds:.1f} s"
-            )
-            return
         from wordgate.report.comparison import format_results
+        from wordgate.report.text import format_share
 
-        self._table = format_results(comparison)
-        self._draw()
-
-    @contextmanager
-    def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
-        """Show the progress of the model at work in a line below the results."""
-        if self._running is None:
-            with super().bar(total, done) as bar:
-                yield bar
-            return
-        self._total, self._done = total, done
-        yield self
-        self._status = ""
-        self._draw()
-
-    def advance(self, label: str) -> None:
-        """Count one more unit of the model's work."""
-        self._done += 1
-        share = "" if self._total is None else f"  {self._done / max(1, self._total):.0%}"
-        self._status = label + share
-        self._draw()
-
-    def tick(self, label: str) -> None:
-        """Say what is being done, without a unit of work more."""
-        self._status = label
-        self._draw()
-
-    def _draw(self) -> None:
-        if self._running is not None:
-            shown = "\n\n".join(filter(None, (self._table, self._status)))
-            self._running.update(self._text("\n".join(map(one_line, shown.split("\n")))))
+        last = comparison.results[-1]
+        name, value, _ = last.scores.main
+        self.show_result(
+            f"{last.family}, {last.kind} split: {name} {format_share(value)},"
+            f" {last.train_seconds:.1f} s",
+            lambda: format_results(comparison),
+        )

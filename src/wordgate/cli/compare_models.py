@@ -1,4 +1,4 @@
-"""`wordgate compare MODEL MODEL ...`: saved models, judged on the same rows."""
+"""`wordgate compare MODEL MODEL ...`: saved models, evaluated on the same rows."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from wordgate.cli.evaluate import format_seen
 from wordgate.cli.streams import print_json, warn_of_changes, wrapped, write_result
 
 if TYPE_CHECKING:
-    from wordgate.experiments.compare_models import JudgedModel, ModelComparison
+    from wordgate.experiments.compare_models import ModelComparison, ModelEvaluation
     from wordgate.runtime.progress import Progress
 
 _READ = {"sources", "data", "threads", "as_json", "verbose", "quiet"}
@@ -84,7 +84,7 @@ def format_model_comparison(comparison: "ModelComparison") -> str:
     models = comparison.models
     parts = [
         wrapped("\n".join(f"{model.name}: {format_seen(model.seen)}" for model in models)),
-        _tables(comparison, f"all {comparison.n:,} rows", [model.judged for model in models]),
+        _tables(comparison, f"all {comparison.n:,} rows", [model.evaluation for model in models]),
     ]
     unseen = [model.unseen for model in models if model.unseen is not None]
     if unseen and comparison.known is not None:
@@ -94,7 +94,7 @@ def format_model_comparison(comparison: "ModelComparison") -> str:
     return "\n\n".join(parts)
 
 
-def _tables(comparison: "ModelComparison", rows: str, judged: "Sequence[JudgedModel]") -> str:
+def _tables(comparison: "ModelComparison", rows: str, judged: "Sequence[ModelEvaluation]") -> str:
     """Lay out the scores of the models on some rows, and their differences to the first."""
     from wordgate.experiments.compare_models import DIFFERENCE_HEADER
     from wordgate.report.text import score_cells, score_header, text_table
@@ -108,19 +108,17 @@ def _tables(comparison: "ModelComparison", rows: str, judged: "Sequence[JudgedMo
         [
             *text_table([(rows, *header), *scores]),
             "",
-            *text_table(
-                [(f"against {comparison.models[0].name}", *DIFFERENCE_HEADER), *differences]
-            ),
+            *text_table([(f"vs. {comparison.models[0].name}", *DIFFERENCE_HEADER), *differences]),
         ]
     )
 
 
-def _sentences(comparison: "ModelComparison", unseen: "Sequence[JudgedModel]") -> list[str]:
+def _sentences(comparison: "ModelComparison", unseen: "Sequence[ModelEvaluation]") -> list[str]:
     """Write which models are better or worse than the first, and what the columns are."""
     from wordgate.report.text import format_evidence, format_points
 
     first, *others = comparison.models
-    judged = list(unseen) or [model.judged for model in comparison.models]
+    judged = list(unseen) or [model.evaluation for model in comparison.models]
     where = " on the unseen rows" if unseen else ""
     lines, methods = [], set()
     for model, one in zip(others, judged[1:], strict=True):
@@ -131,12 +129,12 @@ def _sentences(comparison: "ModelComparison", unseen: "Sequence[JudgedModel]") -
         lines.append(
             f"{model.name} is {difference.proven} than {first.name}{where}: {facts}."
             if difference.proven
-            else f"{model.name} and {first.name} do not differ by more than chance{where}: {facts}."
+            else f"{model.name} is not significantly different from {first.name}{where}: {facts}."
         )
     return [
         *lines,
         *(["Unseen rows are those that none of the models was trained on."] if unseen else []),
-        f"points: {judged[0].scores.main.name} minus that of {first.name} on the same rows, in"
-        f" hundredths, paired by group ({'; '.join(sorted(methods))}). same label: share of rows"
-        " for which both predict the same label.",
+        f"points: difference in {judged[0].scores.main.name} from {first.name} on the same rows, in"
+        f" percentage points, paired by group ({'; '.join(sorted(methods))}). agreement: fraction"
+        " of rows for which both predict the same label.",
     ]

@@ -43,12 +43,16 @@ def evaluate(
     )
     warn_of_changes(bundle, evaluation.predictor.changed_files)
     remark("\n".join(evaluation.reading.lines()))
+    if kernel != "numpy":
+        remark(f"predicted by kernel {kernel}; the temperature and any thresholds were computed in"
+               " float32")  # fmt: skip
     if not as_json:
         write_result(format_evaluation(evaluation))
         return
     seen, unseen = evaluation.seen, evaluation.unseen
     print_json(
         {
+            "kernel": kernel,
             "seen": None if seen is None else asdict(seen),
             "scores": evaluation.scores.model_dump(mode="json"),
             "unseen": None if unseen is None else unseen.model_dump(mode="json"),

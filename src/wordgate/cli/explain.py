@@ -8,7 +8,7 @@ import click
 
 from wordgate.cli.options import FILE_NAME, input_encoding_option, json_option, threads_option
 from wordgate.cli.streams import argument_text, print_json, remark, standard_input, warn_of_changes
-from wordgate.runtime.display import one_line
+from wordgate.runtime.display import one_line, signed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -120,7 +120,7 @@ def _verdict(explanation: "Explanation") -> "Text":
     if isinstance(explanation, LabelExplanation):
         return _labels(explanation)
     line = Text()
-    for label, share in explanation.likely_first():
+    for label, share in explanation.ranked():
         style = "bold" if label == explanation.label else ""
         line.append(f"{'   ' if line else ''}{one_line(label)} {share:.3f}", style)
     return line
@@ -186,7 +186,7 @@ def _table(explanation: "Explanation", console: "Console") -> "Table":
     table.add_column("word", no_wrap=True, overflow="ellipsis", max_width=_LONGEST_WORD)
     table.add_column("effect", justify="right", no_wrap=True)
     label = one_line(explanation.label)
-    table.add_column(f"{label} after it", width=7 + bar)
+    table.add_column(f"P({label})", width=7 + bar)
     for name in ("input", "forget", "output", "memory") if has_gates else ():
         table.add_column(name, justify="right", no_wrap=True)
     filled = "#" if console.options.ascii_only else "█"
@@ -200,7 +200,7 @@ def _table(explanation: "Explanation", console: "Console") -> "Table":
         shown.append("" if word.known else " (unknown)")
         table.add_row(
             shown,
-            f"{word.effect + 0.0:+.3f}",
+            signed(word.effect, 3),
             after(word.probabilities[explanation.label]),
             *(_gates(word) if has_gates else ()),
         )

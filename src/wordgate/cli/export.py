@@ -72,18 +72,18 @@ def export(bundle: str, *, out: str, int8: bool, as_json: bool, **options: Any) 
 
 
 def _format_export(exported: "Exported", *, int8: bool) -> str:
-    from wordgate.runtime.display import one_line
+    from wordgate.runtime.display import one_line, shown_size
 
     agreement, rows = exported.agreement, exported.rows
     lines = [
-        f"Wrote {exported.out} ({exported.size / 1e6:.1f} MB).",
+        f"Wrote {exported.out} ({shown_size(exported.size)}).",
         f"On {agreement.n:,} random texts, no probability differs from the model's by more than"
-        f" {agreement.largest:.1g}.",
+        f" {agreement.largest:.1e}.".replace("e-0", "e-"),
     ]
     if int8:
         lines.append(
-            f"Expected loss from labels that changed there, by the model's probabilities:"
-            f" {100 * agreement.expected_loss:.3f} points of accuracy."
+            "Expected loss of accuracy from changed labels, by the model's probabilities:"
+            f" {100 * agreement.expected_loss:.3f} points."
         )
     if rows is not None:
         lines.append(

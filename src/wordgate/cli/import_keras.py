@@ -51,4 +51,4 @@ def import_keras(model: str, tokenizer: str, *, labels: str, out: str, **options
     imported = import_model(model, tokenizer, labels=names, out=out, **options)
     for note in imported.config.notes():
         remark(one_line(f"Note: {note}."))
-    write_result(f"Saved in {out}. Try: {command('predict', out, 'a text')}")
+    write_result(f"Saved to {out}. Try: {command('predict', out, 'a text')}")

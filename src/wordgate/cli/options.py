@@ -8,6 +8,7 @@ import click
 
 from wordgate.cli.streams import argument_text
 from wordgate.runtime.cpu import MOST_THREADS
+from wordgate.runtime.engine import ENGINES, LOCAL
 from wordgate.runtime.progress import Console, Progress, Silent
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -109,6 +110,19 @@ threads_option = click.option(
 )
 
 
+def engine_option(what: str) -> Callable[[Command], Command]:
+    """Give ``--engine``; what it distributes differs by command."""
+    return click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default=LOCAL,
+        show_default=True,
+        help=f"Where {what} run: local, one after another; or ray, at the same time on the Ray"
+        " cluster that RAY_ADDRESS names, else on the cores of this machine, each with one thread"
+        " or as many as --threads. Needs the 'ray' extra.",
+    )
+
+
 def split_option(default: str) -> Callable[[Command], Command]:
     """Give ``--split``; what happens without it differs by command."""
     return click.option(
@@ -130,7 +144,7 @@ def _settings(
     return {**parse_assignments(assignments)}
 
 
-learning_options = stack(
+fitting_options = stack(
     click.option(
         "--recipe",
         type=FILE_NAME,
@@ -163,9 +177,9 @@ learning_options = stack(
     ),
     click.option(
         "--test-size",
-        metavar="SHARE",
+        metavar="FRACTION",
         type=float,
-        help="Share of the rows in the test set.  [default: the recipe's, 0.2]",
+        help="Fraction of the rows in the test set.  [default: the recipe's, 0.2]",
     ),
     click.option("--valid", type=FILE_NAME, metavar="FILE", help="A separate file for validation."),
     click.option("--test", type=FILE_NAME, metavar="FILE", help="A separate file for testing."),
@@ -190,6 +204,10 @@ learning_options = stack(
         help="Device: auto, cpu, cuda or cuda:N.",
     ),
     threads_option,
+)
+
+learning_options = stack(
+    fitting_options,
     click.option(
         "--no-texts", is_flag=True, help="Leave the texts of the data out of report.html."
     ),
@@ -221,6 +239,38 @@ teaching_options = stack(
     ),
 )
 
+limit_options = stack(
+    click.option(
+        "--minutes",
+        metavar="N",
+        type=float,
+        help="Time limit of a search, for the whole command.  [default: 15, by --preset good]",
+    ),
+    click.option(
+        "--preset",
+        metavar="NAME",
+        help="In place of --minutes: quick (3), good (15) or best (60).",
+    ),
+    click.option(
+        "--max-ms",
+        metavar="X",
+        type=float,
+        help="Search for models that predict one text within X milliseconds on this machine.",
+    ),
+    click.option(
+        "--max-mb",
+        metavar="Y",
+        type=float,
+        help="Search for models that take at most Y megabytes on disk.",
+    ),
+    click.option(
+        "--trials",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="End a search after N trials at the latest.",
+    ),
+)
+
 training_options = stack(
     click.option(
         "--out", type=FILE_NAME, metavar="FOLDER", required=True, help="Where to write the model."
@@ -239,7 +289,8 @@ training_options = stack(
         default="lstm",
         show_default=True,
         help="Family of models: count (word and character n-grams, logistic regression); logreg or"
-        " mlp (averaged word vectors); lstm; or transformer (fine-tuned).",
+        " mlp (averaged word vectors); lstm; or transformer (fine-tuned). auto searches family and"
+        " settings, on the training rows alone.",
     ),
     click.option(
         "--epochs", metavar="N", help="Maximum number of epochs.  [default: the recipe's]"
@@ -254,7 +305,7 @@ training_options = stack(
         help="What the decision thresholds optimize, on validation rows: f1, precision@0.9,"
         " recall@0.9 or cost@1:5 (false positive : false negative), or a .toml file of costs by"
         " label; none for 0.5, or for the most probable label.  [default: f1 for multi-label data,"
-        " else none]",
+        " else none] With --family auto also the score to maximize: accuracy, macro_f1, micro_f1.",
     ),
     split_option("the recipe's"),
     learning_options,
@@ -310,8 +361,8 @@ threshold_option = click.option(
     multiple=True,
     type=argument_text,
     callback=_thresholds,
-    help="Predict labels with a probability of at least P, in place of the model's thresholds:"
-    " every label, or LABEL alone; may be repeated. For multi-label models, and for binary"
+    help="Use P as the decision threshold in place of the model's thresholds, for"
+    " all labels or for LABEL; may be repeated. For multi-label models, and for binary"
     " classifiers, where P applies to the second label.",
 )
 
@@ -319,7 +370,7 @@ top_option = click.option(
     "--top",
     metavar="K",
     type=click.IntRange(min=1),
-    help="Give the K most probable labels, whatever their probabilities.",
+    help="Predict the K most probable labels, regardless of their probabilities.",
 )
 
 kernel_option = click.option(
@@ -328,7 +379,9 @@ kernel_option = click.option(
     default="numpy",
     show_default=True,
     help="Implementation of the LSTM: numpy; numba, twice as fast; or numba-int8, faster still,"
-    " int8-quantized. numba needs the 'numba' extra and compiles for a few seconds.",
+    " int8-quantized. numba needs the 'numba' extra and compiles for a few seconds. Of a"
+    " transformer: torch-bfloat16, three times as fast where the processor has it, or onnx-int8,"
+    " int8-quantized, which needs the 'onnx' extra.",
 )
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing output.")

@@ -8,6 +8,7 @@ import click
 from wordgate.cli.options import (
     FILE_NAME,
     abstain_option,
+    engine_option,
     json_option,
     kernel_option,
     threads_option,
@@ -22,10 +23,9 @@ if TYPE_CHECKING:
 _ERROR_WIDTH = 200
 
 
-@click.command(short_help="Predict the labels of a file of any size.")
+@click.command(short_help="Predict the labels of files of any size.")
 @click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@click.argument("source", type=FILE_NAME, metavar="[IN]", default="-")
-@click.argument("out", type=FILE_NAME, metavar="[OUT]", default="-")
+@click.argument("files", type=FILE_NAME, metavar="[IN ...] [OUT]", nargs=-1)
 @click.option(
     "--text",
     type=argument_text,
@@ -60,28 +60,40 @@ _ERROR_WIDTH = 200
 )
 @kernel_option
 @threads_option
+@engine_option("the files of a folder")
 @click.option(
     "--resume", is_flag=True, help="Continue an interrupted run; start one if there is none."
 )
 @click.option("--overwrite", is_flag=True, help="Replace OUT; restart an interrupted run.")
+@click.option(
+    "--skip-errors",
+    is_flag=True,
+    help="Of several files, leave out those that cannot be scored; the manifest lists them.",
+)
 @json_option
-def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) -> None:
+def score(bundle: str, files: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     """Predict labels for the texts in IN with MODEL, and write all columns and predictions to OUT.
 
-    IN and OUT are CSV, TSV, JSONL or Parquet files, gzipped or not, of any size; if omitted or '-',
-    they are standard input and output. The new columns are the label, its probability, the
-    probability of each label, and an error for rows that cannot be read. With several labels per
-    text, or with --top, a 'labels' column contains them, most probable first: a list in JSONL and
-    Parquet; in CSV and TSV, joined by the separator of the training data, or a semicolon.
+    IN and OUT are CSV, TSV, JSONL or Parquet files, gzipped or not, of any size, or URLs such as
+    s3://bucket/in.csv; if omitted or '-', they are standard input and output. The new columns are
+    the label, its probability, the probability of each label, and an error for rows that cannot be
+    read. With several labels per text, or with --top, a 'labels' column contains them, most
+    probable first: a list in JSONL and Parquet; in CSV and TSV, joined by the separator of the
+    training data, or a semicolon.
+
+    If IN is a folder, a quoted glob pattern such as 'in/**/*.csv', or several files, or if OUT ends
+    with a slash, OUT is a folder: it gets an output for each file, of the same relative name, and
+    in the end _manifest.json, which lists them all.
 
     An interrupted run continues with --resume, with the same result as without the interruption.
     """
-    from wordgate.scoring.scoring import score as score_file
+    from wordgate.scoring.scoring import score as score_texts
     from wordgate.tables.source import STANDARD
 
+    source, out = _in_and_out(files)
     if as_json and out == STANDARD:
         raise click.UsageError("--json has no effect on standard output, where the rows go.")
-    scored = score_file(bundle, source, out, **options)
+    scored = score_texts(bundle, source, out, **options)
     if as_json:
         print_json(asdict(scored))
     else:
@@ -90,12 +102,24 @@ def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) 
             write(line)
 
 
-def _lines(scored: "Scored", out: str) -> list[str]:
-    from wordgate.runtime.display import shown
+def _in_and_out(files: tuple[str, ...]) -> tuple[str | tuple[str, ...], str]:
+    """Part the inputs from the output, which is last if there are two or more."""
+    if len(files) < 2:
+        return (files[0] if files else "-"), "-"
+    *sources, out = files
+    return (sources[0] if len(sources) == 1 else tuple(sources)), out
 
-    if scored.was_whole:
+
+def _lines(scored: "Scored", out: str) -> list[str]:
+    from wordgate.runtime.display import counted, shown
+
+    if scored.was_complete:
         return []
     lines = [f"Scored {scored.scored:,} of {scored.rows:,} rows"]
+    if scored.shards:
+        failed = sum(shard.error is not None for shard in scored.shards)
+        lines[0] += f" in {counted(len(scored.shards) - failed, 'file')}"
+        lines[0] += f", {failed:,} left out" if failed else ""
     if scored.abstained:
         lines[0] += f", {scored.abstained:,} without a label"
     if scored.errors:
@@ -103,6 +127,14 @@ def _lines(scored: "Scored", out: str) -> list[str]:
         lines += [f"  row {row:,}: {shown(why, _ERROR_WIDTH)}" for row, why in scored.first_errors]
         if scored.errors > len(scored.first_errors):
             lines.append("  ...")
-    where = "" if out == "-" else f" Saved in {out}."
+    where = "" if out == "-" else f" Saved to {_shown(out)}."
     lines.append(f"{scored.seconds:,.1f} s, {scored.texts_per_second:,.0f} texts/s.{where}")
     return lines
+
+
+def _shown(out: str) -> str:
+    """Give a name without the secrets of a URL."""
+    from wordgate.storage.remote import display_url, url_of
+
+    url = url_of(out)
+    return out if url is None else display_url(url)

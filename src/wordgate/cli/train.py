@@ -1,5 +1,6 @@
 """`wordgate train`: from a file to an evaluated model in a folder."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +9,15 @@ import click
 from wordgate.cli.options import (
     FILE_NAME,
     chosen_settings,
+    engine_option,
     json_option,
+    limit_options,
     progress_of,
     reading_options,
     training_options,
     verbosity_options,
 )
+from wordgate.cli.searching import run_search, search_objective
 from wordgate.cli.streams import command, in_colour, print_json, wrapped, write_result
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 _SETTINGS = ("epochs", "learning_rate", "batch_size", "objective", "class_weight")
 """Options that stand for a setting."""
+_AUTO = "auto"
 _COLOURS = {"better": "green", "worse": "red"}
 
 
@@ -32,6 +37,7 @@ _COLOURS = {"better": "green", "worse": "red"}
 @click.argument("data", type=FILE_NAME)
 @reading_options
 @training_options
+@limit_options
 @click.option(
     "--folds",
     metavar="K",
@@ -40,6 +46,7 @@ _COLOURS = {"better": "green", "worse": "red"}
     " compared with the count baseline on the same folds. The saved model is still that of the"
     " single split.",
 )
+@engine_option("the models of --folds")
 @json_option
 @verbosity_options
 def train(
@@ -57,19 +64,30 @@ def train(
     are inferred and reported.
     """
     from wordgate.experiments.train import train as run_training
+    from wordgate.report.search_text import format_search
     from wordgate.runtime.display import one_line
 
     flags = {name: options.pop(name) for name in _SETTINGS}
-    training = run_training(
+    objective = search_objective(flags["objective"], options["model"])
+    if objective is not None:
+        flags["objective"] = None
+    run = partial(
+        run_training,
         data,
         settings=_with_flags(settings, options["model"], flags),
-        progress=progress_of(verbose=verbose, quiet=quiet),
+        objective=objective,
         **options,
     )
+    if options["model"] == _AUTO:
+        training = run_search(run, verbose=verbose, quiet=quiet)
+    else:
+        training = run(progress=progress_of(verbose=verbose, quiet=quiet))
     if as_json:
         print_json(training.metrics.model_dump(mode="json"))
         return
     write_result(_format_training(training, verbose=verbose))
+    if training.search is not None:
+        write_result(f"\n{format_search(training.search)}")
     if training.metrics.folds is not None:
         family = training.bundle.config.family
         write_result(f"\n{_format_folds(family, training.metrics, training.metrics.folds)}")
@@ -77,8 +95,9 @@ def train(
     text = one_line(training.predictor.config.text_form() or "a text")
     lines = [
         *_next_steps(training, data, options["text"]),
+        *([] if quiet or training.search is not None else [_search_hint(training)]),
         f"Full results: {Path(out, 'report.html')}" + ("" if verbose else " (-v prints them here)"),
-        f"Saved in {out}. Try: {command('predict', out, text)}",
+        f"Saved to {out}. Try: {command('predict', out, text)}",
     ]
     write_result("\n" + "\n".join(lines))
 
@@ -95,14 +114,32 @@ def _with_flags(
 
     given = {}
     for name, value in flags.items():
-        if value is None or family not in FAMILIES:  # an unknown family is told by the training
+        if value is None or family not in (*FAMILIES, _AUTO):  # told by the training
             continue
         fields, flag = setting_fields(), f"--{name.replace('_', '-')}"
         setting = name if name in fields else f"{family}.{name}"
         if setting not in fields:
-            raise click.UsageError(f"{flag} has no effect on {family} models: leave it out")
+            on = f"with --family {_AUTO}" if family == _AUTO else f"on {family} models"
+            raise click.UsageError(f"{flag} has no effect {on}: leave it out")
         given[flag] = (setting, value)
     return chosen_settings(settings, given)
+
+
+def _search_hint(training: "Training") -> str:
+    """Tell in a line what a search would take, and where it would begin."""
+    from wordgate.search.budget import DEFAULT_PRESET, PRESETS
+
+    metrics, family = training.metrics, training.bundle.config.family
+    first = family
+    if family != "count" and metrics.difference_to_count.proven != "better":
+        first = "count"
+    seconds = metrics.train_seconds if first == family else metrics.baselines.count.train_seconds
+    name = "the count baseline" if first == "count" != family else first
+    return (
+        f"To search family and settings: the same command with --family {_AUTO}"
+        f" ({PRESETS[DEFAULT_PRESET]:.0f} minutes, or --minutes N); it would look first at {name},"
+        f" which took {max(seconds, 0.1):.1f} s here."
+    )
 
 
 def _format_training(training: "Training", *, verbose: bool) -> str:
@@ -143,7 +180,7 @@ def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
     distill = ["distill", "--teacher", "minilm", "--data", data, *columns, "--out", "words.bin"]
     return [
         "Next steps that usually help:",
-        "  word vectors (some minutes): the same command with --vectors words.bin, after",
+        "  word vectors (a few minutes): the same command with --vectors words.bin, after",
         f"  {command('vectors', *distill)}",
         f"  or {taught} (about half an hour)",
     ]

@@ -40,7 +40,7 @@ def vectors() -> None:
 @click.argument("file", type=FILE_NAME)
 @json_option
 def info(file: str, *, as_json: bool) -> None:
-    """Describe the word vectors in FILE: format, rows, dimensions, spread, words."""
+    """Describe the word vectors in FILE: format, rows, dimensions, standard deviation, words."""
     from wordgate.runtime.progress import Console
     from wordgate.vectors.formats import open_vectors
     from wordgate.vectors.pretrained import locate_vectors
@@ -69,7 +69,7 @@ def info(file: str, *, as_json: bool) -> None:
 def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -> None:
     """Write the word vectors in IN to OUT, in another format.
 
-    Words and numbers remain identical. OUT is gzipped if it ends in .gz. A word that
+    Words and values remain unchanged. OUT is gzipped if it ends in .gz. A word that
     a format cannot represent, such as one with a space in word2vec's binary, is refused.
     """
     from pathlib import Path
@@ -204,5 +204,5 @@ def _format_distilled(distilled: "Distilled") -> str:
         lines.append(f"left out: {words} unknown to the teacher ({some}{more})")
     out = shlex.quote(str(distilled.out))
     return "\n".join(
-        [*lines, f"Saved in {out}. Try: wordgate train DATA --vectors {out} --out model"]
+        [*lines, f"Saved to {out}. Try: wordgate train DATA --vectors {out} --out model"]
     )

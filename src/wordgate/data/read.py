@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
+from wordgate.data.columns import Choice, Columns, Flag, as_flag, joined, names_among
 from wordgate.data.label_sets import LabelCell, LabelColumn, likely_separator, read_labels
 from wordgate.data.labels import alike_labels, join_label_sets, join_labels, missing_labels
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
 from wordgate.data.structured import has_structured, why_structured
 from wordgate.data.table import EMPTY, WHITE_SPACE, ReadReport, Table, own_group
-from wordgate.errors import DataError, address_message, did_you_mean, near_miss
-from wordgate.runtime.display import shown
+from wordgate.errors import DataError, did_you_mean, near_miss
+from wordgate.runtime.display import counted, shown
+from wordgate.storage.places import name_of, place_of, shown_name
+from wordgate.storage.remote import RemoteFile
 from wordgate.tables import (
     Cell,
     Malformed,
@@ -30,7 +32,9 @@ from wordgate.tables import (
     open_table,
 )
 from wordgate.tables.encoding import without_surrogates
-from wordgate.tables.source import is_file, missing_file
+from wordgate.tables.listing import ListedFile, is_several, list_files
+from wordgate.tables.records import put_together, with_columns
+from wordgate.tables.source import is_file, missing_file, split_sheet
 from wordgate.tables.typed import read_frame
 from wordgate.tables.values import group_name, is_empty, value_key
 
@@ -68,14 +72,13 @@ def read_table(
     """Read labeled texts, infer what is not given, and count every row that is left out.
 
     Args:
-        source: The path of a CSV, TSV, JSONL or Parquet file, gzipped or not; the name of a data
-            set; or a pandas or Polars DataFrame.
+        source: As for `wordgate.train`, or a list of `pathlib.Path`, whose files have the same
+            columns.
         text: The text column, a name or a number counted from 1; None to infer it. Several, in a
-            list or with commas between, are joined by `columns.MARKER`; the last is the main
-            text: rows in which it is empty are left out, and only it is searched for duplicates.
-        label: The label column, a name or a number; None to infer it. Several, in a list or with
-            commas between, are columns of 0 and 1 (or true and false, yes and no; an empty cell is
-            0), each named after its label: a text can have several labels, or none.
+            list or separated by commas, are joined by `` | ``; the last is the main text: rows in
+            which it is empty are left out, and only it is searched for duplicates.
+        label: The label column, likewise. Several are columns of 0 and 1 (or true and false, yes
+            and no; an empty cell is 0), each named after its label (multi-label data).
         group: The column of group ids, likewise; ``"none"`` for no groups.
         drop_labels: Labels whose rows are left out; if a text can have several labels, only the
             label is left out.
@@ -87,11 +90,9 @@ def read_table(
         min_labels: Minimum number of different labels if ``labelled``.
         drop_if_there: Whether labels to drop may be absent without a remark, as in a further file
             of the same data.
-        label_separator: The separator between the labels in a cell, such as ``";"``: a text then
-            has several labels, or none if the cell is empty. None to detect ``;``, ``|`` or a comma
-            with a space if hardly anything else is possible (see
-            `label_sets.recognised_separator`), ``"none"`` for one label per text. Lists are
-            always several labels.
+        label_separator: The separator between the labels in a cell, such as ``";"`` (multi-label
+            data); None to detect it where it is nearly unambiguous, ``"none"`` for one label per
+            text. Lists are always several labels.
         weight: A column of weights of the texts in training, 0 or more.
 
     Returns:
@@ -103,26 +104,12 @@ def read_table(
             train, valid and test, or the weight column something other than numbers of 0 or more.
         MissingExtraError: A named data set must be downloaded and kagglehub is not installed.
     """
-    given = {
-        "text": as_flag(text),
-        "label": as_flag(label),
-        "group": _flag(group),
-        "split": _flag(split_column),
-        "weight": _flag(weight),
-    }
+    given = {"text": as_flag(text), "label": as_flag(label)}
+    given |= {"group": _flag(group), "split": _flag(split_column), "weight": _flag(weight)}
     loaded = _load(source, encoding, names_among([*given.values()]))
     if not loaded.records.rows:
         raise DataError(_nothing_left(loaded, {}, loaded.records.malformed))
-    chosen = choose_roles(
-        loaded.records,
-        given,
-        known=loaded.known_roles,
-        labelled=labelled,
-        source=loaded.called,
-    )
-    labels = read_labels(
-        loaded.records, chosen["label"], label_separator, loaded.called, labelled=labelled
-    )
+    chosen, labels = _columns(loaded, given, label_separator, labelled=labelled)
     to_drop = list(map(without_surrogates, drop_labels))
     kept = _keep_rows(
         loaded,
@@ -165,36 +152,74 @@ class _Loaded:
 
 
 def _load(source: Any, encoding: str | None, given: Collection[str]) -> _Loaded:
+    if isinstance(source, list | tuple) and source and all(isinstance(one, Path) for one in source):
+        files = list(chain.from_iterable(map(list_files, source)))
+        return _load_files(files, f"{source[0]} and others", encoding, given)
     if not isinstance(source, str | os.PathLike):
         if encoding is not None:
             raise DataError("an encoding has no effect on a DataFrame: leave it out")
         records, called = read_frame(source)
         return _Loaded(SourceFormat(source=called, format="frame"), records)
     path, named = _locate(os.fspath(source))
-    header = None if named is None else named.header
-    opened = open_table(open_source(path), encoding=encoding, given=given, header=header)
+    if named is None and is_several(path):
+        return _load_files(list_files(path), shown_name(place_of(path)), encoding, given)
+    loaded = _load_file(path, encoding, given, None if named is None else named.header)
+    if named is None:
+        return loaded
+    called = f"{named.name} ({loaded.form.source})"
+    return replace(loaded, form=replace(loaded.form, source=called), known_roles=named.roles)
+
+
+def _load_file(
+    path: str | Path, encoding: str | None, given: Collection[str], header: bool | None
+) -> _Loaded:
+    source = open_source(path, workbooks=True)
+    opened = open_table(source, encoding=encoding, given=given, header=header)
     records = gathered(opened.reader, opened.reader.batches())
-    name = without_surrogates(opened.source.name)
-    called = name if named is None else f"{named.name} ({name})"
     return _Loaded(
-        replace(opened.form(), source=called),
+        replace(opened.form(), source=without_surrogates(opened.source.name)),
         records,
         () if opened.encoding is None else opened.encoding.remarks,
-        {} if named is None else named.roles,
     )
 
 
-def _locate(source: str) -> tuple[Path, NamedSet | None]:
-    """Turn what the user wrote into a path; a file wins over a named data set."""
-    path = Path(source).expanduser()
+def _load_files(
+    files: Sequence[ListedFile], called: str, encoding: str | None, given: Collection[str]
+) -> _Loaded:
+    """Read several files, and put their records together.
+
+    Whether the first one has a header holds for all of them; empty files are passed over.
+    """
+    filled = [file for file in files if file.size or isinstance(file.place, RemoteFile)]
+    if not filled:
+        raise DataError(f"there is no file with data in '{called}'")
+    loaded: list[_Loaded] = []
+    for file in filled:
+        header = loaded[0].form.header if loaded else None
+        loaded.append(_load_file(name_of(file.place), encoding, given, header))
+    parts = [(one.form.source, one.records) for one in loaded]
+    if all(one.form.format == "jsonl" for one in loaded):
+        names = list(dict.fromkeys(name for _, part in parts for name in part.names or ()))
+        parts = [(source, with_columns(part, names)) for source, part in parts]
+    warnings = [f"{one.form.source}: {text}" for one in loaded for text in one.warnings]
+    if empty := len(files) - len(filled):
+        warnings.append(f"{counted(empty, 'empty file')} passed over")
+    form = replace(loaded[0].form, source=f"{called.rstrip('/')} ({counted(len(loaded), 'file')})")
+    return _Loaded(form, put_together(parts), tuple(warnings))
+
+
+def _locate(source: str) -> tuple[str | Path, NamedSet | None]:
+    """Turn what the user wrote into a path or a URL; a file wins over a named data set."""
     if not source.strip():
         raise DataError("the name of the data is empty: give a file or a named data set")
+    if isinstance(path := place_of(source), RemoteFile):
+        return path.url, None
     if is_file(path):
         return path, None
+    if is_several(path) or is_file(Path(split_sheet(source)[0]).expanduser()):
+        return source, None
     if source in NAMED_SETS:
         return fetch(NAMED_SETS[source], given_as="DATA"), NAMED_SETS[source]
-    if (address := address_message(source)) is not None:
-        raise DataError(address)
     message = missing_file(path)
     hint = near_miss(source, list(NAMED_SETS))
     if path.suffix or len(path.parts) > 1 or ("did you mean" in message and not hint):
@@ -212,6 +237,18 @@ class _Kept:
     dropped: dict[str, int]
     malformed: list[Malformed]
     warnings: list[str]
+
+
+def _columns(
+    loaded: _Loaded, given: Mapping[str, Flag | None], separator: str | None, *, labelled: bool
+) -> tuple[dict[str, Choice], LabelColumn | None]:
+    """Choose the column of each role, and read the labels; None if there are none."""
+    records = loaded.records
+    chosen = choose_roles(
+        records, given, known=loaded.known_roles, labelled=labelled, source=loaded.called
+    )
+    column = read_labels(records, chosen["label"], separator, loaded.called, labelled=labelled)
+    return chosen, column
 
 
 def _keep_rows(
@@ -240,9 +277,9 @@ def _keep_rows(
         label = "" if labels is None else labels[i]
         if text is None or (label is None and labelled):
             missing = chosen["text" if text is None else "label"]
-            malformed.append(Malformed(records.lines[i], _no_key(missing)))
+            malformed.append(records.malformed_at(i, _no_key(missing)))
         elif is_structured and (why := _why_structured(text, label, labelled=labelled)):
-            malformed.append(Malformed(records.lines[i], why))
+            malformed.append(records.malformed_at(i, why))
         elif isinstance(label, str) and label and to_drop[label] is not None:
             dropped[f"label '{to_drop[label]}'"] += 1
         elif label == "" and labelled:
@@ -469,8 +506,8 @@ def _parts(
         part = _PARTS.get(value.lower())
         if part is None:
             raise DataError(
-                f"the split column of {source} contains '{shown(value, 40)}' in row"
-                f" {records.rows[i]}; it must contain train, valid or test"
+                f"the split column of {source} contains '{shown(value, 40)}' in"
+                f" {records.where(i)}; it must contain train, valid or test"
             )
         parts.append(part)
     return parts
@@ -490,8 +527,8 @@ def _weights(
             weight = math.nan
         if not 0.0 <= weight < math.inf:
             raise DataError(
-                f"the weight column of {source} contains '{shown(value, 40)}' in row"
-                f" {records.rows[i]}; it must contain a number of 0 or more in every row"
+                f"the weight column of {source} contains '{shown(value, 40)}' in"
+                f" {records.where(i)}; it must contain a number of 0 or more in every row"
             )
         weights.append(weight)
     return weights

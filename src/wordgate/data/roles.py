@@ -206,7 +206,7 @@ def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
 def _undecided(role: str, why: str, columns: Sequence[_Profile], source: str) -> DataError:
     listing = "\n".join(column.line() for column in columns)
     return DataError(
-        f"cannot tell which column of {source} holds the {role}: {why}. Its columns"
+        f"cannot tell which column of {source} contains the {role}: {why}. Its columns"
         f" are\n{listing}\nName one with --{role} NAME or --{role} NUMBER ({role}=... in Python)."
     )
 
@@ -220,7 +220,7 @@ def _no_label(columns: Sequence[_Profile], source: str, *, is_delimited: bool) -
             " such as sep=~ names"
         )
     return DataError(
-        f"cannot tell which column of {source} holds the label: there is only one:\n"
+        f"cannot tell which column of {source} contains the label: there is only one:\n"
         f"{columns[0].line()}\n{remedy}."
     )
 

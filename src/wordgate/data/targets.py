@@ -77,7 +77,9 @@ def _indicator_matrix(y: Any) -> tuple[NDArray[np.int64], Sequence[Any]] | None:
     try:
         marks = values.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{len(names)} columns of labels do not hold numbers: {_MARKS}") from error
+        raise DataError(
+            f"{len(names)} columns of labels do not contain numbers: {_MARKS}"
+        ) from error
     wrong = np.argwhere(~np.isin(marks, (0.0, 1.0)))
     if len(wrong):
         row, column = wrong[0]

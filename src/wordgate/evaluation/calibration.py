@@ -38,7 +38,7 @@ class ReliabilityBin(BaseModel, frozen=True, extra="forbid"):
         " label)"
     )
     accuracy: float = Field(
-        description="share of them that are correct (with several labels per text: that have the"
+        description="fraction of them that are correct (with several labels per text: that have the"
         " label)"
     )
 

@@ -26,7 +26,9 @@ COMPARED = tuple(
 def summary_of(name: str) -> str:
     """Tell in a line what one of `COMPARED` is."""
     if name == TAUGHT_LSTM:
-        return "An LSTM that learned from a larger model's probabilities as well as from labels."
+        return (
+            "An LSTM distilled from a larger model: it learns from its predictions and the labels."
+        )
     return FAMILIES[name].summary if name in FAMILIES else ""
 
 
@@ -118,7 +120,7 @@ class PairedTest:
         simpler: The family it is compared with.
         kind: The kind of split.
         difference: The accuracy of `family` minus that of `simpler` (with several labels per text,
-            the micro F1), as a share of 1:
+            the micro F1):
             `difference`, the ends `low` and `high` of its 95% interval (cluster bootstrap, Field &
             Welsh 2007), the `p_value` of a randomization test by group, and `method`.
     """

@@ -212,11 +212,7 @@ def analyse_errors(
     Raises:
         DataError: There are no rows, or not as many of everything.
     """
-    if temperature == 1.0:
-        temperature = before = None
-    predictions.check()
-    suspected = suspected or predictions
-    suspected.check()
+    suspected, temperature, before = checked_analysis(predictions, suspected, temperature, before)
     labels = [score.label for score in scores.per_class]
     targets, groups = predictions.targets, predictions.groups
     predicted = predictions.classes
@@ -238,6 +234,33 @@ def analyse_errors(
         suspects_text=issues.sentence,
         has_texts=texts,
     )
+
+
+def checked_analysis(
+    predictions: PredictedRows,
+    suspected: PredictedRows | None,
+    temperature: float | None,
+    before: Calibration | None,
+) -> tuple[PredictedRows, float | None, Calibration | None]:
+    """Check the rows of an analysis, and leave out a temperature of 1.
+
+    Args:
+        predictions: For the test rows.
+        suspected: The rows among which wrong labels are sought; None for the test rows.
+        temperature: That of the calibration; None for none.
+        before: Calibration before that.
+
+    Returns:
+        The rows among which wrong labels are sought; the temperature and the calibration before it,
+        None where there was none.
+
+    Raises:
+        DataError: There are no rows, or not as many of everything.
+    """
+    suspected = suspected or predictions
+    for one in (predictions, suspected):
+        one.check()
+    return (suspected, None, None) if temperature == 1.0 else (suspected, temperature, before)
 
 
 def _shown(
@@ -348,7 +371,7 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
         sentence = (
             f"Confident learning (cleanlab) finds {n:,} probable label errors among {of:,} rows"
             f" ({n / of:.1%}): the model, which was not trained on these rows, gives another label"
-            f" a high probability and theirs a low one. {CHECK_BY_HAND}"
+            f" a high probability and the given one a low one. {CHECK_BY_HAND}"
         )
     return LabelIssues(np.asarray(found, dtype=np.int64), sentence)
 

@@ -200,7 +200,9 @@ def bootstrap_interval(
     scores = statistic(_drawn_sums(counts, seed, n_resamples))
     tail = _tail_for_few_groups(n_groups)
     low, high = np.quantile(scores, [tail, 1 - tail])
-    method = f"bootstrap of {n_groups:,} {unit}, {n_resamples:,} draws, expanded percentiles"
+    method = (
+        f"bootstrap over {n_groups:,} {unit}, {n_resamples:,} resamples, small-sample correction"
+    )
     return Interval(low=float(low), high=float(high), method=method)
 
 
@@ -212,7 +214,7 @@ def accuracy_interval(
 ) -> Interval:
     """Find the 95% interval of a share of correct rows, also where it is 0 or 1.
 
-    Without a single error (or a single correct row) every draw gives the same share, and the
+    Without a single error (or a single correct row) every resample gives the same share, and the
     bootstrap no interval. Then the share of groups that hold any is bounded instead, exactly, after
     Clopper & Pearson (1934).
 
@@ -273,7 +275,7 @@ def paired_difference(
         low=interval.low,
         high=interval.high,
         p_value=_sign_flip_p_value(counts),
-        method=f"interval: {interval.method}; p-value: exact sign flips of {counts.unit}",
+        method=f"interval: {interval.method}; p-value: exact sign-flip test over {counts.unit}",
     )
 
 
@@ -314,7 +316,8 @@ def paired_by_swaps(
         low=interval.low,
         high=interval.high,
         p_value=_swap_p_value(counts, difference, seed, n_swaps),
-        method=f"interval: {interval.method}; p-value: {n_swaps:,} random swaps of {counts.unit}",
+        method=f"interval: {interval.method}; p-value: randomization test, {n_swaps:,} swaps over"
+        f" {counts.unit}",
     )
 
 

@@ -249,7 +249,7 @@ def macro_f1_interval(counts: GroupCounts, seed: int) -> Interval:
     """Find the interval of macro F1 by the sums [hits, support, predicted] of every label."""
     interval = bootstrap_interval(counts, macro_f1_of_sums, seed=seed)
     if interval.low == interval.high == 1.0:
-        return Interval.none("without an error every draw gives 1")
+        return Interval.none("without an error every resample gives 1")
     return interval
 
 
@@ -303,7 +303,7 @@ class ClassIntervals:
         label: Its name.
         precision: Without ends where the label was never predicted.
         recall: Without ends where no row bears it.
-        f1: Without ends where no row bears it, and where every draw gives the same.
+        f1: Without ends where no row bears it, and where every resample gives the same.
     """
 
     label: str
@@ -380,7 +380,7 @@ def f1_interval(counts: GroupCounts, seed: int) -> Interval:
     """Find the interval of F1 by the sums [hits, rows that bear a label plus rows given it]."""
     interval = bootstrap_interval(counts, f1_of_sums, seed=seed)
     if interval.low is not None and interval.low == interval.high:
-        return Interval.none(f"every draw gives {interval.low:g}")
+        return Interval.none(f"every resample gives {interval.low:g}")
     return interval
 
 

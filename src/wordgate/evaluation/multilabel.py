@@ -70,7 +70,7 @@ class MultilabelIntervals(Intervals, frozen=True, extra="forbid"):
 class MultilabelScores(BaseModel, frozen=True, extra="forbid"):
     """The scores of a model that gives a text several labels, as shares of 1."""
 
-    accuracy: float = Field(description="share of the rows whose labels are all correct")
+    accuracy: float = Field(description="fraction of the rows whose labels are all correct")
     macro_f1: float | None
     macro_precision: float | None
     macro_recall: float | None
@@ -79,7 +79,7 @@ class MultilabelScores(BaseModel, frozen=True, extra="forbid"):
     micro_f1: float | None = Field(description="F1 over all pairs of a row and a label")
     micro_precision: float | None
     micro_recall: float | None
-    hamming_loss: float = Field(description="share of wrong pairs of a row and a label")
+    hamming_loss: float = Field(description="fraction of wrong pairs of a row and a label")
     label_ranking_average_precision: float | None = Field(
         description="from the ranking of each row's probabilities; a row with no label or all"
         " labels counts as 1, as in scikit-learn"
@@ -132,6 +132,30 @@ def given_labels(
         bool [n, labels].
     """
     return np.asarray(np.exp(log_proba) >= checked_thresholds(thresholds, log_proba.shape))
+
+
+def decided_classes(
+    proba: NDArray[np.float64],
+    thresholds: NDArray[np.float64] | None = None,
+    decisive: int = 1,
+) -> NDArray[np.int64]:
+    """Give the class of each text where it has one label.
+
+    It is the most probable one; or, of two with thresholds, the decisive one if it is at least as
+    probable as its threshold, and the other one otherwise.
+
+    Args:
+        proba: float64 [n, classes], the probabilities; without thresholds, their logarithms do.
+        thresholds: float64 [2], or [n, 2] where rows have their own; None for none.
+        decisive: The class whose threshold decides.
+
+    Returns:
+        int64 [n].
+    """
+    if thresholds is None:
+        return np.asarray(proba.argmax(axis=1))
+    is_given = proba[:, decisive] >= thresholds[..., decisive]
+    return np.where(is_given, decisive, 1 - decisive)
 
 
 def checked_thresholds(

@@ -15,6 +15,7 @@ from wordgate.evaluation.error_analysis import (
     PredictedRows,
     Slice,
     WordCounts,
+    checked_analysis,
     cut_text,
     find_label_issues,
     first_of_groups,
@@ -125,11 +126,7 @@ def analyse_multilabel_errors(
     Raises:
         DataError: There are no rows, or not as many of everything.
     """
-    if temperature == 1.0:
-        temperature = before = None
-    suspected = suspected or predictions
-    for one in (predictions, suspected):
-        one.check()
+    suspected, temperature, before = checked_analysis(predictions, suspected, temperature, before)
     labels = [score.label for score in scores.per_class]
     shown = _Errors.of(predictions, labels, texts=texts)
     borne, given = shown.borne, shown.given

@@ -22,7 +22,7 @@ class CoveragePoint(BaseModel, frozen=True, extra="forbid"):
 
     threshold: float = Field(description="labels with a lower probability are withheld")
     n: int = Field(description="test rows that get a label")
-    coverage: float = Field(description="share of the test rows that get a label")
+    coverage: float = Field(description="fraction of the test rows that get a label")
     accuracy: float | None = Field(description="on these rows; null if there are none")
 
 

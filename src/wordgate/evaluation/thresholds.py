@@ -27,9 +27,7 @@ from wordgate.evaluation.multilabel import (
 MIN_POSITIVES = 10
 """Rows that a label needs to have a threshold of its own: see docs/how-to/thresholds.md."""
 COSTS_BY_LABEL = "costs by label"
-OBJECTIVES = (
-    "f1, precision@SHARE, recall@SHARE such as recall@0.9, or cost@FALSE-POSITIVE:FALSE-NEGATIVE"
-)
+OBJECTIVES = "f1, precision@P, recall@R such as recall@0.9, or cost@FALSE-POSITIVE:FALSE-NEGATIVE"
 
 
 @dataclass(frozen=True)
@@ -227,7 +225,7 @@ class ThresholdGain(BaseModel, frozen=True, extra="forbid"):
     """Thresholds chosen on the validation rows, and what they gain on the test rows."""
 
     objective: str = Field(
-        description="f1, precision@SHARE, recall@SHARE, cost@FP:MISSED or 'costs by label'"
+        description="f1, precision@P, recall@R, cost@FP:MISSED or 'costs by label'"
     )
     values: list[float] = Field(description="the thresholds, in the labels' order")
     labels: list[LabelThreshold] = Field(

@@ -13,8 +13,9 @@ from wordgate.evaluation.multilabel import AnyScores, MultilabelScores, most_fre
 from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
 from wordgate.experiments.resuming import ResultStore
-from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, output_of, run_model
+from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, output_of, run_models
 from wordgate.experiments.splits import DataSplits, Fold
+from wordgate.runtime.engine import Engine
 from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
 from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig, RunContext
@@ -41,6 +42,8 @@ def fit_baseline(
     settings: Settings,
     context: RunContext,
     kept: CheckpointConfig | None = None,
+    engine: Engine | None = None,
+    share: float = SHARE_OF_TIME,
 ) -> BaselineResult:
     """Fit and test the family `count` exactly as a comparison on the same folds does.
 
@@ -51,15 +54,18 @@ def fit_baseline(
             calibration matter.
         context: Seed, progress and deadline, of which it takes a share.
         kept: Where its results are kept until the training ends; None for nowhere.
+        engine: Where it is fitted; None for this process.
+        share: Of the time until the deadline, what it may take.
     """
     now = time.monotonic()
-    deadline = now + SHARE_OF_TIME * max(0.0, context.deadline - now)
+    deadline = now + share * max(0.0, context.deadline - now)
     context = replace(context, device="auto", checkpoint=None, deadline=deadline)
     store = ResultStore(None if kept is None else kept.file, context.progress, _WHAT)
     if kept is None or not kept.resume:
         store.clear()
-    scheme = SplitScheme(splits.split.kind, splits, folds, context.seed)
-    result = run_model(BASELINE, scheme, ComparisonConfig(settings, context), store)
+    scheme = SplitScheme(splits.split.kind, splits, folds, context.seed, is_baseline=True)
+    config = ComparisonConfig(settings, context, engine=engine or Engine())
+    [(_, result)] = run_models([BASELINE], [scheme], config, store)
     late = [remark for remark in result.remarks if remark.startswith(TIME_LIMIT)]
     return BaselineResult(
         output_of(result),

@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from wordgate.bundle.config import environment
 from wordgate.data import Table
-from wordgate.errors import BundleError, MissingExtraError, SettingsError
+from wordgate.errors import BundleError, SettingsError
 from wordgate.evaluation.calibration import calibration
 from wordgate.evaluation.comparison import (
     COMPARED,
@@ -25,6 +25,7 @@ from wordgate.experiments.evaluator import analyse, predictions
 from wordgate.experiments.reading import DataOptions, ReadingOptions, near_duplicates_of
 from wordgate.experiments.resolving import (
     as_names,
+    available_families,
     check_n_folds,
     choose_recipe,
     refuse_unread,
@@ -48,13 +49,14 @@ from wordgate.experiments.split_scheme import (
     SplitScheme,
     make_scheme,
     output_of,
-    run_model,
+    run_models,
 )
 from wordgate.experiments.students import teacher_config
 from wordgate.families import FAMILIES
 from wordgate.report.audit import sections
 from wordgate.report.comparison import comparison_page, recommend
 from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import NO_TEACHER, Settings, checked_seed, load_settings
@@ -92,6 +94,7 @@ def compare(
     device: str = "auto",
     threads: int | None = None,
     no_texts: bool = False,
+    engine: str = LOCAL,
     progress: Progress | None = None,
     watch: Callable[[Comparison], None] | None = None,
     **reading: Unpack[ReadingOptions],
@@ -99,8 +102,7 @@ def compare(
     """Train every family on the same splits, random and grouped, and compare them in paired tests.
 
     Args:
-        data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
-            or Polars frame.
+        data: As for `wordgate.train`.
         out: The folder for `comparison.json` and `report.html`; None keeps the result in memory.
         overwrite: Replace an existing comparison, and restart an interrupted one.
         resume: Continue an interrupted comparison into `out` after its last finished model.
@@ -114,17 +116,20 @@ def compare(
         unlabelled: As for `wordgate.train`, for the teacher of ``taught``.
         teaching_minutes: As for `wordgate.train`, for each split or fold.
         split: ``grouped`` or ``random``; None for both.
-        test_size: The share of rows for the test set; None for the value of the recipe.
-        valid: A file with the same columns for validation.
+        test_size: The fraction of rows for the test set; None for the value of the recipe.
+        valid: As for `wordgate.train`, like `test`, `split_column` and `weight`.
         test: A file with the same columns for testing.
         split_column: A column that contains ``train``, ``valid`` or ``test``.
-        weight: A column of numbers: how much each text counts in training. Scores count every text
-            once.
+        weight: A column of numbers: how much each text counts in training.
         folds: Number of folds of a cross-validation, in place of a single test set.
         seed: As for `wordgate.train`, like `device` and `threads`.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Number of CPU threads.
         no_texts: Leave the texts of the data out of the report.
+        engine: Where models are fitted: ``local``, one after another in this process, or ``ray``,
+            at the same time on the cluster that RAY_ADDRESS names, else on one of all cores that is
+            started here. Each fit then takes one thread, or as many as `threads`; ``cuda`` takes a
+            GPU for each, and ``auto`` is the CPU.
         progress: Shows progress; None for standard error.
         watch: Called with the comparison so far, after every model.
         **reading: How to read the data: see `ReadingOptions`.
@@ -144,34 +149,27 @@ def compare(
         data, reading, files, split, valid, test, split_column, weight, checked_seed(seed)
     )
     n_threads = choose_threads(threads)
+    chosen_engine = Engine.of(engine, threads, device)
     given = as_names(teacher) not in (None, (NO_TEACHER,))
     names, left_out = _families(models, vectors, taught=given)
     families = tuple(dict.fromkeys(map(family_of, names)))
     overrides, recipe = with_options(settings, test_size=test_size), choose_recipe(recipe, None)
-    common, taught = overrides, None
+    taught = None
     if TAUGHT_LSTM in names:
         taught = _settings_of_taught(overrides, vectors, teacher, families)
-        common = _settings_read_by(overrides, families, but="teacher")
     else:
         _refuse_idle_teacher(overrides, teacher if given else None)
-        if load_settings(recipe).teacher.is_given and "lstm" in families:
-            progress.say(
-                f"warning: the teacher of the recipe '{recipe}' is not used: to compare an LSTM"
-                f" with a teacher, add {TAUGHT_LSTM} to --models"
-            )
-    if any(FAMILIES[family].reads("teacher.models") for family in families):
-        common = {**common, "teacher.models": NO_TEACHER}  # only `taught` has one
-    chosen = resolve_settings(recipe, common, vectors, families=families)
+    chosen = _settings_without_teacher(
+        recipe, overrides, vectors, families, progress, has_taught=taught is not None
+    )
     teaching = teacher_config(
         taught, teaching_minutes, has_unlabelled=bool(files), progress=progress
     )
-    for family in [name for name in families if not FAMILIES[name].cpu_alone] or families[:1]:
-        check_device(family, device, progress)
+    _check_devices(families, device, progress)
     check_n_folds(folds, parts_given=options.names_parts)
     _refuse_idle_settings(overrides, test, folds)
     _check_out(out, overwrite=overwrite, resume=resume)
-    found = [check_pretrained(family, chosen, progress) for family in families]
-    transformer = next((folder for folder in found if folder is not None), None)
+    transformer = _pretrained_transformer(families, chosen, progress)
     kinds = (GIVEN,) if options.names_parts else (split,) if split else (RANDOM, GROUPED)
     table = options.read(
         chosen, overrides, progress, grouped=kinds == (GROUPED,), remarks=left_out
@@ -183,7 +181,9 @@ def compare(
         taught = taught.with_vectors_of(pretrained.dim)
     copies = near_duplicates_of(table, progress)
     context = RunContext(options.seed, progress, device, threads)
-    config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)
+    config = ComparisonConfig(
+        chosen, context, pretrained, folds, transformer, taught, teaching, engine=chosen_engine
+    )
     with stage(progress, "Splitting"):
         schemes = [make_scheme(table, kind, copies, config) for kind in kinds]
     store = ResultStore(None if out is None else kept_beside(out, "checkpoint"), progress)
@@ -214,6 +214,42 @@ def compare(
     return comparison
 
 
+def _settings_without_teacher(
+    recipe: str | Path,
+    overrides: Mapping[str, object],
+    vectors: str | Path | None,
+    families: Sequence[str],
+    progress: Progress,
+    *,
+    has_taught: bool,
+) -> Settings:
+    """Give the settings of all models but the distilled LSTM, which alone has a teacher."""
+    if has_taught:
+        overrides = _settings_read_by(overrides, families, but="teacher")
+    elif load_settings(recipe).teacher.is_given and "lstm" in families:
+        progress.say(
+            f"warning: the teacher of the recipe '{recipe}' is not used: to compare an LSTM"
+            f" with a teacher, add {TAUGHT_LSTM} to --models"
+        )
+    if any(FAMILIES[family].reads("teacher.models") for family in families):
+        overrides = {**overrides, "teacher.models": NO_TEACHER}
+    return resolve_settings(recipe, overrides, vectors, families=families)
+
+
+def _check_devices(families: Sequence[str], device: str, progress: Progress) -> None:
+    """Refuse a device that a family cannot use, of those that are not limited to the CPU."""
+    for family in [name for name in families if not FAMILIES[name].cpu_alone] or families[:1]:
+        check_device(family, device, progress)
+
+
+def _pretrained_transformer(
+    families: Sequence[str], settings: Settings, progress: Progress
+) -> Path | None:
+    """Find the pretrained transformer of the settings; None if no family uses one."""
+    found = [check_pretrained(family, settings, progress) for family in families]
+    return next((folder for folder in found if folder is not None), None)
+
+
 def _run(
     comparison: Comparison,
     schemes: Sequence[SplitScheme],
@@ -223,12 +259,10 @@ def _run(
 ) -> Comparison:
     """Fit and test each family on each kind of split, and recommend one."""
     with telling_what_is_kept(store.folder, "finished models are"):
-        for family in comparison.families:
-            for scheme in schemes:
-                result = run_model(family, scheme, config, store)
-                comparison = _with_result(comparison, result, scheme)
-                if watch is not None:
-                    watch(comparison)
+        for scheme, result in run_models(comparison.families, schemes, config, store):
+            comparison = _with_result(comparison, result, scheme)
+            if watch is not None:
+                watch(comparison)
     test = schemes[-1].evaluator.test
     recommendation = recommend(comparison, test.groups, test.targets)
     return replace(comparison, recommendation=recommendation)
@@ -240,7 +274,7 @@ def _settings_of_taught(
     teacher: str | Sequence[str] | None,
     families: Sequence[str],
 ) -> Settings:
-    """Give the settings of the taught LSTM: its own recipe, and what its families read.
+    """Give the settings of the distilled LSTM: its own recipe, and what its families read.
 
     Raises:
         SettingsError: A setting has no effect on it nor on any of the families compared.
@@ -274,23 +308,11 @@ def _families(
         if len(set(models)) < len(models) or not models:
             raise SettingsError(f"models are {', '.join(models) or 'none'}: give each once")
         return tuple(name for name in COMPARED if name in models), ()
-    families, left_out = [], []
-    for family in FAMILIES:
-        try:
-            check_family(family)
-        except MissingExtraError as error:
-            left_out.append(f"Left out: {family}. {error}.")
-            continue
-        if vectors is None and FAMILIES[family].vectors == "required":
-            left_out.append(
-                f"Left out: {family}, which averages word vectors: give some with --vectors;"
-                " 'wordgate vectors distill' creates them for your vocabulary."
-            )
-            continue
-        families.append(family)
-        if family == "lstm" and taught:
-            families.append(TAUGHT_LSTM)
-    return tuple(families), tuple(left_out)
+    available, left_out = available_families(vectors)
+    families = [*available]
+    if taught and "lstm" in families:
+        families.insert(families.index("lstm") + 1, TAUGHT_LSTM)
+    return tuple(families), left_out
 
 
 def _refuse_idle_settings(
@@ -310,7 +332,7 @@ def _refuse_idle_settings(
 def _refuse_idle_teacher(
     overrides: Mapping[str, object], teacher: str | Sequence[str] | None
 ) -> None:
-    """Refuse a teacher, and settings of one, where no taught LSTM is compared."""
+    """Refuse a teacher, and settings of one, where no distilled LSTM is compared."""
     is_none = str(overrides.get("teacher.models", NO_TEACHER)).strip() == NO_TEACHER
     idle = ["--teacher"] if teacher is not None else []
     idle += [
@@ -320,7 +342,7 @@ def _refuse_idle_teacher(
     ]
     if idle:
         raise SettingsError(
-            f"{idle[0]} has no effect without a taught LSTM: add {TAUGHT_LSTM} to --models"
+            f"{idle[0]} has no effect without a distilled LSTM: add {TAUGHT_LSTM} to --models"
         )
 
 

@@ -1,4 +1,4 @@
-"""Comparing saved models: all judged on the same labeled rows."""
+"""Comparison of saved models on the same labeled rows."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -40,11 +40,11 @@ from wordgate.runtime.display import html_table, one_line
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 
-DIFFERENCE_HEADER = ("points", "95% interval", "p", "same label")
+DIFFERENCE_HEADER = ("points", "95% interval", "p", "agreement")
 
 
 @dataclass(frozen=True)
-class JudgedModel:
+class ModelEvaluation:
     """A saved model's scores on some rows, and how it compares there with the first of several.
 
     Attributes:
@@ -87,7 +87,7 @@ class ComparedModel:
         name: The folder without those that it lies in, if this tells it from the other models.
         predictor: The model.
         seen: How many of the rows it knows from its training; None if that can't be told.
-        judged: Its scores on all rows.
+        evaluation: Its scores on all rows.
         unseen: Its scores on the rows that no model knows; None if all or none are, or it can't be
             told.
     """
@@ -96,8 +96,8 @@ class ComparedModel:
     name: str
     predictor: Predictor
     seen: Seen | None
-    judged: JudgedModel
-    unseen: JudgedModel | None
+    evaluation: ModelEvaluation
+    unseen: ModelEvaluation | None
 
     def title(self) -> str:
         """Write its name and its family."""
@@ -109,7 +109,7 @@ class ComparedModel:
             "model": self.path,
             "family": self.predictor.config.family,
             "seen": None if self.seen is None else asdict(self.seen),
-            **self.judged.to_json(),
+            **self.evaluation.to_json(),
             "unseen": None if self.unseen is None else self.unseen.to_json(),
         }
 
@@ -133,7 +133,8 @@ class ModelComparison:
     def __repr__(self) -> str:
         """Name each model's main score: all that it holds is too much for a line."""
         scores = [
-            f"{model.name} {format_share(model.judged.scores.main.value)}" for model in self.models
+            f"{model.name} {format_share(model.evaluation.scores.main.value)}"
+            for model in self.models
         ]
         return f"ModelComparison({', '.join(scores)}, n={self.n})"
 
@@ -141,14 +142,14 @@ class ModelComparison:
         rows = [
             (model.title(), *score_cells(one.scores), *one.difference_cells())
             for model in self.models
-            for one in [model.judged]
+            for one in [model.evaluation]
         ]
-        scores = score_header(self.models[0].judged.scores.main.name)
+        scores = score_header(self.models[0].evaluation.scores.main.name)
         header = ("model", *scores, *DIFFERENCE_HEADER)
         return html_table(f"Comparison of models on {self.n:,} rows", rows, header)
 
     def to_json(self) -> dict[str, object]:
-        """Give all of it as plain JSON values."""
+        """Return the comparison as JSON values."""
         models = [model.to_json() for model in self.models]
         return {"n": self.n, "known": self.known, "models": models}
 
@@ -168,7 +169,7 @@ def compare_models(
 
     Args:
         bundles: The folders of the models, at least two; each is compared with the first.
-        data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
+        data: Labeled texts, as for `wordgate.evaluate`.
         threads: Number of CPU threads, as for `wordgate.load`.
         progress: Shows progress; None for no output.
         **reading: How to read the data: see `ReadingOptions`.
@@ -206,21 +207,14 @@ def compare_models(
         for name, one, own, order in zip(names, predictors, rows, orders, strict=True):
             with stage(shown, f"Predicting {len(own.rows):,} texts with {name}"):
                 outputs.append(predicted(one, own.dataset.texts).labels_in_order(order))
-        groups = next((own.dataset.groups for own in rows if own.dataset.groups is not None), None)
-        test = replace(rows[0].dataset, groups=groups)
-        evaluator = Evaluator(test, first.labels, first.config.seed)
         known = _known(rows)
-        unknown = unknown_rows(known)
         with stage(shown, "Evaluating, with bootstrap intervals by group"):
-            judged: list[JudgedModel] = _judge(evaluator, outputs)
-            unseen: list[JudgedModel] | list[None] = [None] * len(names)
-            if unknown is not None:
-                unseen = _judge(evaluator.part(unknown), [one.part(unknown) for one in outputs])
+            on_all, on_unseen = _evaluations(rows, outputs, first, unknown_rows(known))
     seen = [own.seen for own in rows]
-    models = zip(paths, names, predictors, seen, judged, unseen, strict=True)
+    models = zip(paths, names, predictors, seen, on_all, on_unseen, strict=True)
     return ModelComparison(
         models=tuple(ComparedModel(*one) for one in models),
-        n=len(test),
+        n=len(rows[0].dataset),
         known=None if known is None else int(known.sum()),
         reading=rows[0].reading,
     )
@@ -272,12 +266,29 @@ def _known(rows: Sequence[LabelledRows]) -> NDArray[np.bool_] | None:
     return np.logical_or.reduce(found) if len(found) == len(rows) else None
 
 
-def _judge(evaluator: Evaluator, outputs: Sequence[ModelOutput]) -> list[JudgedModel]:
+def _evaluations(
+    rows: Sequence[LabelledRows],
+    outputs: Sequence[ModelOutput],
+    first: Predictor,
+    unknown: NDArray[np.bool_] | None,
+) -> tuple[list[ModelEvaluation], list[ModelEvaluation] | list[None]]:
+    """Evaluate the models on all rows, and on those that no model knows, bool [n], if some are."""
+    groups = next((own.dataset.groups for own in rows if own.dataset.groups is not None), None)
+    test = replace(rows[0].dataset, groups=groups)
+    evaluator = Evaluator(test, first.labels, first.config.seed)
+    on_all = _evaluate_each(evaluator, outputs)
+    if unknown is None:
+        return on_all, [None] * len(rows)
+    parts = [one.part(unknown) for one in outputs]
+    return on_all, _evaluate_each(evaluator.part(unknown), parts)
+
+
+def _evaluate_each(evaluator: Evaluator, outputs: Sequence[ModelOutput]) -> list[ModelEvaluation]:
     """Score what each model says of the rows, and compare each with the first."""
     first = outputs[0]
-    judged = [JudgedModel(evaluator.scores(first), None, None)]
+    evaluations = [ModelEvaluation(evaluator.scores(first), None, None)]
     for other in outputs[1:]:
         difference = evaluator.paired_difference(other, first)
         agreement = evaluator.agreement(other, first)
-        judged.append(JudgedModel(evaluator.scores(other), difference, agreement))
-    return judged
+        evaluations.append(ModelEvaluation(evaluator.scores(other), difference, agreement))
+    return evaluations

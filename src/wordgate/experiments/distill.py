@@ -43,7 +43,7 @@ class Distilled:
         n_data_words: Number of these that occur in the data; they come first, the most frequent
             first.
         size: Dimensions of the vectors.
-        variance: The share of the variance of the teacher's outputs that the vectors explain.
+        variance: The fraction of the variance of the teacher's outputs that the vectors explain.
         unknown: Words of the data that were left out because the teacher knows none of their
             subwords.
     """
@@ -56,7 +56,7 @@ class Distilled:
     unknown: list[str]
 
     def to_json(self) -> dict[str, object]:
-        """Give all of it as plain JSON values."""
+        """Return the result as JSON values."""
         return {**asdict(self), "out": str(self.out)}
 
 
@@ -96,8 +96,8 @@ def distill(
         The file and its properties.
 
     Raises:
-        WordgateError: Data, teacher, settings or destination can't be used; the message says how
-            to mend. What stood at `out` still stands there.
+        WordgateError: Data, teacher, settings or destination cannot be used; the message says
+            what to do. An existing file at `out` is kept.
     """
     progress = Console() if progress is None else progress
     n_threads = choose_threads(threads)

@@ -80,6 +80,7 @@ class Evaluation:
             imported without its training texts.
         reading: How the file was read.
         predictor: The model.
+        kernel: The implementation that computed it, as for `wordgate.load`.
     """
 
     scores: AnyScores
@@ -87,6 +88,7 @@ class Evaluation:
     seen: Seen | None
     reading: ReadReport
     predictor: Predictor
+    kernel: str = NUMPY
 
     def __repr__(self) -> str:
         """Name the scores: all that it holds is too much for a line."""
@@ -138,7 +140,7 @@ def evaluate(
     Args:
         bundle: The folder of the model.
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
-        kernel: The implementation of an LSTM, as for `wordgate.load`.
+        kernel: The implementation of an LSTM or a transformer, as for `wordgate.load`.
         threads: Number of CPU threads, as for `wordgate.load`.
         progress: Shows progress; None for no output.
         **reading: How to read the data: see `ReadingOptions`.
@@ -147,7 +149,7 @@ def evaluate(
         BundleError: The model cannot be loaded, or its fingerprints of the training are damaged.
         DataError: The data cannot be read, or has a label that the model does not know.
         SettingsError: The kernel does not support the model, or `threads` is out of range.
-        MissingExtraError: The extra `train`, or `numba` for the kernel, is not installed.
+        MissingExtraError: The extra `train`, or that of the kernel, is not installed.
     """
     require_extra("train", "evaluating a model")
     shown = progress or Silent()
@@ -163,7 +165,7 @@ def evaluate(
             scores = evaluator.scores(output)
             if unknown is not None:
                 unseen = evaluator.part(unknown).scores(output.part(unknown))
-    return Evaluation(scores, unseen, rows.seen, rows.reading, predictor)
+    return Evaluation(scores, unseen, rows.seen, rows.reading, predictor, kernel)
 
 
 def unknown_rows(known: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wordgate.bundle.config import Config, environment
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature, fit_temperature
-from wordgate.evaluation.multilabel import given_labels
+from wordgate.evaluation.multilabel import decided_classes, given_labels
 from wordgate.evaluation.thresholds import Objective, choose_thresholds
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings, format_setting
@@ -111,9 +111,8 @@ class ModelOutput:
     def classes(self) -> NDArray[np.int64]:
         """Give the class of each text where it has one label, int64 [n]."""
         if self.thresholds is None:
-            return np.asarray(self.log_proba.argmax(axis=1))
-        # Of two classes, whose thresholds sum to 1: the second one, or else the first.
-        return (np.exp(self.log_proba[:, 1]) >= self.thresholds[..., 1]).astype(np.int64)
+            return decided_classes(self.log_proba)
+        return decided_classes(np.exp(self.log_proba), self.thresholds)
 
     def given(self) -> NDArray[np.bool_]:
         """Give the labels of each text where it may bear several, bool [n, labels]."""

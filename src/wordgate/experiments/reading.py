@@ -24,6 +24,7 @@ from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings
 from wordgate.split.assignment import GroupTable
 from wordgate.split.sampling import sample_groups
+from wordgate.storage.remote import display_url, url_of
 
 _Value = TypeVar("_Value")
 
@@ -117,7 +118,8 @@ class Sources:
 def called(data: Any) -> str:
     """Say what data is before it is read: the name of a file or a data set, or of its type."""
     if isinstance(data, str | os.PathLike):
-        return shown(os.fspath(data), 200)
+        url = url_of(data)
+        return shown(os.fspath(data) if url is None else display_url(url), 200)
     return f"a {type(data).__name__}"
 
 

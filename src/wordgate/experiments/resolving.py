@@ -4,16 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from wordgate.bundle.folder import MANIFEST, BundleFolder
-from wordgate.errors import SettingsError
+from wordgate.errors import MissingExtraError, SettingsError
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress
 from wordgate.settings import LARGEST_EMBEDDING, NO_TEACHER, Settings, flat_overrides, load_settings
+from wordgate.training.families import check_family
 from wordgate.vectors.pretrained import PretrainedVectors
 
 _IN_PLACE = {
     "lstm.embedding_size": "lstm.vectors_extra_size, by which they are wider than in their file",
     "lstm.embedding_learning_rate": "lstm.vectors_learning_rate, or"
-    " lstm.vectors_drawn_learning_rate",
+    " lstm.vectors_random_learning_rate",
 }
 """Settings to use where there are pretrained vectors."""
 _FINE_TUNED = "a transformer to fine-tune"
@@ -111,7 +112,7 @@ def _refuse_idle(settings: Settings, overrides: Mapping[str, object], *, vectors
         "lstm.warmup": (
             lstm.schedule == "constant" or (open_end and not lstm.min_updates),
             f"with lstm.schedule={lstm.schedule}"
-            + (" and lstm.min_updates=0, of which it is a share" if open_end else ""),
+            + (" and lstm.min_updates=0, of which it is a fraction" if open_end else ""),
         ),
         "lstm.class_weight": (
             settings.class_weight != "none" or "class_weight" in is_set,
@@ -275,6 +276,25 @@ def _check_vectors(families: Sequence[str], vectors: str | Path | None, *, taugh
             f"{_models(needing)} need word vectors: give a file with --vectors;"
             " 'wordgate vectors distill' creates them for your vocabulary"
         )
+
+
+def available_families(vectors: str | Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the families that can be trained here, simplest first, and a sentence for each other."""
+    families, left_out = [], []
+    for family in FAMILIES:
+        try:
+            check_family(family)
+        except MissingExtraError as error:
+            left_out.append(f"Left out: {family}. {error}.")
+            continue
+        if vectors is None and FAMILIES[family].vectors == "required":
+            left_out.append(
+                f"Left out: {family}, which averages word vectors: give some with --vectors;"
+                " 'wordgate vectors distill' creates them for your vocabulary."
+            )
+            continue
+        families.append(family)
+    return tuple(families), tuple(left_out)
 
 
 def _models(families: Sequence[str]) -> str:

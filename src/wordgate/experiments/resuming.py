@@ -88,7 +88,9 @@ def checkpoint_config(
     return CheckpointConfig(file, resume and file.exists())
 
 
-def kept_beside(out: str | Path, what: Literal["checkpoint", "baseline", "teaching"]) -> Path:
+def kept_beside(
+    out: str | Path, what: Literal["checkpoint", "baseline", "teaching", "search"]
+) -> Path:
     """Name where something of a run into a folder is kept: ``model`` has ``model.checkpoint``."""
     return Path(f"{Path(out)}.{what}")
 

@@ -1,7 +1,7 @@
 """One split scheme of a comparison: its folds, and the results of each model on them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,8 @@ from wordgate.experiments.students import (
     fit_model,
 )
 from wordgate.families import FAMILIES
+from wordgate.runtime.engine import Engine, map_tasks
+from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, RunFingerprint, as_it_is
 from wordgate.training.families import engine_of
@@ -48,6 +50,7 @@ class ComparisonConfig:
         teaching: Its teachers.
         of_teachers: Results of ``transformer`` by name that are known already, because the same
             model was fine-tuned as the teacher of `TAUGHT_LSTM`.
+        engine: Where the models are fitted.
     """
 
     settings: Settings
@@ -58,6 +61,7 @@ class ComparisonConfig:
     taught: Settings | None = None
     teaching: TeacherConfig | None = None
     of_teachers: dict[str, FoldResult] = field(default_factory=dict)
+    engine: Engine = field(default_factory=Engine)
 
     def settings_of(self, family: str) -> Settings:
         """Give the settings of a family."""
@@ -80,13 +84,15 @@ class SplitScheme:
         kind: ``random``, ``grouped`` or ``given``.
         splits: The ordinary split; with folds, its near duplicates are used.
         folds: The folds; one if the ordinary split is all there is.
-        seed: Of the evaluation's draws.
+        seed: Of the evaluation's resampling.
+        is_baseline: Whether a baseline is fitted, whose stage the caller announces.
     """
 
     kind: str
     splits: DataSplits
     folds: Sequence[Fold]
     seed: int
+    is_baseline: bool = False
 
     @cached_property
     def rows(self) -> NDArray[np.int64]:
@@ -133,13 +139,90 @@ def make_scheme(
     return SplitScheme(kind, splits, folds, seed)
 
 
-def run_model(
-    family: str, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore
-) -> ModelResult:
-    """Fit and test a model on each fold, stored results aside, and score all test rows together."""
-    results = [
-        _fold_result(family, number, scheme, config, store) for number in range(len(scheme.folds))
+def run_models(
+    families: Sequence[str],
+    schemes: Sequence[SplitScheme],
+    config: ComparisonConfig,
+    store: ResultStore,
+) -> Iterator[tuple[SplitScheme, ModelResult]]:
+    """Fit and test each model on each fold of each scheme, and score all test rows of each scheme.
+
+    Stored results aside, each fold is a task of the engine. Results are given in the order of the
+    families, and of the schemes for each.
+    """
+    folds = [
+        FoldTask(family, place, number)
+        for family in families
+        for place, scheme in enumerate(schemes)
+        for number in range(len(scheme.folds))
     ]
+    results = _fold_results(folds, schemes, config, store)
+    known: dict[FoldTask, FoldResult] = {}
+    for family in families:
+        for place, scheme in enumerate(schemes):
+            own = [FoldTask(family, place, number) for number in range(len(scheme.folds))]
+            while not known.keys() >= {*own}:
+                task, result = next(results)
+                known[task] = result
+            yield scheme, _joined_result(family, scheme, [known.pop(task) for task in own])
+
+
+@dataclass(frozen=True)
+class FoldTask:
+    """A model to be fitted and tested on a fold: of the scheme at a place, by its number from 0."""
+
+    family: str
+    scheme: int
+    number: int
+
+
+def _fold_results(
+    tasks: Sequence[FoldTask],
+    schemes: Sequence[SplitScheme],
+    config: ComparisonConfig,
+    store: ResultStore,
+) -> Iterator[tuple[FoldTask, FoldResult]]:
+    """Give the results of folds as they come: those that are stored, and those of the engine."""
+    if config.engine.is_local:
+        for task in tasks:
+            scheme = schemes[task.scheme]
+            yield task, _fold_result(task.family, task.number, scheme, config, store)
+        return
+    missing = []
+    for task in tasks:
+        scheme = schemes[task.scheme]
+        stored = _stored(task.family, task.number, scheme, config, store)
+        if stored is None:
+            missing.append(task)
+        else:
+            yield task, stored
+    progress = config.context.progress
+    sent = replace(config, context=replace(config.context, progress=Silent()))
+    with progress.bar(len(missing)) as bar:
+        for task, result in map_tasks(_fit_fold, (schemes, sent), missing, config.engine):
+            scheme = schemes[task.scheme]
+            fingerprint = _fingerprint(task.family, scheme.folds[task.number], config)
+            store.save(_name(scheme.kind, task.family, task.number), result, fingerprint)
+            bar.advance(_fold_name(task.family, task.number, scheme))
+            yield task, result
+
+
+def _fit_fold(shared: tuple[Sequence[SplitScheme], ComparisonConfig], task: FoldTask) -> FoldResult:
+    """Fit and test a model on a fold, on a worker."""
+    schemes, config = shared
+    context = replace(
+        config.context,
+        threads=config.engine.threads,
+        device=config.engine.device_of(config.context.device),
+        started=time.monotonic(),
+    )
+    scheme, config = schemes[task.scheme], replace(config, context=context)
+    calibrated, _ = _fitted(task.family, scheme.folds[task.number], config)
+    return _tested(calibrated, scheme.folds[task.number].test.texts)
+
+
+def _joined_result(family: str, scheme: SplitScheme, results: Sequence[FoldResult]) -> ModelResult:
+    """Score the test rows of all folds together."""
     evaluator, several = scheme.evaluator, scheme.splits.test.multilabel
     outputs = [result.output(multilabel=several) for result in results]
     output = ModelOutput.of_folds(outputs, [fold.rows for fold in scheme.folds])
@@ -172,29 +255,22 @@ def _fold_result(
     family: str, number: int, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore
 ) -> FoldResult:
     """Fit and test a model on one fold, numbered from 0, or read the stored result."""
-    fold, n_folds = scheme.folds[number], len(scheme.folds)
-    name, fingerprint = _name(scheme.kind, family, number), _fingerprint(family, fold, config)
+    fold = scheme.folds[number]
+    name = _name(scheme.kind, family, number)
     of_teacher = config.of_teachers.pop(name, None)
     if of_teacher is None:
-        stored = store.load(name, fingerprint, (len(fold.test), len(fold.labels)))
+        stored = _stored(family, number, scheme, config, store)
         if stored is not None:
             return stored
-    of = "" if n_folds == 1 else f", fold {number + 1} of {n_folds}"
-    config.context.progress.begin(f"{family}, {scheme.kind} split{of}")
+    if len(scheme.folds) > 1 or not scheme.is_baseline:
+        config.context.progress.begin(f"Fitting {_fold_name(family, number, scheme)}")
     if of_teacher is not None:
-        config.context.progress.say("Already fine-tuned, as the teacher of the taught LSTM.")
+        config.context.progress.say("Already fine-tuned as the teacher of the distilled LSTM.")
         return of_teacher
-    calibrated, taught = fit_model(
-        family_of(family),
-        fold.fit_data(config.vectors_of(family)),
-        fold.test,
-        config.settings_of(family),
-        config.teaching if family == TAUGHT_LSTM else None,
-        replace(config.context, device=config.device_of(family)),
-    )
+    calibrated, taught = _fitted(family, fold, config)
     result = _tested(calibrated, fold.test.texts)
     if time.monotonic() < config.context.deadline:  # a fit cut short is none to go on with
-        store.save(name, result, fingerprint)
+        store.save(name, result, _fingerprint(family, fold, config))
     teacher = None if taught is None else _teacher_as_model(taught, config)
     if teacher is not None:
         name = _name(scheme.kind, "transformer", number)
@@ -202,6 +278,36 @@ def _fold_result(
         config.of_teachers[name] = _tested(teacher, fold.test.texts)
         store.save(name, config.of_teachers[name], fingerprint)
     return result
+
+
+def _fold_name(family: str, number: int, scheme: SplitScheme) -> str:
+    """Name a fit in messages."""
+    n_folds = len(scheme.folds)
+    of = "" if n_folds == 1 else f", fold {number + 1} of {n_folds}"
+    return f"{family} on the {scheme.kind} split{of}"
+
+
+def _stored(
+    family: str, number: int, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore
+) -> FoldResult | None:
+    """Read the stored result of a fold; None if there is none."""
+    fold, name = scheme.folds[number], _name(scheme.kind, family, number)
+    shape = len(fold.test), len(fold.labels)
+    return store.load(name, _fingerprint(family, fold, config), shape)
+
+
+def _fitted(
+    family: str, fold: Fold, config: ComparisonConfig
+) -> tuple[Calibrated, DistillationResult | None]:
+    """Fit a model on a fold, its teacher first if it has one."""
+    return fit_model(
+        family_of(family),
+        fold.fit_data(config.vectors_of(family)),
+        fold.test,
+        config.settings_of(family),
+        config.teaching if family == TAUGHT_LSTM else None,
+        replace(config.context, device=config.device_of(family)),
+    )
 
 
 def _name(kind: str, family: str, number: int) -> str:

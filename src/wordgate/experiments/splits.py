@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset, indicator_matrix, label_counts, labels_of
+from wordgate.dedup.keys import group_keys
 from wordgate.dedup.near_duplicates import LabelAgreement, NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, near_miss
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.split.folds import grouped_folds, random_folds
 from wordgate.split.leakage import ALIKE, MEMORY, TEMPLATES
+from wordgate.split.row_labels import Labels
 from wordgate.split.splits import Split, given_split, grouped_split, random_split
 from wordgate.training.fitting import FitData
 from wordgate.vectors.pretrained import PretrainedVectors
@@ -204,21 +206,39 @@ def make_folds(
     if n_folds is None:
         return [splits]
     rows, labels, names = splits.all_rows, splits.labels, table.row_labels() or []
-    if settings.split == "random":
-        numbers = random_folds(table.texts, names, n_folds, seed=seed, stratify=settings.stratify)
-    else:
-        groups = splits.copies.joined.groups
-        numbers = grouped_folds(groups, names, n_folds, seed=seed)
+    numbers = fold_numbers(rows, names, n_folds, settings, seed)
     _check_folds(numbers, rows.targets, labels)
-    folds = []
-    for number in range(n_folds):
-        test = np.flatnonzero(numbers == number)
-        rest = rows.part(np.flatnonzero(numbers != number))
-        train, valid = hold_out(
-            rest, labels, settings.valid_size, seed, settings.split, stratify=settings.stratify
-        )
-        folds.append(Fold(labels, train, valid, rows.part(test), test, splits.vocabulary_of))
-    return folds
+    return [
+        fold_of(rows, labels, numbers, number, settings, seed, splits.vocabulary_of)
+        for number in range(n_folds)
+    ]
+
+
+def fold_numbers(
+    rows: Dataset, names: Labels, n_folds: int, settings: Settings, seed: int
+) -> NDArray[np.int64]:
+    """Assign the rows of a data set to folds, int64 [n]; `names` are the labels of each row."""
+    if settings.split == "random":
+        return random_folds(rows.texts, names, n_folds, seed=seed, stratify=settings.stratify)
+    return grouped_folds(group_keys(rows.texts, rows.groups), names, n_folds, seed=seed)
+
+
+def fold_of(
+    rows: Dataset,
+    labels: tuple[str, ...],
+    numbers: NDArray[np.int64],
+    number: int,
+    settings: Settings,
+    seed: int,
+    vocabulary_of: Dataset | None,
+) -> Fold:
+    """Make one of the folds to which rows are assigned, int64 [n]: its rows are the test set."""
+    test = np.flatnonzero(numbers == number)
+    rest = rows.part(np.flatnonzero(numbers != number))
+    train, valid = hold_out(
+        rest, labels, settings.valid_size, seed, settings.split, stratify=settings.stratify
+    )
+    return Fold(labels, train, valid, rows.part(test), test, vocabulary_of)
 
 
 def _check_folds(

@@ -177,7 +177,7 @@ def fit_teachers(
     own = None
     for number, name in enumerate(names):
         if name in saved:
-            with stage(context.progress, "Looking for test rows that the teacher knows"):
+            with stage(context.progress, "Looking for test rows that the teacher was trained on"):
                 own = own or Fingerprints.of([*data.train.texts, *data.valid.texts], None)
                 saved[name].check_unseen(test, own)
             found.append(saved[name].teacher(data.labels, multilabel=data.multilabel))

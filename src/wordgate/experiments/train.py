@@ -1,7 +1,7 @@
 """From labeled texts to an evaluated model in a folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,8 @@ from wordgate.bundle.folder import Bundle, check_destination, write_bundle
 from wordgate.bundle.metrics import AnyMetrics
 from wordgate.bundle.summary import model_line, model_table
 from wordgate.errors import SettingsError
+from wordgate.evaluation.search import SearchResult
+from wordgate.experiments.auto import check_kept, train_auto
 from wordgate.experiments.baselines import clear_baseline
 from wordgate.experiments.fitting import Clock
 from wordgate.experiments.reading import DataOptions, ReadingOptions
@@ -29,11 +31,14 @@ from wordgate.experiments.resuming import (
     kept_beside,
     mark_teacher_cache,
 )
+from wordgate.experiments.search import Watch
+from wordgate.experiments.search_plan import AUTO, SearchOptions, plan_search
 from wordgate.experiments.students import teacher_config
 from wordgate.experiments.training_run import Plan, train_on_table
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import checked_seed
 from wordgate.storage.files import remove
@@ -50,12 +55,14 @@ class Training:
         metrics: Its scores on the test rows, as in `metrics.json`.
         bundle: The content of the model folder.
         remarks: Remarks about this run.
+        search: The search that chose family and settings; None without one.
     """
 
     predictor: Predictor
     metrics: AnyMetrics
     bundle: Bundle
     remarks: Sequence[str]
+    search: SearchResult | None = None
 
     def __repr__(self) -> str:
         """Name the model and its score: all that it holds is too much for a line."""
@@ -98,7 +105,15 @@ def train(
     threads: int | None = None,
     max_minutes: float | None = None,
     no_texts: bool = False,
+    engine: str = LOCAL,
+    minutes: float | None = None,
+    preset: str | None = None,
+    max_ms: float | None = None,
+    max_mb: float | None = None,
+    objective: str | None = None,
+    trials: int | None = None,
     progress: Progress | None = None,
+    watch: Watch | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Training:
     """Train a classifier, evaluate it on unseen rows, and save it.
@@ -109,7 +124,8 @@ def train(
         out: The folder to write the model to; None keeps it in memory.
         overwrite: Replace an existing model, and restart an interrupted training run.
         resume: Continue an interrupted training run into `out`.
-        model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``.
+        model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``; or ``auto``
+            to search family and settings, for which the arguments from `minutes` to `watch` are.
         recipe: The name of a recipe, or the path of a ``.toml`` file; None for
             ``taught`` with a teacher, else ``default``.
         settings: Values of single settings, which override the recipe.
@@ -119,7 +135,7 @@ def train(
         unlabelled: A file of texts without labels, or several, for the teacher to label.
         teaching_minutes: Time limit for fine-tuning the teacher and labeling; None for no limit.
         split: ``grouped`` or ``random``; None for the value of the recipe.
-        test_size: The share of rows for the test set; None for the value of the recipe.
+        test_size: The fraction of rows for the test set; None for the value of the recipe.
         valid: A file with the same columns for validation.
         test: A file with the same columns for testing.
         split_column: A column that contains ``train``, ``valid`` or ``test``.
@@ -135,7 +151,19 @@ def train(
         max_minutes: Time limit for the whole call in minutes; the best epoch up to then is kept.
             With `resume`, 0 returns the model of the best epoch so far.
         no_texts: Leave the texts of test rows out of the report.
+        engine: Where the models of `folds` are fitted: ``local`` or ``ray``, as for
+            `wordgate.compare`.
+        minutes: Time limit of the whole call with ``auto``, in minutes.
+        preset: In place of `minutes`: ``quick`` (3 minutes), ``good`` (15, the default) or ``best``
+            (60).
+        max_ms: Maximum median latency of one text, in milliseconds on this machine.
+        max_mb: Maximum size of the saved model, in 10^6 bytes.
+        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1``, or, if a text
+            can have several labels, ``micro_f1`` (the default there) or ``macro_f1``.
+        trials: Maximum number of finished trials.
         progress: Shows progress; None for standard error.
+        watch: Called after every trial, with the objective, all trials, and the
+            `time.monotonic()` at which the search ends.
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
@@ -156,6 +184,36 @@ def train(
         raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
     named = {"split": split, "test_size": test_size, "teacher.models": as_names(teacher)}
     overrides = with_options(settings, **named)
+    asked = SearchOptions(minutes, preset, max_ms, max_mb, objective, trials, watch)
+    if model == AUTO:
+        _refuse_with_auto(folds, max_minutes, engine)
+        place = None if out is None else Path(out).expanduser()
+        check_kept(place, resume=resume, overwrite=overwrite)
+        if place is not None:
+            check_destination(place, overwrite=overwrite)
+        context = RunContext(options.seed, progress, device, threads, started=clock.started)
+        searched = plan_search(
+            asked,
+            context,
+            recipe=recipe,
+            overrides=with_options(settings, split=split, test_size=test_size),
+            vectors=vectors,
+            teacher=teacher,
+            teaching_minutes=teaching_minutes,
+            has_unlabelled=bool(files),
+        )
+        to = _Output(place, overwrite)
+        found = train_auto(
+            options,
+            searched,
+            out=place,
+            resume=resume,
+            no_texts=no_texts,
+            started=clock.started,
+            write=lambda bundle: to.write(_training_of(bundle), progress, None),
+        )
+        return replace(_training_of(found.bundle), search=found.search)
+    asked.refuse_idle()
     check_family(model)
     recipe = choose_recipe(recipe, teacher)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
@@ -170,6 +228,11 @@ def train(
         folder=output.teaching,
         resume=resume,
     )
+    chosen_engine = Engine.of(engine, threads, device)
+    if folds is None and not chosen_engine.is_local:
+        raise SettingsError(
+            f"--engine {engine} has no effect without --folds, whose models it fits: leave it out"
+        )
     check_device(model, device, progress)
     check_folds(folds, chosen, parts_given=options.names_parts, max_minutes=max_minutes)
     check_pretrained(model, chosen, progress)
@@ -181,13 +244,34 @@ def train(
         options.seed, progress, device, threads, checkpoint=output.checkpoint, started=clock.started
     )
     plan = Plan(
-        model, str(recipe), chosen, context, pretrained, folds, no_texts, teaching, output.baseline
+        model,
+        str(recipe),
+        chosen,
+        context,
+        pretrained,
+        folds,
+        no_texts,
+        teaching,
+        output.baseline,
+        chosen_engine,
     )
     with limited_blas(n_threads):
         bundle = train_on_table(sources.table, sources.facts(), plan, clock)
     training = _training_of(bundle)
     output.write(training, progress, None if teaching is None else teaching.folder)
     return training
+
+
+def _refuse_with_auto(folds: int | None, max_minutes: float | None, engine: str) -> None:
+    """Refuse options of a single training that a search leaves without effect."""
+    idle = {
+        "--folds": (folds, "every trial is judged on inner folds already"),
+        "--max-minutes": (max_minutes, "give --minutes"),
+        "--engine": (None if engine == LOCAL else engine, "trials run in this process"),
+    }
+    for option, (value, instead) in idle.items():
+        if value is not None:
+            raise SettingsError(f"{option} has no effect with --family auto: {instead}")
 
 
 def _training_of(bundle: Bundle) -> Training:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,12 @@ from wordgate.evaluation.calibration import TemperatureScaling
 from wordgate.evaluation.error_analysis import ErrorAnalysis, WordCounts, count_words
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
+from wordgate.evaluation.search import SearchFacts
 from wordgate.evaluation.selective_prediction import CoveragePoint, coverage_curve
 from wordgate.evaluation.thresholds import ScoredRows, ThresholdGain, measure_thresholds
 from wordgate.experiments.baselines import (
     BASELINE,
+    SHARE_OF_TIME,
     BaselineResult,
     baselines_of,
     fit_baseline,
@@ -49,11 +51,15 @@ from wordgate.experiments.students import DistillationResult, TeacherConfig, fit
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
 from wordgate.report.text import format_share
-from wordgate.runtime.progress import stage
+from wordgate.runtime.engine import Engine, map_tasks
+from wordgate.runtime.progress import Silent, stage
 from wordgate.settings import Settings
 from wordgate.split.audit import Audit, audit_table
 from wordgate.training.fitting import CheckpointConfig, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
+
+_SHARE_AFTER_SEARCH = 0.6
+"""Of the time that a search keeps for baseline and winner, what the baseline may take."""
 
 
 @dataclass(frozen=True)
@@ -69,21 +75,20 @@ class Plan:
     no_texts: bool = False
     teaching: TeacherConfig | None = None
     baseline: CheckpointConfig | None = None
+    engine: Engine = field(default_factory=Engine)
+    search: SearchFacts | None = None
 
 
 @dataclass(frozen=True)
-class _PreparedRun:
-    """What is known before the model is fitted: so the time limit knows what it took.
+class PreparedData:
+    """The rows of a run, split and audited; nothing here depends on the model.
 
     Attributes:
         facts: Sizes of the split, and its leaks.
         words: How often each word stands in train, and in the test texts.
         prints: The fingerprints of the rows.
-        count: The family count; None if the model is of that family.
-        context: What the model is fitted in, with the deadline.
     """
 
-    plan: Plan
     table: Table
     splits: DataSplits
     facts: SplitFacts
@@ -91,6 +96,18 @@ class _PreparedRun:
     words: WordCounts
     prints: Fingerprints
     evaluator: Evaluator
+
+
+@dataclass(frozen=True)
+class _PreparedRun(PreparedData):
+    """What is known before the model is fitted: so the time limit knows what it took.
+
+    Attributes:
+        count: The family count; None if the model is of that family.
+        context: What the model is fitted in, with the deadline.
+    """
+
+    plan: Plan
     majority: BaselineResult
     count: BaselineResult | None
     context: RunContext
@@ -106,16 +123,32 @@ class _Tested:
     coverage: Sequence[CoveragePoint] | None
 
 
-def train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Clock) -> Bundle:
+def train_on_table(
+    table: Table,
+    data: dict[str, object],
+    plan: Plan,
+    clock: Clock,
+    prepared: PreparedData | None = None,
+) -> Bundle:
     """Split, fit the baselines and the model, and evaluate them.
 
-    `data` is what `config.json` says of the rows; `clock` has the time since the command began.
+    Args:
+        table: The rows.
+        data: What `config.json` says of them.
+        plan: The family, its settings and options.
+        clock: The time since the command began.
+        prepared: The rows as `prepare` gave them, if it was called before.
+
+    Returns:
+        The model with its scores.
 
     Raises:
         DataError: The rows can't be split.
         SettingsError: A saved teacher knows other labels, or a setting doesn't suit the labels.
     """
-    run = _prepare(table, plan, clock)
+    if prepared is None:
+        prepared = prepare(table, plan.settings, plan.context, plan.teaching)
+    run = _fit_baselines(prepared, plan, clock)
     calibrated, taught = fit_model(
         plan.model,
         run.splits.fit_data(plan.vectors),
@@ -149,33 +182,50 @@ def train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Clo
             "peak_memory_mb": peak_memory_mb(),
         }
     )
+    if plan.search is not None:
+        metrics = metrics.model_copy(
+            update={"search": plan.search.tested(*metrics.score_of(plan.search.objective))}
+        )
     with stage(plan.context.progress, "Writing the report"):
         page = model_page(config, metrics, analysis, sections(run.audit))
     return Bundle(config, calibrated.fitted.model, metrics, run.prints, run.audit.facts(), page)
 
 
-def _prepare(table: Table, plan: Plan, clock: Clock) -> _PreparedRun:
-    """Split and audit the rows, and fit the baselines."""
-    progress, seed = plan.context.progress, plan.context.seed
+def prepare(
+    table: Table, settings: Settings, context: RunContext, teaching: TeacherConfig | None = None
+) -> PreparedData:
+    """Split and audit the rows.
+
+    Raises:
+        DataError: The rows can't be split.
+        SettingsError: A saved teacher knows other labels, or a setting doesn't suit the labels.
+    """
+    progress, seed = context.progress, context.seed
     copies = near_duplicates_of(table, progress)
     with stage(progress, "Splitting"):
-        splits = split_table(table, plan.settings, seed, copies)
-    check_settings(plan.settings, splits.fit_data(None))
-    if plan.teaching is not None:
-        plan.teaching.check_labels(splits.labels, multilabel=splits.test.multilabel)
+        splits = split_table(table, settings, seed, copies)
+    check_settings(settings, splits.fit_data(None))
+    if teaching is not None:
+        teaching.check_labels(splits.labels, multilabel=splits.test.multilabel)
     splits.report(progress)
     with stage(progress, "Auditing the split"):
         facts, audit = split_facts(splits), audit_table(table, splits.copies)
         words = count_words(splits.test.texts, splits.train.texts)
         prints = _fingerprints(table, splits)
     evaluator = Evaluator(splits.test, splits.labels, seed)
+    return PreparedData(table, splits, facts, audit, words, prints, evaluator)
+
+
+def _fit_baselines(prepared: PreparedData, plan: Plan, clock: Clock) -> _PreparedRun:
+    """Fit what the model has to beat, and see how much time is left for the model."""
+    splits = prepared.splits
     n_predicted = len(splits.valid) + len(splits.test)
     deadline = clock.fitting_deadline(n_predicted)
     context = replace(plan.context, deadline=deadline, predicted_after=n_predicted)
-    majority = majority_baseline(splits.train, evaluator)
+    majority = majority_baseline(splits.train, prepared.evaluator)
     count = _fit_baseline(splits, majority, plan, context)
     return _PreparedRun(
-        plan, table, splits, facts, audit, words, prints, evaluator, majority, count, context
+        **vars(prepared), plan=plan, majority=majority, count=count, context=context
     )
 
 
@@ -206,7 +256,8 @@ def _fit_baseline(
         return None
     uncut = " (the time limit does not cut its n-grams)" if context.deadline < math.inf else ""
     context.progress.begin(f"Fitting the count baseline{uncut}")
-    count = fit_baseline(splits, [splits], plan.settings, context, plan.baseline)
+    share = SHARE_OF_TIME if plan.search is None else _SHARE_AFTER_SEARCH
+    count = fit_baseline(splits, [splits], plan.settings, context, plan.baseline, share=share)
     context.progress.say(
         f"Baselines: count {format_share(count.scores.main.value)}, {most_frequent}"
         f" ({count.train_seconds:.0f} s)"
@@ -243,7 +294,7 @@ def _cross_validate(
     if plan.model == BASELINE:
         return validation, output
     context.progress.begin("Fitting the count baseline on the same folds")
-    of_count = fit_baseline(splits, folds, plan.settings, context).output
+    of_count = fit_baseline(splits, folds, plan.settings, context, engine=plan.engine).output
     evaluator = Evaluator(splits.all_rows, splits.labels, context.seed)
     difference = evaluator.paired_difference(output, of_count)
     return validation.model_copy(update={"difference_to_count": difference}), output
@@ -253,15 +304,10 @@ def _fit_folds(
     splits: DataSplits, folds: Sequence[Fold], plan: Plan, context: RunContext
 ) -> tuple[CrossValidation | MultilabelCrossValidation, ModelOutput]:
     """Fit a model for each fold, test it there, and join what they say of all rows."""
-    labels, seed, settings = splits.labels, context.seed, plan.settings
-    teaching = None if plan.teaching is None else replace(plan.teaching, folder=None)
-    outputs, found = [], []
-    for number, fold in enumerate(folds, start=1):
-        context.progress.say(f"fold {number} of {len(folds)}: {len(fold.rows):,} test rows")
-        data = fold.fit_data(plan.vectors)
-        model, _ = fit_model(plan.model, data, fold.test, settings, teaching, context)
-        outputs.append(model.output(fold.test.texts))
-        scores = Evaluator(fold.test, labels, seed).scores(outputs[-1])
+    labels, seed = splits.labels, context.seed
+    outputs, found = _fold_outputs(folds, plan, context), []
+    for fold, own in zip(folds, outputs, strict=True):
+        scores = Evaluator(fold.test, labels, seed).scores(own)
         n_train = len(fold.train) + len(fold.valid)
         facts = scores.model_dump(include=set(MultilabelFoldScores.model_fields))
         found.append({**facts, "n_train": n_train, "n_test": len(fold.rows)})
@@ -271,6 +317,44 @@ def _fit_folds(
     if isinstance(everything, MultilabelScores):
         return MultilabelCrossValidation(micro_f1=everything.micro_f1, **main), output
     return CrossValidation(accuracy=everything.accuracy, **main), output
+
+
+def _fold_outputs(folds: Sequence[Fold], plan: Plan, context: RunContext) -> list[ModelOutput]:
+    """Fit a model for each fold, and let it predict the fold's test rows."""
+    teaching = None if plan.teaching is None else replace(plan.teaching, folder=None)
+    plan = replace(plan, context=context, teaching=teaching)
+    if plan.engine.is_local:
+        return [_fold_output((folds, plan), number) for number in range(len(folds))]
+    context.progress.begin(f"Fitting {len(folds)} folds")
+    device = plan.engine.device_of(context.device)
+    sent = replace(
+        context, progress=Silent(), device=device, threads=plan.engine.threads, checkpoint=None
+    )
+    outputs: dict[int, ModelOutput] = {}
+    with context.progress.bar(len(folds)) as bar:
+        tasks = map_tasks(
+            _fold_output, (folds, replace(plan, context=sent)), range(len(folds)), plan.engine
+        )
+        for number, output in tasks:
+            outputs[number] = output
+            bar.advance(f"fold {number + 1} of {len(folds)}")
+    return [outputs[number] for number in range(len(folds))]
+
+
+def _fold_output(shared: tuple[Sequence[Fold], Plan], number: int) -> ModelOutput:
+    """Fit a model for a fold, and let it predict the fold's test rows."""
+    folds, plan = shared
+    fold = folds[number]
+    plan.context.progress.say(f"fold {number + 1} of {len(folds)}: {len(fold.rows):,} test rows")
+    model, _ = fit_model(
+        plan.model,
+        fold.fit_data(plan.vectors),
+        fold.test,
+        plan.settings,
+        plan.teaching,
+        plan.context,
+    )
+    return model.output(fold.test.texts)
 
 
 def _analyse(

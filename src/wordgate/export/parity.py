@@ -42,7 +42,7 @@ _ERRORS_ALONE = 3  # of the severities of ONNX Runtime's log
 class Session:
     """An ONNX file loaded into ONNX Runtime; a `BundleError` where that can't read or run it."""
 
-    def __init__(self, file: Path, *, threads: int):
+    def __init__(self, file: Path | bytes, *, threads: int):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -51,7 +51,9 @@ class Session:
         options.log_severity_level = _ERRORS_ALONE
         try:
             self._session = onnxruntime.InferenceSession(
-                str(file), options, providers=["CPUExecutionProvider"]
+                file if isinstance(file, bytes) else str(file),
+                options,
+                providers=["CPUExecutionProvider"],
             )
         except Exception as error:  # onnxruntime knows no class of errors of its own
             raise BundleError(f"ONNX Runtime cannot read what was written: {error}") from error
@@ -92,6 +94,16 @@ class Agreement:
     mean: float
     expected_loss: float
 
+    def excess(self) -> str | None:
+        """Say what is more than int8 may change, and how much it may; None if nothing is."""
+        for what, found, allowed in (
+            ("the mean absolute difference of the probabilities", self.mean, MEAN_TOLERANCE),
+            ("the expected loss of accuracy", self.expected_loss, ACCURACY_TOLERANCE),
+        ):
+            if found > allowed:
+                return f"{what} is {found:.2g}; at most {allowed} is allowed"
+        return None
+
 
 @dataclass(frozen=True)
 class RowAccuracy:
@@ -119,34 +131,44 @@ def check_made_up(
     Raises:
         BundleError: The answers are further apart than is allowed.
     """
+    largest = None if int8 else FLOAT32_TOLERANCE
+    agreement = agreement_on_made_up(session, ours, form, given=given, largest=largest)
+    if int8 and (excess := agreement.excess()):
+        raise BundleError(f"not written: with int8, on random texts, {excess}; leave out --int8")
+    return agreement
+
+
+def agreement_on_made_up(
+    session: Session,
+    ours: Probabilities,
+    form: InputForm,
+    *,
+    given: Labels | None = None,
+    largest: float | None = None,
+) -> Agreement:
+    """Compare the answers to made-up texts; see `check_made_up`.
+
+    Raises:
+        BundleError: Two probabilities differ by more than `largest`.
+    """
     expected, found = [], []
     for batch in map(form.vary, _made_up(form)):
         expected.append(ours(batch))
         found.append(_run(session, form.feed(batch), expected[-1].shape))
-        largest = _apart(expected[-1], found[-1]).max()
-        if not int8 and largest > FLOAT32_TOLERANCE:
+        apart = float(_apart(expected[-1], found[-1]).max())
+        if largest is not None and apart > largest:
             raise BundleError(
                 f"not written: in a batch of {len(batch)}, a probability from ONNX Runtime differs"
-                f" from the model's by {largest:.2g}; at most {FLOAT32_TOLERANCE:.0e} is allowed"
+                f" from the model's by {apart:.2g}; at most {largest:.0e} is allowed"
             )
     ours_all, found_all = np.concatenate(expected), np.concatenate(found)
-    apart = _apart(ours_all, found_all)
-    agreement = Agreement(
+    distances = _apart(ours_all, found_all)
+    return Agreement(
         n=len(ours_all),
-        largest=float(apart.max()),
-        mean=float(apart.mean()),
+        largest=float(distances.max()),
+        mean=float(distances.mean()),
         expected_loss=_expected_loss(ours_all, found_all, given),
     )
-    for what, found_apart, allowed in (
-        ("the mean absolute difference of the probabilities is", agreement.mean, MEAN_TOLERANCE),
-        ("the expected loss of accuracy is", agreement.expected_loss, ACCURACY_TOLERANCE),
-    ):
-        if int8 and found_apart > allowed:
-            raise BundleError(
-                f"not written: with int8, on random texts, {what} {found_apart:.2g}; at most"
-                f" {allowed} is allowed; leave out --int8"
-            )
-    return agreement
 
 
 def check_rows(

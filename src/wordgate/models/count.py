@@ -167,7 +167,7 @@ def _vectorizer(block: Mapping[str, Any], arrays: Arrays) -> NgramVectorizer:
     if not isinstance(vocabulary, list) or not all(isinstance(ngram, str) for ngram in vocabulary):
         raise BundleError("the saved count model's setting 'vocabulary' is not a list of texts")
     if len(set(vocabulary)) != len(vocabulary):
-        raise BundleError("the saved count model's vocabulary holds the same n-gram twice")
+        raise BundleError("the saved count model's vocabulary contains the same n-gram twice")
     frequencies = arrays.get(f"{kind}.frequencies")
     _check_frequencies(frequencies, n_texts, len(vocabulary))
     return NgramVectorizer(kind, (shortest, longest), vocabulary, frequencies, n_texts)
@@ -191,7 +191,7 @@ def _check_frequencies(frequencies: NDArray[Any] | None, n_texts: object, n_ngra
     if n_ngrams and not 1 <= frequencies.min() <= frequencies.max() <= n_texts:
         raise BundleError(
             f"the saved count model's frequencies go from {frequencies.min()} to"
-            f" {frequencies.max()}; they must lie between 1 and its {n_texts} texts"
+            f" {frequencies.max()}; they must be between 1 and its {n_texts} texts"
         )
 
 

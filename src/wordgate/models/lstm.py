@@ -6,7 +6,7 @@ a state, ``features`` after pooling (hidden x directions x poolings), ``classes`
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,12 +36,15 @@ from wordgate.models.lstm_forward import (
     NumpyLSTMForward,
     check_kernel,
 )
-from wordgate.runtime.cpu import SINGLE_THREADED_BLAS, choose_threads, parallel_for
+from wordgate.runtime.cpu import SINGLE_THREADED_BLAS, choose_threads, parallel_for, part_size
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
-from wordgate.text.tokenizers import MessagesTokenizer
 
 PREDICTION_BATCH = 512
+_SMALLEST_BATCH, _FEWEST_BATCHES = 128, 4  # so that several threads share a list of some hundreds
+_PART = 1024
+"""Texts that are encoded and predicted together by compiled code: enough for batches of nearly
+equal lengths, few enough that no thread waits long for the last."""
 POOLINGS = ("last", "max", "mean")
 DIRECTIONS = ("forward", "backward")
 
@@ -131,7 +134,7 @@ class Network:
         with SINGLE_THREADED_BLAS:
             for one in self._forward_passes:
                 one.prepare(encoded.ids)
-            batches = bucketed(encoded, batch_size=PREDICTION_BATCH, rng=None)
+            batches = bucketed(encoded, batch_size=_batch_size(len(encoded)), rng=None)
             parallel_for(score, batches, threads=threads)
         return class_log_proba(logits, self.multilabel)
 
@@ -153,8 +156,14 @@ class Network:
         pooled = forward.pooled_states(ids, lengths, self.pooling)
         for one in backward:
             pooled += one.pooled_states(_reversed(ids, lengths), lengths, self.pooling)
-        logits: Floats = np.hstack(pooled) @ self.output_weights.T + self.output_bias
-        return logits
+        # Unlike a product by BLAS it gives a text the same bits whatever the size of the batch.
+        logits: Floats = np.einsum("bf,cf->bc", np.hstack(pooled), self.output_weights)
+        return logits + self.output_bias
+
+
+def _batch_size(n_texts: int) -> int:
+    """Choose a size of batches by the texts alone: the last bits of their results depend on it."""
+    return min(PREDICTION_BATCH, max(_SMALLEST_BATCH, -(-n_texts // _FEWEST_BATCHES)))
 
 
 def named_layers(
@@ -199,19 +208,33 @@ class LSTMModel:
         return replace(self, threads=threads)
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Compute log-probabilities, float64 [n, classes]."""
-        return self.log_proba_of(self._encode(texts))
+        """Compute log-probabilities, float64 [n, classes].
+
+        Compiled code encodes and predicts some texts in one thread while others do the same; in
+        numpy, Python holds the other threads up while it encodes, so all texts are encoded before.
+        """
+        encode = self._compiled_encode
+        if encode is None:
+            return self.log_proba_of(self.encoder.encode(texts))
+        log_proba = np.zeros((len(texts), len(self.network.output_bias)), np.float64)
+
+        def predict(rows: slice) -> None:
+            log_proba[rows] = self.network.log_proba(encode(texts[rows]), threads=1)
+
+        size = part_size(len(texts), self.threads, _PART)
+        parts = (slice(start, start + size) for start in range(0, len(texts), size))
+        with SINGLE_THREADED_BLAS:
+            parallel_for(predict, parts, threads=self.threads)
+        return log_proba
 
     @cached_property
-    def _encode(self) -> Callable[[Sequence[str]], EncodedTexts]:
-        """What encodes texts: compiled code, too, where such code computes the network."""
-        if self.network.kernel == NUMPY or not isinstance(
-            self.encoder.tokenizer, MessagesTokenizer
-        ):
-            return self.encoder.encode
+    def _compiled_encode(self) -> Callable[[Sequence[str]], EncodedTexts] | None:
+        """Compiled code that encodes texts, where such code computes the network."""
+        if self.network.kernel == NUMPY:
+            return None
         from wordgate.text.compiled_encoder import CompiledEncoder
 
-        return partial(CompiledEncoder(self.encoder).encode, threads=self.threads)
+        return CompiledEncoder(self.encoder).encode
 
     def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
         """Compute log-probabilities of texts that are ids already, float64 [n, classes]."""
@@ -245,11 +268,9 @@ def with_kernel(model: Model, kernel: str) -> Model:
     """Let a kernel, of `KERNELS`, compute a model.
 
     Raises:
-        SettingsError: There is no such kernel, it can't compute this model, or the processor lacks
-            what it needs.
+        SettingsError: It can't compute this model, or the processor lacks what it needs.
         MissingExtraError: It needs numba, which is not installed.
     """
-    check_kernel(kernel)
     if kernel == NUMPY:
         return model
     if not isinstance(model, LSTMModel):

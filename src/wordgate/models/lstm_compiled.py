@@ -5,6 +5,7 @@ named there; ``size`` is ``hidden``, filled up with units that stay zero to whol
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -44,7 +45,7 @@ class CompiledLSTMForward:
         )
         square = np.pad(direction.hidden_weights, ((0, 0), (0, size - hidden)))
         self._weights, self._sums, self._scales = _packed(_by_units(square, layout), layout)
-        self._read = _compiled(layout)
+        self._alone = replace(layout, texts=1)
 
     def prepare(self, ids: NDArray[np.integer]) -> None:
         """Get ready for the words that will be read, int [...]."""
@@ -54,14 +55,16 @@ class CompiledLSTMForward:
         self, ids: NDArray[np.int64], lengths: NDArray[np.int64], pooling: Sequence[str]
     ) -> list[Floats]:
         """Read a batch and pool its states, as `NumpyLSTMForward.pooled_states` does."""
-        batch, texts = len(ids), self._layout.texts
+        batch = len(ids)
+        layout = self._layout if batch > 1 else self._alone
+        texts = layout.texts
         filled_up = -(-batch // texts) * texts
-        words = np.zeros((ids.shape[1], filled_up), np.int64)
-        words[:, :batch] = ids.T
+        words = np.zeros((ids.shape[1] + 1, filled_up), np.int64)  # each step looks at the next
+        words[:-1, :batch] = ids.T
         last, total = np.zeros((2, filled_up, self._size), np.float32)
         highest = np.full_like(last, -np.inf)
         highest[:batch][lengths == 0] = 0.0
-        self._read(
+        _compiled(layout)(
             *(words, lengths, self._projection.table, self._weights, self._sums, self._scales),
             *(last, highest, total, "max" in pooling, "mean" in pooling),
         )
@@ -135,7 +138,7 @@ def _compiled(layout: KernelLayout) -> Any:
                     reading -= 1
                 own_words = words.ctypes.data + 8 * (time * words.shape[1] + begin)
                 read_word(
-                    *(own_words, reading, table, weights, sums, scales),
+                    *(own_words, 8 * words.shape[1], reading, table, weights, sums, scales),
                     *(states, state_bytes, cell, after, bytes_after),
                 )
                 states, after = after, states
@@ -151,15 +154,19 @@ def _compiled(layout: KernelLayout) -> Any:
 
 
 def _compiled_word(layout: KernelLayout) -> Any:
-    """Let the first texts, ``reading`` of them, read the words at this address."""
+    """Let the first texts, ``reading`` of them, read the words at this address.
+
+    The next step's words stand ``step_bytes`` behind.
+    """
     take_step = compile_step(layout)
     lanes, texts, is_int8 = layout.lanes, layout.texts, layout.int8 is not None
     vectors = 4 * GATES * lanes  # bytes of one number for each gate of a vector of units
 
     @njit
     def read_word(  # type: ignore[no-untyped-def]
-        words, reading, table, weights, sums, scales, states, state_bytes, cell, after, bytes_after
-    ):
+        words, step_bytes, reading, table, weights, sums, scales,
+        states, state_bytes, cell, after, bytes_after,
+    ):  # fmt: skip
         size = cell.shape[1]
         for block in range(size // lanes):
             for first in range(0, reading, texts):
@@ -172,6 +179,7 @@ def _compiled_word(layout: KernelLayout) -> Any:
                         state=own,
                         weights=weights.ctypes.data + block * weights[0].nbytes,
                         words=words + 8 * first,
+                        next_words=words + step_bytes + 8 * first,
                         table=table.ctypes.data + block * vectors,
                         stride=4 * GATES * size,
                         sums=sums.ctypes.data + block * vectors,

@@ -22,6 +22,8 @@ from wordgate.runtime.packages import require_extra
 
 NUMPY = "numpy"
 KERNELS = (NUMPY, "numba", "numba-int8")
+"""Of an LSTM; the first one stands for every family's own way to compute."""
+TRANSFORMER_KERNELS = ("torch-bfloat16", "onnx-int8")
 _ONE, _HALF = np.float32(1.0), np.float32(0.5)
 _BLOCK = 16
 """Words projected together: always the same ones, so that a word's numbers don't depend, in their
@@ -70,12 +72,14 @@ def check_kernel(kernel: str) -> None:
 
     Raises:
         SettingsError: There is no such kernel.
-        MissingExtraError: It needs numba, which is not installed.
+        MissingExtraError: It needs numba or ONNX Runtime, which is not installed.
     """
-    if kernel not in KERNELS:
-        raise SettingsError(f"no kernel '{kernel}'{did_you_mean(kernel, KERNELS)}")
-    if kernel != NUMPY:
-        require_extra("numba", f"kernel '{kernel}'")
+    known = (*KERNELS, *TRANSFORMER_KERNELS)
+    if kernel not in known:
+        raise SettingsError(f"no kernel '{kernel}'{did_you_mean(kernel, known)}")
+    extra = kernel.partition("-")[0]
+    if extra in ("numba", "onnx"):
+        require_extra(extra, f"kernel '{kernel}'")
 
 
 class NumpyLSTMForward:
@@ -156,8 +160,9 @@ class NumpyLSTMForward:
                 gates = by_gate[:size].reshape(4, reading, hidden)
                 sigmoids, (opened_input, forget, opened_output, candidate) = gates[:3], gates
             table.take(words[step, :reading], 0, summed, "clip")
-            np.matmul(state, self._hidden_weights, out=product)
-            summed += product
+            if step:  # before the first one all states are zero
+                np.matmul(state, self._hidden_weights, out=product)
+                summed += product
             np.tanh(summed_by_gate, out=gates)
             sigmoids += _ONE
             opened_input *= candidate

@@ -29,6 +29,7 @@ MIDDLE = 128
 """The byte of a state that is zero."""
 _BYTE, _WORD, _ADDRESS, _FLOAT = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
 _SIZE = 4  # bytes of a number, and of four that are a byte each
+_CACHE_LINE = 64
 # tanh(x) = p(x) / q(x), within 3e-7: the coefficients of Eigen's (MPL 2.0) generic_fast_tanh_float.
 _BOUND = 7.90531110763549805
 _ODD = (
@@ -72,6 +73,7 @@ class StepArguments(NamedTuple):
     state: Any  # [texts, size], states before the step: float32, or bytes in int8
     weights: Any  # [size, 4 * lanes] float32, or [size / 4, 4 * lanes, 4] int8
     words: Any  # [texts] int64, rows of the table
+    next_words: Any  # [texts] int64, those of the next step, to be brought near the processor
     table: Any  # float32, each word's input projection, from these hidden units' first gate on
     stride: Any  # bytes of a row of the table
     sums: Any  # [4 * lanes] int32, the initial sums of the products of int8
@@ -108,18 +110,31 @@ class _StepWriter:
         self.integers = ir.VectorType(_WORD, layout.lanes)
 
     def write(self) -> None:
+        for text in range(self.layout.texts):
+            self._prefetch(self._row(self.step.next_words, text))
         products = self._products()
         scales = self._vectors(self.step.scales, self.floats) if self.layout.int8 else None
         for text in range(self.layout.texts):
-            word = self._load(self.step.words, 8 * text, _ADDRESS)
-            row = self.builder.add(self.step.table, self.builder.mul(word, self.step.stride))
-            added = self._vectors(row, self.floats)
+            added = self._vectors(self._row(self.step.words, text), self.floats)
             if scales is None:
                 gates = list(map(self.builder.fadd, products[text], added))
             else:
                 sums = [self.builder.sitofp(one, self.floats) for one in products[text]]
                 gates = list(map(self._fused, sums, scales, added))
             self._open(gates, text)
+
+    def _row(self, words: Any, text: int) -> Any:
+        """Give the address of a word's part of the table."""
+        word = self._load(words, 8 * text, _ADDRESS)
+        return self.builder.add(self.step.table, self.builder.mul(word, self.step.stride))
+
+    def _prefetch(self, address: Any) -> None:
+        """Begin to bring one vector for each gate near the processor; nothing waits for it."""
+        kind = ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), *3 * [_WORD]])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        for offset in range(0, GATES * self.layout.lanes * _SIZE, _CACHE_LINE):
+            place = self._place(self.builder.add(address, _ADDRESS(offset)), _BYTE)
+            self.builder.call(function, [place, _WORD(0), _WORD(3), _WORD(1)])
 
     def _products(self) -> list[list[Any]]:
         """States times weights, [texts][GATES] vectors: float32, or int32 in int8."""

@@ -5,16 +5,16 @@ Nothing here imports torch, transformers or tokenizers before a model of this fa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, SettingsError
 from wordgate.models.base import Arrays, Description, is_multilabel, multilabel_part, required
-from wordgate.runtime.cpu import wait_asleep
+from wordgate.runtime.cpu import multiplies_bfloat16, wait_asleep
 from wordgate.runtime.packages import require_extra
 from wordgate.text.subwords import SubwordEncoder
 
@@ -34,11 +34,13 @@ class TransformerModel:
         encoder: Turns texts into ids.
         network: The network over them.
         threads: In how many threads it predicts; None for what `torch_threads` chooses.
+        compute: What computes log-probabilities, float64 [n, classes], in place of the network.
     """
 
     encoder: SubwordEncoder
     network: TransformerNetwork
     threads: int | None = None
+    compute: Callable[[EncodedTexts], NDArray[np.float64]] | None = None
     family = "transformer"
 
     @property
@@ -60,7 +62,22 @@ class TransformerModel:
 
     def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
         """Compute log-probabilities of texts that are ids already, float64 [n, classes]."""
+        if self.compute is not None:
+            return self.compute(encoded)
         return self.network.log_proba(encoded, threads=self.threads)
+
+    def in_bfloat16(self) -> TransformerModel:
+        """Give the same model, predicting in bfloat16: probabilities differ by about 0.005.
+
+        Raises:
+            SettingsError: The processor doesn't multiply it natively.
+        """
+        if not multiplies_bfloat16():
+            raise SettingsError(
+                "kernel 'torch-bfloat16' needs a processor that multiplies bfloat16 (AVX512-BF16 or"
+                " AMX), which this one does not; use 'numpy', which means float32, or 'onnx-int8'"
+            )
+        return replace(self, network=self.network.in_bfloat16())
 
     def state(self) -> tuple[Description, Arrays]:
         """Give the tokenizer and the network's form, and the weights by their names."""

@@ -238,6 +238,10 @@ class TransformerNetwork:
         copied.modules.to(device=device, dtype=precision).eval()
         return copied
 
+    def in_bfloat16(self) -> TransformerNetwork:
+        """Copy it in bfloat16, to predict on the CPU."""
+        return self.in_precision(torch.bfloat16, torch.device("cpu"))
+
     def to_cpu(self) -> TransformerNetwork:
         """Move it to the CPU, to predict."""
         self.modules.cpu().eval()
@@ -245,7 +249,7 @@ class TransformerNetwork:
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Give the weights by their names."""
-        return {name: w.cpu().numpy() for name, w in self.modules.state_dict().items()}
+        return {name: w.cpu().float().numpy() for name, w in self.modules.state_dict().items()}
 
     @classmethod
     def from_arrays(

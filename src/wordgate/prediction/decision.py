@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.config import Config
 from wordgate.errors import SettingsError, near_miss
-from wordgate.evaluation.multilabel import DEFAULT_THRESHOLD
+from wordgate.evaluation.multilabel import DEFAULT_THRESHOLD, decided_classes
 from wordgate.runtime.display import brief
 
 Threshold = float | Mapping[str, float]
@@ -110,11 +110,8 @@ class DecisionRule:
 
     def columns(self, proba: NDArray[np.float64]) -> NDArray[np.int64]:
         """Give each text's column where it has one label, whether it abstains or not: int64 [n]."""
-        if self.thresholds is None:
-            return np.asarray(proba.argmax(axis=1))
-        column = self.decisive
-        is_given = proba[:, column] >= self.thresholds[column]
-        return np.asarray(np.where(is_given, column, 1 - column))
+        thresholds = None if self.thresholds is None else np.array(self.thresholds)
+        return decided_classes(proba, thresholds, self.decisive)
 
     def given(self, proba: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
         """Tell for several labels per text which are at or above their thresholds: [n, labels]."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from markupsafe import Markup
 from pydantic import ConfigDict, Field
 
+from wordgate.runtime.display import signed
 from wordgate.svg import TEXT_SIZE, element, fitted, picture, plain
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -121,7 +122,7 @@ class Explanation:
     effect_scale: ClassVar[float] = 1.0
     """How large an effect is that counts as much as 1 does of a probability."""
 
-    def likely_first(self) -> list[tuple[str, float]]:
+    def ranked(self) -> list[tuple[str, float]]:
         """Return the labels with their probabilities, the most probable first."""
         return sorted(self.probabilities.items(), key=lambda one: (one[0] != self.label, -one[1]))
 
@@ -155,10 +156,10 @@ class LabelExplanation(Explanation):
 
     def given_and_others(self) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
         """Give the labels that the text has, and the others, each with its probability."""
-        likely_first = sorted(self.probabilities.items(), key=lambda one: -one[1])
+        ranked = sorted(self.probabilities.items(), key=lambda one: -one[1])
         return (
-            [(label, share) for label, share in likely_first if label in self.labels],
-            [(label, share) for label, share in likely_first if label not in self.labels],
+            [(label, share) for label, share in ranked if label in self.labels],
+            [(label, share) for label, share in ranked if label not in self.labels],
         )
 
     def verdict(self) -> str:
@@ -196,7 +197,7 @@ def _verdict(explanation: Explanation) -> Markup:
         return _labels(explanation)
     others = [
         f"{plain(label)} {share:.3f}"
-        for label, share in explanation.likely_first()
+        for label, share in explanation.ranked()
         if label != explanation.label
     ]
     verdict = element("b", f"{plain(explanation.label)} {explanation.probability:.3f}")
@@ -235,7 +236,7 @@ def _word(explanation: Explanation, word: ExplainedWord, scale: float) -> Markup
     under = f"border-bottom:2px {line} rgba({red},{green},{blue},{min(1.0, 2 * wash):.2f});"
     style = f"background:rgba({red},{green},{blue},{wash:.2f});{under}border-radius:2px"
     described = (
-        f"{plain(word.word)}: {word.effect:+.3f}; {plain(explanation.label)} after it {{:.3f}}"
+        f"{plain(word.word)}: {signed(word.effect, 3)}; P({plain(explanation.label)}) {{:.3f}}"
     )
     title = described.format(word.probabilities[explanation.label]) + _unknown(word)
     shown = plain(explanation.text[word.start : word.end])
@@ -254,7 +255,7 @@ def _legend(explanation: Explanation) -> str:
 def _course(explanation: Explanation) -> Markup:
     """Draw the probabilities of the most probable labels before the first word and after each."""
     n = len(explanation.words)
-    labels = [label for label, _ in explanation.likely_first()[: len(_LINES)]]
+    labels = [label for label, _ in explanation.ranked()[: len(_LINES)]]
     xs = [_LEFT + (_RIGHT - _LEFT) * i / max(1, n) for i in range(n + 1)]
     parts = [_grid(share) for share in (0.0, 0.5, 1.0)]
     courses = [
@@ -313,9 +314,9 @@ def _apart(ys: Sequence[float]) -> list[float]:
 def _table(explanation: Explanation) -> Markup:
     """Write a folded table of all values of each word."""
     has_gates = any(word.gates is not None for word in explanation.words)
-    head = ["word", "effect", *(f"{plain(label)} after it" for label in explanation.probabilities)]
+    head = ["word", "effect", *(f"P({plain(label)})" for label in explanation.probabilities)]
     head += ["input gate", "forget gate", "output gate", "memory change"] if has_gates else []
-    rows = [_row([f"{plain(word.word)}{_unknown(word)}", f"{word.effect:+.3f}",
+    rows = [_row([f"{plain(word.word)}{_unknown(word)}", signed(word.effect, 3),
                   *(f"{share:.3f}" for share in word.probabilities.values()),
                   *(_states(word) if has_gates else ())])
             for word in explanation.words]  # fmt: skip

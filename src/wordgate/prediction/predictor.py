@@ -15,11 +15,11 @@ from wordgate.errors import DataError
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.families import FAMILIES
 from wordgate.models.base import Model
-from wordgate.models.lstm import with_kernel
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.decision import DecisionRule, Threshold
 from wordgate.prediction.explaining import explain, explain_label
 from wordgate.prediction.explanation import Explanation
+from wordgate.prediction.kernels import computed_by
 from wordgate.runtime.progress import Progress, stage
 from wordgate.tables.values import checked_texts
 
@@ -185,6 +185,9 @@ def load(path: str | Path, *, kernel: str = NUMPY, threads: int | None = None) -
         kernel: The implementation of an LSTM: ``numpy``; ``numba``, which is compiled at the first
             prediction (one or two seconds) and up to twice as fast, with the same probabilities to
             within 1e-6; or ``numba-int8``, with weights and hidden states quantized to 8 bits.
+            That of a transformer: ``numpy`` for torch in float32; ``torch-bfloat16``; or
+            ``onnx-int8``, quantized to 8 bits and run by ONNX Runtime, which is compared with
+            float32 on random texts first, as by `export_onnx`, and refused if it differs too much.
         threads: The number of threads of an LSTM or a transformer. None for the environment
             variable WORDGATE_THREADS, then OMP_NUM_THREADS, then the number of cores.
 
@@ -194,13 +197,13 @@ def load(path: str | Path, *, kernel: str = NUMPY, threads: int | None = None) -
     Raises:
         BundleError: There is no model, or one of its files is missing, damaged, changed or from a
             newer version.
-        SettingsError: `kernel` is unknown, or not supported for this model or this processor; or
-            `threads` is not a positive number.
-        MissingExtraError: The kernel needs numba, which is not installed.
+        SettingsError: `kernel` is unknown, or not supported for this model or this processor, or
+            too inaccurate for this model; or `threads` is not a positive number.
+        MissingExtraError: The kernel needs numba or ONNX Runtime, which is not installed.
     """
     folder = BundleFolder.open(path)
     config = folder.config()
     changed = folder.changed_files()
     metrics = None if "metrics.json" in changed else folder.metrics()
     model = folder.model(config, threads=threads)
-    return Predictor(with_kernel(model, kernel), config, metrics, changed)
+    return Predictor(computed_by(kernel, model, config), config, metrics, changed)

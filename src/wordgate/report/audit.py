@@ -76,9 +76,9 @@ def _format_pair(pair: Pair) -> str:
 def _caption(row: TableRow) -> str:
     """Name a row of a pair: its number, label and group."""
     text = row.label_text()
-    label = "" if text is None else f", {shown(text, 30)}"
-    group = "" if row.group is None else f", group {shown(row.group, 20)}"
-    return f"row {row.row:,}{label}{group}"
+    about = [] if text is None else [shown(text, 30)]
+    about += [] if row.group is None else [f"group {shown(row.group, 20)}"]
+    return f"row {row.row:,}" + (f" ({', '.join(about)})" if about else "")
 
 
 def _wrapped(text: str, *, indent: int) -> list[str]:
@@ -92,7 +92,7 @@ def _wrapped(text: str, *, indent: int) -> list[str]:
 def _advice_section(audit: Audit) -> Section:
     head = f"Use --split {audit.advice.split}"
     head += ", which is the default." if audit.advice.split == "grouped" else "."
-    return Section("Advice", [head, *audit.advice.reasons])
+    return Section("Recommendation", [head, *audit.advice.reasons])
 
 
 def _texts_section(audit: Audit) -> Section:
@@ -133,7 +133,7 @@ def _duplicates_section(audit: Audit) -> Section:
     found = audit.duplicates
     sentences = [
         f"{_of(found.rows, audit.n_rows)} have a duplicate:",
-        f"- {found.exact_rows:,} have an exact duplicate ({found.exact_texts:,} distinct texts);",
+        f"- {found.exact_rows:,} have an exact duplicate ({found.exact_texts:,} distinct);",
         f"- {found.near_rows:,} have a near duplicate, a text that is similar but not identical"
         f" ({found.near_pairs:,} pairs).",
     ]
@@ -210,7 +210,7 @@ def _leaks_section(audit: Audit) -> Section:
     ]
     if audit.groups.own is None:
         header, rows = (header[0], *header[2:4]), [(row[0], *row[2:4]) for row in rows]
-    sentence = "Share of the test rows that were seen during training, mean over three splits."
+    sentence = "Percentage of the test rows that were seen during training, mean over three splits."
     problems = dict.fromkeys(leak.problem for leak in audit.leaks if leak.problem)
     return Section(title, [sentence, *problems], header, rows)
 

@@ -37,13 +37,27 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class LogAxis(Axis):
+    """A logarithmic scale, on which equal ratios are equally far apart."""
+
+    def at(self, value: float, start: float, end: float) -> float:
+        """Map a positive value to a place between two; what lies outside is put at the edge."""
+        ends = Axis(self.title, math.log(self.low), math.log(self.high), ())
+        return ends.at(math.log(value), start, end)
+
+
+@dataclass(frozen=True)
 class Line:
-    """A line of a line chart: its name, its points (x, y) and its tone."""
+    """A line of a line chart: its name, its points (x, y) and its tone.
+
+    With `marks` each point is drawn, too; without `joined` only the points are.
+    """
 
     name: str
     points: Sequence[tuple[float, float]]
     tone: Tone
     marks: bool = False
+    joined: bool = True
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,23 @@ def axis(
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = [round(number * step, 10) for number in range(first, last + 1)]
     return Axis(title, ticks[0], ticks[-1], ticks, form)
+
+
+def log_axis(
+    title: str, values: Sequence[float], *, form: Callable[[float], str] = "{:g}".format
+) -> LogAxis:
+    """Make a logarithmic scale of round numbers that holds all values, which are positive.
+
+    Its ticks are 1, 2 and 5 times powers of ten; on a long scale, the powers alone.
+    """
+    low, high = math.log10(min(values)), math.log10(max(values))
+    powers = range(math.floor(low) - 1, math.ceil(high) + 2)
+    factors = (1, 2, 5) if high - low < 2 else (1,)
+    round_numbers = [factor * 10.0**power for power in powers for factor in factors]
+    first = max(tick for tick in round_numbers if tick <= min(values) * 1.0001)
+    last = min(tick for tick in round_numbers if tick >= max(values) * 0.9999 and tick > first)
+    ticks = [tick for tick in round_numbers if first <= tick <= last]
+    return LogAxis(title, first, last, ticks, form)
 
 
 def shares(title: str) -> Axis:
@@ -275,19 +306,21 @@ def curve_grid(
 def _legend(lines: Sequence[Line]) -> list[Markup]:
     parts, x = [], 2.0
     for one in lines:
-        room = WIDTH - x - 26
-        name = fitted(one.name, room)
-        parts.append(line(x, 10, x + 18, 10, class_=f"line {one.tone}"))
+        sample = 18 if one.joined else 10
+        name = fitted(one.name, WIDTH - x - sample - 8)
+        if one.joined:
+            parts.append(line(x, 10, x + sample, 10, class_=f"line {one.tone}"))
         if one.marks:
-            parts.append(_dot_mark(one.tone, x + 9, 10))
-        parts.append(text(name, x + 24, 14))
-        x += 38 + 0.9 * text_width(name)
+            parts.append(_dot_mark(one.tone, x + sample / 2, 10))
+        parts.append(text(name, x + sample + 6, 14))
+        x += sample + 20 + 0.9 * text_width(name)
     return parts
 
 
 def _drawn(one: Line, points: Sequence[tuple[float, float]]) -> list[Markup]:
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-    parts = [element("path", d=path, class_=f"line {one.tone}")] if len(points) > 1 else []
+    drawn = one.joined and len(points) > 1
+    parts = [element("path", d=path, class_=f"line {one.tone}")] if drawn else []
     if one.marks or len(points) == 1:
         parts += [_dot_mark(one.tone, x, y) for x, y in points]
     return parts

@@ -113,7 +113,7 @@ def _result_row(result: ModelResult) -> tuple[str, ...]:
         *score_cells(result.scores),
         f"{result.train_seconds:,.1f}",
         f"{result.texts_per_second:,.0f}",
-        f"{result.megabytes:,.1f}",
+        "<0.1" if result.megabytes < 0.05 else f"{result.megabytes:,.1f}",
     )
 
 
@@ -129,7 +129,8 @@ def methods(comparison: Comparison) -> list[str]:
         used = sorted({test.difference.method for test in tests})
         sentences += [f"Paired tests, {kind} split: {method}." for method in used]
     sentences.append(
-        "train s: training time per model. texts/s: from strings to probabilities. MB: model size."
+        "train s: training time in seconds. texts/s: prediction speed, from strings to"
+        " probabilities. MB: model size."
     )
     return sentences
 
@@ -242,7 +243,7 @@ def _main_figure(comparison: Comparison) -> Figure:
             x=axis(score, ends or [0, 1], form="{:.2f}".format),
             label=f"{title} of each family: {named}.",
         ),
-        PageTable(("", score, "95%", "macro F1", "95%"), table),
+        PageTable(("", score, "95% CI", "macro F1", "95% CI"), table),
         f"{_MEANINGS[score]}, with 95% confidence intervals (groups are resampled).",
     )
 
@@ -277,13 +278,13 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
             form="{:+.1f}".format,
             zero=True,
         ),
-        PageTable(("", "points", "95%", "p"), table),
-        "To the next simpler family, paired by group; not significant if the interval contains 0.",
+        PageTable(("", "points", "95% CI", "p"), table),
+        "From the next simpler family, by group; not significant if the interval contains 0.",
     )
 
 
 _MEANINGS = {
-    "accuracy": "Share of correct test rows",
+    "accuracy": "Fraction of correct test rows",
     "micro F1": "F1 over all pairs of a test row and a label",
 }
 
@@ -380,7 +381,7 @@ def _memory(at_random: ModelResult, grouped: ModelResult) -> str:
         )
     return (
         f"Trust the grouped split: random and grouped differ by {abs(gap):.0f} points for"
-        f" {at_random.family}, which may be chance with {grouped.scores.n:,} rows."
+        f" {at_random.family}, which may be due to chance with {grouped.scores.n:,} rows."
     )
 
 

@@ -75,9 +75,9 @@ def _multilabel_figures(
         labels.append(_curve_figure(analysis.curves, len(analysis.scores.per_class)))
     reliability = _reliability_figure(
         calibrations,
-        title="Reliability: frequency of a label against its probability",
-        x="probability of a label",
-        y="share of rows with the label",
+        title="Reliability diagram",
+        x="mean predicted probability of a label",
+        y="fraction of rows with the label",
     )
     return {
         "labels": labels,
@@ -175,7 +175,7 @@ def _label_figures(
         ]
         for score, found in scores
     ]
-    header = ("label", "precision", "95%", "recall", "95%", "F1", "95%", "rows")
+    header = ("label", "precision", "95% CI", "recall", "95% CI", "F1", "95% CI", "rows")
     note = "Harmonic mean of precision and recall; with 95% intervals (groups are resampled)."
     if len(bars) < len(scores):
         note += f" Only the {len(bars)} of {len(scores)} labels with the lowest F1 are shown."
@@ -196,12 +196,12 @@ def _label_chart(title: str, bars: Sequence[ChartBar]) -> Markup:
 def _reliability_figure(
     calibrations: Sequence[tuple[str, Calibration]],
     *,
-    title: str = "Reliability: accuracy against confidence",
-    x: str = "predicted probability",
+    title: str = "Reliability diagram",
+    x: str = "mean predicted probability",
     y: str = "accuracy",
 ) -> Figure:
     """Show accuracy against confidence; of the calibrations the most important one is last."""
-    lines = [Line("perfect", [(0, 0), (1, 1)], "quiet")]
+    lines = [Line("perfect calibration", [(0, 0), (1, 1)], "quiet")]
     rows, last = [], calibrations[-1][1]
     for name, found in calibrations:
         points = [(one.confidence, one.accuracy) for one in found.bins if one.n >= FEWEST_ROWS]
@@ -230,8 +230,8 @@ def _slice_figures(
     return [
         _slice_figure("By text length", "words", by_length, score,
                       "Number of words, in bins with about the same number of rows."),
-        _slice_figure("By share of unseen words", "unseen", by_unseen, score,
-                      "Share of the words that occur in no training text."),
+        _slice_figure("By fraction of unseen words", "unseen", by_unseen, score,
+                      "Fraction of the words that occur in no training text."),
     ]  # fmt: skip
 
 
@@ -330,8 +330,8 @@ def _coverage_figure(points: Sequence[CoveragePoint]) -> Figure:
         "Accuracy against coverage",
         line_chart(
             [Line("coverage", answered, "two"), Line("accuracy", accuracy, "one")],
-            x=shares("threshold of --abstain-below"),
-            y=shares("share"),
+            x=shares("threshold (--abstain-below)"),
+            y=shares("accuracy, coverage"),
             label="Coverage, and accuracy of the labeled texts, by threshold.",
         ),
         PageTable(("threshold", "coverage", "accuracy", "rows"), rows),

@@ -19,6 +19,7 @@ from wordgate.report.text import (
     leak_warning,
     outcome,
     score_columns,
+    search_sentence,
     source_name,
     threshold_rows,
     verdict,
@@ -55,6 +56,7 @@ def model_page(
         badge={"better": "Better", "worse": "Worse"}.get(proven or "", "No significant gain"),
         warnings=[*([leak] if is_loud else []), *metrics.split.warnings],
         sentences=[*metrics.remarks, *metrics.sentences("teacher", "vectors")],
+        searched="" if metrics.search is None else search_sentence(metrics.search),
         headline=_headline(metrics),
         score=_main_figure(config.family, metrics),
         scores=_scores_table(config.family, metrics),
@@ -63,8 +65,8 @@ def model_page(
         section=model_section(analysis, metrics.history, metrics.best_epoch),
         audit=audit,
         methods=[
-            f"Interval of {metrics.main.name}: {metrics.main.interval.method}.",
-            *([] if difference is None else [f"Difference: {difference.method}."]),
+            f"Confidence interval of {metrics.main.name}: {metrics.main.interval.method}.",
+            *([] if difference is None else [f"Difference to the baseline: {difference.method}."]),
             f"Recipe {config.recipe}, seed {config.seed}.",
         ],
         versions=list(config.environment.items()),
@@ -74,7 +76,7 @@ def model_page(
 def _headline(metrics: AnyMetrics) -> list[tuple[str, str, str]]:
     """Give the numbers at the top of the page: name, value and remark."""
     intervals, (name, value, interval) = metrics.intervals, metrics.main
-    groups = f"of {metrics.split.n_test_groups:,} groups"
+    groups = f"from {metrics.split.n_test_groups:,} groups"
     third = ("log loss", f"{metrics.log_loss:.3f}", "nats, lower is better")
     if isinstance(metrics, MultilabelMetrics):
         third = (
@@ -159,7 +161,7 @@ def model_section(
         **analysis_figures(analysis, calibrations),
         "temperature": _temperature(analysis),
         "calibration": PageTable(
-            ("", "calibration error", "Brier score", "log loss"),
+            ("", "ECE", "Brier score", "log loss"),
             [
                 [name, f"{one.ece:.3f}", f"{one.brier:.3f}", f"{one.log_loss:.3f}"]
                 for name, one in calibrations

@@ -8,10 +8,11 @@ from wordgate.bundle.metrics import AnyMetrics, MultilabelMetrics, SplitFacts
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.metrics import Average, LabelScore, Scores, Shares
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
+from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchFacts
 from wordgate.evaluation.selective_prediction import abstention_sentences
 from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.families import FAMILIES
-from wordgate.runtime.display import one_line
+from wordgate.runtime.display import one_line, signed
 
 UNDEFINED = "–"
 THRESHOLD_HEADER = ("label", "threshold", "F1", "F1 at 0.5", "points", "95% interval")
@@ -45,7 +46,7 @@ def format_points_interval(difference: PairedDifference) -> str:
     """Write the interval of a difference in points (hundredths); a dash where there is none."""
     if difference.low is None or difference.high is None:
         return UNDEFINED
-    return f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
+    return f"{signed(100 * difference.low, 1)} to {signed(100 * difference.high, 1)}"
 
 
 def format_p_value(p_value: float | None) -> str:
@@ -57,7 +58,7 @@ def format_p_value(p_value: float | None) -> str:
 
 def format_points(difference: PairedDifference) -> str:
     """Write a difference in points (hundredths), with its sign."""
-    return f"{100 * difference.difference:+.1f}"
+    return signed(100 * difference.difference, 1)
 
 
 def format_evidence(difference: PairedDifference) -> str:
@@ -121,6 +122,17 @@ def verdict(family: str, metrics: AnyMetrics) -> str:
     return format_verdict(family, baseline, difference, points_of(metrics))
 
 
+def search_sentence(search: SearchFacts) -> str:
+    """Write by which score a search has chosen a model, beside that on the test rows."""
+    name = OBJECTIVE_NAMES[search.objective]
+    trials = "1 trial" if search.n_trials == 1 else f"{search.n_trials:,} trials"
+    return (
+        f"Chosen from {trials} by its {name} on inner folds of the training rows,"
+        f" {format_share(search.chosen_score)}; on the test rows it is"
+        f" {format_share(search.test_score)}."
+    )
+
+
 def points_of(metrics: AnyMetrics) -> str:
     """Name the unit of differences: points, or points of another score than accuracy."""
     return f"points of {metrics.main.name}" if isinstance(metrics, MultilabelMetrics) else "points"
@@ -136,7 +148,7 @@ def format_verdict(
         return f"The {name} model beats {baseline}: {facts}."
     if difference.proven == "worse":
         remedy = "" if family == "count" else ": use --family count"
-        return f"The {name} model is WORSE than {baseline} ({facts}){remedy}."
+        return f"The {name} model is worse than {baseline} ({facts}){remedy}."
     remedy = "" if family == "count" else ": --family count is simpler"
     return f"The {name} model is not significantly better than {baseline} ({facts}){remedy}."
 

@@ -24,6 +24,9 @@ THREADS_VARIABLE = "WORDGATE_THREADS"
 MOST_THREADS = 4096
 """More than any machine has cores; a larger number is a mistake, and would take the system down."""
 
+_SMALLEST_PART = 64
+"""Items, such as texts, of fewer of which starting a thread would take longer than it saves."""
+
 Item = TypeVar("Item")
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -166,6 +169,19 @@ def _quota(file: Path) -> list[float]:
         return [] if allowed == "max" else [int(allowed) / int(period)]
     except (OSError, ValueError, ZeroDivisionError):
         return []
+
+
+def part_size(n_items: int, threads: int | None, most: int) -> int:
+    """Choose how many of some items a thread takes at a time, so that few keep all threads busy.
+
+    Args:
+        n_items: The number of items.
+        threads: As for `choose_threads`; of so few items that one thread takes them, it isn't read.
+        most: Items of a part at most.
+    """
+    if n_items <= _SMALLEST_PART:
+        return _SMALLEST_PART
+    return min(most, max(_SMALLEST_PART, -(-n_items // choose_threads(threads))))
 
 
 def parallel_for(
@@ -317,6 +333,11 @@ def single_thread_environment(*solver: str) -> dict[str, str]:
 def processor_flags() -> set[str]:
     """Read the processor's features from Linux; empty on other systems."""
     return {flag for line in _processor_lines("flags") for flag in line.split()}
+
+
+def multiplies_bfloat16() -> bool:
+    """Tell whether the processor multiplies bfloat16 natively, by AVX512-BF16 or AMX."""
+    return not processor_flags().isdisjoint(("avx512_bf16", "amx_bf16"))
 
 
 def _processor_lines(field: str) -> list[str]:

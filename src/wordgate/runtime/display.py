@@ -15,6 +15,11 @@ def shown(value: str, width: int) -> str:
     return safe if len(safe) <= width and len(value) <= 4 * width else safe[: width - 3] + "..."
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number of things: ``1 file``, ``2,000 files``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def brief(value: object) -> str:
     """Write a value as Python does, shortened to one line."""
     return shown(repr(value), 60)
@@ -36,6 +41,11 @@ def one_line(text: str) -> str:
 def encodable(text: str, encoding: str) -> str:
     r"""Write characters that an encoding lacks, and lone surrogates, as ``\u4f60``."""
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def signed(value: float, digits: int) -> str:
+    """Write a number with its sign; one that rounds to zero gets a plus."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
 
 
 def shown_size(n_bytes: int) -> str:

@@ -15,6 +15,10 @@ PACKAGES = {
     "distill": ("sentence_transformers",),
     "numba": ("numba",),
     "onnx": ("onnx", "onnxruntime"),
+    "files": ("fsspec", "python_calamine"),
+    "ray": ("ray",),
+    "spark": ("pandas", "pyarrow", "pyspark"),
+    "tune": ("jinja2", "narwhals", "optuna", "pyarrow", "scipy", "sklearn"),
     "serve": ("httptools", "orjson", "prometheus_client", "uvicorn"),
 }
 

@@ -209,7 +209,7 @@ class _LogBar:
 
     def _reached(self) -> str:
         if self._total is None:
-            return f"{self._done:,} done"
+            return f"step {self._done:,}"
         return f"{self._done / max(1, self._total):.0%}"
 
     def beat(self) -> None:

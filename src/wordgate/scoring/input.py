@@ -15,6 +15,7 @@ from wordgate.tables import OpenTable, Records, open_source, open_table
 from wordgate.tables.header import name_key
 from wordgate.tables.jsonl import JsonlReader, keys_among
 from wordgate.tables.typed import ParquetReader
+from wordgate.tables.workbook import is_workbook_content
 
 _PREFIX = "predicted_"
 
@@ -71,7 +72,9 @@ def open_input(
     """
     flag = as_flag(text)
     names = names_among([flag if flag is not None else config.columns().get("text", ())])
-    found = open_source(source, _enough(names, form))
+    found = open_source(source, _enough(names, form), workbooks=True)
+    if found.path is None and not found.is_whole and is_workbook_content(found.head):
+        raise DataError(f"a workbook cannot be read from {found.name}: give the path of a file")
     table = open_table(found, encoding=encoding, given=names, batch=batch)
     records = table.reader.sample()
     if isinstance(table.reader, ParquetReader) and form not in (None, "parquet"):

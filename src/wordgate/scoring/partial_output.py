@@ -119,6 +119,16 @@ class PartialOutput:
         """Tell whether an interrupted scoring left something to go on with."""
         return self.state.exists()
 
+    def config(self) -> Mapping[str, Any]:
+        """Read what decides the result of the scoring that was interrupted.
+
+        Raises:
+            BundleError: What is kept is damaged.
+        """
+        content, _ = read_resumable(self.state)
+        config = content.get("config")
+        return config if isinstance(config, Mapping) else {}
+
     def is_complete(
         self, bundle_file: Path, source: str | Path, *, resume: bool, overwrite: bool
     ) -> bool:
@@ -165,7 +175,10 @@ class PartialOutput:
         if not out.parent.is_dir():
             raise BundleError(no_folder_message(out))
         if out.is_dir():
-            raise BundleError(f"{out} is a folder: name a file")
+            raise BundleError(
+                f"{out} is a folder: name a file; or end the folder's name with / for a file in it"
+                " of the input's name"
+            )
         if self.folder.is_symlink():
             raise BundleError(f"{self.folder}, the working folder, is a link: remove it")
         with suppress(OSError):  # there is no result yet, or no input

@@ -10,7 +10,7 @@ from wordgate.data.columns import Column, joined
 from wordgate.data.structured import has_structured, why_structured
 from wordgate.prediction.decision import Answer, DecisionRule
 from wordgate.prediction.predictor import Predictor
-from wordgate.tables import Batch, Reader
+from wordgate.tables import Batch
 from wordgate.tables.values import EMPTY_TEXT, is_empty
 
 
@@ -59,8 +59,11 @@ class BatchTexts:
         return len(self.batch)
 
 
-def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> BatchTexts:
-    """Take the texts of a batch that can be scored; the main one of their columns is last."""
+def texts_of(blank: str, batch: Batch, columns: Sequence[Column]) -> BatchTexts:
+    """Take the texts of a batch that can be scored; the main one of their columns is last.
+
+    `blank` is a record without cells, as it would stand in the source.
+    """
     errors = dict(batch.misfits)
     raws = batch.raws
     if batch.rejected:
@@ -68,7 +71,7 @@ def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> BatchTe
         for place, why in batch.rejected.items():
             before = f"{errors[place]}; " if place in errors else ""
             errors[place] = f"{before}{why}: {raws[place]}"
-            raws[place] = reader.blank
+            raws[place] = blank
     *fronts, bodies = (batch.column(column.number - 1) for column in columns)
     for cells in (*fronts, bodies):
         if has_structured(cells):

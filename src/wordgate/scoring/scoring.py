@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wordgate.bundle.config import DEFAULT_SEPARATOR, Config
@@ -17,13 +16,16 @@ from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.data import Columns
 from wordgate.errors import DataError, SettingsError
 from wordgate.models.lstm_forward import NUMPY
-from wordgate.prediction.decision import DecisionRule, Threshold, check_abstain
+from wordgate.prediction.decision import DecisionRule, Threshold
 from wordgate.prediction.predictor import Predictor, load_aloud
-from wordgate.runtime.cpu import choose_threads, processor
+from wordgate.runtime.cpu import processor
+from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Console, Progress
 from wordgate.scoring.input import OpenedInput, added_names, open_input
+from wordgate.scoring.manifest import ShardResult
+from wordgate.scoring.options import BATCH, ScoreOptions
 from wordgate.scoring.partial_output import (
     Counts,
     PartialOutput,
@@ -33,13 +35,16 @@ from wordgate.scoring.partial_output import (
     writing,
 )
 from wordgate.scoring.predictions import predict_batch, texts_of
+from wordgate.scoring.remote_output import RemoteOutput
+from wordgate.scoring.shards import is_sharded
 from wordgate.scoring.writing import FORMATS, ParquetWriter, Writer, check_format, make_writer
+from wordgate.storage.remote import display_url, local_name, url_of
 from wordgate.storage.resumable import RunFingerprint
-from wordgate.tables import Batch
-from wordgate.tables.source import STANDARD, digest, format_of
+from wordgate.tables import Batch, Reader
+from wordgate.tables.source import STANDARD, format_of, is_workbook, version_of
 from wordgate.tables.typed import ParquetReader
+from wordgate.tables.workbook import WorkbookReader
 
-BATCH = 8192
 _STEPS = 1000  # of the bar
 _OF_NO_FORMAT = ("", ".txt", ".dat", ".data", ".out", ".tmp", ".new", ".bak")
 """Endings that tell no format: a result of such a name has the input's."""
@@ -60,8 +65,11 @@ class Scored:
             either.
         seconds: Time for reading, scoring and writing since the last start.
         texts_per_second: Scored texts per second in this time.
-        was_whole: Whether the result was already complete and there was nothing to do. The numbers
-            are then those of the run that wrote it if it was killed in its last step, else 0.
+        was_complete: Whether the result was already complete and there was nothing to do. The
+            numbers are then those of the run that wrote it if it was killed in its last step,
+            else 0.
+        shards: The result of each file, where several were scored; their numbers are summed up
+            above.
     """
 
     rows: int
@@ -72,7 +80,8 @@ class Scored:
     added: list[str]
     seconds: float
     texts_per_second: float
-    was_whole: bool = False
+    was_complete: bool = False
+    shards: list[ShardResult] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ class _Work:
 
     def bytes_of(self, batch: Batch, counts: Counts) -> bytes:
         """Score a batch and count it."""
-        texts = texts_of(self.opened.table.reader, batch, self.opened.text.columns)
+        texts = texts_of(self.opened.table.reader.blank, batch, self.opened.text.columns)
         predictions = predict_batch(self.predictor, texts.texts, self.rule)
         counts.add(len(batch), predictions.abstained, texts.errors)
         return self.writer.rows(texts, predictions)
@@ -96,7 +105,7 @@ class _Work:
 
 def score(
     bundle: str | Path,
-    source: str | Path = STANDARD,
+    source: str | Path | Sequence[str | Path] = STANDARD,
     out: str | Path = STANDARD,
     *,
     text: Columns | None = None,
@@ -111,6 +120,8 @@ def score(
     threads: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    skip_errors: bool = False,
+    engine: str = LOCAL,
     checkpoint_seconds: float = 2.0,
     progress: Progress | None = None,
 ) -> Scored:
@@ -126,10 +137,13 @@ def score(
 
     Args:
         bundle: The folder of the model.
-        source: A CSV, TSV, JSONL or Parquet file, compressed with gzip or not; ``-`` for standard
-            input, which cannot be Parquet.
+        source: A CSV, TSV, JSONL or Parquet file, compressed with gzip or not, or its URL, such as
+            ``s3://bucket/in.csv``; ``-`` for standard input, which cannot be Parquet. Or several
+            files: a folder, a glob pattern, or a list of these.
         out: The output file; ``-`` for standard output, where each batch is written immediately.
-            The target of a symbolic link is written, and a replaced file keeps its permissions.
+            The target of a symbolic link is written, and a replaced file keeps its permissions. Of
+            several files, the folder of the outputs, which have the names of the inputs. When all
+            are complete, ``_manifest.json`` lists them.
         text: The text columns; None for the columns of the training if the input has them, else to
             infer them.
         encoding: The encoding of the input; None to detect it. The output is UTF-8.
@@ -142,12 +156,17 @@ def score(
         to: The output format: ``csv``, ``tsv``, ``jsonl`` or ``parquet``; None for the format of
             the file name of `out`, else that of the input.
         batch: Maximum number of rows that are scored together.
-        kernel: The implementation of an LSTM, as for `wordgate.load`.
+        kernel: The implementation of an LSTM or a transformer, as for `wordgate.load`.
         threads: The number of threads, as for `wordgate.load`.
         resume: Whether to continue an interrupted run. If there is none, the run starts from the
             beginning, unless the result exists and is newer than the model and the input; only
             these times are compared.
         overwrite: Whether to replace an existing result, or to restart an interrupted run.
+        skip_errors: Of several files, whether to leave out those that cannot be scored, and to list
+            them in the manifest.
+        engine: Where several files are scored: ``local``, one after another in this process, or
+            ``ray``, at the same time on the cluster that RAY_ADDRESS names, else on one of all
+            cores that is started here. Each file then takes one thread, or as many as `threads`.
         checkpoint_seconds: Minimum time between two checkpoints, in seconds.
         progress: Shows progress; None for standard error.
 
@@ -164,26 +183,149 @@ def score(
         KeyboardInterrupt: The run was interrupted; it can be resumed.
     """
     progress = Console() if progress is None else progress
-    source, out = str(source), str(out)
-    check_abstain(abstain_below)
-    choose_threads(threads)
-    if batch < 1:
-        raise SettingsError(f"batch is {batch}: it must be at least 1")
-    form = to or (None if out == STANDARD else _form_by_name(out, source))
+    options = ScoreOptions(
+        text=text,
+        encoding=encoding,
+        abstain_below=abstain_below,
+        threshold=threshold,
+        top=top,
+        escape_formulas=escape_formulas,
+        to=to,
+        batch=batch,
+        kernel=kernel,
+        threads=threads,
+        checkpoint_seconds=checkpoint_seconds,
+    )
+    options.check()
+    chosen = Engine.of(engine, threads)
+    if is_sharded(source, out):
+        from wordgate.scoring.sharded import score_shards  # which scores each by this module
+
+        return score_shards(
+            bundle,
+            source,
+            str(out),
+            options,
+            resume=resume,
+            overwrite=overwrite,
+            skip_errors=skip_errors,
+            progress=progress,
+            engine=chosen,
+        )
+    if not chosen.is_local:
+        raise SettingsError(
+            f"--engine {engine} has no effect on one file: give a folder, a glob pattern or several"
+            " files, or leave it out"
+        )
+    if skip_errors:
+        raise SettingsError("--skip-errors has no effect on one file: leave it out")
+    source = local_name(str(source))
+    if (url := url_of(str(out))) is not None:
+        return _score_to_url(
+            bundle, source, url, options, resume=resume, overwrite=overwrite, progress=progress
+        )
+    return score_file(
+        bundle,
+        source,
+        local_name(str(out)),
+        options,
+        resume=resume,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def _score_to_url(
+    bundle: str | Path,
+    source: str,
+    url: str,
+    options: ScoreOptions,
+    *,
+    resume: bool,
+    overwrite: bool,
+    progress: Progress,
+) -> Scored:
+    """Score one file into a local one, and upload that."""
+    if options.to is None:
+        _form_by_name(display_url(url), source)
+    output = RemoteOutput(bundle, source, url, options)
+    if output.begin(source, progress, resume=resume, overwrite=overwrite):
+        return Scored(0, 0, 0, 0, [], [], 0.0, 0.0, was_complete=True)
+    scored = score_file(
+        bundle,
+        source,
+        str(output.staged),
+        options,
+        resume=resume,
+        overwrite=False,
+        progress=progress,
+        version=output.version,
+    )
+    output.upload()
+    return scored
+
+
+def score_file(
+    bundle: str | Path,
+    source: str,
+    out: str,
+    options: ScoreOptions,
+    *,
+    resume: bool,
+    overwrite: bool,
+    progress: Progress,
+    predictor: Predictor | None = None,
+    version: str | None = None,
+) -> Scored:
+    """Score one file, as `score` does.
+
+    Args:
+        bundle: The folder of the model.
+        source: The input.
+        out: The output.
+        options: As for `score`, and checked.
+        resume: As for `score`.
+        overwrite: As for `score`.
+        progress: Shows progress.
+        predictor: The model, where it is loaded already.
+        version: What `version_of` tells of the input, where that is known already.
+
+    Returns:
+        As `score` does.
+
+    Raises:
+        WordgateError: As of `score`.
+        KeyboardInterrupt: As of `score`.
+    """
+    form = options.to or (None if out == STANDARD else _form_by_name(out, source))
     if form is not None:
         check_format(form)
-    kept = None if out == STANDARD else PartialOutput(destination(out), checkpoint_seconds)
+    kept = None if out == STANDARD else PartialOutput(destination(out), options.checkpoint_seconds)
     check_effect(source, out, resume=resume, overwrite=overwrite)
     with kept or nullcontext():
         if kept is not None and kept.is_complete(
             Path(bundle) / MANIFEST, source, resume=resume, overwrite=overwrite
         ):
-            return _nothing_to_do(bundle, source, out, progress, top)
+            return _nothing_to_do(bundle, source, out, progress, options.top)
         config = BundleFolder.open(bundle).config()
-        rule = DecisionRule.of(config, threshold=threshold, top=top, abstain_below=abstain_below)
-        predictor = load_aloud(bundle, lambda: progress, kernel=kernel, threads=threads)
-        opened = open_input(source, config, form, text=text, encoding=encoding, batch=batch)
-        form = form or opened.table.reader.form
+        rule = DecisionRule.of(
+            config,
+            threshold=options.threshold,
+            top=options.top,
+            abstain_below=options.abstain_below,
+        )
+        predictor = predictor or load_aloud(
+            bundle, lambda: progress, kernel=options.kernel, threads=options.threads
+        )
+        opened = open_input(
+            source,
+            config,
+            form,
+            text=options.text,
+            encoding=options.encoding,
+            batch=options.batch,
+        )
+        form = form or _written_form(opened.table.reader)
         if form == "parquet" and kept is None:
             raise DataError("Parquet cannot be written to standard output: name a file")
         separator = _separator(config, form) if rule.gives_several else None
@@ -193,22 +335,22 @@ def score(
             added,
             form,
             separator=separator,
-            escape_formulas=escape_formulas,
+            escape_formulas=options.escape_formulas,
             packed=kept is not None and Path(out).suffix.lower() == ".gz",
         )
         fingerprint = None
         if kept is not None and opened.table.source.path is not None:
-            options = {
-                "abstain_below": str(abstain_below),
+            decides = {
+                **_decisive(bundle, opened, version),
+                "abstain_below": str(options.abstain_below),
                 "thresholds": str(rule.thresholds and (rule.thresholds, rule.decisive)),
-                **({} if top is None else {"top": str(top)}),
-                "escape_formulas": str(escape_formulas),
+                **({} if options.top is None else {"top": str(options.top)}),
+                "escape_formulas": str(options.escape_formulas),
                 "format": form,
-                "batch": str(batch),
-                "kernel": kernel,
+                "batch": str(options.batch),
+                "kernel": options.kernel,
             }
-            decides = {**_decisive(bundle, opened.table.source.path, opened), **options}
-            fingerprint = RunFingerprint(decides, _environment(predictor, kernel))
+            fingerprint = RunFingerprint(decides, _environment(predictor, options.kernel))
         for name in predictor.changed_files:
             progress.say(
                 f"warning: {bundle}/{name} was changed or is missing; predictions do not depend on"
@@ -227,12 +369,18 @@ def score(
 def _form_by_name(out: str, source: str) -> str | None:
     """Give the format that the ending of a result tells; None to take the input's."""
     form, ending = format_of(out), _ending(out)
-    if form is None and ending not in (_ending(source), *_OF_NO_FORMAT):
+    like_input = () if is_workbook(out) else (_ending(source),)
+    if form is None and ending not in (*like_input, *_OF_NO_FORMAT):
         raise SettingsError(
             f"'{out}' ends in {ending}; the formats are {', '.join(f'.{one}' for one in FORMATS)},"
             " gzipped or not: use such a name, or give the format with --to"
         )
     return form
+
+
+def _written_form(reader: Reader) -> str:
+    """Give the format of the input; of a workbook, which is not written, CSV."""
+    return reader.form if reader.form in FORMATS else "csv"
 
 
 def _separator(config: Config, form: str) -> str:
@@ -259,8 +407,10 @@ def _ending(name: str) -> str:
 def _environment(predictor: Predictor, kernel: str) -> dict[str, str]:
     """Name what computes: it moves the last bits of a result."""
     packages = ["numpy", "regex"]
-    if kernel != NUMPY:
+    if kernel.startswith("numba"):
         packages += ["numba", "llvmlite"]
+    if kernel.startswith("onnx"):
+        packages += ["onnxruntime"]
     if predictor.config.family == "transformer":
         packages += ["torch", "transformers", "tokenizers"]
     return {
@@ -281,25 +431,26 @@ def _nothing_to_do(
     )
     config = BundleFolder.open(bundle).config()
     added = added_names(config, several=config.multilabel or top is not None)
-    return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_whole=True)
+    return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_complete=True)
 
 
 def _added_line(opened: OpenedInput, added: list[str]) -> str:
     if opened.table.reader.names is None:
         first = opened.table.reader.width + 1
-        return f"added: columns {first} to {first + len(added) - 1}: {', '.join(added)}"
-    return f"added: {', '.join(added)}"
+        return f"new columns: columns {first} to {first + len(added) - 1}: {', '.join(added)}"
+    return f"new columns: {', '.join(added)}"
 
 
-def _decisive(bundle: str | Path, source: Path, opened: OpenedInput) -> dict[str, str]:
+def _decisive(bundle: str | Path, opened: OpenedInput, version: str | None) -> dict[str, str]:
     """Name what decides a result, besides options: input, model, wordgate, columns, encoding."""
-    files = json.dumps(BundleFolder.open(bundle).files, sort_keys=True)
+    assert opened.table.source.path is not None  # noqa: S101 - it can be read again
     return {
-        "input": digest(source),
-        "model": hashlib.sha256(files.encode()).hexdigest(),
+        "input": version or version_of(opened.table.source.path),
+        "model": BundleFolder.open(bundle).sha256(),
         **installed_versions("wordgate"),
         "text": json.dumps([column.number for column in opened.text.columns]),
         "encoding": str(opened.table.encoding and opened.table.encoding.codec),
+        **({} if (sheet := opened.table.source.sheet) is None else {"sheet": sheet}),
     }
 
 
@@ -328,7 +479,7 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
                 added=work.added,
                 seconds=0.0,
                 texts_per_second=0.0,
-                was_whole=True,
+                was_complete=True,
             )
         kept.resume(state)
         for warning in warnings:
@@ -370,7 +521,9 @@ def _was_moved(work: _Work, kept: PartialOutput, state: ScoringState) -> bool:
 def _with_bar(work: _Work, start: int, counts: Counts, progress: Progress) -> Iterator[Batch]:
     """Give the batches, and move the bar as they are worked off."""
     source, reader = work.opened.table.source, work.opened.table.reader
-    total = reader.n_rows if isinstance(reader, ParquetReader) else source.size
+    total = source.size
+    if isinstance(reader, ParquetReader | WorkbookReader):
+        total = reader.n_rows
     batches: Iterator[Batch] = reader.batches(start)
     if not total:
         yield from batches

@@ -244,10 +244,10 @@ class ParquetWriter(Writer):
 
         self._names = reader.typed_names or own_names(reader.names, reader.width)
         there = reader.schema(self._names)
-        self._answer = pa.list_(pa.string()) if several else pa.string()
+        self._several = several
         label, *numbers, error = added
         fields = [
-            pa.field(label, self._answer),
+            pa.field(label, _answer_type(several=several)),
             *(pa.field(name, pa.float64()) for name in numbers),
             pa.field(error, pa.string()),
         ]
@@ -258,7 +258,8 @@ class ParquetWriter(Writer):
         import pyarrow as pa
 
         there = texts.batch.table(self._names)
-        table = pa.table([*there.columns, *self._new(texts, predictions)], schema=self._schema)
+        new = added_columns(texts, predictions, several=self._several)
+        table = pa.table([*there.columns, *new], schema=self._schema)
         sink = pa.BufferOutputStream()
         options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         with pa.ipc.new_stream(sink, self._schema, options=options) as stream:
@@ -289,19 +290,35 @@ class ParquetWriter(Writer):
         finally:
             made.unlink(missing_ok=True)
 
-    def _new(self, texts: BatchTexts, predictions: BatchPredictions) -> Iterator[pa.Array]:
-        import pyarrow as pa
 
-        count = len(texts)
-        failed = np.zeros(count, np.bool_)
-        failed[list(texts.errors)] = True
-        answers = _in_order(predictions.answers, dict.fromkeys(texts.errors), count)
-        yield pa.array(answers, self._answer)
-        numbers = np.zeros((count, predictions.numbers.shape[1]))
-        numbers[~failed] = predictions.numbers
-        for column in numbers.T:
-            yield pa.array(np.ascontiguousarray(column), mask=failed)
-        yield pa.array([texts.errors.get(i) for i in range(count)], pa.string())
+def added_columns(
+    texts: BatchTexts, predictions: BatchPredictions, *, several: bool
+) -> Iterator[pa.Array]:
+    """Give the new columns of a batch with their types: answer, numbers, error.
+
+    Args:
+        texts: The records.
+        predictions: Those of the records that can be scored.
+        several: Whether an answer is a list of labels.
+    """
+    import pyarrow as pa
+
+    count = len(texts)
+    failed = np.zeros(count, np.bool_)
+    failed[list(texts.errors)] = True
+    answers = _in_order(predictions.answers, dict.fromkeys(texts.errors), count)
+    yield pa.array(answers, _answer_type(several=several))
+    numbers = np.zeros((count, predictions.numbers.shape[1]))
+    numbers[~failed] = predictions.numbers
+    for column in numbers.T:
+        yield pa.array(np.ascontiguousarray(column), mask=failed)
+    yield pa.array([texts.errors.get(i) for i in range(count)], pa.string())
+
+
+def _answer_type(*, several: bool) -> pa.DataType:
+    import pyarrow as pa
+
+    return pa.list_(pa.string()) if several else pa.string()
 
 
 def _tables(written: Path) -> Iterator[pa.Table]:

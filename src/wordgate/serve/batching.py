@@ -78,6 +78,7 @@ class Batcher:
 
     def start(self) -> None:
         """Warm the model up, and begin to answer; to be called in the event loop."""
+        self._model.predict_proba(_WARMING[:1])  # for which there may be a kernel to be compiled
         self._predicted([Job(_WARMING, len(_WARMING), explains=False)])
         self._running = asyncio.get_running_loop().create_task(self._run())
 

@@ -48,8 +48,8 @@ _NEEDED = {
 
 _MOST_SHOWN = 200  # characters of what a recipe says, in a message
 _MOST_FAULTS = 100
-_RECIPE, _COSTS_FILE = "recipe", "file of costs"
-_LONGEST = {_RECIPE: 2**14, _COSTS_FILE: 2**20}
+_RECIPE, _COSTS_FILE, _SPACE = "recipe", "file of costs", "search space"
+_LONGEST = {_RECIPE: 2**14, _COSTS_FILE: 2**20, _SPACE: 2**14}
 """Bytes: of recipes six of ours, of files of costs those of thousands of labels."""
 _LONGEST_LINE = 2**12  # bytes, of a file of costs: the parser takes seconds over a key of 40,000
 
@@ -57,7 +57,7 @@ SET_BY_CANDIDATE = frozenset(
     f"lstm.{name}"
     for name in (
         *("hidden_size", "word_dropout", "embedding_learning_rate", "vectors_learning_rate"),
-        "vectors_drawn_learning_rate",
+        "vectors_random_learning_rate",
     )
 )
 """The settings in which the second LSTM candidate differs: whoever sets one wants one LSTM."""
@@ -97,6 +97,34 @@ def recipe_toml(recipe: str | Path) -> str:
             lines += ["", f"[{table}]"]
         setting = f"{short} = {_toml(own.get(name, value))}"
         lines.append(setting if name in own else f"# {setting}")
+    return "\n".join(lines) + "\n"
+
+
+def own_recipe_toml(recipe: str | Path, changes: Mapping[str, object], remark: str) -> str:
+    """Write a recipe that extends another one and holds only what differs.
+
+    Args:
+        recipe: The recipe whose settings it has but for the changes: a user's own is taken over.
+        changes: Settings by their dotted names.
+        remark: What stands above it, one line or several.
+
+    Raises:
+        SettingsError: The recipe is unknown.
+    """
+    if str(recipe) in recipe_names():
+        base, own = str(recipe), dict(changes)
+    else:
+        whole = _read_recipe(recipe)
+        base, own = whole.pop(EXTENDS, _BASE), {**whole, **changes}
+    lines = [*(f"# {line}" for line in remark.splitlines()), "", f"{EXTENDS} = {_toml(base)}"]
+    lines += [f"{name} = {_toml(value)}" for name, value in own.items() if "." not in name]
+    by_table: dict[str, list[str]] = {}
+    for name, value in own.items():
+        table, dot, short = name.partition(".")
+        if dot:
+            by_table.setdefault(table, []).append(f"{short} = {_toml(value)}")
+    for table, settings in by_table.items():
+        lines += ["", f"[{table}]", *settings]
     return "\n".join(lines) + "\n"
 
 
@@ -163,7 +191,7 @@ def _with_costs(values: dict[str, object]) -> dict[str, object]:
     name = str(values.get("objective", "")).strip()
     if not name.endswith(".toml") or "=" in name:
         return values
-    costs = _read_toml(name, _COSTS_FILE)
+    costs = read_toml(name, _COSTS_FILE)
     if not costs:
         raise SettingsError(f"the file of costs '{name}' names no label")
     return {**values, "objective": costs}
@@ -230,11 +258,11 @@ def _read_recipe(recipe: str | Path) -> dict[str, Any]:
             f"no recipe '{name}'"
             + did_you_mean(name, [*recipe_names(), "the path of your own .toml file"])
         )
-    return dict(flattened(_read_toml(name, _RECIPE)))
+    return dict(flattened(read_toml(name, _RECIPE)))
 
 
 def _own(name: str) -> dict[str, Any]:
-    return dict(flattened(_parsed(_content(name), name, _RECIPE)))
+    return dict(flattened(parse_toml(_content(name), name, _RECIPE)))
 
 
 def _content(name: str) -> bytes:
@@ -259,14 +287,25 @@ def _whole(name: str) -> dict[str, Any]:
     return values if base is None else {**_whole(base), **values}
 
 
-def _read_toml(name: str, what: str) -> dict[str, Any]:
+def read_toml(name: str, what: str) -> dict[str, Any]:
+    """Read a TOML file of a user's; errors are those of `parse_toml`, or that it can't be read."""
     try:
-        return _parsed(Path(name).expanduser().read_bytes(), name, what)
+        return parse_toml(Path(name).expanduser().read_bytes(), name, what)
     except OSError as error:
         raise SettingsError(f"the {what} '{name}' cannot be read: {error.strerror}") from error
 
 
-def _parsed(content: bytes, name: str, what: str) -> dict[str, Any]:
+def parse_toml(content: bytes, name: str, what: str) -> dict[str, Any]:
+    """Parse the content of a TOML file.
+
+    Args:
+        content: Its bytes.
+        name: Its name, for messages.
+        what: What it is: a ``recipe``, a ``file of costs`` or a ``search space``.
+
+    Raises:
+        SettingsError: It is too long, or no TOML.
+    """
     if len(content) > _LONGEST[what]:
         raise SettingsError(
             f"the {what} '{name}' has {len(content):,} bytes; a {what} has at most"

@@ -69,7 +69,7 @@ def parse_objective(value: object) -> object:
     if isinstance(value, str) and (named := _OBJECTIVE.fullmatch(value.strip())):
         share, *costs = named.group("share", "false_positive", "missed")
         if share is not None and not 0.0 < float(share) <= 1.0:
-            raise fault(f"objective is {value!r:.200}; its share must be above 0 and at most 1")
+            raise fault(f"objective is {value!r:.200}; its value must be above 0 and at most 1")
         if costs != [None, None] and not all(0.0 < float(cost) < math.inf for cost in costs):
             raise fault(f"objective is {value!r:.200}; its costs must be finite numbers above 0")
         return value.strip()
@@ -80,7 +80,7 @@ def parse_objective(value: object) -> object:
 
 
 _OBJECTIVES = (
-    "auto, none, f1, precision@SHARE, recall@SHARE, cost@FALSE-POSITIVE:FALSE-NEGATIVE, or costs"
+    "auto, none, f1, precision@P, recall@R, cost@FALSE-POSITIVE:FALSE-NEGATIVE, or costs"
     " by label (a .toml file, or for example spam=1:5)"
 )
 
@@ -157,10 +157,10 @@ class Settings(SettingsTable):
         description="keep groups together (`grouped`), or split between any two rows (`random`)"
     )
     test_size: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        description="share of the rows for the test set"
+        description="fraction of the rows for the test set"
     )
     valid_size: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        description="share of the other rows for the validation set"
+        description="fraction of the other rows for the validation set"
     )
     stratify: bool = Field(
         description="stratify a random split by label; a grouped split is always stratified, as"
@@ -176,7 +176,7 @@ class Settings(SettingsTable):
     )
     objective: str | dict[str, dict[str, float]] = Field(
         description="objective for choosing thresholds on the validation rows: `f1`,"
-        " `precision@SHARE` or `recall@SHARE`, such as `recall@0.9`, or"
+        " `precision@P` or `recall@R`, such as `recall@0.9`, or"
         " `cost@FALSE-POSITIVE:FALSE-NEGATIVE`, such as `cost@1:5`; or costs by label, in a `.toml`"
         " file, in a table of a recipe, or such as `spam=1:5,scam=1:9`, and 1 for other labels;"
         " `none` for 0.5, or, with one label per text, for the most probable label; `auto` is `f1`"
@@ -250,7 +250,7 @@ class Settings(SettingsTable):
         return self.updated(
             {
                 "lstm.embedding_size": size + self.lstm.vectors_extra_size,
-                "lstm.embedding_learning_rate": self.lstm.vectors_drawn_learning_rate,
+                "lstm.embedding_learning_rate": self.lstm.vectors_random_learning_rate,
             }
         )
 

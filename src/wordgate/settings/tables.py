@@ -169,12 +169,12 @@ class LossSettings(SettingsTable):
     """The loss of the families that are trained in epochs: `mlp`, `lstm`, `transformer`."""
 
     function: Literal["cross-entropy", "focal"] = Field(
-        description="`cross-entropy`, or `focal` (Lin et al. 2017), in which texts count less that"
-        " the network is sure of and right about"
+        description="`cross-entropy`, or `focal` (Lin et al. 2017), which reduces the weight"
+        " of texts that the network already classifies correctly with high confidence"
     )
     focal_gamma: NonNegativeFloat = Field(
-        description="how much less they count in the `focal` loss: a label's log loss is multiplied"
-        " by 1 minus its probability to this power"
+        description="focusing parameter of the `focal` loss: a label's log loss is multiplied by"
+        " (1 - p) to this power, where p is its probability"
     )
 
 
@@ -209,7 +209,7 @@ class LSTMSettings(SettingsTable):
     vectors_learning_rate: NonNegativeFloat = Field(
         description="learning rate of pretrained components; 0 to freeze them"
     )
-    vectors_drawn_learning_rate: NonNegativeFloat = Field(
+    vectors_random_learning_rate: NonNegativeFloat = Field(
         description="learning rate of all other components of word vectors if some are pretrained,"
         " in place of `embedding_learning_rate`"
     )
@@ -225,21 +225,21 @@ class LSTMSettings(SettingsTable):
         description="pooling of the hidden states over time: the `last` state, their `max`, or"
         " their `mean`; several joined by `+`",
     )
-    word_dropout: Share = Field(description="share of words replaced by the unknown word")
+    word_dropout: Share = Field(description="fraction of words replaced by the unknown word")
     input_dropout: Share = Field(description="dropout rate of word vectors")
     recurrent_dropout: Share = Field(
         description="dropout rate of the hidden state between time steps"
     )
     output_dropout: Share = Field(description="dropout rate of the pooled states")
     dropout_masks: Literal["batch", "text", "gate"] = Field(
-        description="what shares a mask of input and recurrent dropout: the texts of a `batch`"
-        " (fastest), the gates of a `text`, or nothing (`gate`, as in Keras)"
+        description="what shares one mask of input and recurrent dropout: all texts of a `batch`"
+        " (fastest), all gates of a `text`, or nothing (`gate`, as in Keras)"
     )
     weight_decay: NonNegativeFloat = Field(
         description="decoupled weight decay (AdamW) of all weights except the word vectors"
     )
     label_smoothing: Share = Field(
-        description="share of the target probability that is spread over all labels"
+        description="fraction of the target probability that is spread over all labels"
     )
     class_weight: ClassWeight = Field(
         description="the general `class_weight` of an LSTM if that is `none` and not set:"
@@ -286,11 +286,11 @@ class LSTMSettings(SettingsTable):
         " the maximum; `constant`"
     )
     warmup: Share = Field(
-        description="share of the updates in which the learning rate rises; for `warm-constant`,"
-        " share of `min_updates`"
+        description="fraction of the updates in which the learning rate rises; for `warm-constant`,"
+        " fraction of `min_updates`"
     )
     weight_averaging: Share = Field(
-        description="the model is the average of the weights over about this share of the latest"
+        description="the model is the average of the weights over about this fraction of the latest"
         " updates (Polyak & Juditsky 1992; Shamir & Zhang 2013); 0 for no averaging"
     )
     gradient_clip: NonNegativeFloat = Field(
@@ -307,7 +307,7 @@ class LSTMSettings(SettingsTable):
         " for no such minimum"
     )
     epoch_score: Literal["accuracy", "accuracy+macro-f1", "loss", "last"] = Field(
-        description="choice of the best epoch: highest validation `accuracy`, highest mean of"
+        description="how the best epoch is chosen: highest validation `accuracy`, highest mean of"
         " accuracy and macro F1 (in which rare labels count more), lowest log `loss` (the default"
         " with several labels per text), or always the `last` epoch, for schedules that decay to"
         " zero"
@@ -332,7 +332,7 @@ class LSTMSettings(SettingsTable):
                 "word_dropout": self.lighter_word_dropout,
                 "embedding_learning_rate": self.embedding_learning_rate * factor,
                 "vectors_learning_rate": self.vectors_learning_rate * factor,
-                "vectors_drawn_learning_rate": self.vectors_drawn_learning_rate * factor,
+                "vectors_random_learning_rate": self.vectors_random_learning_rate * factor,
             }
         )
 
@@ -386,7 +386,8 @@ class TransformerSettings(SettingsTable):
     learning_rate: PositiveFloat = Field(description="maximum learning rate of AdamW")
     weight_decay: NonNegativeFloat = Field(description="decoupled weight decay of AdamW")
     warmup: Share = Field(
-        description="share of the updates in which the learning rate rises; then it falls linearly"
+        description="fraction of the updates in which the learning rate rises; then it falls"
+        " linearly"
     )
     patience: AtLeastOne = Field(
         description="stop after this number of epochs without a better validation accuracy"

@@ -28,7 +28,7 @@ class GroupedSplit:
     Args:
         n_splits: Number of folds, at least 2.
         random_state: Random seed, a number: the folds are always the same.
-        join_copies: Whether to merge groups with near duplicates of each other first. Without
+        merge_duplicates: Whether to merge groups with near duplicates of each other first. Without
             groups, this keeps near duplicates together. Exact duplicates are always kept together.
 
     Raises:
@@ -36,7 +36,7 @@ class GroupedSplit:
             valid seed.
     """
 
-    def __init__(self, n_splits: int = 5, *, random_state: int = 0, join_copies: bool = True):
+    def __init__(self, n_splits: int = 5, *, random_state: int = 0, merge_duplicates: bool = True):
         try:
             self.n_splits = operator.index(n_splits)
         except TypeError:
@@ -44,12 +44,12 @@ class GroupedSplit:
         if self.n_splits < 2:
             raise SettingsError(f"n_splits is {n_splits!r}; it must be a whole number, 2 or more")
         self.random_state = checked_seed(random_state, "random_state")
-        self.join_copies = join_copies
+        self.merge_duplicates = merge_duplicates
 
     def __repr__(self) -> str:
         return (
             f"GroupedSplit(n_splits={self.n_splits}, random_state={self.random_state},"
-            f" join_copies={self.join_copies})"
+            f" merge_duplicates={self.merge_duplicates})"
         )
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803
@@ -87,7 +87,7 @@ class GroupedSplit:
         names = checked_groups(groups, len(texts))
         check_lengths(len(texts), labels=label_keys(labels))
         keys = group_keys(texts, names)
-        if self.join_copies:
+        if self.merge_duplicates:
             keys = find_near_duplicates(texts, names).joined.groups
         fold = grouped_folds(keys, labels, self.n_splits, seed=self.random_state)
         for number in range(self.n_splits):

@@ -70,7 +70,7 @@ class SplitLeakage:
     def sentence(self, n: int, of: int, part: str = "test", other: str = "train") -> str:
         """Write how many rows of a part could be known from another, without a full stop."""
         shared = "another row of their group" if self.own_groups else "an exact duplicate"
-        return f"{n} of {of} ({_percent(n, of)}) {part} rows have {shared} in {other}"
+        return f"{n:,} of {of:,} {part} rows ({_percent(n, of)}) have {shared} in {other}"
 
 
 def stands_in(
@@ -113,7 +113,7 @@ def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequenc
     if kind == "given":
         names = {"test": "test", "valid": "validation"}
         missing = " and ".join(names[part] for part in cut)
-        how = "The parts were given"
+        how = "The subsets were given"
         how += f", but not {missing}, which was split off train in whole groups" if cut else ""
     leaked = leak.sentence(leak.test_rows_in_train, len(parts.test))
     return f"{how}: {leaked}. {_sizes(parts, leak)}"

@@ -44,7 +44,7 @@ def example_pairs(table: Table, copies: NearDuplicates) -> list[Pair]:
     """
     first_row = np.unique(copies.text, return_index=True)[1][copies.pairs]  # int64 [pairs, 2]
     kinds = [
-        ("barely similar enough", copies.similarity < 0.55),
+        ("just above the similarity threshold", copies.similarity < 0.55),
         ("very similar", copies.similarity >= 0.75),
     ]
     if copies.own_groups:

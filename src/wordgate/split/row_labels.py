@@ -21,13 +21,6 @@ def have_several(labels: Labels) -> bool:
     return bool(labels) and isinstance(labels[0], tuple)
 
 
-def distinct_labels(labels: Labels) -> set[str]:
-    """Give the labels that rows have."""
-    if have_several(labels):
-        return set(chain.from_iterable(cast(Sequence[tuple[str, ...]], labels)))
-    return set(cast(Sequence[str], labels))
-
-
 def label_keys(labels: Labels) -> Sequence[str]:
     """Give one string for the labels of each row, the same for the same labels alone."""
     if have_several(labels):

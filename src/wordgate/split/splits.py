@@ -197,7 +197,7 @@ class _Rows:
         for name, share in (("test_size", test_size), ("valid_size", valid_size)):
             if not 0 < share < 1:
                 raise SettingsError(
-                    f"{name} is {share}; it must be a share between 0 and 1, such as 0.2"
+                    f"{name} is {share}; it must be a fraction between 0 and 1, such as 0.2"
                 )
         keys = label_keys(labels)
         check_lengths(len(texts), labels=keys, groups=groups)

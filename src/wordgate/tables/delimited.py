@@ -413,7 +413,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             if record and record[-1].strip() == names[-1]:
                 first, *others = record
                 if [first.strip(f'{BYTE_ORDER_MARK}" '), *map(str.strip, others)] == names:
-                    batch.rejected.setdefault(place, "the header again")
+                    batch.rejected.setdefault(place, "repeated header")
 
     def _spell_out(self, batch: DelimitedBatch) -> None:
         for place, raw in enumerate(batch.raws):

@@ -409,7 +409,7 @@ def _with_options(lines: Sequence[str], delimiter: str) -> Dialect:
     may_skip = 2 * spaced >= len(lines) and _holds(lines, [f"{delimiter} {q}" for q in quotes])
     n_escaped = sum(f"\\{delimiter}" in line for line in lines)
     is_rule = n_escaped >= min(2, len(lines) - 1) > 0  # one among many may be a path's end
-    may_escape = is_rule or _holds(lines, [f"\\{q}" for q in quotes])
+    may_escape = is_rule or any(_may_escape(quote, lines, delimiter) for quote in quotes)
     ways = product((False, True)[: 1 + may_escape], (False, True)[: 1 + may_skip], quotes)
     dialects = [
         Dialect(delimiter, skips_spaces=skips, escapes=escapes, apostrophes=quote == "'")
@@ -418,6 +418,19 @@ def _with_options(lines: Sequence[str], delimiter: str) -> Dialect:
     if len(dialects) == 1:
         return dialects[0]
     return min(dialects, key=lambda dialect: _n_broken(lines, dialect))
+
+
+def _may_escape(quote: str, lines: Sequence[str], delimiter: str) -> bool:
+    """Tell whether backslashes before quotes may escape them.
+
+    They stand in a field that other quotes enclose, or the lines have no other quotes.
+    """
+    if not _holds(lines, [f"\\{quote}"]):
+        return False
+    dialect = Dialect(delimiter, escapes=True, apostrophes=quote == "'")
+    masked, mark, escaped = "".join(_masked(lines, dialect)), re.escape(delimiter), _STAND_INS[1]
+    enclosed = rf'(?:^|[\r{mark}]) *"[^"{escaped}]*{escaped}[^"]*(?:""[^"]*)*" *(?=[{mark}\r\n]|\Z)'
+    return '"' not in masked or re.search(enclosed, masked, re.MULTILINE) is not None
 
 
 def _holds(lines: Sequence[str], parts: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ from wordgate.tables.encoding import Encoding, find_encoding
 from wordgate.tables.jsonl import JsonlReader, looks_like_json_array, looks_like_jsonl
 from wordgate.tables.source import PARQUET_MAGIC, Source, format_of
 from wordgate.tables.typed import ParquetReader
+from wordgate.tables.workbook import WorkbookReader, is_workbook_content
 
 _AT_ONCE = 8192  # records
 _MOST_KEYS = 1000
@@ -36,12 +37,14 @@ class SourceFormat:
 
     Attributes:
         source: The file as the user named it, a named data set, or the kind of frame.
-        format: ``"csv"``, ``"tsv"``, ``"jsonl"``, ``"parquet"`` or ``"frame"``.
+        format: ``"csv"``, ``"tsv"``, ``"jsonl"``, ``"parquet"`` or ``"frame"``; of a workbook its
+            ending, such as ``"xlsx"``.
         compressed: True where the file was gzipped.
         encoding: How its bytes were read, or None where there was nothing to decode.
         encoding_reason: Why that encoding.
         delimiter: What separates fields; None for a single column or another format.
-        quoting: What is unusual about quotes and spaces in it, as a clause.
+        quoting: What is unusual about quotes and spaces in it, as a clause; of a workbook with
+            several sheets, which was read.
         header: Whether the first record names the columns; None for another format.
         header_reason: Why so.
         skipped_lines: How many lines were left out before the first record.
@@ -104,7 +107,7 @@ class OpenTable:
 
     source: Source
     encoding: Encoding | None
-    reader: DelimitedReader | JsonlReader | ParquetReader
+    reader: DelimitedReader | JsonlReader | ParquetReader | WorkbookReader
 
     def form(self) -> SourceFormat:
         """Tell in what form the source is read."""
@@ -165,13 +168,17 @@ def open_table(
 
     Raises:
         DataError: It can't be read as asked.
-        MissingExtraError: It is a Parquet file, and pyarrow is not installed.
+        MissingExtraError: It is a Parquet file or a workbook, and what reads it is not installed.
     """
     name, form = source.name, format_of(source.name)
     if source.head.startswith(PARQUET_MAGIC):
         if encoding is not None:
             raise DataError(f"an encoding has no effect on '{name}', a Parquet file")
         return OpenTable(source, None, ParquetReader(source, batch))
+    if is_workbook_content(source.head):
+        if encoding is not None:
+            raise DataError(f"an encoding has no effect on '{name}', a workbook")
+        return OpenTable(source, None, WorkbookReader(source, batch, given=given, header=header))
     if form == "parquet":
         raise DataError(f"'{name}' is not a Parquet file, or is truncated: download it again")
     if not source.head:

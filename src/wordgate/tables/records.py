@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress, repeat
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from wordgate.errors import DataError
+from wordgate.runtime.display import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_LISTED = 200  # characters
 _Value = TypeVar("_Value")
 
 Cell = str | None
@@ -115,7 +119,7 @@ class Reader(ABC):
     """A table that is being read.
 
     Attributes:
-        form: ``"csv"``, ``"tsv"``, ``"jsonl"`` or ``"parquet"``.
+        form: ``"csv"``, ``"tsv"``, ``"jsonl"`` or ``"parquet"``; of a workbook its ending.
         names: The columns' names, or None without a header; in JSON Lines, those met so far.
         typed_names: They as they stand in a file of typed columns, spaces and doubles included.
         has_nulls: Whether it tells null from an empty string.
@@ -176,6 +180,8 @@ class Records:
         n_read: All records, malformed ones included.
         malformed: The records left out.
         header_reason: As in `Reader`.
+        files: Where the records of several files were put together, where those of each begin,
+            and its name.
     """
 
     names: list[str] | None
@@ -185,6 +191,21 @@ class Records:
     n_read: int
     malformed: list[Malformed] = field(default_factory=list)
     header_reason: str = ""
+    files: list[tuple[int, str]] = field(default_factory=list)
+
+    def where(self, place: int) -> str:
+        """Say where a record is, by its place in the columns: ``row 3``, or its file, too."""
+        row = f"row {self.rows[place]}"
+        file = self._file(place)
+        return row if file is None else f"{row} (line {self.lines[place]} of '{file}')"
+
+    def malformed_at(self, place: int, why: str) -> Malformed:
+        """Note that a record is malformed, by its place in the columns."""
+        file = self._file(place)
+        return Malformed(self.lines[place], why if file is None else _in_file(why, file))
+
+    def _file(self, place: int) -> str | None:
+        return next((name for start, name in reversed(self.files) if start <= place), None)
 
     def name(self, index: int) -> str | None:
         """The name of a column by its 0-based index, None without a header."""
@@ -227,6 +248,82 @@ def gathered(reader: Reader, batches: Iterable[Batch]) -> Records:
         malformed=malformed,
         header_reason=reader.header_reason,
     )
+
+
+def put_together(parts: Sequence[tuple[str, Records]]) -> Records:
+    """Put the records of several files together, in their order.
+
+    Args:
+        parts: The name of each file, and its records: of the same columns, in any order; in those
+            of JSON Lines, where a record may lack a key, of any.
+
+    Raises:
+        DataError: A file has other columns than the first.
+    """
+    first_name, first = parts[0]
+    joined = Records(first.names, [[] for _ in first.columns], [], [], 0)
+    malformed: list[Malformed] = []
+    n_read = 0
+    for name, records in parts:
+        joined.files.append((len(joined.rows), name))
+        for column, more in zip(
+            joined.columns, _in_order(first_name, first, name, records), strict=True
+        ):
+            column += more
+        joined.rows.extend(n_read + row for row in records.rows)
+        joined.lines.extend(records.lines)
+        malformed += [Malformed(one.line, _in_file(one.why, name)) for one in records.malformed]
+        n_read += records.n_read
+    return replace(joined, n_read=n_read, malformed=malformed, header_reason=first.header_reason)
+
+
+def with_columns(records: Records, names: Sequence[str]) -> Records:
+    """Give records these columns; None in those that they lack."""
+    there = dict(zip(records.names or (), records.columns, strict=True))
+    nothing: list[Cell] = [None] * len(records.rows)
+    return replace(records, names=list(names), columns=[there.get(name, nothing) for name in names])
+
+
+def _in_order(first_name: str, first: Records, name: str, records: Records) -> list[list[Cell]]:
+    """Give the columns of a file in the order of those of the first."""
+    if first.names is None or records.names is None:
+        if first.names is records.names and len(first.columns) == len(records.columns):
+            return records.columns
+        raise DataError(
+            f"'{name}' has {_called(records)}, and '{first_name}' has {_called(first)}: give each"
+            " file the same columns"
+        )
+    if records.names == first.names:
+        return records.columns
+    missing = [one for one in first.names if one not in records.names]
+    further = [one for one in records.names if one not in first.names]
+    n_names = len(first.names)
+    if missing or further or not n_names == len(records.names) == len({*first.names}):
+        lacks = [f"lacks {_listed(missing)}"] if missing else []
+        has = [f"has {_listed(further)}"] if further else []
+        differs = " and ".join([*lacks, *has]) or f"has {len(records.names)} columns"
+        if not missing and not further and n_names == len(records.names):
+            differs = "has them in another order"
+        raise DataError(
+            f"'{name}' has other columns than '{first_name}': it {differs}; give each file the same"
+            " columns"
+        )
+    by_name = dict(zip(records.names, records.columns, strict=True))
+    return [by_name[one] for one in first.names]
+
+
+def _called(records: Records) -> str:
+    if records.names is None:
+        return f"{len(records.columns)} columns without a header"
+    return f"the columns {_listed(records.names)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return shown(", ".join(f"'{name}'" for name in names), _LISTED)
+
+
+def _in_file(why: str, file: str) -> str:
+    return f"{why} (in '{file}')"
 
 
 def _selected(values: Iterable[_Value], chosen: Sequence[bool] | None) -> Iterable[_Value]:

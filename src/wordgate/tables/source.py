@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wordgate.errors import DataError, address_message, near_miss
+from wordgate.storage.places import place_of
+from wordgate.storage.remote import RemoteFile
 
 STANDARD = "-"
 """Stands for standard input or output."""
@@ -39,10 +41,14 @@ _SUFFIXES = {
     ".pq": "parquet",
 }
 
+_WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+
 # The first bytes of what people hand over by mistake, and what to do about it.
-_FOREIGN: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
+_WORKBOOK_FORMS: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
+]
+_FOREIGN: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
     (
         (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
         "a pickle, which could run code",
@@ -70,21 +76,23 @@ class Source:
 
     Attributes:
         name: As the user named it, for messages.
-        path: The file; None where the bytes come once, as they like.
+        path: The file, on the disk or at a URL; None where the bytes come once, as they like.
         head: The first bytes, unpacked.
         compressed: Whether they were gzipped.
-        size: Bytes of the file as it lies on the disk; None without a file.
+        size: Bytes of the file as it is kept; None without a file, or where nobody tells.
         taken: Bytes taken so far of `size`.
         is_whole: Whether `head` is all there is.
+        sheet: The sheet of a workbook that was asked for.
     """
 
     name: str
-    path: Path | None
+    path: Path | RemoteFile | None
     head: bytes
     compressed: bool
     size: int | None
     taken: int = 0
     is_whole: bool = False
+    sheet: str | None = None
     _rest: Iterator[bytes] = field(default_factory=lambda: iter(()))
 
     def blocks(self) -> Iterator[bytes]:
@@ -106,7 +114,10 @@ class Source:
 
 
 def open_source(
-    source: str | os.PathLike[str], enough: Callable[[bytes], bool] | None = None
+    source: str | os.PathLike[str],
+    enough: Callable[[bytes], bool] | None = None,
+    *,
+    workbooks: bool = False,
 ) -> Source:
     """Find a source and look at its beginning.
 
@@ -116,6 +127,7 @@ def open_source(
         enough: Tells of the first bytes of a pipe whether they are enough to begin with; a pipe
             is waited for until they are, or it has ended, or a megabyte has come. None to take
             all of a pipe into memory.
+        workbooks: Whether a workbook is one of the formats that are read.
 
     Raises:
         DataError: There is no such file, or it can't be read, or is of a foreign format.
@@ -123,10 +135,12 @@ def open_source(
     if source == STANDARD:
         if sys.stdin is None:
             raise DataError("standard input is closed: name a file")
-        return _piped(sys.stdin.buffer, "standard input", enough)
+        return _checked(_piped(sys.stdin.buffer, "standard input", enough), workbooks)
     if not str(source).strip():
         raise DataError("the name of the data is empty: give a file")
-    path = Path(source).expanduser()
+    file, sheet = split_sheet(source)
+    if isinstance(path := place_of(file), RemoteFile):
+        return _checked(_opened(path.name, path, path.size, sheet), workbooks)
     if not is_file(path):
         raise DataError(missing_file(path))
     if path.is_dir():
@@ -136,15 +150,28 @@ def open_source(
         raise DataError(f"'{path}' is a folder; give one file of it{listed}{more}")
     try:
         if not path.is_file():
-            return _piped(path.open("rb"), str(path), enough)
+            return _checked(_piped(path.open("rb"), str(path), enough), workbooks)
         size = path.stat().st_size
-        with path.open("rb") as stream:
-            first = stream.read(len(GZIP_MAGIC))
     except OSError as error:
         raise _unreadable(path, error) from error
-    found = Source(str(source), path, b"", first == GZIP_MAGIC, size)
+    return _checked(_opened(file, path, size, sheet), workbooks)
+
+
+def split_sheet(name: str | os.PathLike[str]) -> tuple[str, str | None]:
+    """Part the sheet from the name of a workbook, as in ``book.xlsx#Sheet 2``."""
+    file, mark, sheet = str(name).rpartition("#")
+    if mark and is_workbook(file) and not is_file(Path(name).expanduser()):
+        return file, sheet
+    return str(name), None
+
+
+def _opened(name: str, path: Path | RemoteFile, size: int | None, sheet: str | None) -> Source:
+    """Look at the beginning of a file."""
+    found = Source(name, path, b"", False, size, sheet=sheet)
     found.head = _gathered(found.blocks(), lambda head: len(head) >= _HEAD)
-    _refuse_foreign(found.head, found.name)
+    if found.head.startswith(GZIP_MAGIC):
+        found.compressed = True
+        found.head = _gathered(found.blocks(), lambda head: len(head) >= _HEAD)
     return found
 
 
@@ -154,7 +181,22 @@ def format_of(name: str | os.PathLike[str]) -> str | None:
     return _SUFFIXES.get(suffixes[-1]) if suffixes else None
 
 
-def digest(path: Path) -> str:
+def is_workbook(name: str) -> bool:
+    """Tell by its ending whether a file is a workbook of a spreadsheet program."""
+    return name.lower().endswith(_WORKBOOKS)
+
+
+def version_of(path: Path | RemoteFile) -> str:
+    """Name what a file contains: by a hash, or as the other end tells its version.
+
+    Raises:
+        DataError: It can't be read.
+    """
+    version = path.version() if isinstance(path, RemoteFile) else None
+    return version or digest(path)
+
+
+def digest(path: Path | RemoteFile) -> str:
     """Hash a file's bytes.
 
     Raises:
@@ -185,11 +227,12 @@ def missing_file(path: Path) -> str:
     return message + near_miss(path.name, _files(folder))
 
 
-def _refuse_foreign(raw: bytes, name: str) -> None:
+def _checked(source: Source, workbooks: bool) -> Source:
     """Refuse a file that is known by its first bytes to be no table of texts."""
-    for magic, what, remedy in _FOREIGN:
-        if raw.startswith(magic):
-            raise DataError(f"'{name}' is {what}: {remedy}")
+    for magic, what, remedy in _FOREIGN if workbooks else (*_WORKBOOK_FORMS, *_FOREIGN):
+        if source.head.startswith(magic):
+            raise DataError(f"'{source.name}' is {what}: {remedy}")
+    return source
 
 
 def most_unpacked(packed: int) -> int:
@@ -238,7 +281,6 @@ def _piped(stream: BinaryIO, name: str, enough: Callable[[bytes], bool] | None) 
     else:
         head = _gathered(blocks, lambda head: len(head) >= _HEAD or enough(head))
     is_whole = enough is None or (len(head) < _HEAD and not enough(head))
-    _refuse_foreign(head, name)
     return Source(name, None, head, compressed, None, is_whole=is_whole, _rest=blocks)
 
 
@@ -251,7 +293,12 @@ def _gathered(blocks: Iterator[bytes], enough: Callable[[bytes], bool]) -> bytes
     return head
 
 
-def _file_blocks(path: Path) -> Iterator[bytes]:
+def _file_blocks(path: Path | RemoteFile) -> Iterator[bytes]:
+    if isinstance(path, RemoteFile):
+        with path.open() as stream:
+            while block := path.read_block(stream, _BLOCK):
+                yield block
+        return
     try:
         with path.open("rb", buffering=0) as stream:
             while block := stream.read(_BLOCK):

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.runtime.packages import require_extra
+from wordgate.storage.remote import RemoteFile
 from wordgate.tables.arrow import cell_text, finite, holds_bytes, is_known, plain_values
 from wordgate.tables.encoding import is_utf8, without_surrogates
 from wordgate.tables.records import (
@@ -103,7 +104,8 @@ class ParquetReader(Reader):
             raise DataError(f"'{source.name}' is a gzipped Parquet file: unpack it first")
         self._source = source
         self._batch = batch or _ROWS
-        file: Path | io.BytesIO | None = source.path
+        file: Path | BinaryIO | None
+        file = source.path.open_ranges() if isinstance(source.path, RemoteFile) else source.path
         packed = source.size or 0
         if file is None or source.compressed:
             content = b"".join(source.blocks())

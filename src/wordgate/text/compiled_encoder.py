@@ -1,18 +1,21 @@
 """Text encoding by a compiled hash table that leads from pieces of texts to their ids.
 
-A piece is what stands between white space, and most texts are made of the same pieces. Compiled
-code walks over the UTF-8 bytes of many texts without holding the GIL and looks their pieces up.
-Pieces that are not in the table are encoded by `TextEncoder` and added, so the rules of
-tokenization stay in one place. Very long texts are encoded by `TextEncoder` as a whole, and so are
-those with a piece whose tokens depend on its neighbors, such as ``<br`` before ``/>``.
+A piece is what stands between separators of the tokenizer, such as white space, and most texts are
+made of the same pieces. Compiled code walks over the UTF-8 bytes of many texts without holding the
+GIL and looks their pieces up. Pieces that are not in the table are encoded by `TextEncoder` and
+added, so the rules of tokenization stay in one place. Very long texts are encoded by `TextEncoder`
+as a whole, and so are those with a piece whose tokens depend on its neighbors, such as ``<br``
+before ``/>``.
 
 Shapes: ``n`` texts, ``total`` bytes of all of them, ``pieces`` of all of them, ``m`` new pieces.
 """
 
+import os
 import secrets
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, pairwise
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -20,9 +23,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from wordgate.runtime.cpu import parallel_for
 from wordgate.text.encoder import EncodedTexts, TextEncoder, as_offsets, checked_list, concatenate
-from wordgate.text.tokenizers import MessagesTokenizer
+from wordgate.text.tokenizers import Tokenizer
 
 _ENTRIES, _KEY_BYTES, _VALUES = 2**18, 2**23, 2**21
 _LONGEST_TEXT = 2**14
@@ -30,6 +32,7 @@ _LONGEST_PIECE = 255  # bytes: what attackers know to collide under any multipli
 _FEW = 32  # texts; of fewer the calls of compiled functions take longer than what they save
 _BYTES_AT_ONCE = 2**17  # of texts that are encoded together: at most half as many pieces
 _WHOLE = _NOT_ALONE = -1
+_NO_SEPARATOR, _SEPARATOR, _MAYBE = 0, 1, 2  # what begins with a byte
 
 
 def _compiled(function: Callable[..., Any]) -> Any:
@@ -76,31 +79,28 @@ def _empty_table() -> _Table:
 
 
 class CompiledEncoder:
-    """Encodes texts as a `TextEncoder` does, faster, and in several threads.
+    """Encodes texts as a `TextEncoder` does, faster, and without the GIL for the most part.
+
+    Several threads may use it at once.
 
     Args:
-        encoder: The encoder whose ids it gives. Its tokenizer is `MessagesTokenizer`.
-
-    Raises:
-        TypeError: The tokenizer is another one.
+        encoder: The encoder whose ids it gives.
     """
 
     def __init__(self, encoder: TextEncoder):
-        if not isinstance(encoder.tokenizer, MessagesTokenizer):
-            raise TypeError(f"the tokenizer is {encoder.tokenizer!r}, not a MessagesTokenizer")
-        self._encoder, self._tokenizer = encoder, encoder.tokenizer
+        self._encoder = encoder
+        self._kinds = _separator_kinds(encoder.tokenizer)
+        self._begin_anew()
+        if hasattr(os, "register_at_fork"):  # there is none on Windows
+            itself = weakref.ref(self)
+            os.register_at_fork(after_in_child=lambda: _begin_anew_if_locked(itself()))
+
+    def _begin_anew(self) -> None:
         self._table, self._filled = _empty_table(), np.zeros(3, np.int64)
         self._adding = Lock()
 
-    def encode(self, texts: Iterable[str], *, threads: int | None = None) -> EncodedTexts:
+    def encode(self, texts: Iterable[str]) -> EncodedTexts:
         """Turn texts into word ids, as `TextEncoder.encode` does.
-
-        Args:
-            texts: The texts.
-            threads: The number of threads, as for `choose_threads`.
-
-        Returns:
-            Their ids, and how many texts were truncated.
 
         Raises:
             DataError: Something among the texts is not a string.
@@ -112,28 +112,23 @@ class CompiledEncoder:
         sizes = np.fromiter(map(len, raw), np.int64, len(raw))
         parts = (sizes.cumsum() - 1) // _BYTES_AT_ONCE
         starts = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(texts)]
-        encoded: dict[int, EncodedTexts] = {}
-
-        def encode_part(place: int) -> None:
-            rows = slice(starts[place], starts[place + 1])
-            encoded[place] = self._encode_part(texts[rows], raw[rows], sizes[rows])
-
-        parallel_for(encode_part, range(len(starts) - 1), threads=threads)
-        return concatenate([encoded[place] for place in range(len(encoded))])
+        rows = [slice(start, end) for start, end in pairwise(starts)]
+        encoded = [self._encode_part(texts[own], raw[own], sizes[own]) for own in rows]
+        return encoded[0] if len(encoded) == 1 else concatenate(encoded)
 
     def _encode_part(
         self, texts: Sequence[str], raw: Sequence[bytes], sizes: NDArray[np.int64]
     ) -> EncodedTexts:
         data, ends = np.frombuffer(b"".join(raw), np.uint8), as_offsets(sizes)
         table = self._table
-        found, counts, missing = _looked_up(table, data, ends)
+        found, counts, missing = self._looked_up(table, data, ends)
         if len(missing):
-            pieces = dict.fromkeys(data[start:end].tobytes() for start, end in missing.tolist())
-            if not self._add(list(pieces)):
-                return self._encoder.encode(texts)
-            table = self._table
-            found, counts, missing = _looked_up(table, data, ends)
-            if len(missing):  # another thread has begun a new table
+            with self._adding:
+                found, counts, missing = self._looked_up(self._table, data, ends)
+                if len(missing) and self._add(data, missing):
+                    found, counts, missing = self._looked_up(self._table, data, ends)
+                table = self._table
+            if len(missing):  # they don't fit into a table, or a new one was begun for them
                 return self._encoder.encode(texts)
         limit, at_front = self._encoder.max_tokens, self._encoder.truncate == "front"
         lengths = np.empty(len(texts), np.int64)
@@ -154,70 +149,82 @@ class CompiledEncoder:
 
     def _ids(self, piece: str) -> list[int]:
         """Give the ids of a piece, or -1 where it isn't read alone."""
-        if not self._tokenizer.reads_alone(piece):
+        if not self._encoder.tokenizer.reads_alone(piece):
             return [_NOT_ALONE]
-        ids = (self._encoder.vocabulary.id(token) for token in self._tokenizer(piece))
+        ids = (self._encoder.vocabulary.id(token) for token in self._encoder.tokenizer(piece))
         return [number for number in ids if number is not None]
 
-    def _add(self, pieces: Sequence[bytes]) -> bool:
-        """Add pieces to the table, or to a new one if they don't fit.
+    def _add(self, data: NDArray[np.uint8], missing: NDArray[np.int64]) -> bool:
+        """Add pieces to the table, or to a new one if they don't fit; only with the lock.
 
         Returns:
-            False if nothing was added: another thread is adding, or they don't fit into any.
+            False if nothing was added, since they don't fit into any.
         """
-        # Never waited for: in a process that was forked meanwhile nobody would let it go.
-        if not self._adding.acquire(blocking=False):
-            return False
-        try:
-            lists = [self._ids(piece.decode("utf-8", "surrogatepass")) for piece in pieces]
-            keys = np.frombuffer(b"".join(pieces), np.uint8)
-            values = np.fromiter(chain.from_iterable(lists), np.int32)
-            table, begin = self._table, self._filled
-            end = begin + np.array([len(pieces), len(keys), len(values)])
+        pieces = list(dict.fromkeys(data[start:end].tobytes() for start, end in missing.tolist()))
+        lists = [self._ids(piece.decode("utf-8", "surrogatepass")) for piece in pieces]
+        keys = np.frombuffer(b"".join(pieces), np.uint8)
+        values = np.fromiter(chain.from_iterable(lists), np.int32)
+        table, begin = self._table, self._filled
+        end = begin + np.array([len(pieces), len(keys), len(values)])
+        if not table.has_room(end):
+            table, begin, end = _empty_table(), np.zeros(3, np.int64), end - begin
             if not table.has_room(end):
-                table, begin, end = _empty_table(), np.zeros(3, np.int64), end - begin
-                if not table.has_room(end):
-                    return False
-            added = table.entries[begin[0] : end[0]]
-            for column, parts in (0, pieces), (2, lists):
-                lengths = np.fromiter(map(len, parts), np.int32)
-                added[:, column] = begin[1 + column // 2] + lengths.cumsum() - lengths
-                added[:, column + 1] = lengths
-            table.keys[begin[1] : end[1]] = keys
-            table.values[begin[2] : end[2]] = values
-            # Only now, when all of an entry has been written, can it be found.
-            _publish(table.slots, added, table.keys, table.secret, begin[0])
-            self._table, self._filled = table, end
-        finally:
-            self._adding.release()
+                return False
+        added = table.entries[begin[0] : end[0]]
+        for column, parts in (0, pieces), (2, lists):
+            lengths = np.fromiter(map(len, parts), np.int32)
+            added[:, column] = begin[1 + column // 2] + lengths.cumsum() - lengths
+            added[:, column + 1] = lengths
+        table.keys[begin[1] : end[1]] = keys
+        table.values[begin[2] : end[2]] = values
+        # Only now, when all of an entry has been written, can it be found.
+        _publish(table.slots, added, table.keys, table.secret, begin[0])
+        self._table, self._filled = table, end
         return True
 
+    def _looked_up(
+        self, table: _Table, data: NDArray[np.uint8], ends: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+        """Find the entries of the pieces of some texts.
 
-def _looked_up(
-    table: _Table, data: NDArray[np.uint8], ends: NDArray[np.int64]
-) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
-    """Find the entries of the pieces of some texts.
+        Args:
+            table: The table.
+            data: uint8 [total], the bytes of the texts.
+            ends: int64 [n + 1], text i is ``data[ends[i]:ends[i + 1]]``.
 
-    Args:
-        table: The table.
-        data: uint8 [total], the bytes of the texts.
-        ends: int64 [n + 1], text i is ``data[ends[i]:ends[i + 1]]``.
+        Returns:
+            int32 [pieces], the entries; int64 [n], the number of each text's pieces, or -1 for a
+            text that must be encoded as a whole; and int64 [m, 2], where pieces that have no entry
+            begin and end.
+        """
+        most = len(data) // 2 + len(ends)
+        found, counts = np.empty(most, np.int32), np.empty(len(ends) - 1, np.int64)
+        missing = np.empty((most, 2), np.int64)
+        n_found, n_missing = _look_up(data, ends, self._kinds, *table, found, counts, missing)
+        return found[:n_found], counts, missing[:n_missing]
 
-    Returns:
-        int32 [pieces], the entries; int64 [n], the number of each text's pieces, or -1 for a text
-        that must be encoded as a whole; and int64 [m, 2], where pieces that have no entry begin
-        and end.
+
+def _separator_kinds(tokenizer: Tokenizer) -> NDArray[np.uint8]:
+    """Tell of each byte, uint8 [256], whether it is a separator, or one may begin with it.
+
+    Separators beyond ASCII are all those of `str.isspace`, or none.
     """
-    most = len(data) // 2 + len(ends)
-    found, counts = np.empty(most, np.int32), np.empty(len(ends) - 1, np.int64)
-    missing = np.empty((most, 2), np.int64)
-    n_found, n_missing = _look_up(data, ends, *table, found, counts, missing)
-    return found[:n_found], counts, missing[:n_missing]
+    kinds = np.full(256, _NO_SEPARATOR, np.uint8)
+    for separator in tokenizer.separators:
+        first, *others = separator.encode()
+        kinds[first] = _MAYBE if others else _SEPARATOR
+    return kinds
+
+
+def _begin_anew_if_locked(encoder: CompiledEncoder | None) -> None:
+    """Let a forked process not wait for a thread that its parent had, and that was adding."""
+    if encoder is not None and encoder._adding.locked():
+        encoder._begin_anew()
 
 
 @_compiled
 def _look_up(  # type: ignore[no-untyped-def]
-    data, ends, slots, entries, keys, values, secret, found, counts, missing
+    data, ends, kinds, slots, entries, keys, values, secret, found, counts, missing
 ):
     n_found = n_missing = 0
     for text in range(len(counts)):
@@ -225,12 +232,12 @@ def _look_up(  # type: ignore[no-untyped-def]
         before = n_found, n_missing
         whole = end - begin > _LONGEST_TEXT
         while begin < end and not whole:
-            space = _space(data, begin)
+            space = _separator(data, begin, kinds)
             if space:
                 begin += space
                 continue
             hashed, place = secret[0], begin
-            while place < end and not _space(data, place):
+            while place < end and not _separator(data, place, kinds):
                 hashed = (hashed ^ np.uint64(data[place])) * secret[1]
                 place += 1
             entry = _find(data[begin:place], _mixed(hashed), slots, entries, keys)
@@ -250,16 +257,22 @@ def _look_up(  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _space(data, place):  # type: ignore[no-untyped-def]
-    """Give the bytes of the white space, as `str.split` knows it, at a place; 0 if none is there.
+def _separator(data, place, kinds):  # type: ignore[no-untyped-def]
+    """Give the bytes of the separator at a place; 0 if none is there.
 
     The place is where a character begins, or inside one.
     """
     byte = data[place]
-    if byte <= 0x20:
-        return 1 if byte >= 0x1C or 0x09 <= byte <= 0x0D else 0
-    if byte < 0xC2 or byte > 0xE3 or 0xC2 < byte < 0xE1:
-        return 0
+    kind = kinds[byte]
+    return _space(data, place, byte) if kind == _MAYBE else np.int64(kind)
+
+
+@_compiled
+def _space(data, place, byte):  # type: ignore[no-untyped-def]
+    """Give the bytes of the white space beyond ASCII, as `str.split` knows it; 0 if none is there.
+
+    The place's byte is what such white space begins with.
+    """
     second = data[place + 1]
     if byte == 0xC2:  # U+0085, U+00A0
         return 2 if second == 0x85 or second == 0xA0 else 0

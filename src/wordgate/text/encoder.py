@@ -261,7 +261,7 @@ def _check_state(state: Mapping[str, Any]) -> None:
     """Refuse a state by the first field that is not as it must be."""
     for field in (*_STATE, *state):
         if field not in state:
-            raise BundleError(f"the text encoder has no field '{field}': the bundle is not whole")
+            raise BundleError(f"the text encoder has no field '{field}': the bundle is incomplete")
         if field not in _STATE:
             raise BundleError(
                 f"the text encoder has a field '{field}' that this version of wordgate does not"

@@ -149,6 +149,7 @@ class MessagesTokenizer:
     """Cut short messages into words, emoji, emoticons and punctuation; see the module's table."""
 
     name: ClassVar[str] = "messages"
+    separators: ClassVar[str] = "".join(filter(str.isspace, map(chr, range(0x3001))))  # all of it
 
     def __call__(self, text: str) -> list[str]:
         """Cut one text into tokens, none of them empty or holding white space."""
@@ -160,16 +161,12 @@ class MessagesTokenizer:
         return tokens
 
     def reads_alone(self, piece: str) -> bool:
-        """Whether the tokens of what stands between white space are the same without the rest.
+        """Whether a piece's tokens are the same without the rest of the text; see `Tokenizer`.
 
-        Args:
-            piece: A part of a text that holds no white space and is surrounded by it.
-
-        Returns:
-            False for entities that stand for white space, and for tags that may go on behind it.
+        Not so are entities that stand for white space, and tags that may go on behind it.
         """
         text = _INVISIBLE.sub("", _unescape(piece).lower())
-        return len(text.split()) <= 1 and not _OPEN_TAG.search(text)
+        return len(text.split()) <= 1 and not _OPEN_TAG.search(text.rstrip())
 
     def normalizer(self) -> Normalizer:
         """Give the same as data; what is left out here is there to save time alone."""
@@ -243,8 +240,19 @@ class Tokenizer(Protocol):
     def name(self) -> str:
         """What settings and bundles call it."""
 
+    @property
+    def separators(self) -> str:
+        """Characters of which no token has any; beyond ASCII all white space, or none."""
+
     def __call__(self, text: str) -> list[str]:
         """Cut one text into its tokens, in order."""
+
+    def reads_alone(self, piece: str) -> bool:
+        """Whether the tokens of what stands between separators are the same without the rest.
+
+        Args:
+            piece: A part of a text that holds no separator and is surrounded by them.
+        """
 
     def normalizer(self) -> Normalizer:
         """Give the same as data, for programs without wordgate."""
@@ -260,6 +268,7 @@ class KerasTokenizer:
     """
 
     name: ClassVar[str] = "keras"
+    separators: ClassVar[str] = KERAS_FILTERS + " "
 
     def __call__(self, text: str) -> list[str]:
         """Cut one text into tokens, as ``text_to_word_sequence`` does."""
@@ -267,6 +276,13 @@ class KerasTokenizer:
         raw = text.lower().encode("utf-8", "surrogatepass").translate(_KERAS_BYTES)
         spaced = raw.decode("utf-8", "surrogatepass")
         return list(filter(None, spaced.split(" ")))
+
+    def reads_alone(self, piece: str) -> bool:
+        """Whether a piece's tokens are the same without the rest of the text; see `Tokenizer`.
+
+        Not so is a capital sigma: it is lower-cased by the letters around it, beyond full stops.
+        """
+        return "Σ" not in piece
 
     def normalizer(self) -> Normalizer:
         """Give the same as data."""

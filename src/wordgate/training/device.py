@@ -6,7 +6,7 @@ import re
 import torch
 
 from wordgate.errors import SettingsError
-from wordgate.runtime.cpu import processor, processor_flags
+from wordgate.runtime.cpu import multiplies_bfloat16, processor
 from wordgate.runtime.packages import installed_versions
 
 
@@ -50,7 +50,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        native = not processor_flags().isdisjoint(("avx512_bf16", "amx_bf16"))
+        native = multiplies_bfloat16()
     return torch.bfloat16 if native else torch.float32
 
 

@@ -104,9 +104,22 @@ class Loss:
             losses = losses.sum(dim=1)
         if text_weights is not None and text_weights.ndim == 1:
             losses = losses * text_weights
+        return losses.sum() / self.total_weight(targets)
+
+    def total_weight(self, targets: torch.Tensor) -> torch.Tensor | float:
+        """Give what the summed losses of texts are divided by, for targets as for `__call__`."""
         if self.class_weights is None or targets.ndim == 2:
-            return losses.mean()
-        return losses.sum() / self.class_weights[targets].sum()
+            return len(targets)
+        return self.class_weights[targets].sum()
+
+    def share(self, targets: torch.Tensor, rows: slice) -> float:
+        """Give the weight of some texts' average loss in that of their batch.
+
+        Args:
+            targets: Those of the batch, as for `__call__`.
+            rows: Its texts.
+        """
+        return float(self.total_weight(targets[rows]) / self.total_weight(targets))
 
     def _of_softmax(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Compute the loss of each text, [batch]."""

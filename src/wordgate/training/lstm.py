@@ -74,7 +74,7 @@ def _read_words(
 ) -> tuple[TextEncoder, EncodedTexts, EmbeddingInit, VocabularyCoverage | None]:
     """Fit the vocabulary; give the training texts' ids, and word vectors, drawn or pretrained."""
     if data.vectors is None:
-        with stage(context.progress, f"Reading the words of {len(data.train):,} texts"):
+        with stage(context.progress, f"Tokenizing {len(data.train):,} texts"):
             encoder, train = fit_vocabulary(data, settings)
         return encoder, train, random_embeddings(encoder.vocabulary, settings, context.seed), None
     known = fit_vocabulary_with_vectors(data, data.vectors, settings, context.progress)

@@ -5,9 +5,10 @@ What is prepared for an update, what it computes, what it moves; the loop around
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial, reduce
+from itertools import islice, pairwise
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from wordgate.models.lstm import Network
 from wordgate.settings import Settings
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.training import recurrent
+from wordgate.training.data_parallel import ShardThreads, count_shards, even_slices
 from wordgate.training.device import choose_device, choose_precision, engine
 from wordgate.training.fitting import EncodedData, RunContext
 from wordgate.training.losses import Loss
@@ -27,7 +29,7 @@ from wordgate.training.optimizers import (
     KerasRows,
     Rates,
     WeightAverage,
-    clip_gradients,
+    clipping_factor,
     schedule_factor,
     tensor_arrays,
 )
@@ -82,15 +84,42 @@ def make_plan(n_texts: int, settings: Settings) -> TrainingPlan:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Everything an update needs besides the weights."""
+class Shard:
+    """The texts of an update that one thread computes; `batch` and `distinct` are its own."""
 
-    words: torch.Tensor  # int64 [distinct], the batch's different words
-    positions: torch.Tensor  # int64 [batch, time], places in `words`
+    words: torch.Tensor  # int64 [distinct], its different words, ascending
+    places: torch.Tensor  # int64 [distinct], where they are among the words of the whole update
+    cuts: Sequence[slice]  # its words in each part of the table
+    positions: torch.Tensor  # int64 [batch, time], places in its `words`
     lengths: torch.Tensor  # int64 [batch]
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
     masks: recurrent.Masks
-    weights: torch.Tensor | None = None  # float32 [batch], or [batch, classes] of their labels
+    weights: torch.Tensor | None  # float32 [batch], or [batch, classes] of their labels
+    share: float  # the weight of its mean loss in that of the whole update
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything an update needs besides the weights.
+
+    Threads compute the shards; then each of them moves a part of the table of word vectors.
+    """
+
+    words: torch.Tensor  # int64 [distinct], the batch's different words, ascending
+    cuts: Sequence[slice]  # those in each part of the table
+    parts: Sequence[slice]  # the rows of the table in each part, as many parts as shards
+    targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
+    shards: Sequence[Shard]
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Gradients of a shard, or of a part of all weights summed over shards."""
+
+    weights: torch.Tensor  # float32 [size], flat
+    rows: torch.Tensor  # float32 [distinct, embedding], of word vectors
+    squares: torch.Tensor | None  # float32 [distinct, embedding], see `BatchRows.update`
+    metrics: torch.Tensor  # of a shard: see `ModelTrainer.update`; of a part: its norms, [2]
 
 
 def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
@@ -134,6 +163,8 @@ class LSTMTrainer:
         self.updates = 0
         self.data = data
         self._threads = context.threads
+        self._shard_threads = ShardThreads()
+        self._most_shards = torch.get_num_threads() if self.device.type == "cpu" else 1
         source = data.source
         self._text_weights, log_odds = mean_one(source.train), label_log_odds(source)
         self.loss = Loss.of(
@@ -209,45 +240,97 @@ class LSTMTrainer:
         """
         rng = rng_for(self.seed, "dropout", epoch, update)
         ids = self._without_some_words(batch, rng)
-        words, positions = np.unique(ids, return_inverse=True)
-        return Prepared(
-            words=self._tensor(words),
-            positions=self._tensor(positions.reshape(ids.shape)),
-            lengths=self._tensor(batch.lengths),
-            targets=self._tensor(targets),
-            masks=self._masks(len(batch.rows), rng),
-            weights=None if weights is None else self._tensor(weights),
-        )
+        masks = self._masks(len(batch.rows), rng)
+        n_shards = count_shards(len(ids), self._most_shards)
+        texts = [slice(first, None, n_shards) for first in range(n_shards)]  # equally long ones
+        found = [np.unique(ids[rows], return_inverse=True) for rows in texts]
+        words = found[0][0]
+        if n_shards > 1:
+            words = np.unique(np.concatenate([own for own, _ in found]))
+        bounds = self.embedding.bounds(words, n_shards)
+        all_targets = self._tensor(targets)
+        shards = [
+            Shard(
+                words=self._tensor(own),
+                places=self._tensor(np.searchsorted(words, own)),
+                cuts=_slices(np.searchsorted(own, bounds)),
+                positions=self._tensor(positions.reshape(ids[rows].shape)),
+                lengths=self._tensor(batch.lengths[rows]),
+                targets=all_targets[rows],
+                masks=masks if n_shards == 1 else masks.of_texts(rows),
+                weights=None if weights is None else self._tensor(weights[rows]),
+                share=1.0 if n_shards == 1 else self.loss.share(all_targets, rows),
+            )
+            for rows, (own, positions) in zip(texts, found, strict=True)
+        ]
+        cuts = _slices(np.searchsorted(words, bounds))
+        return Prepared(self._tensor(words), cuts, _slices(bounds), all_targets, shards)
 
     def update(self, prepared: Prepared) -> torch.Tensor:
         """Make one update; see `ModelTrainer`."""
-        factor = self._factor()
-        rows = self.embedding.rows(prepared.words)
+        run, parts = self._shard_threads.map, range(len(prepared.shards))
+        of_shards = run(partial(self._compute, prepared), prepared.shards)
+        summed = run(partial(self._sum, prepared, of_shards), parts)
+        norms = torch.cat([own.metrics for own in summed])
+        shrinkage = clipping_factor(norms, self.settings.lstm.gradient_clip)
+        run(partial(self._move, prepared, summed, shrinkage), parts)
+        self.updates += 1
+        if self.average is not None and self.average.is_due(self.updates):
+            run(partial(self.average.update, self.updates, parts=len(parts)), parts)
+        return reduce(torch.add, [own.metrics for own in of_shards])
+
+    def _compute(self, prepared: Prepared, shard: Shard) -> Gradients:
+        """Compute the gradients of a shard's part of the loss."""
+        rows = self.embedding.rows(shard.words)
         squares = torch.zeros_like(rows) if self.embedding.wants_squares else None
         scores = recurrent.logits(
             rows,
-            prepared.positions,
-            prepared.lengths,
+            shard.positions,
+            shard.lengths,
             self.weights,
             self.settings.lstm.pooling,
-            prepared.masks,
+            shard.masks,
             precision=self.precision,
             squares=squares,
         )
-        loss = self.loss(scores, prepared.targets, prepared.weights)
-        loss.backward()  # type: ignore[no-untyped-call]
-        gradient = torch.zeros_like(rows) if rows.grad is None else rows.grad
-        others = [tensor.grad for tensor in self.optimizer.weights.values()]
-        gradients = [gradient, *(other for other in others if other is not None)]
-        shrinkage = clip_gradients(gradients, self.settings.lstm.gradient_clip)
-        if squares is not None:
-            squares *= shrinkage**2
-        self.optimizer.update(self.settings.lstm.learning_rate * factor)
-        self.embedding.update(prepared.words, gradient, squares, self._word_vector_rates(factor))
-        self.updates += 1
-        if self.average is not None:
-            self.average.update(self.updates)
-        return self.loss.metrics(loss, scores, prepared.targets)
+        loss = self.loss(scores, shard.targets, shard.weights) * shard.share
+        weights = self.optimizer.weights.values()
+        gradient, *others = torch.autograd.grad(loss, [rows, *weights], materialize_grads=True)
+        flat = torch.cat([other.flatten() for other in others])
+        of_all = loss.detach() * (len(prepared.targets) / len(scores))
+        return Gradients(flat, gradient, squares, self.loss.metrics(of_all, scores, shard.targets))
+
+    @torch.no_grad()
+    def _sum(self, prepared: Prepared, of_shards: Sequence[Gradients], part: int) -> Gradients:
+        """Sum the gradients of a part of the weights, and of a part of the words, over shards."""
+        mine = even_slices(self.optimizer.size, len(of_shards))[part]
+        weights = reduce(torch.add, [own.weights[mine] for own in of_shards])
+        rows = _sum_rows([own.rows for own in of_shards], prepared, part)
+        squares = [own.squares for own in of_shards if own.squares is not None]
+        norms = torch.stack([torch.linalg.vector_norm(weights), torch.linalg.vector_norm(rows)])
+        return Gradients(
+            weights, rows, _sum_rows(squares, prepared, part) if squares else None, norms
+        )
+
+    @torch.no_grad()
+    def _move(
+        self,
+        prepared: Prepared,
+        summed: Sequence[Gradients],
+        shrinkage: torch.Tensor | float,
+        part: int,
+    ) -> None:
+        """Move a part of the weights and of the table of word vectors against their gradients."""
+        own, words = summed[part], prepared.words[prepared.cuts[part]]
+        if self.settings.lstm.gradient_clip:
+            own.weights.mul_(shrinkage)
+            own.rows.mul_(shrinkage)
+            if own.squares is not None:
+                own.squares.mul_(shrinkage**2)
+        number, rates = self.updates + 1, self._word_vector_rates(self._factor())
+        weights = even_slices(self.optimizer.size, len(summed))[part]
+        self.optimizer.update(own.weights, self.learning_rate, number, weights)
+        self.embedding.update(words, own.rows, own.squares, rates, number, prepared.parts[part])
 
     def snapshot(self) -> Network:
         """Copy the weights as they are now, or their average, into the network that predicts."""
@@ -271,7 +354,7 @@ class LSTMTrainer:
             check_array(name, arrays[name], array)
         for name, tensor in self._tensors().items():
             tensor.copy_(torch.from_numpy(arrays[name]))
-        self.updates = self.optimizer.updates = self.embedding.updates = updates
+        self.updates = updates
 
     def restore_snapshot(self, arrays: FloatArrays) -> Network:
         """Build a network of what its `arrays` gave."""
@@ -347,6 +430,23 @@ class LSTMTrainer:
         """Name all tensors that an update changes."""
         averaged = {} if self.average is None else self.average.tensors()
         return {**self.embedding.tensors(), **self.optimizer.tensors(), **averaged}
+
+
+def _slices(bounds: NDArray[np.int64]) -> list[slice]:
+    """Turn bounds [n + 1] into n slices."""
+    return [slice(*both) for both in pairwise(bounds.tolist())]
+
+
+def _sum_rows(of_shards: Sequence[torch.Tensor], prepared: Prepared, part: int) -> torch.Tensor:
+    """Sum what shards have for their words, [distinct, embedding] each, in a part of the table."""
+    if len(of_shards) == 1:
+        return of_shards[0]
+    words = prepared.cuts[part]
+    total = of_shards[0].new_zeros(words.stop - words.start, of_shards[0].shape[1])
+    for shard, rows in zip(prepared.shards, of_shards, strict=True):
+        own = shard.cuts[part]
+        total.index_add_(0, shard.places[own] - words.start, rows[own])
+    return total
 
 
 def _embedding(init: EmbeddingInit, settings: Settings, device: torch.device) -> BatchRows:

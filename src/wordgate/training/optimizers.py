@@ -7,7 +7,7 @@ torch's SparseAdam do, and `KerasRows` the whole table, as Keras does.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wordgate.training.data_parallel import even_slices
 from wordgate.training.protocol import check_array
 
 MOMENTUM = 0.9
@@ -29,30 +30,44 @@ AVERAGE_EVERY = 8
 class Adam:
     """Named weights and their moments, with decoupled weight decay (Loshchilov & Hutter 2019).
 
-    `torch.optim` has the other form of epsilon, and imports torch's compiler: 1.3 s a process.
+    `torch.optim` has the other form of epsilon, and imports torch's compiler: 1.3 s a process. The
+    weights are laid into one flat tensor, of which an update takes few steps, and threads a part
+    each.
+
+    Attributes:
+        weights: The weights by name, views of the flat tensor from now on.
+        first: Running means of the gradients, by name.
+        second: Running means of their squares, by name.
+        size: How many numbers all weights are.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], weight_decay: float):
         self.weights = dict(weights)
-        self.first = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
-        self.second = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
         self.weight_decay = weight_decay
-        self.updates = 0
+        self._flat = torch.cat([tensor.detach().flatten() for tensor in weights.values()])
+        self._first, self._second = torch.zeros_like(self._flat), torch.zeros_like(self._flat)
+        self.first, self.second = self._by_name(self._first), self._by_name(self._second)
+        self.size = len(self._flat)
+        for name, view in self._by_name(self._flat).items():
+            self.weights[name].data = view
 
     @torch.no_grad()
-    def update(self, learning_rate: float) -> None:
-        """Move the weights against their gradients, and clear these."""
-        self.updates += 1
-        step = learning_rate * _bias_correction(self.updates)
-        for name, tensor in self.weights.items():
-            gradient, tensor.grad = tensor.grad, None
-            if gradient is None:
-                continue
-            first, second = self.first[name], self.second[name]
-            _move_moments(first, second, gradient)
-            if self.weight_decay:
-                tensor.mul_(1.0 - learning_rate * self.weight_decay)
-            tensor.addcdiv_(first, second.sqrt().add_(EPSILON), value=-step)
+    def update(
+        self, gradient: Tensor, learning_rate: float, updates: int, part: slice = slice(None)
+    ) -> None:
+        """Move weights against their gradient.
+
+        Args:
+            gradient: float32 [part], of the weights in their order.
+            learning_rate: The rate.
+            updates: The number of this update, from 1.
+            part: Which of the flat weights are moved.
+        """
+        weights, first, second = self._flat[part], self._first[part], self._second[part]
+        _move_moments(first, second, gradient)
+        if self.weight_decay:
+            weights.mul_(1.0 - learning_rate * self.weight_decay)
+        _step(weights, first, second.sqrt(), learning_rate, updates)
 
     def tensors(self) -> dict[str, Tensor]:
         """Name all that an update changes, the count of updates aside."""
@@ -61,6 +76,11 @@ class Adam:
             **{f"{name}.first_moment": tensor for name, tensor in self.first.items()},
             **{f"{name}.second_moment": tensor for name, tensor in self.second.items()},
         }
+
+    def _by_name(self, flat: Tensor) -> dict[str, Tensor]:
+        parts = torch.split(flat, [tensor.numel() for tensor in self.weights.values()])
+        named = zip(self.weights.items(), parts, strict=True)
+        return {name: part.view(tensor.shape) for (name, tensor), part in named}
 
 
 @dataclass(frozen=True)
@@ -79,7 +99,6 @@ class BatchRows:
         pretrained: bool [vocabulary, embedding], the numbers with a rate of their own; or None.
         first: float32 [vocabulary, embedding], running means of the gradients.
         second: float32 [vocabulary, embedding], running means of their squares.
-        updates: How many updates were made.
         wants_squares: Whether `update` needs the squares of each occurrence's gradient.
     """
 
@@ -90,11 +109,23 @@ class BatchRows:
         self.pretrained = pretrained
         self.first = torch.zeros_like(vectors)
         self.second = torch.zeros_like(vectors)
-        self.updates = 0
 
     def rows(self, words: Tensor) -> Tensor:
         """Copy the vectors of int64 [distinct] words, ready to receive a gradient."""
         return self.vectors.index_select(0, words).requires_grad_()
+
+    def bounds(self, words: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """Cut the table into parts that take equally long to update.
+
+        Args:
+            words: int64 [distinct], those of the batch, ascending.
+            count: The number of parts.
+
+        Returns:
+            int64 [count + 1], the rows at which parts begin, and the table's end.
+        """
+        inner = words[[len(words) * number // count for number in range(1, count)]]
+        return np.concatenate([[0], inner, [len(self.vectors)]])
 
     @torch.no_grad()
     def update(
@@ -103,6 +134,8 @@ class BatchRows:
         gradient: Tensor,
         squares: Tensor | None,  # noqa: ARG002 - only `KerasRows` wants them
         rates: Rates,
+        updates: int,
+        part: slice = slice(None),  # noqa: ARG002 - `KerasRows` moves more rows than the words'
     ) -> None:
         """Move word vectors against a gradient.
 
@@ -112,8 +145,9 @@ class BatchRows:
             squares: float32 [distinct, embedding], the squares of the gradients of a word's
                 occurrences, summed; None unless they are wanted.
             rates: The steps' lengths; where one is 0, nothing moves.
+            updates: The number of this update, from 1.
+            part: The part of the table that holds the words; no other is moved.
         """
-        self.updates += 1
         if not self._moves(rates):
             return
         first = self.first.index_select(0, words)
@@ -122,7 +156,7 @@ class BatchRows:
         _move_moments(first, second, gradient)
         self.first.index_copy_(0, words, first)
         self.second.index_copy_(0, words, second)
-        _step(vectors, first, second.sqrt_(), self._rate(rates, words), self.updates)
+        _step(vectors, first, second.sqrt_(), self._rate(rates, words), updates)
         self.vectors.index_copy_(0, words, vectors)
 
     def _moves(self, rates: Rates) -> bool:
@@ -156,36 +190,47 @@ class KerasRows(BatchRows):
 
     wants_squares = True
 
+    def bounds(self, words: NDArray[np.int64], count: int) -> NDArray[np.int64]:  # noqa: ARG002
+        """Cut the table evenly; see `BatchRows.bounds`."""
+        return np.arange(count + 1) * len(self.vectors) // count
+
     @torch.no_grad()
-    def update(self, words: Tensor, gradient: Tensor, squares: Tensor | None, rates: Rates) -> None:
-        """Move the whole table; see `BatchRows.update`."""
-        self.updates += 1
+    def update(
+        self,
+        words: Tensor,
+        gradient: Tensor,
+        squares: Tensor | None,
+        rates: Rates,
+        updates: int,
+        part: slice = slice(None),
+    ) -> None:
+        """Move a part of the table; see `BatchRows.update`."""
         if not self._moves(rates):
             return
         if squares is None:
             raise ValueError("the squares of each occurrence's gradient are needed")
-        self.first.mul_(MOMENTUM).index_add_(0, words, gradient, alpha=1.0 - MOMENTUM)
-        self.second.mul_(SECOND_MOMENTUM).index_add_(0, words, squares, alpha=1.0 - SECOND_MOMENTUM)
-        for start in range(0, len(self.vectors), _ROWS_AT_ONCE):
-            part = slice(start, start + _ROWS_AT_ONCE)
-            spread, rate = self.second[part].sqrt(), self._rate(rates, part)
-            _step(self.vectors[part], self.first[part], spread, rate, self.updates)
+        self.first[part].mul_(MOMENTUM)
+        self.first.index_add_(0, words, gradient, alpha=1.0 - MOMENTUM)
+        self.second[part].mul_(SECOND_MOMENTUM)
+        self.second.index_add_(0, words, squares, alpha=1.0 - SECOND_MOMENTUM)
+        begin, end, _ = part.indices(len(self.vectors))
+        for start in range(begin, end, _ROWS_AT_ONCE):
+            some = slice(start, min(start + _ROWS_AT_ONCE, end))
+            spread, rate = self.second[some].sqrt(), self._rate(rates, some)
+            _step(self.vectors[some], self.first[some], spread, rate, updates)
 
 
-def clip_gradients(gradients: Sequence[Tensor], largest_norm: float) -> Tensor | float:
-    """Shrink gradients together to a norm, if theirs is larger; 0 is no limit.
+def clipping_factor(norms: Tensor, largest_norm: float) -> Tensor | float:
+    """Say by how much to multiply gradients so that together they are no longer than a norm.
 
-    Returns:
-        By how much they were multiplied.
+    Args:
+        norms: Those of the parts of the gradient.
+        largest_norm: The limit; 0 is none.
     """
     if not largest_norm:
         return 1.0
-    norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
-    norm = torch.linalg.vector_norm(norms)
-    shrinkage: Tensor = (largest_norm / (norm + 1e-6)).clamp(max=1.0)
-    for gradient in gradients:
-        gradient.mul_(shrinkage)
-    return shrinkage
+    factor: Tensor = (largest_norm / (torch.linalg.vector_norm(norms) + 1e-6)).clamp(max=1.0)
+    return factor
 
 
 def schedule_factor(schedule: str, progress: float, warmup: float) -> float:
@@ -244,16 +289,21 @@ class WeightAverage:
         self._exponent = 2.0 / share - 2.0
         self.average = {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
+    def is_due(self, updates: int) -> bool:
+        """Tell whether the average takes the weights in after so many updates."""
+        return updates <= AVERAGE_EVERY or updates % AVERAGE_EVERY == 0
+
     @torch.no_grad()
-    def update(self, updates: int) -> None:
-        """Take the weights in, after so many updates."""
-        if updates > AVERAGE_EVERY and updates % AVERAGE_EVERY:
+    def update(self, updates: int, part: int = 0, parts: int = 1) -> None:
+        """Take the weights in, or one of so many parts of them, if it is due."""
+        if not self.is_due(updates):
             return
         weight = 1.0
         if updates > AVERAGE_EVERY:
             weight = (self._exponent + 1.0) / (updates / AVERAGE_EVERY + self._exponent)
         for name, tensor in self._tensors.items():
-            self.average[name].lerp_(tensor, weight)
+            rows = even_slices(len(tensor), parts)[part]
+            self.average[name][rows].lerp_(tensor[rows], weight)
 
     def tensors(self) -> dict[str, Tensor]:
         """Name all that an update changes."""

@@ -7,10 +7,11 @@ together, first all first tokens, then all second ones and so on, each time the 
 
 Dropout of the inputs and of the states uses masks that are fixed over time (Gal & Ghahramani
 2016). Shared by the batch, they go into the weights, since ``(x * m) W = x (diag(m) W)``, and the
-fused kernel of oneDNN or cuDNN runs unchanged. Batches are right-padded; a state is read at each
-text's own last step, so the kernel never needs a PackedSequence, which would leave it. States with
-a mask for each text, which no fused kernel knows, are computed step by step over packed tokens:
-slower, and exact.
+fused kernel of oneDNN or cuDNN runs unchanged. oneDNN's is called with its own backward function,
+without torch's many small steps around it, which take as long for few texts as for many. Batches
+are right-padded; a state is read at each text's own last step, so the kernel never needs a
+PackedSequence, which would leave it. States with a mask for each text, which no fused kernel knows,
+are computed step by step over packed tokens: slower, and exact.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,10 @@ from wordgate.models.lstm import named_layers
 from wordgate.models.lstm_forward import LSTMWeights
 
 DirectionWeights: TypeAlias = LSTMWeights[Tensor]
+
+_SMALLEST = -1e-30  # a difference between states that are not equal is below it
+_HAS_ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+_LSTM_MODE = 2  # among torch's kinds of recurrent layers
 
 
 @dataclass
@@ -60,6 +65,15 @@ class Masks:
     states: Sequence[Tensor | None]  # of each direction, [hidden] or [batch, masked, hidden]
     output: Tensor | None  # [batch, features]
 
+    def of_texts(self, rows: slice) -> "Masks":
+        """Give the masks of some texts of the batch."""
+
+        def cut(masks: Sequence[Tensor | None]) -> list[Tensor | None]:
+            return [mask[rows] if mask is not None and mask.ndim == 3 else mask for mask in masks]
+
+        output = None if self.output is None else self.output[rows]
+        return Masks(cut(self.inputs), cut(self.states), output)
+
 
 def logits(
     word_vectors: Tensor,
@@ -91,7 +105,7 @@ def logits(
     for index, direction in enumerate(weights.directions):
         order = positions if index == 0 else _reversed(positions, lengths)
         input_mask, state_mask = masks.inputs[index], masks.states[index]
-        words = Words(word_vectors, order, squares)
+        words = Words(word_vectors, order.T, squares)
         if state_mask is not None and state_mask.ndim == 3:
             states = _packed(words, lengths, direction, input_mask, state_mask)
         else:
@@ -108,32 +122,34 @@ class Words:
     """The words of a batch in the order they are read; the fields are those of `logits`."""
 
     vectors: Tensor
-    positions: Tensor
+    positions: Tensor  # [time, batch]
     squares: Tensor | None
 
-    def at(self, positions: Tensor) -> Tensor:
+    def at(self, positions: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
         """Look word vectors up: [..., embedding]."""
-        if self.squares is None:
-            return embedding(positions, self.vectors)
         found: Tensor = _Lookup.apply(  # type: ignore[no-untyped-call]
-            self.vectors, positions, self.squares
+            self.vectors, positions, precision, self.squares
         )
         return found
 
 
 class _Lookup(torch.autograd.Function):
-    """Looks word vectors up, and counts the squares of the gradients that come back."""
+    """Looks word vectors up in a precision, and counts the squares of the gradients if asked to."""
 
     @staticmethod
-    def forward(ctx: Any, vectors: Tensor, positions: Tensor, squares: Tensor) -> Tensor:
-        ctx.positions, ctx.squares = positions, squares
-        return embedding(positions, vectors)
+    def forward(
+        ctx: Any, vectors: Tensor, positions: Tensor, precision: torch.dtype, squares: Tensor | None
+    ) -> Tensor:
+        ctx.positions, ctx.squares, ctx.n_words = positions, squares, len(vectors)
+        return embedding(positions, vectors.to(precision))
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
-        places, gradients = ctx.positions.reshape(-1), upstream.flatten(end_dim=-2)
-        ctx.squares.index_add_(0, places, gradients * gradients)
-        return torch.zeros_like(ctx.squares).index_add_(0, places, gradients), None, None
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        places, gradients = ctx.positions.reshape(-1), upstream.flatten(end_dim=-2).float()
+        if ctx.squares is not None:
+            ctx.squares.index_add_(0, places, gradients * gradients)
+        summed = gradients.new_zeros(ctx.n_words, gradients.shape[1])
+        return summed.index_add_(0, places, gradients), None, None, None
 
 
 def _fused(
@@ -143,34 +159,96 @@ def _fused(
     state_mask: Tensor | None,
     precision: torch.dtype,
 ) -> Tensor:
-    """Run the fused kernel over padded texts: [batch, time, hidden]."""
-    inputs = words.at(words.positions)
-    input_weights, hidden_weights = direction.input_weights, direction.hidden_weights
+    """Run the fused kernel over padded texts: [time, batch, hidden]."""
     if input_mask is not None and input_mask.ndim == 3:
-        inputs = inputs * input_mask
-    elif input_mask is not None:
-        input_weights = input_weights * input_mask
-    if state_mask is not None:
-        hidden_weights = hidden_weights * state_mask
-    bias = direction.bias.to(precision)
-    start = bias.new_zeros(1, len(inputs), hidden_weights.shape[1])
-    weights = [
-        *(weight.to(precision) for weight in (input_weights, hidden_weights)),
-        bias,
-        torch.zeros_like(bias),
-    ]
+        inputs = (words.at(words.positions) * input_mask.transpose(0, 1)).to(precision)
+        input_mask = None
+    else:
+        inputs = words.at(words.positions, precision)
+    weights = direction.input_weights, direction.hidden_weights, direction.bias
+    if not inputs.is_cuda and _HAS_ONEDNN:
+        states: Tensor = _OneDNN.apply(  # type: ignore[no-untyped-call]
+            inputs, *weights, input_mask, state_mask
+        )
+        return states
+    given = _as_given(*weights, input_mask, state_mask, precision)
+    start = inputs.new_zeros(1, inputs.shape[1], direction.hidden_weights.shape[1])
     states, _, _ = torch.lstm(
-        inputs.to(precision),
+        inputs,
         (start, start),
-        _in_one_block(weights) if bias.is_cuda else weights,
+        _in_one_block(given) if inputs.is_cuda else given,
         has_biases=True,
         num_layers=1,
         dropout=0.0,
         train=True,
         bidirectional=False,
-        batch_first=True,
+        batch_first=False,
     )
     return states
+
+
+def _as_given(
+    input_weights: Tensor,
+    hidden_weights: Tensor,
+    bias: Tensor,
+    input_mask: Tensor | None,
+    state_mask: Tensor | None,
+    precision: torch.dtype,
+) -> list[Tensor]:
+    """Turn weights into those that a fused kernel reads, dropout in them."""
+    if input_mask is not None:
+        input_weights = input_weights * input_mask
+    if state_mask is not None:
+        hidden_weights = hidden_weights * state_mask
+    given = [weight.to(precision) for weight in (input_weights, hidden_weights, bias)]
+    return [*given, torch.zeros_like(given[2])]
+
+
+class _OneDNN(torch.autograd.Function):
+    """One LSTM layer of oneDNN in the precision of its inputs: [time, batch, hidden].
+
+    Inputs are [time, batch, embedding], weights float32 as in `DirectionWeights`, masks those of
+    the whole batch.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        input_weights: Tensor,
+        hidden_weights: Tensor,
+        bias: Tensor,
+        input_mask: Tensor | None,
+        state_mask: Tensor | None,
+    ) -> Tensor:
+        weights = _as_given(
+            input_weights, hidden_weights, bias, input_mask, state_mask, inputs.dtype
+        )
+        start = inputs.new_zeros(1, inputs.shape[1], hidden_weights.shape[1])
+        given = [tensor.detach() for tensor in (inputs.contiguous(), *weights, start, start)]
+        with torch.enable_grad():  # else the kernel keeps nothing for its derivative
+            results = torch.ops.aten.mkldnn_rnn_layer(
+                *given, False, [], _LSTM_MODE, start.shape[2], 1, True, False, False, True
+            )
+        ctx.save_for_backward(*given, *results)
+        ctx.masks = input_mask, state_mask
+        states: Tensor = results[0]
+        return states
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        *given, states, last_state, last_cell, workspace = ctx.saved_tensors
+        nothing, hidden = torch.zeros_like(last_state), last_state.shape[-1]
+        of_inputs, *of_weights, of_bias, _, _, _ = torch.ops.aten.mkldnn_rnn_layer_backward(
+            *given,
+            *(states, last_state, last_cell, upstream.contiguous(), nothing, nothing),
+            *(False, _LSTM_MODE, hidden, 1, True, True, False, [], False, workspace),
+        )
+        of_weights = [
+            gradient.float() if mask is None else gradient.float().mul_(mask)
+            for gradient, mask in zip(of_weights, ctx.masks, strict=True)
+        ]
+        return of_inputs, *of_weights, of_bias.float(), None, None
 
 
 def _in_one_block(weights: Sequence[Tensor]) -> list[Tensor]:
@@ -187,7 +265,7 @@ def _packed(
     input_mask: Tensor | None,
     state_mask: Tensor,
 ) -> Tensor:
-    """Run the LSTM whose states have a mask for each text: float32 [batch, time, hidden]."""
+    """Run the LSTM whose states have a mask for each text: float32 [time, batch, hidden]."""
     packing, device = Packing.of(lengths.cpu().numpy()), words.positions.device
     hidden = direction.hidden_weights.shape[1]
     padded = words.vectors.new_zeros(*words.positions.shape, hidden)
@@ -195,14 +273,14 @@ def _packed(
         return padded
     order = torch.from_numpy(packing.order).to(device)
     rows, step = order[packing.text], torch.from_numpy(packing.step).to(device)
-    inputs = words.at(words.positions[rows, step])[:, None]
+    inputs = words.at(words.positions[step, rows])[:, None]
     if input_mask is not None:
         inputs = inputs * input_mask[rows]
     weights = direction.input_weights.view(inputs.shape[1], -1, inputs.shape[2])
     parts = [linear(*both) for both in zip(inputs.unbind(1), weights, strict=True)]
     projected = torch.cat(parts, dim=1) + direction.bias
     states = packed_states(projected, direction.hidden_weights, state_mask[order], packing)
-    return padded.index_put((rows, step), states)
+    return padded.index_put((step, rows), states)
 
 
 def _reversed(positions: Tensor, lengths: Tensor) -> Tensor:
@@ -213,16 +291,35 @@ def _reversed(positions: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _pool(states: Tensor, lengths: Tensor, pooling: str) -> Tensor:
-    """Pool [batch, time, hidden] over each text's own steps; a text of none gives zeros."""
-    reading = torch.arange(states.shape[1], device=states.device) < lengths[:, None]
+    """Pool [time, batch, hidden] over each text's own steps; a text of none gives zeros."""
     if pooling == "last":
-        rows = torch.arange(len(states), device=states.device)
-        return states[rows, (lengths - 1).clamp(min=0)] * (lengths > 0)[:, None]
+        rows = torch.arange(len(lengths), device=states.device)
+        return states[(lengths - 1).clamp(min=0), rows] * (lengths > 0)[:, None]
+    padding = torch.arange(len(states), device=states.device)[:, None] >= lengths
     if pooling == "max":
-        below_any_state = -2.0
-        highest = states.masked_fill(~reading[:, :, None], below_any_state).amax(dim=1)
+        highest: Tensor = _Highest.apply(states, padding)  # type: ignore[no-untyped-call]
         return highest * (lengths > 0)[:, None]
-    return (states * reading[:, :, None]).float().sum(dim=1) / lengths.clamp(min=1)[:, None]
+    return (states * ~padding[:, :, None]).float().sum(dim=0) / lengths.clamp(min=1)[:, None]
+
+
+class _Highest(torch.autograd.Function):
+    """The maximum over time of states above -1, without padding, bool [time, batch].
+
+    As `amax`, equal states share the gradient; its own derivative takes five times as long.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, padding: Tensor) -> Tensor:
+        below_any_state = states + (padding * -4.0).to(states.dtype)[:, :, None]
+        highest = below_any_state.amax(dim=0)
+        ctx.save_for_backward(below_any_state.sub_(highest))
+        return highest
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        (below,) = ctx.saved_tensors
+        is_highest = torch.ops.aten.threshold_backward(torch.ones_like(below), below, _SMALLEST)
+        return is_highest.mul_(upstream / is_highest.sum(dim=0)), None
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def fit_vocabulary_with_vectors(
     Raises:
         DataError: No word of the training texts has a vector, or the file is broken.
     """
-    with stage(progress, f"Reading the words of {len(data.train):,} texts"):
+    with stage(progress, f"Tokenizing {len(data.train):,} texts"):
         encoder, encoded = fit_vocabulary(data, settings)
     learned = encoder.vocabulary
     spelling, limit = settings.vectors.spelling, settings.vectors.more_words

@@ -75,7 +75,7 @@ async function refusal(response) {
   try {
     told = (await response.json()).error ?? {};
   } catch { /* what a proxy in between says is seldom JSON */ }
-  const message = told.message ?? `The server answered ${response.status} ${response.statusText}`.trim();
+  const message = told.message ?? `The server responded with ${response.status} ${response.statusText}`.trim();
   return new Refused(response.status, told.code ?? null, message, seconds(response.headers.get("Retry-After")));
 }
 

@@ -6,14 +6,14 @@ import { count, counted, exactly, percent } from "./told.js";
 const FAMILIES = {
   lstm: "An LSTM, which reads a text word by word",
   transformer: "A transformer, which attends to all words at once",
-  count: "Counts of words and characters, with logistic regression",
-  logreg: "Averaged word vectors, with logistic regression",
-  mlp: "Averaged word vectors, with a small neural network",
+  count: "Word and character n-grams with logistic regression",
+  logreg: "Averaged word vectors with logistic regression",
+  mlp: "Averaged word vectors with a small neural network",
 };
 const SPLITS = {
-  grouped: "duplicates of a text are in one part only",
+  grouped: "duplicates of a text are in the same subset",
   random: "rows assigned at random",
-  given: "parts given by the data",
+  given: "subsets given by the data",
 };
 
 /** Say under the title what this model does, and how well. */
@@ -47,7 +47,7 @@ export const isLeaked = (scores) => scores.leaked_by_group > 0;
 
 function worth(scores, family) {
   const on = [counted(scores.n_test ?? 0, "test text"),
-    scores.n_test_groups ? `of ${counted(scores.n_test_groups, isLeaked(scores) ? "group" : "unseen group")}` : ""].join(" ");
+    scores.n_test_groups ? `from ${counted(scores.n_test_groups, isLeaked(scores) ? "group" : "unseen group")}` : ""].join(" ");
   const interval = scores.low === null || scores.low === undefined ? "" : `95% interval: ${exactly(scores.low)} to ${exactly(scores.high)}`;
   return el("div", { class: "worth" },
     el("div", {},
@@ -84,7 +84,7 @@ function baselines(scores, family) {
 function facts(model) {
   const { scores } = model;
   return [
-    ["kind", `${FAMILIES[model.family] ?? model.family}${model.recipe ? `; recipe “${model.recipe}”` : ""}.`],
+    ["family", `${FAMILIES[model.family] ?? model.family}${model.recipe ? `; recipe “${model.recipe}”` : ""}.`],
     ["labels", model.labels.length > 12 ? `${model.labels.slice(0, 12).join(", ")} and ${count(model.labels.length - 12)} more` : model.labels.join(", ")],
     model.thresholds ? ["thresholds", thresholds(model)] : null,
     model.text_form ? ["text form", el("code", {}, model.text_form)] : null,

@@ -48,7 +48,7 @@ export function readTable(text, given = []) {
 export function troubleOf(record, width, names) {
   if (record.length !== width) return `${counted(record.length, "field")} instead of ${count(width)}`;
   const again = names.filter(Boolean).length > 1 && record.every((cell, i) => cell.trim() === names[i]);
-  return again ? "the header again" : "";
+  return again ? "repeated header" : "";
 }
 
 /** Find the delimiter; a first line such as `sep=;` names it, and is no record. */

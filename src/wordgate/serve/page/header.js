@@ -43,7 +43,7 @@ export function hasHeader(first, rest, given = []) {
   const below = cells.map((_, i) => others.map((record) => record[i].trim()));
   const found = numbersBelow(cells, below, true) ?? longCell(cells) ?? (known >= 2 ? true : null)
     ?? recurs(cells, below) ?? (known ? true : null) ?? numbersBelow(cells, below, false) ?? headsFew(cells, below);
-  const doubt = found === null ? "Nothing tells whether the first row names the columns; it is read as a text." : "";
+  const doubt = found === null ? "It is unclear whether the first row contains column names; it is read as a text." : "";
   return { header: found ?? false, doubt };
 }
 
@@ -82,7 +82,7 @@ export function textColumn(names, records) {
   const width = names?.length ?? records[0].length;
   const columns = Array.from({ length: width }, (_, i) => profiled(i, names?.[i] ?? "", records));
   const candidates = couldBeText(columns, records.length).sort((a, b) => b.score - a.score);
-  if (!candidates.length) return { column: -1, why: "No column holds words." };
+  if (!candidates.length) return { column: -1, why: "No column contains words." };
   const [best, next] = candidates;
   if (!best.isText && next && next.score > 0.75 * best.score) {
     return { column: -1, why: "Several columns could hold the texts." };

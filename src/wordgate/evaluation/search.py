@@ -1,0 +1,217 @@
+"""The result of a search over families and settings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from wordgate.evaluation.intervals import Interval, PairedDifference, paired_difference
+from wordgate.evaluation.metrics import f1_of_sums, macro_f1
+from wordgate.evaluation.multilabel import hits_and_totals, paired_f1_difference
+
+SearchObjective = Literal["accuracy", "macro_f1", "micro_f1"]
+"""The scores that a search can maximize."""
+OBJECTIVE_NAMES: Mapping[str, str] = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+}
+
+
+class SearchLimits(BaseModel, frozen=True, extra="forbid"):
+    """The limits of a search; null for none."""
+
+    minutes: float = Field(description="time limit for the whole command, in minutes")
+    max_ms: float | None = Field(
+        default=None, description="maximum latency of one text, in milliseconds"
+    )
+    max_mb: float | None = Field(default=None, description="maximum size on disk, in 10^6 bytes")
+
+
+class SecondBest(BaseModel, frozen=True, extra="forbid"):
+    """The model that would have been chosen without the winner."""
+
+    family: str
+    settings: dict[str, Any] = Field(description="what differs from the recipe")
+    score: float = Field(description="on the inner folds")
+
+
+class SearchFacts(BaseModel, frozen=True, extra="forbid"):
+    """The search that chose family and settings; scores from 0 to 1."""
+
+    objective: SearchObjective
+    limits: SearchLimits
+    n_trials: int = Field(description="finished trials, those ended early included")
+    minutes: float = Field(description="what the search took, interrupted runs included")
+    ended_by: Literal["minutes", "trials", "interruption"]
+    settings: dict[str, Any] = Field(description="those of the winner that differ from the recipe")
+    chosen_score: float = Field(
+        description="score on inner folds of the training rows, by which it was chosen; optimistic,"
+        " as the best of several is"
+    )
+    test_score: float | None = Field(
+        default=None, description="the same score on the test rows, which no trial has seen"
+    )
+    test_interval: Interval | None = Field(default=None, description="its 95% interval")
+    difference: float | None = Field(
+        default=None, description="`chosen_score` less `test_score`: the price of choosing"
+    )
+    second: SecondBest | None = Field(
+        default=None, description="what would have been chosen otherwise; null for a single trial"
+    )
+    importances: dict[str, float] = Field(
+        description="share of each setting of the winner's family in the variance of its scores"
+        " (fANOVA, Hutter et al. 2014); empty for fewer than 10 trials"
+    )
+    latency_ms: float | None = Field(
+        default=None, description="median time to predict one text with the saved model"
+    )
+    megabytes: float | None = Field(
+        default=None, description="size of the saved model on disk, 10^6 bytes"
+    )
+    left_out: list[str] = Field(description="families that were left out, and why")
+
+    def tested(self, score: float | None, interval: Interval) -> "SearchFacts":
+        """Add the score on the test rows."""
+        difference = None if score is None else self.chosen_score - score
+        return self.model_copy(
+            update={"test_score": score, "test_interval": interval, "difference": difference}
+        )
+
+
+@dataclass(frozen=True)
+class SearchTrial:
+    """One model of a search, fitted on inner folds of the training rows.
+
+    Attributes:
+        number: Its number in the study, from 0.
+        family: The family of the model.
+        recipe: Where its settings begin: ``default``, ``small`` or ``taught``, which are tried
+            first; ``tuned`` if the sampler has chosen them.
+        settings: The settings that differ from the recipe, by their dotted names.
+        state: ``complete`` on all folds; ``pruned`` before; ``failed``, with an error or killed;
+            ``running``.
+        score: Mean over the folds, of those finished if it was pruned; None if there is none.
+        fold_scores: The score on each finished fold.
+        rows: The share of the training rows that it was last fitted on.
+        latency_ms: Median time to predict one text, in milliseconds; None if not measured.
+        megabytes: Size of the model, in 10^6 bytes; None if not measured.
+        seconds: Time of fitting and predicting.
+        over_limits: The limits that it breaks: ``latency``, ``size``.
+        finished: Seconds from the beginning of the search to its end; None while it runs.
+    """
+
+    number: int
+    family: str
+    recipe: str
+    settings: Mapping[str, object]
+    state: Literal["complete", "pruned", "failed", "running"]
+    score: float | None = None
+    fold_scores: tuple[float, ...] = ()
+    rows: float = 1.0
+    latency_ms: float | None = None
+    megabytes: float | None = None
+    seconds: float = 0.0
+    over_limits: tuple[str, ...] = ()
+    finished: float | None = None
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A finished search, and the test of its winner.
+
+    Attributes:
+        objective: The score that was maximized.
+        limits: The limits that it kept.
+        trials: All trials, in the order of their numbers.
+        chosen: The number of the trial whose settings won.
+        second: The number of the trial that would have won otherwise; None for a single one.
+        chosen_score: The score on the inner folds by which it was chosen.
+        test_score: The same score on the test rows, which no trial has seen; None if undefined.
+        interval: The 95% interval of the test score, groups resampled.
+        importances: The share of each setting in the variance of the scores, by Optuna, largest
+            first; empty for too few trials.
+        minutes: What the search took, earlier interrupted runs included.
+        ended_by: What ended it: ``minutes``, ``trials`` or ``interruption``.
+        latency_ms: Median time to predict one text with the saved model, in milliseconds.
+        megabytes: Size of the saved model on disk, in 10^6 bytes.
+        left_out: A sentence for each family that was left out or dropped.
+    """
+
+    objective: SearchObjective
+    limits: SearchLimits
+    trials: tuple[SearchTrial, ...]
+    chosen: int
+    second: int | None
+    chosen_score: float
+    test_score: float | None
+    interval: Interval
+    importances: Mapping[str, float]
+    minutes: float
+    ended_by: Literal["minutes", "trials", "interruption"]
+    latency_ms: float | None = None
+    megabytes: float | None = None
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def difference(self) -> float | None:
+        """The price of choosing: the score it was chosen by less the score on the test rows."""
+        return None if self.test_score is None else self.chosen_score - self.test_score
+
+    def trial(self, number: int) -> SearchTrial:
+        """Give the trial of a number."""
+        return next(trial for trial in self.trials if trial.number == number)
+
+
+def distinct_trials(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
+    """Leave out trials that repeat the family and settings of one before them."""
+    found: dict[str, SearchTrial] = {}
+    for trial in trials:
+        found.setdefault(f"{trial.family} {trial.recipe} {sorted(trial.settings.items())}", trial)
+    return list(found.values())
+
+
+def objective_score(
+    objective: SearchObjective,
+    targets: NDArray[np.int64],
+    decisions: NDArray[np.int64] | NDArray[np.bool_],
+    n_labels: int,
+) -> float:
+    """Score predicted labels.
+
+    Args:
+        objective: The score; accuracy is for one label per text, and micro F1 for several.
+        targets: int64 [n], or [n, labels] of 0 and 1.
+        decisions: What was predicted, in the same shape.
+        n_labels: The number of labels.
+    """
+    if objective == "accuracy":
+        return float((targets == decisions).mean())
+    if objective == "macro_f1":
+        return macro_f1(targets, decisions, n_labels)
+    sums = hits_and_totals(targets.astype(bool), decisions.astype(bool)).sum(axis=0, keepdims=True)
+    return float(f1_of_sums(sums.astype(np.float64))[0]) if sums[0, 1] else 0.0
+
+
+def paired_scores(
+    objective: SearchObjective,
+    targets: NDArray[np.int64],
+    decisions: NDArray[Any],
+    other: NDArray[Any],
+    groups: Sequence[str] | None,
+    n_labels: int,
+    *,
+    seed: int,
+) -> PairedDifference:
+    """Compare two models by a score on the same rows, groups resampled; args as above."""
+    if objective == "accuracy":
+        return paired_difference(targets == decisions, targets == other, groups, seed=seed)
+    if targets.ndim == 1:
+        one_hot = np.eye(n_labels, dtype=np.int64)
+        targets, decisions, other = one_hot[targets], one_hot[decisions], one_hot[other]
+    given = decisions.astype(bool), other.astype(bool)
+    average: Literal["micro", "macro"] = "micro" if objective == "micro_f1" else "macro"
+    return paired_f1_difference(targets, *given, groups, average=average, seed=seed)

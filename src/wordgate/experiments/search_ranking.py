@@ -1,0 +1,157 @@
+"""Which trial of a search wins: the best, or the smallest of those that are as good."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from wordgate.errors import SettingsError
+from wordgate.evaluation.intervals import PairedDifference
+from wordgate.evaluation.search import SearchTrial, paired_scores
+from wordgate.experiments.search_trials import DEFAULT, InnerFolds, SearchConfig, TrialSpec
+from wordgate.search.study import SearchStudy
+
+SAME = 0.005
+"""Between models whose scores differ by no more than half a point, and by no more than chance, the
+smaller one is chosen. More is never given up for size."""
+_ONE_ERROR = 0.32
+"""The two-sided p-value of one standard error. The best of many is partly chance, so tuned settings
+have to gain more than that over the recipe (the one-standard-error rule of Breiman et al. 1984)."""
+_MOST_TESTED = 5
+"""Places of the ranking that paired tests decide; the others follow by their scores."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The trials of a search, compared by what they answer on the inner folds.
+
+    Attributes:
+        folds: The inner folds of the training rows.
+        config: What is searched.
+        study: Keeps the trials.
+    """
+
+    folds: InnerFolds
+    config: SearchConfig
+    study: SearchStudy
+
+    def n_folds(self) -> int:
+        """Give the number of folds that trials are judged on, the same for all of a search."""
+        return int(self.study.attributes.get("folds", 1))
+
+    def finished(self) -> list[SearchTrial]:
+        """Give the trials that have ended, but not by an error."""
+        return [trial for trial in self.study.trials() if trial.state in ("complete", "pruned")]
+
+    def candidates(self) -> list[SearchTrial]:
+        """Give the trials that can win: complete, and within the limits."""
+        return [
+            trial
+            for trial in self.study.trials()
+            if trial.state == "complete" and not trial.over_limits
+        ]
+
+    def ranked(self) -> Iterator[SearchTrial]:
+        """Give the trials that can win, the winner first; those far behind by their scores alone.
+
+        Raises:
+            SettingsError: There is none.
+        """
+        left = self.candidates() or self._unfinished_candidates()
+        if not left:
+            raise SettingsError(self._none_found())
+        for _ in range(_MOST_TESTED):
+            if not left:
+                return
+            chosen = self._winner(left)
+            yield chosen
+            left = [trial for trial in left if not _alike(trial, chosen)]
+        yield from sorted(left, key=score_of, reverse=True)
+
+    def _winner(self, candidates: Sequence[SearchTrial]) -> SearchTrial:
+        """Choose the best, or the smallest of those that are as good.
+
+        A trial is as good if it is no worse than by `SAME`, nor by more than chance.
+        """
+        best = max(candidates, key=lambda trial: (score_of(trial), *_lightness(trial)))
+        best = self._default_in_place_of(best, candidates)
+        near = [trial for trial in candidates if abs(score_of(trial) - score_of(best)) <= SAME]
+        for trial in sorted(near, key=_lightness, reverse=True):
+            if _lightness(trial) <= _lightness(best):
+                break
+            if best.state != "complete" or self.difference(best, trial).proven is None:
+                return trial
+        return best
+
+    def _default_in_place_of(
+        self, best: SearchTrial, candidates: Sequence[SearchTrial]
+    ) -> SearchTrial:
+        """Keep the default recipe of a family where tuning gains less than a standard error."""
+        if best.state != "complete":
+            return best
+        for trial in candidates:
+            if (trial.family, trial.recipe) == (best.family, DEFAULT) and trial is not best:
+                gain = self.difference(best, trial)
+                return trial if gain.p_value is None or gain.p_value > _ONE_ERROR else best
+        return best
+
+    def _unfinished_candidates(self) -> list[SearchTrial]:
+        """Give what has a score, where no trial is complete, of the largest share of the rows."""
+        scored = [
+            trial for trial in self.finished() if trial.score is not None and not trial.over_limits
+        ]
+        most = max((trial.rows for trial in scored), default=0.0)
+        return [trial for trial in scored if trial.rows == most]
+
+    def _none_found(self) -> str:
+        measured = [trial for trial in self.finished() if trial.over_limits]
+        if not measured:
+            return (
+                f"no trial ended within {self.config.limits.minutes:g} minutes: give more --minutes"
+            )
+        given = self.config.limits_text()
+        smallest = min(measured, key=lambda trial: trial.megabytes or 0.0)
+        quickest = min(measured, key=lambda trial: trial.latency_ms or 0.0)
+        return (
+            f"none of {len(measured):,} trials keeps {given}: the smallest is"
+            f" {_measured(smallest)}, the quickest {_measured(quickest)}; allow more,"
+            " or give more --minutes"
+        )
+
+    def difference(self, one: SearchTrial, other: SearchTrial) -> PairedDifference:
+        """Test the answers of a trial against those of another, groups resampled."""
+        rows = self.folds.tested(self.n_folds())
+        return paired_scores(
+            self.config.objective,
+            rows.targets,
+            self.study.decisions(one.number),
+            self.study.decisions(other.number),
+            rows.groups,
+            len(self.folds.labels),
+            seed=self.config.context.seed,
+        )
+
+
+def _measured(trial: SearchTrial) -> str:
+    return (
+        f"{spec_of(trial).sentence()} ({trial.megabytes or 0.0:.1f} MB,"
+        f" {trial.latency_ms or 0.0:.2f} ms)"
+    )
+
+
+def spec_of(trial: SearchTrial) -> TrialSpec:
+    """Give family, recipe and settings of a trial."""
+    return TrialSpec(trial.family, trial.recipe, trial.settings)
+
+
+def score_of(trial: SearchTrial) -> float:
+    """Give the score of a trial; what has none is the last."""
+    return -1.0 if trial.score is None else trial.score
+
+
+def _lightness(trial: SearchTrial) -> tuple[float, float]:
+    """Give what is larger for the smaller, and then for the quicker model."""
+    size, latency = trial.megabytes or 0.0, trial.latency_ms or 0.0
+    return -round(size, 1), -round(latency, 2)
+
+
+def _alike(trial: SearchTrial, chosen: SearchTrial) -> bool:
+    return (trial.family, trial.settings) == (chosen.family, chosen.settings)

@@ -1,0 +1,334 @@
+"""One trial of a search: a family with settings, fitted and scored on inner folds.
+
+The inner folds are made of the training rows alone. No function here is given a test row.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.bundle.summary import model_bytes
+from wordgate.data.dataset import Dataset, labels_of
+from wordgate.evaluation.comparison import TAUGHT_LSTM
+from wordgate.evaluation.search import SearchLimits, SearchObjective, objective_score
+from wordgate.experiments.fitting import Calibrated
+from wordgate.experiments.resolving import resolve_settings
+from wordgate.experiments.splits import Fold, fold_numbers, fold_of, hold_out
+from wordgate.experiments.students import TeacherConfig, fit_model, vectors_of
+from wordgate.families import FAMILIES
+from wordgate.prediction.predictor import Predictor
+from wordgate.runtime.progress import Silent, beating
+from wordgate.search.space import Space
+from wordgate.settings import Settings
+from wordgate.training.fitting import TIME_LIMIT, RunContext
+from wordgate.vectors.pretrained import PretrainedVectors
+
+DEFAULT, SMALL, TAUGHT, TUNED = "default", "small", "taught", "tuned"
+"""Where the settings of a trial begin."""
+LARGE = 20_000
+"""Training rows from which on a fifth of them is enough to judge by."""
+FEW = 3_000
+"""Training rows below which every trial is judged on all folds: one alone says too little."""
+MOST_FOLDS = 3
+"""Inner folds that a trial is judged on at most."""
+PILOT = 8_000
+"""Training rows of an inner fold from which on a trial begins with a part of them."""
+_PILOT_SHARE = 0.25
+_LATENCY_TEXTS, _LATENCY_BLOCK, _LATENCY_SECONDS = 100, 10, 0.5
+_PAGES_BYTES = 400_000
+"""About what report, audit and model card take in a bundle."""
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """A family with the settings that differ from its recipe."""
+
+    family: str
+    recipe: str
+    changes: Mapping[str, object]
+
+    @property
+    def name(self) -> str:
+        """The name under which its costs are learned."""
+        return TAUGHT_LSTM if self.recipe == TAUGHT else self.family
+
+    def sentence(self) -> str:
+        """Say what it is in a few words."""
+        settings = ", ".join(f"{name}={value}" for name, value in self.changes.items())
+        return f"{self.name}, {settings or 'default recipe'}"
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """What is searched, and for what.
+
+    Attributes:
+        families: The families, cheapest first.
+        recipe: The recipe from which the settings of all trials differ.
+        overrides: Settings of the user, which all trials have.
+        objective: The score to maximize.
+        limits: The limits to keep.
+        context: Seed, progress, device and threads.
+        vectors_name: The word vectors as the user named them; None without any.
+        vectors: These word vectors.
+        teachers: The teachers as the user named them; none for no teacher.
+        teaching: These teachers.
+        space: Ranges of the user, which take the place of wordgate's own.
+        max_trials: The search ends after so many finished trials; None for no such limit.
+        refits: Whether the winner is trained on all rows, for which time is kept.
+        left_out: A sentence for each family that can't take part.
+    """
+
+    families: tuple[str, ...]
+    recipe: str | Path
+    overrides: Mapping[str, object]
+    objective: SearchObjective
+    limits: SearchLimits
+    context: RunContext
+    vectors_name: str | Path | None = None
+    vectors: PretrainedVectors | None = None
+    teachers: tuple[str, ...] = ()
+    teaching: TeacherConfig | None = None
+    space: Space | None = None
+    max_trials: int | None = None
+    refits: bool = True
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether latency or size is limited."""
+        return self.limits.max_ms is not None or self.limits.max_mb is not None
+
+    def recipe_of(self, spec: TrialSpec) -> str | Path:
+        """Give the recipe of a trial."""
+        return TAUGHT_LSTM if spec.recipe == TAUGHT else self.recipe
+
+    def own_overrides(self, family: str) -> dict[str, object]:
+        """Give the settings of the user that a family reads."""
+        return {
+            name: value for name, value in self.overrides.items() if FAMILIES[family].reads(name)
+        }
+
+    def settings(self, spec: TrialSpec) -> Settings:
+        """Resolve the settings of a trial.
+
+        Raises:
+            SettingsError: They contradict each other.
+        """
+        overrides = {**self.own_overrides(spec.family), **spec.changes}
+        if spec.recipe == TAUGHT:
+            overrides["teacher.models"] = self.teachers
+        vectors = self.vectors_name if FAMILIES[spec.family].vectors != "none" else None
+        recipe = self.recipe_of(spec)
+        settings = resolve_settings(recipe, overrides, vectors, families=[spec.family])
+        if vectors is not None and self.vectors is not None:
+            settings = settings.with_vectors_of(self.vectors.dim)
+        return settings
+
+    def teaching_of(self, spec: TrialSpec) -> TeacherConfig | None:
+        """Give the teachers of a trial."""
+        return self.teaching if spec.recipe == TAUGHT else None
+
+    def vectors_of(self, family: str) -> PretrainedVectors | None:
+        """Give the word vectors of a family; None for one that reads none."""
+        return self.vectors if FAMILIES[family].vectors != "none" else None
+
+    def limits_text(self) -> str:
+        """Write the limits of latency and size as options; nothing without any."""
+        asked = {"--max-ms": self.limits.max_ms, "--max-mb": self.limits.max_mb}
+        return " and ".join(f"{name} {value:g}" for name, value in asked.items() if value)
+
+    def over_limits(self, latency_ms: float, megabytes: float) -> list[str]:
+        """Name the limits that a model breaks."""
+        limits = self.limits
+        broken = {
+            "latency": limits.max_ms is not None and latency_ms > limits.max_ms,
+            "size": limits.max_mb is not None and megabytes > limits.max_mb,
+        }
+        return [name for name, is_broken in broken.items() if is_broken]
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A step of a trial: so many inner folds, on a share of their training rows."""
+
+    share: float
+    n_folds: int
+
+
+@dataclass(frozen=True)
+class InnerFolds:
+    """The folds of the training rows, of which the first ones are used.
+
+    Attributes:
+        rows: The training rows, validation rows among them.
+        labels: The labels.
+        numbers: int64 [n], the fold of each row.
+        settings: How a fold's other rows are split into training and validation.
+        seed: Random seed of that.
+    """
+
+    rows: Dataset
+    labels: tuple[str, ...]
+    numbers: NDArray[np.int64]
+    settings: Settings
+    seed: int
+    _made: dict[tuple[int, float], Fold] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, rows: Dataset, labels: tuple[str, ...], settings: Settings, seed: int
+    ) -> "InnerFolds":
+        """Make three folds, or fifths of many rows.
+
+        Raises:
+            DataError: There are fewer groups than folds.
+        """
+        n_folds = 5 if len(rows) >= LARGE else MOST_FOLDS
+        names = labels_of(rows.targets, labels)
+        return cls(rows, labels, fold_numbers(rows, names, n_folds, settings, seed), settings, seed)
+
+    @property
+    def growth(self) -> float:
+        """How many times the training rows of a fold the winner is trained on."""
+        fold = self.fold(0)
+        return len(self.rows) / (len(fold.train) + len(fold.valid))
+
+    def rungs(self, n_folds: int) -> list[Rung]:
+        """Give the steps of a trial: a part of many rows first, one fold, then the others."""
+        pilot = [Rung(_PILOT_SHARE, 1)] if len(self.fold(0).train) > PILOT else []
+        return [*pilot, Rung(1.0, 1), *([Rung(1.0, n_folds)] if n_folds > 1 else [])]
+
+    def fold(self, number: int, share: float = 1.0) -> Fold:
+        """Give a fold, on a share of its training rows in whole groups."""
+        if (number, share) not in self._made:
+            self._made[number, share] = self._make(number, share)
+        return self._made[number, share]
+
+    def _make(self, number: int, share: float) -> Fold:
+        if share < 1.0:
+            fold = self.fold(number)
+            train, _ = hold_out(fold.train, self.labels, 1.0 - share, self.seed)
+            return replace(fold, train=train)
+        vocabulary_of = self.rows if self.settings.text.vocabulary_from == "all" else None
+        return fold_of(
+            self.rows, self.labels, self.numbers, number, self.settings, self.seed, vocabulary_of
+        )
+
+    def tested(self, n_folds: int) -> Dataset:
+        """Give the test rows of the first folds, fold by fold."""
+        return self.rows.part(np.concatenate([self.fold(one).rows for one in range(n_folds)]))
+
+
+@dataclass(frozen=True)
+class FoldAnswers:
+    """What a trial says of one fold, and what that took.
+
+    Attributes:
+        decisions: int64 [n], the labels' numbers; or bool [n, labels], the labels.
+        score: The score that is searched for.
+        latency_ms: Median time to predict one text.
+        megabytes: Expected size of the bundle of a model trained on all training rows.
+        seconds: Time of fitting and predicting.
+        is_cut: Whether the time limit ended the fit.
+    """
+
+    decisions: NDArray[Any]
+    score: float
+    latency_ms: float
+    megabytes: float
+    seconds: float
+    is_cut: bool
+
+
+def fit_fold(
+    spec: TrialSpec,
+    folds: InnerFolds,
+    number: int,
+    share: float,
+    config: SearchConfig,
+    until: float,
+) -> FoldAnswers:
+    """Fit a trial on one inner fold, let it predict the fold's test rows, and score it.
+
+    Args:
+        spec: The trial.
+        folds: The folds.
+        number: The number of the fold, from 0.
+        share: The share of the fold's training rows.
+        config: What is searched.
+        until: The `time.monotonic()` at which fitting must end.
+    """
+    started, context = time.monotonic(), config.context
+    fold = folds.fold(number, share)
+    settings = config.settings(spec)
+    device = "auto" if FAMILIES[spec.family].cpu_alone else context.device
+    with context.progress.bar(None) as bar, beating(bar, f"Trial: {spec.sentence()}"):
+        calibrated, taught = fit_model(
+            spec.family,
+            fold.fit_data(config.vectors_of(spec.family)),
+            fold.test,
+            settings,
+            config.teaching_of(spec),
+            replace(
+                context,
+                progress=Silent(),
+                device=device,
+                deadline=until,
+                predicted_after=len(fold.test),
+            ),
+        )
+        output = calibrated.output(fold.test.texts)
+        decisions = output.decisions(multilabel=fold.test.multilabel)
+        model_config = calibrated.config(
+            settings,
+            vectors=vectors_of(config.vectors, taught),
+            family=spec.family,
+            labels=fold.labels,
+            seed=context.seed,
+            recipe=str(config.recipe_of(spec)),
+            data={},
+        )
+        latency = median_latency(Predictor(calibrated.fitted.model, model_config), fold.test.texts)
+    return FoldAnswers(
+        decisions,
+        objective_score(config.objective, fold.test.targets, decisions, len(fold.labels)),
+        latency,
+        _expected_megabytes(calibrated, spec.family, folds),
+        time.monotonic() - started,
+        any(remark.startswith(TIME_LIMIT) for remark in calibrated.fitted.remarks),
+    )
+
+
+def median_latency(predictor: Predictor, texts: Sequence[str]) -> float:
+    """Measure the median time to predict one text, in milliseconds, on up to 100 of the texts.
+
+    It is the least of several medians: what else the machine does meanwhile only adds to it.
+    """
+    medians: list[float] = []
+    predictor.predict_proba([texts[0]])  # makes ready what the others use
+    began = time.perf_counter()
+    for start in range(0, _LATENCY_TEXTS, _LATENCY_BLOCK):
+        taken = []
+        for place in range(start, start + _LATENCY_BLOCK):
+            text = texts[place % len(texts)]
+            started = time.perf_counter()
+            predictor.predict_proba([text])
+            taken.append(time.perf_counter() - started)
+        medians.append(median(taken))
+        if time.perf_counter() - began > _LATENCY_SECONDS:
+            break
+    return 1000.0 * min(medians)
+
+
+def _expected_megabytes(calibrated: Calibrated, family: str, folds: InnerFolds) -> float:
+    """Expect the size of a bundle: its words or n-grams grow with the rows, its hashes, too."""
+    growth = 1.0 if family == "transformer" else folds.growth
+    hashes = 12 * len(folds.rows)
+    return (growth * model_bytes(calibrated.fitted.model) + hashes + _PAGES_BYTES) / 1e6

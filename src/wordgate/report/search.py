@@ -1,0 +1,281 @@
+"""The report on a search over families and settings, as a page."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchResult, SearchTrial
+from wordgate.report.charts import (
+    Axis,
+    ChartBar,
+    Estimate,
+    Line,
+    axis,
+    bar_chart,
+    line_chart,
+    log_axis,
+    shares,
+)
+from wordgate.report.page import Figure, PageTable, render
+from wordgate.report.search_text import (
+    best_of,
+    candidates,
+    choice,
+    ending,
+    format_error,
+    format_minutes,
+    important_settings,
+    inner_folds,
+    number_cells,
+    price,
+    ranked,
+    runner_up,
+    short_settings,
+    trial_remarks,
+)
+from wordgate.report.text import UNDEFINED, format_share, source_name
+
+MOST_SETTINGS = 12
+"""Settings whose importance is drawn; the table of the figure has all."""
+SHOWN_TRIALS = 10
+"""Trials that are shown at once."""
+_HEADER = ("trial", "score", "±", "ms", "MB", "s", "settings")
+_Cost = Callable[[SearchTrial], float | None]
+
+
+def search_page(result: SearchResult, source: str) -> str:
+    """Render a search as a self-contained HTML page: no script, nothing fetched, all escaped.
+
+    Args:
+        result: The search, and the test of its winner.
+        source: The source of the data.
+    """
+    rows = [_trial_row(result, trial) for trial in ranked(result.trials)]
+    return render(
+        "search.html.j2",
+        title=f"Model search on {source_name(source)}",
+        badge=result.trial(result.chosen).family,
+        verdict=choice(result),
+        sentences=[price(result), *runner_up(result), ending(result)],
+        headline=_headline(result),
+        families=_families_table(result),
+        left_out=result.left_out,
+        history=_history_figure(result),
+        importances=_importance_figure(result),
+        unimportant=important_settings(result),
+        costs=_cost_figures(result),
+        header=_HEADER,
+        rows=rows,
+        shown=SHOWN_TRIALS,
+        bold=[
+            place for place, one in enumerate(ranked(result.trials)) if one.number == result.chosen
+        ],
+        methods=_methods(result),
+    )
+
+
+def _headline(result: SearchResult) -> list[tuple[str, str, str]]:
+    """Give the numbers at the top of the page: name, value and remark."""
+    name, difference = OBJECTIVE_NAMES[result.objective], result.difference
+    chosen = result.trial(result.chosen)
+    points = UNDEFINED if difference is None else f"{100 * difference:+.1f}"
+    cells = [
+        ("chosen by", format_share(result.chosen_score), f"{name}, {inner_folds(chosen)}"),
+        (f"test {name}", format_share(result.test_score), str(result.interval)),
+        ("price of choosing", points, "points"),
+    ]
+    limits = result.limits
+    for title, value, limit, unit in (
+        ("one text", result.latency_ms, limits.max_ms, "ms"),
+        ("size", result.megabytes, limits.max_mb, "MB"),
+    ):
+        if value is not None:
+            remark = "no limit" if limit is None else f"limit {limit:g} {unit}"
+            cells.append((title, f"{value:.2f} {unit}", remark))
+    return cells
+
+
+def _families_table(result: SearchResult) -> PageTable:
+    """Show the best trial of each family that can be chosen, the best family first."""
+    good_first = [*candidates(result.trials), *ranked(result.trials)]
+    families = dict.fromkeys(trial.family for trial in good_first)
+    rows = []
+    for family in families:
+        own = [trial for trial in ranked(result.trials) if trial.family == family]
+        best = best_of(own)
+        minutes = format_minutes(sum(trial.seconds for trial in own) / 60)
+        cells = (UNDEFINED,) * 4 if best is None else number_cells(best)[:4]
+        rows.append((family, *cells, f"{len(own):,}", minutes))
+    return PageTable(("family", "best score", "±", "ms", "MB", "trials", "time"), rows)
+
+
+def _history_figure(result: SearchResult) -> Figure:
+    """Show the score of each trial over the time that trials took, and the best one so far."""
+    spent, ended = 0.0, []
+    for trial in sorted(ranked(result.trials), key=lambda one: (one.finished or 0.0, one.number)):
+        spent += trial.seconds / 60
+        if trial.score is not None:
+            ended.append((spent, trial.score, trial))
+    good = {trial.number for trial in candidates(result.trials)}
+    judged = [(x, y) for x, y, trial in ended if trial.number in good]
+    others = [(x, y) for x, y, trial in ended if trial.number not in good]
+    name = OBJECTIVE_NAMES[result.objective]
+    lines = [
+        *([Line("not eligible", others, "quiet", marks=True, joined=False)] if others else []),
+        Line("best so far", _steps(judged, spent), "two"),
+        Line("trials", judged, "one", marks=True, joined=False),
+    ]
+    rows = [
+        (f"{trial.number} {trial.family}", f"{x:.2f}", format_share(y)) for x, y, trial in ended
+    ]
+    note = "Over the time that the trials took."
+    if others:
+        note += " Not eligible: over a limit, or stopped early, with a score on fewer rows."
+    return Figure(
+        "Score of each trial",
+        line_chart(
+            lines,
+            x=axis("minutes", [0.0, spent]),
+            y=_score_axis(name, [y for _, y, _ in ended]),
+            label=f"{name} of {len(ended)} trials; the best reached"
+            f" {format_share(max((y for _, y in judged), default=None))}.",
+        ),
+        PageTable(("trial", "minutes", name), rows),
+        note,
+    )
+
+
+def _score_axis(name: str, scores: Sequence[float]) -> Axis:
+    """Make the scale of a score, with as many digits as its ticks need."""
+    found = axis(name, scores or [0, 1])
+    digits = 2 if found.ticks[1] - found.ticks[0] > 0.0099 else 3
+    return replace(found, form=f"{{:.{digits}f}}".format)
+
+
+def _steps(points: Sequence[tuple[float, float]], end: float) -> list[tuple[float, float]]:
+    """Give the corners of the line of the best score so far, up to the end."""
+    corners: list[tuple[float, float]] = []
+    for x, y in points:
+        if not corners:
+            corners.append((x, y))
+        elif y > corners[-1][1]:
+            corners += [(x, corners[-1][1]), (x, y)]
+    return [*corners, (end, corners[-1][1])] if corners else []
+
+
+def _importance_figure(result: SearchResult) -> Figure | None:
+    """Show which settings mattered; nothing where too few trials tell."""
+    found = list(result.importances.items())
+    if not found:
+        return None
+    bars = [ChartBar(name, Estimate(share)) for name, share in found[:MOST_SETTINGS]]
+    return Figure(
+        "Settings that mattered",
+        bar_chart(
+            bars,
+            x=shares("share of the variance of the scores"),
+            label=important_settings(result),
+        ),
+        PageTable(("setting", "importance"), [(name, f"{share:.3f}") for name, share in found]),
+        f"Shares of the variance of the scores of {result.trial(result.chosen).family} over the"
+        " ranges that were searched, estimated by Optuna (fANOVA).",
+    )
+
+
+def _cost_figures(result: SearchResult) -> list[Figure]:
+    """Show the score against latency and size, each with its limit."""
+    return [
+        figure
+        for figure in (
+            _cost_figure(
+                result, "latency", "ms per text", lambda one: one.latency_ms, result.limits.max_ms
+            ),
+            _cost_figure(result, "size", "MB", lambda one: one.megabytes, result.limits.max_mb),
+        )
+        if figure is not None
+    ]
+
+
+def _cost_figure(
+    result: SearchResult, what: str, unit: str, cost: _Cost, limit: float | None
+) -> Figure | None:
+    """Show the score against one cost, the Pareto front and the limit; nothing if unmeasured."""
+    measured = [
+        (value, trial.score, trial)
+        for trial in ranked(result.trials)
+        if (trial.state == "complete" or trial.over_limits)
+        and trial.score is not None
+        and (value := cost(trial) or 0) > 0
+    ]
+    if not measured:
+        return None
+    name = OBJECTIVE_NAMES[result.objective]
+    front = _front([one for one in measured if not one[2].over_limits])
+    over = [(x, y) for x, y, trial in measured if trial.over_limits]
+    within = [
+        (x, y)
+        for x, y, trial in measured
+        if not trial.over_limits and trial.number != result.chosen
+    ]
+    won = [(x, y) for x, y, trial in measured if trial.number == result.chosen]
+    lines = [
+        *([Line("over a limit", over, "quiet", marks=True, joined=False)] if over else []),
+        Line("Pareto front", [(x, y) for x, y, _ in front], "one"),
+        Line("trials", within, "one", marks=True, joined=False),
+        Line("chosen", won, "two", marks=True, joined=False),
+    ]
+    costs = [x for x, _, _ in measured] + ([] if limit is None else [limit])
+    title = f"{name[0].upper()}{name[1:]} against {what}"
+    rows = [
+        (f"{t.number} {t.family}", f"{x:.3g}", f"{y:.3f}", format_error(t)) for x, y, t in front
+    ]
+    named = ", ".join(f"{row[0]} {row[2]} at {row[1]} {unit}" for row in rows)
+    return Figure(
+        title,
+        line_chart(
+            lines,
+            x=log_axis(unit, costs),
+            y=_score_axis(name, [y for _, y, _ in measured]),
+            label=f"{title}; on the Pareto front: {named or 'none'}.",
+            marked=None if limit is None else (limit, f"limit {limit:g}"),
+        ),
+        PageTable(("trial on the front", unit, name, "±"), rows),
+        "Logarithmic scale. No trial within the limits is both better and"
+        f" {'quicker' if what == 'latency' else 'smaller'} than one on the Pareto front.",
+    )
+
+
+def _front(
+    measured: Sequence[tuple[float, float, SearchTrial]],
+) -> list[tuple[float, float, SearchTrial]]:
+    """Give the trials that none surpasses at the same or a lower cost, the cheapest first."""
+    front: list[tuple[float, float, SearchTrial]] = []
+    for one in sorted(measured, key=lambda one: (one[0], -one[1], one[2].number)):
+        if not front or one[1] > front[-1][1]:
+            front.append(one)
+    return front
+
+
+def _trial_row(result: SearchResult, trial: SearchTrial) -> tuple[str, ...]:
+    """Write a trial as `_HEADER` names it; what is special about it stands before the settings."""
+    marks = {result.chosen: ["chosen"], result.second: ["second choice"]}.get(trial.number, [])
+    told = "; ".join([*marks, *trial_remarks(trial)])
+    settings = ", ".join(short_settings(trial)) or "recipe default"
+    return (
+        f"{trial.number} {trial.family}",
+        *number_cells(trial),
+        f"{told}: {settings}" if told else settings,
+    )
+
+
+def _methods(result: SearchResult) -> list[str]:
+    """Describe how trials were judged, a sentence each."""
+    inner = inner_folds(result.trial(result.chosen))
+    return [
+        f"Trials were judged on {inner} of the training and validation rows, near duplicates and"
+        " groups kept together. No trial saw a test row.",
+        "±: standard error of the mean over the inner folds. ms: median time to predict one text."
+        " MB: size of the model. s: time of fitting and predicting.",
+        "Between models whose scores differ by no more than half a point, and not significantly"
+        " (paired test by group), the smaller one was chosen.",
+        f"Interval of the test score: {result.interval.method}.",
+    ]

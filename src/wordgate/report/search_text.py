@@ -1,0 +1,296 @@
+"""A search over families and settings as plain text: sentences, trials, and the final summary."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from wordgate.evaluation.search import (
+    OBJECTIVE_NAMES,
+    SearchResult,
+    SearchTrial,
+    distinct_trials,
+)
+from wordgate.report.text import UNDEFINED, format_share, text_table
+from wordgate.settings import format_setting
+
+TRIAL_HEADER = ("trial", "family", "score", "±", "ms", "MB", "s", "settings")
+FEWEST_FOR_IMPORTANCES = 10
+"""Finished trials below which the importance of a setting cannot be told."""
+SHOWN_LIVE = 10
+"""Trials that the table in a terminal has."""
+_LIMIT_NAMES = {"latency": "--max-ms", "size": "--max-mb"}
+_ENDS = {
+    "minutes": "the time was over",
+    "trials": "no trial was left to try",
+    "interruption": "it was interrupted",
+}
+
+
+def format_search(result: SearchResult) -> str:
+    """Write a search for a terminal: the choice, its price, the runner-up and the best trials."""
+    sentences = [choice(result), price(result), *runner_up(result), *measured_costs(result)]
+    sentences += [ending(result), *result.left_out]
+    best = ranked(result.trials)[:SHOWN_LIVE]
+    table = [TRIAL_HEADER, *(trial_cells(trial, result.chosen) for trial in best)]
+    return "\n\n".join(["\n".join(sentences), format_trials(table), important_settings(result)])
+
+
+def format_trials(rows: Sequence[Sequence[str]]) -> str:
+    """Lay out trials in columns, the settings to the left of theirs."""
+    lines = text_table([row[:-1] for row in rows])
+    return "\n".join(f"{line}  {row[-1]}".rstrip() for line, row in zip(lines, rows, strict=True))
+
+
+def format_progress(trials: Sequence[SearchTrial]) -> str:
+    """Write the trials so far for a terminal: the best ones first, and the last one."""
+    found = ranked(trials)
+    shown = found[:SHOWN_LIVE]
+    last = max(found, key=lambda trial: trial.number)
+    if last not in shown:
+        shown = [*shown[:-1], last]
+    best = best_of(trials)
+    rows = [trial_cells(trial, None if best is None else best.number) for trial in shown]
+    return format_trials([TRIAL_HEADER, *rows])
+
+
+def trial_line(trial: SearchTrial, objective: str, trials: Sequence[SearchTrial]) -> str:
+    """Write a finished trial in a line of a log, and whether it is the best so far."""
+    own = ", ".join(short_settings(trial))
+    costs = [f"{trial.seconds:.0f} s"]
+    if trial.megabytes is not None:
+        costs.insert(0, f"{trial.megabytes:.2f} MB")
+    if trial.latency_ms is not None:
+        costs.insert(0, f"{trial.latency_ms:.2f} ms")
+    score = f"{OBJECTIVE_NAMES[objective]} {format_share(trial.score)}"
+    if len(trial.fold_scores) > 1:
+        score += f" ± {format_error(trial)}"
+    marks = [*(("best so far",) if trial is best_of(trials) else ()), *trial_remarks(trial)]
+    return (
+        f"Trial {trial.number}, {trial.family}{f' ({own})' if own else ''}:"
+        f" {', '.join([score, *costs])}{''.join(f'; {mark}' for mark in marks)}"
+    )
+
+
+def trial_cells(trial: SearchTrial, marked: int | None) -> tuple[str, ...]:
+    """Write a trial as `TRIAL_HEADER` names it; the marked one has a star."""
+    told = [*(f"[{remark}]" for remark in trial_remarks(trial)), *short_settings(trial)]
+    return (
+        f"{trial.number}{'*' if trial.number == marked else ''}",
+        trial.family,
+        *number_cells(trial),
+        " ".join(told),
+    )
+
+
+def number_cells(trial: SearchTrial) -> tuple[str, ...]:
+    """Write the score of a trial, its standard error, latency, size and time."""
+    return (
+        format_share(trial.score),
+        format_error(trial),
+        format_share(trial.latency_ms, 2),
+        format_share(trial.megabytes, 2),
+        f"{trial.seconds:,.0f}",
+    )
+
+
+def inner_folds(trial: SearchTrial) -> str:
+    """Write on how many folds a trial was judged."""
+    n = len(trial.fold_scores)
+    return "1 inner fold" if n == 1 else f"{n} inner folds"
+
+
+def format_error(trial: SearchTrial) -> str:
+    """Write the standard error of a score over the inner folds; a dash for a single fold."""
+    scores = trial.fold_scores
+    if len(scores) < 2:
+        return UNDEFINED
+    return f"{statistics.stdev(scores) / len(scores) ** 0.5:.3f}"
+
+
+def trial_remarks(trial: SearchTrial) -> list[str]:
+    """Tell what is special about a trial: a broken limit, an early stop, an error."""
+    remarks = [f"over {_LIMIT_NAMES[name]}" for name in trial.over_limits]
+    if trial.state == "pruned" and not trial.over_limits:
+        whole = trial.rows == 1.0
+        part = inner_folds(trial) if whole else f"{trial.rows:.0%} of the rows"
+        remarks.append(f"stopped early, after {part}")
+    elif trial.state == "failed":
+        remarks.append("not finished")
+    return remarks
+
+
+def short_settings(trial: SearchTrial) -> list[str]:
+    """Write what differs from the recipe; settings of the family itself without its name."""
+    own = [
+        f"{name.removeprefix(f'{trial.family}.')}={_short_value(value)}"
+        for name, value in trial.settings.items()
+    ]
+    return [f"recipe {trial.recipe}", *own] if trial.recipe == "taught" else own
+
+
+def _short_value(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else format_setting(value)
+
+
+def ranked(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
+    """Order trials: those judged on all folds by their score, then those stopped early, failed.
+
+    Trials that repeat the settings of another one, and those still running, are left out.
+    """
+    places = {"complete": 0, "pruned": 1, "failed": 2}
+    ended = [trial for trial in trials if trial.state in places]
+    ordered = sorted(
+        ended, key=lambda one: (places[one.state], -_value(one), one.megabytes or 0.0, one.number)
+    )
+    return distinct_trials(ordered)
+
+
+def _value(trial: SearchTrial) -> float:
+    return -1.0 if trial.score is None else trial.score
+
+
+def candidates(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
+    """Give the trials that can be chosen, the best first: finished, and within the limits."""
+    return [one for one in ranked(trials) if one.state == "complete" and not one.over_limits]
+
+
+def best_of(trials: Sequence[SearchTrial]) -> SearchTrial | None:
+    """Give the trial with the best score among those that can be chosen; None without one."""
+    return next(iter(candidates(trials)), None)
+
+
+def trial_name(trial: SearchTrial) -> str:
+    """Name a trial in a sentence."""
+    return f"{trial.family} (trial {trial.number})"
+
+
+def choice(result: SearchResult) -> str:
+    """Write which trial won, and at which score."""
+    chosen, name = result.trial(result.chosen), OBJECTIVE_NAMES[result.objective]
+    finished = [trial for trial in ranked(result.trials) if trial.state != "failed"]
+    n_families = len({trial.family for trial in finished})
+    families = "" if n_families == 1 else f" of {n_families} families"
+    n_trials = len(finished)
+    won = (
+        "is the only finished trial"
+        if n_trials == 1
+        else f"was chosen from {n_trials:,} trials{families}"
+    )
+    score = format_share(result.chosen_score)
+    rows = "" if chosen.rows == 1.0 else f"{chosen.rows:.0%} of "
+    judged = f"{name} {score} on {inner_folds(chosen)} of {rows}the training rows"
+    return f"{trial_name(chosen)} {won}: {judged}{_tested(result)}."
+
+
+def _tested(result: SearchResult) -> str:
+    if result.test_score is None:
+        return ""
+    interval = "" if result.interval.low is None else f" ({result.interval})"
+    return f", {format_share(result.test_score)} on the test rows{interval}"
+
+
+def price(result: SearchResult) -> str:
+    """Write in one sentence what choosing cost: how optimistic the score is that was chosen by."""
+    n_tried = len(candidates(result.trials))
+    luck = f", because the highest of {n_tried:,} scores is partly luck" if n_tried > 1 else ""
+    if result.difference is None:
+        told = f"the score it was chosen by is optimistic{luck}. By how much is unknown"
+        return f"Price of choosing: {told if luck else 'unknown'} without a score on test rows."
+    points = 100 * result.difference
+    if points < 0.05:
+        higher = "equals" if points > -0.05 else f"is {-points:.1f} points above"
+        return (
+            f"Price of choosing: none visible. The test score {higher} the score it was chosen by;"
+            " the trials saw fewer training rows than the final model."
+        )
+    low, high = result.interval.low, result.interval.high
+    chance = ""
+    if low is not None and high is not None and low <= result.chosen_score <= high:
+        chance = " (within its interval)"
+    return (
+        f"Price of choosing: the score it was chosen by is {points:.1f} points above the test"
+        f" score{chance}{luck}; expect the test score on new texts."
+    )
+
+
+def runner_up(result: SearchResult) -> list[str]:
+    """Write what would have been chosen otherwise; nothing where there was no other trial."""
+    if result.second is None:
+        return []
+    second = result.trial(result.second)
+    score = second.score if second.score is not None else 0.0
+    points = 100 * (score - result.chosen_score)
+    level = "the same" if abs(points) < 0.05 else f"{points:+.1f} points"
+    costs = []
+    if second.latency_ms is not None:
+        costs.append(f"{second.latency_ms:.2f} ms")
+    if second.megabytes is not None:
+        costs.append(f"{second.megabytes:.2f} MB")
+    why = "" if points < 0.05 else "; it is not significantly better, and larger or slower"
+    judged = f"{format_share(second.score)} on {inner_folds(second)}"
+    return [f"Second choice: {trial_name(second)}, {judged} ({', '.join([level, *costs])}){why}."]
+
+
+def measured_costs(result: SearchResult) -> list[str]:
+    """Write latency and size of the saved model, beside their limits; nothing if unmeasured."""
+    costs = (
+        (result.latency_ms, "ms per text", result.limits.max_ms),
+        (result.megabytes, "MB on disk", result.limits.max_mb),
+    )
+    found = [
+        f"{value:.2f} {unit}" + ("" if limit is None else f" (limit {limit:g})")
+        for value, unit, limit in costs
+        if value is not None
+    ]
+    return [f"Measured from the saved model: {', '.join(found)}."] if found else []
+
+
+def ending(result: SearchResult) -> str:
+    """Write how many trials were over a limit, and why the search ended."""
+    broken = sum(bool(trial.over_limits) for trial in ranked(result.trials))
+    over = "1 trial was" if broken == 1 else f"{broken:,} trials were"
+    return (f"{over} over a limit and could not be chosen. " if broken else "") + (
+        f"The trials took {format_minutes(result.minutes)} of the {result.limits.minutes:g} min for"
+        f" the whole command; the search ended because {_ENDS[result.ended_by]}."
+    )
+
+
+def important_settings(result: SearchResult) -> str:
+    """Write which settings of the chosen family mattered, or that too few trials tell."""
+    family = result.trial(result.chosen).family
+    if result.importances:
+        largest = list(result.importances.items())[:5]
+        named = ", ".join(f"{name} {share:.0%}" for name, share in largest)
+        return f"Settings of {family} that mattered (share of the variance of its scores): {named}."
+    tuned = [one for one in result.trials if one.family == family and one.recipe == "tuned"]
+    n_finished = sum(one.state == "complete" for one in tuned)
+    trials = "1 finished trial" if n_finished == 1 else f"{n_finished:,} finished trials"
+    few = n_finished < FEWEST_FOR_IMPORTANCES
+    why = f"; {FEWEST_FOR_IMPORTANCES} are needed" if few else ""
+    unknown = f"Which settings of {family} mattered cannot be told from {trials}"
+    return f"{unknown} with other settings{why}."
+
+
+def format_minutes(minutes: float) -> str:
+    """Write a duration: short ones in seconds."""
+    return f"{60 * minutes:.0f} s" if minutes < 2 else f"{minutes:.1f} min"
+
+
+def search_facts(result: SearchResult) -> Mapping[str, object]:
+    """Give a search as JSON values: everything that the page has."""
+    return {
+        "objective": result.objective,
+        "limits": result.limits.model_dump(mode="json"),
+        "chosen": result.chosen,
+        "second": result.second,
+        "chosen_score": result.chosen_score,
+        "test_score": result.test_score,
+        "interval": result.interval.model_dump(mode="json"),
+        "difference": result.difference,
+        "importances": dict(result.importances),
+        "minutes": result.minutes,
+        "ended_by": result.ended_by,
+        "latency_ms": result.latency_ms,
+        "megabytes": result.megabytes,
+        "left_out": list(result.left_out),
+        "trials": [dict(vars(trial)) for trial in result.trials],
+    }

@@ -1,0 +1,89 @@
+"""A table of results that grows in a terminal while the work goes on."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from wordgate.runtime.display import one_line
+from wordgate.runtime.progress import Console, ProgressBar
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+
+class LiveTable(Console):
+    """The console while results come in: they stand in a table below the messages.
+
+    In a log file a line is written for each result instead.
+    """
+
+    def __enter__(self) -> "Self":
+        from rich.live import Live
+        from rich.text import Text
+
+        self._running: Live | None = None
+        self._table, self._status = "", ""
+        self._text = Text
+        if self._live:
+            self._running = Live(console=self._console, refresh_per_second=4, transient=True)
+            self._running.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> None:
+        if self._running is not None:
+            self._running.stop()
+
+    def heading(self) -> str:
+        """Write a line above the results; nothing if empty."""
+        return ""
+
+    def show_result(self, line: str, table: Callable[[], str]) -> None:
+        """Show one more result.
+
+        Args:
+            line: The result, for a log file.
+            table: Writes all results so far, for a terminal.
+        """
+        if self._running is None:
+            self.say(line)
+            return
+        self._table = table()
+        self._draw()
+
+    @contextmanager
+    def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
+        """Show the progress of the work in a line below the results."""
+        if self._running is None:
+            with super().bar(total, done) as bar:
+                yield bar
+            return
+        self._total, self._done = total, done
+        yield self
+        self._status = ""
+        self._draw()
+
+    def advance(self, label: str) -> None:
+        """Count one more unit of work."""
+        self._done += 1
+        share = "" if self._total is None else f"  {self._done / max(1, self._total):.0%}"
+        self._status = label + share
+        self._draw()
+
+    def tick(self, label: str) -> None:
+        """Say what is being done, without a unit of work more."""
+        self._status = label
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._running is not None:
+            parts = (self.heading(), self._table, self._status)
+            shown = "\n\n".join(filter(None, parts))
+            lines = "\n".join(map(one_line, shown.split("\n")))
+            self._running.update(self._text(lines, no_wrap=True, overflow="ellipsis"))

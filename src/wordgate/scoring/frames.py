@@ -1,0 +1,241 @@
+"""Scoring of tables in memory, for engines that bring the rows themselves: Spark and Ray Data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from wordgate.bundle.config import Config
+from wordgate.bundle.folder import BundleFolder
+from wordgate.data.columns import Column, Columns, Flag, as_flag, given_columns
+from wordgate.errors import BundleError, DataError
+from wordgate.models.lstm_forward import NUMPY
+from wordgate.prediction.decision import DecisionRule, Threshold
+from wordgate.prediction.predictor import Predictor, load
+from wordgate.scoring.input import added_names, without_collisions
+from wordgate.scoring.predictions import predict_batch, texts_of
+from wordgate.scoring.writing import added_columns
+from wordgate.tables import Records
+from wordgate.tables.header import name_key
+from wordgate.tables.typed import ParquetBatch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Frame = Any
+"""A pandas DataFrame, an Arrow table or record batch, or a dictionary of NumPy arrays."""
+_TEXT, _LABELS = "string", "list"
+_MOST_MODELS = 4  # that a process keeps; a job has one, as a rule
+
+
+class ScorerOptions(TypedDict, total=False):
+    """Options of the scorers of tables in memory.
+
+    Attributes:
+        probabilities: Whether to add the probability of each label.
+        abstain_below: Give no label that is less probable than this, from 0 to 1.
+        threshold: Minimum probabilities of labels instead of the thresholds of the model, as for
+            `Predictor.predict`.
+        top: Give this many labels, the most probable ones, regardless of thresholds.
+        kernel: The implementation of an LSTM, as for `wordgate.load`.
+        threads: The number of threads, as for `wordgate.load`.
+    """
+
+    probabilities: bool
+    abstain_below: float
+    threshold: Threshold | None
+    top: int | None
+    kernel: str
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class ModelReference:
+    """A model by folder and digest: what is sent to a worker, which loads the model once.
+
+    Attributes:
+        path: The folder, absolute.
+        digest: Of the model, by `BundleFolder.sha256`: a worker refuses another one.
+        kernel: The implementation of an LSTM, as for `wordgate.load`.
+        threads: The number of threads, as for `wordgate.load`.
+    """
+
+    path: str
+    digest: str
+    kernel: str = NUMPY
+    threads: int | None = None
+
+    @classmethod
+    def of(cls, path: str | Path, *, kernel: str, threads: int | None) -> ModelReference:
+        """Open a model here.
+
+        Raises:
+            BundleError: There is none.
+        """
+        folder = BundleFolder.open(path)
+        return cls(str(folder.path.absolute()), folder.sha256(), kernel, threads)
+
+    def config(self) -> Config:
+        """Read how the model came about."""
+        return BundleFolder.open(self.path).config()
+
+    def load(self) -> Predictor:
+        """Load the model, at the first call in a process; later ones give the same predictor.
+
+        Raises:
+            BundleError: There is no model, or another one.
+        """
+        return _load(self)
+
+
+@lru_cache(maxsize=_MOST_MODELS)
+def _load(model: ModelReference) -> Predictor:
+    if BundleFolder.open(model.path).sha256() != model.digest:
+        raise BundleError(
+            f"{model.path} holds another model on this worker than where the job was started: copy"
+            " the same one to every worker"
+        )
+    return load(model.path, kernel=model.kernel, threads=model.threads)
+
+
+@dataclass(frozen=True)
+class FrameScorer:
+    """Scores tables in memory as `wordgate.score` scores the rows of a file.
+
+    It is small and can be pickled: the model is loaded where it is called.
+
+    Attributes:
+        model: The model.
+        text: The columns of the text; None for those of the training.
+        probabilities: Whether to add the probability of each label.
+        abstain_below: As in `ScorerOptions`, like `threshold` and `top`.
+    """
+
+    model: ModelReference
+    text: Flag | None = None
+    probabilities: bool = False
+    abstain_below: float = 0.0
+    threshold: Threshold | None = None
+    top: int | None = None
+
+    @classmethod
+    def of(cls, path: str | Path, text: Columns | None, options: ScorerOptions) -> FrameScorer:
+        """Make one of a model's folder, and refuse options that the model can't follow.
+
+        Raises:
+            BundleError: There is no model.
+            SettingsError: An option is out of range, or has no effect on the model.
+        """
+        own: dict[str, Any] = {**options}
+        where = {"kernel": own.pop("kernel", NUMPY), "threads": own.pop("threads", None)}
+        scorer = cls(ModelReference.of(path, **where), as_flag(text), **own)
+        scorer.rule(scorer.model.config())
+        return scorer
+
+    def rule(self, config: Config) -> DecisionRule:
+        """Give the rule by which probabilities become labels."""
+        return DecisionRule.of(
+            config, threshold=self.threshold, top=self.top, abstain_below=self.abstain_below
+        )
+
+    def added(self, there: Sequence[str], config: Config) -> dict[str, str]:
+        """Name the columns that a table gets, each with its type: string, double or list.
+
+        Args:
+            there: The names of its columns.
+            config: The model's.
+        """
+        several = self.rule(config).gives_several
+        label, *numbers, error = added_names(config, several=several)
+        if not self.probabilities:
+            numbers = numbers[: len(numbers) - len(config.labels)]
+        names = without_collisions([label, *numbers, error], there)
+        types = [_LABELS if several else _TEXT, *("double" for _ in numbers), _TEXT]
+        return dict(zip(names, types, strict=True))
+
+    def text_columns(self, there: Sequence[str], config: Config) -> list[Column]:
+        """Find the columns of the text by their names, or their numbers from 1.
+
+        Raises:
+            DataError: There are none of these names.
+        """
+        flag = self.text if self.text is not None else config.columns().get("text", ())
+        known = set(map(name_key, there))
+        if self.text is None and not (flag and all(name_key(name) in known for name in flag)):
+            raise DataError(
+                f"the table has no column of the texts with the name it had in training"
+                f" ({', '.join(flag) or 'it had none'}); it has {', '.join(there)}: give text="
+            )
+        records = Records(list(there), [[] for _ in there], [], [], 0)
+        places = given_columns(records, "text", flag, "the table")
+        return [Column(place + 1, there[place]) for place in places]
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Score a table, and give it back with new columns.
+
+        A row without a text gets an error and no label, as in a file.
+
+        Args:
+            frame: A pandas DataFrame, an Arrow table or record batch, or NumPy arrays by the
+                names of their columns.
+
+        Returns:
+            The same columns and the new ones, in the same form.
+
+        Raises:
+            BundleError: The model can't be loaded.
+            DataError: There is no column of the text.
+        """
+        predictor = self.model.load()
+        config, names = predictor.config, _names(frame)
+        columns = self.text_columns(names, config)
+        table = _table(frame, [column.number - 1 for column in columns])
+        batch = ParquetBatch(None, range(len(table)), rows=table, name="the table")
+        text = [replace(column, number=place) for place, column in enumerate(columns, 1)]
+        texts = texts_of("", batch, text)
+        predictions = predict_batch(predictor, texts.texts, self.rule(config))
+        added = self.added(names, config)
+        *answers, errors = added_columns(texts, predictions, several=_LABELS in added.values())
+        return _with_columns(
+            frame, dict(zip(added, [*answers[: len(added) - 1], errors], strict=True))
+        )
+
+
+def _names(frame: Frame) -> list[str]:
+    if isinstance(frame, Mapping):
+        return list(frame)
+    return list(map(str, frame.columns if hasattr(frame, "assign") else frame.schema.names))
+
+
+def _table(frame: Frame, places: Sequence[int]) -> pa.Table:
+    """Take columns by their places from 0 as an Arrow table; NaN becomes null."""
+    import pyarrow as pa
+
+    names = _names(frame)
+    try:
+        if isinstance(frame, Mapping):
+            columns = [pa.array(frame[names[place]], from_pandas=True) for place in places]
+        elif hasattr(frame, "assign"):
+            columns = [pa.array(frame.iloc[:, place], from_pandas=True) for place in places]
+        else:
+            columns = [frame.column(place) for place in places]
+    except pa.ArrowException as error:
+        listed = ", ".join(f"'{names[place]}'" for place in places)
+        raise DataError(f"the texts of {listed} are not strings alone: {error}") from error
+    return pa.table(columns, names=list(map(str, places)))
+
+
+def _with_columns(frame: Frame, new: Mapping[str, pa.Array]) -> Frame:
+    """Add columns to a table, in its own form."""
+    import pyarrow as pa
+
+    if isinstance(frame, Mapping):
+        return {**frame, **{n: one.to_numpy(zero_copy_only=False) for n, one in new.items()}}
+    if hasattr(frame, "assign"):
+        return frame.assign(**{n: one.to_pandas().set_axis(frame.index) for n, one in new.items()})
+    fields = [pa.field(name, column.type) for name, column in new.items()]
+    schema = pa.schema([*frame.schema, *fields], metadata=frame.schema.metadata)
+    return type(frame).from_arrays([*frame.columns, *new.values()], schema=schema)

@@ -1,0 +1,228 @@
+"""Finished shards: a record of each beside the outputs, and in the end the list of all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from wordgate.errors import BundleError
+from wordgate.storage.places import (
+    files_in,
+    inside,
+    read_small,
+    remove_file,
+    shown_name,
+    write_small,
+)
+from wordgate.storage.remote import RemoteFile
+from wordgate.storage.resumable import RunFingerprint
+from wordgate.tables.listing import MANIFEST, MANIFEST_START
+
+VERSION = 1
+"""Of the layout of the manifest and of the records."""
+WORKING = ".wordgate"
+"""The folder in that of the outputs which has the records until all shards are finished."""
+_RUN, _FINISHED, _ENDING = "run.json", "finished", ".json"
+_TRANSIENT = ("name", "added", "remarks", "seconds", "error", "was_complete")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardResult:
+    """The result of scoring one shard.
+
+    Attributes:
+        input: The name of the input, without secrets.
+        name: The name of the output, relative to the folder of all of them.
+        rows: Number of rows of both.
+        scored: Number of rows with probabilities.
+        abstained: Number of these without a label.
+        errors: Number of rows that could not be scored.
+        first_errors: The first of them: row number, from 1, and reason.
+        bytes: Size of the output.
+        sha256: Hash of the output.
+        input_version: Hash of the input; of a remote one what names its version.
+        added: Names of the new columns.
+        remarks: What was said while it was scored.
+        seconds: Time that it took.
+        error: Why it could not be scored; None where it was.
+        was_complete: Whether it was finished before, and there was nothing to do.
+    """
+
+    input: str
+    name: str
+    rows: int = 0
+    scored: int = 0
+    abstained: int = 0
+    errors: int = 0
+    first_errors: list[tuple[int, str]] = field(default_factory=list)
+    bytes: int = 0
+    sha256: str = ""
+    input_version: str = ""
+    added: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    error: str | None = None
+    was_complete: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """Give what is kept of it: the same for the same shard, whenever it was scored."""
+        facts = asdict(self)
+        return {
+            "input": facts.pop("input"),
+            "output": self.name,
+            **{name: value for name, value in facts.items() if name not in _TRANSIENT},
+            "added": self.added,
+        }
+
+
+_RECORD = TypeAdapter(ShardResult)
+
+
+class OutputFolder:
+    """The folder of the outputs of shards, with the records of those that are finished.
+
+    Args:
+        place: The folder.
+    """
+
+    def __init__(self, place: Path | RemoteFile):
+        self.place = place
+        self.name = shown_name(place)
+
+    def output(self, name: str) -> Path | RemoteFile:
+        """Give the place of an output."""
+        return inside(self.place, name)
+
+    def finished(self, name: str) -> ShardResult | None:
+        """Read the record of a finished shard; None where there is none, or a damaged one."""
+        content = read_small(self._record(name))
+        return None if content is None else _result(_object(content))
+
+    def save(self, result: ShardResult) -> None:
+        """Write the record of a shard that is finished, but for its output being in its place."""
+        write_small(self._record(result.name), _json(result.record()))
+
+    def names(self) -> list[str]:
+        """List the outputs that have a record."""
+        records = files_in(inside(self.place, f"{WORKING}/{_FINISHED}"))
+        # A kill may have left one that was being written, under another ending.
+        return [name.removesuffix(_ENDING) for name in records if name.endswith(_ENDING)]
+
+    def run(self) -> dict[str, Any] | None:
+        """Read what decides the result of the run that was begun here; None where none was."""
+        content = read_small(inside(self.place, f"{WORKING}/{_RUN}"))
+        return None if content is None else _object(content)
+
+    def existing(self, names: Iterable[str]) -> str | None:
+        """Name one of these outputs that is there; None where none is."""
+        there = files_in(self.place).keys() & {*names}
+        return None if not there else shown_name(self.output(min(there)))
+
+    def begin(self, fingerprint: RunFingerprint) -> None:
+        """Note what decides the result; from now on the folder is not complete.
+
+        The note is written before the manifest goes, so that there is always one of them.
+        """
+        write_small(inside(self.place, f"{WORKING}/{_RUN}"), _json(fingerprint.facts()))
+        remove_file(inside(self.place, MANIFEST))
+
+    def manifest(self) -> dict[str, Any] | None:
+        """Read the manifest; None where there is none.
+
+        Raises:
+            BundleError: It is none of ours, or damaged, or of a newer version.
+        """
+        content = read_small(inside(self.place, MANIFEST))
+        if content is None:
+            return None
+        manifest = _object(content)
+        if not content.startswith(MANIFEST_START) or not _is_manifest(manifest):
+            raise BundleError(
+                f"{self.name}/{MANIFEST} is damaged or was not written by wordgate: move it away"
+            )
+        if (version := manifest["wordgate_manifest"]) > VERSION:
+            raise BundleError(
+                f"{self.name}/{MANIFEST} is of version {version}, and this version of wordgate"
+                f" reads {VERSION}: pip install --upgrade wordgate"
+            )
+        return manifest
+
+    def listed(self) -> list[ShardResult]:
+        """Give the shards of the manifest; none where there is none."""
+        return list(filter(None, map(_result, (self.manifest() or {}).get("shards", ()))))
+
+    def complete(
+        self, fingerprint: RunFingerprint, results: Sequence[ShardResult], model: str
+    ) -> None:
+        """Write the manifest, last of all, and remove the records.
+
+        Args:
+            fingerprint: What decided the results.
+            results: Those of all shards, those with an error included.
+            model: The name of the model.
+        """
+        facts = fingerprint.facts()["config"]
+        shards = [result for result in results if result.error is None]
+        content = {
+            "wordgate_manifest": VERSION,
+            "wordgate": facts.get("wordgate", ""),
+            "model": {"name": model, "sha256": facts["model"]},
+            "run": facts,
+            "totals": totals(shards),
+            "shards": [shard.record() for shard in shards],
+            "failed": [
+                {"input": result.input, "error": result.error}
+                for result in results
+                if result.error is not None
+            ],
+        }
+        write_small(inside(self.place, MANIFEST), _json(content))
+        self.forget(shard.name for shard in shards)
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Remove the records of outputs, and the note of what decides them."""
+        for name in names:
+            remove_file(self._record(name))
+        remove_file(inside(self.place, f"{WORKING}/{_RUN}"))
+
+    def _record(self, name: str) -> Path | RemoteFile:
+        return inside(self.place, f"{WORKING}/{_FINISHED}/{name}{_ENDING}")
+
+
+def totals(shards: Sequence[ShardResult]) -> dict[str, int]:
+    """Sum up the numbers of shards."""
+    names = ("rows", "scored", "abstained", "errors", "bytes")
+    summed = {name: sum(getattr(shard, name) for shard in shards) for name in names}
+    return {"shards": len(shards), **summed}
+
+
+def _result(record: Mapping[str, Any]) -> ShardResult | None:
+    facts = {"name" if key == "output" else key: value for key, value in record.items()}
+    try:
+        return replace(_RECORD.validate_python(facts), was_complete=True)
+    except ValidationError:
+        return None
+
+
+def _is_manifest(content: Mapping[str, Any]) -> bool:
+    shards, run = content.get("shards"), content.get("run")
+    version = content.get("wordgate_manifest")
+    return isinstance(version, int) and isinstance(shards, list) and isinstance(run, dict)
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """Read an object of JSON; an empty one where it is none."""
+    try:
+        read = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n"

@@ -1,0 +1,146 @@
+"""From a folder, a glob pattern or several files to shards: an input and the name of its output."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from wordgate.errors import BundleError, DataError, SettingsError
+from wordgate.storage.places import inside, name_of, place_of, shown_name
+from wordgate.storage.remote import RemoteFile
+from wordgate.tables.listing import MANIFEST, ListedFile, is_several, list_files
+from wordgate.tables.source import STANDARD, format_of, is_workbook
+
+Names = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One input of several.
+
+    Attributes:
+        input: Its name: a path or a URL.
+        name: The name of the output, relative to the folder of all of them.
+        size: Bytes of the input; 0 where that is unknown.
+    """
+
+    input: str
+    name: str
+    size: int
+
+
+def is_sharded(source: Names, out: str | os.PathLike[str]) -> bool:
+    """Tell whether a scoring is one of shards: of several files, a folder or a glob pattern.
+
+    One file is one, too, where the name of the output ends as that of a folder does.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return True
+    if source == STANDARD or not str(source).strip():
+        return False
+    if str(out).endswith(("/", os.sep)):
+        return True
+    return is_several(source)
+
+
+def plan_shards(source: Names, out: str, form: str | None) -> list[Shard]:
+    """Find the inputs, sorted, and name their outputs.
+
+    Hidden files, and those that begin with an underscore, such as ``_SUCCESS``, are left out; so
+    are those in the folder of the outputs.
+
+    Args:
+        source: A folder, a glob pattern, a file, or several of these.
+        out: The folder of the outputs.
+        form: The format of the outputs; None for that of each input.
+
+    Raises:
+        BundleError: An output would replace an input, or another output.
+        DataError: There is no such file, or none at all.
+        SettingsError: The output is no folder.
+    """
+    sources = [source] if isinstance(source, str | os.PathLike) else list(source)
+    if out == STANDARD or STANDARD in sources:
+        raise SettingsError(
+            "several files are scored into a folder: name one, such as scored/"
+            if out == STANDARD
+            else "standard input cannot be one of several inputs: name files"
+        )
+    folder = place_of(out)
+    shards = [
+        Shard(name_of(file.place), _output_name(file.name, form), file.size)
+        for one in sources
+        for file in _found(str(one), folder)
+    ]
+    if not shards:
+        listed = ", ".join(shown_name(place_of(one)) for one in sources)
+        raise DataError(f"there is no file in '{listed}' that could be scored")
+    _check_outputs(shards, folder)
+    return sorted(shards, key=lambda shard: shard.name)
+
+
+def _found(name: str, out: Path | RemoteFile) -> list[ListedFile]:
+    """List the files of an input, but those that are in the folder of the outputs.
+
+    Raises:
+        DataError: There is no such file.
+        SettingsError: It is the folder of the outputs.
+    """
+    if not is_several(name):
+        return list_files(name)
+    if _real(place_of(name)) == _real(out):
+        raise SettingsError(f"{shown_name(out)} is the input: write the results to another folder")
+    return [file for file in list_files(name) if not _is_inside(file.place, out)]
+
+
+def _is_inside(file: Path | RemoteFile, folder: Path | RemoteFile) -> bool:
+    return f"{_real(file)}/".startswith(f"{_real(folder).rstrip('/')}/")
+
+
+def _real(place: Path | RemoteFile) -> str:
+    """Name a place as no other place is named, and by no other name."""
+    if isinstance(place, RemoteFile):
+        return place.url.rstrip("/")
+    return Path(os.path.realpath(place)).as_posix()
+
+
+def _output_name(name: str, form: str | None) -> str:
+    """Name the output as the input, with the ending of its format."""
+    if form is None:
+        return f"{name}.csv" if is_workbook(name) else name
+    there = format_of(name)
+    if there == form:
+        return name
+    if there is None:
+        return f"{name}.{form}"
+    packed = ".gz" if name.lower().endswith(".gz") else ""
+    bare = name[: -len(packed)] if packed else name
+    return str(PurePosixPath(bare).with_suffix(f".{form}")) + (packed if form != "parquet" else "")
+
+
+def _check_outputs(shards: Sequence[Shard], folder: Path | RemoteFile) -> None:
+    named: dict[str, Shard] = {}
+    inputs = {_real(place_of(shard.input)) for shard in shards}
+    for shard in shards:
+        if _real(inside(folder, shard.name)) in inputs:
+            raise SettingsError(
+                f"{shown_name(inside(folder, shard.name))} is the input: write the results to"
+                " another folder"
+            )
+        if shard.name == MANIFEST:
+            raise BundleError(
+                f"the output of '{_shown(shard)}' would be called {MANIFEST} as the list of all"
+                " outputs is: rename it"
+            )
+        if (other := named.setdefault(shard.name, shard)) is not shard:
+            raise BundleError(
+                f"the outputs of '{_shown(other)}' and '{_shown(shard)}' would both be"
+                f" '{shown_name(inside(folder, shard.name))}': rename one, or score them into"
+                " different folders"
+            )
+
+
+def _shown(shard: Shard) -> str:
+    return shown_name(place_of(shard.input))

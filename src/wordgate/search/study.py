@@ -1,0 +1,273 @@
+"""The Optuna study of a search: one journal, from which a search resumes and which others share.
+
+`trial.params` are the family and its settings by their dotted names; everything else stands in the
+user attributes of trials and study, whose names are those of `SearchTrial` and `SearchResult`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wordgate.evaluation.search import SearchTrial
+from wordgate.runtime.interrupt import deferred_interruption
+from wordgate.storage.resumable import read_resumable, write_resumable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, Trial
+
+JOURNAL = "search.journal"
+"""The file of a run's folder that keeps the study."""
+REDUCTION = 3
+"""Of the trials that reach a step, the best third go on (successive halving)."""
+LEAST_FOR_IMPORTANCES = 10
+_STUDY = "wordgate"
+_STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+_DECISIONS = "decisions"
+_RANDOM_TRIALS = 8
+
+
+class SearchStudy:
+    """The trials of a search, kept in a folder.
+
+    Args:
+        folder: The folder of the run, made if it is not there.
+        families: All families of the search.
+        seed: The random seed. A trial depends on it, and on the trials that have finished, so that
+            a search goes on after an interruption as it would have without.
+    """
+
+    def __init__(self, folder: Path, families: Sequence[str], seed: int):
+        import optuna
+
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self._families, self._seed = folder, tuple(families), seed
+        with _quiet():
+            self._study = optuna.create_study(
+                storage=_storage(folder / JOURNAL),
+                study_name=_STUDY,
+                direction="maximize",
+                load_if_exists=True,
+                pruner=optuna.pruners.SuccessiveHalvingPruner(
+                    min_resource=1, reduction_factor=REDUCTION, min_early_stopping_rate=0
+                ),
+            )
+        self._end_dead_trials()
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What is kept of the study."""
+        return dict(self._study.user_attrs)
+
+    def keep(self, **attributes: object) -> None:
+        """Keep facts of the study."""
+        with _uninterrupted():
+            for name, value in attributes.items():
+                self._study.set_user_attr(name, value)
+
+    def trials(self) -> tuple[SearchTrial, ...]:
+        """Give all trials, in the order of their numbers."""
+        return trials_of(self._study)
+
+    def ask(self, family: str) -> Trial:
+        """Begin a trial of a family; its sampler is that of Optuna, seeded anew for each."""
+        from optuna.samplers import PartialFixedSampler, TPESampler
+
+        known = self._study.get_trials(deepcopy=False)
+        n_before = sum(trial.state.name != "FAIL" for trial in known)
+        seed = int(np.random.SeedSequence([self._seed, n_before]).generate_state(1)[0])
+        with _quiet(), _uninterrupted():
+            self._study.sampler = PartialFixedSampler(
+                {"family": family},
+                TPESampler(
+                    seed=seed,
+                    n_startup_trials=_RANDOM_TRIALS,
+                    multivariate=False,
+                    constraints_func=_constraints,
+                ),
+            )
+            trial = self._study.ask()
+            trial.suggest_categorical("family", self._families)
+            trial.set_user_attr("process", [platform.node(), os.getpid()])
+        return trial
+
+    def note(self, trial: Trial, **attributes: object) -> None:
+        """Keep facts of a trial."""
+        with _uninterrupted():
+            for name, value in attributes.items():
+                trial.set_user_attr(name, value)
+
+    def report(self, trial: Trial, score: float, step: int) -> bool:
+        """Report the score of a trial at a step, from 0; tell whether it should end there."""
+        with _quiet(), _uninterrupted():
+            trial.report(score, REDUCTION**step)
+            return bool(trial.should_prune())
+
+    def complete(self, trial: Trial, score: float, decisions: NDArray[Any]) -> None:
+        """End a trial on all of its folds; keep what it says of their test rows."""
+        file = self._decisions_file(trial.number)
+        with _uninterrupted():
+            arrays = {_DECISIONS: decisions.astype(np.float32)}
+            write_resumable(file, {"trial": trial.number}, arrays)
+            self._study.tell(trial, score)
+
+    def end(self, trial: Trial, *, failed: bool = False) -> None:
+        """End a trial early, or because it failed."""
+        from optuna.trial import TrialState
+
+        with _quiet(), _uninterrupted():
+            self._study.tell(trial, state=TrialState.FAIL if failed else TrialState.PRUNED)
+
+    def decisions(self, number: int) -> NDArray[np.int64]:
+        """Read what a complete trial says of the test rows of its folds, int64 [n] or [n, labels].
+
+        Raises:
+            BundleError: The file is damaged.
+        """
+        _, arrays = read_resumable(self._decisions_file(number))
+        return arrays[_DECISIONS].astype(np.int64)
+
+    def importances(self, names: Sequence[str]) -> dict[str, float]:
+        """Estimate the part of settings in the variance of the scores, the largest first.
+
+        It is that of Optuna (fANOVA, Hutter et al. 2014), over the complete trials that have all of
+        these settings; empty for few.
+        """
+        from optuna.importance import get_param_importances
+
+        whole = [
+            trial
+            for trial in self._study.get_trials(deepcopy=False)
+            if trial.state.name == "COMPLETE" and {*names} <= trial.params.keys()
+        ]
+        scores = {trial.value for trial in whole}
+        if len(whole) < LEAST_FOR_IMPORTANCES or len(scores) < 2 or not names:
+            return {}
+        with _quiet():
+            return dict(get_param_importances(self._study, params=list(names)))
+
+    def clear(self) -> None:
+        """Delete what is kept, and the folder if nothing else is in it."""
+        clear_trials(self.folder)
+
+    def _decisions_file(self, number: int) -> Path:
+        return self.folder / f"trial-{number}.safetensors"
+
+    def _end_dead_trials(self) -> None:
+        """Note that trials failed whose process of this computer has ended."""
+        from optuna.trial import TrialState
+
+        for trial in self._study.get_trials(deepcopy=False):
+            if trial.state != TrialState.RUNNING:
+                continue
+            node, process = trial.user_attrs.get("process", [platform.node(), -1])
+            if node == platform.node() and not _is_other_process(process):
+                with _quiet():
+                    self._study.tell(trial.number, state=TrialState.FAIL)
+
+
+def clear_trials(folder: Path) -> None:
+    """Delete the trials of a folder, and the folder if nothing else is in it."""
+    if not folder.is_dir():
+        return
+    for file in (*folder.glob("trial-*.safetensors"), folder / JOURNAL):
+        file.unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def trials_of(study: Study) -> tuple[SearchTrial, ...]:
+    """Give the trials of a study, in the order of their numbers."""
+    trials = study.get_trials(deepcopy=False)
+    starts = [trial.datetime_start for trial in trials if trial.datetime_start is not None]
+    return tuple(_trial_of(trial, min(starts, default=None)) for trial in trials)
+
+
+def _trial_of(trial: FrozenTrial, began: Any) -> SearchTrial:
+    attributes = trial.user_attrs
+    scores = tuple(attributes.get("fold_scores", ()))
+    ended = trial.datetime_complete
+    return SearchTrial(
+        number=trial.number,
+        family=str(trial.params.get("family", "")),
+        recipe=attributes.get("recipe", "tuned"),
+        settings=attributes.get("settings", {}),
+        state=_STATES.get(trial.state.name, "running"),  # type: ignore[arg-type]
+        score=sum(scores) / len(scores) if scores else None,
+        fold_scores=scores,
+        rows=attributes.get("rows", 1.0),
+        latency_ms=attributes.get("latency_ms"),
+        megabytes=attributes.get("megabytes"),
+        seconds=attributes.get("seconds", 0.0),
+        over_limits=tuple(attributes.get("over_limits", ())),
+        finished=None if ended is None or began is None else (ended - began).total_seconds(),
+    )
+
+
+def _constraints(trial: FrozenTrial) -> Sequence[float]:
+    """Tell Optuna how many limits a trial breaks: what is above 0 is infeasible."""
+    return [float(len(trial.user_attrs.get("over_limits", ())))]
+
+
+def _storage(journal: Path) -> Any:
+    """Open a journal, less a line that a kill left half written at its end."""
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+
+    lock = JournalFileSymlinkLock(str(journal))
+    if journal.exists():
+        lock.acquire()
+        try:
+            content = journal.read_bytes()
+            if content and not content.endswith(b"\n"):
+                os.truncate(journal, content.rfind(b"\n") + 1)
+        finally:
+            lock.release()
+    with _quiet():
+        return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+
+
+def _is_other_process(process: int) -> bool:
+    """Tell whether a process of this computer runs that is not this one."""
+    if process in (os.getpid(), -1):
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Finish writing to the journal before a Ctrl-C ends the work."""
+    with deferred_interruption() as interruption:
+        yield
+    if interruption.asked:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna's log and its warnings of experimental parts to itself."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)

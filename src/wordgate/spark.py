@@ -1,0 +1,166 @@
+"""Spark: scores the rows of a DataFrame with a model.
+
+>>> import wordgate.spark
+>>> scored = wordgate.spark.score(df, "model", text="text")    # doctest: +SKIP
+
+Each Python worker loads the model once. It takes it from the folder of this name, where workers
+see the driver's files (one machine, a shared disk), else from the files that Spark has sent them:
+``spark.sparkContext.addFile("model", recursive=True)``.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import Unpack
+
+from wordgate.bundle.config import Config
+from wordgate.data.columns import Columns
+from wordgate.errors import BundleError
+from wordgate.runtime.packages import require_extra
+from wordgate.scoring.frames import Frame, FrameScorer, ScorerOptions
+
+__all__ = ["schema", "score", "scorer", "udf"]
+
+
+def score(
+    df: Any, model: str | Path, text: Columns | None = None, **options: Unpack[ScorerOptions]
+) -> Any:
+    """Score the rows of a DataFrame: `scorer` and `schema` in one call, by ``mapInArrow``.
+
+    Args:
+        df: A Spark DataFrame.
+        model: The folder of the model.
+        text: The text columns, by name; None for those of the training.
+        **options: See `ScorerOptions`; without `threads`, each task has one.
+
+    Returns:
+        A DataFrame with all columns of `df`, and the new ones.
+
+    Raises:
+        BundleError: There is no model.
+        DataError: `df` has no column of the text.
+        SettingsError: An option is out of range, or has no effect.
+        MissingExtraError: PySpark is not installed.
+    """
+    made = _made(model, text, options)
+    config = made.model.config()
+    made.text_columns(df.columns, config)  # what it lacks is told here, not by a task
+    return df.mapInArrow(partial(_scored, made), _extended(df.schema, made, config))
+
+
+def scorer(model: str | Path, text: Columns | None = None, **options: Unpack[ScorerOptions]) -> Any:
+    """Make a function for ``df.mapInArrow`` or ``df.mapInPandas`` that scores rows.
+
+    All columns stay. pandas has no integers with nulls, so ``mapInPandas`` rounds those above
+    2**53; ``mapInArrow`` changes nothing.
+
+    Args:
+        model: The folder of the model.
+        text: The text columns, by name; None for those of the training.
+        **options: See `ScorerOptions`; without `threads`, each task has one.
+
+    Returns:
+        A function of an iterator of batches; `schema` gives the columns of its result.
+
+    Raises:
+        BundleError: There is no model.
+        SettingsError: An option is out of range, or has no effect.
+        MissingExtraError: PySpark is not installed.
+    """
+    return partial(_scored, _made(model, text, options))
+
+
+def schema(of: Any, model: str | Path, **options: Unpack[ScorerOptions]) -> Any:
+    """Give the columns of a DataFrame once it is scored.
+
+    Args:
+        of: The ``StructType`` of the DataFrame, ``df.schema``.
+        model: The folder of the model.
+        **options: Those of `scorer`; `probabilities` and `top` change the columns.
+
+    Returns:
+        The fields of `of`, and the new ones: label and probability (or labels, if a text can have
+        several), the probability of each label if `probabilities`, error.
+
+    Raises:
+        BundleError: There is no model.
+        SettingsError: An option is out of range, or has no effect.
+        MissingExtraError: PySpark is not installed.
+    """
+    made = _made(model, None, options)
+    return _extended(of, made, made.model.config())
+
+
+def udf(model: str | Path, **options: Unpack[ScorerOptions]) -> Any:
+    """Make a pandas UDF: from the columns of the text to a struct of the new columns.
+
+    ``df.withColumn("prediction", wordgate.spark.udf("model")("text"))`` gives ``prediction.label``,
+    ``prediction.probability`` and ``prediction.error``.
+
+    Args:
+        model: The folder of the model.
+        **options: See `ScorerOptions`; without `threads`, each task has one.
+
+    Returns:
+        The UDF; it takes the text columns in the order of the training.
+
+    Raises:
+        BundleError: There is no model.
+        SettingsError: An option is out of range, or has no effect.
+        MissingExtraError: PySpark is not installed.
+    """
+    made = _made(model, None, options)
+    import pandas as pd
+    from pyspark.sql.functions import pandas_udf
+    from pyspark.sql.types import StructType
+
+    def predict(*texts: pd.Series) -> pd.DataFrame:
+        names = [f"text {number}" for number in range(len(texts))]
+        at_work = replace(_on_this_worker(made), text=tuple(names))
+        return at_work(pd.concat(texts, axis=1, keys=names)).drop(columns=names)
+
+    return pandas_udf(predict, returnType=_extended(StructType(), made, made.model.config()))
+
+
+def _made(model: str | Path, text: Columns | None, options: ScorerOptions) -> FrameScorer:
+    require_extra("spark", "scoring in Spark")
+    return FrameScorer.of(model, text, {"threads": 1, **options})
+
+
+def _extended(of: Any, made: FrameScorer, config: Config) -> Any:
+    """Add the fields of the new columns to a ``StructType``."""
+    from pyspark.sql import types
+
+    kinds = {
+        "string": types.StringType(),
+        "double": types.DoubleType(),
+        "list": types.ArrayType(types.StringType()),
+    }
+    added = made.added(of.names, config)
+    fields = [types.StructField(name, kinds[kind]) for name, kind in added.items()]
+    return types.StructType([*of.fields, *fields])
+
+
+def _scored(made: FrameScorer, batches: Iterable[Frame]) -> Iterator[Frame]:
+    """Score batches on a worker."""
+    return map(_on_this_worker(made), batches)
+
+
+def _on_this_worker(made: FrameScorer) -> FrameScorer:
+    """Find the model on a worker: in its folder, else among the files that Spark has sent."""
+    from pyspark import SparkFiles
+
+    path = made.model.path
+    if os.path.isdir(path):
+        return made
+    sent = SparkFiles.get(os.path.basename(path))
+    if not os.path.isdir(sent):
+        raise BundleError(
+            f"there is no model at {path} on this worker: use a folder that every worker sees, or"
+            f" send it with spark.sparkContext.addFile({path!r}, recursive=True)"
+        )
+    return replace(made, model=replace(made.model, path=sent))

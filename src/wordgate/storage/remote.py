@@ -1,0 +1,322 @@
+"""Files at URLs, such as ``s3://bucket/tweets.csv``: the one place that knows fsspec."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Any, BinaryIO
+from urllib.parse import unquote
+
+from wordgate.errors import DataError, WordgateError, did_you_mean
+from wordgate.runtime.display import shown
+from wordgate.runtime.packages import require_extra
+
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?P<rest>[^/].*|/.*|)", re.DOTALL)
+_SECRETS = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")
+_DRIVERS = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "az": "adlfs",
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+    "hf": "huggingface_hub",
+    "http": "aiohttp",
+    "https": "aiohttp",
+}
+_KNOWN = (*dict.fromkeys(_DRIVERS), "file")
+_OBJECT_STORES = frozenset(_DRIVERS) - {"http", "https"}
+"""Where a file appears when its upload is complete, and folders need not be made."""
+_VERSION_KEYS = re.compile("etag|md5|sha|digest|blob|modified|mtime|created|updated|generation")
+_BLOCK = 1 << 22  # bytes that are fetched at a time
+_REASON_WIDTH = 200
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file at a URL.
+
+    Attributes:
+        url: Its address, which may contain a password: `name` is for messages.
+    """
+
+    url: str
+
+    @property
+    def name(self) -> str:
+        """The address without a user, a password or a query."""
+        return display_url(self.url)
+
+    @property
+    def _is_web(self) -> bool:
+        return _scheme(self.url) in ("http", "https")
+
+    def open(self, mode: str = "rb", buffering: int = -1) -> BinaryIO:  # noqa: ARG002
+        """Open it to be read once, from its beginning on; nothing but what is read is fetched.
+
+        Raises:
+            DataError: It can't be read.
+        """
+        return self._opened(0 if self._is_web or _scheme(self.url) == "hf" else _BLOCK)
+
+    def open_ranges(self) -> BinaryIO:
+        """Open it to be read in any order, as Parquet is.
+
+        Raises:
+            DataError: It can't be read.
+        """
+        return self._opened(_BLOCK)
+
+    def _opened(self, block: int) -> BinaryIO:
+        with remote_errors(self.url, "read"):
+            system, path = _filesystem(self.url)
+            opened: BinaryIO = system.open(path, "rb", block_size=block)
+            return opened
+
+    def read_block(self, stream: BinaryIO, length: int) -> bytes:
+        """Read the next bytes of what `open` gave.
+
+        Raises:
+            DataError: They can't be read.
+        """
+        with remote_errors(self.url, "read"):
+            return stream.read(length)
+
+    def exists(self) -> bool:
+        """Tell whether there is a file.
+
+        Raises:
+            DataError: The other end doesn't tell.
+        """
+        return self._info() is not None
+
+    @property
+    def size(self) -> int | None:
+        """Its size in bytes; None where the other end doesn't tell.
+
+        Raises:
+            DataError: There is no such file.
+        """
+        info = self._info()
+        if info is None:
+            raise DataError(f"no file '{self.name}'")
+        size = info.get("size")
+        return None if size is None else int(size)
+
+    def version(self) -> str | None:
+        """Name its content by size and what the other end tells of its version; None if nothing."""
+        info = self._info() or {}
+        facts = {key: str(info[key]) for key in info if _VERSION_KEYS.search(key.lower())}
+        size = info.get("size")
+        return json.dumps({"size": size, **facts}, sort_keys=True) if facts else None
+
+    def _info(self) -> dict[str, Any] | None:
+        with remote_errors(self.url, "read"):
+            system, path = _filesystem(self.url)
+            try:
+                system.invalidate_cache()
+                info: dict[str, Any] = system.info(path)
+            except FileNotFoundError as error:
+                if self._is_web and not isinstance(error.__cause__, FileNotFoundError | NoneType):
+                    raise error.__cause__ from error  # fsspec calls every failure so
+                return None
+        if info.get("type") == "directory":
+            return None
+        return info
+
+    def is_folder(self) -> bool:
+        """Tell whether it is a folder, or the beginning of the names of several objects.
+
+        Raises:
+            DataError: The other end doesn't tell.
+        """
+        if self._is_web:
+            return False  # it would be downloaded to look for links
+        with remote_errors(self.url, "read"):
+            system, path = _filesystem(self.url)
+            return bool(system.isdir(path))
+
+    def files(self) -> dict[str, int]:
+        """List the files of a folder and of the folders in it: relative names, and sizes.
+
+        Raises:
+            DataError: It can't be listed.
+        """
+        with remote_errors(self.url, "list"):
+            system, path = _filesystem(self.url)
+            system.invalidate_cache()
+            try:
+                return _sizes(path, system.find(path, detail=True))
+            except FileNotFoundError:
+                return {}
+
+    def matches(self, pattern: str) -> dict[str, int]:
+        """List the files of a folder whose relative names match a glob pattern, and their sizes.
+
+        Raises:
+            DataError: It can't be listed.
+        """
+        with remote_errors(self.url, "list"):
+            system, path = _filesystem(self.url)
+            system.invalidate_cache()
+            found = system.glob(f"{path.rstrip('/')}/{pattern}", detail=True)
+            files = {name: info for name, info in found.items() if info.get("type") == "file"}
+            return _sizes(path, files)
+
+    def read(self) -> bytes | None:
+        """Read a small file; None where there is none.
+
+        Raises:
+            DataError: It can't be read.
+        """
+        with remote_errors(self.url, "read"):
+            system, path = _filesystem(self.url)
+            try:
+                content: bytes = system.cat_file(path)
+            except FileNotFoundError:
+                return None
+            return content
+
+    def write(self, content: bytes) -> None:
+        """Write a small file, whole or not at all.
+
+        Raises:
+            DataError: It can't be written.
+        """
+        with self._replacing() as (system, path):
+            system.pipe_file(path, content)
+
+    def check_writable(self) -> None:
+        """Refuse an address that nothing can be written to, or that can't be opened.
+
+        Raises:
+            DataError: It is such a one.
+            MissingExtraError: fsspec is not installed.
+        """
+        if self._is_web:
+            raise DataError(
+                f"'{self.name}' is a web address, which can only be read: give a path, or an"
+                " address such as s3://bucket/name"
+            )
+        _filesystem(self.url)
+
+    def upload(self, file: Path) -> None:
+        """Write what a local file contains, whole or not at all.
+
+        Raises:
+            DataError: It can't be written.
+        """
+        with self._replacing() as (system, path):
+            system.put_file(str(file), path)
+
+    def remove(self) -> None:
+        """Remove it, if it is there.
+
+        Raises:
+            DataError: It can't be removed.
+        """
+        with remote_errors(self.url, "remove"), suppress(FileNotFoundError):
+            system, path = _filesystem(self.url)
+            system.rm_file(path)
+
+    @contextmanager
+    def _replacing(self) -> Iterator[tuple[Any, str]]:
+        """Give a path to write to; elsewhere than in object stores, move it to its place then."""
+        with remote_errors(self.url, "write"):
+            system, path = _filesystem(self.url)
+            if _scheme(self.url) in _OBJECT_STORES:
+                yield system, path
+                return
+            folder, _, name = path.rpartition("/")
+            system.makedirs(folder or "/", exist_ok=True)
+            aside = f"{folder}/.{name}.new"
+            yield system, aside
+            system.mv(aside, path)
+
+
+def url_of(name: str | os.PathLike[str]) -> str | None:
+    """Give the address that a name is, or None where it is the name of a local file.
+
+    A path that was made of an address has lost a slash, which it gets back.
+    """
+    found = _URL.fullmatch(str(name))
+    if found is None or found["scheme"].lower() == "file":
+        return None
+    return f"{found['scheme']}://{found['rest'].lstrip('/')}"
+
+
+def local_name(name: str | os.PathLike[str]) -> str:
+    """Give the path that a name is: of ``file:///tmp/a.csv`` that of the file, else the name."""
+    found = _URL.fullmatch(str(name))
+    if found is None or found["scheme"].lower() != "file":
+        return str(name)
+    rest = re.sub("^/?localhost/", "/", found["rest"])
+    return unquote(f"/{rest.lstrip('/')}")
+
+
+def display_url(url: str) -> str:
+    """Give an address, or a text with some, without users, passwords and queries."""
+    return _SECRETS.sub("", url)
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].lower()
+
+
+def _sizes(folder: str, found: dict[str, dict[str, Any]]) -> dict[str, int]:
+    start = folder.rstrip("/") + "/"
+    return {
+        name.removeprefix(start).lstrip("/"): int(info.get("size") or 0)
+        for name, info in sorted(found.items())
+    }
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    """Give the file system of an address, and the path in it."""
+    require_extra("files", f"opening '{display_url(url)}'")
+    import fsspec
+
+    scheme = _scheme(url)
+    if scheme not in _DRIVERS and scheme not in fsspec.available_protocols():
+        raise DataError(
+            f"'{display_url(url)}' is a URL of an unknown scheme '{scheme}'"
+            f"{did_you_mean(scheme, _KNOWN)}"
+        )
+    try:
+        with remote_errors(url, "open"):
+            system, path = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        package = _DRIVERS.get(scheme)
+        needs = f"the package {package}: pip install {package}" if package else str(error)
+        raise DataError(f"opening '{display_url(url)}' needs {needs}") from error
+    return system, path
+
+
+@contextmanager
+def remote_errors(url: str, verb: str) -> Iterator[None]:
+    """Say in one sentence, without secrets, what the other end has against it.
+
+    Args:
+        url: The address.
+        verb: What was to be done: ``open``, ``read``, ``list``, ``write`` or ``remove``.
+
+    Raises:
+        DataError: In place of any other error than a missing package: drivers raise those of their
+            HTTP clients.
+    """
+    try:
+        yield
+    except (WordgateError, ImportError):
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"no file '{display_url(url)}'") from error
+    except Exception as error:
+        reason = shown(display_url(f"{type(error).__name__}: {error}"), _REASON_WIDTH)
+        raise DataError(f"cannot {verb} '{display_url(url)}': {reason}") from error

@@ -1,0 +1,105 @@
+"""Several files as one input: those of a folder, or those that a glob pattern matches."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from wordgate.errors import DataError
+from wordgate.storage.places import (
+    files_in,
+    files_matching,
+    inside,
+    is_folder,
+    name_of,
+    place_of,
+    read_start,
+    shown_name,
+)
+from wordgate.storage.remote import RemoteFile
+from wordgate.tables.source import is_file, missing_file
+
+MANIFEST = "_manifest.json"
+"""The list of all outputs that a scoring puts beside them, which is no data."""
+MANIFEST_START = b'{\n "wordgate_manifest":'
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file of several.
+
+    Attributes:
+        place: Where it is.
+        name: Its name relative to the folder, or to the beginning of the pattern.
+        size: Its size in bytes; 0 where that is unknown.
+    """
+
+    place: Path | RemoteFile
+    name: str
+    size: int
+
+
+def is_several(name: str | os.PathLike[str]) -> bool:
+    """Tell whether a name is that of a folder, or a glob pattern and not a file called so."""
+    place = place_of(name)
+    return is_folder(place) or _is_pattern(place)
+
+
+def list_files(name: str | os.PathLike[str]) -> list[ListedFile]:
+    """List the files of a folder or of a glob pattern, sorted by name, or a file alone.
+
+    Hidden files, and those that begin with an underscore, such as ``_SUCCESS``, are left out; so
+    are those in folders that are called so.
+
+    Raises:
+        DataError: There is none, or they can't be listed.
+    """
+    if not str(name).strip():
+        raise DataError("the name of the data is empty: give a file")
+    place = place_of(name)
+    if is_folder(place):
+        return list(_data(place, files_in(place)))
+    if _is_pattern(place):
+        folder, pattern = _split_pattern(place)
+        if not (found := files_matching(folder, pattern)):
+            raise DataError(f"no file matches '{shown_name(place)}'")
+        return list(_data(folder, found))
+    if isinstance(place, Path) and not is_file(place):
+        raise DataError(missing_file(place))
+    size = place.size if isinstance(place, RemoteFile) else place.stat().st_size
+    return [ListedFile(place, PurePosixPath(shown_name(place)).name, size or 0)]
+
+
+def _data(folder: Path | RemoteFile, found: dict[str, int]) -> Iterator[ListedFile]:
+    for name, size in found.items():
+        file = inside(folder, name)
+        is_manifest = name == MANIFEST and read_start(file, len(MANIFEST_START)) == MANIFEST_START
+        if not (_is_hidden(name) or is_manifest):
+            yield ListedFile(file, name, size)
+
+
+def _is_pattern(place: Path | RemoteFile) -> bool:
+    if isinstance(place, RemoteFile):
+        return glob.has_magic(place.name) and not place.url.lower().startswith("http")
+    return glob.has_magic(str(place)) and not is_file(place)
+
+
+def _split_pattern(place: Path | RemoteFile) -> tuple[Path | RemoteFile, str]:
+    """Part a pattern from the folder that it begins in."""
+    parts = name_of(place).split("/") if isinstance(place, RemoteFile) else list(place.parts)
+    first = next(number for number, part in enumerate(parts) if glob.has_magic(part))
+    pattern = "/".join(parts[first:])
+    if isinstance(place, RemoteFile):
+        return RemoteFile("/".join(parts[:first])), pattern
+    return Path(*parts[:first]), pattern
+
+
+def _is_hidden(name: str) -> bool:
+    """Tell whether Spark and Hadoop pass over a file; ``_part=1`` is a folder of a partition."""
+    return any(
+        part.startswith(".") or (part.startswith("_") and "=" not in part)
+        for part in name.split("/")
+    )

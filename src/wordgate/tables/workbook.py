@@ -1,0 +1,218 @@
+"""Workbooks of Excel and LibreOffice: one sheet, its cells as text."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import zipfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from wordgate.errors import DataError, did_you_mean
+from wordgate.runtime.display import shown
+from wordgate.runtime.packages import require_extra
+from wordgate.tables.delimited import DelimitedBatch
+from wordgate.tables.encoding import without_surrogates
+from wordgate.tables.header import infer_header, n_before_header
+from wordgate.tables.records import Reader, Records, gathered
+from wordgate.tables.source import Source, check_unpacked
+
+if TYPE_CHECKING:
+    import python_calamine
+
+ZIP_MAGIC = b"PK\x03\x04"
+OLD_MAGIC = b"\xd0\xcf\x11\xe0"
+"""First bytes of .xls files, and of other files of Microsoft Office."""
+_INSIDE = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
+_SAMPLE = 8192
+
+
+class WorkbookReader(Reader):
+    """Reads a sheet of a workbook: the one asked for, else the first that has cells.
+
+    A workbook is read into memory: its sheets have at most a million rows. Rows without cells are
+    left out; messages call a row by its number in the sheet.
+
+    Args:
+        source: The file.
+        batch: Rows that are given together at most; None for all of them.
+        given: Column names that the user's flags mention.
+        header: Whether there is one, where that is known; None to infer it.
+
+    Raises:
+        DataError: It is no workbook, or has no such sheet, or no cells.
+        MissingExtraError: python-calamine is not installed.
+    """
+
+    blank = ""
+
+    def __init__(
+        self, source: Source, batch: int | None, *, given: Collection[str], header: bool | None
+    ):
+        content = b"".join(source.blocks())
+        if content.startswith(ZIP_MAGIC):
+            _check_archive(content, source.name)
+        require_extra("files", f"reading the workbook '{source.name}'")
+        self.form = source.name.rpartition(".")[2].lower() if "." in source.name else "xlsx"
+        self._batch = batch
+        rows = self._rows(_opened(content, source.name), source)
+        self.width = max(len(row) for _, row in rows)
+        self._records = [(n, row + [""] * (self.width - len(row))) for n, row in rows]
+        self._find_header(given, header)
+        self.n_rows = len(self._records)
+        self._source = source
+
+    def _rows(
+        self, workbook: python_calamine.CalamineWorkbook, source: Source
+    ) -> list[tuple[int, list[str]]]:
+        """Choose a sheet, and give its rows that have cells, and their numbers."""
+        names = _visible(workbook)
+        if source.sheet is not None:
+            if source.sheet not in workbook.sheet_names:
+                raise DataError(
+                    f"'{source.name}' has no sheet '{source.sheet}'"
+                    f"{did_you_mean(source.sheet, workbook.sheet_names)}"
+                )
+            names = [source.sheet]
+        sheets = ((name, _filled(workbook, name, source.name)) for name in names)
+        filled = [(name, rows) for name, rows in sheets if rows]
+        if not filled:
+            sheet = "" if source.sheet is None else f" in the sheet '{source.sheet}'"
+            raise DataError(f"'{source.name}' has no cells with a value{sheet}")
+        [(name, rows), *others] = filled
+        self.quoting = f"sheet '{shown(name, 40)}'" if len(workbook.sheet_names) > 1 else ""
+        if others:
+            self.quoting += (
+                f", the first of {len(filled)} with values: for another, give its name, as in"
+                f" '{source.name}#{shown(others[0][0], 40)}'"
+            )
+        return rows
+
+    def _find_header(self, given: Collection[str], header: bool | None) -> None:
+        """Take the header out, and what stands before it, where there is one."""
+        records = [row for _, row in self._records[:_SAMPLE]]
+        n_before = 0
+        self.header, self.header_reason = header, "known for this data set"
+        if header is None:
+            # A title above the table has cells in the first columns alone.
+            trimmed = [_trimmed(row) for row in records[:_SAMPLE]]
+            shorter = [
+                row if len(row) < self.width else full
+                for row, full in zip(trimmed, records, strict=True)
+            ]
+            n_before = n_before_header(shorter, self.width, given)
+            first, *rest = records[n_before:]
+            self.header, self.header_reason = infer_header(first, rest, given)
+        self.skipped_lines = n_before if self.header else 0
+        self._records = self._records[self.skipped_lines :]
+        self.names = None
+        if self.header:
+            self.names = [cell.strip() for cell in self._records.pop(0)[1]]
+        if self.skipped_lines:
+            self.header_reason += f"; rows left out before it: {self.skipped_lines}"
+
+    def sample(self) -> Records:
+        """Give the first rows."""
+        return gathered(self, [self._batch_of(0, min(self.n_rows, _SAMPLE))])
+
+    def batches(self, start: int = 0) -> Iterator[DelimitedBatch]:
+        """Give the rows from a row on."""
+        step = self._batch or max(1, self.n_rows)
+        for first in range(start, self.n_rows, step):
+            end = min(self.n_rows, first + step)
+            self._source.taken = end
+            yield self._batch_of(first, end)
+
+    def _batch_of(self, start: int, end: int) -> DelimitedBatch:
+        numbers = [number for number, _ in self._records[start:end]]
+        cells = [row for _, row in self._records[start:end]]
+        return DelimitedBatch([""] * len(cells), numbers, end, records=cells, width=self.width)
+
+
+def is_workbook_content(head: bytes) -> bool:
+    """Tell by the first bytes whether a file may be a workbook."""
+    return head.startswith((ZIP_MAGIC, OLD_MAGIC))
+
+
+def cell_text(value: Any) -> str:
+    """Write a cell as people read it: ``1`` and not ``1.0``, dates as ISO 8601 has them.
+
+    A duration is written as ``30:00:00``.
+    """
+    if isinstance(value, str):
+        return without_surrogates(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(" ")
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        minutes, seconds = divmod(value.total_seconds(), 60)
+        return f"{int(minutes // 60)}:{int(minutes % 60):02}:{int(seconds):02}"
+    return str(value)
+
+
+def _visible(workbook: python_calamine.CalamineWorkbook) -> list[str]:
+    """Name the sheets that are not hidden; all of them if all are."""
+    import python_calamine
+
+    yes = python_calamine.SheetVisibleEnum.Visible
+    visible = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible == yes]
+    return visible or list(workbook.sheet_names)
+
+
+def _filled(
+    workbook: python_calamine.CalamineWorkbook, sheet: str, name: str
+) -> list[tuple[int, list[str]]]:
+    """Give the rows of a sheet that have cells, without the empty cells at their ends."""
+    import python_calamine
+
+    try:
+        rows = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    except python_calamine.CalamineError as error:
+        raise _unreadable(name, error) from error
+    texts = ((number, _trimmed(list(map(cell_text, row)))) for number, row in enumerate(rows, 1))
+    return [(number, row) for number, row in texts if row]
+
+
+def _trimmed(row: Sequence[str]) -> list[str]:
+    length = len(row)
+    while length and not row[length - 1].strip():
+        length -= 1
+    return list(row[:length])
+
+
+def _opened(content: bytes, name: str) -> python_calamine.CalamineWorkbook:
+    import python_calamine
+
+    try:
+        return python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+    except python_calamine.PasswordError as error:
+        raise DataError(f"'{name}' is protected by a password: save it without one") from error
+    except python_calamine.CalamineError as error:
+        raise _unreadable(name, error) from error
+
+
+def _check_archive(content: bytes, name: str) -> None:
+    """Refuse an archive that is no workbook, or unpacks to far too much.
+
+    Raises:
+        DataError: It is such a one.
+    """
+    names, unpacked = [], 0
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = archive.namelist()
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if not any(inside in names for inside in _INSIDE):
+        raise DataError(f"'{name}' is a zip archive: unpack it")
+    check_unpacked(unpacked, len(content), name)
+
+
+def _unreadable(name: str, error: Exception) -> DataError:
+    return DataError(
+        f"'{name}' cannot be read as a workbook ({shown(str(error), 100)}): save the sheet as CSV"
+    )

@@ -1,0 +1,321 @@
+"""A search: no trial sees test rows, limits are kept, and it goes on where it was interrupted."""
+
+import random
+
+import numpy as np
+import pytest
+
+import wordgate
+from wordgate.cli.main import exit_code
+from wordgate.data import read_table
+from wordgate.data.dataset import Dataset
+from wordgate.errors import BundleError, SettingsError
+from wordgate.evaluation.search import SearchLimits, SearchTrial
+from wordgate.experiments import auto, search_plan, search_trials
+from wordgate.experiments.search_ranking import Ranking, spec_of
+from wordgate.experiments.search_trials import InnerFolds, SearchConfig
+from wordgate.experiments.splits import split_table
+from wordgate.runtime.progress import Silent
+from wordgate.search.study import JOURNAL, SearchStudy
+from wordgate.settings import load_settings
+from wordgate.training.fitting import RunContext
+
+pytestmark = pytest.mark.needs("optuna", "sklearn", "scipy", "jinja2")
+
+QUICK = {"count.c": "1"}
+ANY = {"model": "count", "minutes": 5.0, "settings": QUICK, "progress": Silent()}
+
+
+def texts_and_labels(n=150, seed=0):
+    rng = random.Random(seed)
+    words = [f"word{number}" for number in range(60)]
+    rows = []
+    for number in range(n):
+        label = rng.choice(["bad", "good"])
+        own = [rng.choice(words) for _ in range(9)]
+        own[rng.randrange(9)] = rng.choice(["fine", "lovely"] if label == "good" else ["poor"])
+        if rng.random() < 0.25:
+            own[0] = rng.choice(["fine", "poor"])
+        rows.append((" ".join(own), label))
+        if number % 10 == 0:
+            rows.append((f"{' '.join(own)} indeed", label))  # a near duplicate
+    return rows
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("search") / "rows.csv"
+    lines = [f"{text},{label}" for text, label in texts_and_labels()]
+    path.write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def count_alone(monkeypatch):
+    """Let a search be among one family: the others take seconds each."""
+    monkeypatch.setattr(search_plan, "available_families", lambda _: (("count",), ()))
+
+
+def facts(search):
+    """Give what a trial found, without the time it took."""
+    ended = [trial for trial in search.trials if trial.state != "failed"]
+    return [(spec_of(trial), trial.state, trial.fold_scores) for trial in ended]
+
+
+def test_no_trial_sees_test_rows_and_copies_stay_together(file, tmp_path, monkeypatch, count_alone):
+    seen = []
+    fit = search_trials.fit_model
+
+    def noting(family, data, test, *rest):
+        seen.append((data.train, data.valid, test))
+        return fit(family, data, test, *rest)
+
+    monkeypatch.setattr(search_trials, "fit_model", noting)
+    options = {**ANY, "model": "auto", "trials": 3}
+    training = wordgate.train(file, out=tmp_path / "model", **options)
+    table = read_table(file)
+    splits = split_table(table, load_settings("default"), 0)
+    of_test = {*splits.test.texts}
+    assert len(seen) >= 3
+    for train, valid, test in seen:
+        assert of_test.isdisjoint([*train.texts, *valid.texts, *test.texts])
+        parts = [{*part.groups} for part in (train, valid, test)]
+        assert not parts[0] & parts[2]
+        assert not parts[1] & parts[2]
+    assert {*seen[0][2].texts} | {*seen[0][0].texts} | {*seen[0][1].texts} == {
+        *splits.train.texts,
+        *splits.valid.texts,
+    }
+    kept = training.metrics.search
+    assert kept.n_trials == 3
+    assert kept.test_score == training.metrics.accuracy
+    assert kept.difference == pytest.approx(kept.chosen_score - training.metrics.accuracy)
+    assert wordgate.load(tmp_path / "model").metrics.search == kept
+    assert (tmp_path / "model" / "search.html").is_file()
+    assert not (tmp_path / "model.search").exists()
+
+
+class Killed(BaseException):
+    """Ends a process as SIGKILL does: nothing is noted."""
+
+
+def test_a_killed_search_goes_on_as_if_it_had_not_been(file, tmp_path, monkeypatch):
+    options = {**ANY, "trials": 6}
+    whole = wordgate.tune(file, **options)
+    out, n_fits = tmp_path / "mine.toml", []
+    fit, end = search_trials.fit_fold, SearchStudy.end
+
+    def end_unless_failed(study, trial, *, failed=False):
+        if not failed:
+            end(study, trial)
+
+    def killing(*args):
+        n_fits.append(args)
+        if len(n_fits) == 8:
+            raise Killed
+        return fit(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("wordgate.experiments.search.fit_fold", killing)
+        patch.setattr(SearchStudy, "end", end_unless_failed)
+        with pytest.raises(Killed):
+            wordgate.tune(file, out=out, **options)
+    with pytest.raises(BundleError, match="continue it with --resume"):
+        wordgate.tune(file, out=out, **options)
+    journal = tmp_path / "mine.toml.search" / JOURNAL
+    with journal.open("ab") as half:
+        half.write(b'{"op_code": 5, "wor')
+    with pytest.raises(BundleError, match="other data, seed 0 instead of 1"):
+        wordgate.tune(file, out=out, resume=True, **{**options, "seed": 1})
+    resumed = wordgate.tune(file, out=out, resume=True, **options)
+    assert facts(resumed.search) == facts(whole.search)
+    assert resumed.settings == whole.settings
+    assert [trial.state for trial in resumed.search.trials].count("failed") == 1
+    assert not journal.exists()
+
+
+def test_an_interrupted_search_keeps_the_best_so_far(file, tmp_path):
+    def interrupt(_objective, trials, _deadline):
+        if len(trials) == 3:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "mine.toml"
+    tuned = wordgate.tune(file, out=out, watch=interrupt, **ANY)
+    assert tuned.search.ended_by == "interruption"
+    assert out.read_text(encoding="utf-8") == tuned.recipe
+    more = wordgate.tune(file, out=out, resume=True, overwrite=True, trials=4, **ANY)
+    assert len(facts(more.search)) == 4
+    assert facts(more.search)[: len(facts(tuned.search))] == facts(tuned.search)
+    assert not (tmp_path / "mine.toml.search").exists()
+
+
+def test_a_recipe_that_was_tuned_trains(file, tmp_path):
+    out = tmp_path / "mine.toml"
+    tuned = wordgate.tune(file, out=out, trials=4, objective="macro_f1", **ANY)
+    assert out.read_text(encoding="utf-8") == tuned.recipe
+    assert tuned.search.test_score is None
+    best = max(tuned.search.trials[1:], key=lambda trial: (trial.score, -trial.number))
+    recipe = tmp_path / "best.toml"
+    from wordgate.settings import own_recipe_toml
+
+    recipe.write_text(own_recipe_toml("default", best.settings, "The best."), encoding="utf-8")
+    for path, settings in ((out, tuned.settings), (recipe, best.settings)):
+        trained = wordgate.train(file, model="count", recipe=path, progress=Silent())
+        flat = load_settings("default", settings).flat()
+        assert trained.bundle.config.settings["count"]["words"] == flat["count.words"]
+        assert trained.bundle.config.settings["count"]["min_texts"] == flat["count.min_texts"]
+
+
+def test_limits_are_kept_or_refused(file, tmp_path, count_alone):
+    options = {**ANY, "model": "auto", "trials": 3}
+    out = tmp_path / "model"
+    training = wordgate.train(file, out=out, max_mb=1.0, max_ms=1000.0, **options)
+    size = sum(part.stat().st_size for part in out.iterdir()) / 1e6
+    assert training.search.megabytes == pytest.approx(size, abs=0.1)
+    assert size <= 1.0
+    assert [trial.recipe for trial in training.search.trials][:2] == ["default", "small"]
+    with pytest.raises(SettingsError, match=r"none of 3 trials keeps --max-mb 0\.001: "):
+        wordgate.train(file, out=tmp_path / "other", max_mb=0.001, **options)
+
+
+def test_a_winner_over_a_limit_once_it_is_written_is_replaced(
+    file, tmp_path, monkeypatch, count_alone
+):
+    sizes = iter([9.0, 0.5])
+    monkeypatch.setattr(auto, "measure_bundle", lambda *_: (0.1, next(sizes)))
+    training = wordgate.train(file, max_mb=1.0, **{**ANY, "model": "auto", "trials": 4})
+    assert training.search.megabytes == 0.5
+    assert next(sizes, None) is None
+
+
+class Kept:
+    """Trials with their answers, in place of a study."""
+
+    def __init__(self, trials, decisions):
+        self._trials, self._decisions = trials, decisions
+        self.attributes = {"folds": 1}
+
+    def trials(self):
+        return self._trials
+
+    def decisions(self, number):
+        return self._decisions[number]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "n_rows", "n_worse", "winner"),
+    [("tuned", 1200, 1, 1), ("tuned", 1200, 40, 0), ("default", 300, 1, 1), ("default", 300, 9, 0)],
+)
+def test_a_tie_goes_to_the_smaller_model_or_to_the_default(recipe, n_rows, n_worse, winner):
+    targets = np.arange(n_rows) % 2
+    rows = Dataset([f"text {number}" for number in range(n_rows)], targets)
+    folds = InnerFolds.of(rows, ("a", "b"), load_settings("default"), 0)
+    truth = folds.tested(1).targets
+    worse = truth.copy()
+    worse[:n_worse] = 1 - worse[:n_worse]
+    trials = tuple(
+        SearchTrial(
+            number, "count", own_recipe, {"count.words": number + 1}, "complete",
+            (truth == own).mean(), megabytes=size,
+        )
+        for number, own, size, own_recipe in (
+            (0, truth, 9.0, "tuned"),
+            (1, worse, 1.0 if recipe == "tuned" else 20.0, recipe),
+        )
+    )  # fmt: skip
+    context = RunContext(0, Silent())
+    limits = SearchLimits(minutes=1)
+    config = SearchConfig(("count",), "default", {}, "accuracy", limits, context)
+    study = Kept(trials, [truth, worse])
+    assert next(Ranking(folds, config, study).ranked()).number == winner
+
+
+def test_texts_with_several_labels_are_searched_by_micro_f1(tmp_path):
+    rows = texts_and_labels(90)
+    data = [
+        (text, "a;b" if label == "good" else "a" if "word1" in text else "b;c")
+        for text, label in rows
+    ]
+    path = tmp_path / "several.csv"
+    path.write_text("\n".join(["text,labels", *(f"{t},{own}" for t, own in data)]))
+    tuned = wordgate.tune(path, trials=2, label_separator=";", **ANY)
+    assert tuned.search.objective == "micro_f1"
+    assert tuned.search.chosen_score > 0.5
+    with pytest.raises(SettingsError, match="accuracy is not for several labels per text"):
+        wordgate.tune(path, trials=2, label_separator=";", objective="accuracy", **ANY)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"minutes": 1, "preset": "quick"}, "--minutes and --preset both limit the time"),
+        ({"preset": "quik"}, "no preset 'quik'; did you mean 'quick'"),
+        ({"minutes": 0}, "minutes is 0; it must be more than 0"),
+        ({"minutes": 1, "max_ms": -1}, "--max-ms is -1; it must be more than 0"),
+        ({"minutes": 1, "objective": "f1"}, "a search has no objective 'f1'"),
+        ({"minutes": 1, "objective": "micro_f1"}, "micro_f1 is not for one label per text"),
+        ({"minutes": 1, "out": "mine.txt"}, "--out mine.txt is no recipe"),
+        ({"minutes": 1, "recipe": "taught"}, "the recipe 'taught' has a teacher"),
+        ({"minutes": 1, "resume": True}, "give the place of the search to resume"),
+    ],
+)
+def test_what_a_search_cannot_do_is_refused(file, options, message):
+    with pytest.raises(SettingsError, match=message):
+        wordgate.tune(file, model="count", progress=Silent(), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"minutes": 3}, "--minutes has no effect without --family auto"),
+        ({"model": "auto", "folds": 3}, "--folds has no effect with --family auto"),
+        (
+            {"model": "auto", "max_minutes": 3},
+            "--max-minutes has no effect with --family auto",
+        ),
+    ],
+)
+def test_options_of_a_search_and_of_a_training_do_not_mix(file, options, message):
+    with pytest.raises(SettingsError, match=message):
+        wordgate.train(file, progress=Silent(), **options)
+
+
+def test_the_commands_refuse_what_has_no_effect(file, tmp_path, capsys):
+    train = ["train", str(file), "--out", str(tmp_path / "model")]
+    for arguments, message in (
+        (["--objective", "macro_f1"], "--objective macro_f1 is a score for a search"),
+        (["--family", "auto", "--epochs", "3"], "--epochs has no effect with --family auto"),
+    ):
+        assert exit_code([*train, *arguments]) == 2
+        assert message in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_the_command_prints_the_search_and_training_points_to_it(
+    file, tmp_path, capsys, count_alone
+):
+    out, quick = str(tmp_path / "model"), ["--set", "count.c=1"]
+    search = ["--family", "auto", "--trials", "2", "--objective", "macro_f1", *quick]
+    assert exit_code(["train", str(file), "--out", out, *search]) == 0
+    written = capsys.readouterr()
+    assert "was chosen from 2 trials" in written.out
+    assert "Searching for 15 minutes" in written.err
+    recipe = str(tmp_path / "mine.toml")
+    tune = ["tune", str(file), "--family", "count", "--trials", "2", "--out", recipe, *quick]
+    assert exit_code(tune) == 0
+    assert f"--family count --recipe {recipe}" in capsys.readouterr().out
+    plain = ["train", str(file), "--out", out, "--overwrite", "--family", "count", *quick]
+    assert exit_code(plain) == 0
+    assert "--family auto (15 minutes, or --minutes N)" in capsys.readouterr().out
+
+
+def test_the_estimator_searches(count_alone):
+    from sklearn.base import clone
+
+    texts, labels = zip(*texts_and_labels(), strict=True)
+    options = {"minutes": 5, "trials": 2, "objective": "macro_f1", "settings": QUICK}
+    classifier = clone(wordgate.WordgateClassifier(model="auto", **options)).fit(texts, labels)
+    assert classifier.search_.objective == "macro_f1"
+    assert classifier.predictor_.config.family == "count"
+    assert classifier.predict(texts[:5]).shape == (5,)
+    with pytest.raises(SettingsError, match="--minutes has no effect without --family auto"):
+        wordgate.WordgateClassifier(model="count", minutes=5).fit(texts, labels)

@@ -1,0 +1,213 @@
+"""Ray on the cores of this machine gives what one process gives."""
+
+import os
+import signal
+import socket
+
+import pytest
+
+import wordgate
+from wordgate.data.columns import ColumnError
+from wordgate.errors import DataError, MissingExtraError, SettingsError, WordgateError
+from wordgate.runtime.engine import Engine, map_tasks
+from wordgate.runtime.progress import Silent
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.needs("ray"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Ray's own logs
+    pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
+]
+
+ON_RAY = Engine("ray")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    """Two CPUs, whatever this machine has; what `--engine ray` finds when it begins."""
+    import ray
+
+    ray.init(
+        num_cpus=2, address="local", include_dashboard=False, log_to_driver=False,
+        logging_level="ERROR", object_store_memory=100 * 2**20,
+    )  # fmt: skip
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def shards(tmp_path):
+    """A folder of files in several formats, one of them empty but for its header."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(4):
+        lines = [f'{row},"We {("love", "hate")[row % 2]} it, {row}"' for row in range(9)]
+        lines[number] = f"{number},"  # a row without a text
+        text = "\n".join(["id,text", *lines[: 0 if number == 3 else None]]) + "\n"
+        (folder / f"part-{number}.csv").write_text(text, encoding="utf-8")
+    (folder / "more.jsonl").write_text('{"text": "We love it"}\n{"text": "We hate it"}\n')
+    return folder
+
+
+def contents(folder):
+    """Give the files of a folder, hidden ones and the times in them aside."""
+    return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*.*")}
+
+
+def test_files_are_scored_byte_for_byte(shards, count_model, tmp_path):
+    def score(out, **options):
+        return wordgate.score(count_model.folder, shards, out, progress=Silent(), **options)
+
+    here, there = score(tmp_path / "here"), score(tmp_path / "there", engine="ray")
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+    assert (there.rows, there.errors) == (here.rows, here.errors) == (29, 3)
+    assert score(tmp_path / "there", engine="ray", resume=True).was_complete
+
+
+def test_a_file_at_fault_is_told_as_without_ray_and_the_rest_is_kept(shards, count_model, tmp_path):
+    (shards / "part-1.csv").write_text("id,body\n1,We love it\n", encoding="utf-8")
+    out = tmp_path / "out"
+
+    def score(**options):
+        return wordgate.score(
+            count_model.folder, shards, out, text="text", engine="ray", progress=Silent(), **options
+        )
+
+    with pytest.raises(DataError, match="no column 'text'"):
+        score()
+    (shards / "part-1.csv").write_text("id,text\n1,We love it\n", encoding="utf-8")
+    assert score(resume=True).rows == 21
+
+
+def test_a_task_whose_worker_is_killed_is_run_again(tmp_path):
+    def square(folder, number):
+        if number == 1:
+            with open(folder / "attempts", "a") as attempts:
+                attempts.write("x")
+            if os.path.getsize(folder / "attempts") < 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return number**2
+
+    results = dict(map_tasks(square, tmp_path, range(40), ON_RAY))
+    assert results == {number: number**2 for number in range(40)}
+    assert (tmp_path / "attempts").read_text() == "xxx"
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "message"),
+    [
+        (lambda: ColumnError("text", "no column"), DataError, "^no column$"),
+        (lambda: MissingExtraError("this", "x"), WordgateError, "^this needs the extra 'x'"),
+        (lambda: ZeroDivisionError("a defect"), ZeroDivisionError, "a defect"),
+    ],
+)
+def test_what_a_task_raises_is_raised_here(make, kind, message):
+    def fail(_, __):
+        raise make()
+
+    with pytest.raises(kind, match=message):
+        list(map_tasks(fail, None, [0], ON_RAY))
+
+
+def test_a_task_has_the_threads_that_it_asks_for_and_the_same_place(tmp_path, monkeypatch):
+    def look(_, __):
+        from wordgate.runtime.cpu import choose_threads
+
+        return choose_threads(), os.getcwd()
+
+    monkeypatch.chdir(tmp_path)
+    for threads in (1, 2):
+        assert list(map_tasks(look, None, [0], Engine("ray", threads))) == [
+            (0, (threads, str(tmp_path)))
+        ]
+    with pytest.raises(SettingsError, match=r"^no node of the Ray cluster has the 3 CPU of a task"):
+        list(map_tasks(look, None, [0], Engine("ray", 3)))
+
+
+def summary(comparison):
+    """Give what decides each result, times aside."""
+    return [
+        (result.family, result.kind, result.scores, result.temperature, result.log_proba.tolist())
+        for result in comparison.results
+    ]
+
+
+def test_a_comparison_is_the_same_and_can_be_resumed(few_reviews, review_vectors, tmp_path):
+    options = {
+        "models": ["count", "logreg"], "vectors": review_vectors, "split": "grouped", "folds": 2,
+        "threads": 1, "progress": Silent(),
+    }  # fmt: skip
+    here = wordgate.compare(few_reviews, **options)
+
+    def interrupt(comparison):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "comparison"
+    with pytest.raises(KeyboardInterrupt, match="finished models are kept in"):
+        wordgate.compare(few_reviews, engine="ray", out=out, watch=interrupt, **options)
+    kept = {file.name for file in (tmp_path / "comparison.checkpoint").iterdir()}
+    assert {"grouped-count-1.safetensors", "grouped-count-2.safetensors"} <= kept
+    there = wordgate.compare(few_reviews, engine="ray", out=out, resume=True, **options)
+    assert summary(there) == summary(here)
+    assert not (tmp_path / "comparison.checkpoint").exists()
+
+
+def test_folds_of_a_training_are_the_same(few_reviews, review_vectors):
+    options = {"model": "logreg", "vectors": review_vectors, "folds": 2, "threads": 1}
+    here, there = (
+        wordgate.train(few_reviews, engine=engine, progress=Silent(), **options).metrics
+        for engine in ("local", "ray")
+    )
+    assert there.folds == here.folds
+
+
+def test_a_pipeline_of_ray_data_has_the_model(count_model):
+    import ray.data
+
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    rows = ray.data.from_items([{"text": text} for text in ("We love it", "", "We hate it")])
+    scored = rows.map_batches(
+        wordgate.ray.Scorer, fn_constructor_args=[count_model.folder], concurrency=1, batch_size=2
+    )
+    found = {row["text"]: (row["label"], row["error"]) for row in scored.take_all()}
+    assert found == {
+        "We love it": ("good", None), "": (None, "the text is empty"), "We hate it": ("bad", None),
+    }  # fmt: skip
+
+
+def test_an_address_where_no_cluster_is_fails_at_once(few_reviews, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(WordgateError) as error:
+        wordgate.compare(few_reviews, engine="ray", progress=Silent())
+    assert str(error.value) == (
+        f"the Ray cluster at {address} (RAY_ADDRESS) cannot be reached: [Errno 111] Connection"
+        " refused"
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda data, out: wordgate.score("model", data, out, engine="ray"),
+            "--engine ray has no effect on one file: give a folder, a glob pattern or several"
+            " files, or leave it out",
+        ),
+        (
+            lambda data, out: wordgate.train(data, out=out, model="count", engine="ray"),
+            "--engine ray has no effect without --folds, whose models it fits: leave it out",
+        ),
+        (
+            lambda data, out: wordgate.compare(data, engine="rai"),
+            "no engine 'rai'; did you mean 'ray'?",
+        ),
+    ],
+)
+def test_an_engine_without_effect_is_refused(few_reviews, tmp_path, call, message):
+    with pytest.raises(SettingsError) as error:
+        call(few_reviews, tmp_path / "out")
+    assert str(error.value) == message
