@@ -60,8 +60,8 @@ def train(
 ) -> None:
     """Train a classifier on DATA, evaluate it on unseen rows, and save it.
 
-    DATA is a CSV, TSV, JSONL or Parquet file, gzipped or not, or the name of a data set. Columns
-    are inferred and reported.
+    DATA is a CSV, TSV, JSONL, Parquet or Excel file, a folder or quoted glob pattern of such files,
+    a URL, or the name of a data set. Columns are inferred and reported.
     """
     from wordgate.experiments.train import train as run_training
     from wordgate.report.search_text import format_search
