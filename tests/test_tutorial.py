@@ -60,6 +60,7 @@ def place(tmp_path_factory, twitter_training):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @every_notebook
 def test_a_notebook_runs_on_few_rows(path, place, monkeypatch, how_many):

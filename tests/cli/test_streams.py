@@ -20,6 +20,7 @@ def start(*arguments, **streams):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.needs("torch")
 def test_an_interrupted_training_leaves_its_checkpoint_alone(few_reviews, tmp_path):
     training = start(
@@ -55,6 +56,7 @@ def test_a_reader_that_has_had_enough_is_no_failure(count_model, tmp_path):
         assert predicting.wait(timeout=HANGS) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.needs("sklearn")
 def test_remarks_that_nobody_reads_end_no_work(few_reviews, count_model, tmp_path):
     out = tmp_path / "m"

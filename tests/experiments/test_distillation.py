@@ -458,6 +458,7 @@ def train_until_killed(teach, out, step):
     return False
 
 
+@pytest.mark.slow
 def test_what_a_kill_after_the_model_leaves_of_a_teaching_blocks_no_command(teach, tmp_path):
     found = set()
     for step in range(99):

@@ -206,6 +206,7 @@ def test_labels_the_model_does_not_know_are_refused(count_model, make_file):
     assert evaluation.scores.n == 40
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_the_kaggle_validation_file_is_known_from_training(
     twitter_training, twitter_validation, tmp_path

@@ -80,6 +80,7 @@ def test_folds_judge_each_row_once_beside_the_ordinary_split(frame):
     assert "90 groups" in folds.interval.method
 
 
+@pytest.mark.slow
 def test_folds_tell_the_difference_to_the_family_count_as_a_comparison_does(frame, tiny):
     options = {"settings": tiny, "folds": 3, "progress": Silent()}
     difference = wordgate.train(frame, **options).metrics.folds.difference_to_count

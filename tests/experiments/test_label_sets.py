@@ -235,6 +235,7 @@ def test_the_keys_of_an_audit_of_one_label_a_text_stay(rows):
     assert set(several.to_json()) - set(single.to_json()) == {"label_sets"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "options"), [(";".join, ["--label", "labels"]), (str, ["--label", "labels"])]
 )
@@ -254,6 +255,7 @@ def test_the_command_audits_several_labels(rows, tmp_path, capsys, cell, options
     assert json.loads(capsys.readouterr().out)["label_sets"]["most"] == 4
 
 
+@pytest.mark.slow
 def test_the_command_takes_columns_of_0_and_1_and_a_separator(rows, tmp_path, capsys):
     frame = frame_of(rows, "+".join)
     for label in SHARES:

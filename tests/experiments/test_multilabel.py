@@ -200,6 +200,7 @@ def test_families_are_compared_by_micro_f1(frame, tmp_path):
         assert str(scores.main.interval) in page
 
 
+@pytest.mark.slow
 def test_comparing_on_folds_agrees_with_the_models_of_the_folds(frame):
     options = {"split": "grouped", "folds": 3, **READING}
     comparison = wordgate.compare(frame, models=["count"], **options)
@@ -208,6 +209,7 @@ def test_comparing_on_folds_agrees_with_the_models_of_the_folds(frame):
     assert result.scores.micro_f1 == training.metrics.folds.micro_f1
 
 
+@pytest.mark.slow
 def test_a_saved_model_teaches_another_of_several_labels(frame, training, tmp_path):
     training.save(tmp_path / "teacher")
     settings = {"teacher.variations": 1, **LSTM}

@@ -78,6 +78,7 @@ def uninterrupted(commands, tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_command_resumed_writes_the_same_model(
     number, commands, uninterrupted, how_many, tmp_path

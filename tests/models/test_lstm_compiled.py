@@ -53,6 +53,7 @@ def test_float32_is_as_numpy_reads(layout, hidden, n):
     assert np.abs(found - read(NumpyLSTMForward(*arrays), *texts)).max() <= 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [*LAYOUTS, *([INT8] if INT8 else [])])
 def test_neighbours_move_no_bit(layout):
     arrays, (ids, lengths) = weights(33), batch(40)

@@ -376,6 +376,7 @@ print(kills)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_killed_at_random_instants_the_outputs_are_the_same(
     inputs, count_model, here, how_many, mortal

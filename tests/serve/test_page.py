@@ -633,6 +633,7 @@ def test_forty_labels_fit(visit, standin):
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_no_serious_trouble_and_nothing_overflows(width, scheme, visit, how_many):

@@ -185,6 +185,7 @@ def test_a_head_without_end_is_refused(server, sent):
     )
 
 
+@pytest.mark.slow
 def test_slow_clients_are_turned_away_and_others_served(started, lstm_model):
     server = started(
         lstm_model.folder, "--head-timeout", "0.5", "--body-timeout", "0.5", "--drain-delay", "0"
@@ -272,6 +273,7 @@ def test_sigterm_under_load_loses_no_request(started, lstm_model, delay):
     assert "Traceback" not in server.told
 
 
+@pytest.mark.slow
 def test_while_it_ends_it_is_not_ready_and_still_answers(started, lstm_model):
     server = started(lstm_model.folder, "--drain-delay", "3")
     server.process.send_signal(signal.SIGTERM)

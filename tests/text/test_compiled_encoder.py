@@ -162,6 +162,7 @@ def test_texts_of_every_script(number, how_many):
         assert_same(ENCODERS[number], fast, list(drawn_texts(rng, 1000)))
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_real_texts(twitter_training):
     texts = twitter_training.read_text(encoding="utf-8").splitlines()

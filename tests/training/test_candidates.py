@@ -57,6 +57,7 @@ def fit_two(fit_model, train, valid, **changes):
     return fit_model(train, valid, progress=listener, **{**TWO, **changes}), listener.lines
 
 
+@pytest.mark.slow
 def test_the_lighter_one_is_kept_where_it_learns_more(examples, fit_model):
     """The first one's word vectors hardly move."""
     changes = {
@@ -82,6 +83,7 @@ def test_the_lighter_one_is_kept_where_it_learns_more(examples, fit_model):
     )
 
 
+@pytest.mark.slow
 def test_the_first_one_is_kept_where_it_learns_more(examples, fit_model):
     """The second one reads hardly a word."""
     train, valid = examples(400), examples(200, seed=1)

@@ -156,6 +156,7 @@ def test_validation_ends_a_training_without_a_planned_end(examples, fit_model, c
     assert recorder.total is None
 
 
+@pytest.mark.slow
 def test_the_best_epoch_may_be_that_of_accuracy_and_macro_f1(examples, fit_model):
     """Of three labels one is rare: what is best for the accuracy is not what is best for both."""
     train = examples(150)
