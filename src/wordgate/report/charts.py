@@ -101,7 +101,8 @@ def axis(
     """Make a scale of round numbers that holds all values, with about five ticks."""
     low, high = min(values), max(values)
     if high - low < 1e-9:
-        low, high = low - 0.5, high + 0.5
+        margin = 0.05 if abs(low) <= 1 else 0.5  # fractions, such as scores, lie closer together
+        low, high = low - margin, high + margin
     rough = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * nice for nice in (1, 2, 2.5, 5, 10) if power * nice >= rough * 0.999)
