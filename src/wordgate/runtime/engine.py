@@ -22,7 +22,13 @@ from wordgate.errors import (
     WordgateError,
     did_you_mean,
 )
-from wordgate.runtime.cpu import available_cores, choose_threads, limited_blas, wait_asleep
+from wordgate.runtime.cpu import (
+    THREADS_VARIABLE,
+    available_cores,
+    choose_threads,
+    limited_blas,
+    wait_asleep,
+)
 from wordgate.runtime.packages import require_extra
 
 LOCAL, RAY = "local", "ray"
@@ -138,6 +144,7 @@ def _call(
 ) -> Result:
     """Run a task on a worker, where relative paths mean the same as where it was begun."""
     wait_asleep()
+    os.environ[THREADS_VARIABLE] = str(threads)  # a worker may have variables of the command
     if os.path.isdir(place):
         os.chdir(place)
     try:
