@@ -81,9 +81,9 @@ def score(bundle: str, files: tuple[str, ...], *, as_json: bool, **options: Any)
     probable first: a list in JSONL and Parquet; in CSV and TSV, joined by the separator of the
     training data, or a semicolon.
 
-    If IN is a folder, a quoted glob pattern such as 'in/**/*.csv', or several files, or if OUT ends
-    with a slash, OUT is a folder: it gets an output for each file, of the same relative name, and
-    in the end _manifest.json, which lists them all.
+    If IN is a folder, a quoted glob pattern, or several files, or if OUT ends with a slash, OUT is
+    a folder: it gets an output for each file, of the same relative name, and in the end
+    _manifest.json, which lists them all.
 
     An interrupted run continues with --resume, with the same result as without the interruption.
     """

@@ -75,7 +75,7 @@ def read_table(
         source: As for `wordgate.train`, or a list of `pathlib.Path`, whose files have the same
             columns.
         text: The text column, a name or a number counted from 1; None to infer it. Several, in a
-            list or separated by commas, are joined by `` | ``; the last is the main text: rows in
+            list or separated by commas, are joined by ``' | '``; the last is the main text: rows in
             which it is empty are left out, and only it is searched for duplicates.
         label: The label column, likewise. Several are columns of 0 and 1 (or true and false, yes
             and no; an empty cell is 0), each named after its label (multi-label data).
