@@ -84,7 +84,7 @@ def make_plan(n_texts: int, settings: Settings) -> TrainingPlan:
 
 
 @dataclass(frozen=True)
-class Shard:
+class BatchShard:
     """The texts of an update that one thread computes; `batch` and `distinct` are its own."""
 
     words: torch.Tensor  # int64 [distinct], its different words, ascending
@@ -109,7 +109,7 @@ class Prepared:
     cuts: Sequence[slice]  # those in each part of the table
     parts: Sequence[slice]  # the rows of the table in each part, as many parts as shards
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
-    shards: Sequence[Shard]
+    shards: Sequence[BatchShard]
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ class LSTMTrainer:
         bounds = self.embedding.bounds(words, n_shards)
         all_targets = self._tensor(targets)
         shards = [
-            Shard(
+            BatchShard(
                 words=self._tensor(own),
                 places=self._tensor(np.searchsorted(words, own)),
                 cuts=_slices(np.searchsorted(own, bounds)),
@@ -279,7 +279,7 @@ class LSTMTrainer:
             run(partial(self.average.update, self.updates, parts=len(parts)), parts)
         return reduce(torch.add, [own.metrics for own in of_shards])
 
-    def _compute(self, prepared: Prepared, shard: Shard) -> Gradients:
+    def _compute(self, prepared: Prepared, shard: BatchShard) -> Gradients:
         """Compute the gradients of a shard's part of the loss."""
         rows = self.embedding.rows(shard.words)
         squares = torch.zeros_like(rows) if self.embedding.wants_squares else None
