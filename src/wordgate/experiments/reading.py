@@ -149,6 +149,11 @@ class DataOptions:
         """Whether the data itself says which rows are for which part."""
         return any(part is not None for part in (self.valid, self.test, self.split_column))
 
+    def refuse_idle_test_size(self, test_size: float | None) -> None:
+        """Refuse a size of the test set beside a file for it."""
+        if test_size is not None and self.test is not None:
+            raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
+
     def read(
         self,
         settings: Settings,

@@ -457,9 +457,9 @@ class Search:
         try:
             while attempt.step < len(rungs) and not attempt.ended:
                 left = rungs[attempt.step :]
-                must_end = must and attempt.answers  # its score on whole rows is there
-                fits = self._fits(attempt.spec, left, done=len(attempt.answers))
-                if attempt.step and not must_end and not fits:
+                is_sure = not attempt.step or (must and attempt.answers)
+                done = len(attempt.answers)
+                if not is_sure and not self._fits(attempt.spec, left, done=done):
                     raise _OutOfTimeError
                 is_worse = self._take(attempt, left[0], must=must)
                 if attempt.is_over_limits or (prunable and is_worse and len(left) > 1):

@@ -32,7 +32,7 @@ from wordgate.experiments.resuming import (
     mark_teacher_cache,
 )
 from wordgate.experiments.search import Watch
-from wordgate.experiments.search_plan import AUTO, SearchOptions, plan_search
+from wordgate.experiments.search_plan import AUTO, SearchOptions, SearchPlan, plan_search
 from wordgate.experiments.students import teacher_config
 from wordgate.experiments.training_run import Plan, train_on_table
 from wordgate.families import FAMILIES
@@ -119,8 +119,8 @@ def train(
     """Train a classifier, evaluate it on unseen rows, and save it.
 
     Args:
-        data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
-            or Polars frame.
+        data: The path or URL of a CSV, TSV, JSONL, Parquet or Excel file, a folder or a glob
+            pattern of such files, the name of a data set, or a pandas or Polars frame.
         out: The folder to write the model to; None keeps it in memory.
         overwrite: Replace an existing model, and restart an interrupted training run.
         resume: Continue an interrupted training run into `out`.
@@ -180,17 +180,13 @@ def train(
     options = DataOptions(
         data, reading, files, split, valid, test, split_column, weight, checked_seed(seed)
     )
-    if test_size is not None and test is not None:
-        raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
+    options.refuse_idle_test_size(test_size)
     named = {"split": split, "test_size": test_size, "teacher.models": as_names(teacher)}
     overrides = with_options(settings, **named)
     asked = SearchOptions(minutes, preset, max_ms, max_mb, objective, trials, watch)
     if model == AUTO:
         _refuse_with_auto(folds, max_minutes, engine)
-        place = None if out is None else Path(out).expanduser()
-        check_kept(place, resume=resume, overwrite=overwrite)
-        if place is not None:
-            check_destination(place, overwrite=overwrite)
+        output = _Output.of_search(out, overwrite=overwrite, resume=resume)
         context = RunContext(options.seed, progress, device, threads, started=clock.started)
         searched = plan_search(
             asked,
@@ -202,17 +198,7 @@ def train(
             teaching_minutes=teaching_minutes,
             has_unlabelled=bool(files),
         )
-        to = _Output(place, overwrite)
-        found = train_auto(
-            options,
-            searched,
-            out=place,
-            resume=resume,
-            no_texts=no_texts,
-            started=clock.started,
-            write=lambda bundle: to.write(_training_of(bundle), progress, None),
-        )
-        return replace(_training_of(found.bundle), search=found.search)
+        return _train_auto(options, searched, output, resume=resume, no_texts=no_texts)
     asked.refuse_idle()
     check_family(model)
     recipe = choose_recipe(recipe, teacher)
@@ -260,6 +246,23 @@ def train(
     training = _training_of(bundle)
     output.write(training, progress, None if teaching is None else teaching.folder)
     return training
+
+
+def _train_auto(
+    data: DataOptions, plan: SearchPlan, output: "_Output", *, resume: bool, no_texts: bool
+) -> Training:
+    """Search family and settings, and train the winner."""
+    context = plan.config.context
+    found = train_auto(
+        data,
+        plan,
+        out=output.folder,
+        resume=resume,
+        no_texts=no_texts,
+        started=context.started,
+        write=lambda bundle: output.write(_training_of(bundle), context.progress, None),
+    )
+    return replace(_training_of(found.bundle), search=found.search)
 
 
 def _refuse_with_auto(folds: int | None, max_minutes: float | None, engine: str) -> None:
@@ -315,6 +318,15 @@ class _Output:
         baseline = CheckpointConfig(kept_beside(folder, "baseline"), resume) if checkpoint else None
         teaching = kept_beside(folder, "teaching") if FAMILIES[model].can_be_taught else None
         return cls(folder, overwrite, checkpoint, baseline, teaching)
+
+    @classmethod
+    def of_search(cls, out: str | Path | None, *, overwrite: bool, resume: bool) -> "_Output":
+        """Choose the folder of a search's winner; its trials are kept beside it by the search."""
+        folder = None if out is None else Path(out).expanduser()
+        check_kept(folder, resume=resume, overwrite=overwrite)
+        if folder is not None:
+            check_destination(folder, overwrite=overwrite)
+        return cls(folder, overwrite)
 
     def write(self, training: Training, progress: Progress, taught_in: Path | None) -> None:
         """Write the model, and delete what was kept of its training, its teachers' folder too."""

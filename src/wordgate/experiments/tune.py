@@ -120,7 +120,7 @@ def tune(
         settings: Values of single settings, which are not searched.
         vectors: As for `wordgate.train`, like all other arguments.
         split: ``grouped`` or ``random``.
-        test_size: The share of rows for the test set.
+        test_size: The fraction of rows for the test set.
         valid: A file with the same columns for validation.
         test: A file with the same columns for testing.
         split_column: A column that contains ``train``, ``valid`` or ``test``.
@@ -144,11 +144,10 @@ def tune(
     file = None if out is None else _recipe_file(out, overwrite=overwrite)
     check_family(model)
     check_kept(file, resume=resume, overwrite=overwrite)
-    if test_size is not None and test is not None:
-        raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
     options = DataOptions(
         data, reading, (), split, valid, test, split_column, weight, checked_seed(seed)
     )
+    options.refuse_idle_test_size(test_size)
     overrides = with_options(settings, split=split, test_size=test_size)
     asked = SearchOptions(minutes, preset, max_ms, max_mb, objective, trials, watch)
     context = RunContext(options.seed, progress, device, threads, started=started)
