@@ -5,6 +5,7 @@ import json
 import math
 import re
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -246,6 +247,23 @@ def test_time_that_is_up_leaves_the_second_weighting_out(fit_average, family):
         else "The time limit left no time for training: the steps before the first epoch took "
     )
     assert set(fitted.model.weights.tolist()) == {0.0, 1.0}
+
+
+def test_a_weighting_that_time_cut_short_is_named_where_another_is_chosen(fit_average, monkeypatch):
+    search, choices = average.search_regularization, []
+
+    def cut_the_second(*args, **options):
+        choice = search(*args, **options)
+        if choices:
+            choice = replace(choice, best=replace(choice.best, accuracy=0.0), is_cut=True)
+        choices.append(choice)
+        return choice
+
+    monkeypatch.setattr(average, "search_regularization", cut_the_second)
+    fitted = fit_average("logreg")
+    assert fitted.remarks[-1] == (
+        "The time limit cut the fit of averages weighted by inverse-frequency short."
+    )
 
 
 def test_a_class_absent_from_train_has_the_probability_0_in_logreg(fit_average, examples):

@@ -137,10 +137,35 @@ def test_texts_of_no_common_run_give_about_the_frequencies(fit_tuned):
     assert np.exp(model.log_proba(["alpha"])) == pytest.approx(np.array([[0.25, 0.75]]), abs=1e-3)
 
 
-def test_time_that_is_up_leaves_weaker_penalties_out(fit_tuned):
+def test_time_that_is_up_leaves_characters_and_weaker_penalties_out(fit_tuned):
     fitted = fit_tuned(deadline=time.monotonic())
-    assert fitted.remarks[-1] == "The time limit ended the search after 1 of 6 values of C."
+    assert fitted.remarks[1:] == [
+        "The time limit ended the search after 1 of 6 values of C.",
+        "The time limit left no time for n-grams of characters.",
+    ]
+    assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["words"]
     assert np.isfinite(fitted.model.log_proba(["w0", ""])).all()
+
+
+def test_time_that_is_up_between_finding_and_counting_leaves_characters_out(fit_tuned, monkeypatch):
+    deadline, find = time.monotonic() + 3600.0, NgramVectorizer.fit.__func__
+
+    def find_slowly(cls, texts, analyzer, *options):
+        found = find(cls, texts, analyzer, *options)
+        if analyzer == "characters":
+            monkeypatch.setattr(logistic.time, "monotonic", lambda: deadline)
+        return found
+
+    monkeypatch.setattr(NgramVectorizer, "fit", classmethod(find_slowly))
+    fitted = fit_tuned(deadline=deadline)
+    assert fitted.remarks[-1] == "The time limit left no time for n-grams of characters."
+    assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["words"]
+
+
+def test_the_only_n_grams_and_the_only_penalty_are_fitted_even_when_time_is_up(fit_tuned):
+    fitted = fit_tuned(deadline=time.monotonic(), count_words=0, count_c=5.0)
+    assert fitted.remarks[1:] == ["The time limit cut the fit with C = 5 short."]
+    assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["characters"]
 
 
 def test_it_says_what_computed(fit_tuned):
