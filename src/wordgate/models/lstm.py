@@ -322,9 +322,8 @@ class HiddenStates:
 
     def memory_change(self) -> NDArray[np.float64]:
         """Average |cell - cell before| over the units, float64 [time]; 0 comes before the first."""
-        before = np.vstack([np.zeros_like(self.cell[:1]), self.cell[:-1]])
-        change: NDArray[np.float64] = np.abs(self.cell - before).mean(axis=1)
-        return change
+        change = np.diff(self.cell, axis=0, prepend=0.0)
+        return np.asarray(np.abs(change).mean(axis=1))
 
 
 @dataclass(frozen=True)

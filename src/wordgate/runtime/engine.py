@@ -226,14 +226,13 @@ def _connect(ray: Any) -> None:
 @contextmanager
 def _own_sigterm() -> Iterator[None]:
     """Keep Ray from taking over SIGTERM."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     handler = signal.getsignal(signal.SIGTERM)
+    in_main_thread = threading.current_thread() is threading.main_thread()
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        if in_main_thread and handler is not None:  # None where something besides Python handles it
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _first_line(error: BaseException) -> str:
