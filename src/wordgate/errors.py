@@ -72,14 +72,12 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     That is ``"; did you mean 'text'?"``, or ``"; available: id, text"`` where nothing is near.
     """
     options = [str(option) for option in options]
-    near = difflib.get_close_matches(name.lower(), [o.lower() for o in options], n=1)
-    if near:
-        best = next(option for option in options if option.lower() == near[0])
-        return f"; did you mean '{best}'?"
-    return f"; available: {', '.join(options)}" if options else ""
+    available = f"; available: {', '.join(options)}" if options else ""
+    return near_miss(name, options) or available
 
 
 def near_miss(name: str, options: Iterable[str]) -> str:
     """End a message with the nearest option, or with nothing where none is near."""
-    hint = did_you_mean(name, options)
-    return hint if hint.startswith("; did you mean") else ""
+    lowered = {str(option).lower(): option for option in reversed([*options])}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1)
+    return f"; did you mean '{lowered[near[0]]}'?" if near else ""

@@ -308,13 +308,9 @@ def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
 def network_of(
     config: Mapping[str, Any], encoder: torch.nn.Module, n_classes: int, pad_id: int
 ) -> TransformerNetwork:
-    """Join an encoder and a linear layer, whose weights are still to be set.
+    """Join an encoder, without its pooling layer, and a linear layer of weights still to be set.
 
-    Args:
-        config: The encoder's description, as `plain_config` leaves it.
-        encoder: The encoder; it loses its own pooling layer if it has one.
-        n_classes: How many classes there are.
-        pad_id: The encoder's own id of padding.
+    The encoder's description is as `plain_config` leaves it; padding has the encoder's own id.
     """
     for pooling in ("pooler", "pooler_activation"):
         if hasattr(encoder, pooling):

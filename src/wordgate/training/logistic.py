@@ -375,17 +375,10 @@ def search_regularization(
     progress: Progress,
     deadline: float,
 ) -> RegularizationChoice:
-    """Fit a logistic regression for each strength, and keep the best on validation.
+    """Fit a logistic regression for each strength, as `fit_path` does, and keep the best.
 
-    Args:
-        train: Features float32 [n, features] and targets int64 [n] or [n, classes] to fit on.
-        valid: The same of what chooses.
-        n_classes: How many classes there are.
-        c_values: Inverse strengths of the L2 penalty.
-        weights: float64 [n] or [n, classes], of what is fitted on; None if all are 1.
-        progress: Where each fit is reported.
-        deadline: The `time.monotonic()` at which fitting must end; the first fit is cut short by
-            it, and no further one is begun.
+    That is the best on validation; both parts are features and targets. The deadline cuts a fit
+    short, and from then on no further one is begun.
     """
     best: Trial | None = None
     tried: list[float] = []
