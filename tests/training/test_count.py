@@ -21,6 +21,18 @@ from wordgate.text.ngrams import NgramVectorizer
 from wordgate.training import logistic
 from wordgate.training.count import count_matrix
 
+ANALYZERS = {
+    "words": {"token_pattern": r"\w+", "ngram_range": (1, 3)},
+    "characters": {"analyzer": "char_wb", "ngram_range": (2, 5)},
+}
+
+
+def vectorizer(kind, weights="tfidf", min_texts=1):
+    options = {**ANALYZERS[kind], "min_df": min_texts, "dtype": np.float64}
+    if weights == "counts":
+        return CountVectorizer(**options)
+    return TfidfVectorizer(**options, sublinear_tf=True)
+
 
 @pytest.fixture
 def fit_tuned(fit_any, examples):
@@ -35,13 +47,7 @@ def test_words_and_characters_are_scikit_learns_pipeline(fit_tuned, examples, mo
     monkeypatch.setattr(logistic, "fit_path", partial(logistic.fit_path, most_steps=500))
     train, new = examples(80), [*examples(40, seed=2).texts, "unheard of", ""]
     ours = fit_tuned(train, count_c=5.0).model
-    vectorizers = [
-        TfidfVectorizer(**options, sublinear_tf=True, min_df=2)
-        for options in (
-            {"token_pattern": r"\w+", "ngram_range": (1, 3)},
-            {"analyzer": "char_wb", "ngram_range": (2, 5)},
-        )
-    ]
+    vectorizers = [vectorizer(kind, min_texts=2) for kind in ANALYZERS]
     features = hstack([one.fit_transform(train.texts) for one in vectorizers]).tocsr()
     # One column stands for two classes there, so its penalty is twice that of two columns.
     theirs = LogisticRegression(C=2 * 5.0, max_iter=1000, tol=1e-8).fit(features, train.targets)
@@ -179,17 +185,6 @@ TEXT = st.one_of(
     st.text(max_size=20), st.text(alphabet="abAB İß_1.'\n\u3000😀", min_size=1, max_size=20)
 )
 ODD_TEXTS = st.lists(TEXT, min_size=1, max_size=12)
-ANALYZERS = {
-    "words": {"token_pattern": r"\w+", "ngram_range": (1, 3)},
-    "characters": {"analyzer": "char_wb", "ngram_range": (2, 5)},
-}
-
-
-def vectorizer(kind, weights="tfidf", min_texts=1):
-    options = {**ANALYZERS[kind], "min_df": min_texts, "dtype": np.float64}
-    if weights == "counts":
-        return CountVectorizer(**options)
-    return TfidfVectorizer(**options, sublinear_tf=True)
 
 
 @pytest.mark.parametrize("weights", ["counts", "tfidf"])
