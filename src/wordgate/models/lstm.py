@@ -330,20 +330,16 @@ class HiddenStates:
         return np.asarray(np.abs(change).mean(axis=1))
 
 
-@dataclass(frozen=True)
-class PrefixPredictions:
-    """The predictions of an LSTM after each word of a text, and its gates; see `HiddenStates`."""
-
-    log_proba: NDArray[np.float64]  # [time + 1, classes], after 0, 1, 2 ... words
-    gates: NDArray[np.float64]  # [time, 3]
-    memory_change: NDArray[np.float64]  # [time]
-
-
-def prefix_predictions(network: Network, ids: NDArray[np.int32]) -> PrefixPredictions:
+def prefix_predictions(
+    network: Network, ids: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], HiddenStates]:
     """Predict after every word of a text, reading it once.
 
     The states after a word depend on no later word, so the prediction after it is that on the text,
     int32 [time], that ends there.
+
+    Returns:
+        Log-probabilities after 0, 1, 2 ... words, float64 [time + 1, classes], and the states.
 
     Raises:
         ValueError: The network reads in two directions, and has no verdict before the end.
@@ -354,8 +350,7 @@ def prefix_predictions(network: Network, ids: NDArray[np.int32]) -> PrefixPredic
         states = hidden_states(network.directions[0], network.embedding[ids])
         pooled = np.hstack([_pooled(states.hidden, kind) for kind in network.pooling])
         logits = pooled @ network.output_weights.T + network.output_bias
-    log_proba = class_log_proba(logits, network.multilabel)
-    return PrefixPredictions(log_proba, states.gates, states.memory_change())
+    return class_log_proba(logits, network.multilabel), states
 
 
 def hidden_states(direction: Direction, vectors: NDArray[np.float32]) -> HiddenStates:

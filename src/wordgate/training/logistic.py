@@ -107,10 +107,12 @@ def fit_path(
     )
     fixed = prior_log_odds(targets) if multilabel else np.full(n_classes, ABSENT_LOGIT)
     found, pools = [loss.start for loss in losses], ThreadpoolController()
-    for c in sorted(set(c_values)):
+    for place, c in enumerate(sorted(set(c_values))):
         coefficients = np.zeros((features.shape[1], n_classes), np.float32)
         intercepts = fixed.copy()
         for number, loss in enumerate(losses):
+            if place and number and time.monotonic() >= deadline:
+                return  # its last labels would be those of the strength before
             # Vectors this short gain nothing from threads and lose much where cores are shared.
             with pools.limit(limits=1):
                 found[number] = _minimised(loss, c, found[number], most_steps, deadline)
