@@ -28,9 +28,7 @@ class MissingExtraError(WordgateError, ImportError):
     """A package of an extra is needed and not installed. It is also an `ImportError`."""
 
     def __init__(self, purpose: str, extra: str):
-        super().__init__(
-            f"{purpose} needs the extra '{extra}': pip install 'wordgate[{extra}]'",
-        )
+        super().__init__(f"{purpose} needs the extra '{extra}': pip install 'wordgate[{extra}]'")
         self._made_of = purpose, extra
 
     def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
@@ -56,12 +54,7 @@ def address_message(name: object) -> str | None:
 
 
 def no_folder_message(path: Path, what: str = "") -> str:
-    """Give the message that there is no folder to write a file or folder into.
-
-    Args:
-        path: The file or folder.
-        what: What it holds, such as ``model``.
-    """
+    """Give the message that there is no folder to write a path into: a ``model``, say."""
     found = _ADDRESS.fullmatch(str(path))
     if found is not None:
         return f"{_called(found)} is a URL, and wordgate writes only local files: give a path"
@@ -76,22 +69,15 @@ def _called(address: re.Match[str]) -> str:
 def did_you_mean(name: str, options: Iterable[str]) -> str:
     """End a message about an unknown name with the nearest known one, or with all of them.
 
-    Args:
-        name: What the user wrote.
-        options: What would have been allowed.
-
-    Returns:
-        ``"; did you mean 'text'?"``, or ``"; available: id, text"`` where nothing is near.
+    That is ``"; did you mean 'text'?"``, or ``"; available: id, text"`` where nothing is near.
     """
     options = [str(option) for option in options]
-    near = difflib.get_close_matches(name.lower(), [o.lower() for o in options], n=1)
-    if near:
-        best = next(option for option in options if option.lower() == near[0])
-        return f"; did you mean '{best}'?"
-    return f"; available: {', '.join(options)}" if options else ""
+    available = f"; available: {', '.join(options)}" if options else ""
+    return near_miss(name, options) or available
 
 
 def near_miss(name: str, options: Iterable[str]) -> str:
     """End a message with the nearest option, or with nothing where none is near."""
-    hint = did_you_mean(name, options)
-    return hint if hint.startswith("; did you mean") else ""
+    lowered = {str(option).lower(): option for option in reversed([*options])}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1)
+    return f"; did you mean '{lowered[near[0]]}'?" if near else ""

@@ -1,6 +1,8 @@
 """A search: no trial sees test rows, limits are kept, and it goes on where it was interrupted."""
 
+import math
 import random
+import time
 
 import numpy as np
 import pytest
@@ -228,6 +230,20 @@ def test_a_tie_goes_to_the_smaller_model_or_to_the_default(recipe, n_rows, n_wor
     config = SearchConfig(("count",), "default", {}, "accuracy", limits, context)
     study = Kept(trials, [truth, worse])
     assert next(Ranking(folds, config, study).ranked()).number == winner
+
+
+def test_a_trial_knows_that_time_cut_it_short_even_with_a_single_penalty():
+    texts, labels = zip(*texts_and_labels(), strict=True)
+    rows = Dataset(list(texts), np.array([label == "good" for label in labels], np.int64))
+    folds = InnerFolds.of(rows, ("bad", "good"), load_settings("default"), 0)
+    limits, context = SearchLimits(minutes=1), RunContext(0, Silent())
+    config = SearchConfig(("count",), "default", QUICK, "accuracy", limits, context)
+    spec = search_trials.TrialSpec("count", search_trials.DEFAULT, {})
+    late, early = (
+        search_trials.fit_fold(spec, folds, 0, 1.0, config, until)
+        for until in (time.monotonic(), math.inf)
+    )
+    assert (late.is_cut, early.is_cut) == (True, False)
 
 
 def test_texts_with_several_labels_are_searched_by_micro_f1(tmp_path):

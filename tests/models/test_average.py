@@ -5,30 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from wordgate.errors import BundleError
-from wordgate.models.average import AverageModel, OutputLayer, averages
+from wordgate.models.average import averages
 from wordgate.models.base import model_from_state
 from wordgate.text.encoder import TextEncoder
 
 TEXTS = ["a good day", "a bad day", "good good", "", "unheard of"]
-VOCABULARY = 6  # padding, unknown, and four words
-
-
-def drawn(rng, *shape):
-    return rng.normal(size=shape).astype(np.float32)
-
-
-def made_model(family="mlp", features=3, classes=2, more=()):
-    rng = np.random.default_rng(0)
-    encoder, _ = TextEncoder.fit([*TEXTS[:2], *more], max_tokens=50)
-    size = len(encoder.vocabulary)
-    weights = rng.uniform(0.1, 1, size).astype(np.float32)
-    weights[:2] = 0
-    output = OutputLayer(drawn(rng, classes, features), drawn(rng, classes))
-    return AverageModel(
-        encoder, drawn(rng, size, features), weights, drawn(rng, features),
-        output if family == "mlp" else None,
-    )  # fmt: skip
 
 
 def means(model, texts):
@@ -65,8 +46,8 @@ def test_words_without_weight_are_passed_over():
 
 
 @pytest.mark.parametrize("family", ["logreg", "mlp"])
-def test_probabilities_are_those_of_the_layers_by_hand(family):
-    model = made_model(family)
+def test_probabilities_are_those_of_the_layers_by_hand(make_average, family):
+    model = make_average(family)
     features = means(model, TEXTS) + model.bias
     if family == "mlp":
         features = np.maximum(features, 0) @ model.output.weights.T + model.output.bias
@@ -79,8 +60,8 @@ def test_probabilities_are_those_of_the_layers_by_hand(family):
 
 @pytest.mark.parametrize("family", ["logreg", "mlp"])
 @pytest.mark.parametrize("features", [1, 3, 64])
-def test_neighbours_and_order_change_nothing(family, features):
-    model = made_model(family, features, classes=3, more=[" ".join(f"w{i}" for i in range(40))])
+def test_neighbours_and_order_change_nothing(make_average, family, features):
+    model = make_average(family, features, classes=3, more=[" ".join(f"w{i}" for i in range(40))])
     rng = np.random.default_rng(0)
     words = [*model.encoder.vocabulary.words, "unheard"]
     texts = [" ".join(rng.choice(words, n)) for n in rng.integers(0, 60, 600)]
@@ -90,80 +71,16 @@ def test_neighbours_and_order_change_nothing(family, features):
 
 
 @pytest.mark.parametrize(("family", "columns"), [("logreg", 3), ("mlp", 2)])
-def test_no_texts_give_no_rows(family, columns):
-    assert made_model(family).log_proba([]).shape == (0, columns)
+def test_no_texts_give_no_rows(make_average, family, columns):
+    assert make_average(family).log_proba([]).shape == (0, columns)
 
 
 @pytest.mark.parametrize("family", ["logreg", "mlp"])
-def test_state_makes_the_same_model_again(family):
-    model = made_model(family)
+def test_state_makes_the_same_model_again(make_average, family):
+    model = make_average(family)
     description, arrays = model.state()
     again = model_from_state(family, json.loads(json.dumps(description)), arrays)
     assert again.family == model.family == family
     assert np.array_equal(again.log_proba(TEXTS), model.log_proba(TEXTS))
     assert again.state()[0] == description
     assert set(again.state()[1]) == set(arrays)
-
-
-def refusal(family="mlp", description=None, arrays=None, without=()):
-    kept_description, kept_arrays = made_model(family).state()
-    parts = [{**kept_description, **(description or {})}, {**kept_arrays, **(arrays or {})}]
-    for part in parts:
-        for name in without:
-            part.pop(name, None)
-    with pytest.raises(BundleError) as error:
-        model_from_state(family, *parts)
-    return str(error.value)
-
-
-@pytest.mark.parametrize(
-    "name", ["encoder", "rows", "weights", "bias", "output.weights", "output.bias"]
-)
-def test_a_missing_part_is_named(name):
-    assert refusal(without=[name]) == f"the model has no part '{name}'; train it again"
-
-
-def test_a_part_of_the_other_family_is_named():
-    arrays = made_model("mlp").state()[1]
-    assert refusal("logreg", arrays=arrays) == (
-        "the model has a part 'output.weights' that nothing needs; train it again"
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "shape", "belongs"),
-    [
-        ("rows", (7, 3), (6, 3)),
-        ("rows", (6, 4), (6, 3)),
-        ("rows", (6,), (6, 3)),
-        ("weights", (7,), (6,)),
-        ("weights", (6, 1), (6,)),
-        ("bias", (3, 1), (3,)),
-        ("output.weights", (2, 4), (2, 3)),
-        ("output.bias", (2, 1), (2,)),
-    ],
-)
-def test_an_array_that_does_not_fit_is_named(name, shape, belongs):
-    assert refusal(arrays={name: np.zeros(shape, np.float32)}) == (
-        f"the model's {name} is float32 {list(shape)}; it must be float32 {list(belongs)}"
-    )
-
-
-def test_numbers_of_another_type_are_refused():
-    assert refusal(arrays={"bias": np.zeros(3)}) == (
-        "the model's bias is float64 [3]; it must be float32 [3]"
-    )
-
-
-@pytest.mark.parametrize("weight", [-0.1, np.nan, np.inf])
-def test_weights_that_can_not_be_are_refused(weight):
-    weights = np.full(VOCABULARY, weight, np.float32)
-    assert refusal(arrays={"weights": weights}) == (
-        "the model's weights of words are not all numbers of 0 or more"
-    )
-
-
-def test_an_encoder_of_another_form_is_refused():
-    assert refusal(description={"encoder": 3}) == (
-        "the model's text encoder is 3, not an object of named fields"
-    )

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from wordgate.errors import BundleError
 from wordgate.models.base import model_from_state
 from wordgate.models.count import ABSENT_LOGIT, CountModel
 from wordgate.text.ngrams import NgramVectorizer
@@ -124,153 +123,111 @@ def test_state_makes_the_same_model_again(make):
     assert np.array_equal(again.log_proba(texts), make().log_proba(texts))
 
 
-def test_a_model_of_before_there_were_blocks_is_refused():
-    with pytest.raises(BundleError) as error:
-        CountModel.from_state(CONFIG, _arrays())
-    assert str(error.value) == "the model has no part 'blocks'; train it again"
+@pytest.mark.parametrize("name", ["blocks", "coefficients", "intercepts"])
+def test_a_missing_part_is_named(refusal, name):
+    assert refusal(_model(), without=[name]) == f"the model has no part '{name}'; train it again"
 
 
-@pytest.mark.parametrize("name", ["coefficients", "intercepts"])
-def test_a_missing_array_is_named(name):
-    arrays = {key: value for key, value in _arrays().items() if key != name}
-    with pytest.raises(BundleError) as error:
-        CountModel.from_state({"blocks": [CONFIG]}, arrays)
-    assert str(error.value) == f"the model has no part '{name}'; train it again"
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"coefficients": np.zeros((2, 2))},
-            "the saved count model's coefficients have the shape (2, 2); "
-            "its vocabulary and intercepts need (3, 2)",
-        ),
-        (
-            {"intercepts": np.zeros((1, 2))},
-            "the saved count model's intercepts have the shape (1, 2); "
-            "they must have one dimension, the classes",
-        ),
-    ],
-)
-def test_shapes_that_do_not_fit_are_named(change, message):
-    with pytest.raises(BundleError) as error:
-        CountModel.from_state({"blocks": [CONFIG]}, _arrays() | change)
-    assert str(error.value) == message
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"ngrams": [3, 1]},
-            "the saved count model's setting 'ngrams' is [3, 1]; "
-            "it must be the shortest and the longest n-gram, such as [1, 3]",
-        ),
-        (
-            {"vocabulary": "good"},
-            "the saved count model's setting 'vocabulary' is not a list of texts",
-        ),
-        (
-            {"vocabulary": ["a", "b", "a"]},
-            "the saved count model's vocabulary contains the same n-gram twice",
-        ),
-    ],
-)
-def test_settings_out_of_place_are_named(change, message):
-    with pytest.raises(BundleError) as error:
-        CountModel.from_state({"blocks": [CONFIG | change]}, _arrays())
-    assert str(error.value) == message
-
-
-def _refusal(vectorizer=0, arrays=None, vectorizers=None, **changes):
-    """Say what a model of two blocks is refused with after changes to one of them."""
-    config, kept = _two_blocks().state()
-    config["blocks"][vectorizer].update(changes)
-    if vectorizers is not None:
-        config["blocks"] = vectorizers
-    with pytest.raises(BundleError) as error:
-        CountModel.from_state(config, {**kept, **(arrays or {})})
-    return str(error.value)
-
-
-@pytest.mark.parametrize("vectorizers", [[], {}, "words", [3], None])
-def test_blocks_of_another_form_are_refused(vectorizers):
-    arrays = _two_blocks().state()[1]
-    with pytest.raises(BundleError) as error:
-        CountModel.from_state({"blocks": vectorizers}, arrays)
-    assert str(error.value) == (
-        f"the saved count model's setting 'blocks' is {vectorizers!r}; it must be a list of blocks"
+@pytest.mark.parametrize("blocks", [[], {}, "words", [3], None])
+def test_blocks_of_another_form_are_refused(refusal, blocks):
+    assert refusal(_two_blocks(), {"blocks": blocks}) == (
+        f"the saved count model's setting 'blocks' is {blocks!r}; it must be a list of blocks"
     )
 
 
 @pytest.mark.parametrize("name", ["kind", "ngrams", "n_texts", "vocabulary"])
-def test_a_missing_part_of_a_block_is_named(name):
-    config, arrays = _two_blocks().state()
-    del config["blocks"][1][name]
-    with pytest.raises(BundleError) as error:
-        CountModel.from_state(config, arrays)
-    assert str(error.value) == f"the model has no part '{name}'; train it again"
+def test_a_missing_part_of_a_block_is_named(refusal, name):
+    blocks = _two_blocks().state()[0]["blocks"]
+    del blocks[1][name]
+    expected = f"the model has no part '{name}'; train it again"
+    assert refusal(_two_blocks(), {"blocks": blocks}) == expected
 
 
-def test_damaged_blocks_are_named():
-    assert _refusal(kind="letters") == (
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        *(
+            (
+                {"ngrams": ngrams},
+                f"setting 'ngrams' is {ngrams}; it must be the shortest and the longest n-gram,"
+                " such as [1, 3]",
+            )
+            for ngrams in ([3, 1], [0, 2])
+        ),
+        ({"vocabulary": "good"}, "setting 'vocabulary' is not a list of texts"),
+        ({"vocabulary": ["a", "b", "a"]}, "vocabulary contains the same n-gram twice"),
+        *(
+            (
+                {"n_texts": n_texts},
+                f"setting 'n_texts' is {n_texts}, with frequencies; it must be a whole number above"
+                " 0 where there are some, and 0 where there are none",
+            )
+            for n_texts in (0, -1, 9.0, True, None)
+        ),
+    ],
+)
+def test_a_setting_that_can_not_be_is_named(refusal, change, message):
+    words, characters = _two_blocks().state()[0]["blocks"]
+    found = refusal(_two_blocks(), {"blocks": [{**words, **change}, characters]})
+    assert found == f"the saved count model's {message}"
+
+
+def test_blocks_that_do_not_go_together_are_named(refusal):
+    model = _two_blocks()
+    words, characters = model.state()[0]["blocks"]
+    assert refusal(model, {"blocks": [{**words, "kind": "letters"}, characters]}) == (
         "the saved count model counts 'letters', and this version of wordgate only words and"
         " characters"
     )
-    words = _two_blocks().state()[0]["blocks"][0]
-    assert _refusal(vectorizers=[words, words]) == (
+    assert refusal(model, {"blocks": [words, words]}) == (
         "the saved count model has two blocks of the same kind"
     )
-    assert _refusal(ngrams=[0, 2]).startswith(
-        "the saved count model's setting 'ngrams' is [0, 2]; it must be the shortest and "
-    )
-    assert _refusal(vectorizers=[words]) == (
+    assert refusal(model, {"blocks": [words]}) == (
         "the saved count model's coefficients have the shape (7, 3); its vocabulary and intercepts"
         " need (3, 3)"
     )
 
 
-@pytest.mark.parametrize("n_texts", [0, -1, 9.0, True, None])
-def test_a_number_of_texts_that_can_not_be_is_named(n_texts):
-    assert _refusal(n_texts=n_texts) == (
-        f"the saved count model's setting 'n_texts' is {n_texts}, with frequencies; it must be a"
-        " whole number above 0 where there are some, and 0 where there are none"
-    )
-
-
-def test_weighted_blocks_need_their_frequencies():
-    config, arrays = _two_blocks().state()
-    del arrays["characters.frequencies"]
-    with pytest.raises(BundleError) as error:
-        CountModel.from_state(config, arrays)
-    assert str(error.value).startswith(
+def test_weighted_blocks_need_their_frequencies(refusal):
+    assert refusal(_two_blocks(), without=["characters.frequencies"]).startswith(
         "the saved count model's setting 'n_texts' is 9, with no frequencies; it must be a whole"
     )
 
 
 @pytest.mark.parametrize(
-    ("frequencies", "message"),
+    ("name", "array", "message"),
     [
-        (np.ones(4, np.int32), "are int32 [4] where int32 [3] belongs"),
-        (np.ones((3, 1), np.int32), "are int32 [3, 1] where int32 [3] belongs"),
-        (np.ones(3, np.int64), "are int64 [3] where int32 [3] belongs"),
-        (np.array([0, 1, 2], np.int32), "go from 0 to 2; they must be between 1 and its 9 texts"),
+        ("words.frequencies", np.ones(4, np.int32), "are int32 [4] where int32 [3] belongs"),
         (
+            "words.frequencies",
+            np.ones((3, 1), np.int32),
+            "are int32 [3, 1] where int32 [3] belongs",
+        ),
+        ("words.frequencies", np.ones(3, np.int64), "are int64 [3] where int32 [3] belongs"),
+        (
+            "words.frequencies",
+            np.array([0, 1, 2], np.int32),
+            "go from 0 to 2; they must be between 1 and its 9 texts",
+        ),
+        (
+            "words.frequencies",
             np.array([1, 10, 2], np.int32),
             "go from 1 to 10; they must be between 1 and its 9 texts",
         ),
+        (
+            "coefficients",
+            np.zeros((6, 3)),
+            "have the shape (6, 3); its vocabulary and intercepts need (7, 3)",
+        ),
+        (
+            "intercepts",
+            np.zeros((1, 3)),
+            "have the shape (1, 3); they must have one dimension, the classes",
+        ),
+        ("coefficients", np.zeros((7, 3), np.float16), "are float16, not float32 or float64"),
+        ("intercepts", np.zeros(3, np.float16), "are float16, not float32 or float64"),
     ],
 )
-def test_frequencies_that_do_not_fit_are_named(frequencies, message):
-    assert _refusal(arrays={"words.frequencies": frequencies}) == (
-        f"the saved count model's frequencies {message}"
-    )
-
-
-@pytest.mark.parametrize("name", ["coefficients", "intercepts"])
-def test_numbers_of_another_type_are_named(name):
-    array = _two_blocks().state()[1][name].astype(np.float16)
-    assert _refusal(arrays={name: array}) == (
-        f"the saved count model's {name} are float16, not float32 or float64"
-    )
+def test_an_array_that_does_not_fit_is_named(refusal, name, array, message):
+    found = refusal(_two_blocks(), arrays={name: array})
+    assert found == f"the saved count model's {name.removeprefix('words.')} {message}"

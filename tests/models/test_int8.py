@@ -8,9 +8,12 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 import wordgate
 from wordgate.errors import BundleError
+from wordgate.models.average import AverageModel
+from wordgate.models.base import model_from_state
 from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
 from wordgate.models.lstm import LSTMModel
 from wordgate.runtime.progress import Silent
+from wordgate.text.encoder import TextEncoder
 
 anything = arrays(
     np.float32,
@@ -64,6 +67,16 @@ def test_bytes_and_scales_that_do_not_fit_are_refused(changed, message):
     with pytest.raises(BundleError) as error:
         restore_int8("rows", parts)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["rows", "rows.more"])
+def test_a_part_beside_the_bytes_that_nothing_needs_is_named(name):
+    encoder, _ = TextEncoder.fit(["a good day"], max_tokens=9)
+    zeros = np.zeros((len(encoder.vocabulary), 2), np.float32)
+    description, arrays = AverageModel(encoder, zeros, zeros[:, 0], zeros[0], int8=True).state()
+    with pytest.raises(BundleError) as error:
+        model_from_state("logreg", description, {**arrays, name: zeros})
+    assert str(error.value) == (f"the model has a part '{name}' that nothing needs; train it again")
 
 
 def test_a_bundle_in_int8_is_smaller_and_says_what_its_training_said(reviews, tiny, tmp_path):

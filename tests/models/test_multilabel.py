@@ -138,7 +138,7 @@ def test_every_kernel_gives_each_label_its_own_probability(kernel):
 def test_the_probabilities_after_each_word_are_those_of_the_beginnings():
     model = lstm(multilabel=True)
     ids = model.encoder.encode(["a good bad day"]).ids
-    found = prefix_predictions(model.network, ids).log_proba
+    found, _ = prefix_predictions(model.network, ids)
     beginnings = ["", "a", "a good", "a good bad", "a good bad day"]
     assert found == pytest.approx(model.log_proba(beginnings), abs=1e-5)
 

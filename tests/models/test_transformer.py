@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -29,18 +30,8 @@ def model(tiny_transformer):
 
 
 @pytest.fixture
-def refusal(model):
-    def call(description=None, arrays=None, without=()):
-        kept_description, kept_arrays = model.state()
-        parts = [{**kept_description, **(description or {})}, {**kept_arrays, **(arrays or {})}]
-        for part in parts:
-            for name in without:
-                part.pop(name, None)
-        with pytest.raises(BundleError) as error:
-            model_from_state("transformer", *parts)
-        return str(error.value)
-
-    return call
+def refusal(refusal, model):
+    return partial(refusal, model)
 
 
 def with_config(model, **changes):

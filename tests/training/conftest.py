@@ -181,6 +181,21 @@ def fit_model():
 
 
 @pytest.fixture
+def fit_any(request, fit_model):
+    """Fit a model of any family, with the vectors or the small transformer that it begins with."""
+
+    def call(family, train, valid=None, **options):
+        own = {}
+        if family in ("logreg", "mlp"):
+            own["vectors"] = request.getfixturevalue("word_vectors")
+        if family == "transformer":
+            own["transformer.model"] = str(request.getfixturevalue("tiny_transformer"))
+        return fit_model(train, valid, family=family, **{**own, **options})
+
+    return call
+
+
+@pytest.fixture
 def all_chance():
     """Settings that leave no use of chance out."""
     return WITH_ALL_CHANCE

@@ -2,9 +2,9 @@
 
 import importlib
 import json
-import math
 import re
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +14,6 @@ from wordgate.errors import DataError, SettingsError
 from wordgate.models.base import model_from_state
 from wordgate.runtime.progress import Silent
 from wordgate.training import average
-from wordgate.training.families import fit
-from wordgate.training.fitting import FitData, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
@@ -33,22 +31,13 @@ def with_odd(examples):
 
 
 @pytest.fixture
-def fit_average(settings, examples, word_vectors):
-    def run(
-        family, train=None, valid=None, *, vectors=word_vectors, seed=0, deadline=math.inf,
-        vocabulary_of=None, classes=2, **changes,
-    ):  # fmt: skip
+def fit_average(fit_any, examples):
+    def run(family, train=None, valid=None, **options):
         if family == "mlp":
             pytest.importorskip("torch", reason="needs the extra 'train'")
-        data = FitData(
-            with_odd(examples(80)) if train is None else train,
-            with_odd(examples(60, seed=1)) if valid is None else valid,
-            [str(number) for number in range(classes)],
-            vocabulary_of,
-            vectors,
-        )
-        context = RunContext(seed, Silent(), "cpu", deadline=deadline)
-        return fit(family, data, settings(**{**SMALL, **changes}), context)
+        train = with_odd(examples(80)) if train is None else train
+        valid = with_odd(examples(60, seed=1)) if valid is None else valid
+        return fit_any(family, train, valid, **{**SMALL, **options})
 
     return run
 
@@ -248,6 +237,23 @@ def test_time_that_is_up_leaves_the_second_weighting_out(fit_average, family):
     assert set(fitted.model.weights.tolist()) == {0.0, 1.0}
 
 
+def test_a_weighting_that_time_cut_short_is_named_where_another_is_chosen(fit_average, monkeypatch):
+    search, choices = average.search_regularization, []
+
+    def cut_the_second(*args, **options):
+        choice = search(*args, **options)
+        if choices:
+            choice = replace(choice, best=replace(choice.best, accuracy=0.0), is_cut=True)
+        choices.append(choice)
+        return choice
+
+    monkeypatch.setattr(average, "search_regularization", cut_the_second)
+    fitted = fit_average("logreg")
+    assert fitted.remarks[-1] == (
+        "The time limit cut the fit of averages weighted by inverse-frequency short."
+    )
+
+
 def test_a_class_absent_from_train_has_the_probability_0_in_logreg(fit_average, examples):
     train = examples(80)
     spread_out = Dataset(train.texts, 2 * train.targets, None)
@@ -287,11 +293,6 @@ def test_what_can_not_be_fitted_is_named(fit_average, examples, family):
     with pytest.raises(SettingsError) as error:
         fit_average(family, vectors=None)
     assert str(error.value) == f"{family} averages word vectors, and there are none"
-    nothing = Dataset([], np.array([], np.int64), None)
-    with pytest.raises(DataError, match="there are no texts to fit a model of averaged word"):
-        fit_average(family, nothing)
-    with pytest.raises(DataError, match="there are no validation texts to choose a model with"):
-        fit_average(family, valid=nothing)
     with pytest.raises(DataError, match="none of the vocabulary's 2 words has a vector in "):
         fit_average(family, Dataset(["so good"], np.array([0]), None))
 

@@ -1,7 +1,6 @@
 """Fitting word counts: the same as scikit-learn's own pipeline, and sound where data is scarce."""
 
 import json
-import math
 import time
 from functools import partial
 
@@ -16,27 +15,30 @@ from sklearn.model_selection import GroupShuffleSplit
 
 from wordgate.data.dataset import Dataset
 from wordgate.data.demo import demo_corpus
-from wordgate.errors import DataError
 from wordgate.models.base import model_from_state
-from wordgate.runtime.progress import Silent
 from wordgate.text import ngrams
 from wordgate.text.ngrams import NgramVectorizer
 from wordgate.training import logistic
 from wordgate.training.count import count_matrix
-from wordgate.training.families import fit
-from wordgate.training.fitting import FitData, RunContext
+
+ANALYZERS = {
+    "words": {"token_pattern": r"\w+", "ngram_range": (1, 3)},
+    "characters": {"analyzer": "char_wb", "ngram_range": (2, 5)},
+}
+
+
+def vectorizer(kind, weights="tfidf", min_texts=1):
+    options = {**ANALYZERS[kind], "min_df": min_texts, "dtype": np.float64}
+    if weights == "counts":
+        return CountVectorizer(**options)
+    return TfidfVectorizer(**options, sublinear_tf=True)
 
 
 @pytest.fixture
-def fit_tuned(settings, examples):
-    def run(train=None, valid=None, *, seed=0, classes=2, deadline=math.inf, **changes):
-        data = FitData(
-            examples(80) if train is None else train,
-            examples(60, seed=1) if valid is None else valid,
-            [str(number) for number in range(classes)],
-        )
-        context = RunContext(seed, Silent(), deadline=deadline)
-        return fit("count", data, settings(**changes), context)
+def fit_tuned(fit_any, examples):
+    def run(train=None, valid=None, **options):
+        train = examples(80) if train is None else train
+        return fit_any("count", train, examples(60, seed=1) if valid is None else valid, **options)
 
     return run
 
@@ -45,13 +47,7 @@ def test_words_and_characters_are_scikit_learns_pipeline(fit_tuned, examples, mo
     monkeypatch.setattr(logistic, "fit_path", partial(logistic.fit_path, most_steps=500))
     train, new = examples(80), [*examples(40, seed=2).texts, "unheard of", ""]
     ours = fit_tuned(train, count_c=5.0).model
-    vectorizers = [
-        TfidfVectorizer(**options, sublinear_tf=True, min_df=2)
-        for options in (
-            {"token_pattern": r"\w+", "ngram_range": (1, 3)},
-            {"analyzer": "char_wb", "ngram_range": (2, 5)},
-        )
-    ]
+    vectorizers = [vectorizer(kind, min_texts=2) for kind in ANALYZERS]
     features = hstack([one.fit_transform(train.texts) for one in vectorizers]).tocsr()
     # One column stands for two classes there, so its penalty is twice that of two columns.
     theirs = LogisticRegression(C=2 * 5.0, max_iter=1000, tol=1e-8).fit(features, train.targets)
@@ -137,10 +133,35 @@ def test_texts_of_no_common_run_give_about_the_frequencies(fit_tuned):
     assert np.exp(model.log_proba(["alpha"])) == pytest.approx(np.array([[0.25, 0.75]]), abs=1e-3)
 
 
-def test_time_that_is_up_leaves_weaker_penalties_out(fit_tuned):
+def test_time_that_is_up_leaves_characters_and_weaker_penalties_out(fit_tuned):
     fitted = fit_tuned(deadline=time.monotonic())
-    assert fitted.remarks[-1] == "The time limit ended the search after 1 of 6 values of C."
+    assert fitted.remarks[1:] == [
+        "The time limit ended the search after 1 of 6 values of C.",
+        "The time limit left no time for n-grams of characters.",
+    ]
+    assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["words"]
     assert np.isfinite(fitted.model.log_proba(["w0", ""])).all()
+
+
+def test_time_that_is_up_between_finding_and_counting_leaves_characters_out(fit_tuned, monkeypatch):
+    deadline, find = time.monotonic() + 3600.0, NgramVectorizer.fit.__func__
+
+    def find_slowly(cls, texts, analyzer, *options):
+        found = find(cls, texts, analyzer, *options)
+        if analyzer == "characters":
+            monkeypatch.setattr(logistic.time, "monotonic", lambda: deadline)
+        return found
+
+    monkeypatch.setattr(NgramVectorizer, "fit", classmethod(find_slowly))
+    fitted = fit_tuned(deadline=deadline)
+    assert fitted.remarks[-1] == "The time limit left no time for n-grams of characters."
+    assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["words"]
+
+
+def test_the_only_n_grams_and_the_only_penalty_are_fitted_even_when_time_is_up(fit_tuned):
+    fitted = fit_tuned(deadline=time.monotonic(), count_words=0, count_c=5.0)
+    assert fitted.remarks[1:] == ["The time limit cut the fit with C = 5 short."]
+    assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["characters"]
 
 
 def test_it_says_what_computed(fit_tuned):
@@ -160,33 +181,10 @@ def test_it_cannot_read_the_order_of_words(fit_tuned):
     assert (predicted == targets[test]).mean() <= 0.6
 
 
-def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(fit_tuned, examples):
-    nothing = Dataset([], np.array([], np.int64), None)
-    with pytest.raises(DataError, match=r"^there are no texts to fit word counts on$"):
-        fit_tuned(nothing)
-    message = (
-        "^there are no validation texts to choose the strength of regularization with: give more"
-        " rows"
-    )
-    with pytest.raises(DataError, match=message):
-        fit_tuned(valid=nothing)
-
-
 TEXT = st.one_of(
     st.text(max_size=20), st.text(alphabet="abAB İß_1.'\n\u3000😀", min_size=1, max_size=20)
 )
 ODD_TEXTS = st.lists(TEXT, min_size=1, max_size=12)
-ANALYZERS = {
-    "words": {"token_pattern": r"\w+", "ngram_range": (1, 3)},
-    "characters": {"analyzer": "char_wb", "ngram_range": (2, 5)},
-}
-
-
-def vectorizer(kind, weights="tfidf", min_texts=1):
-    options = {**ANALYZERS[kind], "min_df": min_texts, "dtype": np.float64}
-    if weights == "counts":
-        return CountVectorizer(**options)
-    return TfidfVectorizer(**options, sublinear_tf=True)
 
 
 @pytest.mark.parametrize("weights", ["counts", "tfidf"])

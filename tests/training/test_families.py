@@ -84,9 +84,23 @@ def test_a_part_of_the_examples_keeps_its_order():
     assert Dataset(["a"], np.array([0]), None).part(np.array([0])).groups is None
 
 
-def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(examples, fit_model):
-    with pytest.raises(DataError, match=r"^there are no texts to fit an LSTM on$"):
-        fit_model(examples(0), examples(5))
-    message = "^there are no validation texts to choose the best epoch with: give more rows"
+@pytest.mark.parametrize(
+    ("family", "model", "choice"),
+    [
+        ("count", "word counts", "the strength of regularization"),
+        ("logreg", "a model of averaged word vectors", "a model"),
+        ("mlp", "a model of averaged word vectors", "a model"),
+        ("lstm", "an LSTM", "the best epoch"),
+        ("transformer", "a transformer", "the best epoch"),
+    ],
+)
+def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(
+    examples, fit_any, family, model, choice
+):
+    if family == "transformer":
+        pytest.importorskip("transformers", reason="needs the extra 'transformer'")
+    with pytest.raises(DataError, match=rf"^there are no texts to fit {model} on$"):
+        fit_any(family, examples(0), examples(5))
+    message = f"^there are no validation texts to choose {choice} with: give more rows"
     with pytest.raises(DataError, match=message):
-        fit_model(examples(5), examples(0))
+        fit_any(family, examples(5), examples(0))

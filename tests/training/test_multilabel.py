@@ -69,14 +69,9 @@ def family(request):
 
 
 @pytest.fixture
-def fit_family(request, fit_model):
+def fit_family(fit_any):
     def call(family, train, valid, **options):
-        own = dict(FAST[family])
-        if family in ("logreg", "mlp"):
-            own["vectors"] = request.getfixturevalue("word_vectors")
-        if family == "transformer":
-            own["transformer.model"] = str(request.getfixturevalue("tiny_transformer"))
-        return fit_model(train, valid, family=family, classes=LABELS, **{**own, **options})
+        return fit_any(family, train, valid, classes=LABELS, **{**FAST[family], **options})
 
     return call
 
@@ -245,6 +240,23 @@ def test_the_few_steps_of_a_training_come_close():
     of_rare = [validation_scores(each.log_proba(features)[:, :1], targets[:, :1])[1]
                for each in (few, best)]  # fmt: skip
     assert of_rare[0] == pytest.approx(of_rare[1], rel=0.05)
+
+
+def test_time_that_is_up_leaves_out_a_strength_of_which_only_some_labels_are_fitted(monkeypatch):
+    features, targets = data(labels=3)
+    whole = fitted(features, targets, [0.1, 1.0])
+    calls, minimised = [], logistic._minimised
+
+    def fit_until_time_is_up(*arguments):
+        calls.append(arguments)
+        if len(calls) == 4:  # the first label of the second strength
+            monkeypatch.setattr(logistic.time, "monotonic", lambda: math.inf)
+        return minimised(*arguments)
+
+    monkeypatch.setattr(logistic, "_minimised", fit_until_time_is_up)
+    late = fitted(features, targets, [0.1, 1.0])
+    assert list(late) == [0.1]
+    assert np.array_equal(late[0.1].coefficients, whole[0.1].coefficients)
 
 
 def test_a_label_that_all_texts_bear_or_none_is_answered_by_how_frequent_it_is():

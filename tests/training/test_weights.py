@@ -51,14 +51,9 @@ def family(request):
 
 
 @pytest.fixture
-def fit_family(request, fit_model):
+def fit_family(fit_any):
     def call(family, train, valid, **options):
-        own = dict(FAST[family])
-        if family in ("logreg", "mlp"):
-            own["vectors"] = request.getfixturevalue("word_vectors")
-        if family == "transformer":
-            own["transformer.model"] = str(request.getfixturevalue("tiny_transformer"))
-        return fit_model(train, valid, family=family, **{**own, **options})
+        return fit_any(family, train, valid, **{**FAST[family], **options})
 
     return call
 

@@ -1,6 +1,5 @@
 """One training run on a table: split, baselines, the model, its test, its metrics and report."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -254,8 +253,7 @@ def _fit_baseline(
     if plan.model == BASELINE:
         context.progress.say(f"Baseline: {most_frequent}")
         return None
-    uncut = " (the time limit does not cut its n-grams)" if context.deadline < math.inf else ""
-    context.progress.begin(f"Fitting the count baseline{uncut}")
+    context.progress.begin("Fitting the count baseline")
     share = SHARE_OF_TIME if plan.search is None else _SHARE_AFTER_SEARCH
     count = fit_baseline(splits, [splits], plan.settings, context, plan.baseline, share=share)
     context.progress.say(

@@ -9,7 +9,8 @@ hidden units of `mlp`), ``classes`` labels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,6 @@ class AverageModel:
         output: The layer over the hidden units of `mlp`; None for `logreg`.
         int8: Whether the rows are kept in bytes; they are `int8.round_to_int8` then.
         multilabel: Whether a text may have several labels.
-        family: `mlp` if there is such a layer, else `logreg`.
     """
 
     encoder: TextEncoder
@@ -67,11 +67,12 @@ class AverageModel:
     output: OutputLayer | None = None
     int8: bool = False
     multilabel: bool = False
-    family: str = field(init=False)
     n_threads = 1
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "family", "logreg" if self.output is None else "mlp")
+    @property
+    def family(self) -> str:
+        """Name the family."""
+        return "logreg" if self.output is None else "mlp"
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""
@@ -106,31 +107,21 @@ class AverageModel:
         return {"encoder": self.encoder.state(), **multilabel_part(self.multilabel)}, arrays
 
 
-def load_logreg(description: Description, arrays: Arrays) -> AverageModel:
-    """Build a model of the family `logreg` again from what its `state` gave.
+def load_average(description: Description, arrays: Arrays, *, hidden: bool) -> AverageModel:
+    """Build a model again from what its `state` gave: `mlp` with a hidden layer, else `logreg`.
 
     Raises:
         BundleError: A part is missing, or the parts don't fit together.
     """
-    return _from_state(description, arrays, hidden=False)
-
-
-def load_mlp(description: Description, arrays: Arrays) -> AverageModel:
-    """Build a model of the family `mlp` again from what its `state` gave.
-
-    Raises:
-        BundleError: A part is missing, or the parts don't fit together.
-    """
-    return _from_state(description, arrays, hidden=True)
-
-
-def _from_state(description: Description, arrays: Arrays, *, hidden: bool) -> AverageModel:
     encoder = encoder_of(description)
     arrays, int8 = restore_int8("rows", arrays)
     _check_arrays(arrays, len(encoder.vocabulary), hidden=hidden)
     output = OutputLayer(arrays["output.weights"], arrays["output.bias"]) if hidden else None
     layers = (arrays["rows"], arrays["weights"], arrays["bias"], output)
     return AverageModel(encoder, *layers, int8, is_multilabel(description))
+
+
+load_logreg, load_mlp = (partial(load_average, hidden=hidden) for hidden in (False, True))
 
 
 def averages(encoded: EncodedTexts, rows: Floats, weights: Floats) -> Floats:

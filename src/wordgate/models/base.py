@@ -1,6 +1,6 @@
 """The interface of every family of classifiers, and what their numpy models share."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -115,17 +115,8 @@ def check_arrays(arrays: Arrays, shapes: Mapping[str, Sequence[int]]) -> None:
                 f"the model's {name} is {array.dtype} {list(array.shape)}"
                 f"; it must be float32 {list(shape)}"
             )
-    check_needed(arrays, shapes)
-
-
-def check_needed(arrays: Arrays, needed: Container[str]) -> None:
-    """Refuse arrays that nothing needs.
-
-    Raises:
-        BundleError: With the name of the first.
-    """
     for name in arrays:
-        if name not in needed:
+        if name not in shapes:
             raise BundleError(f"the model has a part '{name}' that nothing needs; train it again")
 
 

@@ -42,7 +42,7 @@ def restore_int8(
         All arrays, and whether the table was kept in bytes.
 
     Raises:
-        BundleError: Its bytes and scales don't fit each other.
+        BundleError: Its bytes and scales don't fit each other, or it stands there a second time.
     """
     whole, scales = arrays.get(f"{name}.int8"), arrays.get(f"{name}.scales")
     if whole is None:
@@ -55,7 +55,10 @@ def restore_int8(
             f"the model's {name} is {whole.dtype} {list(whole.shape)} with scales that are"
             f" {scales.dtype} {list(scales.shape)}, where int8 rows and a float32 for each belong"
         )
-    others = {key: array for key, array in arrays.items() if not key.startswith(f"{name}.")}
+    if name in arrays:
+        raise BundleError(f"the model has a part '{name}' that nothing needs; train it again")
+    own = (f"{name}.int8", f"{name}.scales")
+    others = {key: array for key, array in arrays.items() if key not in own}
     return {**others, name: dequantize(whole, scales)}, True
 
 

@@ -19,7 +19,6 @@ from wordgate.models.base import (
     Floats,
     Model,
     check_arrays,
-    check_needed,
     class_log_proba,
     encoder_of,
     is_multilabel,
@@ -75,14 +74,18 @@ class Network:
 
     @classmethod
     def from_arrays(
-        cls, arrays: Arrays, pooling: tuple[str, ...], *, multilabel: bool = False
+        cls,
+        arrays: Arrays,
+        pooling: tuple[str, ...],
+        *,
+        int8: bool = False,
+        multilabel: bool = False,
     ) -> "Network":
-        """Build the network that `arrays` were taken from.
+        """Build the network that `arrays` were taken from, as `restore_int8` leaves them.
 
         Raises:
-            BundleError: An array is missing, or int8 word vectors and their scales don't fit.
+            BundleError: An array is missing.
         """
-        arrays, int8 = restore_int8("embedding", arrays)
         both = any(name.startswith("backward.") for name in arrays)
         directions = tuple(
             Direction(
@@ -258,9 +261,10 @@ class LSTMModel:
         """
         pooling = _checked_pooling(required(description, "pooling"))
         encoder = encoder_of(description)
-        network = Network.from_arrays(arrays, pooling, multilabel=is_multilabel(description))
-        check_needed(arrays, network.arrays())
-        _check_shapes(network, len(encoder.vocabulary))
+        multilabel = is_multilabel(description)
+        arrays, int8 = restore_int8("embedding", arrays)
+        network = Network.from_arrays(arrays, pooling, int8=int8, multilabel=multilabel)
+        check_arrays(arrays, _shapes(network, len(encoder.vocabulary)))
         return cls(encoder, network)
 
 
@@ -292,8 +296,8 @@ def _checked_pooling(pooling: object) -> tuple[str, ...]:
     return names
 
 
-def _check_shapes(network: Network, vocabulary: int) -> None:
-    """Refuse weights that belong to another vocabulary or to another network."""
+def _shapes(network: Network, vocabulary: int) -> dict[str, tuple[int, ...]]:
+    """Give the shapes of all arrays by its number of hidden units, of classes and of words."""
     embedding, classes = network.embedding.shape[-1:], network.output_bias.shape[:1] or (1,)
     shapes: dict[str, tuple[int, ...]] = {"embedding": (vocabulary, *embedding)}
     features = 0
@@ -305,7 +309,7 @@ def _check_shapes(network: Network, vocabulary: int) -> None:
         shapes[f"{name}.hidden_weights"] = (4 * hidden, hidden)
     shapes["output.bias"] = classes
     shapes["output.weights"] = (*classes, features)
-    check_arrays(replace(network, int8=False).arrays(), shapes)
+    return shapes
 
 
 @dataclass(frozen=True)
@@ -322,25 +326,20 @@ class HiddenStates:
 
     def memory_change(self) -> NDArray[np.float64]:
         """Average |cell - cell before| over the units, float64 [time]; 0 comes before the first."""
-        before = np.vstack([np.zeros_like(self.cell[:1]), self.cell[:-1]])
-        change: NDArray[np.float64] = np.abs(self.cell - before).mean(axis=1)
-        return change
+        change = np.diff(self.cell, axis=0, prepend=0.0)
+        return np.asarray(np.abs(change).mean(axis=1))
 
 
-@dataclass(frozen=True)
-class PrefixPredictions:
-    """The predictions of an LSTM after each word of a text, and its gates; see `HiddenStates`."""
-
-    log_proba: NDArray[np.float64]  # [time + 1, classes], after 0, 1, 2 ... words
-    gates: NDArray[np.float64]  # [time, 3]
-    memory_change: NDArray[np.float64]  # [time]
-
-
-def prefix_predictions(network: Network, ids: NDArray[np.int32]) -> PrefixPredictions:
+def prefix_predictions(
+    network: Network, ids: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], HiddenStates]:
     """Predict after every word of a text, reading it once.
 
     The states after a word depend on no later word, so the prediction after it is that on the text,
     int32 [time], that ends there.
+
+    Returns:
+        Log-probabilities after 0, 1, 2 ... words, float64 [time + 1, classes], and the states.
 
     Raises:
         ValueError: The network reads in two directions, and has no verdict before the end.
@@ -351,8 +350,7 @@ def prefix_predictions(network: Network, ids: NDArray[np.int32]) -> PrefixPredic
         states = hidden_states(network.directions[0], network.embedding[ids])
         pooled = np.hstack([_pooled(states.hidden, kind) for kind in network.pooling])
         logits = pooled @ network.output_weights.T + network.output_bias
-    log_proba = class_log_proba(logits, network.multilabel)
-    return PrefixPredictions(log_proba, states.gates, states.memory_change())
+    return class_log_proba(logits, network.multilabel), states
 
 
 def hidden_states(direction: Direction, vectors: NDArray[np.float32]) -> HiddenStates:

@@ -14,7 +14,6 @@ Shapes: ``batch`` texts of at most ``time`` subwords; ``hidden_size`` dimensions
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from wordgate.text.subwords import FIRST_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from wordgate.models.base import Arrays
     from wordgate.text.encoder import EncodedTexts
@@ -308,18 +308,13 @@ def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
 def network_of(
     config: Mapping[str, Any], encoder: torch.nn.Module, n_classes: int, pad_id: int
 ) -> TransformerNetwork:
-    """Join an encoder and a linear layer, whose weights are still to be set.
+    """Join an encoder, without its pooling layer, and a linear layer of weights still to be set.
 
-    Args:
-        config: The encoder's description, as `plain_config` leaves it.
-        encoder: The encoder; it loses its own pooling layer if it has one.
-        n_classes: How many classes there are.
-        pad_id: The encoder's own id of padding.
+    The encoder's description is as `plain_config` leaves it; padding has the encoder's own id.
     """
-    if getattr(encoder, "pooler", None) is not None:
-        encoder.pooler = None  # type: ignore[assignment]
-    if getattr(encoder, "pooler_activation", None) is not None:
-        encoder.pooler_activation = None  # type: ignore[assignment]
+    for pooling in ("pooler", "pooler_activation"):
+        if hasattr(encoder, pooling):
+            setattr(encoder, pooling, None)
     head = torch.nn.Linear(encoder.config.hidden_size, n_classes)  # type: ignore[union-attr, arg-type]
     parts = {"encoder": encoder, "dropout": torch.nn.Dropout(DROPOUT), "head": head}
     return TransformerNetwork(config, torch.nn.ModuleDict(parts), pad_id)
@@ -332,11 +327,9 @@ def encoder_config(config: Mapping[str, Any]) -> Any:
     return AutoConfig.for_model(**config)
 
 
-@contextmanager
-def preserve_rng_state() -> Iterator[None]:
+def preserve_rng_state() -> AbstractContextManager[None]:
     """Restore torch's global random state afterwards: building a network draws from it."""
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        yield
+    return torch.random.fork_rng(devices=range(torch.cuda.device_count()))
 
 
 def _built(config: Mapping[str, Any], n_classes: int, pad_id: int = 0) -> TransformerNetwork:

@@ -286,13 +286,14 @@ def _states(parsed: TokenizedText | RawText) -> _Trajectory | None:
     if len(network.directions) != 1:
         return None
     n_ids = parsed.n_ids()
-    read = prefix_predictions(network, parsed.ids[: n_ids[-1]])
+    log_proba, states = prefix_predictions(network, parsed.ids[: n_ids[-1]])
+    memory_change = states.memory_change()
     positions = {i: place for i, place in enumerate(parsed.positions) if place is not None}
     return _Trajectory(
         "states",
-        read.log_proba[n_ids],
-        {i: Gates(*read.gates[place].tolist()) for i, place in positions.items()},
-        {i: float(read.memory_change[place]) for i, place in positions.items()},
+        log_proba[n_ids],
+        {i: Gates(*states.gates[place].tolist()) for i, place in positions.items()},
+        {i: float(memory_change[place]) for i, place in positions.items()},
     )
 
 

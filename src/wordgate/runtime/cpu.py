@@ -151,15 +151,10 @@ def _quotas(own_groups: Path, root: Path) -> list[float]:
         lines = own_groups.read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
-    unified = [line.removeprefix("0::") for line in lines if line.startswith("0::")]
-    quotas = []
-    for name in unified:
-        group = root / name.strip("/")
-        for folder in (group, *group.parents):
-            if not folder.is_relative_to(root):
-                break
-            quotas += _quota(folder / "cpu.max")
-    return quotas
+    groups = [root / line[3:].strip("/") for line in lines if line.startswith("0::")]
+    folders = [folder for group in groups for folder in (group, *group.parents)]
+    own = [folder / "cpu.max" for folder in folders if folder.is_relative_to(root)]
+    return [quota for file in own for quota in _quota(file)]
 
 
 def _quota(file: Path) -> list[float]:
@@ -172,13 +167,7 @@ def _quota(file: Path) -> list[float]:
 
 
 def part_size(n_items: int, threads: int | None, most: int) -> int:
-    """Choose how many of some items a thread takes at a time, so that few keep all threads busy.
-
-    Args:
-        n_items: The number of items.
-        threads: As for `choose_threads`; of so few items that one thread takes them, it isn't read.
-        most: Items of a part at most.
-    """
+    """Choose how many of some items a thread takes at a time, so that few keep all threads busy."""
     if n_items <= _SMALLEST_PART:
         return _SMALLEST_PART
     return min(most, max(_SMALLEST_PART, -(-n_items // choose_threads(threads))))
@@ -195,7 +184,7 @@ def parallel_for(
     is begun after.
 
     Args:
-        work: The function; it is called from several threads.
+        work: The function.
         items: Its arguments, taken one by one.
         threads: In how many threads at most, as for `choose_threads`.
 

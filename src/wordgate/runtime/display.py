@@ -58,14 +58,11 @@ def html_table(
 ) -> str:
     """Lay rows out as a table for a notebook: every text is escaped, and nothing is fetched.
 
-    Args:
-        title: What stands above.
-        rows: The cells; the first one of each row names it.
-        header: The names of the columns; none for no such row.
-        note: What stands below; nothing if empty.
+    The first cell of a row names it; the note stands below the table.
     """
-    lines = [("th", tuple(header))] if header else []
-    lines += [("td", tuple(row)) for row in rows]
+    lines = [("td", row) for row in rows]
+    if header:
+        lines.insert(0, ("th", header))
     body = "".join(
         f"<tr>{_cell('th', cells[0])}{''.join(_cell(tag, cell) for cell in cells[1:])}</tr>"
         for tag, cells in lines

@@ -62,13 +62,10 @@ class Engine:
 
     @classmethod
     def of(cls, name: str, threads: int | None, device: str = "cpu") -> Engine:
-        """Choose an engine by what a user asks for.
+        """Choose an engine of `ENGINES` by what a user asks for.
 
-        Args:
-            name: One of `ENGINES`.
-            threads: The number of threads; None for one a task on Ray, where tasks share the
-                cores, and else by `choose_threads`.
-            device: The device of a task: ``cuda`` asks Ray for a GPU.
+        No number of threads means one a task on Ray, where tasks share the cores, and else what
+        `choose_threads` chooses. Tasks on ``cuda`` ask Ray for a GPU each.
 
         Raises:
             SettingsError: There is no such engine, or that is no number of threads.
@@ -102,11 +99,8 @@ def map_tasks(
     On Ray a task whose worker dies is run again by Ray, on another worker if need be. What a task
     raises is raised here, and ends the others.
 
-    Args:
-        work: The function; on Ray, one of a module that workers can import.
-        shared: Its first argument, the same for all items; on Ray it is sent once.
-        items: Its second arguments.
-        engine: Where the tasks run.
+    The function must be one of a module that Ray's workers can import. Its first argument is the
+    same for all items, and is sent once.
 
     Yields:
         Each item with its result; in their order if local, else in the order of completion.
@@ -226,14 +220,13 @@ def _connect(ray: Any) -> None:
 @contextmanager
 def _own_sigterm() -> Iterator[None]:
     """Keep Ray from taking over SIGTERM."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     handler = signal.getsignal(signal.SIGTERM)
+    in_main_thread = threading.current_thread() is threading.main_thread()
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        if in_main_thread and handler is not None:  # None where something besides Python handles it
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _first_line(error: BaseException) -> str:

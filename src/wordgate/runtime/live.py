@@ -2,15 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+
+from typing_extensions import Self
 
 from wordgate.runtime.display import one_line
 from wordgate.runtime.progress import Console, ProgressBar
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
 
 
 class LiveTable(Console):
@@ -19,7 +15,7 @@ class LiveTable(Console):
     In a log file a line is written for each result instead.
     """
 
-    def __enter__(self) -> "Self":
+    def __enter__(self) -> Self:
         from rich.live import Live
         from rich.text import Text
 
@@ -31,12 +27,7 @@ class LiveTable(Console):
             self._running.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: "TracebackType | None",
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._running is not None:
             self._running.stop()
 

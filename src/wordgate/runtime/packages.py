@@ -26,10 +26,8 @@ PACKAGES = {
 def require_extra(extra: str, purpose: str, *further: str) -> None:
     """Raise an error, before any work is done, where packages of an extra are missing.
 
-    Args:
-        extra: A key of `PACKAGES`.
-        purpose: What needs it, the beginning of the message: ``"training an LSTM"``.
-        *further: Import names of more packages that this purpose needs.
+    The message begins with the purpose, such as ``"training an LSTM"``, which may need further
+    packages, named as they are imported.
 
     Raises:
         MissingExtraError: A package is not installed.

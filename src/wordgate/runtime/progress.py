@@ -119,25 +119,13 @@ class Console:
             with _every_beat(in_log.beat):
                 yield in_log
             return
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            ProgressColumn,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+        from rich import progress as rich
 
-        columns: list[ProgressColumn] = [
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-        ]
+        columns = [rich.TextColumn("{task.description}"), rich.BarColumn(bar_width=30)]
         if total is not None:
-            columns += [
-                TextColumn("{task.percentage:>3.0f}%"),
-                TimeRemainingColumn(compact=True),
-                TextColumn("left"),
-            ]
-        with Progress(*columns, console=self._console, transient=True) as progress:
+            percentage = rich.TextColumn("{task.percentage:>3.0f}%")
+            columns += [percentage, rich.TimeRemainingColumn(compact=True), rich.TextColumn("left")]
+        with rich.Progress(*columns, console=self._console, transient=True) as progress:
             task = progress.add_task("", total=total, completed=done)
             yield _RichBar(
                 lambda label: progress.update(task, advance=1, description=label),
@@ -147,12 +135,7 @@ class Console:
 
 @contextmanager
 def stage(progress: Progress, name: str) -> Iterator[None]:
-    """Name a stage as it begins; while it lasts, show that it goes on.
-
-    Args:
-        progress: Where that is shown; no bar of its own may be shown meanwhile.
-        name: What is done, as in "Reading tweets.csv".
-    """
+    """Name a stage, such as "Reading tweets.csv"; while it lasts, show on a bar that it goes on."""
     progress.begin(name)
     with progress.bar(None) as bar, beating(bar, name):
         yield

@@ -4,7 +4,6 @@ Shapes: ``n`` texts, ``vocabulary`` ids, ``size`` numbers a word vector, ``featu
 the first layer, ``classes`` labels.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, WORDS
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext
-from wordgate.training.logistic import search_regularization
+from wordgate.training.logistic import RegularizationChoice, in_time, search_regularization
 from wordgate.training.vocabulary import (
     VocabularyWithVectors,
     fit_vocabulary_with_vectors,
@@ -63,12 +62,9 @@ def fit_logreg(data: FitData, settings: Settings, context: RunContext) -> Fitted
     """
     known, encoded_valid = _begin(data, settings, context)
     fits: list[_FittedLayers] = []
-    remarks: list[list[str]] = []
-    late: list[str] = []
-    for weighting in _weightings(settings):
-        if fits and time.monotonic() >= context.deadline:
-            late.append(f"{TIME_LIMIT}left no time for {_name(weighting)}.")
-            continue
+    choices: list[RegularizationChoice] = []
+    weightings = _weightings(settings)
+    for weighting in in_time(weightings, context.deadline):
         context.progress.begin(_announcement(weighting))
         averaging, of_train, of_valid = _averaged(weighting, known, encoded_valid)
         choice = search_regularization(
@@ -83,11 +79,15 @@ def fit_logreg(data: FitData, settings: Settings, context: RunContext) -> Fitted
         best, linear = choice.best, choice.best.linear
         layers = linear.coefficients, linear.intercepts.astype(np.float32)
         fits.append(_FittedLayers(averaging, best.accuracy, best.log_loss, *layers))
-        remarks.append(choice.remarks())
+        choices.append(choice)
     position, chosen = _choose(fits, by_loss=data.multilabel)
+    late = [f"{TIME_LIMIT}left no time for {_name(each)}." for each in weightings[len(fits) :]]
+    if choices[-1].is_cut and position < len(fits) - 1:
+        late.append(f"{TIME_LIMIT}cut the fit of {_name(weightings[len(fits) - 1])} short.")
+    remarks = [*_remarks(known, data, settings), *chosen, *choices[position].remarks()]
     return Fitted(
         _folded(fits[position], known, data, settings),
-        remarks=[*_remarks(known, data, settings), *chosen, *remarks[position], *late],
+        remarks=[*remarks, *late],
         engine=single_thread_environment("scipy"),
         coverage=known.coverage,
     )

@@ -9,9 +9,9 @@ from wordgate.models.count import CountModel
 from wordgate.runtime.cpu import single_thread_environment
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
-from wordgate.text.ngrams import Analyzer, NgramVectorizer, SparseRows, text_chunks
-from wordgate.training.fitting import FitData, Fitted, RunContext
-from wordgate.training.logistic import search_regularization
+from wordgate.text.ngrams import Analyzer, NgramVectorizer, text_chunks
+from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext
+from wordgate.training.logistic import in_time, search_regularization
 from wordgate.training.weights import loss_weights
 
 if TYPE_CHECKING:
@@ -23,18 +23,36 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
 
     Validation chooses the strength of regularization; with several labels per text that is one for
     all of them, by their mean log loss. A label without texts gets the probability 0, or, with
-    several labels per text, always `prior_log_odds`.
+    several labels per text, always `prior_log_odds`. Once time is up, a second kind of n-grams is
+    left out: after the one step of the solver that there is then, it would make the model worse.
     """
+    from scipy.sparse import hstack
+
     data.check_not_empty("word counts", "the strength of regularization")
     train, valid = data.train, data.valid
+    ranges: dict[Analyzer, tuple[int, int]] = {
+        "words": (1, settings.count.words),
+        "characters": (2, settings.count.characters),
+    }
+    kinds = [kind for kind, (_, longest) in ranges.items() if longest]
+    min_texts, weights = settings.count.min_texts, settings.count.weights
     with stage(context.progress, "Finding n-grams"):
-        vectorizers = _vectorizers(train.texts, settings)
+        vectorizers = [
+            NgramVectorizer.fit(train.texts, kind, ranges[kind], min_texts, weights)
+            for kind in in_time(kinds, context.deadline)
+        ]
     sizes = " and ".join(
         f"{len(vectorizer):,} {vectorizer.analyzer.removesuffix('s')} n-grams"
         for vectorizer in vectorizers
     )
     with stage(context.progress, f"Counting {sizes} in {len(train):,} texts"):
-        of_train, of_valid = (count_matrix(vectorizers, part.texts) for part in (train, valid))
+        blocks = [
+            count_matrix([vectorizer], train.texts)
+            for vectorizer in in_time(vectorizers, context.deadline)
+        ]
+        vectorizers = vectorizers[: len(blocks)]
+        of_train = hstack(blocks, format="csr")
+        of_valid = count_matrix(vectorizers, valid.texts)
     choice = search_regularization(
         (of_train, train.targets),
         (of_valid, valid.targets),
@@ -45,21 +63,14 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         deadline=context.deadline,
     )
     linear = choice.best.linear
-    model = CountModel(vectorizers, linear.coefficients, linear.intercepts, data.multilabel)
-    return Fitted(model, remarks=choice.remarks(), engine=single_thread_environment("scipy"))
-
-
-def _vectorizers(texts: Sequence[str], settings: Settings) -> list[NgramVectorizer]:
-    """Learn the n-grams that the settings ask for."""
-    asked: dict[Analyzer, tuple[int, int]] = {
-        "words": (1, settings.count.words),
-        "characters": (2, settings.count.characters),
-    }
-    return [
-        NgramVectorizer.fit(texts, kind, ngrams, settings.count.min_texts, settings.count.weights)
-        for kind, ngrams in asked.items()
-        if ngrams[1]
+    late = [
+        f"{TIME_LIMIT}left no time for n-grams of {kind}." for kind in kinds[len(vectorizers) :]
     ]
+    return Fitted(
+        CountModel(vectorizers, linear.coefficients, linear.intercepts, data.multilabel),
+        remarks=[*choice.remarks(), *late],
+        engine=single_thread_environment("scipy"),
+    )
 
 
 def count_matrix(
@@ -68,26 +79,22 @@ def count_matrix(
     dtype: type[np.floating[Any]] = np.float32,
 ) -> "csr_matrix":
     """Lay the values of all texts side by side: sparse [n, ngrams] of the type asked for."""
-    from scipy.sparse import csr_matrix, hstack, vstack
+    from scipy.sparse import hstack
 
-    parts = []
+    return hstack([_block(one, texts, dtype) for one in vectorizers], format="csr")
+
+
+def _block(
+    vectorizer: NgramVectorizer, texts: Sequence[str], dtype: type[np.floating[Any]]
+) -> "csr_matrix":
+    from scipy.sparse import csr_matrix, vstack
+
+    parts = [csr_matrix((0, len(vectorizer)), dtype=dtype)]
     for part in text_chunks(texts):
-        sides = [
-            _matrix(vectorizer.transform(part), len(vectorizer), dtype)
-            for vectorizer in vectorizers
-        ]
-        parts.append(hstack(sides, format="csr"))
-    if not parts:
-        return csr_matrix((0, sum(map(len, vectorizers))), dtype=dtype)
+        rows = vectorizer.transform(part)
+        starts = np.concatenate([[0], np.cumsum(rows.lengths)]).astype(np.int32)
+        data = (rows.values.astype(dtype), rows.ids.astype(np.int32), starts)
+        matrix = csr_matrix(data, (len(part), len(vectorizer)))
+        matrix.sum_duplicates()
+        parts.append(matrix)
     return vstack(parts, format="csr")
-
-
-def _matrix(rows: SparseRows, n_ngrams: int, dtype: type[np.floating[Any]]) -> "csr_matrix":
-    from scipy.sparse import csr_matrix
-
-    starts = np.concatenate([[0], np.cumsum(rows.lengths)])
-    values = rows.values.astype(dtype)
-    shape = (len(rows.lengths), n_ngrams)
-    matrix = csr_matrix((values, rows.ids.astype(np.int32), starts.astype(np.int32)), shape)
-    matrix.sum_duplicates()
-    return matrix

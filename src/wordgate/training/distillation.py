@@ -161,7 +161,7 @@ def ask(
     context: RunContext,
     keep: Callable[[], None] = lambda: None,
 ) -> None:
-    """Ask a teacher about all texts that it has not answered, as long as there is time.
+    """Ask a teacher about all texts that it has not answered, until the deadline.
 
     Args:
         teacher: The teacher.
@@ -169,7 +169,7 @@ def ask(
         order: int64 [n], in which order to ask.
         answers: float32 [n, classes], log-probabilities; NaN for a text to be asked about, which
             the answer takes the place of.
-        context: Where to show progress, and the deadline, from which on nothing more is asked.
+        context: Where to show progress, and the deadline.
         keep: Called after every block of texts.
     """
     left = order[~answered(answers[order])]

@@ -17,17 +17,9 @@ from wordgate.training.weights import check_weights
 
 
 def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> Fitted:
-    """Fit a model of a family.
+    """Fit a model of a family, one of `FAMILIES`.
 
-    Args:
-        family: One of `FAMILIES`.
-        data: What it is fitted on; `logreg` and `mlp` need word vectors, `count` and `transformer`
-            read none.
-        settings: The recipe's settings.
-        context: Seed, device, limits, and where progress goes.
-
-    Returns:
-        The fitted model.
+    Of these `logreg` and `mlp` need word vectors; `count` and `transformer` read none.
 
     Raises:
         DataError: There are no texts to fit on, their weights can't be used, or the file of word

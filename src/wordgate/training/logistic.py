@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Features: TypeAlias = csr_matrix | NDArray[np.float32]
 
 Doubles = NDArray[np.float64]
+Step = TypeVar("Step")
 MOST_STEPS = 20
 """With the scaling below, 20 steps of L-BFGS come as near to the optimum as 60 without it; on
 validation tweets, more of them changed nothing at low C and cost accuracy at high C, where an early
@@ -55,6 +56,14 @@ class Linear:
     def log_proba(self, features: Features) -> Doubles:
         """Compute log-probabilities, float64 [n, classes]."""
         return class_log_proba(features @ self.coefficients + self.intercepts, self.multilabel)
+
+
+def in_time(steps: Iterable[Step], deadline: float) -> Iterator[Step]:
+    """Give the first step of a fit in any case, and the others until time is up."""
+    for number, step in enumerate(steps):
+        if number and time.monotonic() >= deadline:
+            return
+        yield step
 
 
 def fit_path(
@@ -97,16 +106,18 @@ def fit_path(
         else [_SoftmaxLoss(features, targets, weights)]
     )
     fixed = prior_log_odds(targets) if multilabel else np.full(n_classes, ABSENT_LOGIT)
-    found, pools = [loss.start() for loss in losses], ThreadpoolController()
-    for c in sorted(set(c_values)):
+    found, pools = [loss.start for loss in losses], ThreadpoolController()
+    for place, c in enumerate(sorted(set(c_values))):
         coefficients = np.zeros((features.shape[1], n_classes), np.float32)
         intercepts = fixed.copy()
         for number, loss in enumerate(losses):
+            if place and number and time.monotonic() >= deadline:
+                return  # its last labels would be those of the strength before
             # Vectors this short gain nothing from threads and lose much where cores are shared.
             with pools.limit(limits=1):
                 found[number] = _minimised(loss, c, found[number], most_steps, deadline)
-            own = loss.layer(found[number])
-            coefficients[:, loss.classes], intercepts[loss.classes] = own
+            layer = loss.layer(found[number])
+            coefficients[:, loss.classes], intercepts[loss.classes] = layer
         yield c, Linear(coefficients, intercepts, multilabel)
 
 
@@ -122,8 +133,9 @@ def _minimised(
 
     scale = loss.scale(c)
     found = minimize(
-        loss.scaled(c, scale),
+        loss.value_and_gradient,
         weights / scale,
+        args=(c, scale),
         jac=True,
         method="L-BFGS-B",
         callback=check,
@@ -138,9 +150,17 @@ def _minimised(
 
 
 class _Loss(ABC):
-    """The mean loss as a function of weights, [features + 1, columns] laid flat."""
+    """The mean loss as a function of weights, [features + 1, columns] laid flat.
 
-    tolerance = 0.0  # a step that gains less is the last
+    Attributes:
+        start: The weights to begin with, float64 [(features + 1) * columns].
+        basis: float32 [classes, columns], by which columns become the scores of classes.
+        tolerance: A step that gains less is the last.
+    """
+
+    start: Doubles
+    basis: NDArray[np.float32]
+    tolerance = 0.0
 
     def __init__(
         self,
@@ -153,37 +173,21 @@ class _Loss(ABC):
         self.features, self.mean_squares, self.classes = features, mean_squares, classes
         self.transposed = features.T
         self.n, self.width = features.shape
-        self.curvature, self.columns = curvature, len(curvature)
-        self.size = (self.width + 1) * self.columns
-        self.total, self.row_weights = float(self.n), None
-        if row_weights is not None:
-            self.total = float(row_weights.sum())
-            self.row_weights = row_weights.astype(np.float32)
-
-    def start(self) -> Doubles:
-        """Give the weights to begin with."""
-        return np.zeros(self.size)
-
-    @abstractmethod
-    def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
-        """Make coefficients [features, classes] and intercepts [classes] of weights."""
+        self.curvature = curvature
+        row_weights = np.ones(self.n) if row_weights is None else row_weights
+        self.total = float(row_weights.sum())
+        self.row_weights = row_weights.astype(np.float32)
 
     @abstractmethod
     def _log_loss(
-        self, coefficients: NDArray[np.float32], intercepts: NDArray[np.float32]
-    ) -> tuple[float, NDArray[np.float32]]:
-        """Give the mean log loss, and its derivative by the scores, float32 [n, columns]."""
+        self, scores: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Give each row's log loss by the scores [n, classes], and its derivatives, alike."""
 
-    def weighted(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Multiply what belongs to the rows, float32 [n] or [n, columns], by their weights."""
-        if self.row_weights is None:
-            return values
-        return np.asarray((values.T * self.row_weights).T)
-
-    def parts(self, weights: Doubles) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Take flat weights apart: float32 [features, columns] and [columns]."""
-        laid = weights.reshape(self.width + 1, self.columns).astype(np.float32)
-        return laid[:-1], laid[-1]
+    def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
+        """Make coefficients [features, classes] and intercepts [classes] of weights."""
+        columns = weights.reshape(self.width + 1, -1).astype(np.float32)
+        return columns[:-1] @ self.basis.T, (self.basis @ columns[-1]).astype(np.float64)
 
     def scale(self, c: float) -> Doubles:
         """Give each weight a unit in which the loss curves about alike in all directions.
@@ -195,25 +199,24 @@ class _Loss(ABC):
         curvature[:-1] += 1.0 / (c * self.total)
         return np.asarray(1.0 / np.sqrt(curvature)).ravel()
 
-    def scaled(self, c: float, scale: Doubles) -> Callable[[Doubles], tuple[float, Doubles]]:
-        """Give the loss and its gradient as a function of weights in units of `scale`."""
-
-        def loss(units: Doubles) -> tuple[float, Doubles]:
-            weights = units * scale
-            coefficients, intercepts = self.parts(weights)
-            # OpenBLAS may raise this flag over finite numbers (numpy issues 13173 and 24067).
-            with np.errstate(invalid="ignore"):
-                log_loss, residuals = self._log_loss(coefficients, intercepts)
-                products = self.transposed @ residuals
-            penalised = weights[: coefficients.size]
-            gradient = np.empty_like(weights)
-            gradient[: coefficients.size] = products.ravel()
-            gradient[: coefficients.size] += penalised / (c * self.total)
-            gradient[coefficients.size :] = residuals.sum(axis=0, dtype=np.float64)
-            penalty = float(penalised @ penalised) / (2.0 * c * self.total)
-            return log_loss + penalty, gradient * scale
-
-        return loss
+    def value_and_gradient(self, units: Doubles, c: float, scale: Doubles) -> tuple[float, Doubles]:
+        """Give the loss and its gradient by weights in units of `scale`."""
+        weights = units * scale
+        columns = weights.reshape(self.width + 1, -1).astype(np.float32)
+        # OpenBLAS may raise this flag over finite numbers (numpy issues 13173 and 24067).
+        with np.errstate(invalid="ignore"):
+            scores = (self.features @ columns[:-1] + columns[-1]) @ self.basis.T
+            losses, derivatives = self._log_loss(scores)
+            weighted = derivatives * self.row_weights[:, None]
+            residuals = weighted @ self.basis / np.float32(self.total)
+            products = self.transposed @ residuals
+        log_loss = (losses * self.row_weights).sum(dtype=np.float64) / self.total
+        intercepts = residuals.sum(axis=0, dtype=np.float64)
+        gradient = np.append(products.ravel().astype(np.float64), intercepts)
+        penalised = weights[: products.size]
+        gradient[: products.size] += penalised / (c * self.total)
+        penalty = float(penalised @ penalised) / (2.0 * c * self.total)
+        return float(log_loss) + penalty, gradient * scale
 
 
 class _SoftmaxLoss(_Loss):
@@ -233,25 +236,19 @@ class _SoftmaxLoss(_Loss):
         curvature = np.full(len(present) - 1, _CURVATURE)
         squares = _mean_squares(features, weights)
         super().__init__(features, squares, present, curvature, weights)
-
-    def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
-        """Take weights out of the basis."""
-        coefficients, intercepts = self.parts(weights)
-        return coefficients @ self.basis.T, (self.basis @ intercepts).astype(np.float64)
+        self.start = np.zeros((self.width + 1) * len(curvature))
 
     def _log_loss(
-        self, coefficients: NDArray[np.float32], intercepts: NDArray[np.float32]
-    ) -> tuple[float, NDArray[np.float32]]:
-        shares = (self.features @ coefficients + intercepts) @ self.basis.T
-        shares -= shares.max(axis=1, keepdims=True)
-        right = shares[np.arange(self.n), self.targets]
+        self, scores: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        rows = np.arange(self.n)
+        shares = scores - scores.max(axis=1, keepdims=True)
+        right = shares[rows, self.targets]
         np.exp(shares, out=shares)
         totals = shares.sum(axis=1)
-        losses = self.weighted(np.log(totals) - right)
         shares /= totals[:, None]
-        shares[np.arange(self.n), self.targets] -= 1.0
-        residuals = self.weighted(shares) @ self.basis / np.float32(self.total)
-        return float(losses.sum(dtype=np.float64) / self.total), np.asarray(residuals, np.float32)
+        shares[rows, self.targets] -= 1.0
+        return np.log(totals) - right, shares
 
 
 class _SigmoidLoss(_Loss):
@@ -259,6 +256,8 @@ class _SigmoidLoss(_Loss):
 
     The curvature is that of a sigmoid where it answers how frequent the label is, as it begins.
     """
+
+    basis = np.ones((1, 1), np.float32)
 
     def __init__(
         self,
@@ -271,30 +270,20 @@ class _SigmoidLoss(_Loss):
     ):
         self.targets = targets[:, None].astype(np.float32)
         scaled = None if weights is None else weights / weights.mean()
-        self.log_odds = prior_log_odds(self.targets, scaled)
-        shares = np.exp([log_sigmoid(self.log_odds), log_sigmoid(-self.log_odds)])
+        log_odds = prior_log_odds(self.targets, scaled)
+        shares = np.exp([log_sigmoid(log_odds), log_sigmoid(-log_odds)])
         self.tolerance = float(-(shares * np.log(shares)).sum()) * tolerance
         curvature = shares.prod(axis=0)
         super().__init__(features, mean_squares, np.array([label]), curvature, weights)
-
-    def start(self) -> Doubles:
-        """Begin with how frequent the label is."""
-        return np.append(np.zeros(self.width), self.log_odds)
-
-    def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
-        """Take weights as they are."""
-        coefficients, intercepts = self.parts(weights)
-        return coefficients, intercepts.astype(np.float64)
+        self.start = np.append(np.zeros(self.width), log_odds)
 
     def _log_loss(
-        self, coefficients: NDArray[np.float32], intercepts: NDArray[np.float32]
-    ) -> tuple[float, NDArray[np.float32]]:
+        self, scores: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         from scipy.special import expit, log_expit
 
-        scores = self.features @ coefficients + intercepts
-        losses = self.weighted((1.0 - self.targets) * scores - log_expit(scores))
-        residuals = self.weighted(expit(scores) - self.targets) / np.float32(self.total)
-        return float(losses.sum(dtype=np.float64) / self.total), residuals
+        losses = (1.0 - self.targets) * scores - log_expit(scores)
+        return losses[:, 0], expit(scores) - self.targets
 
 
 def _sigmoid_losses(
@@ -317,16 +306,17 @@ def _sigmoid_losses(
 
 
 def _mean_squares(features: Features, weights: Doubles | None) -> Doubles:
-    """Give the mean square of every feature by texts' weights, float64 [features]."""
-    if weights is not None:
-        squared = features.multiply(features) if hasattr(features, "multiply") else features**2
-        return np.asarray(squared.T @ weights / weights.sum(), np.float64)
+    """Give the mean square of every feature by texts' weights, float64 [features].
+
+    It is the same to the last bit for weights of 1 and for none.
+    """
+    shares = np.ones(features.shape[0]) if weights is None else weights
+    total = shares.sum()
     if isinstance(features, np.ndarray):
-        return np.asarray(
-            np.einsum("ij,ij->j", features, features, dtype=np.float64) / len(features)
-        )
+        weighted = features if weights is None else features * weights.astype(np.float32)[:, None]
+        return np.asarray(np.einsum("ij,ij->j", features, weighted, dtype=np.float64) / total)
     squares = features._with_data(np.square(features.data), copy=False)
-    return np.asarray(squares.mean(axis=0), np.float64).ravel()
+    return np.asarray(squares.T @ (shares / total).astype(np.float32), np.float64)
 
 
 @dataclass(frozen=True)
@@ -350,12 +340,6 @@ class Trial:
         both = (-self.accuracy, self.log_loss)
         return both[1:] if self.linear.multilabel else both
 
-    def shown(self) -> str:
-        """Name what it was chosen by."""
-        if self.linear.multilabel:
-            return f"log loss ({self.log_loss:.3f})"
-        return f"accuracy ({self.accuracy:.3f})"
-
 
 @dataclass(frozen=True)
 class RegularizationChoice:
@@ -364,19 +348,23 @@ class RegularizationChoice:
     best: Trial  # the best on validation
     tried: tuple[float, ...]  # the strengths that were tried, strongest penalty first
     left_out: int = 0  # how many were not, because time was up
+    is_cut: bool = False  # whether time was up before all were fitted to the end
 
     def remarks(self) -> list[str]:
         """Say which strength was chosen, and from what."""
-        tried = ", ".join(f"{c:g}" for c in self.tried)
-        chosen = [
-            f"C = {self.best.c:g} was selected from {tried} by validation {self.best.shown()}."
-        ]
+        tried, best = ", ".join(f"{c:g}" for c in self.tried), self.best
+        score = f"accuracy ({best.accuracy:.3f})"
+        if best.linear.multilabel:
+            score = f"log loss ({best.log_loss:.3f})"
+        remarks = [f"C = {best.c:g} was selected from {tried} by validation {score}."]
+        n = len(self.tried)
         if self.left_out:
-            n = len(self.tried)
-            chosen.append(
+            remarks.append(
                 f"{TIME_LIMIT}ended the search after {n} of {n + self.left_out} values of C."
             )
-        return chosen
+        elif self.is_cut:
+            remarks.append(f"{TIME_LIMIT}cut the fit with C = {self.tried[-1]:g} short.")
+        return remarks
 
 
 def search_regularization(
@@ -389,27 +377,22 @@ def search_regularization(
     progress: Progress,
     deadline: float,
 ) -> RegularizationChoice:
-    """Fit a logistic regression for each strength, and keep the best on validation.
+    """Fit a logistic regression for each strength, as `fit_path` does, and keep the best.
 
-    Args:
-        train: Features float32 [n, features] and targets int64 [n] or [n, classes] to fit on.
-        valid: The same of what chooses.
-        n_classes: How many classes there are.
-        c_values: Inverse strengths of the L2 penalty.
-        weights: float64 [n] or [n, classes], of what is fitted on; None if all are 1.
-        progress: Where each fit is reported.
-        deadline: The `time.monotonic()` at which fitting must end; the first fit is cut short by
-            it, and no further one is begun.
+    That is the best on validation; both parts are features and targets. The deadline cuts a fit
+    short, and from then on no further one is begun.
     """
     best: Trial | None = None
     tried: list[float] = []
+    is_cut = False
     started = time.monotonic()
     with progress.bar(None) as bar, beating(bar, "logistic regression"):
         for c, linear in fit_path(*train, n_classes, c_values, weights=weights, deadline=deadline):
+            is_cut = time.monotonic() >= deadline
             features, targets = valid
             trial = Trial(c, linear, *validation_scores(linear.log_proba(features), targets))
             tried.append(c)
-            best = trial if best is None or trial.beats(best) else best
+            best = trial if trial.beats(best) else best
             now = time.monotonic()
             mark = "  (best so far)" if trial is best else ""
             progress.detail(
@@ -421,4 +404,5 @@ def search_regularization(
             started = now
     if best is None:
         raise ValueError("there is no C to try")
-    return RegularizationChoice(best, tuple(tried), len(set(c_values)) - len(tried))
+    left_out = len(set(c_values)) - len(tried)
+    return RegularizationChoice(best, tuple(tried), left_out, is_cut or left_out > 0)

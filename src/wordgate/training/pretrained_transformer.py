@@ -29,11 +29,7 @@ TRANSFORMER = Role("transformer", "transformer", "--set transformer.model=", ("c
 
 
 def locate_transformer(settings: Settings) -> Path:
-    """Find, and fetch if need be, the transformer that the settings name.
-
-    Raises:
-        DataError: There is none, or it can't be fetched.
-    """
+    """Find, and fetch if need be, the transformer that the settings name; see `locate_model`."""
     return locate_model(settings.transformer.model, TRANSFORMER)
 
 
@@ -48,9 +44,6 @@ def pretrained_transformer(
         max_tokens: Subwords of a text at most; fewer where the transformer reads no more.
         seed: The run's seed, which draws the last layer.
         multilabel: Whether a text may have several labels.
-
-    Returns:
-        What cuts texts into subwords, and the network.
 
     Raises:
         DataError: There is none, or it can't be loaded, or it is of a kind that can't be used.
