@@ -12,15 +12,9 @@ import numpy as np
 from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
-from wordgate.evaluation.search import (
-    SearchFacts,
-    SearchResult,
-)
+from wordgate.evaluation.search import SearchFacts, SearchResult
 from wordgate.experiments.fitting import Clock
-from wordgate.experiments.reading import (
-    DataOptions,
-    Sources,
-)
+from wordgate.experiments.reading import DataOptions, Sources
 from wordgate.experiments.resuming import (
     check_place,
     check_resume,

@@ -14,13 +14,7 @@ from wordgate.data.labels import match_labels
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.multilabel import AnyScores
-from wordgate.experiments.evaluate import (
-    LabelledRows,
-    Seen,
-    labelled_rows,
-    predicted,
-    unknown_rows,
-)
+from wordgate.experiments.evaluate import LabelledRows, Seen, labelled_rows, predicted, unknown_rows
 from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
 from wordgate.experiments.reading import ReadingOptions, called

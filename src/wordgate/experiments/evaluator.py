@@ -93,10 +93,7 @@ def predictions(
 
 
 def analyse(
-    scores: AnyScores,
-    rows: PredictedRows,
-    words: WordCounts,
-    **options: Any,
+    scores: AnyScores, rows: PredictedRows, words: WordCounts, **options: Any
 ) -> ErrorAnalysis | MultilabelAnalysis:
     """Analyze a model's errors on the test rows; see `analyse_errors` for the options."""
     if isinstance(scores, MultilabelScores):

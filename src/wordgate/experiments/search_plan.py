@@ -7,10 +7,7 @@ from typing import get_args
 
 from wordgate.data import Table
 from wordgate.errors import DataError, SettingsError, did_you_mean
-from wordgate.evaluation.search import (
-    SearchLimits,
-    SearchObjective,
-)
+from wordgate.evaluation.search import SearchLimits, SearchObjective
 from wordgate.experiments.resolving import (
     as_names,
     available_families,
@@ -18,23 +15,14 @@ from wordgate.experiments.resolving import (
     resolve_vectors,
 )
 from wordgate.experiments.search import Watch
-from wordgate.experiments.search_trials import (
-    DEFAULT,
-    TAUGHT,
-    SearchConfig,
-    TrialSpec,
-)
+from wordgate.experiments.search_trials import DEFAULT, TAUGHT, SearchConfig, TrialSpec
 from wordgate.experiments.students import teacher_config
 from wordgate.families import FAMILIES
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress
 from wordgate.search.budget import choose_minutes
 from wordgate.search.space import read_space
-from wordgate.settings import (
-    NO_TEACHER,
-    Settings,
-    load_settings,
-)
+from wordgate.settings import NO_TEACHER, Settings, load_settings
 from wordgate.training.families import check_device, check_pretrained
 from wordgate.training.fitting import RunContext
 

@@ -9,35 +9,19 @@ from typing import Any, Literal
 from typing_extensions import Unpack
 
 from wordgate.errors import BundleError, SettingsError
-from wordgate.evaluation.search import (
-    OBJECTIVE_NAMES,
-    SearchResult,
-)
+from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchResult
 from wordgate.experiments.auto import check_kept, open_study, say_if_interrupted, training_rows
 from wordgate.experiments.fitting import check_settings
-from wordgate.experiments.reading import (
-    DataOptions,
-    ReadingOptions,
-    called,
-    near_duplicates_of,
-)
-from wordgate.experiments.resolving import (
-    with_options,
-)
+from wordgate.experiments.reading import DataOptions, ReadingOptions, called, near_duplicates_of
+from wordgate.experiments.resolving import with_options
 from wordgate.experiments.search import Search, Watch
 from wordgate.experiments.search_plan import SearchOptions, plan_search
-from wordgate.experiments.search_trials import (
-    InnerFolds,
-    SearchConfig,
-)
+from wordgate.experiments.search_trials import InnerFolds, SearchConfig
 from wordgate.experiments.splits import split_table
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.search.budget import Budget
-from wordgate.settings import (
-    checked_seed,
-    own_recipe_toml,
-)
+from wordgate.settings import checked_seed, own_recipe_toml
 from wordgate.storage.files import atomic_write, check_file
 from wordgate.training.families import check_family
 from wordgate.training.fitting import RunContext
