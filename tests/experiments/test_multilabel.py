@@ -1,7 +1,6 @@
 """Several labels per text, from a table to a judged model, in every workflow."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -236,10 +235,9 @@ def test_a_student_is_compared_with_its_teacher_without_thresholds(frame, monkey
         def fit(*arguments, real=students.fit_model, measured=measured):
             model, _ = real(*arguments)
             log_proba = model.output(arguments[2].texts).log_proba
-            transfer = SimpleNamespace(n_labelled=0, n_own=0)
             measured.append(model.thresholds)
             return model, students.DistillationResult(
-                "itself", log_proba, transfer, np.zeros(0, bool), 0, 0.0, None, {}
+                "itself", log_proba, 0, 0, 0, 0, 0, 0.0, None, {}
             )
 
         with monkeypatch.context() as patched:

@@ -12,8 +12,9 @@ from wordgate.data.dataset import Dataset
 from wordgate.errors import BundleError, SettingsError
 from wordgate.evaluation.search import SearchLimits, SearchTrial
 from wordgate.experiments import auto, search_plan, search_trials
+from wordgate.experiments.search_plan import SearchConfig
 from wordgate.experiments.search_ranking import Ranking, spec_of
-from wordgate.experiments.search_trials import InnerFolds, SearchConfig
+from wordgate.experiments.search_trials import InnerFolds
 from wordgate.experiments.splits import split_table
 from wordgate.runtime.progress import Silent
 from wordgate.search.study import JOURNAL, SearchStudy
@@ -225,7 +226,8 @@ def test_a_tie_goes_to_the_smaller_model_or_to_the_default(recipe, n_rows, n_wor
     )  # fmt: skip
     context = RunContext(0, Silent())
     limits = SearchLimits(minutes=1)
-    config = SearchConfig(("count",), "default", {}, "accuracy", limits, context)
+    settings = load_settings("default")
+    config = SearchConfig({}, ("count",), "default", {}, settings, limits, context)
     study = Kept(trials, [truth, worse])
     assert next(Ranking(folds, config, study).ranked()).number == winner
 

@@ -47,15 +47,8 @@ def fit_baseline(
 ) -> BaselineResult:
     """Fit and test the family `count` exactly as a comparison on the same folds does.
 
-    Args:
-        splits: The ordinary split of the rows.
-        folds: The folds, or that split alone.
-        settings: The settings of the model that has to beat it; their table ``count`` and the
-            calibration matter.
-        context: Seed, progress and deadline, of which it takes a share.
-        kept: Where its results are kept until the training ends; None for nowhere.
-        engine: Where it is fitted; None for this process.
-        share: Of the time until the deadline, what it may take.
+    The settings are those of the model that has to beat it. It takes at most a share of the time
+    until the deadline. Its results are `kept` until the training ends, if that says where.
     """
     now = time.monotonic()
     deadline = now + share * max(0.0, context.deadline - now)

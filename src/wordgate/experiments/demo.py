@@ -36,11 +36,7 @@ def run_demo(
 ) -> Demo:
     """Write the corpus, train on it the ordinary way, and read sentences as they go on.
 
-    What an earlier demo made in the folder is replaced.
-
-    Raises:
-        BundleError: There is something else at `folder`.
-        DataError: The disk refuses.
+    What an earlier demo made in the folder is replaced; anything else is refused.
     """
     require_extra("train", "the demo", TORCH)
     choose_threads(threads)

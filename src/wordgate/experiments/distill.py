@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
-from wordgate.experiments.reading import ReadingOptions, called, limit_rows, without_limit
+from wordgate.experiments.reading import ReadingOptions, called, limit_rows, table_options
 from wordgate.hub import locate_model
 from wordgate.runtime.cpu import choose_threads, limited_blas, torch_threads
 from wordgate.runtime.display import shown
@@ -136,7 +136,7 @@ def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Ta
     sources = data if isinstance(data, list | tuple) else [data]
     if not sources:
         raise DataError("there is no data: give at least one file")
-    options, limit = without_limit({**reading, "group": "none"})
+    options, limit = table_options({**reading, "group": "none"}), reading.get("limit")
     for source in sources:
         with stage(progress, f"Reading {called(source)}"):
             table = limit_rows(read_table(source, **options, labelled=False), limit, seed=0)

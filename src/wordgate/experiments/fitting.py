@@ -150,19 +150,13 @@ class Calibrated:
         scaled = apply_temperature(log_proba, self.temperature, self.multilabel)
         return ModelOutput(scaled, self.thresholds)
 
-    def thresholds_by_label(self) -> list[float] | None:
-        """Give the thresholds as a bundle keeps them, in the labels' order."""
-        return None if self.thresholds is None else self.thresholds.tolist()
-
     def config(
         self, settings: Settings, *, vectors: PretrainedVectors | None, **run: Any
     ) -> Config:
         """Describe the model as `config.json` does.
 
-        Args:
-            settings: The recipe's, of which fitting may have changed some.
-            vectors: The word vectors that it began with.
-            **run: The fields of `Config` that say what it was fitted on, and by which recipe.
+        `settings` are the recipe's, of which fitting may have changed some; `run` are the fields
+        that say what it was fitted on, and by which recipe.
         """
         return Config(
             settings=(self.fitted.settings or settings).model_dump(mode="json"),
@@ -170,7 +164,7 @@ class Calibrated:
             vectors=None if vectors is None else vectors.name,
             temperature=self.temperature,
             multilabel=self.multilabel,
-            thresholds=self.thresholds_by_label(),
+            thresholds=None if self.thresholds is None else self.thresholds.tolist(),
             environment=environment("torch", "scikit-learn") | dict(self.fitted.engine),
             **run,
         )

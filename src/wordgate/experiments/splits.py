@@ -83,14 +83,7 @@ def split_table(
     Groups that copy each other are joined first: a grouped split never separates them, any other
     split counts them as leaks, and intervals resample them together.
 
-    Args:
-        table: The rows.
-        settings: `split`, `test_size`, `valid_size`, `stratify` and `text.vocabulary_from`.
-        seed: Random seed of the split.
-        copies: The near duplicates, if they are known already.
-
-    Raises:
-        DataError: The rows can't be split, or a label of validation or test is unknown to train.
+    `copies` are the near duplicates, if they are known already.
     """
     labels = tuple(table.label_names())
     copies = copies or find_near_duplicates(table.bodies, table.groups)
@@ -196,12 +189,8 @@ def make_folds(
     """Assign all rows to folds, each in one test set, or give the only split as one fold.
 
     `settings.split` says whether whole groups or single rows are assigned, and `settings.stratify`
-    whether single rows are assigned label by label; of each fold's other
-    rows, the share `valid_size` is for validation. The near duplicates of the ordinary split are
-    reused.
-
-    Raises:
-        DataError: There are fewer groups than folds, or a fold has all groups of a label.
+    whether single rows are assigned label by label; of each fold's other rows, the share
+    `valid_size` is for validation.
     """
     if n_folds is None:
         return [splits]

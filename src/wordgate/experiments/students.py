@@ -16,7 +16,7 @@ from wordgate.data import Table
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.experiments.fitting import Calibrated, fit_calibrated
-from wordgate.experiments.reading import DataOptions
+from wordgate.experiments.reading import DataSource
 from wordgate.experiments.resuming import TeacherCache, clear_teacher_cache, telling_what_is_kept
 from wordgate.experiments.teachers import (
     MeanTeacher,
@@ -66,22 +66,22 @@ class TeacherConfig:
     folder: Path | None = None
     resume: bool = False
 
-    def beside(self, table: Table, options: DataOptions, progress: Progress) -> "TeacherConfig":
-        """Read the texts without labels that go with a table, if there are any.
-
-        Raises:
-            DataError: They can't be read.
-        """
-        if not options.unlabelled:
+    def beside(self, table: Table, source: DataSource, progress: Progress) -> "TeacherConfig":
+        """Read the texts without labels that go with a table, if there are any."""
+        if not source.unlabelled:
             return self
-        encoding = options.reading.get("encoding")
-        found = read_unlabelled(options.unlabelled, table, progress, encoding=encoding)
+        encoding = source.options.get("encoding")
+        found = read_unlabelled(source.unlabelled, table, progress, encoding=encoding)
         progress.say(f"texts without labels: {len(found):,}, duplicates and labeled texts left out")
         return replace(self, unlabelled=found)
 
-    def unlabelled_digest(self) -> str:
-        """Give a SHA-256 that other texts without labels would change."""
-        return _digest(() if self.unlabelled is None else self.unlabelled.texts)
+    def facts(self) -> dict[str, str]:
+        """Name what decides, beside settings and seed, how students are taught."""
+        return {
+            TEACHER_FILES: self.teacher_files,
+            "texts without labels": _digest(self.unlabelled.texts if self.unlabelled else ()),
+            "teaching minutes": str(self.minutes),
+        }
 
     def check_labels(self, labels: Sequence[str], *, multilabel: bool = False) -> None:
         """Refuse saved teachers that know other labels, before any work is done."""
@@ -96,8 +96,10 @@ class DistillationResult:
     Attributes:
         teacher: What the user calls its teacher.
         test_log_proba: float64 [n_test, classes], what the teacher says of the test rows.
-        transfer: The texts that the teacher was to label.
-        asked: bool [n], which of them it did.
+        n_labelled: Training texts that the teacher labelled.
+        n_unlabelled: Texts without labels that it labelled.
+        n_variations: Variations of texts that it labelled.
+        n_late: Texts that there was no time for.
         n_left_out: Texts without labels that copy a row held out, or are of its group.
         seconds: What fitting the teacher and asking it took.
         vectors: The word vectors that were made of the teacher; None if there are others or none.
@@ -106,27 +108,14 @@ class DistillationResult:
 
     teacher: str
     test_log_proba: NDArray[np.float64]
-    transfer: TransferSet
-    asked: NDArray[np.bool_]
+    n_labelled: int
+    n_unlabelled: int
+    n_variations: int
+    n_late: int
     n_left_out: int
     seconds: float
     vectors: PretrainedVectors | None
     fine_tuned: Mapping[str, Calibrated]
-
-    @property
-    def n_labelled(self) -> int:
-        """Count the training texts that the teacher labelled."""
-        return int(self.asked[: self.transfer.n_labelled].sum())
-
-    @property
-    def n_unlabelled(self) -> int:
-        """Count the texts without labels that it labelled."""
-        return int(self.asked[self.transfer.n_labelled : self.transfer.n_own].sum())
-
-    @property
-    def n_variations(self) -> int:
-        """Count the variations of texts that it labelled."""
-        return int(self.asked[self.transfer.n_own :].sum())
 
     def sentence(self) -> str:
         """Say what was labelled, what was left out, and what it took."""
@@ -136,8 +125,7 @@ class DistillationResult:
         if self.n_left_out:
             parts[-1] += f" ({self.n_left_out:,} duplicates of validation or test rows left out)"
         parts.append(f"{self.n_variations:,} variations")
-        n_late = len(self.asked) - int(self.asked.sum())
-        late = f"; there was no time for {n_late:,} more" if n_late else ""
+        late = f"; there was no time for {self.n_late:,} more" if self.n_late else ""
         return (
             f"The teacher {self.teacher} labeled {', '.join(parts)} in {self.seconds:.0f} s,"
             f" including its own training{late}."
@@ -156,10 +144,6 @@ def teacher_config(
     """Find the teachers that the settings name before any work is done; None without a teacher.
 
     A family that can't be taught has no settings here. Teachers and answers are kept in `folder`.
-
-    Raises:
-        SettingsError: There is no teacher, and something that only a teacher needs.
-        DataError, BundleError, MissingExtraError: A teacher can't be used.
     """
     if settings is None or not settings.teacher.is_given:
         given = {"--unlabelled": has_unlabelled, "--teaching-minutes": minutes}
@@ -193,22 +177,12 @@ def fit_model(
 ) -> tuple[Calibrated, DistillationResult | None]:
     """Fit a model; where there is teaching, a teacher first, which labels texts for it.
 
-    Args:
-        family: The family; without one that can be taught there is no teaching.
-        data: What teacher and student are fitted on. Without word vectors a student begins with
-            some distilled from a transformer that teaches, or draws them if none does.
-        test: The test rows: no text without a label that copies one of them is used, and the
-            teacher is asked about them, to be compared with the student.
-        settings: The recipe's settings.
-        teaching: Saved teachers, texts without labels, limits; None for no teacher.
-        context: Seed, device, progress, deadline and checkpoint.
+    No text without a label that copies a row of `test` is used; the teacher is asked about these
+    rows, to be compared with the student. Without word vectors a student begins with some distilled
+    from a transformer that teaches, or draws them if none does.
 
     Returns:
         The model, and how it was taught; None if it was not.
-
-    Raises:
-        DataError, SettingsError, BundleError, KeyboardInterrupt: As `fit_calibrated`; or a saved
-            teacher knows other labels, or was trained on test rows.
     """
     if teaching is None or not FAMILIES[family].can_be_taught:
         return fit_calibrated(family, data, settings, context), None
@@ -278,11 +252,16 @@ def _teach(
         transfer = TransferSet.of(data.train, unlabelled, augmenter, settings, context.seed)
     teacher = MeanTeacher(teachers)
     answers = label_texts(teacher, transfer, test, data.n_classes, folder, labelling)
+    asked = answered(answers["transfer"])
+    kinds = np.split(asked, [transfer.n_labelled, transfer.n_own])
+    n_labelled, n_unlabelled, n_variations = (int(kind.sum()) for kind in kinds)
     taught = DistillationResult(
         teacher=teacher.name,
         test_log_proba=answers["test"].astype(np.float64),
-        transfer=transfer,
-        asked=answered(answers["transfer"]),
+        n_labelled=n_labelled,
+        n_unlabelled=n_unlabelled,
+        n_variations=n_variations,
+        n_late=int((~asked).sum()),
         n_left_out=len(teaching.unlabelled or ()) - len(unlabelled),
         seconds=folder.earlier_seconds + time.monotonic() - started,
         vectors=own,

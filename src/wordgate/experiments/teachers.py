@@ -168,11 +168,7 @@ def fit_teachers(
     folder: TeacherCache,
     context: RunContext,
 ) -> list[ModelTeacher]:
-    """Load or fine-tune all teachers of the settings; they share the time until the deadline.
-
-    Raises:
-        SettingsError: A saved teacher knows other labels, or was trained on test rows.
-    """
+    """Load or fine-tune all teachers of the settings; they share the time until the deadline."""
     found, names = [], settings.teacher.models
     own = None
     for number, name in enumerate(names):
@@ -200,12 +196,7 @@ def fit_teachers(
 
 
 def load_saved(names: Sequence[str], progress: Progress) -> dict[str, SavedModel]:
-    """Load those teachers that are saved models, by their names; others have to be fine-tuned.
-
-    Raises:
-        BundleError: One is damaged.
-        MissingExtraError: A saved transformer needs an extra.
-    """
+    """Load those teachers that are saved models, by their names; others have to be fine-tuned."""
     saved = {}
     for name in names:
         if name == NO_TEACHER or not (Path(name).expanduser() / MANIFEST).is_file():

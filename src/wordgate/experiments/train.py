@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from typing_extensions import Unpack
 
@@ -15,14 +15,13 @@ from wordgate.evaluation.search import SearchResult
 from wordgate.experiments.auto import check_kept, train_auto
 from wordgate.experiments.baselines import clear_baseline
 from wordgate.experiments.fitting import Clock
-from wordgate.experiments.reading import DataOptions, ReadingOptions
+from wordgate.experiments.reading import DataSource
 from wordgate.experiments.resolving import (
     as_names,
     check_folds,
     choose_recipe,
     resolve_settings,
     resolve_vectors,
-    with_options,
 )
 from wordgate.experiments.resuming import (
     checkpoint_config,
@@ -31,8 +30,14 @@ from wordgate.experiments.resuming import (
     kept_beside,
     mark_teacher_cache,
 )
-from wordgate.experiments.search import Watch
-from wordgate.experiments.search_plan import AUTO, SearchOptions, SearchPlan, plan_search
+from wordgate.experiments.search_plan import (
+    AUTO,
+    SearchConfig,
+    TrainingOptions,
+    plan_search,
+    refuse_search,
+    search_and_data,
+)
 from wordgate.experiments.students import teacher_config
 from wordgate.experiments.training_run import Plan, train_on_table
 from wordgate.families import FAMILIES
@@ -93,12 +98,6 @@ def train(
     teacher: str | Sequence[str] | None = None,
     unlabelled: str | Path | Sequence[str | Path] = (),
     teaching_minutes: float | None = None,
-    split: Literal["grouped", "random"] | None = None,
-    test_size: float | None = None,
-    valid: str | Path | None = None,
-    test: str | Path | None = None,
-    split_column: str | None = None,
-    weight: str | None = None,
     folds: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -106,15 +105,8 @@ def train(
     max_minutes: float | None = None,
     no_texts: bool = False,
     engine: str = LOCAL,
-    minutes: float | None = None,
-    preset: str | None = None,
-    max_ms: float | None = None,
-    max_mb: float | None = None,
-    objective: str | None = None,
-    trials: int | None = None,
     progress: Progress | None = None,
-    watch: Watch | None = None,
-    **reading: Unpack[ReadingOptions],
+    **options: Unpack[TrainingOptions],
 ) -> Training:
     """Train a classifier, evaluate it on unseen rows, and save it.
 
@@ -125,7 +117,7 @@ def train(
         overwrite: Replace an existing model, and restart an interrupted training run.
         resume: Continue an interrupted training run into `out`.
         model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``; or ``auto``
-            to search family and settings, for which the arguments from `minutes` to `watch` are.
+            to search family and settings.
         recipe: The name of a recipe, or the path of a ``.toml`` file; None for
             ``taught`` with a teacher, else ``default``.
         settings: Values of single settings, which override the recipe.
@@ -134,13 +126,6 @@ def train(
             ``minilm``, or ``OWNER/NAME``), the folder of a saved model, or a list of several.
         unlabelled: A file of texts without labels, or several, for the teacher to label.
         teaching_minutes: Time limit for fine-tuning the teacher and labeling; None for no limit.
-        split: ``grouped`` or ``random``; None for the value of the recipe.
-        test_size: The fraction of rows for the test set; None for the value of the recipe.
-        valid: A file with the same columns for validation.
-        test: A file with the same columns for testing.
-        split_column: A column that contains ``train``, ``valid`` or ``test``.
-        weight: A column of numbers: how much each text counts in training. Scores count every text
-            once.
         folds: Also cross-validate: assign all rows to this number of folds of whole groups, and
             test a model on each fold. The saved model is that of the single split.
         seed: Random seed of the split, the initial weights, the order of the texts, the dropout and
@@ -153,18 +138,9 @@ def train(
         no_texts: Leave the texts of test rows out of the report.
         engine: Where the models of `folds` are fitted: ``local`` or ``ray``, as for
             `wordgate.compare`.
-        minutes: Time limit of the whole call with ``auto``, in minutes.
-        preset: In place of `minutes`: ``quick`` (3 minutes), ``good`` (15, the default) or ``best``
-            (60).
-        max_ms: Maximum median latency of one text, in milliseconds on this machine.
-        max_mb: Maximum size of the saved model, in 10^6 bytes.
-        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1``, or, if a text
-            can have several labels, ``micro_f1`` (the default there) or ``macro_f1``.
-        trials: Maximum number of finished trials.
         progress: Shows progress; None for standard error.
-        watch: Called after every trial, with the objective, all trials, and the
-            `time.monotonic()` at which the search ends.
-        **reading: How to read the data: see `ReadingOptions`.
+        **options: How to read and split the data, see `DataOptions`; and with ``auto``, what to
+            search for and how long, see `SearchOptions`.
 
     Returns:
         The model and its scores.
@@ -176,30 +152,25 @@ def train(
     clock = Clock(max_minutes=max_minutes, resumed=resume)
     n_threads = choose_threads(threads)
     progress = Console() if progress is None else progress
-    files = as_names(unlabelled) or ()
-    options = DataOptions(
-        data, reading, files, split, valid, test, split_column, weight, checked_seed(seed)
-    )
-    options.refuse_idle_test_size(test_size)
-    named = {"split": split, "test_size": test_size, "teacher.models": as_names(teacher)}
-    overrides = with_options(settings, **named)
-    asked = SearchOptions(minutes, preset, max_ms, max_mb, objective, trials, watch)
+    search, of_data = search_and_data(options)
+    source = DataSource(data, of_data, as_names(unlabelled) or (), checked_seed(seed))
+    overrides = source.overrides(settings, **{"teacher.models": as_names(teacher)})
+    context = RunContext(source.seed, progress, device, threads, started=clock.started)
     if model == AUTO:
         _refuse_with_auto(folds, max_minutes, engine)
         output = _Output.of_search(out, overwrite=overwrite, resume=resume)
-        context = RunContext(options.seed, progress, device, threads, started=clock.started)
-        searched = plan_search(
-            asked,
+        config = plan_search(
+            search,
             context,
             recipe=recipe,
-            overrides=with_options(settings, split=split, test_size=test_size),
+            overrides=source.overrides(settings),
             vectors=vectors,
             teacher=teacher,
             teaching_minutes=teaching_minutes,
-            has_unlabelled=bool(files),
+            has_unlabelled=bool(source.unlabelled),
         )
-        return _train_auto(options, searched, output, resume=resume, no_texts=no_texts)
-    asked.refuse_idle()
+        return _train_auto(source, config, output, resume=resume, no_texts=no_texts)
+    refuse_search(search)
     check_family(model)
     recipe = choose_recipe(recipe, teacher)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
@@ -209,7 +180,7 @@ def train(
     teaching = teacher_config(
         chosen if FAMILIES[model].can_be_taught else None,
         teaching_minutes,
-        has_unlabelled=bool(files),
+        has_unlabelled=bool(source.unlabelled),
         progress=progress,
         folder=output.teaching,
         resume=resume,
@@ -220,20 +191,17 @@ def train(
             f"--engine {engine} has no effect without --folds, whose models it fits: leave it out"
         )
     check_device(model, device, progress)
-    check_folds(folds, chosen, parts_given=options.names_parts, max_minutes=max_minutes)
+    check_folds(folds, chosen, parts_given=source.names_parts, max_minutes=max_minutes)
     check_pretrained(model, chosen, progress)
-    sources = options.read(chosen, overrides, progress, grouped=chosen.split == "grouped")
+    sources = source.read(chosen, overrides, progress)
     if teaching is not None:
-        teaching = teaching.beside(sources.table, options, progress)
+        teaching = teaching.beside(sources.table, source, progress)
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
-    context = RunContext(
-        options.seed, progress, device, threads, checkpoint=output.checkpoint, started=clock.started
-    )
     plan = Plan(
         model,
         str(recipe),
         chosen,
-        context,
+        replace(context, checkpoint=output.checkpoint),
         pretrained,
         folds,
         no_texts,
@@ -249,20 +217,17 @@ def train(
 
 
 def _train_auto(
-    data: DataOptions, plan: SearchPlan, output: "_Output", *, resume: bool, no_texts: bool
+    source: DataSource, config: SearchConfig, output: "_Output", *, resume: bool, no_texts: bool
 ) -> Training:
     """Search family and settings, and train the winner."""
-    context = plan.config.context
-    found = train_auto(
-        data,
-        plan,
-        out=output.folder,
-        resume=resume,
-        no_texts=no_texts,
-        started=context.started,
-        write=lambda bundle: output.write(_training_of(bundle), context.progress, None),
+
+    def write(bundle: Bundle) -> None:
+        output.write(_training_of(bundle), config.context.progress, None)
+
+    bundle, search = train_auto(
+        source, config, out=output.folder, resume=resume, no_texts=no_texts, write=write
     )
-    return replace(_training_of(found.bundle), search=found.search)
+    return replace(_training_of(bundle), search=search)
 
 
 def _refuse_with_auto(folds: int | None, max_minutes: float | None, engine: str) -> None:

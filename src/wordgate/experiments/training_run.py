@@ -130,21 +130,9 @@ def train_on_table(
     clock: Clock,
     prepared: PreparedData | None = None,
 ) -> Bundle:
-    """Split, fit the baselines and the model, and evaluate them.
+    """Split the rows of a table, of which `config.json` says `data`, fit and evaluate all models.
 
-    Args:
-        table: The rows.
-        data: What `config.json` says of them.
-        plan: The family, its settings and options.
-        clock: The time since the command began.
-        prepared: The rows as `prepare` gave them, if it was called before.
-
-    Returns:
-        The model with its scores.
-
-    Raises:
-        DataError: The rows can't be split.
-        SettingsError: A saved teacher knows other labels, or a setting doesn't suit the labels.
+    `prepared` are the rows as `prepare` gave them, if it was called before.
     """
     if prepared is None:
         prepared = prepare(table, plan.settings, plan.context, plan.teaching)
@@ -194,12 +182,7 @@ def train_on_table(
 def prepare(
     table: Table, settings: Settings, context: RunContext, teaching: TeacherConfig | None = None
 ) -> PreparedData:
-    """Split and audit the rows.
-
-    Raises:
-        DataError: The rows can't be split.
-        SettingsError: A saved teacher knows other labels, or a setting doesn't suit the labels.
-    """
+    """Split and audit the rows; refuse settings and teachers that don't suit them."""
     progress, seed = context.progress, context.seed
     copies = near_duplicates_of(table, progress)
     with stage(progress, "Splitting"):
@@ -230,10 +213,7 @@ def _fit_baselines(prepared: PreparedData, plan: Plan, clock: Clock) -> _Prepare
 
 
 def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
-    """Take the fingerprints of every row that had a part in the model, and of the test rows.
-
-    The groups are those that the data names, which other files may name, too.
-    """
+    """Take the fingerprints of all rows, and of the groups that other files may name, too."""
     split = splits.split
     train, valid, test = map(table.select, (split.train, split.valid, split.test))
     return Fingerprints.of(

@@ -91,14 +91,7 @@ class Unlabelled:
 def read_unlabelled(
     files: Sequence[str | Path], table: Table, progress: Progress, *, encoding: str | None = None
 ) -> Unlabelled:
-    """Read files of texts; labels that they may have are not looked at.
-
-    A file that has the table's columns of text and group is read by these, another one by what it
-    looks like itself.
-
-    Raises:
-        DataError: A file can't be read.
-    """
+    """Read files of texts; labels that they may have are not looked at."""
     texts: list[str] = []
     bodies: list[str] = []
     groups: list[str] = []

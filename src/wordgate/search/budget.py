@@ -1,11 +1,9 @@
-"""The time of a search: presets, what a fit is expected to take, and whether another one fits."""
+"""The time of a search: presets, and what a fit is expected to take."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError, did_you_mean
 
 PRESETS = {"quick": 3.0, "good": 15.0, "best": 60.0}
@@ -17,11 +15,7 @@ OTHER_SETTINGS = 1.3
 
 
 def choose_minutes(minutes: float | None, preset: str | None) -> float:
-    """Give the minutes of a search; those of the preset `good` where nothing is said.
-
-    Raises:
-        SettingsError: Both are given, the preset is unknown, or the minutes are no time.
-    """
+    """Give the minutes of a search; those of the preset `good` where nothing is said."""
     if minutes is not None and preset is not None:
         raise SettingsError("--minutes and --preset both limit the time: leave one out")
     if minutes is None:
@@ -60,18 +54,12 @@ class Costs:
     """What fits take, learned from those that were made.
 
     Attributes:
-        fold_rows: Training rows of an inner fold.
+        texts: The training texts of an inner fold.
     """
 
     texts: Sequence[str]
-    fold_rows: int
     _seen: dict[str, list[float]] = field(default_factory=dict)
     _slowness: float = 1.0
-
-    @classmethod
-    def of(cls, train: Dataset) -> "Costs":
-        """Expect by the training texts of an inner fold."""
-        return cls(train.texts, len(train))
 
     def record(self, name: str, share: float, seconds: float) -> None:
         """Learn what a fit on a share of the rows took."""
@@ -96,22 +84,3 @@ class Costs:
         guess = _GUESSES[name]
         n_characters = sum(min(len(text), guess.longest) for text in self.texts) * share
         return guess.seconds + guess.per_character * max(n_characters, guess.least_characters)
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The time of the whole command.
-
-    Attributes:
-        started: The `time.monotonic()` at which the command began.
-        minutes: When it must have ended.
-        finish: Seconds kept for what follows the last fit: test, report, writing.
-    """
-
-    started: float
-    minutes: float
-    finish: float = 0.0
-
-    def left(self) -> float:
-        """Give the seconds until only the finish is left."""
-        return self.started + 60.0 * self.minutes - self.finish - time.monotonic()
