@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from typing_extensions import Unpack
 
@@ -115,7 +115,7 @@ def distill(
     with torch_threads(torch, threads), limited_blas(n_threads):
         with stage(progress, f"Loading the teacher {shown(str(teacher), 200)}"):
             loaded = _load(folder, str(teacher))
-            more = further_words(loaded, words, cut) if teacher_words else []
+            more = further_words(loaded.own_words(), words, cut) if teacher_words else []
         progress.begin(f"Distilling vectors of {len(words) + len(more):,} words")
         made = distill_words([*words, *more], loaded, dim=size, progress=progress)
     with stage(progress, f"Writing {out}"):
@@ -167,18 +167,10 @@ def _load(folder: Path, name: str) -> SentenceTeacher:
     return load_teacher(folder, name, precision=str(precision).removeprefix("torch."))
 
 
-class WordTeacher(Protocol):
-    """A teacher that has whole words in its vocabulary."""
-
-    def own_words(self) -> list[str]:
-        """Name them."""
-
-
-def further_words(teacher: WordTeacher, words: Sequence[str], cut: Tokenizer) -> list[str]:
-    """Give the teacher's own words that a text could have and the data hasn't."""
+def further_words(own: Iterable[str], words: Sequence[str], cut: Tokenizer) -> list[str]:
+    """Give the words of a teacher's vocabulary that a text could have and the data hasn't."""
     there = set(words)
-    tokens = (cut(word) for word in teacher.own_words())
-    alone = dict.fromkeys(found[0] for found in tokens if len(found) == 1)
+    alone = dict.fromkeys(found[0] for found in map(cut, own) if len(found) == 1)
     return [word for word in alone if word not in there]
 
 

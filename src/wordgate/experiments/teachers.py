@@ -255,7 +255,7 @@ def distilled_vectors(
             counts = Counter(word for text in texts for word in cut(text))
             frequent = counts.most_common(settings.text.max_words)
             words = [word for word, _ in frequent if len(word) <= LONGEST_WORD]
-            words += further_words(asked, words, cut)
+            words += further_words(asked.own_words(), words, cut)
         context.progress.begin(f"Distilling vectors of {len(words):,} words from the teacher")
         with torch_threads(torch, context.threads):
             made = distill_words(words, asked, progress=context.progress, deadline=context.deadline)
