@@ -15,15 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wordgate.errors import SettingsError, WordgateError
-from wordgate.evaluation.search import SearchTrial
-from wordgate.experiments.search_plan import (
-    DEFAULT,
-    SMALL,
-    TAUGHT,
-    TUNED,
-    SearchConfig,
-    TrialSpec,
-)
+from wordgate.experiments.search_plan import DEFAULT, SMALL, TAUGHT, TUNED, SearchConfig, TrialSpec
 from wordgate.experiments.search_ranking import Ending, Found, Ranking, score_of, spec_of
 from wordgate.experiments.search_trials import (
     FEW,
@@ -217,11 +209,11 @@ class Search:
     def _drop_families(self) -> None:
         """Try no further the families whose default recipe is far behind."""
         starts = [trial for trial in self._ranking.candidates() if trial.recipe != TUNED]
-        if not starts:
-            return
-        best = max(starts, key=score_of)
-        for family in {trial.family for trial in starts} - {best.family}:
+        best = max(starts, key=score_of, default=None)
+        for family in dict.fromkeys(trial.family for trial in starts):
             own = max((trial for trial in starts if trial.family == family), key=score_of)
+            if best is None or own is best:
+                continue
             less = self._ranking.difference(best, own)
             if less.proven == "better" and less.low is not None and less.low > FAR_BEHIND:
                 self._dropped.add(family)
@@ -246,10 +238,8 @@ class Search:
             if family is None:
                 return "minutes"
             trial = self.study.ask(family)
-            changes = suggest(trial, self._space(family))
-            spec = TrialSpec(family, TUNED, changes)
-            if (same := self._same(spec)) is not None:
-                self._repeat(trial, same)
+            spec = TrialSpec(family, TUNED, suggest(trial, self._space(family)))
+            if self._repeat(trial, spec):
                 repeated += 1
                 continue
             repeated = 0
@@ -289,7 +279,7 @@ class Search:
 
     def _next(self, alive: Sequence[str]) -> str | None:
         """Give the family that has had the least time, the leading one twice as much as others."""
-        best = max(self._ranking.candidates(), key=score_of, default=None)
+        best = self._ranking.best()
         spent = dict.fromkeys(alive, 0.0)
         for trial in self._ranking.finished():
             if trial.recipe == TUNED and trial.family in spent:
@@ -304,15 +294,15 @@ class Search:
         ]
         return min(fitting, key=lambda family: spent[family], default=None)
 
-    def _same(self, spec: TrialSpec) -> SearchTrial | None:
-        """Find a finished trial of the same family and settings."""
-        for trial in self._ranking.finished():
-            if trial.family == spec.family and trial.settings == spec.changes:
-                return trial
-        return None
-
-    def _repeat(self, trial: "Trial", same: SearchTrial) -> None:
-        """End a trial as one with the same settings ended."""
+    def _repeat(self, trial: "Trial", spec: TrialSpec) -> bool:
+        """End a trial as one with the same settings ended, if there is such a one."""
+        finished = self._ranking.finished()
+        equal = [
+            one for one in finished if (one.family, one.settings) == (spec.family, spec.changes)
+        ]
+        if not equal:
+            return False
+        same = equal[0]
         self._ask(spec_of(same), trial)
         self.study.note(
             trial,
@@ -327,6 +317,7 @@ class Search:
             self.study.complete(trial, score_of(same), self.study.decisions(same.number))
         else:
             self.study.end(trial)
+        return True
 
     # One trial.
 
@@ -427,10 +418,11 @@ class Search:
         self, spec: TrialSpec, rungs: Sequence[Rung], factor: float = 1.0, done: int = 0
     ) -> bool:
         """Tell whether the steps of a trial fit into the time, and the model after them."""
-        needed, n_done = 0.0, done
+        needed = 0.0
         for rung in rungs:
-            n_folds = 1 if rung.share < 1.0 else rung.n_folds - n_done
-            n_done += n_folds if rung.share == 1.0 else 0
+            n_folds = 1
+            if rung.share == 1.0:
+                n_folds, done = rung.n_folds - done, rung.n_folds
             needed += n_folds * self._costs.seconds(spec.name, rung.share)
         return factor * needed + self._kept_for(spec) <= self._left()
 
@@ -438,14 +430,11 @@ class Search:
         """Give the seconds to keep for training the winner, and what it has to beat."""
         if not self.config.refits:
             return 0.0
-        names = {spec.name, *(spec_of(trial).name for trial in self._leaders())}
+        best = self._ranking.best()
+        names = {spec.name} if best is None else {spec.name, spec_of(best).name}
         winner = max(self._costs.seconds(name) for name in names)
         baseline = 0.0 if names == {"count"} else self._costs.seconds("count")
         return OTHER_SETTINGS * self.folds.growth * (winner + baseline)
-
-    def _leaders(self) -> list[SearchTrial]:
-        candidates = self._ranking.candidates()
-        return [max(candidates, key=score_of)] if candidates else []
 
     def _show(self) -> None:
         trials = self.study.trials()

@@ -132,6 +132,10 @@ class Ranking:
             if trial.state == "complete" and not trial.over_limits
         ]
 
+    def best(self) -> SearchTrial | None:
+        """Give the trial of the highest score; None if there is none that can win."""
+        return max(self.candidates(), key=score_of, default=None)
+
     def ranked(self) -> Iterator[SearchTrial]:
         """Give the trials that can win, the winner first; those far behind by their scores alone.
 

@@ -88,18 +88,16 @@ class InnerFolds:
     def fold(self, number: int, share: float = 1.0) -> Fold:
         """Give a fold, on a share of its training rows in whole groups."""
         if (number, share) not in self._made:
-            self._made[number, share] = self._make(number, share)
+            if share < 1.0:
+                fold = self.fold(number)
+                train, _ = hold_out(fold.train, self.labels, 1.0 - share, self.seed)
+                made = replace(fold, train=train)
+            else:
+                made = fold_of(
+                    self.rows, self.labels, self.numbers, number, self.settings, self.seed
+                )
+            self._made[number, share] = made
         return self._made[number, share]
-
-    def _make(self, number: int, share: float) -> Fold:
-        if share < 1.0:
-            fold = self.fold(number)
-            train, _ = hold_out(fold.train, self.labels, 1.0 - share, self.seed)
-            return replace(fold, train=train)
-        vocabulary_of = self.rows if self.settings.text.vocabulary_from == "all" else None
-        return fold_of(
-            self.rows, self.labels, self.numbers, number, self.settings, self.seed, vocabulary_of
-        )
 
     def tested(self, n_folds: int) -> Dataset:
         """Give the test rows of the first folds, fold by fold."""

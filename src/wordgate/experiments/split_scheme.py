@@ -18,11 +18,7 @@ from wordgate.experiments.evaluator import Evaluator, split_facts
 from wordgate.experiments.fitting import Calibrated, ModelOutput, check_settings
 from wordgate.experiments.resuming import FoldFacts, FoldResult, ResultStore
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
-from wordgate.experiments.students import (
-    DistillationResult,
-    TeacherConfig,
-    fit_model,
-)
+from wordgate.experiments.students import DistillationResult, TeacherConfig, fit_model
 from wordgate.families import FAMILIES
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.progress import Silent

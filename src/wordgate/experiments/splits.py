@@ -93,19 +93,18 @@ def split_table(
     everything = Dataset(table.texts, targets, copies.joined.groups, weights=weights)
     agreement = copies.label_agreement(split.test, split.train, targets)
     known = copies.has_own_in(split.test, split.train)
-    instead = None
+    measured = MEMORY
     if not (known | copies.has_duplicate_in(split.test, split.train)).any():
-        instead = ALIKE
+        measured = ALIKE
     elif agreement.is_templated and agreement.rows > known.sum():
-        instead = TEMPLATES
-    if instead is not None:
-        warnings = tuple(line.replace(MEMORY, instead) for line in split.warnings)
-        split = replace(split, warnings=warnings)
+        measured = TEMPLATES
+    warnings = tuple(line.replace(MEMORY, measured) for line in split.warnings)
+    split = replace(split, warnings=warnings)
     train, valid, test = map(everything.part, (split.train, split.valid, split.test))
     _check_labels(labels, train, (valid, test))
-    vocabulary_of = everything if settings.text.vocabulary_from == "all" else None
+    vocabulary = _vocabulary_of(everything, settings)
     return DataSplits(
-        labels, train, valid, test, split.test, vocabulary_of, split, copies, agreement, everything
+        labels, train, valid, test, split.test, vocabulary, split, copies, agreement, everything
     )
 
 
@@ -141,16 +140,12 @@ def _targets(table: Table, labels: Sequence[str]) -> NDArray[np.int64]:
 
 def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) -> Split:
     rows = (table.texts, table.row_labels() or [], copies.joined.groups)
-    test_size, valid_size = settings.test_size, settings.valid_size
+    sizes = {"test_size": settings.test_size, "valid_size": settings.valid_size}
     if table.parts is not None:
-        return given_split(
-            *rows, table.parts, test_size=test_size, valid_size=valid_size, seed=seed
-        )
+        return given_split(*rows, table.parts, **sizes, seed=seed)
     if settings.split == "random":
-        return random_split(
-            *rows, test_size=test_size, valid_size=valid_size, seed=seed, stratify=settings.stratify
-        )
-    split = grouped_split(*rows, test_size=test_size, valid_size=valid_size, seed=seed)
+        return random_split(*rows, **sizes, seed=seed, stratify=settings.stratify)
+    split = grouped_split(*rows, **sizes, seed=seed)
     return replace(split, reason=f"{split.reason} {copies.sentence()}")
 
 
@@ -197,10 +192,7 @@ def make_folds(
     rows, labels, names = splits.all_rows, splits.labels, table.row_labels() or []
     numbers = fold_numbers(rows, names, n_folds, settings, seed)
     _check_folds(numbers, rows.targets, labels)
-    return [
-        fold_of(rows, labels, numbers, number, settings, seed, splits.vocabulary_of)
-        for number in range(n_folds)
-    ]
+    return [fold_of(rows, labels, numbers, n, settings, seed) for n in range(n_folds)]
 
 
 def fold_numbers(
@@ -219,7 +211,6 @@ def fold_of(
     number: int,
     settings: Settings,
     seed: int,
-    vocabulary_of: Dataset | None,
 ) -> Fold:
     """Make one of the folds to which rows are assigned, int64 [n]: its rows are the test set."""
     test = np.flatnonzero(numbers == number)
@@ -227,7 +218,11 @@ def fold_of(
     train, valid = hold_out(
         rest, labels, settings.valid_size, seed, settings.split, stratify=settings.stratify
     )
-    return Fold(labels, train, valid, rows.part(test), test, vocabulary_of)
+    return Fold(labels, train, valid, rows.part(test), test, _vocabulary_of(rows, settings))
+
+
+def _vocabulary_of(rows: Dataset, settings: Settings) -> Dataset | None:
+    return rows if settings.text.vocabulary_from == "all" else None
 
 
 def _check_folds(
