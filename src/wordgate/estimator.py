@@ -18,7 +18,7 @@ from wordgate.dedup.keys import group_keys
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.search import SearchResult
-from wordgate.experiments.auto import measure_bundle, plan_of, searching
+from wordgate.experiments.auto import measure_bundle, searching
 from wordgate.experiments.evaluate import predicted
 from wordgate.experiments.fitting import check_settings
 from wordgate.experiments.resolving import (
@@ -30,9 +30,8 @@ from wordgate.experiments.resolving import (
 )
 from wordgate.experiments.search_plan import AUTO, SearchOptions, plan_search, refuse_search
 from wordgate.experiments.search_ranking import spec_of
-from wordgate.experiments.splits import hold_out
-from wordgate.experiments.students import TeacherConfig, fit_model, teacher_config, vectors_of
-from wordgate.experiments.training_run import Plan
+from wordgate.experiments.splits import Fold, hold_out
+from wordgate.experiments.students import ModelPlan, TeacherConfig, fit_model, teacher_config
 from wordgate.experiments.unlabelled import Unlabelled
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
@@ -42,7 +41,7 @@ from wordgate.runtime.progress import Console, Progress, Silent
 from wordgate.settings import LARGEST_SEED, Settings, checked_seed, flat_overrides, setting_fields
 from wordgate.tables.values import checked_column, checked_groups, checked_texts
 from wordgate.training.families import check_device, check_family
-from wordgate.training.fitting import FitData, RunContext
+from wordgate.training.fitting import RunContext
 
 require_extra("train", "WordgateClassifier")
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
@@ -208,30 +207,29 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             else:
                 refuse_search(self._asked())
                 self.search_: SearchResult | None = None
-                self._fit_one(self._plan(given, texts, unlabelled, context), dataset, given, named)
+                plan = self._plan(given, texts, unlabelled, context)
+                self._fit_one(plan, dataset, given, context, named)
         return self
 
     def _fit_one(
-        self, plan: Plan, dataset: Dataset, given: GivenTargets, groups: Sequence[str] | None
+        self,
+        plan: ModelPlan,
+        dataset: Dataset,
+        given: GivenTargets,
+        context: RunContext,
+        groups: Sequence[str] | None,
     ) -> None:
         """Fit the model of a family with its settings."""
-        settings, seed = plan.settings, plan.context.seed
+        settings, labels = plan.settings, tuple(given.names)
         vocabulary_of = dataset if settings.text.vocabulary_from == "all" else None
-        parts = hold_out(dataset, given.names, settings.valid_size, seed)
-        fit_data = FitData(*parts, given.names, vocabulary_of, plan.vectors)
-        check_settings(settings, fit_data)
+        train, valid = hold_out(dataset, labels, settings.valid_size, context.seed)
         no_test = Dataset([], given.targets[:0])
-        calibrated, self.taught_ = fit_model(
-            plan.model, fit_data, no_test, settings, plan.teaching, plan.context
-        )
-        config = calibrated.config(
-            settings,
-            vectors=vectors_of(plan.vectors, self.taught_),
-            family=plan.model,
-            labels=tuple(given.names),
-            seed=seed,
-            recipe=plan.recipe,
-            data={"source": "WordgateClassifier.fit", "n_kept": len(dataset)},
+        fold = Fold(labels, train, valid, no_test, np.zeros(0, np.int64), vocabulary_of)
+        check_settings(settings, fold.fit_data(plan.vectors))
+        calibrated, self.taught_ = fit_model(plan, fold, context)
+        source = {"source": "WordgateClassifier.fit", "n_kept": len(dataset)}
+        config = plan.config(
+            calibrated, self.taught_, labels=labels, seed=context.seed, data=source
         )
         fitted = calibrated.fitted
         self.classes_ = given.classes
@@ -247,7 +245,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts: Sequence[str],
         unlabelled: Iterable[str] | None,
         context: RunContext,
-    ) -> Plan:
+    ) -> ModelPlan:
         """Resolve the settings of the one family that was named."""
         check_family(self.model)
         check_device(self.model, self.device, context.progress)
@@ -255,7 +253,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
         teaching = self._teaching(settings, given, texts, unlabelled, context.progress)
         settings, vectors = resolve_vectors(self.vectors, settings, context.progress)
-        return Plan(self.model, str(recipe), settings, context, vectors, teaching=teaching)
+        return ModelPlan(self.model, settings, vectors, teaching, str(recipe))
 
     def _asked(self) -> SearchOptions:
         return SearchOptions(
@@ -291,7 +289,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows, labels = replace(dataset, groups=joined), tuple(given.names)
         with searching(config, rows, labels, then="is trained now") as found:
             for place, trial in enumerate(found.ranking):
-                self._fit_one(plan_of(spec_of(trial), config), dataset, given, groups)
+                own = replace(context, device=config.device_of(trial.family))
+                self._fit_one(config.plan_of(spec_of(trial)), dataset, given, own, groups)
                 latency, megabytes = measure_bundle(self._bundle, dataset.texts, self.threads)
                 if not config.over_limits(latency, megabytes):
                     result = found.result(config, place)

@@ -232,9 +232,9 @@ def test_a_student_is_compared_with_its_teacher_without_thresholds(frame, monkey
     for rows, objective in ((frame, "auto"), (two, "recall@0.9")):
         measured = []
 
-        def fit(*arguments, real=students.fit_model, measured=measured):
-            model, _ = real(*arguments)
-            log_proba = model.output(arguments[2].texts).log_proba
+        def fit(plan, fold, context, real=students.fit_model, measured=measured):
+            model, _ = real(plan, fold, context)
+            log_proba = model.output(fold.test.texts).log_proba
             measured.append(model.thresholds)
             return model, students.DistillationResult(
                 "itself", log_proba, 0, 0, 0, 0, 0, 0.0, None, {}

@@ -72,9 +72,9 @@ def test_no_trial_sees_test_rows_and_copies_stay_together(file, tmp_path, monkey
     seen = []
     fit = search_trials.fit_model
 
-    def noting(family, data, test, *rest):
-        seen.append((data.train, data.valid, test))
-        return fit(family, data, test, *rest)
+    def noting(plan, fold, context):
+        seen.append((fold.train, fold.valid, fold.test))
+        return fit(plan, fold, context)
 
     monkeypatch.setattr(search_trials, "fit_model", noting)
     options = {**ANY, "model": "auto", "trials": 3}

@@ -155,21 +155,14 @@ def _train(
     """Train and test the trial at a place of the ranking as `wordgate.train` does."""
     spec, context = spec_of(found.ranking[place]), config.context
     context.progress.say(f"Training the winner on all training rows: {spec.sentence()}.")
-    plan = replace(plan_of(spec, config), no_texts=no_texts, search=found.facts(config, place))
+    plan = Plan(
+        config.plan_of(spec),
+        replace(context, device=config.device_of(spec.family)),
+        no_texts=no_texts,
+        search=found.facts(config, place),
+    )
     clock = Clock(context.started, config.limits.minutes)
     return train_on_table(sources.table, sources.facts(), plan, clock, prepared)
-
-
-def plan_of(spec: TrialSpec, config: SearchConfig) -> Plan:
-    """Give what a trial is as a training on all rows."""
-    return Plan(
-        spec.family,
-        str(config.recipe_of(spec)),
-        config.settings_of(spec),
-        replace(config.context, device=config.device_of(spec.family)),
-        config.vectors_of(spec.family),
-        teaching=config.teaching_of(spec),
-    )
 
 
 def measure_bundle(
@@ -213,7 +206,7 @@ def _open_study(
 
 def _fingerprint(config: SearchConfig, rows: Dataset) -> RunFingerprint:
     """Name all that decides the trials of a search, but for its time."""
-    settings = config.settings_of(TrialSpec(config.families[0], DEFAULT, {}))
+    settings = config.plan_of(TrialSpec(config.families[0], DEFAULT, {})).settings
     vectors, teaching = config.vectors, config.teaching
     work = {
         "data": rows.digest(),

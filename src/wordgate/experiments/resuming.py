@@ -320,8 +320,11 @@ class TeacherCache:
     def keep_teacher(self, number: int, model: Model, temperature: float) -> None:
         """Keep a teacher."""
         description, arrays = model.state()
-        facts = {"family": model.family, "description": dict(description)}
-        facts["temperature"] = temperature
+        facts = {
+            "family": model.family,
+            "description": dict(description),
+            "temperature": temperature,
+        }
         self._write(f"teacher-{number}.safetensors", facts, arrays)
 
     def answers(self, shapes: Mapping[str, tuple[int, int]]) -> dict[str, NDArray[np.float32]]:

@@ -16,7 +16,7 @@ from wordgate.experiments.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.experiments.students import TeacherConfig, teacher_config
+from wordgate.experiments.students import ModelPlan, TeacherConfig, teacher_config
 from wordgate.families import FAMILIES
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress
@@ -185,35 +185,27 @@ class SearchConfig:
         what = "training and test of the winner included" if self.refits else "reading included"
         return f"Searching for {self.limits.minutes:g} minutes, {what}: {', '.join(self.families)}"
 
-    def recipe_of(self, spec: TrialSpec) -> str | Path:
-        """Give the recipe of a trial."""
-        return TAUGHT_LSTM if spec.recipe == TAUGHT else self.recipe
-
     def own_overrides(self, family: str) -> dict[str, object]:
         """Give the settings of the user that a family reads."""
         return {
             name: value for name, value in self.overrides.items() if FAMILIES[family].reads(name)
         }
 
-    def settings_of(self, spec: TrialSpec) -> Settings:
-        """Resolve the settings of a trial."""
-        overrides = {**self.own_overrides(spec.family), **spec.changes}
-        if spec.recipe == TAUGHT:
+    def plan_of(self, spec: TrialSpec) -> ModelPlan:
+        """Resolve the settings of a trial, its word vectors and its teachers."""
+        family, is_taught = spec.family, spec.recipe == TAUGHT
+        overrides = {**self.own_overrides(family), **spec.changes}
+        if is_taught:
             overrides["teacher.models"] = self.teachers
-        vectors = self.vectors_name if FAMILIES[spec.family].vectors != "none" else None
-        recipe = self.recipe_of(spec)
-        settings = resolve_settings(recipe, overrides, vectors, families=[spec.family])
-        if vectors is not None and self.vectors is not None:
-            settings = settings.with_vectors_of(self.vectors.dim)
-        return settings
-
-    def teaching_of(self, spec: TrialSpec) -> TeacherConfig | None:
-        """Give the teachers of a trial."""
-        return self.teaching if spec.recipe == TAUGHT else None
-
-    def vectors_of(self, family: str) -> PretrainedVectors | None:
-        """Give the word vectors of a family; None for one that reads none."""
-        return self.vectors if FAMILIES[family].vectors != "none" else None
+        name, vectors = self.vectors_name, self.vectors
+        if FAMILIES[family].vectors == "none":
+            name = vectors = None
+        recipe = TAUGHT_LSTM if is_taught else self.recipe
+        settings = resolve_settings(recipe, overrides, name, families=[family])
+        if vectors is not None:
+            settings = settings.with_vectors_of(vectors.dim)
+        teaching = self.teaching if is_taught else None
+        return ModelPlan(family, settings, vectors, teaching, str(recipe))
 
     def device_of(self, family: str) -> str:
         """Give the device of a family."""
@@ -281,11 +273,13 @@ def plan_search(
         left_out=(*left_out, *reasons),
     )
     for family in found:
-        config.settings_of(TrialSpec(family, DEFAULT, {}))
+        config.plan_of(TrialSpec(family, DEFAULT, {}))
         if not FAMILIES[family].cpu_alone or found == (family,):
             check_device(family, context.device, progress)
     taught = (
-        config.settings_of(TrialSpec("lstm", TAUGHT, {})) if teachers and "lstm" in found else None
+        config.plan_of(TrialSpec("lstm", TAUGHT, {})).settings
+        if teachers and "lstm" in found
+        else None
     )
     teaching = teacher_config(
         taught, teaching_minutes, has_unlabelled=has_unlabelled, progress=progress

@@ -18,7 +18,7 @@ from wordgate.evaluation.search import objective_score
 from wordgate.experiments.fitting import Calibrated
 from wordgate.experiments.search_plan import SearchConfig, TrialSpec
 from wordgate.experiments.splits import Fold, fold_numbers, fold_of, hold_out
-from wordgate.experiments.students import fit_model, vectors_of
+from wordgate.experiments.students import fit_model
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.progress import Silent, beating
 from wordgate.settings import Settings
@@ -138,35 +138,20 @@ def fit_fold(
     Fitting must end at the `time.monotonic()` of `until`.
     """
     started, context = time.monotonic(), config.context
-    fold = folds.fold(number, share)
-    settings = config.settings_of(spec)
+    fold, plan = folds.fold(number, share), config.plan_of(spec)
     with context.progress.bar(None) as bar, beating(bar, f"Trial: {spec.sentence()}"):
-        calibrated, taught = fit_model(
-            spec.family,
-            fold.fit_data(config.vectors_of(spec.family)),
-            fold.test,
-            settings,
-            config.teaching_of(spec),
-            replace(
-                context,
-                progress=Silent(),
-                device=config.device_of(spec.family),
-                deadline=until,
-                predicted_after=len(fold.test),
-            ),
+        limited = replace(
+            context,
+            progress=Silent(),
+            device=config.device_of(spec.family),
+            deadline=until,
+            predicted_after=len(fold.test),
         )
+        calibrated, taught = fit_model(plan, fold, limited)
         output = calibrated.output(fold.test.texts)
         decisions = output.decisions(multilabel=fold.test.multilabel)
-        model_config = calibrated.config(
-            settings,
-            vectors=vectors_of(config.vectors, taught),
-            family=spec.family,
-            labels=fold.labels,
-            seed=context.seed,
-            recipe=str(config.recipe_of(spec)),
-            data={},
-        )
-        latency = median_latency(Predictor(calibrated.fitted.model, model_config), fold.test.texts)
+        described = plan.config(calibrated, taught, labels=fold.labels, seed=context.seed, data={})
+        latency = median_latency(Predictor(calibrated.fitted.model, described), fold.test.texts)
     return FoldAnswers(
         decisions,
         objective_score(config.objective, fold.test.targets, decisions, len(fold.labels)),

@@ -18,7 +18,7 @@ from wordgate.experiments.evaluator import Evaluator, split_facts
 from wordgate.experiments.fitting import Calibrated, ModelOutput, check_settings
 from wordgate.experiments.resuming import FoldFacts, FoldResult, ResultStore
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
-from wordgate.experiments.students import DistillationResult, TeacherConfig, fit_model
+from wordgate.experiments.students import DistillationResult, ModelPlan, TeacherConfig, fit_model
 from wordgate.families import FAMILIES
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.progress import Silent
@@ -55,17 +55,17 @@ class ComparisonConfig:
     teaching: TeacherConfig | None = None
     engine: Engine = field(default_factory=Engine)
 
-    def settings_of(self, family: str) -> Settings:
-        """Give the settings of a family."""
-        return self.taught if family == TAUGHT_LSTM and self.taught is not None else self.settings
+    def plan_of(self, name: str) -> ModelPlan:
+        """Give the settings, word vectors and teachers of one of `COMPARED`."""
+        family, settings, teaching = family_of(name), self.settings, None
+        if name == TAUGHT_LSTM and self.taught is not None:
+            settings, teaching = self.taught, self.teaching
+        vectors = self.vectors if FAMILIES[family].vectors != "none" else None
+        return ModelPlan(family, settings, vectors, teaching)
 
     def device_of(self, family: str) -> str:
         """Give the device of a family."""
         return "auto" if FAMILIES[family_of(family)].cpu_alone else self.context.device
-
-    def vectors_of(self, family: str) -> PretrainedVectors | None:
-        """Give the word vectors of a family; None for one that reads none."""
-        return self.vectors if FAMILIES[family_of(family)].vectors != "none" else None
 
 
 @dataclass(frozen=True)
@@ -295,14 +295,8 @@ def _fitted(
     family: str, fold: Fold, config: ComparisonConfig
 ) -> tuple[Calibrated, DistillationResult | None]:
     """Fit a model on a fold, its teacher first if it has one."""
-    return fit_model(
-        family_of(family),
-        fold.fit_data(config.vectors_of(family)),
-        fold.test,
-        config.settings_of(family),
-        config.teaching if family == TAUGHT_LSTM else None,
-        replace(config.context, device=config.device_of(family)),
-    )
+    context = replace(config.context, device=config.device_of(family))
+    return fit_model(config.plan_of(family), fold, context)
 
 
 def _teacher_as_model(taught: DistillationResult, config: ComparisonConfig) -> Calibrated | None:
@@ -339,8 +333,8 @@ def _tested(calibrated: Calibrated, texts: Sequence[str]) -> FoldResult:
 
 def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFingerprint:
     """Name all that decides the result of a model on a fold; of the settings those it reads."""
-    vectors = config.vectors_of(family)
-    settings = config.settings_of(family)
+    plan = config.plan_of(family)
+    vectors, settings = plan.vectors, plan.settings
     readers = ("lstm", "transformer") if family == TAUGHT_LSTM else (family,)
     read = {name: value for reader in readers for name, value in _read_by(reader, settings).items()}
     work = {
@@ -355,7 +349,7 @@ def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFinger
     if family == TAUGHT_LSTM and config.teaching is not None:
         work |= config.teaching.facts()
     context = replace(config.context, device=config.device_of(family))
-    engine = engine_of(family_of(family), settings, context)
+    engine = engine_of(plan.family, settings, context)
     return RunFingerprint(work, engine)
 
 

@@ -140,12 +140,16 @@ def _targets(table: Table, labels: Sequence[str]) -> NDArray[np.int64]:
 
 def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) -> Split:
     rows = (table.texts, table.row_labels() or [], copies.joined.groups)
-    sizes = {"test_size": settings.test_size, "valid_size": settings.valid_size}
+    test_size, valid_size = settings.test_size, settings.valid_size
     if table.parts is not None:
-        return given_split(*rows, table.parts, **sizes, seed=seed)
+        return given_split(
+            *rows, table.parts, test_size=test_size, valid_size=valid_size, seed=seed
+        )
     if settings.split == "random":
-        return random_split(*rows, **sizes, seed=seed, stratify=settings.stratify)
-    split = grouped_split(*rows, **sizes, seed=seed)
+        return random_split(
+            *rows, test_size=test_size, valid_size=valid_size, seed=seed, stratify=settings.stratify
+        )
+    split = grouped_split(*rows, test_size=test_size, valid_size=valid_size, seed=seed)
     return replace(split, reason=f"{split.reason} {copies.sentence()}")
 
 

@@ -8,16 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.bundle.config import Config, environment
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.experiments.fitting import Calibrated, fit_calibrated
 from wordgate.experiments.reading import DataSource
 from wordgate.experiments.resuming import TeacherCache, clear_teacher_cache, telling_what_is_kept
+from wordgate.experiments.splits import Fold
 from wordgate.experiments.teachers import (
     MeanTeacher,
     SavedModel,
@@ -160,41 +163,69 @@ def teacher_config(
     return TeacherConfig(saved, files, minutes=minutes, folder=folder, resume=resume)
 
 
-def vectors_of(
-    vectors: PretrainedVectors | None, taught: DistillationResult | None
-) -> PretrainedVectors | None:
-    """Give the word vectors that a model began with: those given, or those of its teacher."""
-    return vectors if vectors is not None or taught is None else taught.vectors
+@dataclass(frozen=True)
+class ModelPlan:
+    """A model that is to be fitted.
+
+    Attributes:
+        family: Its family.
+        settings: Its settings.
+        vectors: The word vectors it begins with; None to draw them, or to distill them from a
+            transformer that teaches it.
+        teaching: Its teachers; None for none.
+        recipe: The recipe of the settings, as `config.json` names it.
+    """
+
+    family: str
+    settings: Settings
+    vectors: PretrainedVectors | None = None
+    teaching: TeacherConfig | None = None
+    recipe: str = ""
+
+    def vectors_with(self, taught: DistillationResult | None) -> PretrainedVectors | None:
+        """Give the word vectors that it began with: those given, or those of its teacher."""
+        return self.vectors if self.vectors is not None or taught is None else taught.vectors
+
+    def config(self, model: Calibrated, taught: DistillationResult | None, **run: Any) -> Config:
+        """Describe the model as `config.json` does; `run` is what else that says of the run."""
+        vectors, fitted, thresholds = self.vectors_with(taught), model.fitted, model.thresholds
+        return Config(
+            family=self.family,
+            settings=(fitted.settings or self.settings).model_dump(mode="json"),
+            set_by_user=tuple(sorted(self.settings.set_by_user)),
+            recipe=self.recipe,
+            vectors=None if vectors is None else vectors.name,
+            temperature=model.temperature,
+            multilabel=model.multilabel,
+            thresholds=None if thresholds is None else thresholds.tolist(),
+            environment=environment("torch", "scikit-learn") | dict(fitted.engine),
+            **run,
+        )
 
 
 def fit_model(
-    family: str,
-    data: FitData,
-    test: Dataset,
-    settings: Settings,
-    teaching: TeacherConfig | None,
-    context: RunContext,
+    plan: ModelPlan, fold: Fold, context: RunContext
 ) -> tuple[Calibrated, DistillationResult | None]:
     """Fit a model; where there is teaching, a teacher first, which labels texts for it.
 
-    No text without a label that copies a row of `test` is used; the teacher is asked about these
-    rows, to be compared with the student. Without word vectors a student begins with some distilled
-    from a transformer that teaches, or draws them if none does.
+    No text without a label that copies a test row is used; the teacher is asked about the test
+    rows, to be compared with the student.
 
     Returns:
         The model, and how it was taught; None if it was not.
     """
-    if teaching is None or not FAMILIES[family].can_be_taught:
-        return fit_calibrated(family, data, settings, context), None
+    data, teaching = fold.fit_data(plan.vectors), plan.teaching
+    if teaching is None or not FAMILIES[plan.family].can_be_taught:
+        return fit_calibrated(plan.family, data, plan.settings, context), None
     started, unlabelled = time.monotonic(), []
     if teaching.unlabelled is not None:
-        unlabelled = teaching.unlabelled.without(data.valid, test)
-    run = _fingerprint(data, test, unlabelled, settings, teaching, context)
+        unlabelled = teaching.unlabelled.without(fold.valid, fold.test)
+    run = _fingerprint(plan, fold, unlabelled, context)
     with _opened(teaching, run, context.started) as folder:
         data, settings, taught = _teach(
-            family, data, test, unlabelled, settings, teaching, folder, context, started
+            plan, teaching, data, fold.test, unlabelled, folder, context, started
         )
-        calibrated = fit_calibrated(family, data, settings, context)
+        calibrated = fit_calibrated(plan.family, data, settings, context)
     fitted = replace(
         calibrated.fitted,
         settings=calibrated.fitted.settings or settings,
@@ -207,36 +238,30 @@ def fit_model(
 
 
 def _fingerprint(
-    data: FitData,
-    test: Dataset,
-    unlabelled: Sequence[str],
-    settings: Settings,
-    teaching: TeacherConfig,
-    context: RunContext,
+    plan: ModelPlan, fold: Fold, unlabelled: Sequence[str], context: RunContext
 ) -> RunFingerprint:
     """Name all that decides what a teaching comes to."""
-    vectors = data.vectors
     others = {
         "texts without labels": _digest(unlabelled),
-        VECTORS: "the teacher's" if vectors is None else as_it_is(vectors.file.path),
-        TEACHER_FILES: teaching.teacher_files,
+        VECTORS: "the teacher's" if plan.vectors is None else as_it_is(plan.vectors.file.path),
+        TEACHER_FILES: "none" if plan.teaching is None else plan.teaching.teacher_files,
     }
-    parts = (data.train, data.valid, test)
-    return RunFingerprint(run_config(parts, data.n_classes, settings, context.seed, others))
+    parts = (fold.train, fold.valid, fold.test)
+    return RunFingerprint(run_config(parts, len(fold.labels), plan.settings, context.seed, others))
 
 
 def _teach(
-    family: str,
+    plan: ModelPlan,
+    teaching: TeacherConfig,
     data: FitData,
     test: Dataset,
     unlabelled: Sequence[str],
-    settings: Settings,
-    teaching: TeacherConfig,
     folder: TeacherCache,
     context: RunContext,
     started: float,
 ) -> tuple[FitData, Settings, DistillationResult]:
     """Let teachers label texts; give what the student learns, its settings, and how it went."""
+    settings = plan.settings
     limit = _teaching_deadline(started, context.deadline, teaching.minutes)
     until = started + FITTING_SHARE * (limit - started)
     fitting = replace(context, deadline=until, predicted_after=0)
@@ -272,7 +297,7 @@ def _teach(
         data.train,
         answers["transfer"],
         settings.teacher.weight,
-        class_weights(data, _class_weight(family, data, settings)),
+        class_weights(data, _class_weight(plan.family, data, settings)),
     )
     return replace(data, train=learned, vectors=vectors), settings, taught
 

@@ -38,7 +38,7 @@ from wordgate.experiments.search_plan import (
     refuse_search,
     search_and_data,
 )
-from wordgate.experiments.students import teacher_config
+from wordgate.experiments.students import ModelPlan, teacher_config
 from wordgate.experiments.training_run import Plan, train_on_table
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
@@ -198,14 +198,10 @@ def train(
         teaching = teaching.beside(sources.table, source, progress)
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     plan = Plan(
-        model,
-        str(recipe),
-        chosen,
+        ModelPlan(model, chosen, pretrained, teaching, str(recipe)),
         replace(context, checkpoint=output.checkpoint),
-        pretrained,
         folds,
         no_texts,
-        teaching,
         output.baseline,
         chosen_engine,
     )

@@ -47,7 +47,7 @@ from wordgate.experiments.fitting import (
 )
 from wordgate.experiments.reading import near_duplicates_of
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
-from wordgate.experiments.students import DistillationResult, TeacherConfig, fit_model, vectors_of
+from wordgate.experiments.students import DistillationResult, ModelPlan, TeacherConfig, fit_model
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
 from wordgate.report.text import format_share
@@ -64,16 +64,12 @@ _SHARE_AFTER_SEARCH = 0.6
 
 @dataclass(frozen=True)
 class Plan:
-    """A family with its settings and options, data aside."""
+    """A model to train and its options, data aside."""
 
-    model: str
-    recipe: str
-    settings: Settings
+    model: ModelPlan
     context: RunContext
-    vectors: PretrainedVectors | None = None
     folds: int | None = None
     no_texts: bool = False
-    teaching: TeacherConfig | None = None
     baseline: CheckpointConfig | None = None
     engine: Engine = field(default_factory=Engine)
     search: SearchFacts | None = None
@@ -134,28 +130,19 @@ def train_on_table(
 
     `prepared` are the rows as `prepare` gave them, if it was called before.
     """
+    model = plan.model
     if prepared is None:
-        prepared = prepare(table, plan.settings, plan.context, plan.teaching)
+        prepared = prepare(table, model.settings, plan.context, model.teaching)
     run = _fit_baselines(prepared, plan, clock)
-    calibrated, taught = fit_model(
-        plan.model,
-        run.splits.fit_data(plan.vectors),
-        run.splits.test,
-        plan.settings,
-        plan.teaching,
-        run.context,
-    )
+    calibrated, taught = fit_model(model, run.splits, run.context)
     tested = _test(calibrated, run)
     folds, by_folds = _cross_validate(run)
-    vectors = vectors_of(plan.vectors, taught)
-    config = calibrated.config(
-        plan.settings,
-        family=plan.model,
+    config = model.config(
+        calibrated,
+        taught,
         labels=run.splits.labels,
         seed=plan.context.seed,
-        recipe=plan.recipe,
         data=data,
-        vectors=vectors,
         label_separator=table.label_separator,
     )
     analysis = _analyse(tested, by_folds, run)
@@ -163,7 +150,7 @@ def train_on_table(
         {
             **_results(tested, calibrated, run),
             "folds": folds,
-            "vectors": _vector_facts(vectors, calibrated),
+            "vectors": _vector_facts(model.vectors_with(taught), calibrated),
             "teacher": None if taught is None else _teacher_facts(run.evaluator, tested, taught),
             "thresholds": _threshold_gain(tested, calibrated, run),
             "wall_seconds": clock.elapsed() + calibrated.fitted.earlier_wall_seconds,
@@ -231,13 +218,13 @@ def _fit_baseline(
     """Fit what the model has to beat, and say it; None for a model of that very family."""
     name = "label set" if splits.test.multilabel else "label"
     most_frequent = f"most frequent {name} {format_share(majority.scores.main.value)}"
-    if plan.model == BASELINE:
+    if plan.model.family == BASELINE:
         context.progress.say(f"Baseline: {most_frequent}")
         return None
     uncut = " (the time limit does not cut its n-grams)" if context.deadline < math.inf else ""
     context.progress.begin(f"Fitting the count baseline{uncut}")
     share = SHARE_OF_TIME if plan.search is None else _SHARE_AFTER_SEARCH
-    count = fit_baseline(splits, [splits], plan.settings, context, plan.baseline, share=share)
+    count = fit_baseline(splits, [splits], plan.model.settings, context, plan.baseline, share=share)
     context.progress.say(
         f"Baselines: count {format_share(count.scores.main.value)}, {most_frequent}"
         f" ({count.train_seconds:.0f} s)"
@@ -269,12 +256,13 @@ def _cross_validate(
     if plan.folds is None:
         return None, None
     context = replace(plan.context, checkpoint=None)
-    folds = make_folds(run.table, splits, plan.folds, plan.settings, context.seed)
+    settings = plan.model.settings
+    folds = make_folds(run.table, splits, plan.folds, settings, context.seed)
     validation, output = _fit_folds(splits, folds, plan, context)
-    if plan.model == BASELINE:
+    if plan.model.family == BASELINE:
         return validation, output
     context.progress.begin("Fitting the count baseline on the same folds")
-    of_count = fit_baseline(splits, folds, plan.settings, context, engine=plan.engine).output
+    of_count = fit_baseline(splits, folds, settings, context, engine=plan.engine).output
     evaluator = Evaluator(splits.all_rows, splits.labels, context.seed)
     difference = evaluator.paired_difference(output, of_count)
     return validation.model_copy(update={"difference_to_count": difference}), output
@@ -301,8 +289,10 @@ def _fit_folds(
 
 def _fold_outputs(folds: Sequence[Fold], plan: Plan, context: RunContext) -> list[ModelOutput]:
     """Fit a model for each fold, and let it predict the fold's test rows."""
-    teaching = None if plan.teaching is None else replace(plan.teaching, folder=None)
-    plan = replace(plan, context=context, teaching=teaching)
+    model = plan.model
+    if model.teaching is not None:
+        model = replace(model, teaching=replace(model.teaching, folder=None))
+    plan = replace(plan, context=context, model=model)
     if plan.engine.is_local:
         return [_fold_output((folds, plan), number) for number in range(len(folds))]
     context.progress.begin(f"Fitting {len(folds)} folds")
@@ -326,14 +316,7 @@ def _fold_output(shared: tuple[Sequence[Fold], Plan], number: int) -> ModelOutpu
     folds, plan = shared
     fold = folds[number]
     plan.context.progress.say(f"fold {number + 1} of {len(folds)}: {len(fold.rows):,} test rows")
-    model, _ = fit_model(
-        plan.model,
-        fold.fit_data(plan.vectors),
-        fold.test,
-        plan.settings,
-        plan.teaching,
-        plan.context,
-    )
+    model, _ = fit_model(plan.model, fold, plan.context)
     return model.output(fold.test.texts)
 
 
@@ -419,7 +402,7 @@ def _threshold_gain(
 ) -> ThresholdGain | None:
     """Measure what the thresholds gain against 0.5; None if none were chosen."""
     splits, chosen = run.splits, calibrated.thresholds
-    objective = threshold_objective(run.plan.settings, splits.fit_data(None))
+    objective = threshold_objective(run.plan.model.settings, splits.fit_data(None))
     if chosen is None or calibrated.valid is None or objective is None:
         return None
     valid, test = splits.valid, splits.test
