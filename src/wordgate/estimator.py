@@ -32,7 +32,7 @@ from wordgate.experiments.search_plan import AUTO, SearchOptions, plan_search, r
 from wordgate.experiments.search_ranking import spec_of
 from wordgate.experiments.splits import Fold, hold_out
 from wordgate.experiments.students import ModelPlan, TeacherConfig, fit_model, teacher_config
-from wordgate.experiments.unlabelled import Unlabelled
+from wordgate.experiments.teachers import Unlabelled
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas

@@ -28,6 +28,7 @@ from wordgate.experiments.resolving import (
     available_families,
     check_n_folds,
     choose_recipe,
+    given_teachers,
     refuse_unread,
     resolve_settings,
     resolve_vectors,
@@ -120,8 +121,8 @@ def compare(
             GPU for each, and ``auto`` is the CPU.
         progress: Shows progress; None for standard error.
         watch: Called with the comparison so far, after every model.
-        **options: How to read and split the data: see `DataOptions`. Without `split`, both kinds
-            of split are compared.
+        **options: How to read and split the data, as for `wordgate.train`: see `DataOptions`.
+            Without `split`, both kinds of split are compared.
 
     Returns:
         The comparison.
@@ -136,7 +137,7 @@ def compare(
     source = DataSource(data, options, as_names(unlabelled) or (), checked_seed(seed))
     n_threads = choose_threads(threads)
     chosen_engine = Engine.of(engine, threads, device)
-    names, left_out = _families(models, vectors, taught=_is_given(teacher))
+    names, left_out = _families(models, vectors, taught=bool(given_teachers(teacher)))
     families = tuple(dict.fromkeys(map(family_of, names)))
     overrides = with_options(settings, test_size=options.get("test_size"))
     recipe = choose_recipe(recipe, None)
@@ -200,10 +201,6 @@ def compare(
     return comparison
 
 
-def _is_given(teacher: str | Sequence[str] | None) -> bool:
-    return as_names(teacher) not in (None, (NO_TEACHER,))
-
-
 def _settings_without_teacher(
     names: Sequence[str],
     recipe: str | Path,
@@ -254,7 +251,7 @@ def _settings_of_taught(
     None where it is not compared; a teacher, and settings that nothing reads, are refused.
     """
     if TAUGHT_LSTM not in names:
-        _refuse_idle_teacher(overrides, is_given=_is_given(teacher))
+        _refuse_idle_teacher(overrides, is_given=bool(given_teachers(teacher)))
         return None
     families = {family_of(name): None for name in names}
     refuse_unread(overrides, (*families, "transformer"))

@@ -22,7 +22,6 @@ class Demo:
 
     Attributes:
         folder: The folder of `corpus.csv` and `model`.
-        training: The LSTM, trained on the corpus as any other file would be.
         growing: Sentences that go on, each with its label and probability at every stage.
     """
 

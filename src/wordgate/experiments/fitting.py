@@ -25,12 +25,9 @@ PREDICTED_TEXTS_PER_SECOND = 4000.0
 
 @dataclass(frozen=True)
 class Clock:
-    """The time since the command began.
+    """The time since the command began, at a `time.monotonic()`, and its limit if it has one.
 
-    Attributes:
-        started: The `time.monotonic()` at the beginning.
-        max_minutes: When the whole command must have ended; None for no limit.
-        resumed: Whether it goes on with a training, of which 0 minutes make what there is.
+    A training that is resumed may have 0 minutes, which make what there is.
     """
 
     started: float = field(default_factory=time.monotonic)

@@ -153,9 +153,6 @@ class DataSource:
         options: How they are read, and their parts.
         unlabelled: Files of texts without labels that go with them.
         seed: Random seed of a sample within the limit.
-
-    Raises:
-        SettingsError: The kind of split has no effect, since the parts are given.
     """
 
     data: Any
@@ -182,11 +179,7 @@ class DataSource:
     def overrides(
         self, settings: Mapping[str, object] | None, **options: object
     ) -> dict[str, object]:
-        """Lay split, test size and other options over single settings.
-
-        Raises:
-            SettingsError: One is set twice, or a test size stands beside a test file.
-        """
+        """Lay split, test size and other options over single settings; refuse idle ones."""
         split, test_size = self.options.get("split"), self.options.get("test_size")
         if test_size is not None and self.options.get("test") is not None:
             raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")

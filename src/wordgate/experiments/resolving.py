@@ -27,11 +27,17 @@ def as_names(value: Sequence[str | Path] | str | Path | None) -> tuple[str, ...]
     return tuple(map(str, [value] if isinstance(value, str | Path) else value)) or None
 
 
+def given_teachers(teacher: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Give the teachers that were named; none for ``none``."""
+    names = as_names(teacher) or ()
+    return () if names == (NO_TEACHER,) else names
+
+
 def choose_recipe(recipe: str | Path | None, teacher: str | Sequence[str] | None) -> str | Path:
     """Give the recipe that was named; else ``taught`` where a teacher was, ``default`` without."""
     if recipe is not None:
         return recipe
-    return "default" if as_names(teacher) in (None, (NO_TEACHER,)) else "taught"
+    return "taught" if given_teachers(teacher) else "default"
 
 
 def resolve_settings(

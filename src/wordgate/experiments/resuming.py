@@ -230,8 +230,7 @@ class ResultStore:
     ) -> FoldResult | None:
         """Read a result, log-probabilities of `shape`; None if there is none of that name.
 
-        Raises:
-            BundleError: It is of another fit than `fingerprint`, or damaged.
+        One that is damaged, or of another fit than `fingerprint`, is refused.
         """
         if self.folder is None or not (file := self.folder / f"{name}.safetensors").exists():
             return None
@@ -293,7 +292,6 @@ class TeacherCache:
     """A folder with the teachers, the word vectors made of one, and all answers so far.
 
     Attributes:
-        path: The folder.
         fingerprint: What the teaching is of: data, settings, seed; and what it runs on.
         started: The `time.monotonic()` at which the command began.
         keeps: Whether teachers and answers are written to it; the word vectors are in any case.

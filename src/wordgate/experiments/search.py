@@ -20,13 +20,14 @@ from wordgate.experiments.search_ranking import Ending, Found, Ranking, score_of
 from wordgate.experiments.search_trials import (
     FEW,
     MOST_FOLDS,
+    OTHER_SETTINGS,
+    Costs,
     FoldAnswers,
     InnerFolds,
     Rung,
     fit_fold,
 )
 from wordgate.report.search_text import trial_line
-from wordgate.search.budget import OTHER_SETTINGS, Costs
 from wordgate.search.space import START_SMALL, Choices, Space, space_of, suggest
 from wordgate.search.study import SearchStudy
 
@@ -70,14 +71,7 @@ class _Attempt:
 
 
 class Search:
-    """A search over the training rows.
-
-    Args:
-        folds: The inner folds of the training rows.
-        config: What is searched.
-        deadline: The `time.monotonic()` at which the last fit must end.
-        study: Keeps the trials.
-    """
+    """A search over the training rows, whose last fit must end at a `time.monotonic()`."""
 
     def __init__(
         self, folds: InnerFolds, config: SearchConfig, deadline: float, study: SearchStudy

@@ -10,8 +10,8 @@ from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import SearchLimits, SearchObjective, SearchTrial
 from wordgate.experiments.reading import DataOptions
 from wordgate.experiments.resolving import (
-    as_names,
     available_families,
+    given_teachers,
     refuse_unread,
     resolve_settings,
     resolve_vectors,
@@ -20,9 +20,8 @@ from wordgate.experiments.students import ModelPlan, TeacherConfig, teacher_conf
 from wordgate.families import FAMILIES
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress
-from wordgate.search.budget import choose_minutes
 from wordgate.search.space import Space, read_space
-from wordgate.settings import NO_TEACHER, Settings, load_settings
+from wordgate.settings import Settings, load_settings
 from wordgate.training.families import check_device, check_pretrained
 from wordgate.training.fitting import RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
@@ -32,6 +31,9 @@ AUTO = "auto"
 DEFAULT, SMALL, TAUGHT, TUNED = "default", "small", "taught", "tuned"
 """Where the settings of a trial begin."""
 OBJECTIVES: tuple[str, ...] = get_args(SearchObjective)
+PRESETS = {"quick": 3.0, "good": 15.0, "best": 60.0}
+"""Minutes by the name of a preset."""
+DEFAULT_PRESET = "good"
 Watch = Callable[[str, Sequence[SearchTrial], float], None]
 """Is shown the objective, all trials after each that has ended, and the `time.monotonic()` at which
 the search ends."""
@@ -92,8 +94,22 @@ def _limits(options: SearchOptions) -> SearchLimits:
             raise SettingsError(f"{_flag(name)} is {value}; it must be more than 0")
     if trials is not None and trials < 1:
         raise SettingsError(f"--trials is {trials}; it must be at least 1")
-    minutes = choose_minutes(options.get("minutes"), options.get("preset"))
+    minutes = _minutes(options.get("minutes"), options.get("preset"))
     return SearchLimits(minutes=minutes, max_ms=max_ms, max_mb=max_mb)
+
+
+def _minutes(minutes: float | None, preset: str | None) -> float:
+    """Give the minutes of a search; those of the preset `good` where nothing is said."""
+    if minutes is not None and preset is not None:
+        raise SettingsError("--minutes and --preset both limit the time: leave one out")
+    if minutes is None:
+        preset = preset or DEFAULT_PRESET
+        if preset not in PRESETS:
+            raise SettingsError(f"no preset '{preset}'{did_you_mean(preset, PRESETS)}")
+        return PRESETS[preset]
+    if not 0 < minutes < float("inf"):
+        raise SettingsError(f"minutes is {minutes}; it must be more than 0")
+    return minutes
 
 
 def _objective(asked: str | None, *, multilabel: bool) -> SearchObjective:
@@ -137,18 +153,12 @@ class SearchConfig:
     """What is searched, and for what.
 
     Attributes:
-        options: What the user asks.
         families: The families, cheapest first.
         recipe: The recipe from which the settings of all trials differ.
         overrides: Settings of the user, which all trials have.
         settings: The recipe's with those of the user, by which rows are read and split.
-        limits: The limits to keep.
-        context: Seed, progress, device and threads.
         objective: The score to maximize, once `for_labels` has chosen it.
-        vectors_name: The word vectors as the user named them; None without any.
-        vectors: These word vectors.
-        teachers: The teachers as the user named them; none for no teacher.
-        teaching: These teachers.
+        vectors_name, teachers: As the user named them; `vectors` and `teaching` are what they are.
         space: Ranges of the user, which take the place of wordgate's own.
         refits: Whether the winner is trained on all rows, for which time is kept.
         left_out: A sentence for each family that can't take part.
@@ -243,8 +253,7 @@ def plan_search(
     """Resolve what is asked of a search, and refuse what can't be, before any data is read."""
     require_extra("tune", "searching families and settings")
     limits, progress, recipe = _limits(options), context.progress, recipe or "default"
-    teachers = as_names(teacher) or ()
-    teachers = () if teachers == (NO_TEACHER,) else teachers
+    teachers = given_teachers(teacher)
     left_out: tuple[str, ...] = ()
     if families is None:
         families, left_out = available_families(vectors)

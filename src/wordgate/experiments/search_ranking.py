@@ -34,9 +34,7 @@ class Found:
     """What a search has found.
 
     Attributes:
-        trials: All trials.
         ranking: The trials that can win, the winner first.
-        ended_by: What ended the search.
         seconds: What it took, earlier runs included.
         importances: Those of the settings of each family, by its name.
         left_out: A sentence for each family that was left out or dropped.
@@ -75,13 +73,7 @@ class Found:
     def result(
         self, config: SearchConfig, place: int = 0, tested: SearchFacts | None = None
     ) -> SearchResult:
-        """Give the search with its trials.
-
-        Args:
-            config: What was searched.
-            place: That of the winner in the ranking.
-            tested: The search with the test of the winner; None if it was not trained.
-        """
+        """Give the search with its trials, and the test of the winner if it was trained."""
         facts = tested or self.facts(config, place)
         chosen, *others = self.ranking[place:]
         return SearchResult(
@@ -104,13 +96,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The trials of a search, compared by what they answer on the inner folds.
-
-    Attributes:
-        folds: The inner folds of the training rows.
-        config: What is searched.
-        study: Keeps the trials.
-    """
+    """The trials of a search, compared by what they answer on the inner folds."""
 
     folds: InnerFolds
     config: SearchConfig

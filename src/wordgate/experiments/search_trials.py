@@ -33,6 +33,9 @@ MOST_FOLDS = 3
 PILOT = 8_000
 """Training rows of an inner fold from which on a trial begins with a part of them."""
 _PILOT_SHARE = 0.25
+_MOST_SLOWNESS = 4.0  # more is rather the start-up of a small fit
+OTHER_SETTINGS = 1.3
+"""How much longer a fit with other settings may take than those before."""
 _LATENCY_TEXTS, _LATENCY_BLOCK, _LATENCY_SECONDS = 100, 10, 0.5
 _PAGES_BYTES = 400_000
 """About what report, audit and model card take in a bundle."""
@@ -52,10 +55,7 @@ class InnerFolds:
 
     Attributes:
         rows: The training rows, validation rows among them.
-        labels: The labels.
         numbers: int64 [n], the fold of each row.
-        settings: How a fold's other rows are split into training and validation.
-        seed: Random seed of that.
     """
 
     rows: Dataset
@@ -188,3 +188,61 @@ def _expected_megabytes(calibrated: Calibrated, family: str, folds: InnerFolds) 
     growth = 1.0 if family == "transformer" else folds.growth
     hashes = 12 * len(folds.rows)
     return (growth * model_bytes(calibrated.fitted.model) + hashes + _PAGES_BYTES) / 1e6
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """What a fit takes, by a first guess: seconds, those per character, and its longest text."""
+
+    seconds: float
+    per_character: float
+    longest: int
+    least_characters: float = 0.0  # what it reads at least, however small the data
+
+
+_GUESSES = {
+    "count": _Guess(0.2, 2.5e-6, 100_000),
+    "logreg": _Guess(1.0, 1.0e-6, 1500),
+    "mlp": _Guess(3.0, 2.0e-6, 1500),
+    "lstm": _Guess(5.0, 4.0e-6, 1500),
+    "transformer": _Guess(5.0, 1.6e-4, 600, 6e5),
+    "taught": _Guess(60.0, 3.2e-4, 600, 6e5),
+}
+"""On two cores of 2020; the fits of the family `count` tell how much slower it is here."""
+
+
+@dataclass
+class Costs:
+    """What fits take, learned from those that were made.
+
+    Attributes:
+        texts: The training texts of an inner fold.
+    """
+
+    texts: Sequence[str]
+    _seen: dict[str, list[float]] = field(default_factory=dict)
+    _slowness: float = 1.0
+
+    def record(self, name: str, share: float, seconds: float) -> None:
+        """Learn what a fit on a share of the rows took."""
+        seen = self._seen.setdefault(name, [])
+        seen.append(seconds / share)
+        if name == "count":  # the first of which loads packages, too
+            slowness = min(seen) / self._guessed(name, 1.0)
+            self._slowness = min(max(slowness, 1.0), _MOST_SLOWNESS)
+
+    def seconds(self, name: str, share: float = 1.0) -> float:
+        """Expect the seconds of a fit on a share of an inner fold's training rows, or more."""
+        seen = self._seen.get(name)
+        if seen:
+            return share * max(median(seen), median(seen[-3:]))
+        return self._slowness * self._guessed(name, share)
+
+    def is_known(self, name: str) -> bool:
+        """Tell whether any fit of a family has been made."""
+        return name in self._seen
+
+    def _guessed(self, name: str, share: float) -> float:
+        guess = _GUESSES[name]
+        n_characters = sum(min(len(text), guess.longest) for text in self.texts) * share
+        return guess.seconds + guess.per_character * max(n_characters, guess.least_characters)

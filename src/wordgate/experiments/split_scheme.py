@@ -36,14 +36,10 @@ class ComparisonConfig:
     """Settings and resources that all models of a comparison share.
 
     Attributes:
-        settings: The recipe's settings.
         context: Seed, progress, threads, and the device of families not limited to the CPU.
-        vectors: Pretrained word vectors; None if there are none.
         n_folds: Number of folds; None for one test set.
         transformer: Folder of the pretrained transformer; None if none is compared.
         taught: The settings of `TAUGHT_LSTM`; None if it is not compared, like `teaching`.
-        teaching: Its teachers.
-        engine: Where the models are fitted.
     """
 
     settings: Settings
@@ -76,7 +72,6 @@ class SplitScheme:
         kind: ``random``, ``grouped`` or ``given``.
         splits: The ordinary split; with folds, its near duplicates are used.
         folds: The folds; one if the ordinary split is all there is.
-        seed: Of the evaluation's resampling.
         is_baseline: Whether a baseline is fitted, whose stage the caller announces.
     """
 
@@ -138,17 +133,13 @@ class FoldTask:
 
 @dataclass
 class _Fits:
-    """The fits of several models on the folds of several schemes, and those that are stored.
-
-    Attributes:
-        of_teachers: Results of ``transformer`` that are known already, because the same model was
-            fine-tuned as the teacher of `TAUGHT_LSTM`.
-    """
+    """The fits of several models on the folds of several schemes, and those that are stored."""
 
     schemes: Sequence[SplitScheme]
     config: ComparisonConfig
     store: ResultStore
-    of_teachers: dict[FoldTask, FoldResult] = field(default_factory=dict)
+    _of_teachers: dict[FoldTask, FoldResult] = field(default_factory=dict)
+    """Of ``transformer``, where the same model was fine-tuned as the teacher of `TAUGHT_LSTM`."""
 
     def results(self, tasks: Sequence[FoldTask]) -> Iterator[tuple[FoldTask, FoldResult]]:
         """Give the results as they come: those that are stored, and those of the engine."""
@@ -174,7 +165,7 @@ class _Fits:
     def _result(self, task: FoldTask) -> FoldResult:
         """Fit and test a model on a fold in this process, or read the stored result."""
         scheme, fold = self.schemes[task.scheme], self._fold(task)
-        progress, of_teacher = self.config.context.progress, self.of_teachers.pop(task, None)
+        progress, of_teacher = self.config.context.progress, self._of_teachers.pop(task, None)
         if of_teacher is None and (stored := self._stored(task)) is not None:
             return stored
         if len(scheme.folds) > 1 or not scheme.is_baseline:
@@ -189,8 +180,8 @@ class _Fits:
         teacher = None if taught is None else _teacher_as_model(taught, self.config)
         if teacher is not None:
             as_model = replace(task, family="transformer")
-            self.of_teachers[as_model] = _tested(teacher, fold.test.texts)
-            self._save(as_model, self.of_teachers[as_model])
+            self._of_teachers[as_model] = _tested(teacher, fold.test.texts)
+            self._save(as_model, self._of_teachers[as_model])
         return result
 
     def _stored(self, task: FoldTask) -> FoldResult | None:

@@ -24,14 +24,15 @@ from wordgate.experiments.splits import Fold
 from wordgate.experiments.teachers import (
     MeanTeacher,
     SavedModel,
+    Unlabelled,
     distilled_vectors,
     fit_teachers,
     label_texts,
     load_saved,
     locate_pretrained_teachers,
     make_augmenter,
+    read_unlabelled,
 )
-from wordgate.experiments.unlabelled import Unlabelled, read_unlabelled
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings

@@ -139,8 +139,11 @@ def train(
         engine: Where the models of `folds` are fitted: ``local`` or ``ray``, as for
             `wordgate.compare`.
         progress: Shows progress; None for standard error.
-        **options: How to read and split the data, see `DataOptions`; and with ``auto``, what to
-            search for and how long, see `SearchOptions`.
+        **options: How to read the data (`text`, `label`, `group`, `drop_labels`, `encoding`,
+            `label_separator`, `limit`) and to split it (`split`, `test_size`, `valid`, `test`,
+            `split_column`, `weight`): see `DataOptions`. With ``auto``, what to search for and how
+            long (`minutes`, `preset`, `max_ms`, `max_mb`, `objective`, `trials`, `watch`): see
+            `SearchOptions`.
 
     Returns:
         The model and its scores.

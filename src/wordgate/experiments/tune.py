@@ -88,8 +88,8 @@ def tune(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Number of CPU threads.
         progress: Shows progress; None for standard error.
-        **options: How to read and split the data, see `DataOptions`; and what to search for and
-            how long, see `SearchOptions`.
+        **options: How to read and split the data, and what to search for and how long, as for
+            `wordgate.train` with ``auto``: see `DataOptions` and `SearchOptions`.
 
     Returns:
         The settings, and the trials.
