@@ -289,8 +289,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows, labels = replace(dataset, groups=joined), tuple(given.names)
         with searching(config, rows, labels, then="is trained now") as found:
             for place, trial in enumerate(found.ranking):
-                own = replace(context, device=config.device_of(trial.family))
-                self._fit_one(config.plan_of(spec_of(trial)), dataset, given, own, groups)
+                plan, limited = config.plan_of(spec_of(trial)), config.context_of(trial.family)
+                self._fit_one(plan, dataset, given, limited, groups)
                 latency, megabytes = measure_bundle(self._bundle, dataset.texts, self.threads)
                 if not config.over_limits(latency, megabytes):
                     result = found.result(config, place)

@@ -157,7 +157,7 @@ def _train(
     context.progress.say(f"Training the winner on all training rows: {spec.sentence()}.")
     plan = Plan(
         config.plan_of(spec),
-        replace(context, device=config.device_of(spec.family)),
+        config.context_of(spec.family),
         no_texts=no_texts,
         search=found.facts(config, place),
     )

@@ -15,6 +15,7 @@ from wordgate.experiments.fitting import ModelOutput
 from wordgate.experiments.resuming import ResultStore
 from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, output_of, run_models
 from wordgate.experiments.splits import DataSplits, Fold
+from wordgate.experiments.students import ModelPlan
 from wordgate.runtime.engine import Engine
 from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
@@ -57,7 +58,8 @@ def fit_baseline(
     if kept is None or not kept.resume:
         store.clear()
     scheme = SplitScheme(splits.split.kind, splits, folds, context.seed, is_baseline=True)
-    config = ComparisonConfig(settings, context, engine=engine or Engine())
+    plans = {BASELINE: ModelPlan(BASELINE, settings)}
+    config = ComparisonConfig(plans, context, engine=engine or Engine())
     [(_, result)] = run_models([BASELINE], [scheme], config, store)
     late = [remark for remark in result.remarks if remark.startswith(TIME_LIMIT)]
     return BaselineResult(

@@ -52,7 +52,7 @@ from wordgate.experiments.split_scheme import (
     output_of,
     run_models,
 )
-from wordgate.experiments.students import teacher_config
+from wordgate.experiments.students import ModelPlan, teacher_config
 from wordgate.families import FAMILIES
 from wordgate.report.audit import sections
 from wordgate.report.comparison import comparison_page, recommend
@@ -160,21 +160,19 @@ def compare(
     if teaching is not None:
         teaching = teaching.beside(table, source, progress)
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
-    if taught is not None and pretrained is not None:
-        taught = taught.with_vectors_of(pretrained.dim)
+    plans = {
+        name: ModelPlan(name, chosen, None if FAMILIES[name].vectors == "none" else pretrained)
+        for name in names
+        if name != TAUGHT_LSTM
+    }
+    if taught is not None:
+        taught = taught if pretrained is None else taught.with_vectors_of(pretrained.dim)
+        plans[TAUGHT_LSTM] = ModelPlan(family_of(TAUGHT_LSTM), taught, pretrained, teaching)
     copies = near_duplicates_of(table, progress)
-    config = ComparisonConfig(
-        chosen,
-        RunContext(source.seed, progress, device, threads),
-        pretrained,
-        folds,
-        next(filter(None, networks), None),
-        taught,
-        teaching,
-        engine=chosen_engine,
-    )
+    context = RunContext(source.seed, progress, device, threads)
+    config = ComparisonConfig(plans, context, next(filter(None, networks), None), chosen_engine)
     with stage(progress, "Splitting"):
-        schemes = [make_scheme(table, kind, copies, config) for kind in kinds]
+        schemes = [make_scheme(table, kind, copies, chosen, folds, context) for kind in kinds]
     store = ResultStore(None if out is None else kept_beside(out, "checkpoint"), progress)
     if not resume:
         store.clear()

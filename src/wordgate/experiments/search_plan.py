@@ -217,9 +217,10 @@ class SearchConfig:
         teaching = self.teaching if is_taught else None
         return ModelPlan(family, settings, vectors, teaching, str(recipe))
 
-    def device_of(self, family: str) -> str:
-        """Give the device of a family."""
-        return "auto" if FAMILIES[family].cpu_alone else self.context.device
+    def context_of(self, family: str) -> RunContext:
+        """Give what a family is fitted in: on the CPU where it is limited to that."""
+        is_limited = FAMILIES[family].cpu_alone
+        return replace(self.context, device="auto") if is_limited else self.context
 
     def limits_text(self) -> str:
         """Write the limits of latency and size as options; nothing without any."""

@@ -141,9 +141,8 @@ def fit_fold(
     fold, plan = folds.fold(number, share), config.plan_of(spec)
     with context.progress.bar(None) as bar, beating(bar, f"Trial: {spec.sentence()}"):
         limited = replace(
-            context,
+            config.context_of(spec.family),
             progress=Silent(),
-            device=config.device_of(spec.family),
             deadline=until,
             predicted_after=len(fold.test),
         )

@@ -1,7 +1,7 @@
 """One split scheme of a comparison: its folds, and the results of each model on them."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from wordgate.bundle.summary import model_bytes
 from wordgate.data import Table
 from wordgate.dedup.near_duplicates import NearDuplicates
-from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult, family_of
+from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult
 from wordgate.evaluation.error_analysis import WordCounts, count_words
 from wordgate.experiments.evaluator import Evaluator, split_facts
 from wordgate.experiments.fitting import Calibrated, ModelOutput, check_settings
 from wordgate.experiments.resuming import FoldFacts, FoldResult, ResultStore
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
-from wordgate.experiments.students import DistillationResult, ModelPlan, TeacherConfig, fit_model
+from wordgate.experiments.students import DistillationResult, ModelPlan, fit_model
 from wordgate.families import FAMILIES
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.progress import Silent
@@ -26,42 +26,29 @@ from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, RunFingerprint, as_it_is
 from wordgate.training.families import engine_of
 from wordgate.training.fitting import RunContext
-from wordgate.vectors.pretrained import PretrainedVectors
 
 RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
 
 
 @dataclass(frozen=True)
 class ComparisonConfig:
-    """Settings and resources that all models of a comparison share.
+    """What a comparison fits, and where.
 
     Attributes:
+        plans: The models by their names, of those in `COMPARED`.
         context: Seed, progress, threads, and the device of families not limited to the CPU.
-        n_folds: Number of folds; None for one test set.
         transformer: Folder of the pretrained transformer; None if none is compared.
-        taught: The settings of `TAUGHT_LSTM`; None if it is not compared, like `teaching`.
     """
 
-    settings: Settings
+    plans: Mapping[str, ModelPlan]
     context: RunContext
-    vectors: PretrainedVectors | None = None
-    n_folds: int | None = None
     transformer: Path | None = None
-    taught: Settings | None = None
-    teaching: TeacherConfig | None = None
     engine: Engine = field(default_factory=Engine)
 
-    def plan_of(self, name: str) -> ModelPlan:
-        """Give the settings, word vectors and teachers of one of `COMPARED`."""
-        family, settings, teaching = family_of(name), self.settings, None
-        if name == TAUGHT_LSTM and self.taught is not None:
-            settings, teaching = self.taught, self.teaching
-        vectors = self.vectors if FAMILIES[family].vectors != "none" else None
-        return ModelPlan(family, settings, vectors, teaching)
-
-    def device_of(self, family: str) -> str:
-        """Give the device of a family."""
-        return "auto" if FAMILIES[family_of(family)].cpu_alone else self.context.device
+    def context_of(self, name: str) -> RunContext:
+        """Give what a model is fitted in: on the CPU where its family is limited to that."""
+        is_limited = FAMILIES[self.plans[name].family].cpu_alone
+        return replace(self.context, device="auto") if is_limited else self.context
 
 
 @dataclass(frozen=True)
@@ -110,15 +97,19 @@ class SplitScheme:
 
 
 def make_scheme(
-    table: Table, kind: str, copies: NearDuplicates, config: ComparisonConfig
+    table: Table,
+    kind: str,
+    copies: NearDuplicates,
+    settings: Settings,
+    n_folds: int | None,
+    context: RunContext,
 ) -> SplitScheme:
     """Split the rows; ``given`` is a kind for where the table itself names the parts."""
-    settings = config.settings.updated({"split": GROUPED if kind == GIVEN else kind})
-    seed = config.context.seed
+    settings, seed = settings.updated({"split": GROUPED if kind == GIVEN else kind}), context.seed
     splits = split_table(table, settings, seed, copies)
     check_settings(settings, splits.fit_data(None))
-    folds = make_folds(table, splits, config.n_folds, settings, seed)
-    splits.report(config.context.progress)
+    folds = make_folds(table, splits, n_folds, settings, seed)
+    splits.report(context.progress)
     return SplitScheme(kind, splits, folds, seed)
 
 
@@ -173,7 +164,8 @@ class _Fits:
         if of_teacher is not None:
             progress.say("Already fine-tuned as the teacher of the distilled LSTM.")
             return of_teacher
-        calibrated, taught = _fitted(task.family, fold, self.config)
+        plan, context = self.config.plans[task.family], self.config.context_of(task.family)
+        calibrated, taught = fit_model(plan, fold, context)
         result = _tested(calibrated, fold.test.texts)
         if time.monotonic() < self.config.context.deadline:  # a fit cut short is none to go on with
             self._save(task, result)
@@ -247,7 +239,8 @@ def _fit_fold(shared: tuple[Sequence[SplitScheme], ComparisonConfig], task: Fold
         started=time.monotonic(),
     )
     fold = schemes[task.scheme].folds[task.number]
-    calibrated, _ = _fitted(task.family, fold, replace(config, context=context))
+    context = replace(config, context=context).context_of(task.family)
+    calibrated, _ = fit_model(config.plans[task.family], fold, context)
     return _tested(calibrated, fold.test.texts)
 
 
@@ -282,23 +275,19 @@ def output_of(result: ModelResult) -> ModelOutput:
     return ModelOutput(result.log_proba, result.thresholds)
 
 
-def _fitted(
-    family: str, fold: Fold, config: ComparisonConfig
-) -> tuple[Calibrated, DistillationResult | None]:
-    """Fit a model on a fold, its teacher first if it has one."""
-    context = replace(config.context, device=config.device_of(family))
-    return fit_model(config.plan_of(family), fold, context)
-
-
 def _teacher_as_model(taught: DistillationResult, config: ComparisonConfig) -> Calibrated | None:
     """Give the teacher that equals the model ``transformer`` would be; None if none does."""
-    if config.transformer is None or config.taught is None or config.teaching is None:
+    student, model = config.plans[TAUGHT_LSTM], config.plans.get("transformer")
+    if model is None or student.teaching is None:
         return None
-    own, name = config.settings, config.settings.transformer.model
-    as_taught = config.taught.updated({"transformer.model": name})
-    same_settings = _read_by("transformer", own) == _read_by("transformer", as_taught)
-    same_seed_and_time = config.taught.teacher.models[0] == name and config.teaching.minutes is None
-    return taught.fine_tuned.get(name) if same_settings and same_seed_and_time else None
+    name = model.settings.transformer.model
+    as_taught = student.settings.updated({"transformer.model": name})
+    if _read_by("transformer", model.settings) != _read_by("transformer", as_taught):
+        return None
+    same_seed_and_time = (
+        student.settings.teacher.models[0] == name and student.teaching.minutes is None
+    )
+    return taught.fine_tuned.get(name) if same_seed_and_time else None
 
 
 def _tested(calibrated: Calibrated, texts: Sequence[str]) -> FoldResult:
@@ -324,7 +313,7 @@ def _tested(calibrated: Calibrated, texts: Sequence[str]) -> FoldResult:
 
 def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFingerprint:
     """Name all that decides the result of a model on a fold; of the settings those it reads."""
-    plan = config.plan_of(family)
+    plan = config.plans[family]
     vectors, settings = plan.vectors, plan.settings
     readers = ("lstm", "transformer") if family == TAUGHT_LSTM else (family,)
     read = {name: value for reader in readers for name, value in _read_by(reader, settings).items()}
@@ -337,11 +326,9 @@ def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFinger
     }
     if family == "transformer" and config.transformer is not None:
         work["transformer"] = as_it_is(config.transformer)
-    if family == TAUGHT_LSTM and config.teaching is not None:
-        work |= config.teaching.facts()
-    context = replace(config.context, device=config.device_of(family))
-    engine = engine_of(plan.family, settings, context)
-    return RunFingerprint(work, engine)
+    if plan.teaching is not None:
+        work |= plan.teaching.facts()
+    return RunFingerprint(work, engine_of(plan.family, settings, config.context_of(family)))
 
 
 def _read_by(family: str, settings: Settings) -> dict[str, object]:
