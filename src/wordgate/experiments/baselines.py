@@ -17,7 +17,6 @@ from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, out
 from wordgate.experiments.splits import DataSplits, Fold
 from wordgate.experiments.students import ModelPlan
 from wordgate.runtime.engine import Engine
-from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
 from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig, RunContext
 
@@ -68,11 +67,6 @@ def fit_baseline(
         result.train_seconds,
         tuple(f"The count baseline: {remark}" for remark in late),
     )
-
-
-def clear_baseline(kept: CheckpointConfig) -> None:
-    """Delete what `fit_baseline` has kept."""
-    ResultStore(kept.file, Silent(), _WHAT).clear()
 
 
 def majority_baseline(train: Dataset, evaluator: Evaluator) -> BaselineResult:

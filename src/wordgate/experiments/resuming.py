@@ -22,7 +22,8 @@ from wordgate.evaluation.metrics import Epoch
 from wordgate.experiments.fitting import ModelOutput
 from wordgate.families import FAMILIES
 from wordgate.models.base import Model, model_from_state
-from wordgate.runtime.progress import Progress
+from wordgate.runtime.progress import Progress, Silent
+from wordgate.storage.files import remove
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,
     METADATA,
@@ -53,34 +54,62 @@ _FINISHED = "finished"
 """Marks the folder of a teaching whose student is written: what else is in it can be deleted."""
 
 
-def checkpoint_config(
-    out: str | Path | None, family: str, *, resume: bool, overwrite: bool
-) -> CheckpointConfig | None:
-    """Choose where a training is kept, and refuse to pass over one that was interrupted.
+@dataclass(frozen=True)
+class KeptTraining:
+    """Where a training is kept until its model is written; None where nothing is kept.
 
-    With `overwrite` what is kept stays until something newer is; None where nothing is kept.
+    Attributes:
+        baseline: Of the model that it has to beat, not to be fitted on every resumption.
+        teaching: The folder of its teachers; None for a family that learns from none.
     """
-    if resume and not FAMILIES[family].can_resume:
-        resumable = ", ".join(known.name for known in FAMILIES.values() if known.can_resume)
-        raise SettingsError(
-            f"--resume has no effect: a {family} model is fitted in one step; only {resumable}"
-            " models have checkpoints"
-        )
-    if resume and out is None:
-        raise SettingsError("give the folder of the training run to resume as `out`")
-    if out is None or not FAMILIES[family].can_resume:
-        return None
-    file, folders = kept_beside(out, "checkpoint"), {"baseline": kept_beside(out, "baseline")}
-    check_place(file, "training", folder=False)
-    if FAMILIES[family].can_be_taught:
-        folders["teaching"] = kept_beside(out, "teaching")
-        if not file.exists() and _is_over(folders["teaching"]):
-            clear_teacher_cache(folders["teaching"])
-    for what, folder in folders.items():
-        check_place(folder, what, folder=True)
-    kept = next((one for one in (file, *folders.values()) if one.exists()), file)
-    check_resume(Path(out), kept, "training", resume=resume, overwrite=overwrite)
-    return CheckpointConfig(file, resume and file.exists())
+
+    checkpoint: CheckpointConfig | None = None
+    baseline: CheckpointConfig | None = None
+    teaching: Path | None = None
+
+    @classmethod
+    def beside(
+        cls, out: Path | None, family: str, *, resume: bool, overwrite: bool
+    ) -> "KeptTraining":
+        """Choose the places, and refuse to pass over a training that was interrupted.
+
+        With `overwrite` what is kept stays until something newer is.
+        """
+        if resume and not FAMILIES[family].can_resume:
+            resumable = ", ".join(known.name for known in FAMILIES.values() if known.can_resume)
+            raise SettingsError(
+                f"--resume has no effect: a {family} model is fitted in one step; only {resumable}"
+                " models have checkpoints"
+            )
+        if resume and out is None:
+            raise SettingsError("give the folder of the training run to resume as `out`")
+        if out is None or not FAMILIES[family].can_resume:
+            return cls()
+        file, baseline = kept_beside(out, "checkpoint"), kept_beside(out, "baseline")
+        teaching = kept_beside(out, "teaching") if FAMILIES[family].can_be_taught else None
+        check_place(file, "training", folder=False)
+        if teaching is not None and not file.exists() and _is_over(teaching):
+            clear_teacher_cache(teaching)
+        check_place(baseline, "baseline", folder=True)
+        if teaching is not None:
+            check_place(teaching, "teaching", folder=True)
+        places = [one for one in (file, baseline, teaching) if one is not None and one.exists()]
+        kept = places[0] if places else file
+        check_resume(out, kept, "training", resume=resume, overwrite=overwrite)
+        checkpoint = CheckpointConfig(file, resume and file.exists())
+        return cls(checkpoint, CheckpointConfig(baseline, resume), teaching)
+
+    def clear(self) -> None:
+        """Delete what is kept, which a kill in between leaves as something to be deleted."""
+        if self.baseline is not None:
+            ResultStore(self.baseline.file, Silent()).clear()
+        if self.teaching is not None and self.teaching.is_dir():
+            with suppress(OSError):  # the model is written: that this fails is no reason to say so
+                (self.teaching / _FINISHED).touch()
+        if self.checkpoint is not None:  # after the baseline, which would block a new training
+            remove(self.checkpoint.file)
+        if self.teaching is not None:  # after the checkpoint, which would be of no use without
+            clear_teacher_cache(self.teaching)
 
 
 def kept_beside(
@@ -372,13 +401,6 @@ class TeacherCache:
 def clear_teacher_cache(folder: Path) -> None:
     """Delete what a teaching has kept, and the folder if nothing else is in it."""
     _clear(folder, _is_of_teaching)
-
-
-def mark_teacher_cache(folder: Path) -> None:
-    """Note that what a teaching has kept is needed no more, once the checkpoint is gone, too."""
-    if folder.is_dir():
-        with suppress(OSError):  # the model is written: that this fails is no reason to say so
-            (folder / _FINISHED).touch()
 
 
 def _is_over(folder: Path) -> bool:

@@ -1,7 +1,7 @@
 """From labeled texts to an evaluated model in a folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from wordgate.bundle.summary import model_line, model_table
 from wordgate.errors import SettingsError
 from wordgate.evaluation.search import SearchResult
 from wordgate.experiments.auto import check_kept, train_auto
-from wordgate.experiments.baselines import clear_baseline
 from wordgate.experiments.fitting import Clock
 from wordgate.experiments.reading import DataSource
 from wordgate.experiments.resolving import (
@@ -23,13 +22,7 @@ from wordgate.experiments.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.experiments.resuming import (
-    checkpoint_config,
-    clear_teacher_cache,
-    is_complete,
-    kept_beside,
-    mark_teacher_cache,
-)
+from wordgate.experiments.resuming import KeptTraining, is_complete, kept_beside
 from wordgate.experiments.search_plan import (
     AUTO,
     SearchConfig,
@@ -46,9 +39,8 @@ from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import checked_seed
-from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
-from wordgate.training.fitting import CheckpointConfig, RunContext
+from wordgate.training.fitting import RunContext
 
 
 @dataclass(frozen=True)
@@ -185,7 +177,7 @@ def train(
         teaching_minutes,
         has_unlabelled=bool(source.unlabelled),
         progress=progress,
-        folder=output.teaching,
+        folder=output.kept.teaching,
         resume=resume,
     )
     chosen_engine = Engine.of(engine, threads, device)
@@ -202,16 +194,16 @@ def train(
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     plan = Plan(
         ModelPlan(model, chosen, pretrained, teaching, str(recipe)),
-        replace(context, checkpoint=output.checkpoint),
+        replace(context, checkpoint=output.kept.checkpoint),
         folds,
         no_texts,
-        output.baseline,
+        output.kept.baseline,
         chosen_engine,
     )
     with limited_blas(n_threads):
         bundle = train_on_table(sources.table, sources.facts(), plan, clock)
     training = _training_of(bundle)
-    output.write(training, progress, None if teaching is None else teaching.folder)
+    output.write(training, progress)
     return training
 
 
@@ -221,7 +213,7 @@ def _train_auto(
     """Search family and settings, and train the winner."""
 
     def write(bundle: Bundle) -> None:
-        output.write(_training_of(bundle), config.context.progress, None)
+        output.write(_training_of(bundle), config.context.progress)
 
     bundle, search = train_auto(
         source, config, out=output.folder, resume=resume, no_texts=no_texts, write=write
@@ -255,16 +247,11 @@ class _Output:
     Attributes:
         folder: The model's folder; None for memory alone, which keeps nothing.
         overwrite: Whether to replace a model that is there.
-        checkpoint: Of the training; None where nothing is kept.
-        baseline: Of the model that it has to beat, not to be fitted on every resumption.
-        teaching: The folder of its teachers; None for a family that learns from none.
     """
 
-    folder: Path | None = None
+    folder: Path | None
     overwrite: bool = False
-    checkpoint: CheckpointConfig | None = None
-    baseline: CheckpointConfig | None = None
-    teaching: Path | None = None
+    kept: KeptTraining = field(default_factory=KeptTraining)
 
     @classmethod
     def of(
@@ -275,13 +262,10 @@ class _Output:
         if folder is not None and resume and not overwrite and not is_limited:
             # Complete if it was killed between writing the model and removing the checkpoint.
             overwrite = is_complete(folder, kept_beside(folder, "checkpoint"))
-        checkpoint = checkpoint_config(folder, model, resume=resume, overwrite=overwrite)
-        if folder is None:
-            return cls()
-        check_destination(folder, overwrite=overwrite)
-        baseline = CheckpointConfig(kept_beside(folder, "baseline"), resume) if checkpoint else None
-        teaching = kept_beside(folder, "teaching") if FAMILIES[model].can_be_taught else None
-        return cls(folder, overwrite, checkpoint, baseline, teaching)
+        kept = KeptTraining.beside(folder, model, resume=resume, overwrite=overwrite)
+        if folder is not None:
+            check_destination(folder, overwrite=overwrite)
+        return cls(folder, overwrite, kept)
 
     @classmethod
     def of_search(cls, out: str | Path | None, *, overwrite: bool, resume: bool) -> "_Output":
@@ -292,16 +276,9 @@ class _Output:
             check_destination(folder, overwrite=overwrite)
         return cls(folder, overwrite)
 
-    def write(self, training: Training, progress: Progress, taught_in: Path | None) -> None:
-        """Write the model, and delete what was kept of its training, its teachers' folder too."""
+    def write(self, training: Training, progress: Progress) -> None:
+        """Write the model, and delete what was kept of its training."""
         if self.folder is not None:
             with stage(progress, f"Writing {self.folder}"):
                 training.save(self.folder, overwrite=self.overwrite)
-        if self.baseline is not None:
-            clear_baseline(self.baseline)
-        if taught_in is not None:
-            mark_teacher_cache(taught_in)
-        if self.checkpoint is not None:  # after the baseline, which would block a new training
-            remove(self.checkpoint.file)
-        if taught_in is not None:  # after the checkpoint, which would be of no use without
-            clear_teacher_cache(taught_in)
+        self.kept.clear()
