@@ -1,7 +1,7 @@
 """Training with the family `auto`: a search, and the training and test of its winner."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,19 +40,14 @@ _FINISH_SECONDS, _FINISH_SHARE = 4.0, 0.3
 _ROOM_MB = 0.002  # by which the numbers measured last may lengthen the files
 
 
+@contextmanager
 def train_auto(
-    source: DataSource,
-    config: SearchConfig,
-    *,
-    out: Path | None,
-    resume: bool,
-    no_texts: bool,
-    write: Callable[[Bundle], None],
-) -> tuple[Bundle, SearchResult]:
+    source: DataSource, config: SearchConfig, *, out: Path | None, resume: bool, no_texts: bool
+) -> Iterator[tuple[Bundle, SearchResult]]:
     """Search family and settings on the training rows, train the winner, and test it once.
 
-    Trials are kept beside `out` until `write` has written the model. Interrupted once, the best of
-    those that have finished is trained.
+    Trials are kept beside `out` until what is done with the model has been done. Interrupted once,
+    the best of those that have finished is trained.
     """
     context, settings = config.context, config.settings
     context.progress.say(config.sentence())
@@ -69,9 +64,7 @@ def train_auto(
         with searching(
             config, rows, labels, out, resume=resume, finish=finish, then="is trained now"
         ) as found:
-            bundle, search = _trained(sources, config, found, prepared, no_texts=no_texts)
-            write(bundle)
-    return bundle, search
+            yield _trained(sources, config, found, prepared, no_texts=no_texts)
 
 
 @contextmanager
@@ -118,8 +111,17 @@ def _trained(
 ) -> tuple[Bundle, SearchResult]:
     """Train the winner; the next one in its place where it breaks a limit once it is written."""
     context, measured = config.context, []
+    clock = Clock(context.started, config.limits.minutes)
     for place, trial in enumerate(found.ranking):
-        bundle = _train(place, sources, config, found, prepared, no_texts=no_texts)
+        spec = spec_of(trial)
+        context.progress.say(f"Training the winner on all training rows: {spec.sentence()}.")
+        plan = Plan(
+            config.plan_of(spec),
+            config.context_of(spec.family),
+            no_texts=no_texts,
+            search=found.facts(config, place),
+        )
+        bundle = train_on_table(sources.table, sources.facts(), plan, clock, prepared)
         latency, megabytes = measure_bundle(bundle, prepared.splits.valid.texts, context.threads)
         broken = config.over_limits(latency, megabytes + _ROOM_MB)
         if not broken:
@@ -141,28 +143,6 @@ def _trained(
         f"no model keeps {config.limits_text()} once it is trained on all training rows:"
         f" {', '.join(measured)}; allow more, or give more --minutes"
     )
-
-
-def _train(
-    place: int,
-    sources: Sources,
-    config: SearchConfig,
-    found: Found,
-    prepared: PreparedData,
-    *,
-    no_texts: bool,
-) -> Bundle:
-    """Train and test the trial at a place of the ranking as `wordgate.train` does."""
-    spec, context = spec_of(found.ranking[place]), config.context
-    context.progress.say(f"Training the winner on all training rows: {spec.sentence()}.")
-    plan = Plan(
-        config.plan_of(spec),
-        config.context_of(spec.family),
-        no_texts=no_texts,
-        search=found.facts(config, place),
-    )
-    clock = Clock(context.started, config.limits.minutes)
-    return train_on_table(sources.table, sources.facts(), plan, clock, prepared)
 
 
 def measure_bundle(

@@ -14,7 +14,7 @@ from wordgate.data import Table
 from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult
 from wordgate.evaluation.error_analysis import WordCounts, count_words
-from wordgate.experiments.evaluator import Evaluator, split_facts
+from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import Calibrated, ModelOutput, check_settings
 from wordgate.experiments.resuming import FoldFacts, FoldResult, ResultStore
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
@@ -91,7 +91,7 @@ class SplitScheme:
 
     def leak(self) -> str:
         """Say how many of the test rows leak from training."""
-        split = split_facts(self.splits)
+        split = self.splits.facts()
         place = "" if len(self.folds) == 1 else "One ordinary split in place of the folds, "
         return f"{place}{split.kind} split: {split.leakage()}"
 

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.bundle.metrics import SplitFacts
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset, indicator_matrix, label_counts, labels_of
 from wordgate.dedup.keys import group_keys
@@ -63,6 +64,26 @@ class DataSplits(Fold):
     copies: NearDuplicates
     agreement: LabelAgreement
     all_rows: Dataset
+
+    def facts(self) -> SplitFacts:
+        """Gather what is known of the split, near copies between its parts included."""
+        split, copies, agreement = self.split, self.copies, self.agreement
+        return SplitFacts(
+            kind=split.kind,
+            seed=split.seed,
+            n_train=len(split.train),
+            n_valid=len(split.valid),
+            n_test=len(split.test),
+            n_test_groups=split.n_test_groups,
+            leaked_by_group=split.leaked_by_group,
+            near_duplicates_in_train=int(copies.has_duplicate_in(split.test, split.train).sum()),
+            known_in_train=int(copies.has_own_in(split.test, split.train).sum()),
+            similar_in_train=agreement.rows,
+            similar_with_label=agreement.agreeing,
+            templated=agreement.is_templated,
+            reason=split.reason,
+            warnings=list(split.warnings),
+        )
 
     def report(self, progress: Progress) -> None:
         """Say how large the parts are, and what can't be trusted; in detail, how they were made."""

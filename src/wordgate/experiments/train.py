@@ -25,7 +25,6 @@ from wordgate.experiments.resolving import (
 from wordgate.experiments.resuming import KeptTraining, is_complete, kept_beside
 from wordgate.experiments.search_plan import (
     AUTO,
-    SearchConfig,
     TrainingOptions,
     plan_search,
     refuse_search,
@@ -164,7 +163,13 @@ def train(
             teaching_minutes=teaching_minutes,
             has_unlabelled=bool(source.unlabelled),
         )
-        return _train_auto(source, config, output, resume=resume, no_texts=no_texts)
+        with train_auto(source, config, out=output.folder, resume=resume, no_texts=no_texts) as (
+            bundle,
+            found,
+        ):
+            training = replace(_training_of(bundle), search=found)
+            output.write(training, progress)
+        return training
     refuse_search(search)
     check_family(model)
     recipe = choose_recipe(recipe, teacher)
@@ -205,20 +210,6 @@ def train(
     training = _training_of(bundle)
     output.write(training, progress)
     return training
-
-
-def _train_auto(
-    source: DataSource, config: SearchConfig, output: "_Output", *, resume: bool, no_texts: bool
-) -> Training:
-    """Search family and settings, and train the winner."""
-
-    def write(bundle: Bundle) -> None:
-        output.write(_training_of(bundle), config.context.progress)
-
-    bundle, search = train_auto(
-        source, config, out=output.folder, resume=resume, no_texts=no_texts, write=write
-    )
-    return replace(_training_of(bundle), search=search)
 
 
 def _refuse_with_auto(folds: int | None, max_minutes: float | None, engine: str) -> None:

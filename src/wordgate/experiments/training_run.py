@@ -36,7 +36,7 @@ from wordgate.experiments.baselines import (
     fit_baseline,
     majority_baseline,
 )
-from wordgate.experiments.evaluator import Evaluator, analyse, predictions, split_facts
+from wordgate.experiments.evaluator import Evaluator, analyse, predictions
 from wordgate.experiments.fitting import (
     Calibrated,
     Clock,
@@ -179,7 +179,7 @@ def prepare(
         teaching.check_labels(splits.labels, multilabel=splits.test.multilabel)
     splits.report(progress)
     with stage(progress, "Auditing the split"):
-        facts, audit = split_facts(splits), audit_table(table, splits.copies)
+        facts, audit = splits.facts(), audit_table(table, splits.copies)
         words = count_words(splits.test.texts, splits.train.texts)
         prints = _fingerprints(table, splits)
     evaluator = Evaluator(splits.test, splits.labels, seed)
