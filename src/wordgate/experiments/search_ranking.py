@@ -136,7 +136,11 @@ class Ranking:
                 return
             chosen = self._winner(left)
             yield chosen
-            left = [trial for trial in left if not _alike(trial, chosen)]
+            left = [
+                trial
+                for trial in left
+                if (trial.family, trial.settings) != (chosen.family, chosen.settings)
+            ]
         yield from sorted(left, key=score_of, reverse=True)
 
     def _winner(self, candidates: Sequence[SearchTrial]) -> SearchTrial:
@@ -224,7 +228,3 @@ def _lightness(trial: SearchTrial) -> tuple[float, float]:
     """Give what is larger for the smaller, and then for the quicker model."""
     size, latency = trial.megabytes or 0.0, trial.latency_ms or 0.0
     return -round(size, 1), -round(latency, 2)
-
-
-def _alike(trial: SearchTrial, chosen: SearchTrial) -> bool:
-    return (trial.family, trial.settings) == (chosen.family, chosen.settings)

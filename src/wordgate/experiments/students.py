@@ -263,7 +263,8 @@ def _teach(
 ) -> tuple[FitData, Settings, DistillationResult]:
     """Let teachers label texts; give what the student learns, its settings, and how it went."""
     settings = plan.settings
-    limit = _teaching_deadline(started, context.deadline, teaching.minutes)
+    limit = math.inf if teaching.minutes is None else started + 60.0 * teaching.minutes
+    limit = min(limit, started + TEACHING_SHARE * (context.deadline - started))
     until = started + FITTING_SHARE * (limit - started)
     fitting = replace(context, deadline=until, predicted_after=0)
     labelling = replace(context, deadline=limit)
@@ -307,11 +308,6 @@ def _class_weight(family: str, data: FitData, settings: Settings) -> str | Mappi
     if family == "lstm":
         return lstm_class_weight(settings, multilabel=data.multilabel)
     return settings.class_weight
-
-
-def _teaching_deadline(started: float, deadline: float, minutes: float | None) -> float:
-    limit = math.inf if minutes is None else started + 60.0 * minutes
-    return min(limit, started + TEACHING_SHARE * (deadline - started))
 
 
 def _digest(texts: Sequence[str]) -> str:
