@@ -189,9 +189,9 @@ def test_groups_are_kept_whole_between_training_and_validation(data, monkeypatch
     texts, labels, groups = data
     seen = {}
 
-    def note(family, data, *args):
-        seen.update(train=set(data.train.groups), valid=set(data.valid.groups))
-        return fit(family, data, *args)
+    def note(plan, fold, context):
+        seen.update(train=set(fold.train.groups), valid=set(fold.valid.groups))
+        return fit(plan, fold, context)
 
     fit = estimator.fit_model
     monkeypatch.setattr(estimator, "fit_model", note)

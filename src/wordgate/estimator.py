@@ -1,8 +1,8 @@
 """A scikit-learn estimator for the models of wordgate."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from wordgate.dedup.keys import group_keys
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.search import SearchResult
-from wordgate.experiments.auto import measure_bundle, search_dataset
+from wordgate.experiments.auto import measure_bundle, searching
 from wordgate.experiments.evaluate import predicted
 from wordgate.experiments.fitting import check_settings
 from wordgate.experiments.resolving import (
@@ -28,11 +28,11 @@ from wordgate.experiments.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.experiments.search_plan import AUTO, SearchOptions, plan_search
+from wordgate.experiments.search_plan import AUTO, SearchOptions, plan_search, refuse_search
 from wordgate.experiments.search_ranking import spec_of
-from wordgate.experiments.splits import hold_out
-from wordgate.experiments.students import TeacherConfig, fit_model, teacher_config, vectors_of
-from wordgate.experiments.unlabelled import Unlabelled
+from wordgate.experiments.splits import Fold, hold_out
+from wordgate.experiments.students import ModelPlan, TeacherConfig, fit_model, teacher_config
+from wordgate.experiments.teachers import Unlabelled
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
@@ -41,8 +41,7 @@ from wordgate.runtime.progress import Console, Progress, Silent
 from wordgate.settings import LARGEST_SEED, Settings, checked_seed, flat_overrides, setting_fields
 from wordgate.tables.values import checked_column, checked_groups, checked_texts
 from wordgate.training.families import check_device, check_family
-from wordgate.training.fitting import FitData, RunContext
-from wordgate.vectors.pretrained import PretrainedVectors
+from wordgate.training.fitting import RunContext
 
 require_extra("train", "WordgateClassifier")
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
@@ -51,17 +50,15 @@ from sklearn.utils.validation import check_is_fitted  # noqa: E402
 
 _OF_FILES = {"split", "test_size", "stratify", "empty_texts"}
 """Settings of reading and splitting files, which have no effect here."""
-
-
-@dataclass(frozen=True)
-class _FitPlan:
-    """A family with its settings."""
-
-    family: str
-    recipe: str
-    settings: Settings
-    vectors: PretrainedVectors | None
-    teaching: TeacherConfig | None = None
+_OF_ONE_FAMILY = (
+    "teacher",
+    "teaching_minutes",
+    "hidden_size",
+    "embedding_size",
+    "learning_rate",
+    "epochs",
+)
+"""Arguments that have no effect on a search."""
 
 
 class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -204,43 +201,35 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weights = _weights(sample_weight, len(texts))
         keys = None if named is None else group_keys(texts, named)
         dataset = Dataset(texts, given.targets, keys, weights=weights)
-        if self.model == AUTO:
-            plans = self._search(dataset, given, context, unlabelled)
-        else:
-            self._asked().refuse_idle()
-            self.search_: SearchResult | None = None
-            plans = iter([self._plan(given, texts, unlabelled, context)])
         with limited_blas(n_threads):
-            for plan in plans:
+            if self.model == AUTO:
+                self._search(dataset, given, context, named, unlabelled)
+            else:
+                refuse_search(self._asked())
+                self.search_: SearchResult | None = None
+                plan = self._plan(given, texts, unlabelled, context)
                 self._fit_one(plan, dataset, given, context, named)
         return self
 
     def _fit_one(
         self,
-        plan: "_FitPlan",
+        plan: ModelPlan,
         dataset: Dataset,
         given: GivenTargets,
         context: RunContext,
         groups: Sequence[str] | None,
     ) -> None:
         """Fit the model of a family with its settings."""
-        settings = plan.settings
+        settings, labels = plan.settings, tuple(given.names)
         vocabulary_of = dataset if settings.text.vocabulary_from == "all" else None
-        parts = hold_out(dataset, given.names, settings.valid_size, context.seed)
-        fit_data = FitData(*parts, given.names, vocabulary_of, plan.vectors)
-        check_settings(settings, fit_data)
+        train, valid = hold_out(dataset, labels, settings.valid_size, context.seed)
         no_test = Dataset([], given.targets[:0])
-        calibrated, self.taught_ = fit_model(
-            plan.family, fit_data, no_test, settings, plan.teaching, context
-        )
-        config = calibrated.config(
-            settings,
-            vectors=vectors_of(plan.vectors, self.taught_),
-            family=plan.family,
-            labels=tuple(given.names),
-            seed=context.seed,
-            recipe=plan.recipe,
-            data={"source": "WordgateClassifier.fit", "n_kept": len(dataset)},
+        fold = Fold(labels, train, valid, no_test, np.zeros(0, np.int64), vocabulary_of)
+        check_settings(settings, fold.fit_data(plan.vectors))
+        calibrated, self.taught_ = fit_model(plan, fold, context)
+        source = {"source": "WordgateClassifier.fit", "n_kept": len(dataset)}
+        config = plan.config(
+            calibrated, self.taught_, labels=labels, seed=context.seed, data=source
         )
         fitted = calibrated.fitted
         self.classes_ = given.classes
@@ -256,7 +245,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts: Sequence[str],
         unlabelled: Iterable[str] | None,
         context: RunContext,
-    ) -> "_FitPlan":
+    ) -> ModelPlan:
         """Resolve the settings of the one family that was named."""
         check_family(self.model)
         check_device(self.model, self.device, context.progress)
@@ -264,11 +253,16 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
         teaching = self._teaching(settings, given, texts, unlabelled, context.progress)
         settings, vectors = resolve_vectors(self.vectors, settings, context.progress)
-        return _FitPlan(self.model, str(recipe), settings, vectors, teaching)
+        return ModelPlan(self.model, settings, vectors, teaching, str(recipe))
 
     def _asked(self) -> SearchOptions:
         return SearchOptions(
-            self.minutes, self.preset, self.max_ms, self.max_mb, self.objective, self.trials
+            minutes=self.minutes,
+            preset=self.preset,
+            max_ms=self.max_ms,
+            max_mb=self.max_mb,
+            objective=self.objective,
+            trials=self.trials,
         )
 
     def _search(
@@ -276,37 +270,32 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         dataset: Dataset,
         given: GivenTargets,
         context: RunContext,
+        groups: Sequence[str] | None,
         unlabelled: Iterable[str] | None,
-    ) -> "Iterator[_FitPlan]":
-        """Search, and give what is to be fitted until it keeps the limits."""
-        for name in ("teacher", "teaching_minutes", "hidden_size", "embedding_size",
-                     "learning_rate", "epochs"):  # fmt: skip
-            if getattr(self, name) is not None:
+    ) -> None:
+        """Search family and settings, and fit the best trial that keeps the limits."""
+        idle = {name: getattr(self, name) for name in _OF_ONE_FAMILY} | {"unlabelled": unlabelled}
+        for name, value in idle.items():
+            if value is not None:
                 raise SettingsError(f"{name} has no effect with model='{AUTO}': leave it out")
-        if unlabelled is not None:
-            raise SettingsError(f"unlabelled has no effect with model='{AUTO}': leave it out")
-        plan = plan_search(
+        config = plan_search(
             self._asked(),
             context,
             recipe=self.recipe,
             overrides=self._overrides(),
             vectors=self.vectors,
-        )
+        ).for_labels(multilabel=dataset.multilabel)
         joined = find_near_duplicates(dataset.texts, dataset.groups).joined.groups
-        config, found = search_dataset(plan, replace(dataset, groups=joined), tuple(given.names))
-        for place, trial in enumerate(found.ranking):
-            spec = spec_of(trial)
-            yield _FitPlan(
-                spec.family,
-                str(config.recipe_of(spec)),
-                config.settings(spec),
-                config.vectors_of(spec.family),
-            )
-            latency, megabytes = measure_bundle(self._bundle, dataset.texts, self.threads)
-            if not config.over_limits(latency, megabytes):
-                result = found.result(config, place)
-                self.search_ = replace(result, latency_ms=latency, megabytes=megabytes)
-                return
+        rows, labels = replace(dataset, groups=joined), tuple(given.names)
+        with searching(config, rows, labels, then="is trained now") as found:
+            for place, trial in enumerate(found.ranking):
+                plan, limited = config.plan_of(spec_of(trial)), config.context_of(trial.family)
+                self._fit_one(plan, dataset, given, limited, groups)
+                latency, megabytes = measure_bundle(self._bundle, dataset.texts, self.threads)
+                if not config.over_limits(latency, megabytes):
+                    result = found.result(config, place)
+                    self.search_ = replace(result, latency_ms=latency, megabytes=megabytes)
+                    return
         raise SettingsError(
             f"no model keeps {config.limits_text()} once it is fitted on all texts; allow"
             " more, or give more minutes"
@@ -331,9 +320,9 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if teaching is None:
             return None
         teaching.check_labels(given.names, multilabel=given.targets.ndim == 2)
-        return (
-            replace(teaching, unlabelled=Unlabelled.beside(texts, None, more)) if more else teaching
-        )
+        if more:
+            teaching = replace(teaching, unlabelled=Unlabelled.beside(texts, None, more))
+        return teaching
 
     def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
         """Predict the most probable label of each text, or its labels.

@@ -117,9 +117,9 @@ def fits(monkeypatch):
     """Count how often each family is fitted."""
     found = []
 
-    def fit_model(family, *arguments):
-        found.append(family)
-        return real(family, *arguments)
+    def fit_model(plan, *arguments):
+        found.append(plan.family)
+        return real(plan, *arguments)
 
     real = split_scheme.fit_model
     monkeypatch.setattr(split_scheme, "fit_model", fit_model)

@@ -16,7 +16,7 @@ from wordgate.data.dataset import Dataset, indicator_matrix, label_counts, label
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError
 from wordgate.experiments.audit import audit
-from wordgate.experiments.reading import DataOptions
+from wordgate.experiments.reading import DataSource
 from wordgate.experiments.splits import hold_out, make_folds, split_table
 from wordgate.report.audit import sections
 from wordgate.runtime.progress import Silent
@@ -31,7 +31,7 @@ PROSE = ("no lamp was ever so late as this one", "nobody has answered any of my 
 
 
 def read_parts(data, *, valid=None, test=None, **reading):
-    return DataOptions(data, reading, valid=valid, test=test).sources()
+    return DataSource(data, {**reading, "valid": valid, "test": test}).sources()
 
 
 def make_rows(n_groups=300, seed=0):
@@ -131,11 +131,11 @@ def test_random_folds_are_stratified_as_the_settings_say(stratify):
 
 def test_one_label_a_cell_has_no_effect_on_lists_and_is_refused(rows):
     frame = frame_of(rows)
-    assert DataOptions(frame, {}).sources().table.label_sets
+    assert DataSource(frame, {}).sources().table.label_sets
     with pytest.raises(
         DataError, match=r"a label separator has no effect here: .* lists of labels"
     ):
-        DataOptions(frame, {"label_separator": "none"}).sources()
+        DataSource(frame, {"label_separator": "none"}).sources()
 
 
 def test_a_label_that_train_lacks_is_named(write, rows):

@@ -1,7 +1,6 @@
 """Several labels per text, from a table to a judged model, in every workflow."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -233,13 +232,12 @@ def test_a_student_is_compared_with_its_teacher_without_thresholds(frame, monkey
     for rows, objective in ((frame, "auto"), (two, "recall@0.9")):
         measured = []
 
-        def fit(*arguments, real=students.fit_model, measured=measured):
-            model, _ = real(*arguments)
-            log_proba = model.output(arguments[2].texts).log_proba
-            transfer = SimpleNamespace(n_labelled=0, n_own=0)
+        def fit(plan, fold, context, real=students.fit_model, measured=measured):
+            model, _ = real(plan, fold, context)
+            log_proba = model.output(fold.test.texts).log_proba
             measured.append(model.thresholds)
             return model, students.DistillationResult(
-                "itself", log_proba, transfer, np.zeros(0, bool), 0, 0.0, None, {}
+                "itself", log_proba, 0, 0, 0, 0, 0, 0.0, None, {}
             )
 
         with monkeypatch.context() as patched:

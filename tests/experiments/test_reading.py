@@ -6,13 +6,13 @@ import pytest
 
 import wordgate
 from wordgate.errors import DataError
-from wordgate.experiments.reading import DataOptions
+from wordgate.experiments.reading import DataSource
 from wordgate.runtime.progress import Silent
 
 
 def read_parts(data, *, valid=None, test=None, split_column=None, seed=0, **reading):
     parts = {"valid": valid, "test": test, "split_column": split_column}
-    return DataOptions(data, reading, **parts, seed=seed).sources()
+    return DataSource(data, {**reading, **parts}, seed=seed).sources()
 
 
 def count(data, **options):

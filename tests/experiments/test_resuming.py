@@ -180,7 +180,7 @@ def killed_at_the_end(reviews, tiny, tmp_path, monkeypatch):
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr("wordgate.experiments.train.remove", kill)
+        patched.setattr("wordgate.experiments.resuming.remove", kill)
         with pytest.raises(ZeroDivisionError):
             train(reviews, tmp_path / "model", tiny)
     return tmp_path / "model"
@@ -212,7 +212,7 @@ def test_a_training_of_two_candidates_killed_with_its_model_written_ends_by_itse
     monkeypatch.setattr(checkpoint, "_SHARE", 1.0)
     out = tmp_path / "model"
     with monkeypatch.context() as patched:
-        patched.setattr("wordgate.experiments.train.remove", lambda file: 1 / 0)
+        patched.setattr("wordgate.experiments.resuming.remove", lambda file: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train(reviews, out, two)
     before = weights(out)
@@ -319,7 +319,7 @@ def test_a_training_of_another_family_killed_with_its_model_written_ends_by_itse
     monkeypatch.setattr(checkpoint, "_SOONEST", 0.0)
     monkeypatch.setattr(checkpoint, "_SHARE", 0.0)
     with monkeypatch.context() as patched:
-        patched.setattr("wordgate.experiments.train.remove", lambda file: 1 / 0)
+        patched.setattr("wordgate.experiments.resuming.remove", lambda file: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train_other()
     before = weights(tmp_path / "model")
@@ -336,6 +336,19 @@ def test_a_checkpoint_of_another_family_is_not_gone_on_with(interrupted, reviews
 
 def test_a_training_that_ends_well_leaves_no_checkpoint(reviews, tiny, tmp_path):
     train(reviews, tmp_path / "model", tiny)
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+def test_what_an_interrupted_teaching_left_goes_with_a_training_that_starts_over(
+    few_reviews, tiny, tmp_path
+):
+    """Else the next training into the folder would be told of an interruption long over."""
+    out, kept = tmp_path / "model", tmp_path / "model.teaching"
+    kept.mkdir()
+    (kept / "answers.safetensors").write_bytes(b"")
+    with pytest.raises(BundleError, match=f"was interrupted and left {re.escape(str(kept))}"):
+        train(few_reviews, out, tiny)
+    train(few_reviews, out, tiny, overwrite=True)
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 

@@ -1,8 +1,10 @@
 """A search: no trial sees test rows, limits are kept, and it goes on where it was interrupted."""
 
 import math
+import platform
 import random
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +16,14 @@ from wordgate.data.dataset import Dataset
 from wordgate.errors import BundleError, SettingsError
 from wordgate.evaluation.search import SearchLimits, SearchTrial
 from wordgate.experiments import auto, search_plan, search_trials
+from wordgate.experiments.search_plan import DEFAULT, SearchConfig, TrialSpec
 from wordgate.experiments.search_ranking import Ranking, spec_of
-from wordgate.experiments.search_trials import InnerFolds, SearchConfig
+from wordgate.experiments.search_trials import InnerFolds
 from wordgate.experiments.splits import split_table
+from wordgate.experiments.students import TeacherConfig
+from wordgate.experiments.teachers import Unlabelled
 from wordgate.runtime.progress import Silent
+from wordgate.search import study
 from wordgate.search.study import JOURNAL, SearchStudy
 from wordgate.settings import load_settings
 from wordgate.training.fitting import RunContext
@@ -68,9 +74,9 @@ def test_no_trial_sees_test_rows_and_copies_stay_together(file, tmp_path, monkey
     seen = []
     fit = search_trials.fit_model
 
-    def noting(family, data, test, *rest):
-        seen.append((data.train, data.valid, test))
-        return fit(family, data, test, *rest)
+    def noting(plan, fold, context):
+        seen.append((fold.train, fold.valid, fold.test))
+        return fit(plan, fold, context)
 
     monkeypatch.setattr(search_trials, "fit_model", noting)
     options = {**ANY, "model": "auto", "trials": 3}
@@ -107,9 +113,9 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(file, tmp_path, monkeypat
     out, n_fits = tmp_path / "mine.toml", []
     fit, end = search_trials.fit_fold, SearchStudy.end
 
-    def end_unless_failed(study, trial, *, failed=False):
+    def end_unless_failed(own, trial, *, failed=False):
         if not failed:
-            end(study, trial)
+            end(own, trial)
 
     def killing(*args):
         n_fits.append(args)
@@ -134,6 +140,48 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(file, tmp_path, monkeypat
     assert resumed.settings == whole.settings
     assert [trial.state for trial in resumed.search.trials].count("failed") == 1
     assert not journal.exists()
+
+
+def test_no_signal_is_sent_on_windows_where_it_would_be_a_ctrl_c(tmp_path, monkeypatch):
+    SearchStudy(tmp_path, ["count"], 0).note(
+        SearchStudy(tmp_path, ["count"], 0).ask("count"), process=[platform.node(), 1]
+    )
+    (trial,) = SearchStudy(tmp_path, ["count"], 0).trials()
+    assert trial.state == "running"  # process 1 runs everywhere
+    monkeypatch.setattr(study.sys, "platform", "win32")
+    monkeypatch.setattr(study.os, "kill", lambda *_: pytest.fail("a signal was sent"))
+    (trial,) = SearchStudy(tmp_path, ["count"], 0).trials()
+    assert trial.state == "failed"
+
+
+def rows_and_config(**options):
+    """Make rows of 300 texts, and what is searched in them."""
+    rows = Dataset([f"text {number}" for number in range(300)], np.arange(300) % 2)
+    settings, limits = load_settings("default"), SearchLimits(minutes=1)
+    context = RunContext(0, Silent())
+    return rows, SearchConfig({}, ("count",), "default", {}, settings, limits, context, **options)
+
+
+@pytest.mark.parametrize("change", ["files", "texts", "minutes"])
+def test_trials_of_another_teaching_are_not_gone_on_with(tmp_path, change):
+    """A trial that another teacher, or other texts, taught is none of this search."""
+    texts = Unlabelled.beside(["a text"], None, ["one", "another"])
+    more = Unlabelled.beside(["a text"], None, ["one", "two"])
+    teaching = TeacherConfig({}, "f" * 64, texts, 1.0)
+    others = {"files": {"teacher_files": "0" * 64}, "texts": {"unlabelled": more},
+              "minutes": {"minutes": 2.0}}  # fmt: skip
+    rows, config = rows_and_config(teaching=teaching)
+    other = replace(config, teaching=replace(teaching, **others[change]))
+    out = tmp_path / "model"
+    with auto._open_study(config, rows, out, resume=False):
+        pass
+    with auto._open_study(config, rows, out, resume=True):
+        pass
+    with (
+        pytest.raises(BundleError, match=r"contains a search with (other|teaching minutes 1\.0)"),
+        auto._open_study(other, rows, out, resume=True),
+    ):
+        pass
 
 
 def test_an_interrupted_search_keeps_the_best_so_far(file, tmp_path):
@@ -211,7 +259,8 @@ class Kept:
 def test_a_tie_goes_to_the_smaller_model_or_to_the_default(recipe, n_rows, n_worse, winner):
     targets = np.arange(n_rows) % 2
     rows = Dataset([f"text {number}" for number in range(n_rows)], targets)
-    folds = InnerFolds.of(rows, ("a", "b"), load_settings("default"), 0)
+    _, config = rows_and_config()
+    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
     truth = folds.tested(1).targets
     worse = truth.copy()
     worse[:n_worse] = 1 - worse[:n_worse]
@@ -225,20 +274,18 @@ def test_a_tie_goes_to_the_smaller_model_or_to_the_default(recipe, n_rows, n_wor
             (1, worse, 1.0 if recipe == "tuned" else 20.0, recipe),
         )
     )  # fmt: skip
-    context = RunContext(0, Silent())
-    limits = SearchLimits(minutes=1)
-    config = SearchConfig(("count",), "default", {}, "accuracy", limits, context)
-    study = Kept(trials, [truth, worse])
-    assert next(Ranking(folds, config, study).ranked()).number == winner
+    kept = Kept(trials, [truth, worse])
+    assert next(Ranking(folds, config, kept).ranked()).number == winner
 
 
 def test_a_trial_knows_that_time_cut_it_short_even_with_a_single_penalty():
     texts, labels = zip(*texts_and_labels(), strict=True)
     rows = Dataset(list(texts), np.array([label == "good" for label in labels], np.int64))
-    folds = InnerFolds.of(rows, ("bad", "good"), load_settings("default"), 0)
-    limits, context = SearchLimits(minutes=1), RunContext(0, Silent())
-    config = SearchConfig(("count",), "default", QUICK, "accuracy", limits, context)
-    spec = search_trials.TrialSpec("count", search_trials.DEFAULT, {})
+    settings, limits = load_settings("default"), SearchLimits(minutes=1)
+    context = RunContext(0, Silent())
+    folds = InnerFolds.of(rows, ("bad", "good"), settings, 0)
+    config = SearchConfig({}, ("count",), "default", QUICK, settings, limits, context)
+    spec = TrialSpec("count", DEFAULT, {})
     late, early = (
         search_trials.fit_fold(spec, folds, 0, 1.0, config, until)
         for until in (time.monotonic(), math.inf)

@@ -127,7 +127,7 @@ def _with_flags(
 
 def _search_hint(training: "Training") -> str:
     """Tell in a line what a search would take, and where it would begin."""
-    from wordgate.search.budget import DEFAULT_PRESET, PRESETS
+    from wordgate.experiments.search_plan import DEFAULT_PRESET, PRESETS
 
     metrics, family = training.metrics, training.bundle.config.family
     first = family

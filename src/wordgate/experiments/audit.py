@@ -12,7 +12,7 @@ from wordgate.experiments.reading import (
     called,
     limit_rows,
     near_duplicates_of,
-    without_limit,
+    table_options,
 )
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
@@ -39,7 +39,7 @@ def audit(
     """
     require_extra("train", "auditing a data set")
     progress = progress or Silent()
-    options, limit = without_limit(reading)
+    options = table_options(reading)
     with stage(progress, f"Reading {called(data)}"):
         try:
             table = read_table(data, **options)
@@ -47,7 +47,7 @@ def audit(
             raise
         except DataError:
             table = read_table(data, **options, labelled=False)
-    table = limit_rows(table, limit, seed=0)
+    table = limit_rows(table, reading.get("limit"), seed=0)
     copies = near_duplicates_of(table, progress)
     with stage(progress, "Measuring the leakage of splits"):
         return audit_table(table, copies)

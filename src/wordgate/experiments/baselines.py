@@ -15,8 +15,8 @@ from wordgate.experiments.fitting import ModelOutput
 from wordgate.experiments.resuming import ResultStore
 from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, output_of, run_models
 from wordgate.experiments.splits import DataSplits, Fold
+from wordgate.experiments.students import ModelPlan
 from wordgate.runtime.engine import Engine
-from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
 from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig, RunContext
 
@@ -47,15 +47,8 @@ def fit_baseline(
 ) -> BaselineResult:
     """Fit and test the family `count` exactly as a comparison on the same folds does.
 
-    Args:
-        splits: The ordinary split of the rows.
-        folds: The folds, or that split alone.
-        settings: The settings of the model that has to beat it; their table ``count`` and the
-            calibration matter.
-        context: Seed, progress and deadline, of which it takes a share.
-        kept: Where its results are kept until the training ends; None for nowhere.
-        engine: Where it is fitted; None for this process.
-        share: Of the time until the deadline, what it may take.
+    The settings are those of the model that has to beat it. It takes at most a share of the time
+    until the deadline. Its results are `kept` until the training ends, if that says where.
     """
     now = time.monotonic()
     deadline = now + share * max(0.0, context.deadline - now)
@@ -64,7 +57,8 @@ def fit_baseline(
     if kept is None or not kept.resume:
         store.clear()
     scheme = SplitScheme(splits.split.kind, splits, folds, context.seed, is_baseline=True)
-    config = ComparisonConfig(settings, context, engine=engine or Engine())
+    plans = {BASELINE: ModelPlan(BASELINE, settings)}
+    config = ComparisonConfig(plans, context, engine=engine or Engine())
     [(_, result)] = run_models([BASELINE], [scheme], config, store)
     late = [remark for remark in result.remarks if remark.startswith(TIME_LIMIT)]
     return BaselineResult(
@@ -73,11 +67,6 @@ def fit_baseline(
         result.train_seconds,
         tuple(f"The count baseline: {remark}" for remark in late),
     )
-
-
-def clear_baseline(kept: CheckpointConfig) -> None:
-    """Delete what `fit_baseline` has kept."""
-    ResultStore(kept.file, Silent(), _WHAT).clear()
 
 
 def majority_baseline(train: Dataset, evaluator: Evaluator) -> BaselineResult:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from typing_extensions import Unpack
 
@@ -22,12 +22,13 @@ from wordgate.evaluation.comparison import (
     paired_results,
 )
 from wordgate.experiments.evaluator import analyse, predictions
-from wordgate.experiments.reading import DataOptions, ReadingOptions, near_duplicates_of
+from wordgate.experiments.reading import DataOptions, DataSource, near_duplicates_of
 from wordgate.experiments.resolving import (
     as_names,
     available_families,
     check_n_folds,
     choose_recipe,
+    given_teachers,
     refuse_unread,
     resolve_settings,
     resolve_vectors,
@@ -51,7 +52,7 @@ from wordgate.experiments.split_scheme import (
     output_of,
     run_models,
 )
-from wordgate.experiments.students import teacher_config
+from wordgate.experiments.students import ModelPlan, teacher_config
 from wordgate.families import FAMILIES
 from wordgate.report.audit import sections
 from wordgate.report.comparison import comparison_page, recommend
@@ -83,12 +84,6 @@ def compare(
     teacher: str | Sequence[str] | None = None,
     unlabelled: str | Path | Sequence[str | Path] = (),
     teaching_minutes: float | None = None,
-    split: Literal["grouped", "random"] | None = None,
-    test_size: float | None = None,
-    valid: str | Path | None = None,
-    test: str | Path | None = None,
-    split_column: str | None = None,
-    weight: str | None = None,
     folds: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -97,7 +92,7 @@ def compare(
     engine: str = LOCAL,
     progress: Progress | None = None,
     watch: Callable[[Comparison], None] | None = None,
-    **reading: Unpack[ReadingOptions],
+    **options: Unpack[DataOptions],
 ) -> Comparison:
     """Train every family on the same splits, random and grouped, and compare them in paired tests.
 
@@ -115,12 +110,6 @@ def compare(
         teacher: The teacher of ``taught``, as for `wordgate.train`; None for that of its recipe.
         unlabelled: As for `wordgate.train`, for the teacher of ``taught``.
         teaching_minutes: As for `wordgate.train`, for each split or fold.
-        split: ``grouped`` or ``random``; None for both.
-        test_size: The fraction of rows for the test set; None for the value of the recipe.
-        valid: As for `wordgate.train`, like `test`, `split_column` and `weight`.
-        test: A file with the same columns for testing.
-        split_column: A column that contains ``train``, ``valid`` or ``test``.
-        weight: A column of numbers: how much each text counts in training.
         folds: Number of folds of a cross-validation, in place of a single test set.
         seed: As for `wordgate.train`, like `device` and `threads`.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -132,7 +121,8 @@ def compare(
             GPU for each, and ``auto`` is the CPU.
         progress: Shows progress; None for standard error.
         watch: Called with the comparison so far, after every model.
-        **reading: How to read the data: see `ReadingOptions`.
+        **options: How to read and split the data, as for `wordgate.train`: see `DataOptions`.
+            Without `split`, both kinds of split are compared.
 
     Returns:
         The comparison.
@@ -144,48 +134,45 @@ def compare(
     require_extra("train", "comparing models")
     progress = Console() if progress is None else progress
     out = None if out is None else Path(out).expanduser()
-    files = as_names(unlabelled) or ()
-    options = DataOptions(
-        data, reading, files, split, valid, test, split_column, weight, checked_seed(seed)
-    )
+    source = DataSource(data, options, as_names(unlabelled) or (), checked_seed(seed))
     n_threads = choose_threads(threads)
     chosen_engine = Engine.of(engine, threads, device)
-    given = as_names(teacher) not in (None, (NO_TEACHER,))
-    names, left_out = _families(models, vectors, taught=given)
+    names, left_out = _families(models, vectors, taught=bool(given_teachers(teacher)))
     families = tuple(dict.fromkeys(map(family_of, names)))
-    overrides, recipe = with_options(settings, test_size=test_size), choose_recipe(recipe, None)
-    taught = None
-    if TAUGHT_LSTM in names:
-        taught = _settings_of_taught(overrides, vectors, teacher, families)
-    else:
-        _refuse_idle_teacher(overrides, teacher if given else None)
-    chosen = _settings_without_teacher(
-        recipe, overrides, vectors, families, progress, has_taught=taught is not None
-    )
+    overrides = with_options(settings, test_size=options.get("test_size"))
+    recipe = choose_recipe(recipe, None)
+    taught = _settings_of_taught(names, overrides, vectors, teacher)
+    chosen = _settings_without_teacher(names, recipe, overrides, vectors, progress)
     teaching = teacher_config(
-        taught, teaching_minutes, has_unlabelled=bool(files), progress=progress
+        taught, teaching_minutes, has_unlabelled=bool(source.unlabelled), progress=progress
     )
-    _check_devices(families, device, progress)
-    check_n_folds(folds, parts_given=options.names_parts)
-    _refuse_idle_settings(overrides, test, folds)
+    for family in [name for name in families if not FAMILIES[name].cpu_alone] or families[:1]:
+        check_device(family, device, progress)
+    check_n_folds(folds, parts_given=source.names_parts)
+    _refuse_idle_settings(overrides, options.get("test"), folds)
     _check_out(out, overwrite=overwrite, resume=resume)
-    transformer = _pretrained_transformer(families, chosen, progress)
-    kinds = (GIVEN,) if options.names_parts else (split,) if split else (RANDOM, GROUPED)
-    table = options.read(
+    networks = [check_pretrained(family, chosen, progress) for family in families]
+    split = options.get("split")
+    kinds = (GIVEN,) if source.names_parts else (split,) if split else (RANDOM, GROUPED)
+    table = source.read(
         chosen, overrides, progress, grouped=kinds == (GROUPED,), remarks=left_out
     ).table
     if teaching is not None:
-        teaching = teaching.beside(table, options, progress)
+        teaching = teaching.beside(table, source, progress)
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
-    if taught is not None and pretrained is not None:
-        taught = taught.with_vectors_of(pretrained.dim)
+    plans = {
+        name: ModelPlan(name, chosen, None if FAMILIES[name].vectors == "none" else pretrained)
+        for name in names
+        if name != TAUGHT_LSTM
+    }
+    if taught is not None:
+        taught = taught if pretrained is None else taught.with_vectors_of(pretrained.dim)
+        plans[TAUGHT_LSTM] = ModelPlan(family_of(TAUGHT_LSTM), taught, pretrained, teaching)
     copies = near_duplicates_of(table, progress)
-    context = RunContext(options.seed, progress, device, threads)
-    config = ComparisonConfig(
-        chosen, context, pretrained, folds, transformer, taught, teaching, engine=chosen_engine
-    )
+    context = RunContext(source.seed, progress, device, threads)
+    config = ComparisonConfig(plans, context, next(filter(None, networks), None), chosen_engine)
     with stage(progress, "Splitting"):
-        schemes = [make_scheme(table, kind, copies, config) for kind in kinds]
+        schemes = [make_scheme(table, kind, copies, chosen, folds, context) for kind in kinds]
     store = ResultStore(None if out is None else kept_beside(out, "checkpoint"), progress)
     if not resume:
         store.clear()
@@ -194,7 +181,7 @@ def compare(
         families=names,
         kinds=kinds,
         folds=folds,
-        seed=options.seed,
+        seed=source.seed,
         recipe=str(recipe),
         vectors=None if pretrained is None else pretrained.name,
         leaks={scheme.kind: scheme.leak() for scheme in schemes},
@@ -205,9 +192,7 @@ def compare(
         comparison = _run(comparison, schemes, config, store, watch)
         if out is not None:
             with stage(progress, "Writing the report"):
-                analyses = _analyses(comparison, table, schemes[-1], texts=not no_texts)
-                audit = sections(audit_table(table, copies))
-                page = comparison_page(comparison, analyses, audit)
+                page = _page(comparison, table, schemes[-1], texts=not no_texts)
             check_folder(out, _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable)
             write_folder(out, _WHAT, _contents(comparison, page))
     store.clear()
@@ -215,16 +200,15 @@ def compare(
 
 
 def _settings_without_teacher(
+    names: Sequence[str],
     recipe: str | Path,
     overrides: Mapping[str, object],
     vectors: str | Path | None,
-    families: Sequence[str],
     progress: Progress,
-    *,
-    has_taught: bool,
 ) -> Settings:
     """Give the settings of all models but the distilled LSTM, which alone has a teacher."""
-    if has_taught:
+    families = tuple(dict.fromkeys(map(family_of, names)))
+    if TAUGHT_LSTM in names:
         overrides = _settings_read_by(overrides, families, but="teacher")
     elif load_settings(recipe).teacher.is_given and "lstm" in families:
         progress.say(
@@ -234,20 +218,6 @@ def _settings_without_teacher(
     if any(FAMILIES[family].reads("teacher.models") for family in families):
         overrides = {**overrides, "teacher.models": NO_TEACHER}
     return resolve_settings(recipe, overrides, vectors, families=families)
-
-
-def _check_devices(families: Sequence[str], device: str, progress: Progress) -> None:
-    """Refuse a device that a family cannot use, of those that are not limited to the CPU."""
-    for family in [name for name in families if not FAMILIES[name].cpu_alone] or families[:1]:
-        check_device(family, device, progress)
-
-
-def _pretrained_transformer(
-    families: Sequence[str], settings: Settings, progress: Progress
-) -> Path | None:
-    """Find the pretrained transformer of the settings; None if no family uses one."""
-    found = [check_pretrained(family, settings, progress) for family in families]
-    return next((folder for folder in found if folder is not None), None)
 
 
 def _run(
@@ -269,20 +239,23 @@ def _run(
 
 
 def _settings_of_taught(
+    names: Sequence[str],
     overrides: Mapping[str, object],
     vectors: str | Path | None,
     teacher: str | Sequence[str] | None,
-    families: Sequence[str],
-) -> Settings:
+) -> Settings | None:
     """Give the settings of the distilled LSTM: its own recipe, and what its families read.
 
-    Raises:
-        SettingsError: A setting has no effect on it nor on any of the families compared.
+    None where it is not compared; a teacher, and settings that nothing reads, are refused.
     """
+    if TAUGHT_LSTM not in names:
+        _refuse_idle_teacher(overrides, is_given=bool(given_teachers(teacher)))
+        return None
+    families = {family_of(name): None for name in names}
     refuse_unread(overrides, (*families, "transformer"))
     own = _settings_read_by(overrides, ("lstm", "transformer"))
     read = with_options(own, **{"teacher.models": as_names(teacher)})
-    readers = ["lstm", *(family for family in families if family == "transformer")]
+    readers = ["lstm", "transformer"] if "transformer" in families else ["lstm"]
     return resolve_settings(TAUGHT_LSTM, read, vectors, families=readers)
 
 
@@ -309,10 +282,9 @@ def _families(
             raise SettingsError(f"models are {', '.join(models) or 'none'}: give each once")
         return tuple(name for name in COMPARED if name in models), ()
     available, left_out = available_families(vectors)
-    families = [*available]
-    if taught and "lstm" in families:
-        families.insert(families.index("lstm") + 1, TAUGHT_LSTM)
-    return tuple(families), left_out
+    if taught and "lstm" in available:
+        available = (*available, TAUGHT_LSTM)
+    return tuple(name for name in COMPARED if name in available), left_out
 
 
 def _refuse_idle_settings(
@@ -329,16 +301,14 @@ def _refuse_idle_settings(
         raise SettingsError(f"test_size has no effect with {idle_with}: leave it out")
 
 
-def _refuse_idle_teacher(
-    overrides: Mapping[str, object], teacher: str | Sequence[str] | None
-) -> None:
+def _refuse_idle_teacher(overrides: Mapping[str, object], *, is_given: bool) -> None:
     """Refuse a teacher, and settings of one, where no distilled LSTM is compared."""
-    is_none = str(overrides.get("teacher.models", NO_TEACHER)).strip() == NO_TEACHER
-    idle = ["--teacher"] if teacher is not None else []
+    idle = ["--teacher"] if is_given else []
     idle += [
         name
-        for name in overrides
-        if name.startswith("teacher.") and not (name == "teacher.models" and is_none)
+        for name, value in overrides.items()
+        if name.startswith("teacher.")
+        and (name, str(value).strip()) != ("teacher.models", NO_TEACHER)
     ]
     if idle:
         raise SettingsError(
@@ -384,13 +354,11 @@ def _with_result(comparison: Comparison, result: ModelResult, scheme: SplitSchem
     return replace(comparison, paired_tests=(*comparison.paired_tests, test))
 
 
-def _analyses(
-    comparison: Comparison, table: Table, scheme: SplitScheme, *, texts: bool
-) -> dict[str, Any]:
-    """Analyse what each family predicted on a kind of split."""
+def _page(comparison: Comparison, table: Table, scheme: SplitScheme, *, texts: bool) -> str:
+    """Write the report, with an analysis of what each family predicted on a kind of split."""
     evaluator, words = scheme.evaluator, scheme.words()
     targets = evaluator.test.targets
-    return {
+    analyses = {
         result.family: analyse(
             result.scores,
             predictions(table, evaluator.test, scheme.rows, output_of(result)),
@@ -404,6 +372,8 @@ def _analyses(
         for result in comparison.results
         if result.kind == scheme.kind
     }
+    audit = sections(audit_table(table, scheme.splits.copies))
+    return comparison_page(comparison, analyses, audit)
 
 
 def _contents(comparison: Comparison, page: str) -> dict[str, bytes]:

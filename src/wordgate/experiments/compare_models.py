@@ -14,13 +14,7 @@ from wordgate.data.labels import match_labels
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.multilabel import AnyScores
-from wordgate.experiments.evaluate import (
-    LabelledRows,
-    Seen,
-    labelled_rows,
-    predicted,
-    unknown_rows,
-)
+from wordgate.experiments.evaluate import LabelledRows, Seen, labelled_rows, predicted, unknown_rows
 from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
 from wordgate.experiments.reading import ReadingOptions, called
@@ -207,7 +201,8 @@ def compare_models(
         for name, one, own, order in zip(names, predictors, rows, orders, strict=True):
             with stage(shown, f"Predicting {len(own.rows):,} texts with {name}"):
                 outputs.append(predicted(one, own.dataset.texts).labels_in_order(order))
-        known = _known(rows)
+        found = [own.known for own in rows if own.known is not None]
+        known = np.logical_or.reduce(found) if len(found) == len(rows) else None
         with stage(shown, "Evaluating, with bootstrap intervals by group"):
             on_all, on_unseen = _evaluations(rows, outputs, first, unknown_rows(known))
     seen = [own.seen for own in rows]
@@ -258,12 +253,6 @@ def _check_same_rows(rows: Sequence[LabelledRows], paths: Sequence[str]) -> None
                 f" {len(own.rows):,}: they use different text or group columns. Name the same ones"
                 " for all models with --text and --group"
             )
-
-
-def _known(rows: Sequence[LabelledRows]) -> NDArray[np.bool_] | None:
-    """Tell which rows some model knows, bool [n]; None if that can't be told of one of them."""
-    found = [own.known for own in rows if own.known is not None]
-    return np.logical_or.reduce(found) if len(found) == len(rows) else None
 
 
 def _evaluations(

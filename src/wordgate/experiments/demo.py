@@ -22,7 +22,6 @@ class Demo:
 
     Attributes:
         folder: The folder of `corpus.csv` and `model`.
-        training: The LSTM, trained on the corpus as any other file would be.
         growing: Sentences that go on, each with its label and probability at every stage.
     """
 
@@ -36,11 +35,7 @@ def run_demo(
 ) -> Demo:
     """Write the corpus, train on it the ordinary way, and read sentences as they go on.
 
-    What an earlier demo made in the folder is replaced.
-
-    Raises:
-        BundleError: There is something else at `folder`.
-        DataError: The disk refuses.
+    What an earlier demo made in the folder is replaced; anything else is refused.
     """
     require_extra("train", "the demo", TORCH)
     choose_threads(threads)

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from typing_extensions import Unpack
 
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
-from wordgate.experiments.reading import ReadingOptions, called, limit_rows, without_limit
+from wordgate.experiments.reading import ReadingOptions, called, limit_rows, table_options
 from wordgate.hub import locate_model
 from wordgate.runtime.cpu import choose_threads, limited_blas, torch_threads
 from wordgate.runtime.display import shown
@@ -115,7 +115,7 @@ def distill(
     with torch_threads(torch, threads), limited_blas(n_threads):
         with stage(progress, f"Loading the teacher {shown(str(teacher), 200)}"):
             loaded = _load(folder, str(teacher))
-            more = further_words(loaded, words, cut) if teacher_words else []
+            more = further_words(loaded.own_words(), words, cut) if teacher_words else []
         progress.begin(f"Distilling vectors of {len(words) + len(more):,} words")
         made = distill_words([*words, *more], loaded, dim=size, progress=progress)
     with stage(progress, f"Writing {out}"):
@@ -136,7 +136,7 @@ def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Ta
     sources = data if isinstance(data, list | tuple) else [data]
     if not sources:
         raise DataError("there is no data: give at least one file")
-    options, limit = without_limit({**reading, "group": "none"})
+    options, limit = table_options({**reading, "group": "none"}), reading.get("limit")
     for source in sources:
         with stage(progress, f"Reading {called(source)}"):
             table = limit_rows(read_table(source, **options, labelled=False), limit, seed=0)
@@ -167,18 +167,10 @@ def _load(folder: Path, name: str) -> SentenceTeacher:
     return load_teacher(folder, name, precision=str(precision).removeprefix("torch."))
 
 
-class WordTeacher(Protocol):
-    """A teacher that has whole words in its vocabulary."""
-
-    def own_words(self) -> list[str]:
-        """Name them."""
-
-
-def further_words(teacher: WordTeacher, words: Sequence[str], cut: Tokenizer) -> list[str]:
-    """Give the teacher's own words that a text could have and the data hasn't."""
+def further_words(own: Iterable[str], words: Sequence[str], cut: Tokenizer) -> list[str]:
+    """Give the words of a teacher's vocabulary that a text could have and the data hasn't."""
     there = set(words)
-    tokens = (cut(word) for word in teacher.own_words())
-    alone = dict.fromkeys(found[0] for found in tokens if len(found) == 1)
+    alone = dict.fromkeys(found[0] for found in map(cut, own) if len(found) == 1)
     return [word for word in alone if word not in there]
 
 

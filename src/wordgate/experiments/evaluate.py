@@ -27,7 +27,7 @@ from wordgate.experiments.reading import (
     TableOptions,
     called,
     limit_rows,
-    without_limit,
+    table_options,
 )
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load_aloud
@@ -200,19 +200,14 @@ def labelled_rows(
     """Read labeled texts, and tell which of them a model knows from its training.
 
     A limit samples by `seed`, or by the model's.
-
-    Raises:
-        BundleError: The model's fingerprints of the training are damaged.
-        DataError: The data cannot be read, or has a label that the model does not know.
     """
     prints = BundleFolder.open(bundle).fingerprints()
-    options, limit = without_limit(reading)
-    table, options = _read(data, config, options)
+    table, options = _read(data, config, table_options(reading))
     column = config.columns().get("group")
     if table.groups is None and options.get("group") is None and column is not None:
         table = _with_groups_of_training(table, data, options, column[0], prints)
     seed = config.seed if seed is None else seed
-    table = limit_rows(table, limit, seed).with_labels_of(config.labels)
+    table = limit_rows(table, reading.get("limit"), seed).with_labels_of(config.labels)
     dataset, known, seen = _dataset(table, config.labels, multilabel=config.multilabel), None, None
     if config.knows_training():
         sketched = config.schema_version >= SKETCHED

@@ -1,4 +1,4 @@
-"""Scoring what a model says of test rows, and the facts of a split."""
+"""Scoring what a model says of test rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.bundle.metrics import SplitFacts
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset
 from wordgate.evaluation.error_analysis import (
@@ -26,7 +25,6 @@ from wordgate.evaluation.multilabel import (
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
 from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.experiments.fitting import ModelOutput
-from wordgate.experiments.splits import DataSplits
 
 
 @dataclass(frozen=True)
@@ -93,35 +91,10 @@ def predictions(
 
 
 def analyse(
-    scores: AnyScores,
-    rows: PredictedRows,
-    words: WordCounts,
-    **options: Any,
+    scores: AnyScores, rows: PredictedRows, words: WordCounts, **options: Any
 ) -> ErrorAnalysis | MultilabelAnalysis:
     """Analyze a model's errors on the test rows; see `analyse_errors` for the options."""
     if isinstance(scores, MultilabelScores):
         return analyse_multilabel_errors(scores, rows, words, **options)
     coverage = coverage_curve(rows.log_proba, rows.targets)
     return analyse_errors(scores, rows, words, coverage=coverage, **options)
-
-
-def split_facts(splits: DataSplits) -> SplitFacts:
-    """Gather what is known of the split, near copies between its parts included."""
-    split = splits.split
-    copies, agreement = splits.copies, splits.agreement
-    return SplitFacts(
-        kind=split.kind,
-        seed=split.seed,
-        n_train=len(split.train),
-        n_valid=len(split.valid),
-        n_test=len(split.test),
-        n_test_groups=split.n_test_groups,
-        leaked_by_group=split.leaked_by_group,
-        near_duplicates_in_train=int(copies.has_duplicate_in(split.test, split.train).sum()),
-        known_in_train=int(copies.has_own_in(split.test, split.train).sum()),
-        similar_in_train=agreement.rows,
-        similar_with_label=agreement.agreeing,
-        templated=agreement.is_templated,
-        reason=split.reason,
-        warnings=list(split.warnings),
-    )

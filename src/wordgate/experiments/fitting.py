@@ -5,12 +5,10 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.bundle.config import Config, environment
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature, fit_temperature
 from wordgate.evaluation.multilabel import decided_classes, given_labels
@@ -20,7 +18,6 @@ from wordgate.settings import Settings, format_setting
 from wordgate.training.families import fit
 from wordgate.training.fitting import FitData, Fitted, RunContext
 from wordgate.training.weights import check_known_labels, check_weights
-from wordgate.vectors.pretrained import PretrainedVectors
 
 EVALUATION_SECONDS = 3.0
 PREDICTED_TEXTS_PER_SECOND = 4000.0
@@ -28,12 +25,9 @@ PREDICTED_TEXTS_PER_SECOND = 4000.0
 
 @dataclass(frozen=True)
 class Clock:
-    """The time since the command began.
+    """The time since the command began, at a `time.monotonic()`, and its limit if it has one.
 
-    Attributes:
-        started: The `time.monotonic()` at the beginning.
-        max_minutes: When the whole command must have ended; None for no limit.
-        resumed: Whether it goes on with a training, of which 0 minutes make what there is.
+    A training that is resumed may have 0 minutes, which make what there is.
     """
 
     started: float = field(default_factory=time.monotonic)
@@ -149,31 +143,6 @@ class Calibrated:
         """Apply temperature and thresholds to what the model itself computes, [n, classes]."""
         scaled = apply_temperature(log_proba, self.temperature, self.multilabel)
         return ModelOutput(scaled, self.thresholds)
-
-    def thresholds_by_label(self) -> list[float] | None:
-        """Give the thresholds as a bundle keeps them, in the labels' order."""
-        return None if self.thresholds is None else self.thresholds.tolist()
-
-    def config(
-        self, settings: Settings, *, vectors: PretrainedVectors | None, **run: Any
-    ) -> Config:
-        """Describe the model as `config.json` does.
-
-        Args:
-            settings: The recipe's, of which fitting may have changed some.
-            vectors: The word vectors that it began with.
-            **run: The fields of `Config` that say what it was fitted on, and by which recipe.
-        """
-        return Config(
-            settings=(self.fitted.settings or settings).model_dump(mode="json"),
-            set_by_user=tuple(sorted(settings.set_by_user)),
-            vectors=None if vectors is None else vectors.name,
-            temperature=self.temperature,
-            multilabel=self.multilabel,
-            thresholds=self.thresholds_by_label(),
-            environment=environment("torch", "scikit-learn") | dict(self.fitted.engine),
-            **run,
-        )
 
     def output(self, texts: Sequence[str]) -> ModelOutput:
         """Predict texts."""

@@ -3,11 +3,11 @@
 import operator
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar, cast
+from typing import Any, Literal, TypedDict, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from wordgate.data.table import own_group
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings, normalized
 from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, SettingsError
-from wordgate.experiments.resolving import refuse_idle_sizes, refuse_idle_split
+from wordgate.experiments.resolving import refuse_idle_sizes, with_options
 from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings
@@ -66,10 +66,31 @@ class ReadingOptions(TableOptions, total=False):
     limit: int | None
 
 
-def without_limit(options: ReadingOptions) -> tuple[TableOptions, int | None]:
-    """Give the options of reading a table, and the limit that holds for its rows."""
-    rest = {name: value for name, value in options.items() if name != "limit"}
-    return cast(TableOptions, rest), options.get("limit")
+class DataOptions(ReadingOptions, total=False):
+    """Options of labelled texts to train on, and of their parts.
+
+    Attributes:
+        split: ``grouped`` or ``random``; None for the value of the recipe.
+        test_size: The fraction of rows for the test set; None for the value of the recipe.
+        valid: A file with the same columns for validation.
+        test: A file with the same columns for testing.
+        split_column: A column that contains ``train``, ``valid`` or ``test``.
+        weight: A column of numbers: how much each text counts in training. Scores count every text
+            once.
+    """
+
+    split: Literal["grouped", "random"] | None
+    test_size: float | None
+    valid: str | Path | None
+    test: str | Path | None
+    split_column: str | None
+    weight: str | None
+
+
+def table_options(options: ReadingOptions, others: Collection[str] = ("limit",)) -> TableOptions:
+    """Leave out the options that are not of reading a table; unknown ones stay, and are refused."""
+    rest = {name: value for name, value in options.items() if name not in others}
+    return cast(TableOptions, rest)
 
 
 @dataclass(frozen=True)
@@ -124,35 +145,45 @@ def called(data: Any) -> str:
 
 
 @dataclass(frozen=True)
-class DataOptions:
-    """What `wordgate.train` and `wordgate.compare` are told of the data; see there.
+class DataSource:
+    """Labelled texts to train on.
 
-    Raises:
-        SettingsError: The kind of split has no effect, since the parts are given.
+    Attributes:
+        data: A file, the name of a data set, or a frame.
+        options: How they are read, and their parts.
+        unlabelled: Files of texts without labels that go with them.
+        seed: Random seed of a sample within the limit.
     """
 
     data: Any
-    reading: ReadingOptions
+    options: DataOptions
     unlabelled: Sequence[str] = ()
-    split: str | None = None
-    valid: str | Path | None = None
-    test: str | Path | None = None
-    split_column: str | None = None
-    weight: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        refuse_idle_split(self.split, self.valid, self.test, self.split_column)
+        split, parts = self.options.get("split"), self._parts()
+        if split is not None and parts:
+            named = " and ".join(f"--{part.replace('_', '-')}" for part in parts)
+            raise SettingsError(f"--split {split} has no effect with {named}: leave it out")
+
+    def _parts(self) -> dict[str, str | Path]:
+        """Give the options by which the data itself says which rows are for which part."""
+        named = {name: self.options.get(name) for name in ("valid", "test", "split_column")}
+        return {name: cast(str | Path, value) for name, value in named.items() if value is not None}
 
     @property
     def names_parts(self) -> bool:
         """Whether the data itself says which rows are for which part."""
-        return any(part is not None for part in (self.valid, self.test, self.split_column))
+        return bool(self._parts())
 
-    def refuse_idle_test_size(self, test_size: float | None) -> None:
-        """Refuse a size of the test set beside a file for it."""
-        if test_size is not None and self.test is not None:
+    def overrides(
+        self, settings: Mapping[str, object] | None, **options: object
+    ) -> dict[str, object]:
+        """Lay split, test size and other options over single settings; refuse idle ones."""
+        split, test_size = self.options.get("split"), self.options.get("test_size")
+        if test_size is not None and self.options.get("test") is not None:
             raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
+        return with_options(settings, split=split, test_size=test_size, **options)
 
     def read(
         self,
@@ -160,13 +191,17 @@ class DataOptions:
         overrides: Mapping[str, object],
         progress: Progress,
         *,
-        grouped: bool,
+        grouped: bool | None = None,
         remarks: Sequence[str] = (),
     ) -> Sources:
-        """Read and report the rows, then the remarks; refuse settings that the data leaves idle."""
+        """Read and report the rows, then the remarks; refuse settings that the data leaves idle.
+
+        `grouped` tells whether the split is grouped; None for what the settings say.
+        """
         with stage(progress, f"Reading {called(self.data)}"):
             sources = self.sources(settings.empty_text_as)
         sources.report(progress, remarks)
+        grouped = settings.split == "grouped" if grouped is None else grouped
         refuse_idle_sizes(overrides, sources.table.parts, grouped=grouped)
         return sources
 
@@ -177,18 +212,19 @@ class DataOptions:
         themselves: a group must mean the same everywhere for a leak to be seen. Rows with an empty
         text are left out unless something stands for it.
         """
-        files = {"valid": self.valid, "test": self.test}
-        files = {part: file for part, file in files.items() if file is not None}
-        if self.split_column is not None and files:
+        files = self._parts()
+        split_column = files.pop("split_column", None)
+        if split_column is not None and files:
             raise SettingsError(
                 "--split-column names the parts already; leave out --valid and --test"
             )
-        like, limit = without_limit(self.reading)
+        own = DataOptions.__optional_keys__ - TableOptions.__optional_keys__
+        like, limit = table_options(self.options, own), self.options.get("limit")
         table = read_table(
             self.data,
-            split_column=self.split_column,
+            split_column=self.options.get("split_column"),
             empty_text_as=empty_text_as,
-            weight=self.weight,
+            weight=self.options.get("weight"),
             **like,
         )
         separator = (like.get("label_separator") or "").strip().lower()
@@ -200,7 +236,6 @@ class DataOptions:
         others = {
             part: _read_like(table, file, empty_text_as, like).with_labels_of(table.label_names())
             for part, file in files.items()
-            if file is not None
         }
         table = limit_rows(table, limit, self.seed)
         others = {part: limit_rows(other, limit, self.seed) for part, other in others.items()}

@@ -27,11 +27,17 @@ def as_names(value: Sequence[str | Path] | str | Path | None) -> tuple[str, ...]
     return tuple(map(str, [value] if isinstance(value, str | Path) else value)) or None
 
 
+def given_teachers(teacher: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Give the teachers that were named; none for ``none``."""
+    names = as_names(teacher) or ()
+    return () if names == (NO_TEACHER,) else names
+
+
 def choose_recipe(recipe: str | Path | None, teacher: str | Sequence[str] | None) -> str | Path:
     """Give the recipe that was named; else ``taught`` where a teacher was, ``default`` without."""
     if recipe is not None:
         return recipe
-    return "default" if as_names(teacher) in (None, (NO_TEACHER,)) else "taught"
+    return "taught" if given_teachers(teacher) else "default"
 
 
 def resolve_settings(
@@ -41,45 +47,36 @@ def resolve_settings(
     *,
     families: Sequence[str],
 ) -> Settings:
-    """Read a recipe, and refuse what would have no effect, before anything is fetched or read.
-
-    Args:
-        recipe: The recipe's name, or the path of a ``.toml`` file.
-        overrides: Single settings that beat the recipe's.
-        vectors: A file of word vectors or the name of a public one; None to draw them.
-        families: The families of the models.
-
-    Raises:
-        SettingsError: Recipe or settings are unknown, or one has no effect; or word vectors are
-            needed, or have no effect themselves.
-    """
+    """Read a recipe, and refuse what would have no effect, before anything is fetched or read."""
     settings, overrides = load_settings(recipe, overrides), flat_overrides(overrides)
     taught = settings.teacher.is_given and any(FAMILIES[f].can_be_taught for f in families)
     refuse_unread(overrides, (*families, "transformer") if taught else families)
-    for setting in overrides:
-        if setting.startswith("teacher.") and setting != "teacher.models" and not taught:
-            raise SettingsError(
-                f"{setting} has no effect without a teacher: give one with --teacher"
-            )
+    if not taught:
+        _refuse(overrides, "teacher.", "without a teacher: give one with --teacher", "models")
     _check_vectors(families, vectors, taught=taught)
-    _check_candidates(settings, overrides)
+    if not settings.lstm.lighter_candidate:
+        why = "with lstm.lighter_candidate=false: leave it out, or set lstm.lighter_candidate=true"
+        _refuse(overrides, "lstm.lighter_", why, "candidate")
     _refuse_idle(settings, overrides, vectors=vectors is not None)
     teachers = _families_of_teachers(settings) if taught else set()
-    if taught:
-        _refuse_unread_by_teachers(overrides, teachers, families)
-    if vectors is None and not teachers & {_FINE_TUNED, "transformer"}:
-        for setting in overrides:
-            if setting.startswith(("vectors.", "lstm.vectors_")) and setting != "vectors.stored":
-                raise SettingsError(
-                    f"{setting} has no effect without --vectors: give some, or leave it out"
-                )
-        return settings
-    if vectors is None:
-        return settings
-    for setting, instead in _IN_PLACE.items():
-        if setting in overrides:
-            raise SettingsError(f"{setting} has no effect with --vectors; set {instead}")
+    if taught and "transformer" not in families:
+        _refuse_unread_by_teachers(overrides, teachers)
+    if vectors is not None:
+        for setting, instead in _IN_PLACE.items():
+            if setting in overrides:
+                raise SettingsError(f"{setting} has no effect with --vectors; set {instead}")
+    elif not teachers & {_FINE_TUNED, "transformer"}:
+        why = "without --vectors: give some, or leave it out"
+        _refuse(overrides, "vectors.", why, "stored")
+        _refuse(overrides, "lstm.vectors_", why)
     return settings
+
+
+def _refuse(overrides: Iterable[str], prefix: str, why: str, but: str | None = None) -> None:
+    """Refuse all settings of a prefix, but one, as having no effect."""
+    for setting in overrides:
+        if setting.startswith(prefix) and setting.removeprefix(prefix) != but:
+            raise SettingsError(f"{setting} has no effect {why}")
 
 
 def refuse_unread(settings: Iterable[str], families: Sequence[str]) -> None:
@@ -87,17 +84,6 @@ def refuse_unread(settings: Iterable[str], families: Sequence[str]) -> None:
     for setting in settings:
         if not any(FAMILIES[family].reads(setting) for family in families):
             raise SettingsError(f"{setting} has no effect on {_models(families)}: leave it out")
-
-
-def _check_candidates(settings: Settings, overrides: Mapping[str, object]) -> None:
-    """Refuse to say what the second LSTM is to be where there is none."""
-    for setting in overrides:
-        of_second = setting.startswith("lstm.lighter_") and setting != "lstm.lighter_candidate"
-        if of_second and not settings.lstm.lighter_candidate:
-            raise SettingsError(
-                f"{setting} has no effect with lstm.lighter_candidate=false: leave it out, or set"
-                " lstm.lighter_candidate=true"
-            )
 
 
 def _refuse_idle(settings: Settings, overrides: Mapping[str, object], *, vectors: bool) -> None:
@@ -162,24 +148,15 @@ def _families_of_teachers(settings: Settings) -> set[str]:
     }
 
 
-def _refuse_unread_by_teachers(
-    overrides: Mapping[str, object], teachers: set[str], families: Sequence[str]
-) -> None:
-    """Refuse settings of a transformer that no teacher and none of the families reads."""
-    if "transformer" in families:
-        return
-    read = {"transformer.precision"} if "transformer" in teachers else set()
-    for setting in overrides:
-        if setting == "transformer.model":
-            raise SettingsError(
-                f"{setting} has no effect on a teacher, which --teacher names: leave it out"
-            )
-        if (
-            setting.startswith("transformer.")
-            and _FINE_TUNED not in teachers
-            and setting not in read
-        ):
-            raise SettingsError(f"{setting} has no effect on a saved teacher: leave it out")
+def _refuse_unread_by_teachers(overrides: Mapping[str, object], teachers: set[str]) -> None:
+    """Refuse settings of a transformer that no teacher reads."""
+    if "transformer.model" in overrides:
+        raise SettingsError(
+            "transformer.model has no effect on a teacher, which --teacher names: leave it out"
+        )
+    if _FINE_TUNED not in teachers:
+        read = "precision" if "transformer" in teachers else None
+        _refuse(overrides, "transformer.", "on a saved teacher: leave it out", read)
 
 
 def refuse_idle_sizes(
@@ -219,17 +196,6 @@ def with_options(settings: Mapping[str, object] | None, **options: object) -> di
 def given_options(**options: object) -> dict[str, object]:
     """Leave out the options that were not given, which are None."""
     return {name: value for name, value in options.items() if value is not None}
-
-
-def refuse_idle_split(
-    split: str | None, valid: str | Path | None, test: str | Path | None, split_column: str | None
-) -> None:
-    """Refuse to say how to split where the parts are given."""
-    given = given_options(**{"--valid": valid, "--test": test, "--split-column": split_column})
-    if split is not None and given:
-        raise SettingsError(
-            f"--split {split} has no effect with {' and '.join(given)}: leave it out"
-        )
 
 
 def check_folds(
@@ -304,13 +270,7 @@ def _models(families: Sequence[str]) -> str:
 def resolve_vectors(
     vectors: str | Path | None, settings: Settings, progress: Progress
 ) -> tuple[Settings, PretrainedVectors | None]:
-    """Find word vectors, fetch them if need be; give the settings with their size, and the vectors.
-
-    Raises:
-        DataError: The word vectors can't be found, fetched or read.
-        SettingsError: They are larger than word vectors can be.
-        MissingExtraError: They need fetching, and kagglehub isn't installed.
-    """
+    """Find word vectors, fetch them if need be; give the settings with their size, and them."""
     if vectors is None:
         return settings, None
     pretrained = PretrainedVectors.open(vectors, progress)

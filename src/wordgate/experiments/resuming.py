@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,7 +22,8 @@ from wordgate.evaluation.metrics import Epoch
 from wordgate.experiments.fitting import ModelOutput
 from wordgate.families import FAMILIES
 from wordgate.models.base import Model, model_from_state
-from wordgate.runtime.progress import Progress
+from wordgate.runtime.progress import Progress, Silent
+from wordgate.storage.files import remove
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,
     METADATA,
@@ -53,39 +54,62 @@ _FINISHED = "finished"
 """Marks the folder of a teaching whose student is written: what else is in it can be deleted."""
 
 
-def checkpoint_config(
-    out: str | Path | None, family: str, *, resume: bool, overwrite: bool
-) -> CheckpointConfig | None:
-    """Choose where a training is kept, and refuse to pass over one that was interrupted.
+@dataclass(frozen=True)
+class KeptTraining:
+    """Where a training is kept until its model is written; None where nothing is kept.
 
-    With `overwrite` what is kept stays until something newer is; None where nothing is kept.
-
-    Raises:
-        SettingsError: There is nothing that could ever be resumed.
-        BundleError: A training is kept and nothing said what is to become of it; or none is kept
-            and it should be resumed; or what is there is no file.
+    Attributes:
+        baseline: Of the model that it has to beat, not to be fitted on every resumption.
+        teaching: The folder of its teachers; None for a family that learns from none.
     """
-    if resume and not FAMILIES[family].can_resume:
-        resumable = ", ".join(known.name for known in FAMILIES.values() if known.can_resume)
-        raise SettingsError(
-            f"--resume has no effect: a {family} model is fitted in one step; only {resumable}"
-            " models have checkpoints"
-        )
-    if resume and out is None:
-        raise SettingsError("give the folder of the training run to resume as `out`")
-    if out is None or not FAMILIES[family].can_resume:
-        return None
-    file, folders = kept_beside(out, "checkpoint"), {"baseline": kept_beside(out, "baseline")}
-    check_place(file, "training", folder=False)
-    if FAMILIES[family].can_be_taught:
-        folders["teaching"] = kept_beside(out, "teaching")
-        if not file.exists() and _is_over(folders["teaching"]):
-            clear_teacher_cache(folders["teaching"])
-    for what, folder in folders.items():
-        check_place(folder, what, folder=True)
-    kept = next((one for one in (file, *folders.values()) if one.exists()), file)
-    check_resume(Path(out), kept, "training", resume=resume, overwrite=overwrite)
-    return CheckpointConfig(file, resume and file.exists())
+
+    checkpoint: CheckpointConfig | None = None
+    baseline: CheckpointConfig | None = None
+    teaching: Path | None = None
+
+    @classmethod
+    def beside(
+        cls, out: Path | None, family: str, *, resume: bool, overwrite: bool
+    ) -> "KeptTraining":
+        """Choose the places, and refuse to pass over a training that was interrupted.
+
+        With `overwrite` what is kept stays until something newer is.
+        """
+        if resume and not FAMILIES[family].can_resume:
+            resumable = ", ".join(known.name for known in FAMILIES.values() if known.can_resume)
+            raise SettingsError(
+                f"--resume has no effect: a {family} model is fitted in one step; only {resumable}"
+                " models have checkpoints"
+            )
+        if resume and out is None:
+            raise SettingsError("give the folder of the training run to resume as `out`")
+        if out is None or not FAMILIES[family].can_resume:
+            return cls()
+        file, baseline = kept_beside(out, "checkpoint"), kept_beside(out, "baseline")
+        teaching = kept_beside(out, "teaching") if FAMILIES[family].can_be_taught else None
+        check_place(file, "training", folder=False)
+        if teaching is not None and not file.exists() and _is_over(teaching):
+            clear_teacher_cache(teaching)
+        check_place(baseline, "baseline", folder=True)
+        if teaching is not None:
+            check_place(teaching, "teaching", folder=True)
+        places = [one for one in (file, baseline, teaching) if one is not None and one.exists()]
+        kept = places[0] if places else file
+        check_resume(out, kept, "training", resume=resume, overwrite=overwrite)
+        checkpoint = CheckpointConfig(file, resume and file.exists())
+        return cls(checkpoint, CheckpointConfig(baseline, resume), teaching)
+
+    def clear(self) -> None:
+        """Delete what is kept, which a kill in between leaves as something to be deleted."""
+        if self.baseline is not None:
+            ResultStore(self.baseline.file, Silent()).clear()
+        if self.teaching is not None and self.teaching.is_dir():
+            with suppress(OSError):  # the model is written: that this fails is no reason to say so
+                (self.teaching / _FINISHED).touch()
+        if self.checkpoint is not None:  # after the baseline, which would block a new training
+            remove(self.checkpoint.file)
+        if self.teaching is not None:  # after the checkpoint, which would be of no use without
+            clear_teacher_cache(self.teaching)
 
 
 def kept_beside(
@@ -125,10 +149,7 @@ def check_place(kept: Path, what: str, *, folder: bool) -> None:
 
 
 def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: bool) -> None:
-    """Refuse where nothing said what is to become of an interrupted run, or there is none.
-
-    `what`, such as a training, is to make `out`, and is kept in `kept` on its way.
-    """
+    """Refuse where nothing said what becomes of a kept run that is to make `out`, or none is."""
     if resume and not kept.exists():
         raise BundleError(f"there is no {kept} to resume from; leave out --resume to start")
     if kept.exists() and not resume and not overwrite:
@@ -168,39 +189,52 @@ def _clear(folder: Path, is_own: Callable[[Path], object]) -> None:
         folder.rmdir()
 
 
-@dataclass(frozen=True)
-class FoldResult:
-    """Predictions and cost of one model on the test rows of one fold.
+class FoldFacts(BaseModel):
+    """How one model was fitted on one fold, and what that took.
 
     Attributes:
-        log_proba: float64 [n_test, classes], uncalibrated log-probabilities.
-        temperature: Their calibration temperature; 1 leaves them as they are.
-        thresholds: The least probability at which each label is given; None if none were chosen.
+        temperature: The calibration temperature; 1 leaves log-probabilities as they are.
         history: The epochs; empty for a family without epochs.
         best_epoch: The epoch that was kept, from 1; 0 without epochs.
         train_seconds: Time of fitting.
         texts_per_second: Rate of prediction, from strings.
         megabytes: Size of the model, in 10^6 bytes.
         remarks: What a user should know about this fit.
+        thresholds: The least probability at which each label is given; None if none were chosen.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    temperature: Annotated[float, Field(ge=0.01, le=100.0)]
+    history: tuple[Epoch, ...]
+    best_epoch: NonNegativeInt
+    train_seconds: _Amount
+    texts_per_second: _Amount
+    megabytes: _Amount
+    remarks: tuple[str, ...]
+    thresholds: tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...] | None
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What one model says of the test rows of one fold.
+
+    Attributes:
+        log_proba: float64 [n_test, classes], uncalibrated log-probabilities.
+        facts: How it was fitted.
     """
 
     log_proba: NDArray[np.float64]
-    temperature: float
-    history: tuple[Epoch, ...]
-    best_epoch: int
-    train_seconds: float
-    texts_per_second: float
-    megabytes: float
-    remarks: tuple[str, ...] = ()
-    thresholds: Sequence[float] | None = None
+    facts: FoldFacts
 
     def output(self, *, multilabel: bool) -> ModelOutput:
         """Give calibrated log-probabilities, with the thresholds."""
-        chosen = None if self.thresholds is None else np.array(self.thresholds)
-        log_proba = apply_temperature(self.log_proba, self.temperature, multilabel)
+        chosen = None if self.facts.thresholds is None else np.array(self.facts.thresholds)
+        log_proba = apply_temperature(self.log_proba, self.facts.temperature, multilabel)
         return ModelOutput(log_proba, chosen)
 
 
+@dataclass
 class ResultStore:
     """Stores each fold's result in a file, so that an interrupted comparison can be resumed.
 
@@ -208,28 +242,24 @@ class ResultStore:
     reported, each once, by what the results are of.
     """
 
-    def __init__(self, folder: Path | None, progress: Progress, what: str = "comparison"):
-        self.folder = folder
-        self._what = what
-        self._progress = progress
-        self._reported: set[str] = set()
+    folder: Path | None
+    progress: Progress
+    what: str = "comparison"
+    _reported: set[str] = field(default_factory=set)
 
     def save(self, name: str, result: FoldResult, fingerprint: RunFingerprint) -> None:
         """Write a result."""
         if self.folder is not None:
-            facts = {key: value for key, value in asdict(result).items() if key != _ARRAY}
-            content = {**fingerprint.facts(), "result": facts}
-            write_resumable(
-                self.folder / f"{name}.safetensors", content, {_ARRAY: result.log_proba}
-            )
+            file = self.folder / f"{name}.safetensors"
+            content = {**fingerprint.facts(), "result": result.facts.model_dump()}
+            write_resumable(file, content, {_ARRAY: result.log_proba})
 
     def load(
         self, name: str, fingerprint: RunFingerprint, shape: tuple[int, int]
     ) -> FoldResult | None:
         """Read a result, log-probabilities of `shape`; None if there is none of that name.
 
-        Raises:
-            BundleError: It is of another fit than `fingerprint`, or damaged.
+        One that is damaged, or of another fit than `fingerprint`, is refused.
         """
         if self.folder is None or not (file := self.folder / f"{name}.safetensors").exists():
             return None
@@ -238,9 +268,9 @@ class ResultStore:
             result = _validated(arrays[_ARRAY], content["result"], shape)
         except CORRUPT_FILE_ERRORS as error:
             raise damaged(file, error, _REMEDY) from error
-        for warning in fingerprint.check(content, self._what, self.folder):
+        for warning in fingerprint.check(content, self.what, self.folder):
             if warning not in self._reported:
-                self._progress.say(warning)
+                self.progress.say(warning)
             self._reported.add(warning)
         return result
 
@@ -272,33 +302,18 @@ def _is_result(file: Path) -> bool:
         return True
 
 
-class _StoredResult(BaseModel):
-    """A result without its log-probabilities, as read from a file."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    temperature: Annotated[float, Field(ge=0.01, le=100.0)]
-    history: tuple[Epoch, ...]
-    best_epoch: NonNegativeInt
-    train_seconds: _Amount
-    texts_per_second: _Amount
-    megabytes: _Amount
-    remarks: tuple[str, ...]
-    thresholds: tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...] | None
-
-
 def _validated(log_proba: NDArray[np.float64], facts: object, shape: tuple[int, int]) -> FoldResult:
     """Build a result from the content of its file, as `ResultStore.save` wrote it."""
     if log_proba.dtype != np.float64 or log_proba.shape != shape:
         raise ValueError(f"{_ARRAY} is {log_proba.dtype} {list(log_proba.shape)}")
     if not np.isfinite(log_proba).all():
         raise ValueError(f"{_ARRAY} is not finite")
-    kept = read_facts(_StoredResult, facts)
+    kept = read_facts(FoldFacts, facts)
     if kept.thresholds is not None and len(kept.thresholds) != shape[1]:
         raise ValueError(f"there are {len(kept.thresholds)} thresholds of {shape[1]} labels")
     if kept.best_epoch > len(kept.history):
         raise ValueError(f"of {len(kept.history)} epochs the best is {kept.best_epoch}")
-    return FoldResult(log_proba=log_proba, **dict(kept))
+    return FoldResult(log_proba, kept)
 
 
 @dataclass
@@ -306,7 +321,6 @@ class TeacherCache:
     """A folder with the teachers, the word vectors made of one, and all answers so far.
 
     Attributes:
-        path: The folder.
         fingerprint: What the teaching is of: data, settings, seed; and what it runs on.
         started: The `time.monotonic()` at which the command began.
         keeps: Whether teachers and answers are written to it; the word vectors are in any case.
@@ -325,16 +339,13 @@ class TeacherCache:
 
     def teacher(self, number: int) -> tuple[Model, float] | None:
         """Give back a teacher and its temperature; None if it isn't kept."""
-        found = self._read(f"teacher-{number}.safetensors")
-        if found is None:
+        if (found := self._read(f"teacher-{number}.safetensors")) is None:
             return None
         facts, arrays = found
         return model_from_state(facts["family"], facts["description"], arrays), facts["temperature"]
 
     def keep_teacher(self, number: int, model: Model, temperature: float) -> None:
         """Keep a teacher."""
-        if not self.keeps:
-            return
         description, arrays = model.state()
         facts = {
             "family": model.family,
@@ -357,13 +368,13 @@ class TeacherCache:
         self, answers: Mapping[str, NDArray[np.float32]], *, at_once: bool = False
     ) -> None:
         """Keep the answers so far, every twenty seconds or at once."""
-        if not self.keeps:
-            return
         if at_once or time.monotonic() - self._kept >= _SECONDS_BETWEEN:
             self._write(_ANSWERS, {}, answers)
             self._kept = time.monotonic()
 
     def _write(self, name: str, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+        if not self.keeps:
+            return
         now = time.monotonic()
         spent = {
             "seconds": self.earlier_seconds + now - self._opened,
@@ -380,9 +391,8 @@ class TeacherCache:
         try:
             self.fingerprint.check(content, "teaching", self.path)
             spent = content["spent"]
-            before = self.earlier_seconds, self.earlier_wall_seconds
-            now = float(spent["seconds"]), float(spent["wall_seconds"])
-            self.earlier_seconds, self.earlier_wall_seconds = map(max, before, now)
+            self.earlier_seconds = max(self.earlier_seconds, float(spent["seconds"]))
+            self.earlier_wall_seconds = max(self.earlier_wall_seconds, float(spent["wall_seconds"]))
             return dict(content["facts"]), arrays
         except CORRUPT_FILE_ERRORS as error:
             raise damaged(file, error) from error
@@ -391,13 +401,6 @@ class TeacherCache:
 def clear_teacher_cache(folder: Path) -> None:
     """Delete what a teaching has kept, and the folder if nothing else is in it."""
     _clear(folder, _is_of_teaching)
-
-
-def mark_teacher_cache(folder: Path) -> None:
-    """Note that what a teaching has kept is needed no more, once the checkpoint is gone, too."""
-    if folder.is_dir():
-        with suppress(OSError):  # the model is written: that this fails is no reason to say so
-            (folder / _FINISHED).touch()
 
 
 def _is_over(folder: Path) -> bool:

@@ -7,49 +7,32 @@ families that are still in the race.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wordgate.errors import SettingsError, WordgateError
-from wordgate.evaluation.intervals import Interval
-from wordgate.evaluation.search import (
-    SearchFacts,
-    SearchResult,
-    SearchTrial,
-    SecondBest,
-    distinct_trials,
-)
-from wordgate.experiments.search_ranking import Ranking, score_of, spec_of
+from wordgate.experiments.search_plan import DEFAULT, SMALL, TAUGHT, TUNED, SearchConfig, TrialSpec
+from wordgate.experiments.search_ranking import Ending, Found, Ranking, score_of, spec_of
 from wordgate.experiments.search_trials import (
-    DEFAULT,
     FEW,
     MOST_FOLDS,
-    SMALL,
-    TAUGHT,
-    TUNED,
+    OTHER_SETTINGS,
+    Costs,
     FoldAnswers,
     InnerFolds,
     Rung,
-    SearchConfig,
-    TrialSpec,
     fit_fold,
 )
 from wordgate.report.search_text import trial_line
-from wordgate.search.budget import OTHER_SETTINGS, Budget, Costs
-from wordgate.search.space import START_SMALL, Choices, space_of, suggest
+from wordgate.search.space import START_SMALL, Choices, Space, space_of, suggest
 from wordgate.search.study import SearchStudy
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
-
-Ending = Literal["minutes", "trials", "interruption"]
-Watch = Callable[[str, Sequence[SearchTrial], float], None]
-"""Is shown the objective, all trials after each that has ended, and the `time.monotonic()` at which
-the search ends."""
 
 FAR_BEHIND = 0.01
 """A family is tried no further if the interval of its distance from the best begins beyond this."""
@@ -67,80 +50,6 @@ _MOST_FAILED = 10
 
 class _OutOfTimeError(Exception):
     """The time ended a trial."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search has found.
-
-    Attributes:
-        trials: All trials.
-        ranking: The trials that can win, the winner first.
-        ended_by: What ended the search.
-        seconds: What it took, earlier runs included.
-        importances: Those of the settings of each family, by its name.
-        left_out: A sentence for each family that was left out or dropped.
-    """
-
-    trials: tuple[SearchTrial, ...]
-    ranking: tuple[SearchTrial, ...]
-    ended_by: Ending
-    seconds: float
-    importances: dict[str, dict[str, float]]
-    left_out: tuple[str, ...]
-
-    def facts(self, config: SearchConfig, place: int = 0) -> SearchFacts:
-        """Describe the search with the trial at a place of the ranking as the winner."""
-        chosen, *others = self.ranking[place:]
-        second = None
-        if others:
-            second = SecondBest(
-                family=others[0].family,
-                settings=dict(others[0].settings),
-                score=score_of(others[0]),
-            )
-        finished = [trial for trial in self.trials if trial.state in ("complete", "pruned")]
-        return SearchFacts(
-            objective=config.objective,
-            limits=config.limits,
-            n_trials=len(distinct_trials(finished)),
-            minutes=self.seconds / 60.0,
-            ended_by=self.ended_by,
-            settings=dict(chosen.settings),
-            chosen_score=score_of(chosen),
-            second=second,
-            importances=self.importances.get(chosen.family, {}),
-            left_out=list(self.left_out),
-        )
-
-    def result(
-        self, config: SearchConfig, place: int = 0, tested: SearchFacts | None = None
-    ) -> SearchResult:
-        """Give the search with its trials.
-
-        Args:
-            config: What was searched.
-            place: That of the winner in the ranking.
-            tested: The search with the test of the winner; None if it was not trained.
-        """
-        facts = tested or self.facts(config, place)
-        chosen, *others = self.ranking[place:]
-        return SearchResult(
-            objective=facts.objective,
-            limits=facts.limits,
-            trials=self.trials,
-            chosen=chosen.number,
-            second=others[0].number if others else None,
-            chosen_score=facts.chosen_score,
-            test_score=facts.test_score,
-            interval=facts.test_interval or Interval.none("the test rows had no part in it"),
-            importances=facts.importances,
-            minutes=facts.minutes,
-            ended_by=facts.ended_by,
-            latency_ms=facts.latency_ms,
-            megabytes=facts.megabytes,
-            left_out=self.left_out,
-        )
 
 
 @dataclass
@@ -161,51 +70,34 @@ class _Attempt:
         return [one.score for one in self.answers]
 
 
-@dataclass
 class Search:
-    """A search over the training rows.
+    """A search over the training rows, whose last fit must end at a `time.monotonic()`."""
 
-    Attributes:
-        folds: The inner folds of the training rows.
-        config: What is searched.
-        budget: The time of the whole command.
-        study: Keeps the trials.
-        watch: Is shown the trials after each; None for a line of progress.
-    """
-
-    folds: InnerFolds
-    config: SearchConfig
-    budget: Budget
-    study: SearchStudy
-    watch: Watch | None = None
-    _ranking: Ranking = field(init=False)
-    _costs: Costs = field(init=False)
-    _left_out: list[str] = field(init=False)
-    _dropped: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self._ranking = Ranking(self.folds, self.config, self.study)
-        self._costs = Costs.of(self.folds.fold(0).train)
-        self._left_out = [*self.config.left_out]
-        for trial in self.study.trials():
+    def __init__(
+        self, folds: InnerFolds, config: SearchConfig, deadline: float, study: SearchStudy
+    ):
+        self.folds, self.config, self.deadline, self.study = folds, config, deadline, study
+        self._ranking = Ranking(folds, config, study)
+        self._costs = Costs(folds.fold(0).train.texts)
+        self._left_out = [*config.left_out]
+        self._dropped: set[str] = set()
+        for trial in study.trials():
             if trial.fold_scores and trial.rows == 1.0 and trial.seconds:
                 name = spec_of(trial).name
                 self._costs.record(name, 1.0, trial.seconds / len(trial.fold_scores))
 
     def run(self) -> Found:
-        """Make trials until the time is over.
-
-        Returns:
-            The trials, the winner first among those that can win.
+        """Make trials until the time is over, or an interruption after the first has finished.
 
         Raises:
             SettingsError: No trial has finished, or none keeps the limits.
-            KeyboardInterrupt: It was interrupted before any trial had finished.
         """
         began, earlier = time.monotonic(), self.study.attributes.get("seconds", 0.0)
         ended_by: Ending = "minutes"
         try:
-            ended_by = self._run()
+            self._start_families()
+            self._drop_families()
+            ended_by = self._tune()
         except _OutOfTimeError:
             pass
         except KeyboardInterrupt:
@@ -228,14 +120,9 @@ class Search:
             self.study.trials(), ranking, ended_by, seconds, importances, tuple(self._left_out)
         )
 
-    def _run(self) -> Ending:
-        self._start_families()
-        self._drop_families()
-        return self._tune()
-
     # The default recipes.
 
-    def _starts(self) -> Iterator[TrialSpec]:
+    def _starts(self) -> list[TrialSpec]:
         """Give the trials that come first and have not been made, cheapest family first."""
         done = {(trial.family, trial.recipe) for trial in self._ranking.finished()}
         specs = []
@@ -247,7 +134,7 @@ class Search:
                 specs.append(TrialSpec(family, SMALL, changes))
             if family == "lstm" and self.config.teaching is not None:
                 specs.append(TrialSpec(family, TAUGHT, {}))
-        return (spec for spec in specs if (spec.family, spec.recipe) not in done)
+        return [spec for spec in specs if (spec.family, spec.recipe) not in done]
 
     def _start_families(self) -> None:
         """Try the default recipes: all on one fold first, which tells how many folds there will be.
@@ -299,7 +186,7 @@ class Search:
             return
         each = [self._costs.seconds(attempt.spec.name) for attempt in begun]
         kept = max((self._kept_for(attempt.spec) for attempt in begun), default=0.0)
-        left = self.budget.left()
+        left = self._left()
         fitting, time_left = sum(each), min(_DEFAULTS_SHARE * left, left - kept)
         if len(self.folds.rows) < FEW:  # what is too slow for all folds is left out
             fitting, time_left = min(each, default=0.0), left - kept
@@ -315,16 +202,12 @@ class Search:
 
     def _drop_families(self) -> None:
         """Try no further the families whose default recipe is far behind."""
-        starts = [
-            trial
-            for trial in self._ranking.candidates()
-            if trial.recipe in (DEFAULT, SMALL, TAUGHT)
-        ]
-        if not starts:
-            return
-        best = max(starts, key=score_of)
-        for family in {trial.family for trial in starts} - {best.family}:
+        starts = [trial for trial in self._ranking.candidates() if trial.recipe != TUNED]
+        best = max(starts, key=score_of, default=None)
+        for family in dict.fromkeys(trial.family for trial in starts):
             own = max((trial for trial in starts if trial.family == family), key=score_of)
+            if best is None or own is best:
+                continue
             less = self._ranking.difference(best, own)
             if less.proven == "better" and less.low is not None and less.low > FAR_BEHIND:
                 self._dropped.add(family)
@@ -339,7 +222,7 @@ class Search:
         """Let Optuna choose settings until the time or the trials are over."""
         repeated = failed = 0
         while True:
-            most = self.config.max_trials
+            most = self.config.options.get("trials")
             if most is not None and len(self._ranking.finished()) >= most:
                 return "trials"
             alive = self._alive()
@@ -349,10 +232,8 @@ class Search:
             if family is None:
                 return "minutes"
             trial = self.study.ask(family)
-            changes = suggest(trial, self._space(family))
-            spec = TrialSpec(family, TUNED, changes)
-            if (same := self._same(spec)) is not None:
-                self._repeat(trial, same)
+            spec = TrialSpec(family, TUNED, suggest(trial, self._space(family)))
+            if self._repeat(trial, spec):
                 repeated += 1
                 continue
             repeated = 0
@@ -366,7 +247,7 @@ class Search:
                 if failed >= _MOST_FAILED:
                     raise
 
-    def _space(self, family: str) -> Any:
+    def _space(self, family: str) -> Space:
         config = self.config
         weights = {"class_weight": _WEIGHTS} if config.objective == "macro_f1" else {}
         return space_of(
@@ -392,7 +273,7 @@ class Search:
 
     def _next(self, alive: Sequence[str]) -> str | None:
         """Give the family that has had the least time, the leading one twice as much as others."""
-        best = max(self._ranking.candidates(), key=score_of, default=None)
+        best = self._ranking.best()
         spent = dict.fromkeys(alive, 0.0)
         for trial in self._ranking.finished():
             if trial.recipe == TUNED and trial.family in spent:
@@ -405,19 +286,17 @@ class Search:
             for family in alive
             if self._fits(TrialSpec(family, TUNED, {}), rungs, OTHER_SETTINGS)
         ]
-        return min(fitting, key=spent.__getitem__, default=None)
+        return min(fitting, key=lambda family: spent[family], default=None)
 
-    def _same(self, spec: TrialSpec) -> SearchTrial | None:
-        """Find a finished trial of the same family and settings."""
-        same = (
-            trial
-            for trial in self._ranking.finished()
-            if trial.family == spec.family and trial.settings == spec.changes
-        )
-        return next(same, None)
-
-    def _repeat(self, trial: "Trial", same: SearchTrial) -> None:
-        """End a trial as one with the same settings ended."""
+    def _repeat(self, trial: "Trial", spec: TrialSpec) -> bool:
+        """End a trial as one with the same settings ended, if there is such a one."""
+        finished = self._ranking.finished()
+        equal = [
+            one for one in finished if (one.family, one.settings) == (spec.family, spec.changes)
+        ]
+        if not equal:
+            return False
+        same = equal[0]
         self._ask(spec_of(same), trial)
         self.study.note(
             trial,
@@ -432,6 +311,7 @@ class Search:
             self.study.complete(trial, score_of(same), self.study.decisions(same.number))
         else:
             self.study.end(trial)
+        return True
 
     # One trial.
 
@@ -448,12 +328,7 @@ class Search:
         prunable: bool = False,
         must: bool = False,
     ) -> None:
-        """Take a trial from step to step, as far as it is good enough.
-
-        Raises:
-            _OutOfTimeError: There is no time for it.
-            WordgateError: It can't be fitted.
-        """
+        """Take a trial from step to step, as far as it is good enough and there is time."""
         try:
             while attempt.step < len(rungs) and not attempt.ended:
                 left = rungs[attempt.step :]
@@ -514,7 +389,7 @@ class Search:
         self._show()
 
     def _fit(self, attempt: _Attempt, number: int, rung: Rung, *, must: bool) -> FoldAnswers:
-        spec, left = attempt.spec, max(0.0, self.budget.left() - self._kept_for(attempt.spec))
+        spec, left = attempt.spec, max(0.0, self._left() - self._kept_for(attempt.spec))
         if not must and not self._costs.is_known(spec.name):
             left *= _FIRST_SHARE
         found = fit_fold(spec, self.folds, number, rung.share, self.config, time.monotonic() + left)
@@ -526,6 +401,10 @@ class Search:
 
     # Time.
 
+    def _left(self) -> float:
+        """Give the seconds until the last fit must end."""
+        return self.deadline - time.monotonic()
+
     def _rungs(self) -> list[Rung]:
         return self.folds.rungs(self._ranking.n_folds())
 
@@ -533,30 +412,28 @@ class Search:
         self, spec: TrialSpec, rungs: Sequence[Rung], factor: float = 1.0, done: int = 0
     ) -> bool:
         """Tell whether the steps of a trial fit into the time, and the model after them."""
-        needed, n_done = 0.0, done
+        needed = 0.0
         for rung in rungs:
-            n_folds = 1 if rung.share < 1.0 else rung.n_folds - n_done
-            n_done += n_folds if rung.share == 1.0 else 0
+            n_folds = 1
+            if rung.share == 1.0:
+                n_folds, done = rung.n_folds - done, rung.n_folds
             needed += n_folds * self._costs.seconds(spec.name, rung.share)
-        return factor * needed + self._kept_for(spec) <= self.budget.left()
+        return factor * needed + self._kept_for(spec) <= self._left()
 
     def _kept_for(self, spec: TrialSpec) -> float:
         """Give the seconds to keep for training the winner, and what it has to beat."""
         if not self.config.refits:
             return 0.0
-        names = {spec.name, *(spec_of(trial).name for trial in self._leaders())}
+        best = self._ranking.best()
+        names = {spec.name} if best is None else {spec.name, spec_of(best).name}
         winner = max(self._costs.seconds(name) for name in names)
         baseline = 0.0 if names == {"count"} else self._costs.seconds("count")
         return OTHER_SETTINGS * self.folds.growth * (winner + baseline)
 
-    def _leaders(self) -> list[SearchTrial]:
-        candidates = self._ranking.candidates()
-        return [max(candidates, key=score_of)] if candidates else []
-
     def _show(self) -> None:
         trials = self.study.trials()
-        if self.watch is not None:
-            self.watch(self.config.objective, trials, time.monotonic() + self.budget.left())
+        watch, objective = self.config.options.get("watch"), self.config.objective
+        if watch is not None:
+            watch(objective, trials, self.deadline)
         elif trials:
-            objective = self.config.objective
             self.config.context.progress.say(trial_line(trials[-1], objective, trials))

@@ -1,104 +1,128 @@
-"""What a user asks of a search, resolved before any data is read."""
+"""What a user asks of a search, and what is searched: resolved before any data is read."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
+from typing import TypedDict, cast, get_args
 
-from wordgate.data import Table
 from wordgate.errors import DataError, SettingsError, did_you_mean
-from wordgate.evaluation.search import (
-    SearchLimits,
-    SearchObjective,
-)
+from wordgate.evaluation.comparison import TAUGHT_LSTM
+from wordgate.evaluation.search import SearchLimits, SearchObjective, SearchTrial
+from wordgate.experiments.reading import DataOptions
 from wordgate.experiments.resolving import (
-    as_names,
     available_families,
+    given_teachers,
     refuse_unread,
+    resolve_settings,
     resolve_vectors,
 )
-from wordgate.experiments.search import Watch
-from wordgate.experiments.search_trials import (
-    DEFAULT,
-    TAUGHT,
-    SearchConfig,
-    TrialSpec,
-)
-from wordgate.experiments.students import teacher_config
+from wordgate.experiments.students import ModelPlan, TeacherConfig, teacher_config
 from wordgate.families import FAMILIES
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress
-from wordgate.search.budget import choose_minutes
-from wordgate.search.space import read_space
-from wordgate.settings import (
-    NO_TEACHER,
-    Settings,
-    load_settings,
-)
+from wordgate.search.space import Space, read_space
+from wordgate.settings import Settings, load_settings
 from wordgate.training.families import check_device, check_pretrained
 from wordgate.training.fitting import RunContext
+from wordgate.vectors.pretrained import PretrainedVectors
 
 AUTO = "auto"
 """The name in place of a family that lets a search choose one."""
+DEFAULT, SMALL, TAUGHT, TUNED = "default", "small", "taught", "tuned"
+"""Where the settings of a trial begin."""
 OBJECTIVES: tuple[str, ...] = get_args(SearchObjective)
+PRESETS = {"quick": 3.0, "good": 15.0, "best": 60.0}
+"""Minutes by the name of a preset."""
+DEFAULT_PRESET = "good"
+Watch = Callable[[str, Sequence[SearchTrial], float], None]
+"""Is shown the objective, all trials after each that has ended, and the `time.monotonic()` at which
+the search ends."""
 
 
-@dataclass(frozen=True)
-class SearchOptions:
-    """What a user asks of a search; see `wordgate.train`."""
+class SearchOptions(TypedDict, total=False):
+    """Options of a search over families and settings.
 
-    minutes: float | None = None
-    preset: str | None = None
-    max_ms: float | None = None
-    max_mb: float | None = None
-    objective: str | None = None
-    trials: int | None = None
-    watch: Watch | None = None
+    Attributes:
+        minutes: Time limit of the whole call, in minutes.
+        preset: In place of `minutes`: ``quick`` (3 minutes), ``good`` (15, the default) or ``best``
+            (60).
+        max_ms: Maximum median latency of one text, in milliseconds on this machine.
+        max_mb: Maximum size of the saved model, in 10^6 bytes.
+        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1``, or, if a text
+            can have several labels, ``micro_f1`` (the default there) or ``macro_f1``.
+        trials: Maximum number of finished trials.
+        watch: Called after every trial, with the objective, all trials, and the
+            `time.monotonic()` at which the search ends.
+    """
 
-    def refuse_idle(self) -> None:
-        """Refuse all of it where no search is made."""
-        for field in fields(self):
-            if getattr(self, field.name) is not None:
-                raise SettingsError(
-                    f"{_flag(field.name)} has no effect without --family {AUTO}: leave it out, or"
-                    f" let a search choose the family with --family {AUTO}"
-                )
+    minutes: float | None
+    preset: str | None
+    max_ms: float | None
+    max_mb: float | None
+    objective: str | None
+    trials: int | None
+    watch: Watch | None
 
-    def limits(self) -> SearchLimits:
-        """Give the limits.
 
-        Raises:
-            SettingsError: One is impossible.
-        """
-        for name in ("max_ms", "max_mb"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise SettingsError(f"{_flag(name)} is {value}; it must be more than 0")
-        if self.trials is not None and self.trials < 1:
-            raise SettingsError(f"--trials is {self.trials}; it must be at least 1")
-        minutes = choose_minutes(self.minutes, self.preset)
-        return SearchLimits(minutes=minutes, max_ms=self.max_ms, max_mb=self.max_mb)
+class TrainingOptions(DataOptions, SearchOptions, total=False):
+    """Options of the data, and those of a search over families and settings."""
 
-    def objective_for(self, *, multilabel: bool) -> SearchObjective:
-        """Give the score to maximize: accuracy, or micro F1 of several labels per text.
 
-        Raises:
-            SettingsError: It is unknown, or not for such labels.
-        """
-        if self.objective is None:
-            return "micro_f1" if multilabel else "accuracy"
-        if self.objective not in OBJECTIVES:
+def search_and_data(options: TrainingOptions) -> tuple[SearchOptions, DataOptions]:
+    """Separate the options of a search from those of the data."""
+    of_search = SearchOptions.__optional_keys__
+    search = {name: value for name, value in options.items() if name in of_search}
+    data = {name: value for name, value in options.items() if name not in of_search}
+    return cast(SearchOptions, search), cast(DataOptions, data)
+
+
+def refuse_search(options: SearchOptions) -> None:
+    """Refuse options of a search where none is made."""
+    for name, value in options.items():
+        if value is not None:
             raise SettingsError(
-                f"a search has no objective '{self.objective}'"
-                f"{did_you_mean(self.objective, OBJECTIVES)}"
+                f"{_flag(name)} has no effect without --family {AUTO}: leave it out, or"
+                f" let a search choose the family with --family {AUTO}"
             )
-        if (self.objective == "micro_f1") != multilabel and self.objective != "macro_f1":
-            others = "macro_f1, or micro_f1" if multilabel else "accuracy, or macro_f1"
-            kind = "several labels" if multilabel else "one label"
-            raise SettingsError(
-                f"--objective {self.objective} is not for {kind} per text: use {others}"
-            )
-        return self.objective  # type: ignore[return-value]
+
+
+def _limits(options: SearchOptions) -> SearchLimits:
+    """Give the limits of a search, and refuse impossible ones."""
+    max_ms, max_mb, trials = options.get("max_ms"), options.get("max_mb"), options.get("trials")
+    for name, value in (("max_ms", max_ms), ("max_mb", max_mb)):
+        if value is not None and not 0 < value < float("inf"):
+            raise SettingsError(f"{_flag(name)} is {value}; it must be more than 0")
+    if trials is not None and trials < 1:
+        raise SettingsError(f"--trials is {trials}; it must be at least 1")
+    minutes = _minutes(options.get("minutes"), options.get("preset"))
+    return SearchLimits(minutes=minutes, max_ms=max_ms, max_mb=max_mb)
+
+
+def _minutes(minutes: float | None, preset: str | None) -> float:
+    """Give the minutes of a search; those of the preset `good` where nothing is said."""
+    if minutes is not None and preset is not None:
+        raise SettingsError("--minutes and --preset both limit the time: leave one out")
+    if minutes is None:
+        preset = preset or DEFAULT_PRESET
+        if preset not in PRESETS:
+            raise SettingsError(f"no preset '{preset}'{did_you_mean(preset, PRESETS)}")
+        return PRESETS[preset]
+    if not 0 < minutes < float("inf"):
+        raise SettingsError(f"minutes is {minutes}; it must be more than 0")
+    return minutes
+
+
+def _objective(asked: str | None, *, multilabel: bool) -> SearchObjective:
+    """Give the score to maximize: accuracy, or micro F1 of several labels per text."""
+    if asked is None:
+        return "micro_f1" if multilabel else "accuracy"
+    if asked not in OBJECTIVES:
+        raise SettingsError(f"a search has no objective '{asked}'{did_you_mean(asked, OBJECTIVES)}")
+    if (asked == "micro_f1") != multilabel and asked != "macro_f1":
+        others = "macro_f1, or micro_f1" if multilabel else "accuracy, or macro_f1"
+        kind = "several labels" if multilabel else "one label"
+        raise SettingsError(f"--objective {asked} is not for {kind} per text: use {others}")
+    return asked  # type: ignore[return-value]
 
 
 def _flag(name: str) -> str:
@@ -106,31 +130,111 @@ def _flag(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class SearchPlan:
-    """A search before the data is read.
+class TrialSpec:
+    """A family with the settings that differ from its recipe."""
+
+    family: str
+    recipe: str
+    changes: Mapping[str, object]
+
+    @property
+    def name(self) -> str:
+        """The name under which its costs are learned."""
+        return TAUGHT_LSTM if self.recipe == TAUGHT else self.family
+
+    def sentence(self) -> str:
+        """Say what it is in a few words."""
+        settings = ", ".join(f"{name}={value}" for name, value in self.changes.items())
+        return f"{self.name}, {settings or 'default recipe'}"
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """What is searched, and for what.
 
     Attributes:
-        config: What is searched; its objective is that of the data only then.
-        settings: The settings of reading and splitting.
-        options: What the user asks.
+        families: The families, cheapest first.
+        recipe: The recipe from which the settings of all trials differ.
+        overrides: Settings of the user, which all trials have.
+        settings: The recipe's with those of the user, by which rows are read and split.
+        objective: The score to maximize, once `for_labels` has chosen it.
+        vectors_name, teachers: As the user named them; `vectors` and `teaching` are what they are.
+        space: Ranges of the user, which take the place of wordgate's own.
+        refits: Whether the winner is trained on all rows, for which time is kept.
+        left_out: A sentence for each family that can't take part.
     """
 
-    config: SearchConfig
-    settings: Settings
     options: SearchOptions
+    families: tuple[str, ...]
+    recipe: str | Path
+    overrides: Mapping[str, object]
+    settings: Settings
+    limits: SearchLimits
+    context: RunContext
+    objective: SearchObjective = "accuracy"
+    vectors_name: str | Path | None = None
+    vectors: PretrainedVectors | None = None
+    teachers: tuple[str, ...] = ()
+    teaching: TeacherConfig | None = None
+    space: Space | None = None
+    refits: bool = True
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether latency or size is limited."""
+        return self.limits.max_ms is not None or self.limits.max_mb is not None
+
+    def for_labels(self, *, multilabel: bool) -> "SearchConfig":
+        """Choose the score to maximize by the labels of the data; refuse one of other labels."""
+        objective = _objective(self.options.get("objective"), multilabel=multilabel)
+        return replace(self, objective=objective)
 
     def sentence(self) -> str:
         """Say what is about to be done, and how long it takes."""
-        config = self.config
-        what = "training and test of the winner included" if config.refits else "reading included"
-        return (
-            f"Searching for {config.limits.minutes:g} minutes, {what}: {', '.join(config.families)}"
-        )
+        what = "training and test of the winner included" if self.refits else "reading included"
+        return f"Searching for {self.limits.minutes:g} minutes, {what}: {', '.join(self.families)}"
 
-    def config_for(self, table: Table) -> SearchConfig:
-        """Give what is searched in the rows of a table."""
-        objective = self.options.objective_for(multilabel=table.label_sets is not None)
-        return replace(self.config, objective=objective)
+    def own_overrides(self, family: str) -> dict[str, object]:
+        """Give the settings of the user that a family reads."""
+        return {
+            name: value for name, value in self.overrides.items() if FAMILIES[family].reads(name)
+        }
+
+    def plan_of(self, spec: TrialSpec) -> ModelPlan:
+        """Resolve the settings of a trial, its word vectors and its teachers."""
+        family, is_taught = spec.family, spec.recipe == TAUGHT
+        overrides = {**self.own_overrides(family), **spec.changes}
+        if is_taught:
+            overrides["teacher.models"] = self.teachers
+        name, vectors = self.vectors_name, self.vectors
+        if FAMILIES[family].vectors == "none":
+            name = vectors = None
+        recipe = TAUGHT_LSTM if is_taught else self.recipe
+        settings = resolve_settings(recipe, overrides, name, families=[family])
+        if vectors is not None:
+            settings = settings.with_vectors_of(vectors.dim)
+        teaching = self.teaching if is_taught else None
+        return ModelPlan(family, settings, vectors, teaching, str(recipe))
+
+    def context_of(self, family: str) -> RunContext:
+        """Give what a family is fitted in: on the CPU where it is limited to that."""
+        is_limited = FAMILIES[family].cpu_alone
+        return replace(self.context, device="auto") if is_limited else self.context
+
+    def limits_text(self) -> str:
+        """Write the limits of latency and size as options; nothing without any."""
+        asked = {"--max-ms": self.limits.max_ms, "--max-mb": self.limits.max_mb}
+        return " and ".join(f"{name} {value:g}" for name, value in asked.items() if value)
+
+    def over_limits(self, latency_ms: float, megabytes: float) -> list[str]:
+        """Name the limits that a model breaks."""
+        limits = self.limits
+        broken = {
+            "latency": limits.max_ms is not None and latency_ms > limits.max_ms,
+            "size": limits.max_mb is not None and megabytes > limits.max_mb,
+        }
+        return [name for name, is_broken in broken.items() if is_broken]
 
 
 def plan_search(
@@ -146,16 +250,11 @@ def plan_search(
     has_unlabelled: bool = False,
     space: str | Path | None = None,
     refits: bool = True,
-) -> SearchPlan:
-    """Resolve what is asked of a search, and refuse what can't be, before any data is read.
-
-    Raises:
-        WordgateError: Settings, families, word vectors or teachers can't be used.
-    """
+) -> SearchConfig:
+    """Resolve what is asked of a search, and refuse what can't be, before any data is read."""
     require_extra("tune", "searching families and settings")
-    limits, progress, recipe = options.limits(), context.progress, recipe or "default"
-    teachers = as_names(teacher) or ()
-    teachers = () if teachers == (NO_TEACHER,) else teachers
+    limits, progress, recipe = _limits(options), context.progress, recipe or "default"
+    teachers = given_teachers(teacher)
     left_out: tuple[str, ...] = ()
     if families is None:
         families, left_out = available_families(vectors)
@@ -169,52 +268,52 @@ def plan_search(
     own = read_space(space, found)
     _, pretrained = resolve_vectors(vectors, settings, progress)
     config = SearchConfig(
+        options=options,
         families=found,
         recipe=recipe,
         overrides=overrides,
-        objective="accuracy",
+        settings=settings,
         limits=limits,
         context=context,
         vectors_name=vectors,
         vectors=pretrained,
         teachers=teachers,
         space=own,
-        max_trials=options.trials,
         refits=refits,
         left_out=(*left_out, *reasons),
     )
     for family in found:
-        config.settings(TrialSpec(family, DEFAULT, {}))
+        config.plan_of(TrialSpec(family, DEFAULT, {}))
         if not FAMILIES[family].cpu_alone or found == (family,):
             check_device(family, context.device, progress)
     taught = (
-        config.settings(TrialSpec("lstm", TAUGHT, {})) if teachers and "lstm" in found else None
+        config.plan_of(TrialSpec("lstm", TAUGHT, {})).settings
+        if teachers and "lstm" in found
+        else None
     )
     teaching = teacher_config(
         taught, teaching_minutes, has_unlabelled=has_unlabelled, progress=progress
     )
     if teachers and teaching is None:
         raise SettingsError("--teacher has no effect: only an LSTM is distilled in a search")
-    return SearchPlan(replace(config, teaching=teaching), settings, options)
+    return replace(config, teaching=teaching)
 
 
 def _with_pretrained(
     families: Sequence[str], settings: Settings, progress: Progress
 ) -> tuple[tuple[str, ...], list[str]]:
-    """Keep the families whose pretrained network is at hand; a sentence for each other."""
+    """Keep the families whose pretrained network is at hand; a sentence for each other.
+
+    One that is alone is kept in any case, and refused where it is fitted.
+    """
+    if len(families) == 1:
+        return tuple(families), []
     found, reasons = [], []
     for family in families:
-        reason = None if len(families) == 1 else _why_missing(family, settings, progress)
-        if reason is None:
-            found.append(family)
-        else:
-            reasons.append(reason)
+        try:
+            check_pretrained(family, settings, progress)
+        except DataError as error:
+            reasons.append(f"Left out: {family}. {error}.")
+            continue
+        found.append(family)
     return tuple(found), reasons
-
-
-def _why_missing(family: str, settings: Settings, progress: Progress) -> str | None:
-    try:
-        check_pretrained(family, settings, progress)
-    except DataError as error:
-        return f"Left out: {family}. {error}."
-    return None

@@ -1,14 +1,24 @@
-"""Which trial of a search wins: the best, or the smallest of those that are as good."""
+"""Which trial of a search wins: the best, or the smallest of those that are as good; the result."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from wordgate.errors import SettingsError
-from wordgate.evaluation.intervals import PairedDifference
-from wordgate.evaluation.search import SearchTrial, paired_scores
-from wordgate.experiments.search_trials import DEFAULT, InnerFolds, SearchConfig, TrialSpec
+from wordgate.evaluation.intervals import Interval, PairedDifference
+from wordgate.evaluation.search import (
+    SearchFacts,
+    SearchResult,
+    SearchTrial,
+    SecondBest,
+    distinct_trials,
+    paired_scores,
+)
+from wordgate.experiments.search_plan import DEFAULT, SearchConfig, TrialSpec
+from wordgate.experiments.search_trials import InnerFolds
 from wordgate.search.study import SearchStudy
 
+Ending = Literal["minutes", "trials", "interruption"]
 SAME = 0.005
 """Between models whose scores differ by no more than half a point, and by no more than chance, the
 smaller one is chosen. More is never given up for size."""
@@ -20,14 +30,73 @@ _MOST_TESTED = 5
 
 
 @dataclass(frozen=True)
-class Ranking:
-    """The trials of a search, compared by what they answer on the inner folds.
+class Found:
+    """What a search has found.
 
     Attributes:
-        folds: The inner folds of the training rows.
-        config: What is searched.
-        study: Keeps the trials.
+        ranking: The trials that can win, the winner first.
+        seconds: What it took, earlier runs included.
+        importances: Those of the settings of each family, by its name.
+        left_out: A sentence for each family that was left out or dropped.
     """
+
+    trials: tuple[SearchTrial, ...]
+    ranking: tuple[SearchTrial, ...]
+    ended_by: Ending
+    seconds: float
+    importances: dict[str, dict[str, float]]
+    left_out: tuple[str, ...]
+
+    def facts(self, config: SearchConfig, place: int = 0) -> SearchFacts:
+        """Describe the search with the trial at a place of the ranking as the winner."""
+        chosen, *others = self.ranking[place:]
+        second = None
+        if others:
+            other = others[0]
+            second = SecondBest(
+                family=other.family, settings=dict(other.settings), score=score_of(other)
+            )
+        finished = [trial for trial in self.trials if trial.state in ("complete", "pruned")]
+        return SearchFacts(
+            objective=config.objective,
+            limits=config.limits,
+            n_trials=len(distinct_trials(finished)),
+            minutes=self.seconds / 60.0,
+            ended_by=self.ended_by,
+            settings=dict(chosen.settings),
+            chosen_score=score_of(chosen),
+            second=second,
+            importances=self.importances.get(chosen.family, {}),
+            left_out=list(self.left_out),
+        )
+
+    def result(
+        self, config: SearchConfig, place: int = 0, tested: SearchFacts | None = None
+    ) -> SearchResult:
+        """Give the search with its trials, and the test of the winner if it was trained."""
+        facts = tested or self.facts(config, place)
+        chosen, *others = self.ranking[place:]
+        return SearchResult(
+            objective=facts.objective,
+            limits=facts.limits,
+            trials=self.trials,
+            chosen=chosen.number,
+            second=others[0].number if others else None,
+            chosen_score=facts.chosen_score,
+            test_score=facts.test_score,
+            interval=facts.test_interval or Interval.none("the test rows had no part in it"),
+            importances=facts.importances,
+            minutes=facts.minutes,
+            ended_by=facts.ended_by,
+            latency_ms=facts.latency_ms,
+            megabytes=facts.megabytes,
+            left_out=self.left_out,
+        )
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The trials of a search, compared by what they answer on the inner folds."""
 
     folds: InnerFolds
     config: SearchConfig
@@ -49,6 +118,10 @@ class Ranking:
             if trial.state == "complete" and not trial.over_limits
         ]
 
+    def best(self) -> SearchTrial | None:
+        """Give the trial of the highest score; None if there is none that can win."""
+        return max(self.candidates(), key=score_of, default=None)
+
     def ranked(self) -> Iterator[SearchTrial]:
         """Give the trials that can win, the winner first; those far behind by their scores alone.
 
@@ -63,7 +136,11 @@ class Ranking:
                 return
             chosen = self._winner(left)
             yield chosen
-            left = [trial for trial in left if not _alike(trial, chosen)]
+            left = [
+                trial
+                for trial in left
+                if (trial.family, trial.settings) != (chosen.family, chosen.settings)
+            ]
         yield from sorted(left, key=score_of, reverse=True)
 
     def _winner(self, candidates: Sequence[SearchTrial]) -> SearchTrial:
@@ -151,7 +228,3 @@ def _lightness(trial: SearchTrial) -> tuple[float, float]:
     """Give what is larger for the smaller, and then for the quicker model."""
     size, latency = trial.megabytes or 0.0, trial.latency_ms or 0.0
     return -round(size, 1), -round(latency, 2)
-
-
-def _alike(trial: SearchTrial, chosen: SearchTrial) -> bool:
-    return (trial.family, trial.settings) == (chosen.family, chosen.settings)

@@ -4,9 +4,8 @@ The inner folds are made of the training rows alone. No function here is given a
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -15,22 +14,16 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.summary import model_bytes
 from wordgate.data.dataset import Dataset, labels_of
-from wordgate.evaluation.comparison import TAUGHT_LSTM
-from wordgate.evaluation.search import SearchLimits, SearchObjective, objective_score
+from wordgate.evaluation.search import objective_score
 from wordgate.experiments.fitting import Calibrated
-from wordgate.experiments.resolving import resolve_settings
+from wordgate.experiments.search_plan import SearchConfig, TrialSpec
 from wordgate.experiments.splits import Fold, fold_numbers, fold_of, hold_out
-from wordgate.experiments.students import TeacherConfig, fit_model, vectors_of
-from wordgate.families import FAMILIES
+from wordgate.experiments.students import fit_model
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.progress import Silent, beating
-from wordgate.search.space import Space
 from wordgate.settings import Settings
-from wordgate.training.fitting import TIME_LIMIT, RunContext
-from wordgate.vectors.pretrained import PretrainedVectors
+from wordgate.training.fitting import TIME_LIMIT
 
-DEFAULT, SMALL, TAUGHT, TUNED = "default", "small", "taught", "tuned"
-"""Where the settings of a trial begin."""
 LARGE = 20_000
 """Training rows from which on a fifth of them is enough to judge by."""
 FEW = 3_000
@@ -40,118 +33,12 @@ MOST_FOLDS = 3
 PILOT = 8_000
 """Training rows of an inner fold from which on a trial begins with a part of them."""
 _PILOT_SHARE = 0.25
+_MOST_SLOWNESS = 4.0  # more is rather the start-up of a small fit
+OTHER_SETTINGS = 1.3
+"""How much longer a fit with other settings may take than those before."""
 _LATENCY_TEXTS, _LATENCY_BLOCK, _LATENCY_SECONDS = 100, 10, 0.5
 _PAGES_BYTES = 400_000
 """About what report, audit and model card take in a bundle."""
-
-
-@dataclass(frozen=True)
-class TrialSpec:
-    """A family with the settings that differ from its recipe."""
-
-    family: str
-    recipe: str
-    changes: Mapping[str, object]
-
-    @property
-    def name(self) -> str:
-        """The name under which its costs are learned."""
-        return TAUGHT_LSTM if self.recipe == TAUGHT else self.family
-
-    def sentence(self) -> str:
-        """Say what it is in a few words."""
-        settings = ", ".join(f"{name}={value}" for name, value in self.changes.items())
-        return f"{self.name}, {settings or 'default recipe'}"
-
-
-@dataclass(frozen=True)
-class SearchConfig:
-    """What is searched, and for what.
-
-    Attributes:
-        families: The families, cheapest first.
-        recipe: The recipe from which the settings of all trials differ.
-        overrides: Settings of the user, which all trials have.
-        objective: The score to maximize.
-        limits: The limits to keep.
-        context: Seed, progress, device and threads.
-        vectors_name: The word vectors as the user named them; None without any.
-        vectors: These word vectors.
-        teachers: The teachers as the user named them; none for no teacher.
-        teaching: These teachers.
-        space: Ranges of the user, which take the place of wordgate's own.
-        max_trials: The search ends after so many finished trials; None for no such limit.
-        refits: Whether the winner is trained on all rows, for which time is kept.
-        left_out: A sentence for each family that can't take part.
-    """
-
-    families: tuple[str, ...]
-    recipe: str | Path
-    overrides: Mapping[str, object]
-    objective: SearchObjective
-    limits: SearchLimits
-    context: RunContext
-    vectors_name: str | Path | None = None
-    vectors: PretrainedVectors | None = None
-    teachers: tuple[str, ...] = ()
-    teaching: TeacherConfig | None = None
-    space: Space | None = None
-    max_trials: int | None = None
-    refits: bool = True
-    left_out: tuple[str, ...] = ()
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether latency or size is limited."""
-        return self.limits.max_ms is not None or self.limits.max_mb is not None
-
-    def recipe_of(self, spec: TrialSpec) -> str | Path:
-        """Give the recipe of a trial."""
-        return TAUGHT_LSTM if spec.recipe == TAUGHT else self.recipe
-
-    def own_overrides(self, family: str) -> dict[str, object]:
-        """Give the settings of the user that a family reads."""
-        return {
-            name: value for name, value in self.overrides.items() if FAMILIES[family].reads(name)
-        }
-
-    def settings(self, spec: TrialSpec) -> Settings:
-        """Resolve the settings of a trial.
-
-        Raises:
-            SettingsError: They contradict each other.
-        """
-        overrides = {**self.own_overrides(spec.family), **spec.changes}
-        if spec.recipe == TAUGHT:
-            overrides["teacher.models"] = self.teachers
-        vectors = self.vectors_name if FAMILIES[spec.family].vectors != "none" else None
-        recipe = self.recipe_of(spec)
-        settings = resolve_settings(recipe, overrides, vectors, families=[spec.family])
-        if vectors is not None and self.vectors is not None:
-            settings = settings.with_vectors_of(self.vectors.dim)
-        return settings
-
-    def teaching_of(self, spec: TrialSpec) -> TeacherConfig | None:
-        """Give the teachers of a trial."""
-        return self.teaching if spec.recipe == TAUGHT else None
-
-    def vectors_of(self, family: str) -> PretrainedVectors | None:
-        """Give the word vectors of a family; None for one that reads none."""
-        return self.vectors if FAMILIES[family].vectors != "none" else None
-
-    def limits_text(self) -> str:
-        """Write the limits of latency and size as options; nothing without any."""
-        asked = {"--max-ms": self.limits.max_ms, "--max-mb": self.limits.max_mb}
-        return " and ".join(f"{name} {value:g}" for name, value in asked.items() if value)
-
-    def over_limits(self, latency_ms: float, megabytes: float) -> list[str]:
-        """Name the limits that a model breaks."""
-        limits = self.limits
-        broken = {
-            "latency": limits.max_ms is not None and latency_ms > limits.max_ms,
-            "size": limits.max_mb is not None and megabytes > limits.max_mb,
-        }
-        return [name for name, is_broken in broken.items() if is_broken]
 
 
 @dataclass(frozen=True)
@@ -168,10 +55,7 @@ class InnerFolds:
 
     Attributes:
         rows: The training rows, validation rows among them.
-        labels: The labels.
         numbers: int64 [n], the fold of each row.
-        settings: How a fold's other rows are split into training and validation.
-        seed: Random seed of that.
     """
 
     rows: Dataset
@@ -185,11 +69,7 @@ class InnerFolds:
     def of(
         cls, rows: Dataset, labels: tuple[str, ...], settings: Settings, seed: int
     ) -> "InnerFolds":
-        """Make three folds, or fifths of many rows.
-
-        Raises:
-            DataError: There are fewer groups than folds.
-        """
+        """Make three folds, or fifths of many rows."""
         n_folds = 5 if len(rows) >= LARGE else MOST_FOLDS
         names = labels_of(rows.targets, labels)
         return cls(rows, labels, fold_numbers(rows, names, n_folds, settings, seed), settings, seed)
@@ -208,18 +88,16 @@ class InnerFolds:
     def fold(self, number: int, share: float = 1.0) -> Fold:
         """Give a fold, on a share of its training rows in whole groups."""
         if (number, share) not in self._made:
-            self._made[number, share] = self._make(number, share)
+            if share < 1.0:
+                fold = self.fold(number)
+                train, _ = hold_out(fold.train, self.labels, 1.0 - share, self.seed)
+                made = replace(fold, train=train)
+            else:
+                made = fold_of(
+                    self.rows, self.labels, self.numbers, number, self.settings, self.seed
+                )
+            self._made[number, share] = made
         return self._made[number, share]
-
-    def _make(self, number: int, share: float) -> Fold:
-        if share < 1.0:
-            fold = self.fold(number)
-            train, _ = hold_out(fold.train, self.labels, 1.0 - share, self.seed)
-            return replace(fold, train=train)
-        vocabulary_of = self.rows if self.settings.text.vocabulary_from == "all" else None
-        return fold_of(
-            self.rows, self.labels, self.numbers, number, self.settings, self.seed, vocabulary_of
-        )
 
     def tested(self, n_folds: int) -> Dataset:
         """Give the test rows of the first folds, fold by fold."""
@@ -255,47 +133,24 @@ def fit_fold(
     config: SearchConfig,
     until: float,
 ) -> FoldAnswers:
-    """Fit a trial on one inner fold, let it predict the fold's test rows, and score it.
+    """Fit a trial on a share of one inner fold, from 0, and score it on the fold's test rows.
 
-    Args:
-        spec: The trial.
-        folds: The folds.
-        number: The number of the fold, from 0.
-        share: The share of the fold's training rows.
-        config: What is searched.
-        until: The `time.monotonic()` at which fitting must end.
+    Fitting must end at the `time.monotonic()` of `until`.
     """
     started, context = time.monotonic(), config.context
-    fold = folds.fold(number, share)
-    settings = config.settings(spec)
-    device = "auto" if FAMILIES[spec.family].cpu_alone else context.device
+    fold, plan = folds.fold(number, share), config.plan_of(spec)
     with context.progress.bar(None) as bar, beating(bar, f"Trial: {spec.sentence()}"):
-        calibrated, taught = fit_model(
-            spec.family,
-            fold.fit_data(config.vectors_of(spec.family)),
-            fold.test,
-            settings,
-            config.teaching_of(spec),
-            replace(
-                context,
-                progress=Silent(),
-                device=device,
-                deadline=until,
-                predicted_after=len(fold.test),
-            ),
+        limited = replace(
+            config.context_of(spec.family),
+            progress=Silent(),
+            deadline=until,
+            predicted_after=len(fold.test),
         )
+        calibrated, taught = fit_model(plan, fold, limited)
         output = calibrated.output(fold.test.texts)
         decisions = output.decisions(multilabel=fold.test.multilabel)
-        model_config = calibrated.config(
-            settings,
-            vectors=vectors_of(config.vectors, taught),
-            family=spec.family,
-            labels=fold.labels,
-            seed=context.seed,
-            recipe=str(config.recipe_of(spec)),
-            data={},
-        )
-        latency = median_latency(Predictor(calibrated.fitted.model, model_config), fold.test.texts)
+        described = plan.config(calibrated, taught, labels=fold.labels, seed=context.seed, data={})
+        latency = median_latency(Predictor(calibrated.fitted.model, described), fold.test.texts)
     return FoldAnswers(
         decisions,
         objective_score(config.objective, fold.test.targets, decisions, len(fold.labels)),
@@ -332,3 +187,61 @@ def _expected_megabytes(calibrated: Calibrated, family: str, folds: InnerFolds) 
     growth = 1.0 if family == "transformer" else folds.growth
     hashes = 12 * len(folds.rows)
     return (growth * model_bytes(calibrated.fitted.model) + hashes + _PAGES_BYTES) / 1e6
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """What a fit takes, by a first guess: seconds, those per character, and its longest text."""
+
+    seconds: float
+    per_character: float
+    longest: int
+    least_characters: float = 0.0  # what it reads at least, however small the data
+
+
+_GUESSES = {
+    "count": _Guess(0.2, 2.5e-6, 100_000),
+    "logreg": _Guess(1.0, 1.0e-6, 1500),
+    "mlp": _Guess(3.0, 2.0e-6, 1500),
+    "lstm": _Guess(5.0, 4.0e-6, 1500),
+    "transformer": _Guess(5.0, 1.6e-4, 600, 6e5),
+    "taught": _Guess(60.0, 3.2e-4, 600, 6e5),
+}
+"""On two cores of 2020; the fits of the family `count` tell how much slower it is here."""
+
+
+@dataclass
+class Costs:
+    """What fits take, learned from those that were made.
+
+    Attributes:
+        texts: The training texts of an inner fold.
+    """
+
+    texts: Sequence[str]
+    _seen: dict[str, list[float]] = field(default_factory=dict)
+    _slowness: float = 1.0
+
+    def record(self, name: str, share: float, seconds: float) -> None:
+        """Learn what a fit on a share of the rows took."""
+        seen = self._seen.setdefault(name, [])
+        seen.append(seconds / share)
+        if name == "count":  # the first of which loads packages, too
+            slowness = min(seen) / self._guessed(name, 1.0)
+            self._slowness = min(max(slowness, 1.0), _MOST_SLOWNESS)
+
+    def seconds(self, name: str, share: float = 1.0) -> float:
+        """Expect the seconds of a fit on a share of an inner fold's training rows, or more."""
+        seen = self._seen.get(name)
+        if seen:
+            return share * max(median(seen), median(seen[-3:]))
+        return self._slowness * self._guessed(name, share)
+
+    def is_known(self, name: str) -> bool:
+        """Tell whether any fit of a family has been made."""
+        return name in self._seen
+
+    def _guessed(self, name: str, share: float) -> float:
+        guess = _GUESSES[name]
+        n_characters = sum(min(len(text), guess.longest) for text in self.texts) * share
+        return guess.seconds + guess.per_character * max(n_characters, guess.least_characters)

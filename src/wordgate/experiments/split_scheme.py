@@ -1,7 +1,7 @@
 """One split scheme of a comparison: its folds, and the results of each model on them."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,18 +12,13 @@ from numpy.typing import NDArray
 from wordgate.bundle.summary import model_bytes
 from wordgate.data import Table
 from wordgate.dedup.near_duplicates import NearDuplicates
-from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult, family_of
+from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult
 from wordgate.evaluation.error_analysis import WordCounts, count_words
-from wordgate.experiments.evaluator import Evaluator, split_facts
+from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import Calibrated, ModelOutput, check_settings
-from wordgate.experiments.resuming import FoldResult, ResultStore
+from wordgate.experiments.resuming import FoldFacts, FoldResult, ResultStore
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
-from wordgate.experiments.students import (
-    TEACHER_FILES,
-    DistillationResult,
-    TeacherConfig,
-    fit_model,
-)
+from wordgate.experiments.students import DistillationResult, ModelPlan, fit_model
 from wordgate.families import FAMILIES
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.progress import Silent
@@ -31,49 +26,29 @@ from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, RunFingerprint, as_it_is
 from wordgate.training.families import engine_of
 from wordgate.training.fitting import RunContext
-from wordgate.vectors.pretrained import PretrainedVectors
 
 RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
 
 
 @dataclass(frozen=True)
 class ComparisonConfig:
-    """Settings and resources that all models of a comparison share.
+    """What a comparison fits, and where.
 
     Attributes:
-        settings: The recipe's settings.
+        plans: The models by their names, of those in `COMPARED`.
         context: Seed, progress, threads, and the device of families not limited to the CPU.
-        vectors: Pretrained word vectors; None if there are none.
-        n_folds: Number of folds; None for one test set.
         transformer: Folder of the pretrained transformer; None if none is compared.
-        taught: The settings of `TAUGHT_LSTM`; None if it is not compared, like `teaching`.
-        teaching: Its teachers.
-        of_teachers: Results of ``transformer`` by name that are known already, because the same
-            model was fine-tuned as the teacher of `TAUGHT_LSTM`.
-        engine: Where the models are fitted.
     """
 
-    settings: Settings
+    plans: Mapping[str, ModelPlan]
     context: RunContext
-    vectors: PretrainedVectors | None = None
-    n_folds: int | None = None
     transformer: Path | None = None
-    taught: Settings | None = None
-    teaching: TeacherConfig | None = None
-    of_teachers: dict[str, FoldResult] = field(default_factory=dict)
     engine: Engine = field(default_factory=Engine)
 
-    def settings_of(self, family: str) -> Settings:
-        """Give the settings of a family."""
-        return self.taught if family == TAUGHT_LSTM and self.taught is not None else self.settings
-
-    def device_of(self, family: str) -> str:
-        """Give the device of a family."""
-        return "auto" if FAMILIES[family_of(family)].cpu_alone else self.context.device
-
-    def vectors_of(self, family: str) -> PretrainedVectors | None:
-        """Give the word vectors of a family; None for one that reads none."""
-        return self.vectors if FAMILIES[family_of(family)].vectors != "none" else None
+    def context_of(self, name: str) -> RunContext:
+        """Give what a model is fitted in: on the CPU where its family is limited to that."""
+        is_limited = FAMILIES[self.plans[name].family].cpu_alone
+        return replace(self.context, device="auto") if is_limited else self.context
 
 
 @dataclass(frozen=True)
@@ -84,7 +59,6 @@ class SplitScheme:
         kind: ``random``, ``grouped`` or ``given``.
         splits: The ordinary split; with folds, its near duplicates are used.
         folds: The folds; one if the ordinary split is all there is.
-        seed: Of the evaluation's resampling.
         is_baseline: Whether a baseline is fitted, whose stage the caller announces.
     """
 
@@ -117,26 +91,114 @@ class SplitScheme:
 
     def leak(self) -> str:
         """Say how many of the test rows leak from training."""
-        split = split_facts(self.splits)
+        split = self.splits.facts()
         place = "" if len(self.folds) == 1 else "One ordinary split in place of the folds, "
         return f"{place}{split.kind} split: {split.leakage()}"
 
 
 def make_scheme(
-    table: Table, kind: str, copies: NearDuplicates, config: ComparisonConfig
+    table: Table,
+    kind: str,
+    copies: NearDuplicates,
+    settings: Settings,
+    n_folds: int | None,
+    context: RunContext,
 ) -> SplitScheme:
-    """Split the rows; ``given`` is a kind for where the table itself names the parts.
-
-    Raises:
-        DataError: The rows can't be split so.
-    """
-    settings = config.settings.updated({"split": GROUPED if kind == GIVEN else kind})
-    seed = config.context.seed
+    """Split the rows; ``given`` is a kind for where the table itself names the parts."""
+    settings, seed = settings.updated({"split": GROUPED if kind == GIVEN else kind}), context.seed
     splits = split_table(table, settings, seed, copies)
     check_settings(settings, splits.fit_data(None))
-    folds = make_folds(table, splits, config.n_folds, settings, seed)
-    splits.report(config.context.progress)
+    folds = make_folds(table, splits, n_folds, settings, seed)
+    splits.report(context.progress)
     return SplitScheme(kind, splits, folds, seed)
+
+
+@dataclass(frozen=True)
+class FoldTask:
+    """A model to be fitted and tested on a fold: of the scheme at a place, by its number from 0."""
+
+    family: str
+    scheme: int
+    number: int
+
+
+@dataclass
+class _Fits:
+    """The fits of several models on the folds of several schemes, and those that are stored."""
+
+    schemes: Sequence[SplitScheme]
+    config: ComparisonConfig
+    store: ResultStore
+    _of_teachers: dict[FoldTask, FoldResult] = field(default_factory=dict)
+    """Of ``transformer``, where the same model was fine-tuned as the teacher of `TAUGHT_LSTM`."""
+
+    def results(self, tasks: Sequence[FoldTask]) -> Iterator[tuple[FoldTask, FoldResult]]:
+        """Give the results as they come: those that are stored, and those of the engine."""
+        config, progress = self.config, self.config.context.progress
+        if config.engine.is_local:
+            for task in tasks:
+                yield task, self._result(task)
+            return
+        missing = []
+        for task in tasks:
+            stored = self._stored(task)
+            if stored is None:
+                missing.append(task)
+            else:
+                yield task, stored
+        sent = replace(config, context=replace(config.context, progress=Silent()))
+        with progress.bar(len(missing)) as bar:
+            for task, result in map_tasks(_fit_fold, (self.schemes, sent), missing, config.engine):
+                self._save(task, result)
+                bar.advance(self._title(task))
+                yield task, result
+
+    def _result(self, task: FoldTask) -> FoldResult:
+        """Fit and test a model on a fold in this process, or read the stored result."""
+        scheme, fold = self.schemes[task.scheme], self._fold(task)
+        progress, of_teacher = self.config.context.progress, self._of_teachers.pop(task, None)
+        if of_teacher is None and (stored := self._stored(task)) is not None:
+            return stored
+        if len(scheme.folds) > 1 or not scheme.is_baseline:
+            progress.begin(f"Fitting {self._title(task)}")
+        if of_teacher is not None:
+            progress.say("Already fine-tuned as the teacher of the distilled LSTM.")
+            return of_teacher
+        plan, context = self.config.plans[task.family], self.config.context_of(task.family)
+        calibrated, taught = fit_model(plan, fold, context)
+        result = _tested(calibrated, fold.test.texts)
+        if time.monotonic() < self.config.context.deadline:  # a fit cut short is none to go on with
+            self._save(task, result)
+        teacher = None if taught is None else _teacher_as_model(taught, self.config)
+        if teacher is not None:
+            as_model = replace(task, family="transformer")
+            self._of_teachers[as_model] = _tested(teacher, fold.test.texts)
+            self._save(as_model, self._of_teachers[as_model])
+        return result
+
+    def _stored(self, task: FoldTask) -> FoldResult | None:
+        """Read the stored result of a fold; None if there is none."""
+        fold = self._fold(task)
+        fingerprint = _fingerprint(task.family, fold, self.config)
+        return self.store.load(self._name(task), fingerprint, (len(fold.test), len(fold.labels)))
+
+    def _save(self, task: FoldTask, result: FoldResult) -> None:
+        fingerprint = _fingerprint(task.family, self._fold(task), self.config)
+        self.store.save(self._name(task), result, fingerprint)
+
+    def _fold(self, task: FoldTask) -> Fold:
+        return self.schemes[task.scheme].folds[task.number]
+
+    def _name(self, task: FoldTask) -> str:
+        """Name what is stored of a fit."""
+        return f"{self.schemes[task.scheme].kind}-{task.family}-{task.number + 1}"
+
+    def _title(self, task: FoldTask) -> str:
+        """Name a fit in messages."""
+        scheme = self.schemes[task.scheme]
+        n_folds = len(scheme.folds)
+        of = "" if n_folds == 1 else f", fold {task.number + 1} of {n_folds}"
+        return f"{task.family} on the {scheme.kind} split{of}"
 
 
 def run_models(
@@ -150,61 +212,21 @@ def run_models(
     Stored results aside, each fold is a task of the engine. Results are given in the order of the
     families, and of the schemes for each.
     """
-    folds = [
-        FoldTask(family, place, number)
+    tasks = {
+        (family, place): [FoldTask(family, place, number) for number in range(len(scheme.folds))]
         for family in families
         for place, scheme in enumerate(schemes)
-        for number in range(len(scheme.folds))
-    ]
-    results = _fold_results(folds, schemes, config, store)
+    }
+    results = _Fits(schemes, config, store).results(
+        [task for own in tasks.values() for task in own]
+    )
     known: dict[FoldTask, FoldResult] = {}
-    for family in families:
-        for place, scheme in enumerate(schemes):
-            own = [FoldTask(family, place, number) for number in range(len(scheme.folds))]
-            while not known.keys() >= {*own}:
-                task, result = next(results)
-                known[task] = result
-            yield scheme, _joined_result(family, scheme, [known.pop(task) for task in own])
-
-
-@dataclass(frozen=True)
-class FoldTask:
-    """A model to be fitted and tested on a fold: of the scheme at a place, by its number from 0."""
-
-    family: str
-    scheme: int
-    number: int
-
-
-def _fold_results(
-    tasks: Sequence[FoldTask],
-    schemes: Sequence[SplitScheme],
-    config: ComparisonConfig,
-    store: ResultStore,
-) -> Iterator[tuple[FoldTask, FoldResult]]:
-    """Give the results of folds as they come: those that are stored, and those of the engine."""
-    if config.engine.is_local:
-        for task in tasks:
-            scheme = schemes[task.scheme]
-            yield task, _fold_result(task.family, task.number, scheme, config, store)
-        return
-    missing = []
-    for task in tasks:
-        scheme = schemes[task.scheme]
-        stored = _stored(task.family, task.number, scheme, config, store)
-        if stored is None:
-            missing.append(task)
-        else:
-            yield task, stored
-    progress = config.context.progress
-    sent = replace(config, context=replace(config.context, progress=Silent()))
-    with progress.bar(len(missing)) as bar:
-        for task, result in map_tasks(_fit_fold, (schemes, sent), missing, config.engine):
-            scheme = schemes[task.scheme]
-            fingerprint = _fingerprint(task.family, scheme.folds[task.number], config)
-            store.save(_name(scheme.kind, task.family, task.number), result, fingerprint)
-            bar.advance(_fold_name(task.family, task.number, scheme))
-            yield task, result
+    for (family, place), own in tasks.items():
+        while not known.keys() >= {*own}:
+            task, result = next(results)
+            known[task] = result
+        joined = _joined_result(family, schemes[place], [known.pop(task) for task in own])
+        yield schemes[place], joined
 
 
 def _fit_fold(shared: tuple[Sequence[SplitScheme], ComparisonConfig], task: FoldTask) -> FoldResult:
@@ -216,9 +238,10 @@ def _fit_fold(shared: tuple[Sequence[SplitScheme], ComparisonConfig], task: Fold
         device=config.engine.device_of(config.context.device),
         started=time.monotonic(),
     )
-    scheme, config = schemes[task.scheme], replace(config, context=context)
-    calibrated, _ = _fitted(task.family, scheme.folds[task.number], config)
-    return _tested(calibrated, scheme.folds[task.number].test.texts)
+    fold = schemes[task.scheme].folds[task.number]
+    context = replace(config, context=context).context_of(task.family)
+    calibrated, _ = fit_model(config.plans[task.family], fold, context)
+    return _tested(calibrated, fold.test.texts)
 
 
 def _joined_result(family: str, scheme: SplitScheme, results: Sequence[FoldResult]) -> ModelResult:
@@ -226,7 +249,8 @@ def _joined_result(family: str, scheme: SplitScheme, results: Sequence[FoldResul
     evaluator, several = scheme.evaluator, scheme.splits.test.multilabel
     outputs = [result.output(multilabel=several) for result in results]
     output = ModelOutput.of_folds(outputs, [fold.rows for fold in scheme.folds])
-    alone = results[0] if len(results) == 1 else None
+    facts = [result.facts for result in results]
+    alone = facts[0] if len(facts) == 1 else None
     return ModelResult(
         family=family,
         kind=scheme.kind,
@@ -239,10 +263,10 @@ def _joined_result(family: str, scheme: SplitScheme, results: Sequence[FoldResul
         temperature=None if alone is None else alone.temperature,
         history=() if alone is None else alone.history,
         best_epoch=0 if alone is None else alone.best_epoch,
-        train_seconds=float(np.mean([result.train_seconds for result in results])),
-        texts_per_second=float(np.mean([result.texts_per_second for result in results])),
-        megabytes=max(result.megabytes for result in results),
-        remarks=tuple(dict.fromkeys(remark for result in results for remark in result.remarks)),
+        train_seconds=float(np.mean([one.train_seconds for one in facts])),
+        texts_per_second=float(np.mean([one.texts_per_second for one in facts])),
+        megabytes=max(one.megabytes for one in facts),
+        remarks=tuple(dict.fromkeys(remark for one in facts for remark in one.remarks)),
     )
 
 
@@ -251,78 +275,19 @@ def output_of(result: ModelResult) -> ModelOutput:
     return ModelOutput(result.log_proba, result.thresholds)
 
 
-def _fold_result(
-    family: str, number: int, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore
-) -> FoldResult:
-    """Fit and test a model on one fold, numbered from 0, or read the stored result."""
-    fold = scheme.folds[number]
-    name = _name(scheme.kind, family, number)
-    of_teacher = config.of_teachers.pop(name, None)
-    if of_teacher is None:
-        stored = _stored(family, number, scheme, config, store)
-        if stored is not None:
-            return stored
-    if len(scheme.folds) > 1 or not scheme.is_baseline:
-        config.context.progress.begin(f"Fitting {_fold_name(family, number, scheme)}")
-    if of_teacher is not None:
-        config.context.progress.say("Already fine-tuned as the teacher of the distilled LSTM.")
-        return of_teacher
-    calibrated, taught = _fitted(family, fold, config)
-    result = _tested(calibrated, fold.test.texts)
-    if time.monotonic() < config.context.deadline:  # a fit cut short is none to go on with
-        store.save(name, result, _fingerprint(family, fold, config))
-    teacher = None if taught is None else _teacher_as_model(taught, config)
-    if teacher is not None:
-        name = _name(scheme.kind, "transformer", number)
-        fingerprint = _fingerprint("transformer", fold, config)
-        config.of_teachers[name] = _tested(teacher, fold.test.texts)
-        store.save(name, config.of_teachers[name], fingerprint)
-    return result
-
-
-def _fold_name(family: str, number: int, scheme: SplitScheme) -> str:
-    """Name a fit in messages."""
-    n_folds = len(scheme.folds)
-    of = "" if n_folds == 1 else f", fold {number + 1} of {n_folds}"
-    return f"{family} on the {scheme.kind} split{of}"
-
-
-def _stored(
-    family: str, number: int, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore
-) -> FoldResult | None:
-    """Read the stored result of a fold; None if there is none."""
-    fold, name = scheme.folds[number], _name(scheme.kind, family, number)
-    shape = len(fold.test), len(fold.labels)
-    return store.load(name, _fingerprint(family, fold, config), shape)
-
-
-def _fitted(
-    family: str, fold: Fold, config: ComparisonConfig
-) -> tuple[Calibrated, DistillationResult | None]:
-    """Fit a model on a fold, its teacher first if it has one."""
-    return fit_model(
-        family_of(family),
-        fold.fit_data(config.vectors_of(family)),
-        fold.test,
-        config.settings_of(family),
-        config.teaching if family == TAUGHT_LSTM else None,
-        replace(config.context, device=config.device_of(family)),
-    )
-
-
-def _name(kind: str, family: str, number: int) -> str:
-    return f"{kind}-{family}-{number + 1}"
-
-
 def _teacher_as_model(taught: DistillationResult, config: ComparisonConfig) -> Calibrated | None:
     """Give the teacher that equals the model ``transformer`` would be; None if none does."""
-    if config.transformer is None or config.taught is None or config.teaching is None:
+    student, model = config.plans[TAUGHT_LSTM], config.plans.get("transformer")
+    if model is None or student.teaching is None:
         return None
-    own, name = config.settings, config.settings.transformer.model
-    as_taught = config.taught.updated({"transformer.model": name})
-    same_settings = _read_by("transformer", own) == _read_by("transformer", as_taught)
-    same_seed_and_time = config.taught.teacher.models[0] == name and config.teaching.minutes is None
-    return taught.fine_tuned.get(name) if same_settings and same_seed_and_time else None
+    name = model.settings.transformer.model
+    as_taught = student.settings.updated({"transformer.model": name})
+    if _read_by("transformer", model.settings) != _read_by("transformer", as_taught):
+        return None
+    same_seed_and_time = (
+        student.settings.teacher.models[0] == name and student.teaching.minutes is None
+    )
+    return taught.fine_tuned.get(name) if same_seed_and_time else None
 
 
 def _tested(calibrated: Calibrated, texts: Sequence[str]) -> FoldResult:
@@ -332,23 +297,24 @@ def _tested(calibrated: Calibrated, texts: Sequence[str]) -> FoldResult:
     started = time.perf_counter()
     log_proba = fitted.model.log_proba(texts)
     rate = len(texts) / max(1e-9, time.perf_counter() - started)
-    return FoldResult(
-        log_proba=log_proba,
+    thresholds = calibrated.thresholds
+    facts = FoldFacts(
         temperature=calibrated.temperature,
-        thresholds=calibrated.thresholds_by_label(),
         history=tuple(fitted.history),
         best_epoch=fitted.best_epoch,
         train_seconds=calibrated.seconds,
         texts_per_second=rate,
         megabytes=model_bytes(fitted.model) / 1e6,
         remarks=tuple(fitted.remarks),
+        thresholds=None if thresholds is None else tuple(thresholds.tolist()),
     )
+    return FoldResult(log_proba, facts)
 
 
 def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFingerprint:
     """Name all that decides the result of a model on a fold; of the settings those it reads."""
-    vectors = config.vectors_of(family)
-    settings = config.settings_of(family)
+    plan = config.plans[family]
+    vectors, settings = plan.vectors, plan.settings
     readers = ("lstm", "transformer") if family == TAUGHT_LSTM else (family,)
     read = {name: value for reader in readers for name, value in _read_by(reader, settings).items()}
     work = {
@@ -360,13 +326,9 @@ def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFinger
     }
     if family == "transformer" and config.transformer is not None:
         work["transformer"] = as_it_is(config.transformer)
-    if family == TAUGHT_LSTM and config.teaching is not None:
-        work[TEACHER_FILES] = config.teaching.teacher_files
-        work["texts without labels"] = config.teaching.unlabelled_digest()
-        work["teaching minutes"] = str(config.teaching.minutes)
-    context = replace(config.context, device=config.device_of(family))
-    engine = engine_of(family_of(family), settings, context)
-    return RunFingerprint(work, engine)
+    if plan.teaching is not None:
+        work |= plan.teaching.facts()
+    return RunFingerprint(work, engine_of(plan.family, settings, config.context_of(family)))
 
 
 def _read_by(family: str, settings: Settings) -> dict[str, object]:

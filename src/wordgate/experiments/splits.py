@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.bundle.metrics import SplitFacts
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset, indicator_matrix, label_counts, labels_of
 from wordgate.dedup.keys import group_keys
@@ -64,6 +65,26 @@ class DataSplits(Fold):
     agreement: LabelAgreement
     all_rows: Dataset
 
+    def facts(self) -> SplitFacts:
+        """Gather what is known of the split, near copies between its parts included."""
+        split, copies, agreement = self.split, self.copies, self.agreement
+        return SplitFacts(
+            kind=split.kind,
+            seed=split.seed,
+            n_train=len(split.train),
+            n_valid=len(split.valid),
+            n_test=len(split.test),
+            n_test_groups=split.n_test_groups,
+            leaked_by_group=split.leaked_by_group,
+            near_duplicates_in_train=int(copies.has_duplicate_in(split.test, split.train).sum()),
+            known_in_train=int(copies.has_own_in(split.test, split.train).sum()),
+            similar_in_train=agreement.rows,
+            similar_with_label=agreement.agreeing,
+            templated=agreement.is_templated,
+            reason=split.reason,
+            warnings=list(split.warnings),
+        )
+
     def report(self, progress: Progress) -> None:
         """Say how large the parts are, and what can't be trusted; in detail, how they were made."""
         progress.say("\n".join([self.split.summary(), *self.split.warnings]))
@@ -83,14 +104,7 @@ def split_table(
     Groups that copy each other are joined first: a grouped split never separates them, any other
     split counts them as leaks, and intervals resample them together.
 
-    Args:
-        table: The rows.
-        settings: `split`, `test_size`, `valid_size`, `stratify` and `text.vocabulary_from`.
-        seed: Random seed of the split.
-        copies: The near duplicates, if they are known already.
-
-    Raises:
-        DataError: The rows can't be split, or a label of validation or test is unknown to train.
+    `copies` are the near duplicates, if they are known already.
     """
     labels = tuple(table.label_names())
     copies = copies or find_near_duplicates(table.bodies, table.groups)
@@ -100,19 +114,18 @@ def split_table(
     everything = Dataset(table.texts, targets, copies.joined.groups, weights=weights)
     agreement = copies.label_agreement(split.test, split.train, targets)
     known = copies.has_own_in(split.test, split.train)
-    instead = None
+    measured = MEMORY
     if not (known | copies.has_duplicate_in(split.test, split.train)).any():
-        instead = ALIKE
+        measured = ALIKE
     elif agreement.is_templated and agreement.rows > known.sum():
-        instead = TEMPLATES
-    if instead is not None:
-        warnings = tuple(line.replace(MEMORY, instead) for line in split.warnings)
-        split = replace(split, warnings=warnings)
+        measured = TEMPLATES
+    warnings = tuple(line.replace(MEMORY, measured) for line in split.warnings)
+    split = replace(split, warnings=warnings)
     train, valid, test = map(everything.part, (split.train, split.valid, split.test))
     _check_labels(labels, train, (valid, test))
-    vocabulary_of = everything if settings.text.vocabulary_from == "all" else None
+    vocabulary = _vocabulary_of(everything, settings)
     return DataSplits(
-        labels, train, valid, test, split.test, vocabulary_of, split, copies, agreement, everything
+        labels, train, valid, test, split.test, vocabulary, split, copies, agreement, everything
     )
 
 
@@ -196,22 +209,15 @@ def make_folds(
     """Assign all rows to folds, each in one test set, or give the only split as one fold.
 
     `settings.split` says whether whole groups or single rows are assigned, and `settings.stratify`
-    whether single rows are assigned label by label; of each fold's other
-    rows, the share `valid_size` is for validation. The near duplicates of the ordinary split are
-    reused.
-
-    Raises:
-        DataError: There are fewer groups than folds, or a fold has all groups of a label.
+    whether single rows are assigned label by label; of each fold's other rows, the share
+    `valid_size` is for validation.
     """
     if n_folds is None:
         return [splits]
     rows, labels, names = splits.all_rows, splits.labels, table.row_labels() or []
     numbers = fold_numbers(rows, names, n_folds, settings, seed)
     _check_folds(numbers, rows.targets, labels)
-    return [
-        fold_of(rows, labels, numbers, number, settings, seed, splits.vocabulary_of)
-        for number in range(n_folds)
-    ]
+    return [fold_of(rows, labels, numbers, n, settings, seed) for n in range(n_folds)]
 
 
 def fold_numbers(
@@ -230,7 +236,6 @@ def fold_of(
     number: int,
     settings: Settings,
     seed: int,
-    vocabulary_of: Dataset | None,
 ) -> Fold:
     """Make one of the folds to which rows are assigned, int64 [n]: its rows are the test set."""
     test = np.flatnonzero(numbers == number)
@@ -238,7 +243,11 @@ def fold_of(
     train, valid = hold_out(
         rest, labels, settings.valid_size, seed, settings.split, stratify=settings.stratify
     )
-    return Fold(labels, train, valid, rows.part(test), test, vocabulary_of)
+    return Fold(labels, train, valid, rows.part(test), test, _vocabulary_of(rows, settings))
+
+
+def _vocabulary_of(rows: Dataset, settings: Settings) -> Dataset | None:
+    return rows if settings.text.vocabulary_from == "all" else None
 
 
 def _check_folds(

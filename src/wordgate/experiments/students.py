@@ -8,27 +8,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.bundle.config import Config, environment
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.experiments.fitting import Calibrated, fit_calibrated
-from wordgate.experiments.reading import DataOptions
+from wordgate.experiments.reading import DataSource
 from wordgate.experiments.resuming import TeacherCache, clear_teacher_cache, telling_what_is_kept
+from wordgate.experiments.splits import Fold
 from wordgate.experiments.teachers import (
     MeanTeacher,
     SavedModel,
+    Unlabelled,
     distilled_vectors,
     fit_teachers,
     label_texts,
     load_saved,
     locate_pretrained_teachers,
     make_augmenter,
+    read_unlabelled,
 )
-from wordgate.experiments.unlabelled import Unlabelled, read_unlabelled
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings
@@ -66,22 +70,22 @@ class TeacherConfig:
     folder: Path | None = None
     resume: bool = False
 
-    def beside(self, table: Table, options: DataOptions, progress: Progress) -> "TeacherConfig":
-        """Read the texts without labels that go with a table, if there are any.
-
-        Raises:
-            DataError: They can't be read.
-        """
-        if not options.unlabelled:
+    def beside(self, table: Table, source: DataSource, progress: Progress) -> "TeacherConfig":
+        """Read the texts without labels that go with a table, if there are any."""
+        if not source.unlabelled:
             return self
-        encoding = options.reading.get("encoding")
-        found = read_unlabelled(options.unlabelled, table, progress, encoding=encoding)
+        encoding = source.options.get("encoding")
+        found = read_unlabelled(source.unlabelled, table, progress, encoding=encoding)
         progress.say(f"texts without labels: {len(found):,}, duplicates and labeled texts left out")
         return replace(self, unlabelled=found)
 
-    def unlabelled_digest(self) -> str:
-        """Give a SHA-256 that other texts without labels would change."""
-        return _digest(() if self.unlabelled is None else self.unlabelled.texts)
+    def facts(self) -> dict[str, str]:
+        """Name what decides, beside settings and seed, how students are taught."""
+        return {
+            TEACHER_FILES: self.teacher_files,
+            "texts without labels": _digest(self.unlabelled.texts if self.unlabelled else ()),
+            "teaching minutes": str(self.minutes),
+        }
 
     def check_labels(self, labels: Sequence[str], *, multilabel: bool = False) -> None:
         """Refuse saved teachers that know other labels, before any work is done."""
@@ -96,8 +100,10 @@ class DistillationResult:
     Attributes:
         teacher: What the user calls its teacher.
         test_log_proba: float64 [n_test, classes], what the teacher says of the test rows.
-        transfer: The texts that the teacher was to label.
-        asked: bool [n], which of them it did.
+        n_labelled: Training texts that the teacher labelled.
+        n_unlabelled: Texts without labels that it labelled.
+        n_variations: Variations of texts that it labelled.
+        n_late: Texts that there was no time for.
         n_left_out: Texts without labels that copy a row held out, or are of its group.
         seconds: What fitting the teacher and asking it took.
         vectors: The word vectors that were made of the teacher; None if there are others or none.
@@ -106,27 +112,14 @@ class DistillationResult:
 
     teacher: str
     test_log_proba: NDArray[np.float64]
-    transfer: TransferSet
-    asked: NDArray[np.bool_]
+    n_labelled: int
+    n_unlabelled: int
+    n_variations: int
+    n_late: int
     n_left_out: int
     seconds: float
     vectors: PretrainedVectors | None
     fine_tuned: Mapping[str, Calibrated]
-
-    @property
-    def n_labelled(self) -> int:
-        """Count the training texts that the teacher labelled."""
-        return int(self.asked[: self.transfer.n_labelled].sum())
-
-    @property
-    def n_unlabelled(self) -> int:
-        """Count the texts without labels that it labelled."""
-        return int(self.asked[self.transfer.n_labelled : self.transfer.n_own].sum())
-
-    @property
-    def n_variations(self) -> int:
-        """Count the variations of texts that it labelled."""
-        return int(self.asked[self.transfer.n_own :].sum())
 
     def sentence(self) -> str:
         """Say what was labelled, what was left out, and what it took."""
@@ -136,8 +129,7 @@ class DistillationResult:
         if self.n_left_out:
             parts[-1] += f" ({self.n_left_out:,} duplicates of validation or test rows left out)"
         parts.append(f"{self.n_variations:,} variations")
-        n_late = len(self.asked) - int(self.asked.sum())
-        late = f"; there was no time for {n_late:,} more" if n_late else ""
+        late = f"; there was no time for {self.n_late:,} more" if self.n_late else ""
         return (
             f"The teacher {self.teacher} labeled {', '.join(parts)} in {self.seconds:.0f} s,"
             f" including its own training{late}."
@@ -156,10 +148,6 @@ def teacher_config(
     """Find the teachers that the settings name before any work is done; None without a teacher.
 
     A family that can't be taught has no settings here. Teachers and answers are kept in `folder`.
-
-    Raises:
-        SettingsError: There is no teacher, and something that only a teacher needs.
-        DataError, BundleError, MissingExtraError: A teacher can't be used.
     """
     if settings is None or not settings.teacher.is_given:
         given = {"--unlabelled": has_unlabelled, "--teaching-minutes": minutes}
@@ -176,51 +164,69 @@ def teacher_config(
     return TeacherConfig(saved, files, minutes=minutes, folder=folder, resume=resume)
 
 
-def vectors_of(
-    vectors: PretrainedVectors | None, taught: DistillationResult | None
-) -> PretrainedVectors | None:
-    """Give the word vectors that a model began with: those given, or those of its teacher."""
-    return vectors if vectors is not None or taught is None else taught.vectors
+@dataclass(frozen=True)
+class ModelPlan:
+    """A model that is to be fitted.
+
+    Attributes:
+        family: Its family.
+        settings: Its settings.
+        vectors: The word vectors it begins with; None to draw them, or to distill them from a
+            transformer that teaches it.
+        teaching: Its teachers; None for none.
+        recipe: The recipe of the settings, as `config.json` names it.
+    """
+
+    family: str
+    settings: Settings
+    vectors: PretrainedVectors | None = None
+    teaching: TeacherConfig | None = None
+    recipe: str = ""
+
+    def vectors_with(self, taught: DistillationResult | None) -> PretrainedVectors | None:
+        """Give the word vectors that it began with: those given, or those of its teacher."""
+        return self.vectors if self.vectors is not None or taught is None else taught.vectors
+
+    def config(self, model: Calibrated, taught: DistillationResult | None, **run: Any) -> Config:
+        """Describe the model as `config.json` does; `run` is what else that says of the run."""
+        vectors, fitted, thresholds = self.vectors_with(taught), model.fitted, model.thresholds
+        return Config(
+            family=self.family,
+            settings=(fitted.settings or self.settings).model_dump(mode="json"),
+            set_by_user=tuple(sorted(self.settings.set_by_user)),
+            recipe=self.recipe,
+            vectors=None if vectors is None else vectors.name,
+            temperature=model.temperature,
+            multilabel=model.multilabel,
+            thresholds=None if thresholds is None else thresholds.tolist(),
+            environment=environment("torch", "scikit-learn") | dict(fitted.engine),
+            **run,
+        )
 
 
 def fit_model(
-    family: str,
-    data: FitData,
-    test: Dataset,
-    settings: Settings,
-    teaching: TeacherConfig | None,
-    context: RunContext,
+    plan: ModelPlan, fold: Fold, context: RunContext
 ) -> tuple[Calibrated, DistillationResult | None]:
     """Fit a model; where there is teaching, a teacher first, which labels texts for it.
 
-    Args:
-        family: The family; without one that can be taught there is no teaching.
-        data: What teacher and student are fitted on. Without word vectors a student begins with
-            some distilled from a transformer that teaches, or draws them if none does.
-        test: The test rows: no text without a label that copies one of them is used, and the
-            teacher is asked about them, to be compared with the student.
-        settings: The recipe's settings.
-        teaching: Saved teachers, texts without labels, limits; None for no teacher.
-        context: Seed, device, progress, deadline and checkpoint.
+    No text without a label that copies a test row is used; the teacher is asked about the test
+    rows, to be compared with the student.
 
     Returns:
         The model, and how it was taught; None if it was not.
-
-    Raises:
-        DataError, SettingsError, BundleError, KeyboardInterrupt: As `fit_calibrated`; or a saved
-            teacher knows other labels, or was trained on test rows.
     """
-    if teaching is None or not FAMILIES[family].can_be_taught:
-        return fit_calibrated(family, data, settings, context), None
+    data, teaching = fold.fit_data(plan.vectors), plan.teaching
+    if teaching is None or not FAMILIES[plan.family].can_be_taught:
+        return fit_calibrated(plan.family, data, plan.settings, context), None
     started, unlabelled = time.monotonic(), []
     if teaching.unlabelled is not None:
-        unlabelled = teaching.unlabelled.without(data.valid, test)
-    run = _fingerprint(data, test, unlabelled, settings, teaching, context)
+        unlabelled = teaching.unlabelled.without(fold.valid, fold.test)
+    run = _fingerprint(plan, fold, unlabelled, context)
     with _opened(teaching, run, context.started) as folder:
         data, settings, taught = _teach(
-            family, data, test, unlabelled, settings, teaching, folder, context, started
+            plan, teaching, data, fold.test, unlabelled, folder, context, started
         )
-        calibrated = fit_calibrated(family, data, settings, context)
+        calibrated = fit_calibrated(plan.family, data, settings, context)
     fitted = replace(
         calibrated.fitted,
         settings=calibrated.fitted.settings or settings,
@@ -233,37 +239,32 @@ def fit_model(
 
 
 def _fingerprint(
-    data: FitData,
-    test: Dataset,
-    unlabelled: Sequence[str],
-    settings: Settings,
-    teaching: TeacherConfig,
-    context: RunContext,
+    plan: ModelPlan, fold: Fold, unlabelled: Sequence[str], context: RunContext
 ) -> RunFingerprint:
     """Name all that decides what a teaching comes to."""
-    vectors = data.vectors
     others = {
         "texts without labels": _digest(unlabelled),
-        VECTORS: "the teacher's" if vectors is None else as_it_is(vectors.file.path),
-        TEACHER_FILES: teaching.teacher_files,
+        VECTORS: "the teacher's" if plan.vectors is None else as_it_is(plan.vectors.file.path),
+        TEACHER_FILES: "none" if plan.teaching is None else plan.teaching.teacher_files,
     }
-    parts = (data.train, data.valid, test)
-    return RunFingerprint(run_config(parts, data.n_classes, settings, context.seed, others))
+    parts = (fold.train, fold.valid, fold.test)
+    return RunFingerprint(run_config(parts, len(fold.labels), plan.settings, context.seed, others))
 
 
 def _teach(
-    family: str,
+    plan: ModelPlan,
+    teaching: TeacherConfig,
     data: FitData,
     test: Dataset,
     unlabelled: Sequence[str],
-    settings: Settings,
-    teaching: TeacherConfig,
     folder: TeacherCache,
     context: RunContext,
     started: float,
 ) -> tuple[FitData, Settings, DistillationResult]:
     """Let teachers label texts; give what the student learns, its settings, and how it went."""
-    limit = _teaching_deadline(started, context.deadline, teaching.minutes)
+    settings = plan.settings
+    limit = math.inf if teaching.minutes is None else started + 60.0 * teaching.minutes
+    limit = min(limit, started + TEACHING_SHARE * (context.deadline - started))
     until = started + FITTING_SHARE * (limit - started)
     fitting = replace(context, deadline=until, predicted_after=0)
     labelling = replace(context, deadline=limit)
@@ -278,11 +279,16 @@ def _teach(
         transfer = TransferSet.of(data.train, unlabelled, augmenter, settings, context.seed)
     teacher = MeanTeacher(teachers)
     answers = label_texts(teacher, transfer, test, data.n_classes, folder, labelling)
+    asked = answered(answers["transfer"])
+    kinds = np.split(asked, [transfer.n_labelled, transfer.n_own])
+    n_labelled, n_unlabelled, n_variations = (int(kind.sum()) for kind in kinds)
     taught = DistillationResult(
         teacher=teacher.name,
         test_log_proba=answers["test"].astype(np.float64),
-        transfer=transfer,
-        asked=answered(answers["transfer"]),
+        n_labelled=n_labelled,
+        n_unlabelled=n_unlabelled,
+        n_variations=n_variations,
+        n_late=int((~asked).sum()),
         n_left_out=len(teaching.unlabelled or ()) - len(unlabelled),
         seconds=folder.earlier_seconds + time.monotonic() - started,
         vectors=own,
@@ -293,7 +299,7 @@ def _teach(
         data.train,
         answers["transfer"],
         settings.teacher.weight,
-        class_weights(data, _class_weight(family, data, settings)),
+        class_weights(data, _class_weight(plan.family, data, settings)),
     )
     return replace(data, train=learned, vectors=vectors), settings, taught
 
@@ -302,11 +308,6 @@ def _class_weight(family: str, data: FitData, settings: Settings) -> str | Mappi
     if family == "lstm":
         return lstm_class_weight(settings, multilabel=data.multilabel)
     return settings.class_weight
-
-
-def _teaching_deadline(started: float, deadline: float, minutes: float | None) -> float:
-    limit = math.inf if minutes is None else started + 60.0 * minutes
-    return min(limit, started + TEACHING_SHARE * (deadline - started))
 
 
 def _digest(texts: Sequence[str]) -> str:

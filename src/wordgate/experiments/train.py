@@ -1,9 +1,9 @@
 """From labeled texts to an evaluated model in a folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from typing_extensions import Unpack
 
@@ -13,27 +13,24 @@ from wordgate.bundle.summary import model_line, model_table
 from wordgate.errors import SettingsError
 from wordgate.evaluation.search import SearchResult
 from wordgate.experiments.auto import check_kept, train_auto
-from wordgate.experiments.baselines import clear_baseline
 from wordgate.experiments.fitting import Clock
-from wordgate.experiments.reading import DataOptions, ReadingOptions
+from wordgate.experiments.reading import DataSource
 from wordgate.experiments.resolving import (
     as_names,
     check_folds,
     choose_recipe,
     resolve_settings,
     resolve_vectors,
-    with_options,
 )
-from wordgate.experiments.resuming import (
-    checkpoint_config,
-    clear_teacher_cache,
-    is_complete,
-    kept_beside,
-    mark_teacher_cache,
+from wordgate.experiments.resuming import KeptTraining, is_complete, kept_beside
+from wordgate.experiments.search_plan import (
+    AUTO,
+    TrainingOptions,
+    plan_search,
+    refuse_search,
+    search_and_data,
 )
-from wordgate.experiments.search import Watch
-from wordgate.experiments.search_plan import AUTO, SearchOptions, SearchPlan, plan_search
-from wordgate.experiments.students import teacher_config
+from wordgate.experiments.students import ModelPlan, teacher_config
 from wordgate.experiments.training_run import Plan, train_on_table
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
@@ -41,9 +38,8 @@ from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import checked_seed
-from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
-from wordgate.training.fitting import CheckpointConfig, RunContext
+from wordgate.training.fitting import RunContext
 
 
 @dataclass(frozen=True)
@@ -93,12 +89,6 @@ def train(
     teacher: str | Sequence[str] | None = None,
     unlabelled: str | Path | Sequence[str | Path] = (),
     teaching_minutes: float | None = None,
-    split: Literal["grouped", "random"] | None = None,
-    test_size: float | None = None,
-    valid: str | Path | None = None,
-    test: str | Path | None = None,
-    split_column: str | None = None,
-    weight: str | None = None,
     folds: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -106,15 +96,8 @@ def train(
     max_minutes: float | None = None,
     no_texts: bool = False,
     engine: str = LOCAL,
-    minutes: float | None = None,
-    preset: str | None = None,
-    max_ms: float | None = None,
-    max_mb: float | None = None,
-    objective: str | None = None,
-    trials: int | None = None,
     progress: Progress | None = None,
-    watch: Watch | None = None,
-    **reading: Unpack[ReadingOptions],
+    **options: Unpack[TrainingOptions],
 ) -> Training:
     """Train a classifier, evaluate it on unseen rows, and save it.
 
@@ -125,7 +108,7 @@ def train(
         overwrite: Replace an existing model, and restart an interrupted training run.
         resume: Continue an interrupted training run into `out`.
         model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``; or ``auto``
-            to search family and settings, for which the arguments from `minutes` to `watch` are.
+            to search family and settings.
         recipe: The name of a recipe, or the path of a ``.toml`` file; None for
             ``taught`` with a teacher, else ``default``.
         settings: Values of single settings, which override the recipe.
@@ -134,13 +117,6 @@ def train(
             ``minilm``, or ``OWNER/NAME``), the folder of a saved model, or a list of several.
         unlabelled: A file of texts without labels, or several, for the teacher to label.
         teaching_minutes: Time limit for fine-tuning the teacher and labeling; None for no limit.
-        split: ``grouped`` or ``random``; None for the value of the recipe.
-        test_size: The fraction of rows for the test set; None for the value of the recipe.
-        valid: A file with the same columns for validation.
-        test: A file with the same columns for testing.
-        split_column: A column that contains ``train``, ``valid`` or ``test``.
-        weight: A column of numbers: how much each text counts in training. Scores count every text
-            once.
         folds: Also cross-validate: assign all rows to this number of folds of whole groups, and
             test a model on each fold. The saved model is that of the single split.
         seed: Random seed of the split, the initial weights, the order of the texts, the dropout and
@@ -153,18 +129,12 @@ def train(
         no_texts: Leave the texts of test rows out of the report.
         engine: Where the models of `folds` are fitted: ``local`` or ``ray``, as for
             `wordgate.compare`.
-        minutes: Time limit of the whole call with ``auto``, in minutes.
-        preset: In place of `minutes`: ``quick`` (3 minutes), ``good`` (15, the default) or ``best``
-            (60).
-        max_ms: Maximum median latency of one text, in milliseconds on this machine.
-        max_mb: Maximum size of the saved model, in 10^6 bytes.
-        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1``, or, if a text
-            can have several labels, ``micro_f1`` (the default there) or ``macro_f1``.
-        trials: Maximum number of finished trials.
         progress: Shows progress; None for standard error.
-        watch: Called after every trial, with the objective, all trials, and the
-            `time.monotonic()` at which the search ends.
-        **reading: How to read the data: see `ReadingOptions`.
+        **options: How to read the data (`text`, `label`, `group`, `drop_labels`, `encoding`,
+            `label_separator`, `limit`) and to split it (`split`, `test_size`, `valid`, `test`,
+            `split_column`, `weight`): see `DataOptions`. With ``auto``, what to search for and how
+            long (`minutes`, `preset`, `max_ms`, `max_mb`, `objective`, `trials`, `watch`): see
+            `SearchOptions`.
 
     Returns:
         The model and its scores.
@@ -176,30 +146,31 @@ def train(
     clock = Clock(max_minutes=max_minutes, resumed=resume)
     n_threads = choose_threads(threads)
     progress = Console() if progress is None else progress
-    files = as_names(unlabelled) or ()
-    options = DataOptions(
-        data, reading, files, split, valid, test, split_column, weight, checked_seed(seed)
-    )
-    options.refuse_idle_test_size(test_size)
-    named = {"split": split, "test_size": test_size, "teacher.models": as_names(teacher)}
-    overrides = with_options(settings, **named)
-    asked = SearchOptions(minutes, preset, max_ms, max_mb, objective, trials, watch)
+    search, of_data = search_and_data(options)
+    source = DataSource(data, of_data, as_names(unlabelled) or (), checked_seed(seed))
+    overrides = source.overrides(settings, **{"teacher.models": as_names(teacher)})
+    context = RunContext(source.seed, progress, device, threads, started=clock.started)
     if model == AUTO:
         _refuse_with_auto(folds, max_minutes, engine)
         output = _Output.of_search(out, overwrite=overwrite, resume=resume)
-        context = RunContext(options.seed, progress, device, threads, started=clock.started)
-        searched = plan_search(
-            asked,
+        config = plan_search(
+            search,
             context,
             recipe=recipe,
-            overrides=with_options(settings, split=split, test_size=test_size),
+            overrides=source.overrides(settings),
             vectors=vectors,
             teacher=teacher,
             teaching_minutes=teaching_minutes,
-            has_unlabelled=bool(files),
+            has_unlabelled=bool(source.unlabelled),
         )
-        return _train_auto(options, searched, output, resume=resume, no_texts=no_texts)
-    asked.refuse_idle()
+        with train_auto(source, config, out=output.folder, resume=resume, no_texts=no_texts) as (
+            bundle,
+            found,
+        ):
+            training = replace(_training_of(bundle), search=found)
+            output.write(training, progress)
+        return training
+    refuse_search(search)
     check_family(model)
     recipe = choose_recipe(recipe, teacher)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
@@ -209,9 +180,9 @@ def train(
     teaching = teacher_config(
         chosen if FAMILIES[model].can_be_taught else None,
         teaching_minutes,
-        has_unlabelled=bool(files),
+        has_unlabelled=bool(source.unlabelled),
         progress=progress,
-        folder=output.teaching,
+        folder=output.kept.teaching,
         resume=resume,
     )
     chosen_engine = Engine.of(engine, threads, device)
@@ -220,49 +191,25 @@ def train(
             f"--engine {engine} has no effect without --folds, whose models it fits: leave it out"
         )
     check_device(model, device, progress)
-    check_folds(folds, chosen, parts_given=options.names_parts, max_minutes=max_minutes)
+    check_folds(folds, chosen, parts_given=source.names_parts, max_minutes=max_minutes)
     check_pretrained(model, chosen, progress)
-    sources = options.read(chosen, overrides, progress, grouped=chosen.split == "grouped")
+    sources = source.read(chosen, overrides, progress)
     if teaching is not None:
-        teaching = teaching.beside(sources.table, options, progress)
+        teaching = teaching.beside(sources.table, source, progress)
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
-    context = RunContext(
-        options.seed, progress, device, threads, checkpoint=output.checkpoint, started=clock.started
-    )
     plan = Plan(
-        model,
-        str(recipe),
-        chosen,
-        context,
-        pretrained,
+        ModelPlan(model, chosen, pretrained, teaching, str(recipe)),
+        replace(context, checkpoint=output.kept.checkpoint),
         folds,
         no_texts,
-        teaching,
-        output.baseline,
+        output.kept.baseline,
         chosen_engine,
     )
     with limited_blas(n_threads):
         bundle = train_on_table(sources.table, sources.facts(), plan, clock)
     training = _training_of(bundle)
-    output.write(training, progress, None if teaching is None else teaching.folder)
+    output.write(training, progress)
     return training
-
-
-def _train_auto(
-    data: DataOptions, plan: SearchPlan, output: "_Output", *, resume: bool, no_texts: bool
-) -> Training:
-    """Search family and settings, and train the winner."""
-    context = plan.config.context
-    found = train_auto(
-        data,
-        plan,
-        out=output.folder,
-        resume=resume,
-        no_texts=no_texts,
-        started=context.started,
-        write=lambda bundle: output.write(_training_of(bundle), context.progress, None),
-    )
-    return replace(_training_of(found.bundle), search=found.search)
 
 
 def _refuse_with_auto(folds: int | None, max_minutes: float | None, engine: str) -> None:
@@ -291,16 +238,11 @@ class _Output:
     Attributes:
         folder: The model's folder; None for memory alone, which keeps nothing.
         overwrite: Whether to replace a model that is there.
-        checkpoint: Of the training; None where nothing is kept.
-        baseline: Of the model that it has to beat, not to be fitted on every resumption.
-        teaching: The folder of its teachers; None for a family that learns from none.
     """
 
-    folder: Path | None = None
+    folder: Path | None
     overwrite: bool = False
-    checkpoint: CheckpointConfig | None = None
-    baseline: CheckpointConfig | None = None
-    teaching: Path | None = None
+    kept: KeptTraining = field(default_factory=KeptTraining)
 
     @classmethod
     def of(
@@ -311,13 +253,10 @@ class _Output:
         if folder is not None and resume and not overwrite and not is_limited:
             # Complete if it was killed between writing the model and removing the checkpoint.
             overwrite = is_complete(folder, kept_beside(folder, "checkpoint"))
-        checkpoint = checkpoint_config(folder, model, resume=resume, overwrite=overwrite)
-        if folder is None:
-            return cls()
-        check_destination(folder, overwrite=overwrite)
-        baseline = CheckpointConfig(kept_beside(folder, "baseline"), resume) if checkpoint else None
-        teaching = kept_beside(folder, "teaching") if FAMILIES[model].can_be_taught else None
-        return cls(folder, overwrite, checkpoint, baseline, teaching)
+        kept = KeptTraining.beside(folder, model, resume=resume, overwrite=overwrite)
+        if folder is not None:
+            check_destination(folder, overwrite=overwrite)
+        return cls(folder, overwrite, kept)
 
     @classmethod
     def of_search(cls, out: str | Path | None, *, overwrite: bool, resume: bool) -> "_Output":
@@ -328,16 +267,9 @@ class _Output:
             check_destination(folder, overwrite=overwrite)
         return cls(folder, overwrite)
 
-    def write(self, training: Training, progress: Progress, taught_in: Path | None) -> None:
-        """Write the model, and delete what was kept of its training, its teachers' folder too."""
+    def write(self, training: Training, progress: Progress) -> None:
+        """Write the model, and delete what was kept of its training."""
         if self.folder is not None:
             with stage(progress, f"Writing {self.folder}"):
                 training.save(self.folder, overwrite=self.overwrite)
-        if self.baseline is not None:
-            clear_baseline(self.baseline)
-        if taught_in is not None:
-            mark_teacher_cache(taught_in)
-        if self.checkpoint is not None:  # after the baseline, which would block a new training
-            remove(self.checkpoint.file)
-        if taught_in is not None:  # after the checkpoint, which would be of no use without
-            clear_teacher_cache(taught_in)
+        self.kept.clear()

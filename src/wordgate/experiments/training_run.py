@@ -35,7 +35,7 @@ from wordgate.experiments.baselines import (
     fit_baseline,
     majority_baseline,
 )
-from wordgate.experiments.evaluator import Evaluator, analyse, predictions, split_facts
+from wordgate.experiments.evaluator import Evaluator, analyse, predictions
 from wordgate.experiments.fitting import (
     Calibrated,
     Clock,
@@ -46,7 +46,7 @@ from wordgate.experiments.fitting import (
 )
 from wordgate.experiments.reading import near_duplicates_of
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
-from wordgate.experiments.students import DistillationResult, TeacherConfig, fit_model, vectors_of
+from wordgate.experiments.students import DistillationResult, ModelPlan, TeacherConfig, fit_model
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
 from wordgate.report.text import format_share
@@ -63,16 +63,12 @@ _SHARE_AFTER_SEARCH = 0.6
 
 @dataclass(frozen=True)
 class Plan:
-    """A family with its settings and options, data aside."""
+    """A model to train and its options, data aside."""
 
-    model: str
-    recipe: str
-    settings: Settings
+    model: ModelPlan
     context: RunContext
-    vectors: PretrainedVectors | None = None
     folds: int | None = None
     no_texts: bool = False
-    teaching: TeacherConfig | None = None
     baseline: CheckpointConfig | None = None
     engine: Engine = field(default_factory=Engine)
     search: SearchFacts | None = None
@@ -129,44 +125,23 @@ def train_on_table(
     clock: Clock,
     prepared: PreparedData | None = None,
 ) -> Bundle:
-    """Split, fit the baselines and the model, and evaluate them.
+    """Split the rows of a table, of which `config.json` says `data`, fit and evaluate all models.
 
-    Args:
-        table: The rows.
-        data: What `config.json` says of them.
-        plan: The family, its settings and options.
-        clock: The time since the command began.
-        prepared: The rows as `prepare` gave them, if it was called before.
-
-    Returns:
-        The model with its scores.
-
-    Raises:
-        DataError: The rows can't be split.
-        SettingsError: A saved teacher knows other labels, or a setting doesn't suit the labels.
+    `prepared` are the rows as `prepare` gave them, if it was called before.
     """
+    model = plan.model
     if prepared is None:
-        prepared = prepare(table, plan.settings, plan.context, plan.teaching)
+        prepared = prepare(table, model.settings, plan.context, model.teaching)
     run = _fit_baselines(prepared, plan, clock)
-    calibrated, taught = fit_model(
-        plan.model,
-        run.splits.fit_data(plan.vectors),
-        run.splits.test,
-        plan.settings,
-        plan.teaching,
-        run.context,
-    )
+    calibrated, taught = fit_model(model, run.splits, run.context)
     tested = _test(calibrated, run)
     folds, by_folds = _cross_validate(run)
-    vectors = vectors_of(plan.vectors, taught)
-    config = calibrated.config(
-        plan.settings,
-        family=plan.model,
+    config = model.config(
+        calibrated,
+        taught,
         labels=run.splits.labels,
         seed=plan.context.seed,
-        recipe=plan.recipe,
         data=data,
-        vectors=vectors,
         label_separator=table.label_separator,
     )
     analysis = _analyse(tested, by_folds, run)
@@ -174,7 +149,7 @@ def train_on_table(
         {
             **_results(tested, calibrated, run),
             "folds": folds,
-            "vectors": _vector_facts(vectors, calibrated),
+            "vectors": _vector_facts(model.vectors_with(taught), calibrated),
             "teacher": None if taught is None else _teacher_facts(run.evaluator, tested, taught),
             "thresholds": _threshold_gain(tested, calibrated, run),
             "wall_seconds": clock.elapsed() + calibrated.fitted.earlier_wall_seconds,
@@ -193,12 +168,7 @@ def train_on_table(
 def prepare(
     table: Table, settings: Settings, context: RunContext, teaching: TeacherConfig | None = None
 ) -> PreparedData:
-    """Split and audit the rows.
-
-    Raises:
-        DataError: The rows can't be split.
-        SettingsError: A saved teacher knows other labels, or a setting doesn't suit the labels.
-    """
+    """Split and audit the rows; refuse settings and teachers that don't suit them."""
     progress, seed = context.progress, context.seed
     copies = near_duplicates_of(table, progress)
     with stage(progress, "Splitting"):
@@ -208,7 +178,7 @@ def prepare(
         teaching.check_labels(splits.labels, multilabel=splits.test.multilabel)
     splits.report(progress)
     with stage(progress, "Auditing the split"):
-        facts, audit = split_facts(splits), audit_table(table, splits.copies)
+        facts, audit = splits.facts(), audit_table(table, splits.copies)
         words = count_words(splits.test.texts, splits.train.texts)
         prints = _fingerprints(table, splits)
     evaluator = Evaluator(splits.test, splits.labels, seed)
@@ -229,10 +199,7 @@ def _fit_baselines(prepared: PreparedData, plan: Plan, clock: Clock) -> _Prepare
 
 
 def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
-    """Take the fingerprints of every row that had a part in the model, and of the test rows.
-
-    The groups are those that the data names, which other files may name, too.
-    """
+    """Take the fingerprints of all rows, and of the groups that other files may name, too."""
     split = splits.split
     train, valid, test = map(table.select, (split.train, split.valid, split.test))
     return Fingerprints.of(
@@ -250,12 +217,12 @@ def _fit_baseline(
     """Fit what the model has to beat, and say it; None for a model of that very family."""
     name = "label set" if splits.test.multilabel else "label"
     most_frequent = f"most frequent {name} {format_share(majority.scores.main.value)}"
-    if plan.model == BASELINE:
+    if plan.model.family == BASELINE:
         context.progress.say(f"Baseline: {most_frequent}")
         return None
     context.progress.begin("Fitting the count baseline")
     share = SHARE_OF_TIME if plan.search is None else _SHARE_AFTER_SEARCH
-    count = fit_baseline(splits, [splits], plan.settings, context, plan.baseline, share=share)
+    count = fit_baseline(splits, [splits], plan.model.settings, context, plan.baseline, share=share)
     context.progress.say(
         f"Baselines: count {format_share(count.scores.main.value)}, {most_frequent}"
         f" ({count.train_seconds:.0f} s)"
@@ -287,12 +254,13 @@ def _cross_validate(
     if plan.folds is None:
         return None, None
     context = replace(plan.context, checkpoint=None)
-    folds = make_folds(run.table, splits, plan.folds, plan.settings, context.seed)
+    settings = plan.model.settings
+    folds = make_folds(run.table, splits, plan.folds, settings, context.seed)
     validation, output = _fit_folds(splits, folds, plan, context)
-    if plan.model == BASELINE:
+    if plan.model.family == BASELINE:
         return validation, output
     context.progress.begin("Fitting the count baseline on the same folds")
-    of_count = fit_baseline(splits, folds, plan.settings, context, engine=plan.engine).output
+    of_count = fit_baseline(splits, folds, settings, context, engine=plan.engine).output
     evaluator = Evaluator(splits.all_rows, splits.labels, context.seed)
     difference = evaluator.paired_difference(output, of_count)
     return validation.model_copy(update={"difference_to_count": difference}), output
@@ -319,8 +287,10 @@ def _fit_folds(
 
 def _fold_outputs(folds: Sequence[Fold], plan: Plan, context: RunContext) -> list[ModelOutput]:
     """Fit a model for each fold, and let it predict the fold's test rows."""
-    teaching = None if plan.teaching is None else replace(plan.teaching, folder=None)
-    plan = replace(plan, context=context, teaching=teaching)
+    model = plan.model
+    if model.teaching is not None:
+        model = replace(model, teaching=replace(model.teaching, folder=None))
+    plan = replace(plan, context=context, model=model)
     if plan.engine.is_local:
         return [_fold_output((folds, plan), number) for number in range(len(folds))]
     context.progress.begin(f"Fitting {len(folds)} folds")
@@ -344,14 +314,7 @@ def _fold_output(shared: tuple[Sequence[Fold], Plan], number: int) -> ModelOutpu
     folds, plan = shared
     fold = folds[number]
     plan.context.progress.say(f"fold {number + 1} of {len(folds)}: {len(fold.rows):,} test rows")
-    model, _ = fit_model(
-        plan.model,
-        fold.fit_data(plan.vectors),
-        fold.test,
-        plan.settings,
-        plan.teaching,
-        plan.context,
-    )
+    model, _ = fit_model(plan.model, fold, plan.context)
     return model.output(fold.test.texts)
 
 
@@ -437,7 +400,7 @@ def _threshold_gain(
 ) -> ThresholdGain | None:
     """Measure what the thresholds gain against 0.5; None if none were chosen."""
     splits, chosen = run.splits, calibrated.thresholds
-    objective = threshold_objective(run.plan.settings, splits.fit_data(None))
+    objective = threshold_objective(run.plan.model.settings, splits.fit_data(None))
     if chosen is None or calibrated.valid is None or objective is None:
         return None
     valid, test = splits.valid, splits.test

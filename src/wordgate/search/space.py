@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -73,12 +73,7 @@ Space = Mapping[str, Range | Choices]
 
 
 def read_space(file: str | Path | None, families: Sequence[str]) -> dict[str, Range | Choices]:
-    """Read the ranges of a user's file; none without a file.
-
-    Raises:
-        SettingsError: The file can't be read; or a setting is unknown or has no effect on the
-            families, or its range is impossible. The message names the file and the setting.
-    """
+    """Read the ranges of a user's file, and check them; none without a file."""
     if file is None:
         return {}
     found = _ranges(read_toml(str(file), _WHAT), str(file))
@@ -93,18 +88,14 @@ def space_of(
     family: str,
     own: Space,
     *,
-    fixed: Iterable[str] = (),
+    fixed: Collection[str] = (),
     vectors: bool = False,
     small: bool = False,
 ) -> dict[str, Range | Choices]:
     """Give the ranges of a family: wordgate's own, and those of the user in their place.
 
-    Args:
-        family: The family.
-        own: The ranges of the user.
-        fixed: Settings with a value of their own, which are not searched.
-        vectors: Whether there are pretrained word vectors.
-        small: Whether latency or size is limited.
+    `fixed` settings have a value and are not searched; `vectors` tells whether there are pretrained
+    word vectors, and `small` whether latency or size is limited.
     """
     ranges = {**_default("space"), **(_default("small") if small else {})}
     usable = {
@@ -112,11 +103,10 @@ def space_of(
         for name, one in ranges.items()
         if not (name in _WITHOUT_VECTORS if vectors else name.startswith(_OF_VECTORS))
     }
-    left = {*fixed}
     return {
         name: one
         for name, one in {**usable, **own}.items()
-        if FAMILIES[family].reads(name) and name not in left
+        if FAMILIES[family].reads(name) and name not in fixed
     }
 
 

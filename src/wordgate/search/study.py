@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,6 @@ from wordgate.storage.resumable import read_resumable, write_resumable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from optuna.study import Study
     from optuna.trial import FrozenTrial, Trial
 
 JOURNAL = "search.journal"
@@ -76,7 +76,9 @@ class SearchStudy:
 
     def trials(self) -> tuple[SearchTrial, ...]:
         """Give all trials, in the order of their numbers."""
-        return trials_of(self._study)
+        trials = self._study.get_trials(deepcopy=False)
+        starts = [trial.datetime_start for trial in trials if trial.datetime_start is not None]
+        return tuple(_trial_of(trial, min(starts, default=None)) for trial in trials)
 
     def ask(self, family: str) -> Trial:
         """Begin a trial of a family; its sampler is that of Optuna, seeded anew for each."""
@@ -185,13 +187,6 @@ def clear_trials(folder: Path) -> None:
         folder.rmdir()
 
 
-def trials_of(study: Study) -> tuple[SearchTrial, ...]:
-    """Give the trials of a study, in the order of their numbers."""
-    trials = study.get_trials(deepcopy=False)
-    starts = [trial.datetime_start for trial in trials if trial.datetime_start is not None]
-    return tuple(_trial_of(trial, min(starts, default=None)) for trial in trials)
-
-
 def _trial_of(trial: FrozenTrial, began: Any) -> SearchTrial:
     attributes = trial.user_attrs
     scores = tuple(attributes.get("fold_scores", ()))
@@ -238,14 +233,12 @@ def _storage(journal: Path) -> Any:
 
 def _is_other_process(process: int) -> bool:
     """Tell whether a process of this computer runs that is not this one."""
-    if process in (os.getpid(), -1):
+    if process in (os.getpid(), -1) or sys.platform == "win32":  # where signal 0 is a Ctrl-C
         return False
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:  # another user's process can't be asked, but runs
+        return not isinstance(error, ProcessLookupError)
     return True
 
 
