@@ -55,7 +55,7 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
             )
 
 
-def why_structured(cell: Cell, role: str) -> str | None:
+def why_structured(cell: object, role: str) -> str | None:
     """Give why a cell can't be a text or a label; None where it is no list or object."""
     if not isinstance(cell, StructuredCell):
         return None

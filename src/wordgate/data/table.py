@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wordgate.data.columns import Choice
-from wordgate.data.labels import match_label_sets, match_labels
+from wordgate.data.labels import match_labels
 from wordgate.runtime.display import shown
 from wordgate.tables import Malformed, SourceFormat
 
@@ -205,9 +205,8 @@ class Table:
         if labels is not None:
             labels, remarks = match_labels(labels, known)
         elif sets is not None:
-            sets, remarks = match_label_sets(sets, known)
-        warnings = [*self.reading.warnings, *remarks]
-        reading = replace(self.reading, warnings=warnings)
+            sets, remarks = match_labels(sets, known)
+        reading = replace(self.reading, warnings=[*self.reading.warnings, *remarks])
         return replace(self, labels=labels, label_sets=sets, reading=reading)
 
     def select(self, indices: Iterable[int]) -> Table:
