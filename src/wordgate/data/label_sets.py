@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wordgate.data.columns import Choice
-from wordgate.data.structured import first_structured, refuse_structured
+from wordgate.data.structured import first_structured, literal, refuse_structured
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.tables import Cell, ListCell, Records, StructuredCell
@@ -71,23 +69,16 @@ def read_labels(
         source: The source, for messages.
         labelled: Whether lists and objects that are no labels are refused.
 
-    Returns:
-        The labels; None where no column holds them.
-
     Raises:
         DataError: The separator is empty or has no effect, a cell of several columns is neither 0
             nor 1, or most labels are objects or nested lists.
     """
     given = _checked_separator(separator)
     columns = [records.columns[column.number - 1] for column in choice.columns]
-    kind = None
-    if not columns:
-        kind = "has no label column"
-    elif len(columns) > 1:
-        kind = "has a column of 0 and 1 for each label"
-    lists = None if kind else _listed(columns[0])
-    if lists is not None:
-        kind = "has lists of labels"
+    lists = _listed(columns[0]) if len(columns) == 1 else None
+    kind = "has lists of labels" if lists is not None else ""
+    if len(columns) != 1:
+        kind = "has a column of 0 and 1 for each label" if columns else "has no label column"
     if kind and given not in (None, NO_SEPARATOR):
         raise DataError(f"a label separator has no effect here: {source} {kind}; leave it out")
     if not columns:
@@ -114,9 +105,6 @@ def recognised_separator(cells: Iterable[Cell]) -> str | None:
     or more also stand alone, all of them between slashes or spaces. So ``"sci-fi, fantasy"`` among
     other genres stays one label, as do ``"yes; no"`` beside yes and no, or ``"billing | refund"``
     where every label has a place.
-
-    Args:
-        cells: The cells of the labels.
     """
     counts = _counted(cells)
     return next((one for one in SEPARATORS if _Cut.at(one, counts).is_certain()), None)
@@ -168,23 +156,14 @@ def _counted(cells: Iterable[Cell]) -> Counter[str]:
 
 @dataclass(frozen=True)
 class _Cut:
-    """What cells look like that are cut at a separator; the numbers of different ones.
-
-    Attributes:
-        separator: The separator.
-        n_rows: Rows of several labels.
-        is_plausible: Whether labels are short, and no cell holds one twice.
-        labels: The labels.
-        alone: Labels that also stand alone.
-        sets: The combinations of labels.
-    """
+    """What cells look like that are cut at a separator."""
 
     separator: str
-    n_rows: int
-    is_plausible: bool
-    labels: int
-    alone: int
-    sets: int
+    n_rows: int  # with several labels
+    is_plausible: bool  # whether labels are short, and no cell holds one twice
+    labels: int  # different ones
+    alone: int  # of them that also stand alone
+    sets: int  # different combinations
 
     @classmethod
     def at(cls, separator: str, counts: Mapping[str, int]) -> _Cut:
@@ -324,14 +303,8 @@ def _written_list(cell: str) -> Cell:
     """Read a list as JSON or Python writes it; whatever else is given back."""
     if not cell.startswith(("[", "(", "{")):
         return cell
-    for read in (json.loads, ast.literal_eval):
-        if read is ast.literal_eval and _TWO_STRINGS.search(cell):
-            return StructuredCell(cell)
-        try:
-            value = read(cell)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(value, list | tuple | set):
-            return ListCell.of(value, cell)
-        return StructuredCell(cell) if isinstance(value, dict) else cell
-    return cell
+    may_be_python = _TWO_STRINGS.search(cell) is None
+    value = literal(cell, may_be_python=may_be_python)
+    if isinstance(value, dict) or (value is None and not may_be_python):
+        return StructuredCell(cell)
+    return ListCell.of(value, cell) if isinstance(value, list | tuple | set) else cell

@@ -62,16 +62,13 @@ NAMED_SETS = {
 def fetch(
     wanted: KaggleFile, *, given_as: str, remark: str = "", progress: Progress | None = None
 ) -> Path:
-    """Find a file that has a name: where the user put it, else through kagglehub.
+    """Find a file that has a name: where the user put it, else through kagglehub and its cache.
 
     Args:
         wanted: The file.
         given_as: What the command line calls the place where its path could be given.
         remark: What to say before kagglehub is asked.
         progress: Where to say it.
-
-    Returns:
-        Its path; kagglehub keeps it in its own cache.
 
     Raises:
         MissingExtraError: It isn't there, and kagglehub isn't installed.
