@@ -13,14 +13,7 @@ from typing import NamedTuple
 
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
-from wordgate.tables.characters import (
-    SHOWN_OF_LARGE,
-    WINDOW,
-    Characters,
-    TextReader,
-    Window,
-    too_long,
-)
+from wordgate.tables.characters import WINDOW, Characters, TextReader, Window
 from wordgate.tables.dialect import (
     NO_DELIMITER,
     by_itself,
@@ -369,10 +362,8 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         return [[cell.translate(table) for cell in record] for record in records]
 
     def _too_long(self) -> _Taken:
-        start = self._characters.pending[:SHOWN_OF_LARGE]
-        self._characters.drop_line()
-        batch = DelimitedBatch([start], [self._line], records=[[]])
-        batch.rejected[0] = too_long(self._characters)
+        start, why = self._drop_too_long()
+        batch = DelimitedBatch([start], [self._line], rejected={0: why}, records=[[]])
         return _Taken(batch, 0, 1)
 
     def _finish(self, batch: DelimitedBatch) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
-from wordgate.tables.characters import SHOWN_OF_LARGE, Characters, TextReader, Window, too_long
+from wordgate.tables.characters import Characters, TextReader, Window
 from wordgate.tables.encoding import is_writable, misfits, spelled_out, without_surrogates
 from wordgate.tables.records import Batch, Cell, ListCell, StructuredCell
 
@@ -201,14 +201,16 @@ class JsonlReader(TextReader[JsonlBatch]):
         return named
 
     def _too_long(self) -> JsonlBatch:
-        start = spelled_out(self._characters.pending[:SHOWN_OF_LARGE])[0]
-        self._characters.drop_line()
+        start, why = self._drop_too_long()
         self._line += 1
-        why = {0: too_long(self._characters)}
-        position = self._characters.position
-        batch = JsonlBatch([start], [self._line - 1], position, why, columns=self._keys)
-        batch.found.append({})
-        return batch
+        return JsonlBatch(
+            [spelled_out(start)[0]],
+            [self._line - 1],
+            self._characters.position,
+            {0: why},
+            columns=self._keys,
+            found=[{}],
+        )
 
     def _check_keys(self) -> None:
         """Refuse a small file that would fill the memory, as columns."""

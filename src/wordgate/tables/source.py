@@ -132,15 +132,23 @@ def open_source(
     Raises:
         DataError: There is no such file, or it can't be read, or is of a foreign format.
     """
+    found = _found(source, enough)
+    for magic, what, remedy in _FOREIGN if workbooks else (*_WORKBOOK_FORMS, *_FOREIGN):
+        if found.head.startswith(magic):
+            raise DataError(f"'{found.name}' is {what}: {remedy}")
+    return found
+
+
+def _found(source: str | os.PathLike[str], enough: Callable[[bytes], bool] | None) -> Source:
     if source == STANDARD:
         if sys.stdin is None:
             raise DataError("standard input is closed: name a file")
-        return _checked(_piped(sys.stdin.buffer, "standard input", enough), workbooks)
+        return _piped(sys.stdin.buffer, "standard input", enough)
     if not str(source).strip():
         raise DataError("the name of the data is empty: give a file")
     file, sheet = split_sheet(source)
     if isinstance(path := place_of(file), RemoteFile):
-        return _checked(_opened(path.name, path, path.size, sheet), workbooks)
+        return _opened(Source(path.name, path, b"", False, path.size, sheet=sheet))
     if not is_file(path):
         raise DataError(missing_file(path))
     if path.is_dir():
@@ -150,11 +158,11 @@ def open_source(
         raise DataError(f"'{path}' is a folder; give one file of it{listed}{more}")
     try:
         if not path.is_file():
-            return _checked(_piped(path.open("rb"), str(path), enough), workbooks)
+            return _piped(path.open("rb"), str(path), enough)
         size = path.stat().st_size
     except OSError as error:
         raise _unreadable(path, error) from error
-    return _checked(_opened(file, path, size, sheet), workbooks)
+    return _opened(Source(file, path, b"", False, size, sheet=sheet))
 
 
 def split_sheet(name: str | os.PathLike[str]) -> tuple[str, str | None]:
@@ -165,14 +173,13 @@ def split_sheet(name: str | os.PathLike[str]) -> tuple[str, str | None]:
     return str(name), None
 
 
-def _opened(name: str, path: Path | RemoteFile, size: int | None, sheet: str | None) -> Source:
+def _opened(file: Source) -> Source:
     """Look at the beginning of a file."""
-    found = Source(name, path, b"", False, size, sheet=sheet)
-    found.head = _gathered(found.blocks(), lambda head: len(head) >= _HEAD)
-    if found.head.startswith(GZIP_MAGIC):
-        found.compressed = True
-        found.head = _gathered(found.blocks(), lambda head: len(head) >= _HEAD)
-    return found
+    file.head = _gathered(file.blocks(), lambda head: len(head) >= _HEAD)
+    if file.head.startswith(GZIP_MAGIC):
+        file.compressed = True
+        file.head = _gathered(file.blocks(), lambda head: len(head) >= _HEAD)
+    return file
 
 
 def format_of(name: str | os.PathLike[str]) -> str | None:
@@ -187,21 +194,13 @@ def is_workbook(name: str) -> bool:
 
 
 def version_of(path: Path | RemoteFile) -> str:
-    """Name what a file contains: by a hash, or as the other end tells its version.
+    """Name what a file contains: as the other end tells its version, or by a hash of its bytes.
 
     Raises:
         DataError: It can't be read.
     """
-    version = path.version() if isinstance(path, RemoteFile) else None
-    return version or digest(path)
-
-
-def digest(path: Path | RemoteFile) -> str:
-    """Hash a file's bytes.
-
-    Raises:
-        DataError: It can't be read.
-    """
+    if isinstance(path, RemoteFile) and (version := path.version()):
+        return version
     summed = hashlib.blake2b(digest_size=32)
     for block in _file_blocks(path):
         summed.update(block)
@@ -227,25 +226,13 @@ def missing_file(path: Path) -> str:
     return message + near_miss(path.name, _files(folder))
 
 
-def _checked(source: Source, workbooks: bool) -> Source:
-    """Refuse a file that is known by its first bytes to be no table of texts."""
-    for magic, what, remedy in _FOREIGN if workbooks else (*_WORKBOOK_FORMS, *_FOREIGN):
-        if source.head.startswith(magic):
-            raise DataError(f"'{source.name}' is {what}: {remedy}")
-    return source
-
-
 def most_unpacked(packed: int) -> int:
     """Give how many bytes so many may unpack to."""
     return max(UNPACKED_AT_LEAST, SWELLING * packed)
 
 
 def check_unpacked(unpacked: int, packed: int, name: str) -> None:
-    """Refuse so many unpacked bytes out of so many packed ones, where they are far too many.
-
-    Raises:
-        DataError: With what to do.
-    """
+    """Refuse so many unpacked bytes out of so many packed ones, where they are far too many."""
     if unpacked > (most := most_unpacked(packed)):
         raise DataError(
             f"'{name}' unpacks to more than {most:,} bytes from {packed:,}, which may be a"
