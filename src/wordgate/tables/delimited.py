@@ -14,16 +14,10 @@ from typing import NamedTuple
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.tables.characters import WINDOW, Characters, TextReader, Window
-from wordgate.tables.dialect import (
-    NO_DELIMITER,
-    by_itself,
-    infer_dialect,
-    parse,
-    separator_line,
-    written,
-)
+from wordgate.tables.dialect import infer_dialect, separator_line
 from wordgate.tables.encoding import BYTE_ORDER_MARK, is_writable, misfits, spelled_out
 from wordgate.tables.header import infer_header, known_names, n_before_header, resembles_header
+from wordgate.tables.parsing import NO_DELIMITER, by_itself, parse, written
 from wordgate.tables.records import Batch, Cell
 
 _MOSTLY = 0.9
@@ -310,7 +304,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             numbers = [self._line + place.start for place in places]
             raws = ["".join(lines[place]).rstrip("\r\n") for place in places]
         cells = self._cells(parsed.records, nul)
-        batch = DelimitedBatch(raws, numbers, records=cells, alone=set(parsed.alone))
+        batch = DelimitedBatch(raws, numbers, records=cells, alone=parsed.alone)
         return _Taken(batch, length, last, looked_at)
 
     def _given_up(self, text: str, *, ended: bool) -> _Taken:
