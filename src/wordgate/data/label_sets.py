@@ -39,21 +39,14 @@ _TWO_STRINGS = re.compile(r"""['"]\s+['"]""")  # as numpy writes them; Python wo
 
 @dataclass(frozen=True)
 class LabelColumn:
-    """The labels of all records, before any is left out.
+    """The labels of all records, before any is left out."""
 
-    Attributes:
-        cells: One a record. Where a text has several labels, tuples of them, sorted and distinct;
-            and still "" where they are missing, None where the record lacks the key, and a
-            `StructuredCell` for what can't be understood.
-        several: Whether texts have several labels.
-        separator: What stands between the labels of a cell; None where nothing does.
-        warnings: What was understood without being said.
-    """
-
+    # Where a text has several labels, tuples of them, sorted and distinct; and still "" where they
+    # are missing, None where the record lacks the key, a `StructuredCell` for what is no label.
     cells: Sequence[LabelCell]
-    several: bool = False
-    separator: str | None = None
-    warnings: list[str] = field(default_factory=list)
+    several: bool = False  # whether texts have several labels
+    separator: str | None = None  # between the labels of a cell
+    warnings: list[str] = field(default_factory=list)  # what was understood without being said
 
 
 def read_labels(

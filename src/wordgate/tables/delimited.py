@@ -30,17 +30,12 @@ _NUL_IS_READ = sys.version_info >= (3, 11)
 
 @dataclass
 class DelimitedBatch(Batch):
-    """Records of a CSV file, as lists of cells; those of a rejected one are whatever there is.
-
-    Attributes:
-        records: Their cells.
-        alone: The places of those with a stray quote, which no other reader would read alike.
-    """
+    """Records of a CSV file, as lists of cells; those of a rejected one are whatever there is."""
 
     raws: list[str]
     records: list[list[str]] = field(default_factory=list)
     width: int = 0
-    alone: set[int] = field(default_factory=set)
+    alone: set[int] = field(default_factory=set)  # with a stray quote: others read them otherwise
 
     def column(self, index: int) -> list[Cell]:
         """Give a column's cells."""

@@ -53,23 +53,14 @@ codecs.register_error(_BYTES_AS_MARKS, _as_marks)
 
 @dataclass(frozen=True)
 class Encoding:
-    """How bytes are read.
+    """How bytes are read."""
 
-    Attributes:
-        codec: Its name for Python.
-        name: The name to show.
-        reason: Why this encoding.
-        asked: Whether the user named it.
-        warnings: What is lost where bytes that don't fit are replaced.
-        doubt: What to do if it is another, where it is a guess.
-    """
-
-    codec: str
-    name: str
-    reason: str
-    asked: bool = False
-    warnings: tuple[str, ...] = ()
-    doubt: str = ""
+    codec: str  # its name for Python
+    name: str  # to show
+    reason: str  # why this encoding
+    asked: bool = False  # whether the user named it
+    warnings: tuple[str, ...] = ()  # what is lost where bytes that don't fit are replaced
+    doubt: str = ""  # what to do if it is another, where it is a guess
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -7,17 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
-from typing import TYPE_CHECKING
 
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.tables.characters import Characters, TextReader, Window
 from wordgate.tables.encoding import is_writable, misfits, spelled_out, without_surrogates
 from wordgate.tables.records import Batch, Cell, ListCell, StructuredCell
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Object = dict[str, object]
 
@@ -47,7 +42,8 @@ class JsonlBatch(Batch):
 
     def column(self, index: int) -> list[Cell]:
         """Give a column's cells; None where a record lacks the key, "" where it is null or NaN."""
-        values = self._values(index, _MISSING)
+        key = [*self.columns][index]
+        values = [found.get(key, _MISSING) for found in self.found]
         if self.plain:
             return [value if isinstance(value, str) else _cell(value) for value in values]
         return list(map(_cell, values))
@@ -59,27 +55,12 @@ class JsonlBatch(Batch):
             found = {} if place in self.rejected else _as_it_stood(raw)
             yield [found.get(key) for key in keys]
 
-    def table(self, names: Sequence[str]) -> pa.Table:
-        """Give the columns: a key's values as strings, since they need not be of one type."""
-        import pyarrow as pa
-
-        columns = zip(*self.cells(), strict=True) if len(self) else repeat((), self.width)
-        return pa.table([pa.array(cells, pa.string()) for cells in columns], names=list(names))
-
-    def _values(self, index: int, missing: object) -> list[object]:
-        key = [*self.columns][index]
-        return [found.get(key, missing) for found in self.found]
-
 
 class JsonlReader(TextReader[JsonlBatch]):
     """Reads a JSON Lines file from its characters.
 
-    Keys become columns in the order in which they are met, as long as the reader `learns`.
-
-    Attributes:
-        learns: Whether a further key becomes a column.
-        closed: Whether else a record with such a key is rejected.
-        refused: Keys that no record may have.
+    Keys become columns in the order in which they are met, as long as the reader `learns`. Then a
+    record with a further key is rejected if it is `closed`, and always one with a `refused` key.
 
     Raises:
         DataError: There are no objects, or they have far too many keys.
@@ -124,12 +105,7 @@ class JsonlReader(TextReader[JsonlBatch]):
         return all(isinstance(value, StructuredCell | dict | list) for value in found.values())
 
     def know(self, keys: Iterable[str], *, closed: bool) -> None:
-        """Let these keys be columns, too, and learn no more.
-
-        Args:
-            keys: The keys.
-            closed: Whether a record with a further key is rejected.
-        """
+        """Let these keys be columns, too, and learn no more; `closed`: reject further ones."""
         self._keys.update(dict.fromkeys(keys))
         self._take(self._keys)
         self.learns, self.closed = False, closed
@@ -214,8 +190,7 @@ class JsonlReader(TextReader[JsonlBatch]):
 
     def _check_keys(self) -> None:
         """Refuse a small file that would fill the memory, as columns."""
-        taken = self._characters.position
-        if self.width * self._n_objects > _FEW_CELLS + taken:
+        if self.width * self._n_objects > _FEW_CELLS + self._characters.position:
             raise DataError(
                 f"the {self._n_objects:,} objects of '{self.name}' have {self.width:,} different"
                 " keys, too many for columns: keep the keys that are needed"
@@ -337,7 +312,7 @@ def _cell(value: object) -> Cell:
     """Make a cell of a JSON value: lists and objects stay JSON, null and NaN are empty."""
     if isinstance(value, str):
         return without_surrogates(value)
-    if _is_null(value):
+    if value is None or value != value:  # NaN, as pandas writes what it misses
         return ""
     if value is _MISSING:
         return None
@@ -345,8 +320,3 @@ def _cell(value: object) -> Cell:
         written = without_surrogates(json.dumps(value, ensure_ascii=False))
         return ListCell.of(value, written) if isinstance(value, list) else StructuredCell(written)
     return str(value)
-
-
-def _is_null(value: object) -> bool:
-    """Tell whether a value is missing: null, or NaN, as pandas writes what it misses."""
-    return value is None or (isinstance(value, float) and value != value)

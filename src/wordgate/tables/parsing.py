@@ -76,17 +76,11 @@ def _escape(dialect: Dialect) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class Parsed:
-    """Records of some lines.
+    """Records of some lines."""
 
-    Attributes:
-        records: Each one's fields; an empty list stands for a blank line.
-        ends: The number of lines up to each record's end.
-        alone: The places of records with a stray quote: lines that were read by themselves.
-    """
-
-    records: list[list[str]] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    alone: set[int] = field(default_factory=set)
+    records: list[list[str]] = field(default_factory=list)  # fields; none of a blank line
+    ends: list[int] = field(default_factory=list)  # the number of lines up to each record's end
+    alone: set[int] = field(default_factory=set)  # places of lines with a stray quote
 
     @property
     def n_lines(self) -> int:
@@ -102,19 +96,12 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Profile:
-    """What records look like, so that a line can be known for a record by itself.
+    """What records look like, so that a line can be known for a record by itself."""
 
-    Attributes:
-        width: How many fields they have.
-        columns: The values of columns that have few, by index; None where they are numbers.
-        by_width: Whether the number of fields alone tells a record, as that of tabs does.
-        opening: Whether each record's line begins with a quote.
-    """
-
-    width: int
-    columns: dict[int, frozenset[str] | None]
-    by_width: bool
-    opening: bool
+    width: int  # how many fields they have
+    columns: dict[int, frozenset[str] | None]  # the few values of some; None for numbers
+    by_width: bool  # whether the number of fields alone tells a record, as that of tabs does
+    opening: bool  # whether each record's line begins with a quote
 
     @classmethod
     def of(cls, records: Sequence[list[str]], dialect: Dialect, *, opening: bool) -> Profile:

@@ -72,27 +72,16 @@ _FOREIGN: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
 
 @dataclass
 class Source:
-    """Where bytes come from.
+    """Where bytes come from."""
 
-    Attributes:
-        name: As the user named it, for messages.
-        path: The file, on the disk or at a URL; None where the bytes come once, as they like.
-        head: The first bytes, unpacked.
-        compressed: Whether they were gzipped.
-        size: Bytes of the file as it is kept; None without a file, or where nobody tells.
-        taken: Bytes taken so far of `size`.
-        is_whole: Whether `head` is all there is.
-        sheet: The sheet of a workbook that was asked for.
-    """
-
-    name: str
-    path: Path | RemoteFile | None
-    head: bytes
-    compressed: bool
-    size: int | None
-    taken: int = 0
-    is_whole: bool = False
-    sheet: str | None = None
+    name: str  # as the user named it, for messages
+    path: Path | RemoteFile | None  # None where the bytes come once, as they like
+    head: bytes  # the first bytes, unpacked
+    compressed: bool  # whether they were gzipped
+    size: int | None  # in bytes as the file is kept; None without a file, or where nobody tells
+    taken: int = 0  # bytes so far, of `size`
+    is_whole: bool = False  # whether `head` is all there is
+    sheet: str | None = None  # of a workbook, where one was asked for
     _rest: Iterator[bytes] = field(default_factory=lambda: iter(()))
 
     def blocks(self) -> Iterator[bytes]:

@@ -227,11 +227,7 @@ def _readable_parquet(name: str) -> Iterator[None]:
 
 
 def read_frame(frame: Any) -> tuple[Records, str]:
-    """Read a data frame of pandas, polars or another library that narwhals knows.
-
-    Args:
-        frame: The frame; or another table: a mapping of columns, a data set whose columns can be
-            asked for by name, a list of mappings; or a column of texts alone.
+    """Read a data frame that narwhals knows, or a table or column as `columns_by_name` takes it.
 
     Returns:
         Its rows by column, missing values empty; and what to call it.
@@ -250,7 +246,11 @@ def read_frame(frame: Any) -> tuple[Records, str]:
         if isinstance(known, nw.LazyFrame):
             raise DataError("this data frame is lazy: collect() it first")
         names = [str(name) for name in known.columns]
-        columns = [_series(known.get_column(name)) for name in known.columns]
+        columns: list[list[Cell]] = []
+        for name in known.columns:
+            series = known.get_column(name)
+            values = zip(series.to_list(), series.is_null().to_list(), strict=True)
+            columns.append(["" if is_null else _cell(value) for value, is_null in values])
     except (TypeError, NarwhalsError) as error:
         found = columns_by_name(frame)
         if found is None:
@@ -264,12 +264,6 @@ def read_frame(frame: Any) -> tuple[Records, str]:
     stripped = [name.strip() for name in names]
     records = Records(stripped, columns, numbers, lines=numbers, n_read=len(numbers))
     return records, called
-
-
-def _series(series: Any) -> list[Cell]:
-    missing = series.is_null().to_list()
-    values = series.to_list()
-    return ["" if gone else _cell(v) for v, gone in zip(values, missing, strict=True)]
 
 
 def _cell(value: Any) -> str:

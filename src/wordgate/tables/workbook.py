@@ -91,26 +91,21 @@ class WorkbookReader(Reader):
 
     def _find_header(self, given: Collection[str], header: bool | None) -> None:
         """Take the header out, and what stands before it, where there is one."""
-        records = [row for _, row in self._records[:_SAMPLE]]
+        self.names, self.header, self.header_reason = None, header, "known for this data set"
         n_before = 0
-        self.header, self.header_reason = header, "known for this data set"
         if header is None:
+            records = [row for _, row in self._records[:_SAMPLE]]
             # A title above the table has cells in the first columns alone.
-            trimmed = [_trimmed(row) for row in records[:_SAMPLE]]
-            shorter = [
-                row if len(row) < self.width else full
-                for row, full in zip(trimmed, records, strict=True)
-            ]
-            n_before = n_before_header(shorter, self.width, given)
+            n_before = n_before_header(list(map(_trimmed, records)), self.width, given)
             first, *rest = records[n_before:]
             self.header, self.header_reason = infer_header(first, rest, given)
-        self.skipped_lines = n_before if self.header else 0
-        self._records = self._records[self.skipped_lines :]
-        self.names = None
-        if self.header:
-            self.names = [cell.strip() for cell in self._records.pop(0)[1]]
-        if self.skipped_lines:
-            self.header_reason += f"; rows left out before it: {self.skipped_lines}"
+        if not self.header:
+            return
+        self.skipped_lines = n_before
+        self.names = [cell.strip() for cell in self._records[n_before][1]]
+        self._records = self._records[n_before + 1 :]
+        if n_before:
+            self.header_reason += f"; rows left out before it: {n_before}"
 
     def sample(self) -> Records:
         """Give the first rows."""
