@@ -30,11 +30,7 @@ Flag = str | tuple[str, ...]
 
 
 class ColumnError(DataError):
-    """A flag does not name the columns of this source.
-
-    Attributes:
-        role: What the columns were to be.
-    """
+    """A flag does not name the columns of this source, which were to be those of a role."""
 
     def __init__(self, role: str, message: str):
         super().__init__(message)

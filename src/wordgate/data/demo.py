@@ -114,13 +114,7 @@ _PAIRS_A_GROUP = 5
 
 
 class DemoCorpus(NamedTuple):
-    """Messages, what their writers felt in the end, and the pattern each was made from.
-
-    Attributes:
-        texts: The messages, 14 to 30 words each.
-        labels: ``pleased`` or ``disappointed``, one a text.
-        groups: The name of each text's sentence pattern, one a text.
-    """
+    """Messages, what their writers felt in the end, and the pattern each was made from."""
 
     texts: list[str]
     labels: list[str]
@@ -176,11 +170,10 @@ def demo_corpus(seed: int = 0, n_groups: int = 320) -> DemoCorpus:
 def demo_sentences() -> list[tuple[str, ...]]:
     """Give a few messages that grow, to show a verdict that changes as a sentence goes on.
 
-    Returns:
-        For each message its beginnings, shortest first, the last of them whole: after the first
-        feeling, after the connective and its scene, after the second feeling. The maker and the
-        town stand in no corpus. A model may turn its verdict at the connective already: what
-        follows is always the opposite.
+    Of each message these are its beginnings, shortest first, the last of them whole: after the
+    first feeling, after the connective and its scene, after the second feeling. The maker and the
+    town stand in no corpus. A model may turn its verdict at the connective already: what follows is
+    always the opposite.
     """
     pattern = _Pattern(
         opening="Review of a Zumbaro lamp",

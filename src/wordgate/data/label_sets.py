@@ -58,7 +58,7 @@ def read_labels(
         records: What was read.
         choice: The column or columns of the labels.
         separator: What stands between the labels of a cell; ``"none"`` for one label a cell, None
-            to recognise it; see `recognised_separator`.
+            for `recognised_separator`.
         source: The source, for messages.
         labelled: Whether lists and objects that are no labels are refused.
 

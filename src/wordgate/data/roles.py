@@ -120,10 +120,6 @@ def choose_roles(
         labelled: Whether a label column must be found.
         source: The source, for messages.
 
-    Returns:
-        A choice for ``"text"``, ``"label"`` and ``"group"``, and for ``"split"`` and ``"weight"``
-        where asked.
-
     Raises:
         DataError: A flag names no column, no column stands out for a role, or the texts are lists
             or objects.

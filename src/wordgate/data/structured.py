@@ -64,15 +64,10 @@ def has_structured(cells: Iterable[object]) -> bool:
 
 
 def first_structured(cells: Sequence[Cell], role: str) -> int | None:
-    """Find the first list or object of a column, where most of its cells are such.
+    """Find the place of the first list or object of a column, if most of its cells are such.
 
-    Args:
-        cells: The column. Strings count where all of them are lists or objects as JSON or Python
-            writes these.
-        role: ``"text"`` or ``"label"``. A text may be an object so written.
-
-    Returns:
-        Its place; None where there are no such cells, or few.
+    Strings count where all of them are lists or objects as JSON or Python writes these; a text may
+    be an object so written.
     """
     if has_structured(cells):
         structured = [i for i, cell in enumerate(cells) if isinstance(cell, StructuredCell)]

@@ -25,11 +25,7 @@ EMPTY, WHITE_SPACE = "empty text", "whitespace-only text"
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row of a table, by the number of its record from 1; its text may be cut.
-
-    Attributes:
-        label: Its label, or a tuple of labels where a text has several; None without labels.
-    """
+    """One row of a table, by the number of its record from 1; its text may be cut."""
 
     row: int
     text: str

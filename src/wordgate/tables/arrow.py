@@ -28,15 +28,10 @@ def plain_values(array: pa.Array, *, between: str = " ", strict: bool = False) -
     """Make of an array's values what JSON has: None, booleans, numbers, strings, lists, objects.
 
     A float of fewer bits is the number whose shortest digits are its own. NaN and infinities stay
-    floats. A map is a list of pairs.
-
-    Args:
-        array: An array of any type.
-        between: What stands between a date and its time.
-        strict: Whether bytes that are no UTF-8 are an error; else they stay bytes.
+    floats. A map is a list of pairs. `between` stands between a date and its time.
 
     Raises:
-        UnicodeDecodeError: There are such bytes.
+        UnicodeDecodeError: Bytes are no UTF-8, and it is `strict`; else they stay bytes.
         ValueError: A year has more than five digits.
         pyarrow.ArrowInvalid: A time zone is unknown here.
     """

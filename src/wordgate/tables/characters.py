@@ -169,11 +169,8 @@ _Records = TypeVar("_Records", bound=Batch)
 class TextReader(Reader, Generic[_Records]):
     """Reads a table from its characters, whatever the format of its lines.
 
-    Args:
-        characters: The file, at its beginning.
-        name: The file, for messages.
-        encoding: The encoding's name, for remarks on bytes that don't fit.
-        batch: Lines read together at most; None for all of a window.
+    It reads at most `batch` lines together; None for all of a window. `encoding` is the name of the
+    encoding, for remarks on bytes that don't fit.
     """
 
     def __init__(self, characters: Characters, name: str, encoding: str, batch: int | None):

@@ -67,11 +67,10 @@ class _Taken(NamedTuple):
 
 
 class DelimitedReader(TextReader[DelimitedBatch]):
-    """Reads a CSV file from its characters; the first four arguments are `TextReader`'s.
+    """Reads a CSV file from its characters.
 
-    Args:
-        given: Column names that the user's flags mention.
-        header: Whether there is one, where that is known; None to infer it.
+    `given` are the column names that the user's flags mention; `header` is None to infer whether
+    there is one.
 
     Raises:
         DataError: There are no records.
@@ -163,11 +162,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
                 self.header_reason += f"; left out below it: {shown(line, 40)!r}"
 
     def _refuse_unparted(self, first: list[str]) -> None:
-        """Refuse a single column whose name is those of several.
-
-        Raises:
-            DataError: It is.
-        """
+        """Refuse a single column whose name is those of several."""
         names = known_names(_GAP.split(first[0]))
         if self.width == 1 and len(names) > 1:
             raise DataError(
@@ -203,11 +198,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         given: Collection[str],
         place: int,
     ) -> list[str]:
-        """Fit a header to records that end with delimiters, or lack those that it ends with.
-
-        Raises:
-            DataError: It names columns, but not those of the records.
-        """
+        """Fit a header to records that end with delimiters, or lack those that it ends with."""
         count = len(first)
         if count == self.width or not others:
             return first

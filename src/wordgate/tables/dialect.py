@@ -24,12 +24,7 @@ _MOSTLY = 0.9
 
 
 def infer_dialect(text: str, *, is_whole: bool) -> tuple[Dialect, Profile]:
-    """Find how records are written, and what they look like.
-
-    Args:
-        text: The file's beginning: whole lines.
-        is_whole: Whether that is all of the file.
-    """
+    """Find how records are written, and what they look like, by whole lines of the beginning."""
     delimiter = _infer_delimiter(_lines(text, _SAMPLE_CHARACTERS, is_whole=is_whole))
     lines = _lines(text, _QUOTES_CHARACTERS, is_whole=is_whole)
     dialect = _with_options(lines, delimiter)

@@ -71,12 +71,9 @@ class Encoding:
 class Decoder:
     r"""Decodes the bytes of a source, block after block.
 
-    Args:
-        encoding: How.
-        name: The source, for messages.
-        marks: Whether a byte that fits no character is kept as a lone surrogate, which no decoded
-            text holds otherwise: so records keep their borders, and `spelled_out` writes it as
-            ``\xff``. Else such bytes are refused, or replaced where the encoding warns of them.
+    With `marks` a byte that fits no character is kept as a lone surrogate, which no decoded text
+    holds otherwise: so records keep their borders, and `spelled_out` writes it as ``\xff``. Else
+    such bytes are refused, or replaced where the encoding warns of them.
     """
 
     def __init__(self, encoding: Encoding, name: str, *, marks: bool):

@@ -82,11 +82,7 @@ class JsonlReader(TextReader[JsonlBatch]):
         self._check_keys()
 
     def _refuse_other_json(self, beginning: str) -> None:
-        """Refuse JSON that is not an object a line.
-
-        Raises:
-            DataError: It is one array, or one object of columns or over several lines; or none.
-        """
+        """Refuse JSON that is not an object a line, such as an array or an object of columns."""
         what, n_lines = "", sum(map(len, self._ahead))
         if 2 * self._n_objects <= n_lines and looks_like_json_array(beginning):
             what = "is one JSON array"

@@ -207,10 +207,7 @@ def gathered(reader: Reader, batches: Iterable[Batch]) -> Records:
 
 
 def put_together(parts: Sequence[tuple[str, Records]]) -> Records:
-    """Put the records of several files together, in their order.
-
-    Args:
-        parts: The name of each file, and its records: of the same columns, in any order.
+    """Put the records of several files, each with its name, together in their order.
 
     Raises:
         DataError: A file has other columns than the first.

@@ -108,7 +108,7 @@ def open_source(
     *,
     workbooks: bool = False,
 ) -> Source:
-    """Find a source and look at its beginning.
+    """Find a source, and look at its beginning.
 
     Args:
         source: A path, or ``-`` for standard input. Something else than an ordinary file, such as

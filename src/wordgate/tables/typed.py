@@ -78,11 +78,7 @@ class ParquetBatch(Batch):
 
 
 class ParquetReader(Reader):
-    """Reads a Parquet file.
-
-    Args:
-        source: The file.
-        batch: Rows read together at most; None to read all into memory.
+    """Reads a Parquet file, at most `batch` rows together; None to read all into memory.
 
     Raises:
         DataError: The file is damaged, uses what this pyarrow can't read, or claims to be far too
@@ -157,9 +153,6 @@ class ParquetReader(Reader):
 
     def refuse_untextual(self, form: str) -> None:
         """Refuse a column whose values a format of text can't hold, before any is written.
-
-        Args:
-            form: The format.
 
         Raises:
             DataError: There is such a column.

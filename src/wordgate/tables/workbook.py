@@ -32,13 +32,8 @@ class WorkbookReader(Reader):
     """Reads a sheet of a workbook: the one asked for, else the first that has cells.
 
     A workbook is read into memory: its sheets have at most a million rows. Rows without cells are
-    left out; messages call a row by its number in the sheet.
-
-    Args:
-        source: The file.
-        batch: Rows that are given together at most; None for all of them.
-        given: Column names that the user's flags mention.
-        header: Whether there is one, where that is known; None to infer it.
+    left out; messages call a row by its number in the sheet. `batch`, `given` and `header` are
+    those of `open_table`.
 
     Raises:
         DataError: It is no workbook, or has no such sheet, or no cells.
@@ -193,11 +188,7 @@ def _opened(content: bytes, name: str) -> python_calamine.CalamineWorkbook:
 
 
 def _check_archive(content: bytes, name: str) -> None:
-    """Refuse an archive that is no workbook, or unpacks to far too much.
-
-    Raises:
-        DataError: It is such a one.
-    """
+    """Refuse an archive that is no workbook, or unpacks to far too much."""
     names, unpacked = [], 0
     with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = archive.namelist()
