@@ -144,3 +144,13 @@ def test_nan_is_empty_as_in_frames(write, key, word):
 def test_the_word_nan_is_a_label(write):
     lines = [json.dumps({"text": f"a lamp {i}", "label": ["nan", "no"][i % 2]}) for i in range(8)]
     assert set(read_table(write("a.jsonl", "\n".join(lines))).labels) == {"nan", "no"}
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+def test_ten_thousand_columns_are_read_in_seconds(write, name):
+    """They took minutes while each was compared with all others."""
+    rows = [{**row, **{f"k{i}": "x" for i in range(10_000)}} for row in (GOOD, BAD, GOOD, BAD)]
+    lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
+    content = lines_of(*rows) if name == "a.jsonl" else "\n".join(lines)
+    table = read_table(write(name, content))
+    assert (table.labels, table.groups) == (["good", "bad", "good", "bad"], None)

@@ -236,7 +236,7 @@ def _could_be_text(free: list[_Profile]) -> list[_Profile]:
     others = [column for column in filled if not _is_named_label(column)]
     plain = [column for column in others if not column.structured]
     most = [column for column in plain if len(column.cells) >= _SPARSE * column.n_rows]
-    filled_named = [column for column in named if column in filled]
+    filled_named = [column for column in named if column.cells and not column.numeric]
     empty_named = [column for column in named if not column.cells]
     orders = (filled_named, most, plain, others, empty_named, filled)
     return next(filter(None, orders), [])
@@ -261,7 +261,8 @@ def _infer_label(free: list[_Profile]) -> Choice | str:
     if not free:
         return "there is no other column"
     few = [column for column in free if _could_be_label(column)]
-    named = [c for c in free if c.cells and c not in few and rank(c.name, LABEL_NAMES) is not None]
+    named = [c for c in free if c.cells and rank(c.name, LABEL_NAMES) is not None]
+    named = [column for column in named if not _could_be_label(column)]
     many = [column for column in named if not _is_measure(column)]
     outright = [column for column in many if _says_label(column) and _repeats(column)]
     classes = [column for column in many if _is_called(column, CLASS_NAMES)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from wordgate.errors import DataError
@@ -31,7 +31,7 @@ class JsonlBatch(Batch):
     """Records of a JSON Lines file: each record's object, an empty one where it was rejected."""
 
     raws: list[str]
-    columns: Collection[str] = ()  # the keys that are columns, by now
+    columns: Sequence[str] = ()  # the keys that are columns, by now
     found: list[Object] = field(default_factory=list)
     plain: bool = False  # whether no string of them holds a lone surrogate
 
@@ -42,7 +42,7 @@ class JsonlBatch(Batch):
 
     def column(self, index: int) -> list[Cell]:
         """Give a column's cells; None where a record lacks the key, "" where it is null or NaN."""
-        key = [*self.columns][index]
+        key = self.columns[index]
         values = [found.get(key, _MISSING) for found in self.found]
         if self.plain:
             return [value if isinstance(value, str) else _cell(value) for value in values]
@@ -50,10 +50,9 @@ class JsonlBatch(Batch):
 
     def cells(self) -> Iterator[Sequence[str | None]]:
         """Give each record's values as text: strings as they are, all others as they stood."""
-        keys = list(self.columns)
         for place, raw in enumerate(self.raws):
             found = {} if place in self.rejected else _as_it_stood(raw)
-            yield [found.get(key) for key in keys]
+            yield [found.get(key) for key in self.columns]
 
 
 class JsonlReader(TextReader[JsonlBatch]):
@@ -74,7 +73,8 @@ class JsonlReader(TextReader[JsonlBatch]):
         super().__init__(characters, name, encoding, batch)
         self.learns, self.closed = True, False
         self.refused: frozenset[str] = frozenset()
-        self._take({})
+        self.names: list[str] = []
+        self.width, self._keys = 0, set[str]()
         self._n_objects = 0
         beginning = characters.beginning()
         self._ahead = self._first()
@@ -102,23 +102,24 @@ class JsonlReader(TextReader[JsonlBatch]):
 
     def know(self, keys: Iterable[str], *, closed: bool) -> None:
         """Let these keys be columns, too, and learn no more; `closed`: reject further ones."""
-        self._keys.update(dict.fromkeys(keys))
-        self._take(self._keys)
+        self._learn(keys)
         self.learns, self.closed = False, closed
 
     def _next(self, window: Window) -> JsonlBatch:
         while not (text := window.whole_lines("\n")) and window.grow():
             pass
         batch = self._lines(text) if text else self._too_long()
-        if len(self._keys) > self.width:
-            self._take(self._keys)
         self._n_objects += len(batch) - len(batch.rejected)
         if not self._characters.bounded:
             self._check_keys()
         return batch
 
-    def _take(self, keys: dict[str, None]) -> None:
-        self._keys, self.names, self.width = keys, list(keys), len(keys)
+    def _learn(self, keys: Iterable[str]) -> None:
+        """Make columns of keys that are none yet, at the end."""
+        new = [key for key in dict.fromkeys(keys) if key not in self._keys]
+        self.names += new
+        self._keys.update(new)
+        self.width = len(self.names)
 
     def _lines(self, text: str) -> JsonlBatch:
         content = text.lstrip()  # of blank lines there may be many
@@ -133,7 +134,7 @@ class JsonlReader(TextReader[JsonlBatch]):
         if not all(stripped):
             numbers = [first + i for i, raw in enumerate(stripped) if raw]
             stripped = list(filter(None, stripped))
-        batch = JsonlBatch(stripped, numbers, self._characters.position, columns=self._keys)
+        batch = JsonlBatch(stripped, numbers, self._characters.position, columns=self.names)
         batch.plain = "\\ud" not in text and "\\uD" not in text  # but as an escape, none is here
         # Each line has a bracket.
         nested = text.count("[") + text.count("{") > len(lines) + _MANY_BRACKETS
@@ -160,14 +161,14 @@ class JsonlReader(TextReader[JsonlBatch]):
         if self.refused and not self.refused.isdisjoint(found):
             key = next(key for key in found if key in self.refused)
             return f"the record has a key '{key}' of its own"
-        if found.keys() <= self._keys.keys():
+        if found.keys() <= self._keys:
             return found
         named = {without_surrogates(key.strip()): value for key, value in found.items()}
         if len(named) < len(found):
             return _two_keys(found)
         if self.learns:
-            self._keys.update(dict.fromkeys(named))
-        elif self.closed and not named.keys() <= self._keys.keys():
+            self._learn(named)
+        elif self.closed and not named.keys() <= self._keys:
             key = next(key for key in named if key not in self._keys)
             return f"the key '{key}' is not among the columns"
         return named
@@ -180,7 +181,7 @@ class JsonlReader(TextReader[JsonlBatch]):
             [self._line - 1],
             self._characters.position,
             {0: why},
-            columns=self._keys,
+            columns=self.names,
             found=[{}],
         )
 

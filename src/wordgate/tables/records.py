@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress, repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wordgate.errors import DataError
@@ -166,7 +168,8 @@ class Records:
         return Malformed(self.lines[place], why if file is None else _in_file(why, file))
 
     def _file(self, place: int) -> str | None:
-        return next((name for start, name in reversed(self.files) if start <= place), None)
+        number = bisect_right(self.files, place, key=itemgetter(0))
+        return self.files[number - 1][1] if self.files else None
 
     def name(self, index: int) -> str | None:
         """The name of a column by its 0-based index, None without a header."""
