@@ -66,8 +66,8 @@ def read_table(
         label: The label column, likewise. Several are columns of 0 and 1 (or true and false, yes
             and no; an empty cell is 0), each named after its label (multi-label data).
         group: The column of group ids, likewise; ``"none"`` for no groups.
-        drop_labels: Labels whose rows are left out; if a text can have several labels, only the
-            label is left out.
+        drop_labels: Labels whose rows are left out, or one label; if a text can have several
+            labels, only the label is left out.
         encoding: The encoding of the file; None to detect it.
         split_column: A column that contains train, valid or test, if there is one.
         labelled: False for texts to predict: a label column may be missing, labels may be empty.
@@ -101,7 +101,8 @@ def read_table(
         records, given, known=loaded.known_roles, labelled=labelled, source=called
     )
     labels = read_labels(records, chosen["label"], label_separator, called, labelled=labelled)
-    to_drop = list(map(without_surrogates, drop_labels))
+    to_drop = [drop_labels] if isinstance(drop_labels, str) else list(drop_labels)
+    to_drop = [without_surrogates(str(label)) for label in to_drop]
     kept = _keep_rows(
         loaded,
         chosen,
