@@ -105,3 +105,15 @@ def test_nothing_to_read_is_told(parts, tmp_path):
     assert message("none") == "there is no file with data in 'none'"
     assert message("in/*.tsv") == "no file matches 'in/*.tsv'"
     assert message("in/empty*") == "there is no file with data in 'in/empty*'"
+
+
+def test_cells_at_fault_are_named_with_their_file(write, tmp_path):
+    (tmp_path / "in").mkdir()
+    write("in/a.csv", "text,label,x\nWe love it,1,1\n")
+    write("in/b.csv", "text,label,x\nWe hate it,0,0\nWe like it,0,2\n")
+    assert "contains '2' in row 3 (line 3 of 'in/b.csv'): each such" in message(
+        "in", label="label,x"
+    )
+    write("in/a.csv", 'text,label\n"[""We""]",x\n')
+    write("in/b.csv", "text,label\n" + "\"['hate', 'it']\",y\n" * 3)
+    assert "such as [\"We\"] (line 2 of 'in/a.csv'): write each" in message("in", text="text")

@@ -251,9 +251,9 @@ def _of_marks(records: Records, choice: Choice, source: str) -> LabelColumn:
             if mark is None:
                 raise DataError(
                     f"{records.called(column.number - 1)} of {source}, one of several label"
-                    f" columns, contains '{shown(cell, 40)}' in row {records.rows[place]}: each"
-                    " such column must contain 1, true or yes if the text has the label, and 0,"
-                    " false or no if not"
+                    f" columns, contains '{shown(cell, 40)}' in {records.where(place)}: each such"
+                    " column must contain 1, true or yes if the text has the label, and 0, false or"
+                    " no if not"
                 )
             n_empty += not cell.strip()
             if mark:

@@ -28,14 +28,9 @@ _TIDY_SHARE_MALFORMED = 0.05
 _ROLES = ("text", "label", "group", "split", "weight")
 
 _PARTS = {
-    "train": "train",
-    "training": "train",
-    "valid": "valid",
-    "validation": "valid",
-    "val": "valid",
-    "dev": "valid",
-    "test": "test",
-    "testing": "test",
+    "train": ("train", "training"),
+    "valid": ("valid", "validation", "val", "dev"),
+    "test": ("test", "testing"),
 }
 
 
@@ -392,7 +387,7 @@ def _values(
 
 
 def _part(cell: str) -> str | None:
-    return _PARTS.get(cell.lower())
+    return next((part for part, names in _PARTS.items() if cell.lower() in names), None)
 
 
 def _weight(cell: str) -> float | None:

@@ -46,7 +46,7 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
         to_do = _TO_DO[choice.role] if cell.kind in _PLURALS else "decode them to strings"
         raise StructuredColumnError(
             f"{records.called(column.number - 1)} of {source}, the {choice.role}, contains"
-            f" {kind}, such as {shown(cell, 60)} (line {records.lines[place]}): {to_do}, or name"
+            f" {kind}, such as {shown(cell, 60)} ({records.line(place)}): {to_do}, or name"
             f" another column with --{choice.role}"
         )
 

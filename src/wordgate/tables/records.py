@@ -159,8 +159,13 @@ class Records:
     def where(self, place: int) -> str:
         """Say where a record is, by its place in the columns: ``row 3``, or its file, too."""
         row = f"row {self.rows[place]}"
+        return f"{row} ({self.line(place)})" if self.files else row
+
+    def line(self, place: int) -> str:
+        """Say on which line a record starts: ``line 4``, or ``line 4 of 'a.csv'``."""
         file = self._file(place)
-        return row if file is None else f"{row} (line {self.lines[place]} of '{file}')"
+        line = f"line {self.lines[place]}"
+        return line if file is None else f"{line} of '{file}'"
 
     def malformed_at(self, place: int, why: str) -> Malformed:
         """Note that a record is malformed, by its place in the columns."""
