@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from wordgate.data import read_table
+from wordgate.errors import DataError
+
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
@@ -25,3 +28,15 @@ REVIEWS = "text,label\nI liked it a lot,good\nI left early today,bad\nnot for me
 def reviews(write) -> str:
     """Three labelled reviews with a header."""
     return write("reviews.csv", REVIEWS)
+
+
+@pytest.fixture
+def message():
+    """Read a table that can't be read, and give the message of the error."""
+
+    def _message(source, **options) -> str:
+        with pytest.raises(DataError) as raised:
+            read_table(source, **options)
+        return str(raised.value)
+
+    return _message

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from wordgate.data import ColumnError, read_table
 from wordgate.data.columns import MARKER, as_flag, form, joined, names_among
-from wordgate.errors import DataError
 from wordgate.text.tokenizers import get_tokenizer
 
 ROWS = "id,entity,label,text\n1,Nvidia,good,a b\n2,Google,bad,c d\n"
@@ -18,12 +17,6 @@ ROWS = "id,entity,label,text\n1,Nvidia,good,a b\n2,Google,bad,c d\n"
 @pytest.fixture
 def tweets(write):
     return write("a.csv", ROWS)
-
-
-def message(source, **flags):
-    with pytest.raises(DataError) as error:
-        read_table(source, **flags)
-    return str(error.value)
 
 
 def test_what_a_user_writes_becomes_strings():
@@ -49,7 +42,7 @@ def test_a_column_whose_name_holds_a_comma_can_be_named(write):
     assert read_table(path, text="title,body").texts == ["A | x", "C | y"]
 
 
-def test_only_the_text_and_the_label_have_several_columns(tweets):
+def test_only_the_text_and_the_label_have_several_columns(tweets, message):
     assert message(tweets, label="label,entity").startswith(
         "column 3 'label' of 'a.csv', one of several label columns, contains 'good' in row 1: "
     )
@@ -57,33 +50,33 @@ def test_only_the_text_and_the_label_have_several_columns(tweets):
     assert message(tweets, group="id,entity").startswith("no column 'id,entity'; ")
 
 
-def test_a_name_among_several_has_its_near_miss(tweets):
+def test_a_name_among_several_has_its_near_miss(tweets, message):
     assert message(tweets, text="entity,txt") == "no column 'txt'; did you mean 'text'?"
     assert message(tweets, text="2,9") == "no column 9 for the text: 'a.csv' has 4 columns"
 
 
 @pytest.mark.parametrize("text", [",", "entity,", ",text", "entity,,text", "entity, "])
-def test_a_comma_parts_two_names(tweets, text):
+def test_a_comma_parts_two_names(tweets, text, message):
     assert message(tweets, text=text) == (
         f"the text columns '{text.strip()}' have an empty name beside a comma: write names or"
         " numbers such as entity,text"
     )
 
 
-def test_an_empty_list_names_nothing(tweets):
+def test_an_empty_list_names_nothing(tweets, message):
     assert message(tweets, text=[]) == (
         "the list of text columns is empty: name one or several, or leave it out"
     )
 
 
 @pytest.mark.parametrize("text", ["text,text", "text,4", [4, "entity", "text"]])
-def test_a_column_stands_in_a_text_once(tweets, text):
+def test_a_column_stands_in_a_text_once(tweets, text, message):
     assert message(tweets, text=text) == (
         "column 4 'text' is given twice for the text: give each column once"
     )
 
 
-def test_a_column_of_the_text_plays_no_other_role(tweets):
+def test_a_column_of_the_text_plays_no_other_role(tweets, message):
     assert message(tweets, text="entity,text", label=2) == (
         "column 2 'entity' is used twice, as the text and as the label: name another one"
     )

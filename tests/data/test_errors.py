@@ -8,22 +8,15 @@ import zipfile
 import pytest
 
 from wordgate.data import read_table
-from wordgate.errors import DataError
 
 
-def message(source, **flags):
-    with pytest.raises(DataError) as error:
-        read_table(source, **flags)
-    return str(error.value)
-
-
-def test_a_missing_column_has_a_near_miss(reviews):
+def test_a_missing_column_has_a_near_miss(reviews, message):
     assert message(reviews, text="txt") == "no column 'txt'; did you mean 'text'?"
     assert message(reviews, label="zzz") == "no column 'zzz'; available: text, label"
     assert message(reviews, label=7) == "no column 7 for the label: 'reviews.csv' has 2 columns"
 
 
-def test_a_name_for_a_file_without_header_says_so(write):
+def test_a_name_for_a_file_without_header_says_so(write, message):
     path = write("a.csv", "1,I liked it\n0,I left early\n")
     assert message(path, text="words") == (
         "no column 'words' for the text: 'a.csv' has no header (the first record contains the"
@@ -31,26 +24,26 @@ def test_a_name_for_a_file_without_header_says_so(write):
     )
 
 
-def test_a_column_asked_for_twice_is_refused(reviews):
+def test_a_column_asked_for_twice_is_refused(reviews, message):
     assert message(reviews, text="text", label=1) == (
         "column 1 'text' is used twice, as the text and as the label: name another one"
     )
 
 
-def test_two_columns_of_one_name_need_a_number(write):
+def test_two_columns_of_one_name_need_a_number(write, message):
     path = write("a.csv", "text,text,label\na b,c d,good\ne f,g h,bad\n")
     assert message(path, text="text") == (
         "'a.csv' has 2 columns 'text': give the text by its number, one of 1 and 2"
     )
 
 
-def test_a_missing_file_has_a_near_miss(reviews):
+def test_a_missing_file_has_a_near_miss(reviews, message):
     assert message("review.csv") == "no file 'review.csv'; did you mean 'reviews.csv'?"
     assert message("nowhere/a.csv") == "no file 'nowhere/a.csv': there is no folder 'nowhere'"
     assert message("zzzz.csv") == "no file 'zzzz.csv'"
 
 
-def test_no_rows(write):
+def test_no_rows(write, message):
     assert message(write("a.csv", b"")) == "'a.csv' is empty"
     assert message(write("b.csv", "\n\n")) == "'b.csv' contains no records: it is empty or blank"
     path = write("c.csv", "text,label\n")
@@ -61,7 +54,7 @@ def test_no_rows(write):
     )
 
 
-def test_a_single_label(write):
+def test_a_single_label(write, message):
     path = write("a.csv", "text,label\nI liked it,good\nnice one,good\n")
     assert message(path) == (
         "all 2 remaining rows of 'a.csv' have the label 'good' (column 2): a classifier needs at"
@@ -70,7 +63,7 @@ def test_a_single_label(write):
     assert len(read_table(path, min_labels=1)) == 2
 
 
-def test_a_label_to_drop_that_is_misspelt_is_refused(reviews):
+def test_a_label_to_drop_that_is_misspelt_is_refused(reviews, message):
     assert message(reviews, drop_labels=["Good"]) == (
         "no label 'Good' to drop in 'reviews.csv'; did you mean 'good'?"
     )
@@ -82,7 +75,7 @@ def test_a_label_to_drop_that_is_absent_is_a_warning(reviews):
     ]
 
 
-def test_a_damaged_gzip_is_one_sentence(write):
+def test_a_damaged_gzip_is_one_sentence(write, message):
     whole = gzip.compress(b"text,label\nI liked it,good\n" * 50)
     assert message(write("a.csv.gz", whole[:-9])) == (
         "'a.csv.gz' is a damaged gzip file (it ends too early): download it again"
@@ -92,7 +85,7 @@ def test_a_damaged_gzip_is_one_sentence(write):
     assert message(write("b.csv.gz", bytes(broken))).startswith("'b.csv.gz' is a damaged gzip")
 
 
-def test_foreign_files_say_what_to_do(write):
+def test_foreign_files_say_what_to_do(write, message):
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("sheet.xml", "x")
@@ -126,7 +119,7 @@ def test_labels_that_differ_in_case_are_remarked(write):
         ("version https://git-lfs.github.com/spec/v1\noid x\nsize 1\n", "is a pointer of Git LFS"),
     ],
 )
-def test_pages_in_place_of_a_table_say_what_to_do(write, content, said):
+def test_pages_in_place_of_a_table_say_what_to_do(write, content, said, message):
     assert message(write("a.csv", content)).startswith(f"'a.csv' {said}")
 
 
@@ -156,7 +149,5 @@ def test_texts_that_begin_like_a_page_are_texts(write, first):
         ),
     ],
 )
-def test_too_few_labels_tell_which_rows_were_left_out(write, name, content, left_out):
-    with pytest.raises(DataError) as error:
-        read_table(write(name, content))
-    assert f"a classifier needs at least two labels ({left_out}" in str(error.value)
+def test_too_few_labels_tell_which_rows_were_left_out(write, name, content, left_out, message):
+    assert f"a classifier needs at least two labels ({left_out}" in message(write(name, content))

@@ -15,7 +15,6 @@ from pyarrow import parquet
 
 from wordgate.data import read_table
 from wordgate.data.label_sets import recognised_separator
-from wordgate.errors import DataError
 
 LISTS = [["red", "blue"], ["blue"], [], ["green", "red"]] * 4
 SETS = [("blue", "red"), ("blue",), (), ("green", "red")] * 4
@@ -47,12 +46,6 @@ def csv(write, labels, name="a.csv"):
     """A file of texts and the labels' cells, which may hold anything but quotes."""
     rows = (f'a lamp that is number {i},"{label}"\n' for i, label in enumerate(labels))
     return write(name, "text,label\n" + "".join(rows))
-
-
-def message(source, **options):
-    with pytest.raises(DataError) as error:
-        read_table(source, **options)
-    return str(error.value)
 
 
 def warnings(source, **options):
@@ -93,7 +86,7 @@ def test_a_list_in_json_may_hold_quotes_with_a_space_between(write):
     assert read_table(csv(write, cells)).label_sets == [("b", "rock ' ' roll"), ("b",)] * 4
 
 
-def test_what_numpy_writes_is_refused_as_its_labels_can_not_be_told_apart(write):
+def test_what_numpy_writes_is_refused_as_its_labels_can_not_be_told_apart(write, message):
     assert "the label, contains lists" in message(csv(write, ["['a' 'b']", "['a' 'c']"] * 4))
 
 
@@ -118,7 +111,7 @@ def test_a_word_among_lists_is_one_label_and_an_object_is_left_out(write):
 
 
 @pytest.mark.parametrize("label", [[["red"]], [{"v": 1}]])
-def test_lists_of_lists_or_objects_are_refused(write, label):
+def test_lists_of_lists_or_objects_are_refused(write, label, message):
     found = message(jsonl(write, TEXTS, [label] * 16))
     assert "column 2 'label' of 'a.jsonl', the label, contains lists, such as [" in found
     assert found.endswith(
@@ -267,7 +260,7 @@ def test_columns_of_booleans_and_numbers_in_a_frame_are_labels():
     assert read_table(frame, label="b,a").label_sets[:2] == [("b",), ("a",)]
 
 
-def test_another_value_in_a_label_column_is_refused_by_name_and_row(write):
+def test_another_value_in_a_label_column_is_refused_by_name_and_row(write, message):
     file = write("a.csv", COLUMNS + "a b c,1,0,0\nd e f,0,-1,0\n")
     assert message(file, label="toxic,threat") == (
         "column 3 'threat' of 'a.csv', one of several label columns, contains '-1' in row 2: each"
@@ -291,7 +284,7 @@ def test_a_column_whose_name_holds_a_comma_is_one_label(write):
     assert read_table(file, label=["a", "b"]).label_sets == [("a",), ("b",)]
 
 
-def test_a_label_to_drop_leaves_the_sets_and_the_row_stays(write):
+def test_a_label_to_drop_leaves_the_sets_and_the_row_stays(write, message):
     file = csv(write, ["a;b", "b", "c", "a;c"])
     table = read_table(file, label_separator=";", drop_labels=["b"])
     assert table.label_sets == [("a",), (), ("c",), ("a", "c")]
@@ -312,7 +305,7 @@ def test_labels_that_are_the_same_are_one(write):
     assert known.reading.warnings[-1] == "the labels '1' and '1.0' are treated as one label, '1.0'"
 
 
-def test_one_label_alone_is_refused(write):
+def test_one_label_alone_is_refused(write, message):
     file = csv(write, ["a", "", "a", ""])
     assert message(file, label_separator=";") == (
         "'a' is the only label of 'a.csv', where a text can have several: at least two labels are"
@@ -333,7 +326,7 @@ def test_one_label_alone_is_refused(write):
         (None, {"labelled": False}, "has no label column"),
     ],
 )
-def test_a_separator_without_effect_is_refused(labels, options, why):
+def test_a_separator_without_effect_is_refused(labels, options, why, message):
     columns = {"text": TEXTS} | ({} if labels is None else {"label": labels})
     if "label" in options:
         columns["title"] = [f"the title of {text}" for text in TEXTS]
@@ -344,7 +337,7 @@ def test_a_separator_without_effect_is_refused(labels, options, why):
     )
 
 
-def test_an_empty_separator_is_refused(write):
+def test_an_empty_separator_is_refused(write, message):
     assert message(csv(write, ["a", "b"]), label_separator="") == (
         "the label separator is empty: give the text between labels, such as ';', or 'none' for"
         " one label per text"

@@ -235,3 +235,16 @@ def test_labels_of_bytes_are_named_as_they_read(tmp_path):
     assert model.predict(TEXTS[:2]).tolist() == [b"no", b"ok"]
     model.save(tmp_path / "model")
     assert load(tmp_path / "model").labels == ("no", "ok")
+
+
+@pytest.mark.parametrize("drop", ["ad", ["ad"], ("ad",)])
+def test_a_string_to_drop_is_one_label_and_not_its_letters(write, drop):
+    file = write("a.csv", "text,label\n" + "a lamp,a\nno lamp,d\nbuy a lamp,ad\n" * 4)
+    table = read_table(file, drop_labels=drop)
+    assert (set(table.labels), table.reading.dropped) == ({"a", "d"}, {"label 'ad'": 4})
+    assert table.reading.warnings == []
+
+
+def test_labels_to_drop_may_be_numbers():
+    frame = pd.DataFrame({"text": TEXTS, "label": [i % 3 for i in range(40)]})
+    assert set(read_table(frame, drop_labels=[2]).labels) == {"0", "1"}

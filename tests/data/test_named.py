@@ -99,11 +99,9 @@ def test_without_the_variable_it_lies_in_the_users_data_folder(monkeypatch, tmp_
         read_table(NAME)
 
 
-def test_an_unknown_name_has_a_near_miss_among_sets_and_files(tmp_path):
+def test_an_unknown_name_has_a_near_miss_among_sets_and_files(tmp_path, message):
     (tmp_path / "tweets").write_text(TWEETS)
-    with pytest.raises(DataError) as error:
-        read_table("twiter-entity-sentiment")
-    assert str(error.value) == (
+    assert message("twiter-entity-sentiment") == (
         f"no file or named data set 'twiter-entity-sentiment'; did you mean '{NAME}'?"
     )
     with pytest.raises(DataError, match=r"^no file 'tweet'; did you mean 'tweets'\?$"):

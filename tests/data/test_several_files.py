@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from wordgate.data import read_table
-from wordgate.errors import DataError
 
 
 @pytest.fixture
@@ -18,12 +17,6 @@ def parts(write, tmp_path):
     for name in ("in/_SUCCESS", "in/.hidden", "in/empty.csv"):
         write(name, "")
     return "in"
-
-
-def message(source, **options):
-    with pytest.raises(DataError) as raised:
-        read_table(source, **options)
-    return str(raised.value)
 
 
 @pytest.mark.parametrize("source", ["in", "in/", "in/**/*.csv*", [Path("in/a.csv"), Path("in")]])
@@ -40,7 +33,7 @@ def test_the_files_are_one_table(parts, source):
     assert table.reading.source == files.replace("in and", "in/a.csv and")
 
 
-def test_rows_at_fault_are_named_with_their_file(parts, write):
+def test_rows_at_fault_are_named_with_their_file(parts, write, message):
     write("in/sub/c.csv", "id,text,label\n4,We hate that,bad\n5,We hate this,bad\n")
     assert message("in", weight="label") == (
         "the weight column of 'in (3 files)' contains 'good' in row 1 (line 2 of 'in/a.csv'); it"
@@ -61,7 +54,7 @@ def test_rows_at_fault_are_named_with_their_file(parts, write):
         ("id,text,label,text\n4,We,bad,a\n", "it has 4 columns"),
     ],
 )
-def test_other_columns_are_named_with_their_file(parts, write, content, differs):
+def test_other_columns_are_named_with_their_file(parts, write, content, differs, message):
     write("in/sub/c.csv", content)
     assert message("in") == (
         f"'in/sub/c.csv' has other columns than 'in/a.csv': {differs}; give each file the same"
@@ -69,7 +62,7 @@ def test_other_columns_are_named_with_their_file(parts, write, content, differs)
     )
 
 
-def test_columns_of_one_name_are_told_apart_by_their_order(write, tmp_path):
+def test_columns_of_one_name_are_told_apart_by_their_order(write, tmp_path, message):
     (tmp_path / "in").mkdir()
     write("in/1.csv", "text,label,n,n\na b,x,1,2\n")
     write("in/2.csv", "text,label,n,n\nc d,y,1,2\n")
@@ -78,7 +71,7 @@ def test_columns_of_one_name_are_told_apart_by_their_order(write, tmp_path):
     assert ": it has them in another order; give" in message("in")
 
 
-def test_files_without_a_header_have_none_together(write, tmp_path):
+def test_files_without_a_header_have_none_together(write, tmp_path, message):
     (tmp_path / "in").mkdir()
     write("in/1.csv", "".join(f"{i},We love it {i},good\n{i},We hate it,bad\n" for i in range(9)))
     write("in/2.csv", "text,label,id\n")  # a row like others, after a first file without a header
@@ -100,8 +93,20 @@ def test_lines_of_json_may_lack_keys(write, tmp_path):
     assert table.reading.malformed[0].why == "no key 'label' (in 'in/2.jsonl')"
 
 
-def test_nothing_to_read_is_told(parts, tmp_path):
+def test_nothing_to_read_is_told(parts, tmp_path, message):
     (tmp_path / "none").mkdir()
     assert message("none") == "there is no file with data in 'none'"
     assert message("in/*.tsv") == "no file matches 'in/*.tsv'"
     assert message("in/empty*") == "there is no file with data in 'in/empty*'"
+
+
+def test_cells_at_fault_are_named_with_their_file(write, tmp_path, message):
+    (tmp_path / "in").mkdir()
+    write("in/a.csv", "text,label,x\nWe love it,1,1\n")
+    write("in/b.csv", "text,label,x\nWe hate it,0,0\nWe like it,0,2\n")
+    assert "contains '2' in row 3 (line 3 of 'in/b.csv'): each such" in message(
+        "in", label="label,x"
+    )
+    write("in/a.csv", 'text,label\n"[""We""]",x\n')
+    write("in/b.csv", "text,label\n" + "\"['hate', 'it']\",y\n" * 3)
+    assert "such as [\"We\"] (line 2 of 'in/a.csv'): write each" in message("in", text="text")

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from wordgate.data import read_table
-from wordgate.errors import DataError, MissingExtraError
+from wordgate.errors import MissingExtraError
 from wordgate.tables import open_source, open_table, source
 from wordgate.tables.workbook import cell_text
 
@@ -35,12 +35,6 @@ def workbook(tmp_path, monkeypatch):
         return name
 
     return write
-
-
-def message(name, **options):
-    with pytest.raises(DataError) as raised:
-        read_table(name, **options)
-    return str(raised.value)
 
 
 def test_a_sheet_is_read_as_a_csv_file_of_its_cells_is(workbook, tmp_path):
@@ -84,7 +78,7 @@ def test_cells_are_written_as_they_are_read(workbook, value, text):
     assert next(opened.reader.batches()).records == [[text, "x"]]
 
 
-def test_the_first_sheet_with_cells_is_read_and_told(workbook):
+def test_the_first_sheet_with_cells_is_read_and_told(workbook, message):
     name = workbook(Hidden=[["no"]], Empty=[], First=[HEAD, *ROWS], Second=[HEAD, *ROWS[:2]])
     reading = read_table(name).reading
     assert reading.unusual_lines()[0] == (
@@ -100,7 +94,7 @@ def test_the_first_sheet_with_cells_is_read_and_told(workbook):
     )
 
 
-def test_what_is_no_workbook_is_refused(workbook, tmp_path, hide_packages, monkeypatch):
+def test_what_is_no_workbook_is_refused(workbook, tmp_path, hide_packages, monkeypatch, message):
     name = workbook(Data=[HEAD, *ROWS])
     whole = (tmp_path / name).read_bytes()
     (tmp_path / "cut.xlsx").write_bytes(whole[: len(whole) // 2])

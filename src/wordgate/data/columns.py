@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from wordgate.errors import DataError, did_you_mean
+from wordgate.runtime.display import counted
 from wordgate.tables import Cell, Records
 from wordgate.tables.header import name_key
 
@@ -29,11 +30,7 @@ Flag = str | tuple[str, ...]
 
 
 class ColumnError(DataError):
-    """A flag does not name the columns of this source.
-
-    Attributes:
-        role: What the columns were to be.
-    """
+    """A flag does not name the columns of this source, which were to be those of a role."""
 
     def __init__(self, role: str, message: str):
         super().__init__(message)
@@ -48,7 +45,7 @@ class Column:
     name: str | None
 
     def called(self) -> str:
-        """Call it as lines and messages do: ``2 'entity'``."""
+        """Call it as messages do: ``2 'entity'``."""
         return f"{self.number} '{self.name}'" if self.name else str(self.number)
 
     def flag(self) -> str:
@@ -97,25 +94,12 @@ class Choice:
 
 
 def joined(fronts: Iterable[Cell], body: str) -> str:
-    """Put what is known of a text in front of it.
-
-    Args:
-        fronts: The cells that stand in front, in order. Those that are missing, empty or blank are
-            left out with their marker.
-        body: The text itself, which stays as it is.
-
-    Returns:
-        ``"Borderlands | i am coming"``; the body alone where nothing stands in front.
-    """
+    """Put the cells that are filled in front of a text: ``"Borderlands | i am coming"``."""
     return MARKER.join([*filter(None, ((cell or "").strip() for cell in fronts)), body])
 
 
 def form(columns: Sequence[str]) -> str:
-    """Show how a text of several columns is written: ``entity | text``.
-
-    Args:
-        columns: Their names, or their numbers where they have none.
-    """
+    """Show how a text of columns, by names or numbers, is written: ``entity | text``."""
     return MARKER.join(f"column {name}" if name.isdigit() else name for name in columns)
 
 
@@ -141,7 +125,7 @@ def names_among(flags: Sequence[Flag | None]) -> set[str]:
 
 
 def given_columns(records: Records, role: str, flag: Flag, source: str) -> list[int]:
-    """Find the columns a flag names.
+    """Find the columns a flag names: their 0-based indices, in the order given.
 
     Args:
         records: What was read.
@@ -151,58 +135,54 @@ def given_columns(records: Records, role: str, flag: Flag, source: str) -> list[
             for its name; strings of a tuple are never cut. A name wins over a number.
         source: The source, for messages.
 
-    Returns:
-        Their 0-based indices, in the order given.
-
     Raises:
         ColumnError: No column or one of them twice is named, or one that isn't there, or a name
             that two columns have.
     """
-    indices = [_given_column(records, role, part, source) for part in _parts(records, role, flag)]
-    for position, index in enumerate(indices):
-        if index in indices[:position]:
-            raise ColumnError(
-                role,
-                f"{records.called(index)} is given twice for the {role}: give each column once",
-            )
-    return indices
+    try:
+        return _indices(records, role, flag, source)
+    except DataError as error:
+        raise ColumnError(role, str(error)) from None
 
 
-def _parts(records: Records, role: str, flag: Flag) -> Sequence[str]:
-    if isinstance(flag, tuple):
-        if not flag:
-            raise ColumnError(
-                role, f"the list of {role} columns is empty: name one or several, or leave it out"
-            )
-        return flag
-    if role not in _SEVERAL or "," not in flag or flag in (records.names or ()):
-        return (flag,)
-    parts = _cut(flag)
-    if not all(parts):
-        raise ColumnError(
-            role,
-            f"the {role} columns '{flag}' have an empty name beside a comma: write names or numbers"
-            f" such as {_SEVERAL[role]}",
+def _indices(records: Records, role: str, flag: Flag, source: str) -> list[int]:
+    parts: Sequence[str] = (flag,) if isinstance(flag, str) else flag
+    if not parts:
+        raise DataError(
+            f"the list of {role} columns is empty: name one or several, or leave it out"
         )
-    return parts
+    if isinstance(flag, str) and role in _SEVERAL and flag not in (records.names or ()):
+        parts = _cut(flag)
+        if len(parts) > 1 and not all(parts):
+            raise DataError(
+                f"the {role} columns '{flag}' have an empty name beside a comma: write names or"
+                f" numbers such as {_SEVERAL[role]}"
+            )
+    indices: list[int] = []
+    for part in parts:
+        index = _given_column(records, role, part.strip(), source)
+        if index in indices:
+            raise DataError(
+                f"{records.called(index)} is given twice for the {role}: give each column once"
+            )
+        indices.append(index)
+    return indices
 
 
 def _cut(flag: str) -> list[str]:
     return [part.strip() for part in flag.split(",")]
 
 
-def _given_column(records: Records, role: str, flag: str, source: str) -> int:
+def _given_column(records: Records, role: str, wanted: str, source: str) -> int:
     names = records.names or []
-    wanted = flag.strip()
     matches = [index for index, name in enumerate(names) if name == wanted]
     if not matches:
         matches = [i for i, name in enumerate(names) if name and name_key(name) == name_key(wanted)]
     if len(matches) > 1:
         numbers = " and ".join(str(index + 1) for index in matches)
-        raise ColumnError(
-            role,
+        raise DataError(
             f"{source} has {len(matches)} columns '{wanted}': give the {role} by its number, "
-            f"one of {numbers}",
+            f"one of {numbers}"
         )
     if matches:
         return matches[0]
@@ -210,14 +190,11 @@ def _given_column(records: Records, role: str, flag: str, source: str) -> int:
     if wanted.isascii() and wanted.isdigit():
         if 1 <= int(wanted) <= count:
             return int(wanted) - 1
-        plural = "" if count == 1 else "s"
-        raise ColumnError(
-            role, f"no column {wanted} for the {role}: {source} has {count} column{plural}"
-        )
+        there = counted(count, "column")
+        raise DataError(f"no column {wanted} for the {role}: {source} has {there}")
     if records.names is None:
-        raise ColumnError(
-            role,
+        raise DataError(
             f"no column '{wanted}' for the {role}: {source} has no header "
-            f"({records.header_reason}); give a number from 1 to {count}",
+            f"({records.header_reason}); give a number from 1 to {count}"
         )
-    raise ColumnError(role, f"no column '{wanted}'{did_you_mean(wanted, filter(None, names))}")
+    raise DataError(f"no column '{wanted}'{did_you_mean(wanted, filter(None, names))}")

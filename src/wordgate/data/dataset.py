@@ -74,12 +74,7 @@ class Dataset:
 
 
 def indicator_matrix(sets: Sequence[tuple[str, ...]], labels: Sequence[str]) -> NDArray[np.int64]:
-    """Mark the labels of each text, int64 [n, labels] of 0 and 1.
-
-    Args:
-        sets: The labels of each text, each of them one of `labels`.
-        labels: All labels, in the order of the columns.
-    """
+    """Mark the labels of each text, int64 [n, labels] of 0 and 1, in the order of `labels`."""
     numbers = {label: number for number, label in enumerate(labels)}
     targets = np.zeros((len(sets), len(labels)), np.int64)
     for row, one in zip(targets, sets, strict=True):

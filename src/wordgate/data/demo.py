@@ -114,13 +114,7 @@ _PAIRS_A_GROUP = 5
 
 
 class DemoCorpus(NamedTuple):
-    """Messages, what their writers felt in the end, and the pattern each was made from.
-
-    Attributes:
-        texts: The messages, 14 to 30 words each.
-        labels: ``pleased`` or ``disappointed``, one a text.
-        groups: The name of each text's sentence pattern, one a text.
-    """
+    """Messages, what their writers felt in the end, and the pattern each was made from."""
 
     texts: list[str]
     labels: list[str]
@@ -152,14 +146,11 @@ class _Pattern:
 
 
 def demo_corpus(seed: int = 0, n_groups: int = 320) -> DemoCorpus:
-    """Generate the corpus: 22 messages a group, as many of either label.
+    """Generate the corpus: 22 messages a group, as many of either label, in shuffled order.
 
     Args:
         seed: Chooses the patterns, the names, the feelings and the order of the rows.
         n_groups: How many sentence patterns, 1 to ``MAX_GROUPS``.
-
-    Returns:
-        The messages with their labels and groups, in shuffled order.
 
     Raises:
         SettingsError: ``n_groups`` is out of range.
@@ -179,11 +170,10 @@ def demo_corpus(seed: int = 0, n_groups: int = 320) -> DemoCorpus:
 def demo_sentences() -> list[tuple[str, ...]]:
     """Give a few messages that grow, to show a verdict that changes as a sentence goes on.
 
-    Returns:
-        For each message its beginnings, shortest first, the last of them whole: after the first
-        feeling, after the connective and its scene, after the second feeling. The maker and the
-        town stand in no corpus. A model may turn its verdict at the connective already: what
-        follows is always the opposite.
+    Of each message these are its beginnings, shortest first, the last of them whole: after the
+    first feeling, after the connective and its scene, after the second feeling. The maker and the
+    town stand in no corpus. A model may turn its verdict at the connective already: what follows is
+    always the opposite.
     """
     pattern = _Pattern(
         opening="Review of a Zumbaro lamp",
@@ -225,21 +215,18 @@ def _patterns(rng: np.random.Generator, n_groups: int) -> list[_Pattern]:
         opening, writer, first_scene, connectives, second_scene = choice
         patterns.append(
             _Pattern(
-                opening=OPENINGS[opening].format(**own),
-                writer=WRITERS[writer],
-                first_scene=FIRST_SCENES[first_scene],
-                connectives=CONNECTIVES[connectives],
-                second_scene=SECOND_SCENES[second_scene].format(**own),
+                OPENINGS[opening].format(**own),
+                WRITERS[writer],
+                FIRST_SCENES[first_scene],
+                CONNECTIVES[connectives],
+                SECOND_SCENES[second_scene].format(**own),
             )
         )
     return patterns
 
 
 def _distinct_choices(rng: np.random.Generator, n_groups: int) -> list[tuple[int, ...]]:
-    """Choose one part of each kind for every group.
-
-    No two groups share four of the five parts, nor all three that a message begins with.
-    """
+    """Choose parts; no two groups share four of the five, nor all three of the beginning."""
     sizes = [len(p) for p in (OPENINGS, WRITERS, FIRST_SCENES, CONNECTIVES, SECOND_SCENES)]
     kinds: list[tuple[int, ...]] = [(0, 1, 2), *combinations(range(len(sizes)), 4)]
     choices: list[tuple[int, ...]] = []

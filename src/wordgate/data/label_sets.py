@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wordgate.data.columns import Choice
-from wordgate.data.structured import first_structured, refuse_structured
+from wordgate.data.structured import first_structured, literal, refuse_structured
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.tables import Cell, ListCell, Records, StructuredCell
@@ -41,21 +39,14 @@ _TWO_STRINGS = re.compile(r"""['"]\s+['"]""")  # as numpy writes them; Python wo
 
 @dataclass(frozen=True)
 class LabelColumn:
-    """The labels of all records, before any is left out.
+    """The labels of all records, before any is left out."""
 
-    Attributes:
-        cells: One a record. Where a text has several labels, tuples of them, sorted and distinct;
-            and still "" where they are missing, None where the record lacks the key, and a
-            `StructuredCell` for what can't be understood.
-        several: Whether texts have several labels.
-        separator: What stands between the labels of a cell; None where nothing does.
-        warnings: What was understood without being said.
-    """
-
+    # Where a text has several labels, tuples of them, sorted and distinct; and still "" where they
+    # are missing, None where the record lacks the key, a `StructuredCell` for what is no label.
     cells: Sequence[LabelCell]
-    several: bool = False
-    separator: str | None = None
-    warnings: list[str] = field(default_factory=list)
+    several: bool = False  # whether texts have several labels
+    separator: str | None = None  # between the labels of a cell
+    warnings: list[str] = field(default_factory=list)  # what was understood without being said
 
 
 def read_labels(
@@ -67,12 +58,9 @@ def read_labels(
         records: What was read.
         choice: The column or columns of the labels.
         separator: What stands between the labels of a cell; ``"none"`` for one label a cell, None
-            to recognise it; see `recognised_separator`.
+            for `recognised_separator`.
         source: The source, for messages.
         labelled: Whether lists and objects that are no labels are refused.
-
-    Returns:
-        The labels; None where no column holds them.
 
     Raises:
         DataError: The separator is empty or has no effect, a cell of several columns is neither 0
@@ -80,14 +68,10 @@ def read_labels(
     """
     given = _checked_separator(separator)
     columns = [records.columns[column.number - 1] for column in choice.columns]
-    kind = None
-    if not columns:
-        kind = "has no label column"
-    elif len(columns) > 1:
-        kind = "has a column of 0 and 1 for each label"
-    lists = None if kind else _listed(columns[0])
-    if lists is not None:
-        kind = "has lists of labels"
+    lists = _listed(columns[0]) if len(columns) == 1 else None
+    kind = "has lists of labels" if lists is not None else ""
+    if len(columns) != 1:
+        kind = "has a column of 0 and 1 for each label" if columns else "has no label column"
     if kind and given not in (None, NO_SEPARATOR):
         raise DataError(f"a label separator has no effect here: {source} {kind}; leave it out")
     if not columns:
@@ -114,9 +98,6 @@ def recognised_separator(cells: Iterable[Cell]) -> str | None:
     or more also stand alone, all of them between slashes or spaces. So ``"sci-fi, fantasy"`` among
     other genres stays one label, as do ``"yes; no"`` beside yes and no, or ``"billing | refund"``
     where every label has a place.
-
-    Args:
-        cells: The cells of the labels.
     """
     counts = _counted(cells)
     return next((one for one in SEPARATORS if _Cut.at(one, counts).is_certain()), None)
@@ -168,23 +149,14 @@ def _counted(cells: Iterable[Cell]) -> Counter[str]:
 
 @dataclass(frozen=True)
 class _Cut:
-    """What cells look like that are cut at a separator; the numbers of different ones.
-
-    Attributes:
-        separator: The separator.
-        n_rows: Rows of several labels.
-        is_plausible: Whether labels are short, and no cell holds one twice.
-        labels: The labels.
-        alone: Labels that also stand alone.
-        sets: The combinations of labels.
-    """
+    """What cells look like that are cut at a separator."""
 
     separator: str
-    n_rows: int
-    is_plausible: bool
-    labels: int
-    alone: int
-    sets: int
+    n_rows: int  # with several labels
+    is_plausible: bool  # whether labels are short, and no cell holds one twice
+    labels: int  # different ones
+    alone: int  # of them that also stand alone
+    sets: int  # different combinations
 
     @classmethod
     def at(cls, separator: str, counts: Mapping[str, int]) -> _Cut:
@@ -279,9 +251,9 @@ def _of_marks(records: Records, choice: Choice, source: str) -> LabelColumn:
             if mark is None:
                 raise DataError(
                     f"{records.called(column.number - 1)} of {source}, one of several label"
-                    f" columns, contains '{shown(cell, 40)}' in row {records.rows[place]}: each"
-                    " such column must contain 1, true or yes if the text has the label, and 0,"
-                    " false or no if not"
+                    f" columns, contains '{shown(cell, 40)}' in {records.where(place)}: each such"
+                    " column must contain 1, true or yes if the text has the label, and 0, false or"
+                    " no if not"
                 )
             n_empty += not cell.strip()
             if mark:
@@ -324,14 +296,8 @@ def _written_list(cell: str) -> Cell:
     """Read a list as JSON or Python writes it; whatever else is given back."""
     if not cell.startswith(("[", "(", "{")):
         return cell
-    for read in (json.loads, ast.literal_eval):
-        if read is ast.literal_eval and _TWO_STRINGS.search(cell):
-            return StructuredCell(cell)
-        try:
-            value = read(cell)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(value, list | tuple | set):
-            return ListCell.of(value, cell)
-        return StructuredCell(cell) if isinstance(value, dict) else cell
-    return cell
+    may_be_python = _TWO_STRINGS.search(cell) is None
+    value = literal(cell, may_be_python=may_be_python)
+    if isinstance(value, dict) or (value is None and not may_be_python):
+        return StructuredCell(cell)
+    return ListCell.of(value, cell) if isinstance(value, list | tuple | set) else cell

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 from unicodedata import category, decimal, normalize
@@ -10,86 +10,44 @@ from unicodedata import category, decimal, normalize
 from wordgate.tables.header import is_number
 from wordgate.tables.values import MISSING_WORDS, value_key
 
+_Row = TypeVar("_Row", str, tuple[str, ...])  # the label of a row, or its labels, sorted
 _Key = TypeVar("_Key", bound=Hashable)
 _TRUTH = {"true": Decimal(1), "false": Decimal(0)}
 _MISSING = MISSING_WORDS | {"NA", "N/A", "n/a", "#N/A", "\\N"}
 
 
-def join_labels(labels: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Give labels that are the same one name.
-
-    Args:
-        labels: One a row.
-
-    Returns:
-        The labels, and a remark on each that stood in several forms.
-    """
-    forms = _by_key(labels, value_key)
-    names = {form: key for key, same in forms.items() if len(same) > 1 for form in same}
-    if not names:
-        return list(labels), []
-    remarks = [_joined(key, same) for key, same in forms.items() if len(same) > 1]
-    return [names.get(label, label) for label in labels], remarks
+def join_labels(rows: Sequence[_Row]) -> tuple[list[_Row], list[str]]:
+    """Give labels that are the same one name, and a remark on each that stood in several forms."""
+    several = {key: same for key, same in _by_key(rows, value_key).items() if len(same) > 1}
+    names = {form: key for key, same in several.items() for form in same}
+    return _renamed(rows, names), [_joined(key, same) for key, same in several.items()]
 
 
-def match_labels(labels: Sequence[str], known: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Give labels the names of those that are known, where they are the same.
-
-    Args:
-        labels: One a row.
-        known: The labels of a model, or of the rows it learns.
-
-    Returns:
-        The labels, and a remark on each that was given another name.
-    """
+def match_labels(rows: Sequence[_Row], known: Iterable[str]) -> tuple[list[_Row], list[str]]:
+    """Give labels the names of known ones that are the same, and a remark on each new name."""
     forms = _by_key(known, value_key)
-    there = {label for same in forms.values() for label in same}
     names = {}
-    for label in sorted(set(labels) - there):
+    for label in sorted(distinct_labels(rows).difference(*forms.values())):
         same = forms.get(value_key(label), ())
         if len(same) == 1:
             names[label] = same[0]
-    remarks = [_joined(name, [label, name]) for label, name in names.items()]
-    return [names.get(label, label) for label in labels], remarks
+    return _renamed(rows, names), [_joined(name, [label, name]) for label, name in names.items()]
 
 
-def join_label_sets(
-    sets: Sequence[tuple[str, ...]],
-) -> tuple[list[tuple[str, ...]], list[str]]:
-    """Give labels that are the same one name, where a text has several.
-
-    Args:
-        sets: The labels of each row.
-
-    Returns:
-        The labels of each row, sorted and distinct, and a remark on each that stood in several
-        forms.
-    """
-    return _named(sets, join_labels)
+def _renamed(rows: Sequence[_Row], names: Mapping[str, str]) -> list[_Row]:
+    new: dict[_Row, _Row] = {}
+    for row in set(rows):
+        if isinstance(row, str):
+            new[row] = names.get(row, row)
+        else:
+            new[row] = tuple(sorted({names.get(label, label) for label in row}))
+    return [new[row] for row in rows]
 
 
-def match_label_sets(
-    sets: Sequence[tuple[str, ...]], known: Iterable[str]
-) -> tuple[list[tuple[str, ...]], list[str]]:
-    """Give labels the names of those that are known, as `match_labels`, where a text has several.
-
-    Args:
-        sets: The labels of each row.
-        known: The labels of a model, or of the rows it learns.
-    """
-    known = tuple(known)
-    return _named(sets, lambda labels: match_labels(labels, known))
-
-
-def _named(
-    sets: Sequence[tuple[str, ...]],
-    name: Callable[[Sequence[str]], tuple[list[str], list[str]]],
-) -> tuple[list[tuple[str, ...]], list[str]]:
-    labels = sorted({label for one in sets for label in one})
-    named, remarks = name(labels)
-    names = dict(zip(labels, named, strict=True))
-    distinct = {one: tuple(sorted({names[label] for label in one})) for one in set(sets)}
-    return [distinct[one] for one in sets], remarks
+def distinct_labels(rows: Iterable[str | tuple[str, ...]]) -> set[str]:
+    """Collect the labels of rows, of which each has one or several."""
+    distinct = set(rows)
+    return {label for row in distinct for label in ((row,) if isinstance(row, str) else row)}
 
 
 def alike_labels(labels: Iterable[str]) -> list[str]:
@@ -105,9 +63,7 @@ def alike_labels(labels: Iterable[str]) -> list[str]:
 def missing_labels(labels: Sequence[str], advice: str = ", by --drop-label {}") -> list[str]:
     """Remark on labels by which programs write that there is none.
 
-    Args:
-        labels: One a row.
-        advice: How a label is dropped; said where two labels are left without it.
+    `advice`, how a label is dropped, is only said where two labels are left without it.
     """
     counts = Counter(label for label in labels if label in _MISSING)
     said = advice if len(set(labels)) > 2 else ""
@@ -118,10 +74,12 @@ def missing_labels(labels: Sequence[str], advice: str = ", by --drop-label {}") 
     ]
 
 
-def _by_key(labels: Iterable[str], key: Callable[[str], _Key]) -> dict[_Key, list[str]]:
+def _by_key(
+    rows: Iterable[str | tuple[str, ...]], key: Callable[[str], _Key]
+) -> dict[_Key, list[str]]:
     """List the distinct labels that have a key in common, sorted."""
     found: dict[_Key, list[str]] = {}
-    for label in sorted(set(labels)):
+    for label in sorted(distinct_labels(rows)):
         found.setdefault(key(label), []).append(label)
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
@@ -19,30 +19,19 @@ _REASON_WIDTH = 80
 
 @dataclass(frozen=True, kw_only=True)
 class KaggleFile:
-    """A public file that has a name of its own.
+    """A public file that has a name of its own."""
 
-    Attributes:
-        name: What the user writes in place of a file.
-        kaggle: Owner and name of the Kaggle data set that holds it.
-        file: The file of that data set.
-    """
-
-    name: str
-    kaggle: str
-    file: str
+    name: str  # what the user writes in place of a file
+    kaggle: str  # owner and name of the Kaggle data set that holds it
+    file: str  # the file of that data set
 
 
 @dataclass(frozen=True, kw_only=True)
 class NamedSet(KaggleFile):
-    """A public data set that has a name of its own.
+    """A public data set that has a name of its own."""
 
-    Attributes:
-        header: Whether its file has one.
-        roles: The columns that are the text, the label and the group.
-    """
-
-    header: bool
-    roles: dict[str, str] = field(default_factory=dict)
+    header: bool  # whether its file has one
+    roles: dict[str, str]  # the columns that are the text, the label and the group
 
 
 NAMED_SETS = {
@@ -62,16 +51,13 @@ NAMED_SETS = {
 def fetch(
     wanted: KaggleFile, *, given_as: str, remark: str = "", progress: Progress | None = None
 ) -> Path:
-    """Find a file that has a name: where the user put it, else through kagglehub.
+    """Find a file that has a name: where the user put it, else through kagglehub and its cache.
 
     Args:
         wanted: The file.
         given_as: What the command line calls the place where its path could be given.
         remark: What to say before kagglehub is asked.
         progress: Where to say it.
-
-    Returns:
-        Its path; kagglehub keeps it in its own cache.
 
     Raises:
         MissingExtraError: It isn't there, and kagglehub isn't installed.

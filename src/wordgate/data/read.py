@@ -3,53 +3,34 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from wordgate.data.columns import Choice, Columns, Flag, as_flag, joined, names_among
+from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
 from wordgate.data.label_sets import LabelCell, LabelColumn, likely_separator, read_labels
-from wordgate.data.labels import alike_labels, join_label_sets, join_labels, missing_labels
-from wordgate.data.named import NAMED_SETS, NamedSet, fetch
+from wordgate.data.labels import alike_labels, distinct_labels, join_labels, missing_labels
+from wordgate.data.loading import Loaded, load
 from wordgate.data.roles import choose_roles
 from wordgate.data.structured import has_structured, why_structured
 from wordgate.data.table import EMPTY, WHITE_SPACE, ReadReport, Table, own_group
-from wordgate.errors import DataError, did_you_mean, near_miss
-from wordgate.runtime.display import counted, shown
-from wordgate.storage.places import name_of, place_of, shown_name
-from wordgate.storage.remote import RemoteFile
-from wordgate.tables import (
-    Cell,
-    Malformed,
-    Records,
-    SourceFormat,
-    gathered,
-    open_source,
-    open_table,
-)
+from wordgate.errors import DataError, near_miss
+from wordgate.runtime.display import shown
+from wordgate.tables import Cell, Malformed, Records
 from wordgate.tables.encoding import without_surrogates
-from wordgate.tables.listing import ListedFile, is_several, list_files
-from wordgate.tables.records import put_together, with_columns
-from wordgate.tables.source import is_file, missing_file, split_sheet
-from wordgate.tables.typed import read_frame
 from wordgate.tables.values import group_name, is_empty, value_key
+
+_Value = TypeVar("_Value")
 
 _TIDY_SHARE_MALFORMED = 0.05
 _ROLES = ("text", "label", "group", "split", "weight")
 
 _PARTS = {
-    "train": "train",
-    "training": "train",
-    "valid": "valid",
-    "validation": "valid",
-    "val": "valid",
-    "dev": "valid",
-    "test": "test",
-    "testing": "test",
+    "train": ("train", "training"),
+    "valid": ("valid", "validation", "val", "dev"),
+    "test": ("test", "testing"),
 }
 
 
@@ -80,8 +61,8 @@ def read_table(
         label: The label column, likewise. Several are columns of 0 and 1 (or true and false, yes
             and no; an empty cell is 0), each named after its label (multi-label data).
         group: The column of group ids, likewise; ``"none"`` for no groups.
-        drop_labels: Labels whose rows are left out; if a text can have several labels, only the
-            label is left out.
+        drop_labels: Labels whose rows are left out, or one label; if a text can have several
+            labels, only the label is left out.
         encoding: The encoding of the file; None to detect it.
         split_column: A column that contains train, valid or test, if there is one.
         labelled: False for texts to predict: a label column may be missing, labels may be empty.
@@ -105,12 +86,18 @@ def read_table(
         MissingExtraError: A named data set must be downloaded and kagglehub is not installed.
     """
     given = {"text": as_flag(text), "label": as_flag(label)}
-    given |= {"group": _flag(group), "split": _flag(split_column), "weight": _flag(weight)}
-    loaded = _load(source, encoding, names_among([*given.values()]))
-    if not loaded.records.rows:
-        raise DataError(_nothing_left(loaded, {}, loaded.records.malformed))
-    chosen, labels = _columns(loaded, given, label_separator, labelled=labelled)
-    to_drop = list(map(without_surrogates, drop_labels))
+    for role, column in (("group", group), ("split", split_column), ("weight", weight)):
+        given[role] = None if column is None else str(column).strip()
+    loaded = load(source, encoding, names_among([*given.values()]))
+    records, called = loaded.records, loaded.called
+    if not records.rows:
+        raise DataError(_nothing_left(loaded, {}, records.malformed))
+    chosen = choose_roles(
+        records, given, known=loaded.known_roles, labelled=labelled, source=called
+    )
+    labels = read_labels(records, chosen["label"], label_separator, called, labelled=labelled)
+    to_drop = [drop_labels] if isinstance(drop_labels, str) else list(drop_labels)
+    to_drop = [without_surrogates(str(label)) for label in to_drop]
     kept = _keep_rows(
         loaded,
         chosen,
@@ -120,113 +107,9 @@ def read_table(
         empty_text_as=empty_text_as,
         drop_if_there=drop_if_there,
     )
-    found = _found_labels(labels, kept, to_drop, further=drop_if_there)
+    found = _kept_labels(labels, kept, to_drop, further=drop_if_there)
     least = min_labels if labelled else 0
     return _table(loaded, chosen, kept, found, empty_text_as or "", least)
-
-
-def _flag(value: str | int | None) -> str | None:
-    return None if value is None else str(value).strip()
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """Records with what is known of where they came from."""
-
-    form: SourceFormat
-    records: Records
-    warnings: tuple[str, ...] = ()
-    known_roles: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def called(self) -> str:
-        """The source, for messages."""
-        return f"'{self.form.source}'"
-
-    def column(self, chosen: dict[str, Choice], role: str) -> list[Cell] | None:
-        """The cells of the column that plays a role; None where none does."""
-        choice = chosen.get(role)
-        if choice is None or choice.number is None:
-            return None
-        return self.records.columns[choice.number - 1]
-
-
-def _load(source: Any, encoding: str | None, given: Collection[str]) -> _Loaded:
-    if isinstance(source, list | tuple) and source and all(isinstance(one, Path) for one in source):
-        files = list(chain.from_iterable(map(list_files, source)))
-        return _load_files(files, f"{source[0]} and others", encoding, given)
-    if not isinstance(source, str | os.PathLike):
-        if encoding is not None:
-            raise DataError("an encoding has no effect on a DataFrame: leave it out")
-        records, called = read_frame(source)
-        return _Loaded(SourceFormat(source=called, format="frame"), records)
-    path, named = _locate(os.fspath(source))
-    if named is None and is_several(path):
-        return _load_files(list_files(path), shown_name(place_of(path)), encoding, given)
-    loaded = _load_file(path, encoding, given, None if named is None else named.header)
-    if named is None:
-        return loaded
-    called = f"{named.name} ({loaded.form.source})"
-    return replace(loaded, form=replace(loaded.form, source=called), known_roles=named.roles)
-
-
-def _load_file(
-    path: str | Path, encoding: str | None, given: Collection[str], header: bool | None
-) -> _Loaded:
-    source = open_source(path, workbooks=True)
-    opened = open_table(source, encoding=encoding, given=given, header=header)
-    records = gathered(opened.reader, opened.reader.batches())
-    return _Loaded(
-        replace(opened.form(), source=without_surrogates(opened.source.name)),
-        records,
-        () if opened.encoding is None else opened.encoding.remarks,
-    )
-
-
-def _load_files(
-    files: Sequence[ListedFile], called: str, encoding: str | None, given: Collection[str]
-) -> _Loaded:
-    """Read several files, and put their records together.
-
-    Whether the first one has a header holds for all of them; empty files are passed over.
-    """
-    filled = [file for file in files if file.size or isinstance(file.place, RemoteFile)]
-    if not filled:
-        raise DataError(f"there is no file with data in '{called}'")
-    loaded: list[_Loaded] = []
-    for file in filled:
-        header = loaded[0].form.header if loaded else None
-        loaded.append(_load_file(name_of(file.place), encoding, given, header))
-    parts = [(one.form.source, one.records) for one in loaded]
-    if all(one.form.format == "jsonl" for one in loaded):
-        names = list(dict.fromkeys(name for _, part in parts for name in part.names or ()))
-        parts = [(source, with_columns(part, names)) for source, part in parts]
-    warnings = [f"{one.form.source}: {text}" for one in loaded for text in one.warnings]
-    if empty := len(files) - len(filled):
-        warnings.append(f"{counted(empty, 'empty file')} passed over")
-    form = replace(loaded[0].form, source=f"{called.rstrip('/')} ({counted(len(loaded), 'file')})")
-    return _Loaded(form, put_together(parts), tuple(warnings))
-
-
-def _locate(source: str) -> tuple[str | Path, NamedSet | None]:
-    """Turn what the user wrote into a path or a URL; a file wins over a named data set."""
-    if not source.strip():
-        raise DataError("the name of the data is empty: give a file or a named data set")
-    if isinstance(path := place_of(source), RemoteFile):
-        return path.url, None
-    if is_file(path):
-        return path, None
-    if is_several(path) or is_file(Path(split_sheet(source)[0]).expanduser()):
-        return source, None
-    if source in NAMED_SETS:
-        return fetch(NAMED_SETS[source], given_as="DATA"), NAMED_SETS[source]
-    message = missing_file(path)
-    hint = near_miss(source, list(NAMED_SETS))
-    if path.suffix or len(path.parts) > 1 or ("did you mean" in message and not hint):
-        raise DataError(message)
-    raise DataError(
-        f"no file or named data set '{source}'{hint or did_you_mean(source, NAMED_SETS)}"
-    )
 
 
 @dataclass(frozen=True)
@@ -239,20 +122,8 @@ class _Kept:
     warnings: list[str]
 
 
-def _columns(
-    loaded: _Loaded, given: Mapping[str, Flag | None], separator: str | None, *, labelled: bool
-) -> tuple[dict[str, Choice], LabelColumn | None]:
-    """Choose the column of each role, and read the labels; None if there are none."""
-    records = loaded.records
-    chosen = choose_roles(
-        records, given, known=loaded.known_roles, labelled=labelled, source=loaded.called
-    )
-    column = read_labels(records, chosen["label"], separator, loaded.called, labelled=labelled)
-    return chosen, column
-
-
 def _keep_rows(
-    loaded: _Loaded,
+    loaded: Loaded,
     chosen: dict[str, Choice],
     column: LabelColumn | None,
     drop_labels: Sequence[str],
@@ -263,13 +134,16 @@ def _keep_rows(
 ) -> _Kept:
     """Leave out what can't be used; a row is counted once, by the first reason."""
     records, labels = loaded.records, None if column is None else column.cells
-    texts = loaded.column(chosen, "text") or ()
+    texts = _cells(loaded, chosen, "text") or ()
     is_structured = has_structured(texts) or has_structured(labels or ())
     warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
     dropped = {f"label '{label}'": 0 for label in drop_labels}
     unwanted = {value_key(label): label for label in drop_labels}
-    single = {label for label in set(labels or ()) if label and isinstance(label, str)}
-    to_drop = {label: unwanted.get(value_key(label)) for label in single}
+    to_drop = {
+        label: unwanted[value_key(label)]
+        for label in set(labels or ())
+        if label and isinstance(label, str) and value_key(label) in unwanted
+    }
     dropped.update({"empty label": 0, EMPTY: 0, WHITE_SPACE: 0})
     malformed = records.malformed.copy()
     kept: list[int] = []
@@ -278,9 +152,12 @@ def _keep_rows(
         if text is None or (label is None and labelled):
             missing = chosen["text" if text is None else "label"]
             malformed.append(records.malformed_at(i, _no_key(missing)))
-        elif is_structured and (why := _why_structured(text, label, labelled=labelled)):
+        elif is_structured and (
+            why := why_structured(text, "text")
+            or (why_structured(label, "label") if labelled else None)
+        ):
             malformed.append(records.malformed_at(i, why))
-        elif isinstance(label, str) and label and to_drop[label] is not None:
+        elif isinstance(label, str) and label in to_drop:
             dropped[f"label '{to_drop[label]}'"] += 1
         elif label == "" and labelled:
             dropped["empty label"] += 1
@@ -300,11 +177,12 @@ def _no_key(choice: Choice) -> str:
     return f"no key '{choice.name}'"
 
 
-def _why_structured(text: Cell, label: LabelCell, *, labelled: bool) -> str | None:
-    why = why_structured(text, "text")
-    if why is None and labelled and not isinstance(label, tuple):
-        why = why_structured(label, "label")
-    return why
+def _cells(loaded: Loaded, chosen: dict[str, Choice], role: str) -> list[Cell] | None:
+    """Give the cells of the main column of a role; None where no column plays it."""
+    choice = chosen.get(role)
+    if choice is None or choice.number is None:
+        return None
+    return loaded.records.columns[choice.number - 1]
 
 
 def _check_drop_labels(
@@ -315,22 +193,16 @@ def _check_drop_labels(
         return []
     if labels is None:
         raise DataError(f"no label can be dropped: {source} has no label column")
-    distinct = {label for label in labels if label}
-    several = {label for one in distinct if isinstance(one, tuple) for label in one}
-    there = sorted(several.union(one for one in distinct if isinstance(one, str)))
-    warnings = []
+    there = sorted(distinct_labels(label for label in labels if label))
     keys = set(map(value_key, there))
-    for wanted in drop_labels:
-        if value_key(wanted) in keys:
-            continue
-        hint = near_miss(wanted, there)
-        if hint:
-            raise DataError(f"no label '{wanted}' to drop in {source}{hint}")
-        warnings.append(f"no row has the label '{wanted}' that was to be dropped")
-    return warnings
+    absent = [label for label in drop_labels if value_key(label) not in keys]
+    for label in absent:
+        if hint := near_miss(label, there):
+            raise DataError(f"no label '{label}' to drop in {source}{hint}")
+    return [f"no row has the label '{label}' that was to be dropped" for label in absent]
 
 
-def _nothing_left(loaded: _Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
+def _nothing_left(loaded: Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
     left_out = _left_out(loaded, dropped, malformed)
     if not left_out:
         below = "" if loaded.form.format == "frame" else " below its header"
@@ -338,7 +210,7 @@ def _nothing_left(loaded: _Loaded, dropped: dict[str, int], malformed: list[Malf
     return f"no rows of {loaded.called} are left: {left_out}"
 
 
-def _left_out(loaded: _Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
+def _left_out(loaded: Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
     """Count the rows left out, by reason; an empty string where there are none."""
     reasons = [f"{count:,} ({reason})" for reason, count in dropped.items()]
     if malformed:
@@ -372,7 +244,7 @@ class _Labels:
         )
 
 
-def _found_labels(
+def _kept_labels(
     column: LabelColumn | None, kept: _Kept, drop_labels: Sequence[str], *, further: bool
 ) -> _Labels:
     """Take the labels of the rows that remain, those to drop aside."""
@@ -384,22 +256,17 @@ def _found_labels(
         labels, remarks = join_labels(words)
         return _Labels(labels, warnings=[*column.warnings, *remarks])
     unwanted = {value_key(label): label for label in drop_labels}
-    without = Counter[str]()
+    left_out = Counter[str]()
     found = []
     for cell in cells:
-        labels_of_row = cell if isinstance(cell, tuple) else ()
-        gone = {label for label in labels_of_row if value_key(label) in unwanted}
-        without.update({unwanted[value_key(label)] for label in gone})
-        found.append(tuple(label for label in labels_of_row if label not in gone))
-    sets, remarks = join_label_sets(found)
-    warnings = [
-        *column.warnings,
-        *(
-            f"label '{one}' is left out of {n:,} texts, which are kept"
-            for one, n in without.items()
-        ),
-        *remarks,
-    ]
+        row = cell if isinstance(cell, tuple) else ()
+        found.append(tuple(label for label in row if value_key(label) not in unwanted))
+        left_out.update({unwanted[value_key(label)] for label in {*row}.difference(found[-1])})
+    sets, remarks = join_labels(found)
+    warnings = list(column.warnings)
+    for label, count in left_out.items():
+        warnings.append(f"label '{label}' is left out of {count:,} texts, which are kept")
+    warnings += remarks
     if not further and max(map(len, sets)) == 1:
         warnings.append(
             "no text has more than one label: if none ever will, give one label per text, which is"
@@ -409,7 +276,7 @@ def _found_labels(
 
 
 def _table(
-    loaded: _Loaded,
+    loaded: Loaded,
     chosen: dict[str, Choice],
     kept: _Kept,
     labels: _Labels,
@@ -418,20 +285,17 @@ def _table(
 ) -> Table:
     """Take the rows that remain, and report what was read and what is odd about them."""
     records, places = loaded.records, kept.places
-    cells, groups, parts, weights = (
-        loaded.column(chosen, role) for role in ("text", "group", "split", "weight")
-    )
-    bodies = [(cells or ())[i] or empty_text for i in places]
+    cells = _cells(loaded, chosen, "text") or ()
+    bodies = [cells[i] or empty_text for i in places]
     texts, text_warnings = _texts(records, chosen["text"], bodies, places)
-    named_groups, group_warnings = _groups(groups, places, records.rows)
+    groups, group_warnings = _groups(_cells(loaded, chosen, "group"), places, records.rows)
     rows = [records.rows[i] for i in places]
-    kept_parts = _parts(parts, places, records, loaded.called)
+    parts = _values(loaded, chosen, "split", places, _part, "train, valid or test")
     left_out = _left_out(loaded, kept.dropped, kept.malformed)
     _check_labels(labels, min_labels, loaded.called, len(rows), chosen, left_out)
     malformed = sorted(kept.malformed, key=lambda m: m.line)
     warnings = [*loaded.warnings, *kept.warnings, *text_warnings, *group_warnings]
-    is_cut = labels.sets is not None
-    warnings += labels.warnings + _oddities(bodies, labels.all(), is_cut=is_cut)
+    warnings += labels.warnings + _oddities(bodies, labels)
     if len(malformed) > _TIDY_SHARE_MALFORMED * records.n_read:
         share = len(malformed) / records.n_read
         warnings.append(f"{share:.0%} of the records are malformed: check their quotes and fields")
@@ -451,13 +315,15 @@ def _table(
         texts,
         bodies,
         labels.single,
-        named_groups,
+        groups,
         rows,
-        kept_parts,
+        parts,
         reading,
         label_sets=labels.sets,
         label_separator=labels.separator,
-        weights=_weights(weights, places, records, loaded.called),
+        weights=_values(
+            loaded, chosen, "weight", places, _weight, "a number of 0 or more in every row"
+        ),
     )
     return replace(table, reading=replace(reading, preview=table.preview()))
 
@@ -495,43 +361,41 @@ def _groups(
     return groups, [f"{alone:,} rows have no group: each is a group of its own"]
 
 
-def _parts(
-    column: Sequence[Cell] | None, kept: list[int], records: Records, source: str
-) -> list[str] | None:
+def _values(
+    loaded: Loaded,
+    chosen: dict[str, Choice],
+    role: str,
+    kept: list[int],
+    read: Callable[[str], _Value | None],
+    allowed: str,
+) -> list[_Value] | None:
+    """Read each cell of a role's column; refuse the first that gives None."""
+    column = _cells(loaded, chosen, role)
     if column is None:
         return None
-    parts = []
+    values = []
     for i in kept:
-        value = (column[i] or "").strip()
-        part = _PARTS.get(value.lower())
-        if part is None:
+        cell = (column[i] or "").strip()
+        value = read(cell)
+        if value is None:
             raise DataError(
-                f"the split column of {source} contains '{shown(value, 40)}' in"
-                f" {records.where(i)}; it must contain train, valid or test"
+                f"the {role} column of {loaded.called} contains '{shown(cell, 40)}' in"
+                f" {loaded.records.where(i)}; it must contain {allowed}"
             )
-        parts.append(part)
-    return parts
+        values.append(value)
+    return values
 
 
-def _weights(
-    column: Sequence[Cell] | None, kept: list[int], records: Records, source: str
-) -> list[float] | None:
-    if column is None:
+def _part(cell: str) -> str | None:
+    return next((part for part, names in _PARTS.items() if cell.lower() in names), None)
+
+
+def _weight(cell: str) -> float | None:
+    try:
+        weight = float(cell)
+    except ValueError:
         return None
-    weights = []
-    for i in kept:
-        value = (column[i] or "").strip()
-        try:
-            weight = float(value)
-        except ValueError:
-            weight = math.nan
-        if not 0.0 <= weight < math.inf:
-            raise DataError(
-                f"the weight column of {source} contains '{shown(value, 40)}' in"
-                f" {records.where(i)}; it must contain a number of 0 or more in every row"
-            )
-        weights.append(weight)
-    return weights
+    return weight if 0.0 <= weight < math.inf else None
 
 
 def _check_labels(
@@ -563,19 +427,16 @@ def _check_labels(
     )
 
 
-def _oddities(bodies: list[str], labels: list[str], *, is_cut: bool) -> list[str]:
+def _oddities(bodies: list[str], labels: _Labels) -> list[str]:
     """Warn of what looks unintended about the rows kept."""
     warnings = []
-    blank = sum(map(is_empty, bodies))
-    if blank:
+    if blank := sum(map(is_empty, bodies)):
         warnings.append(f"{blank:,} texts contain only whitespace; they are kept")
-    distinct = sorted(set(labels))
-    warnings += alike_labels(distinct) + missing_labels(labels)
+    distinct = sorted(set(labels.all()))
+    warnings += alike_labels(distinct) + missing_labels(labels.all())
     if len(distinct) > max(20, len(bodies) // 2):
-        several = "" if is_cut else likely_separator(distinct)
-        hint = (
-            f" If its cells contain several, use --label-separator '{several}'" if several else ""
-        )
-        count = f"{len(distinct):,} labels on {len(bodies):,} rows"
-        warnings.append(f"{count}: is this the label column?{hint}")
+        warning = f"{len(distinct):,} labels on {len(bodies):,} rows: is this the label column?"
+        if labels.sets is None and (separator := likely_separator(distinct)):
+            warning += f" If its cells contain several, use --label-separator '{separator}'"
+        warnings.append(warning)
     return warnings

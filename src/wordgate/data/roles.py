@@ -49,23 +49,19 @@ _SPARSE = 0.1  # a column with words in fewer rows holds no texts, if another do
 
 @dataclass(frozen=True)
 class _Profile:
-    """The shape of a column, by its 0-based index: those of its cells that are not empty.
+    """The shape of a column."""
 
-    Attributes:
-        n_rows: The number of all cells.
-    """
-
-    index: int
+    number: int  # from 1
     called: str
     name: str | None
-    cells: list[str]
-    n_rows: int
+    cells: list[str]  # those that are not empty
+    n_rows: int  # the number of all cells
 
     @cached_property
     def values(self) -> frozenset[str]:
         return frozenset(self.cells)
 
-    @cached_property
+    @property
     def distinct(self) -> int:
         return len(self.values)
 
@@ -94,6 +90,9 @@ class _Profile:
         examples = ", ".join(repr(shown(value, 30)) for value, _ in zip(first, range(3)))  # noqa: B905
         return f"  {self.called}: {self.distinct:,} distinct values, such as {examples or 'none'}"
 
+    def choice(self, role: str, reason: str) -> Choice:
+        return Choice(role, self.number, self.name, reason, given=False)
+
 
 def _words(cell: str) -> float:
     words = len(cell.split())
@@ -121,10 +120,6 @@ def choose_roles(
         labelled: Whether a label column must be found.
         source: The source, for messages.
 
-    Returns:
-        A choice for ``"text"``, ``"label"`` and ``"group"``, and for ``"split"`` and ``"weight"``
-        where asked.
-
     Raises:
         DataError: A flag names no column, no column stands out for a role, or the texts are lists
             or objects.
@@ -133,21 +128,14 @@ def choose_roles(
         raise DataError(f"{source} has no columns: its records are empty")
     chosen = _by_flags(records, given, known, source)
     columns = [
-        _Profile(
-            i, records.called(i), records.name(i), [cell for cell in column if cell], len(column)
-        )
+        _Profile(i + 1, records.called(i), records.name(i), list(filter(None, column)), len(column))
         for i, column in enumerate(records.columns)
     ]
-
-    def free() -> list[_Profile]:
-        taken = {column.number for choice in chosen.values() for column in choice.columns}
-        return [column for column in columns if column.index + 1 not in taken]
-
     if "text" not in chosen:
-        chosen["text"] = _infer_text(free(), columns, source)
+        chosen["text"] = _infer_text(_free(columns, chosen), columns, source)
     refuse_structured(records, chosen["text"], source)
     if "label" not in chosen:
-        found = _infer_label(free())
+        found = _infer_label(_free(columns, chosen))
         if isinstance(found, str):
             if labelled and len(columns) == 1:
                 raise _no_label(columns, source, is_delimited=bool(records.header_reason))
@@ -156,8 +144,14 @@ def choose_roles(
             found = Choice("label", None, None, found, given=False)
         chosen["label"] = found
     if "group" not in chosen:
-        chosen["group"] = _infer_group(free(), records, _labels(records, chosen["label"]))
+        labels = _labels(records, chosen["label"])
+        chosen["group"] = _infer_group(_free(columns, chosen), records, labels)
     return chosen
+
+
+def _free(columns: list[_Profile], chosen: dict[str, Choice]) -> list[_Profile]:
+    taken = {column.number for choice in chosen.values() for column in choice.columns}
+    return [column for column in columns if column.number not in taken]
 
 
 def _labels(records: Records, choice: Choice) -> Sequence[Cell] | None:
@@ -179,28 +173,23 @@ def _by_flags(
         if role == "group" and isinstance(flag, str) and flag.strip().lower() == "none":
             chosen[role] = Choice(role, None, None, "switched off", given=True)
         elif flag is not None:
-            chosen[role] = _by_flag(records, role, flag, reason, source)
+            indices = given_columns(records, role, flag, source)
+            *before, main = [Column(index + 1, records.name(index)) for index in indices]
+            is_given = reason == "as given"
+            chosen[role] = Choice(role, main.number, main.name, reason, is_given, before)
     _refuse_double_use(chosen, records)
     return chosen
-
-
-def _by_flag(records: Records, role: str, flag: Flag, reason: str, source: str) -> Choice:
-    indices = given_columns(records, role, flag, source)
-    *before, main = [Column(index + 1, records.name(index)) for index in indices]
-    given = reason == "as given"
-    return Choice(role, main.number, main.name, reason, given=given, before=before)
 
 
 def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
     users: dict[int, str] = {}
     for role, choice in chosen.items():
-        for number in [column.number for column in choice.columns]:
-            if number in users:
+        for column in choice.columns:
+            if (user := users.setdefault(column.number, role)) != role:
                 raise DataError(
-                    f"{records.called(number - 1)} is used twice, as the {users[number]} and as the"
+                    f"{records.called(column.number - 1)} is used twice, as the {user} and as the"
                     f" {role}: name another one"
                 )
-            users[number] = role
 
 
 def _undecided(role: str, why: str, columns: Sequence[_Profile], source: str) -> DataError:
@@ -233,11 +222,11 @@ def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> C
     best, others = ranked[0], ranked[1:]
     figures = f"{best.words:.1f} words on average, {best.distinct:,} distinct values"
     if rank(best.name, TEXT_NAMES) is not None:
-        return _choice("text", best, f"by its name; {figures}")
+        return best.choice("text", f"by its name; {figures}")
     if others and _text_score(others[0]) > _NEAR_TEXT * _text_score(best):
         why = f"{best.called} and {others[0].called} are equally long"
         raise _undecided("text", why, columns, source)
-    return _choice("text", best, f"the longest texts: {figures}" if others else figures)
+    return best.choice("text", f"the longest texts: {figures}" if others else figures)
 
 
 def _could_be_text(free: list[_Profile]) -> list[_Profile]:
@@ -247,7 +236,7 @@ def _could_be_text(free: list[_Profile]) -> list[_Profile]:
     others = [column for column in filled if not _is_named_label(column)]
     plain = [column for column in others if not column.structured]
     most = [column for column in plain if len(column.cells) >= _SPARSE * column.n_rows]
-    filled_named = [column for column in named if column in filled]
+    filled_named = [column for column in named if column.cells and not column.numeric]
     empty_named = [column for column in named if not column.cells]
     orders = (filled_named, most, plain, others, empty_named, filled)
     return next(filter(None, orders), [])
@@ -272,14 +261,15 @@ def _infer_label(free: list[_Profile]) -> Choice | str:
     if not free:
         return "there is no other column"
     few = [column for column in free if _could_be_label(column)]
-    named = [c for c in free if c.cells and c not in few and rank(c.name, LABEL_NAMES) is not None]
+    named = [c for c in free if c.cells and rank(c.name, LABEL_NAMES) is not None]
+    named = [column for column in named if not _could_be_label(column)]
     many = [column for column in named if not _is_measure(column)]
     outright = [column for column in many if _says_label(column) and _repeats(column)]
     classes = [column for column in many if _is_called(column, CLASS_NAMES)]
     spoken = [column for column in few if len(_spoken_labels(column)) > 1]
     found = _label_by_name([*few, *outright]) or _label_by_name(classes)
     if found is None and len(spoken) == 1:
-        return _choice("label", spoken[0], _label_figures(spoken[0]))
+        return spoken[0].choice("label", _label_figures(spoken[0]))
     plain = [column for column in few if not column.structured]
     several = [column for column in free if column.cells and not column.numeric]
     found = found or _label_by_name(many) or _label_by_name(several, SEVERAL_NAMES)
@@ -288,8 +278,10 @@ def _infer_label(free: list[_Profile]) -> Choice | str:
     if isinstance(found, str) and empty:
         return f"{empty[0].called} is empty"
     if isinstance(found, str) and named and not (many or few):
-        figures = f"{named[0].distinct:,} different numbers"
-        return f"{named[0].called} contains {figures}, which look like measurements, not classes"
+        return (
+            f"{named[0].called} contains {named[0].distinct:,} different numbers, which look like"
+            " measurements, not classes"
+        )
     return found
 
 
@@ -304,7 +296,7 @@ def _label_by_name(
     # "label" says it outright; between "sentiment" and "category" only the user can choose.
     best = named[0][1]
     if len(named) == 1 or (_says_label(best) and named[0][0] < named[1][0]):
-        return _choice("label", best, f"by its name; {_label_figures(best)}")
+        return best.choice("label", f"by its name; {_label_figures(best)}")
     return f"{best.called} and {named[1][1].called} both could be"
 
 
@@ -326,16 +318,15 @@ def _is_measure(column: _Profile) -> bool:
 
 def _label_by_shape(candidates: list[_Profile], *, alone: bool) -> Choice | str:
     if alone and candidates:
-        return _choice(
-            "label", candidates[0], f"the only other column; {_label_figures(candidates[0])}"
-        )
+        only = candidates[0]
+        return only.choice("label", f"the only other column; {_label_figures(only)}")
     ranked = sorted((c for c in candidates if _repeats(c)), key=lambda c: c.distinct)
     if not ranked:
         return "no column has few values that occur often"
     best = ranked[0]
     if len(ranked) > 1 and ranked[1].distinct < _NEAR_LABEL * best.distinct:
         return f"{best.called} and {ranked[1].called} both have few values"
-    return _choice("label", best, f"the fewest values; {_label_figures(best)}")
+    return best.choice("label", f"the fewest values; {_label_figures(best)}")
 
 
 def _could_be_label(column: _Profile) -> bool:
@@ -372,10 +363,10 @@ def _infer_group(
     ]
     if named:
         _, best = min(named, key=lambda pair: pair[0])
-        return _choice("group", best, f"by its name; {_group_figures(best, records, labels)}")
+        return best.choice("group", f"by its name; {_group_figures(best, records, labels)}")
     for column in sorted(free, key=lambda c: -c.distinct):
         if _has_shape_of_ids(column) and _purity(column, records, labels) >= _PURE:
-            return _choice("group", column, _group_figures(column, records, labels))
+            return column.choice("group", _group_figures(column, records, labels))
     return Choice("group", None, None, "no column looks like a group ID", given=False)
 
 
@@ -392,18 +383,15 @@ def _purity(column: _Profile, records: Records, labels: Sequence[str | None] | N
     if labels is None:
         return 0.0
     first: dict[str, str] = {}
-    repeated: set[str] = set()
-    mixed: set[str] = set()
-    for value, label in zip(records.columns[column.index], labels, strict=True):
+    repeated: dict[str, bool] = {}  # and whether it always goes with one label
+    for value, label in zip(records.columns[column.number - 1], labels, strict=True):
         if not value or not label:
             continue
         if value not in first:
             first[value] = label
-            continue
-        repeated.add(value)
-        if first[value] != label:
-            mixed.add(value)
-    return 1 - len(mixed) / len(repeated) if repeated else 0.0
+        else:
+            repeated[value] = repeated.get(value, True) and first[value] == label
+    return 1 - list(repeated.values()).count(False) / len(repeated) if repeated else 0.0
 
 
 def _group_figures(column: _Profile, records: Records, labels: Sequence[str | None] | None) -> str:
@@ -420,7 +408,3 @@ def _group_figures(column: _Profile, records: Records, labels: Sequence[str | No
     if pure == 0:
         return f"{figures}, always with several labels"
     return f"{figures}; of those in several rows, {pure:.0%} have one label only"
-
-
-def _choice(role: str, column: _Profile, reason: str) -> Choice:
-    return Choice(role, column.index + 1, column.name, reason, given=False)

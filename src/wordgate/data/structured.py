@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from wordgate.data.columns import Choice
 from wordgate.errors import DataError
@@ -28,34 +29,29 @@ class StructuredColumnError(DataError):
 
 
 def refuse_structured(records: Records, choice: Choice, source: str) -> None:
-    """Refuse a column of texts or labels that holds lists or objects.
-
-    Args:
-        records: What was read.
-        choice: The columns of the text or the label; labels that are no lists of labels.
-        source: The source, for messages.
+    """Refuse columns of a text, or of labels that are no lists of labels, by `first_structured`.
 
     Raises:
-        StructuredColumnError: Most cells of a column are lists or objects; or all are strings that
-            hold them as JSON or Python writes them. A text may be an object so written.
+        StructuredColumnError: One holds lists or objects.
     """
     for column in choice.columns:
         cells = records.columns[column.number - 1]
         place = first_structured(cells, choice.role)
-        if place is not None:
-            cell, line = cells[place] or "", records.lines[place]
-            if not isinstance(cell, StructuredCell):
-                cell = StructuredCell(cell.strip())
-            kind = _PLURALS.get(cell.kind, cell.kind)
-            to_do = _TO_DO[choice.role] if cell.kind in _PLURALS else "decode them to strings"
-            raise StructuredColumnError(
-                f"{records.called(column.number - 1)} of {source}, the {choice.role}, contains"
-                f" {kind}, such as {shown(cell, 60)} (line {line}): {to_do}, or name another column"
-                f" with --{choice.role}"
-            )
+        if place is None:
+            continue
+        cell = cells[place] or ""
+        if not isinstance(cell, StructuredCell):
+            cell = StructuredCell(cell.strip())
+        kind = _PLURALS.get(cell.kind, cell.kind)
+        to_do = _TO_DO[choice.role] if cell.kind in _PLURALS else "decode them to strings"
+        raise StructuredColumnError(
+            f"{records.called(column.number - 1)} of {source}, the {choice.role}, contains"
+            f" {kind}, such as {shown(cell, 60)} ({records.line(place)}): {to_do}, or name"
+            f" another column with --{choice.role}"
+        )
 
 
-def why_structured(cell: Cell, role: str) -> str | None:
+def why_structured(cell: object, role: str) -> str | None:
     """Give why a cell can't be a text or a label; None where it is no list or object."""
     if not isinstance(cell, StructuredCell):
         return None
@@ -68,24 +64,20 @@ def has_structured(cells: Iterable[object]) -> bool:
 
 
 def first_structured(cells: Sequence[Cell], role: str) -> int | None:
-    """Find the first list or object of a column, where most of its cells are such.
+    """Find the place of the first list or object of a column, if most of its cells are such.
 
-    Args:
-        cells: The column. Strings count where all of them are lists or objects as JSON or Python
-            writes these.
-        role: ``"text"`` or ``"label"``. A text may be an object so written.
-
-    Returns:
-        Its place; None where there are no such cells, or few.
+    Strings count where all of them are lists or objects as JSON or Python writes these; a text may
+    be an object so written.
     """
     if has_structured(cells):
         structured = [i for i, cell in enumerate(cells) if isinstance(cell, StructuredCell)]
         return structured[0] if len(structured) > _MOSTLY * sum(map(bool, cells)) else None
-    filled = (place for place, cell in enumerate(cells) if cell and cell.strip())
     opening = ("[", "{", "(") if role == "label" else ("[",)
     places = []
-    for place in filled:
-        if not _is_source(cells[place] or "", opening):
+    for place, cell in enumerate(cells):
+        if not cell or cell.isspace():
+            continue
+        if not _is_source(cell.strip(), opening):
             return None
         places.append(place)
     return places[0] if len(places) >= _FEWEST else None
@@ -93,16 +85,16 @@ def first_structured(cells: Sequence[Cell], role: str) -> int | None:
 
 def _is_source(cell: str, opening: tuple[str, ...]) -> bool:
     """Tell whether a string is a list or an object as JSON or Python writes it."""
-    cell = cell.strip()
     if not cell.startswith(opening) or not cell.endswith(("]", "}", ")")) or len(cell) > _LONGEST:
         return False
-    if _ARRAY.fullmatch(cell):
-        return True
-    return any(_is_read_as_structure(cell, read) for read in (json.loads, ast.literal_eval))
+    return _ARRAY.fullmatch(cell) is not None or isinstance(
+        literal(cell), list | tuple | dict | set
+    )
 
 
-def _is_read_as_structure(cell: str, read: Callable[[str], object]) -> bool:
-    try:
-        return isinstance(read(cell), list | tuple | dict | set)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return False
+def literal(cell: str, *, may_be_python: bool = True) -> object:
+    """Read a value as JSON, or else as Python, writes it; None where it is neither."""
+    for read in (json.loads, ast.literal_eval)[: 1 + may_be_python]:
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            return read(cell)
+    return None

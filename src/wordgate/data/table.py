@@ -6,14 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from wordgate.data.columns import Choice
-from wordgate.data.labels import match_label_sets, match_labels
+from wordgate.data.labels import match_labels
 from wordgate.runtime.display import shown
 from wordgate.tables import Malformed, SourceFormat
-
-_Value = TypeVar("_Value")
 
 _MALFORMED_SHOWN = 5
 _MALFORMED_IN_JSON = 100
@@ -27,11 +25,7 @@ EMPTY, WHITE_SPACE = "empty text", "whitespace-only text"
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row of a table, by the number of its record from 1; its text may be cut.
-
-    Attributes:
-        label: Its label, or a tuple of labels where a text has several; None without labels.
-    """
+    """One row of a table, by the number of its record from 1; its text may be cut."""
 
     row: int
     text: str
@@ -75,14 +69,7 @@ class ReadReport(SourceFormat):
     preview: list[TableRow]
 
     def choice(self, role: str) -> Choice | None:
-        """The column that plays a role.
-
-        Args:
-            role: ``"text"``, ``"label"``, ``"group"``, ``"split"`` or ``"weight"``.
-
-        Returns:
-            The choice, or None where the role was not looked for.
-        """
+        """The column that plays a role; None where the role was not looked for."""
         return next((choice for choice in self.columns if choice.role == role), None)
 
     def lines(self) -> list[str]:
@@ -97,9 +84,7 @@ class ReadReport(SourceFormat):
     def summary(self, n_labels: int | None = None, *, several: bool = False) -> list[str]:
         """Give the rows, the columns, and whatever is unusual, for a terminal.
 
-        Args:
-            n_labels: How many labels the rows have; None where that is of no interest.
-            several: Whether a text has several of them.
+        The number of labels is told if it is given; `several`: whether a text has several of them.
         """
         labels = "" if n_labels is None else f", {n_labels} labels"
         labels += " (multi-label)" if several else ""
@@ -205,33 +190,16 @@ class Table:
         if labels is not None:
             labels, remarks = match_labels(labels, known)
         elif sets is not None:
-            sets, remarks = match_label_sets(sets, known)
-        warnings = [*self.reading.warnings, *remarks]
-        reading = replace(self.reading, warnings=warnings)
+            sets, remarks = match_labels(sets, known)
+        reading = replace(self.reading, warnings=[*self.reading.warnings, *remarks])
         return replace(self, labels=labels, label_sets=sets, reading=reading)
 
     def select(self, indices: Iterable[int]) -> Table:
-        """Select rows, in the given order.
-
-        Args:
-            indices: 0-based positions in this table: a list or an array.
-
-        Returns:
-            A table of these rows with the same ``reading``.
-        """
+        """Select rows by their 0-based positions, in the given order; `reading` stays the same."""
         chosen = [int(index) for index in indices]
-
-        def pick(values: list[_Value] | None) -> list[_Value] | None:
-            return None if values is None else [values[i] for i in chosen]
-
-        return replace(
-            self,
-            texts=[self.texts[i] for i in chosen],
-            bodies=[self.bodies[i] for i in chosen],
-            labels=pick(self.labels),
-            groups=pick(self.groups),
-            rows=[self.rows[i] for i in chosen],
-            parts=pick(self.parts),
-            label_sets=pick(self.label_sets),
-            weights=pick(self.weights),
-        )
+        columns: dict[str, Any] = {
+            name: [column[i] for i in chosen]
+            for name, column in vars(self).items()
+            if isinstance(column, list)
+        }
+        return replace(self, **columns)

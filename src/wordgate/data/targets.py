@@ -46,22 +46,18 @@ def read_targets(y: Any, n_texts: int) -> GivenTargets:
         DataError: It is something else, there are not as many as texts, or fewer than two labels.
     """
     matrix = _indicator_matrix(y)
-    if matrix is not None:
-        targets, columns = matrix
-        _check_number(len(targets), n_texts)
-        classes = _array(columns)
-        return GivenTargets(classes, _names(classes), targets)
-    labels = checked_column(y, "labels")
-    _check_number(len(labels), n_texts)
-    if labels and all(map(_is_set, labels)):
-        return _of_sets(labels)
-    classes, targets = _numbered(labels)
-    return GivenTargets(classes, _names(classes), targets)
-
-
-def _check_number(n_labels: int, n_texts: int) -> None:
+    labels = checked_column(y, "labels") if matrix is None else []
+    n_labels = len(labels) if matrix is None else len(matrix[0])
     if n_labels != n_texts:
         raise DataError(f"there are {n_texts:,} texts but {n_labels:,} labels")
+    if matrix is not None:
+        targets, columns = matrix
+        classes = _array(columns)
+    elif labels and all(map(_is_set, labels)):
+        classes, targets = _of_sets(labels)
+    else:
+        classes, targets = _numbered(labels)
+    return GivenTargets(classes, _names(classes), targets)
 
 
 def _indicator_matrix(y: Any) -> tuple[NDArray[np.int64], Sequence[Any]] | None:
@@ -90,8 +86,8 @@ def _indicator_matrix(y: Any) -> tuple[NDArray[np.int64], Sequence[Any]] | None:
     return marks.astype(np.int64), names
 
 
-def _of_sets(rows: Sequence[Iterable[Any]]) -> GivenTargets:
-    """Number the labels of texts that may have several."""
+def _of_sets(rows: Sequence[Iterable[Any]]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Number the labels of texts that may have several: int64 [n, classes] of 0 and 1."""
     for position, labels in enumerate(rows):
         for label in labels:
             _check_label(label, f"a label of text {position + 1}")
@@ -99,7 +95,7 @@ def _of_sets(rows: Sequence[Iterable[Any]]) -> GivenTargets:
     classes, numbers = _numbered(list(chain.from_iterable(rows)))
     targets = np.zeros((len(rows), len(classes)), np.int64)
     targets[np.repeat(np.arange(len(rows)), sizes), numbers] = 1
-    return GivenTargets(classes, _names(classes), targets)
+    return classes, targets
 
 
 def _numbered(labels: Sequence[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -145,10 +141,9 @@ def _names(classes: NDArray[Any]) -> list[str]:
     """Name the labels as they are written in a folder and answered over HTTP."""
     written: dict[str, Any] = {}
     for label in classes:
-        written_as = (
-            label.decode("utf-8", "backslashreplace") if isinstance(label, bytes) else label
-        )
-        name = without_surrogates(str(written_as))
+        is_bytes = isinstance(label, bytes)
+        text = label.decode("utf-8", "backslashreplace") if is_bytes else str(label)
+        name = without_surrogates(text)
         if name in written:
             raise DataError(
                 f"the labels {written[name]!r} and {label!r} are written alike, as '{name}': give"

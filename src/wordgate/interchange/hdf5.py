@@ -41,15 +41,12 @@ class ArrayFile:
     def read(
         self, path: str, shape: tuple[int, ...], *, rows: int | None = None
     ) -> NDArray[np.float32]:
-        """Read an array.
+        """Read an array, float32 [shape], or only its first rows, [rows, ...].
 
         Args:
             path: Names of groups, and of the array in the end, joined by ``/``.
             shape: The shape it must have, of one dimension or more.
-            rows: Read only so many of its first rows.
-
-        Returns:
-            float32 [shape], or [rows, ...]; all finite.
+            rows: How many rows, if not all.
 
         Raises:
             BundleError: The array is missing, of another shape or type, not finite, or not plainly
@@ -124,16 +121,16 @@ class ArrayFile:
             raise _damage(address)
         found: dict[int, bytes] = {}
         blocks = [(address + 16, size)]
-        steps = 0
+        n_messages = 0
         while blocks:
             at, length = blocks.pop()
             block = self._at(at, length)
             place = 0
             while place + 8 <= length:
-                steps += 1
+                n_messages += 1
                 kind, size, flags = struct.unpack_from("<HHB", block, place)
                 content = block[place + 8 : place + 8 + size]
-                if steps > _MOST_MESSAGES or len(content) < size:
+                if n_messages > _MOST_MESSAGES or len(content) < size:
                     raise _damage(at + place)
                 if kind == _MORE and size >= 16:
                     blocks.append(struct.unpack_from("<QQ", content))
@@ -149,7 +146,7 @@ class ArrayFile:
             raise _no_array(path)
         if _FILES in messages or _FILTERS in messages:
             raise _not_plain(path)
-        _check_type(messages[_TYPE], _shape(messages.get(_SPACE, b"")), shape, path)
+        _check_type(messages[_TYPE], messages.get(_SPACE, b""), shape, path)
         layout, kind, start, stored = self._message("<BBQQ", messages.get(_LAYOUT), path)
         if (layout, kind) != (3, 1):  # 1: in one piece
             raise _not_plain(path)
@@ -180,24 +177,16 @@ class ArrayFile:
         return self.file.read(length)
 
 
-def _shape(space: bytes) -> tuple[int, ...] | None:
-    """Read an array's shape; None if it has none that we know."""
-    if len(space) < 8 or space[0] != 1 or len(space) < 8 + 8 * space[1]:
-        return None
-    return struct.unpack_from(f"<{space[1]}Q", space, 8)
-
-
-def _check_type(
-    kind: bytes, found: tuple[int, ...] | None, shape: tuple[int, ...], path: str
-) -> None:
+def _check_type(kind: bytes, space: bytes, shape: tuple[int, ...], path: str) -> None:
     """Refuse an array of another type or shape."""
-    if kind[: len(_FLOAT32)] == _FLOAT32 and found == shape:
-        return
-    name = "float32" if kind[: len(_FLOAT32)] == _FLOAT32 else _type_name(kind)
-    size = "of no shape" if found is None else list(found)
-    raise BundleError(
-        f"the weights at '{path}' are {name} {size}; they must be float32 {list(shape)}"
-    )
+    found, expected = "of no shape", str(list(shape))
+    if len(space) >= 8 and space[0] == 1 and len(space) >= 8 + 8 * space[1]:
+        found = str(list(struct.unpack_from(f"<{space[1]}Q", space, 8)))
+    if not kind.startswith(_FLOAT32) or found != expected:
+        raise BundleError(
+            f"the weights at '{path}' are {_type_name(kind)} {found}; they must be float32"
+            f" {expected}"
+        )
 
 
 def _type_name(kind: bytes) -> str:

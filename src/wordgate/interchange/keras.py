@@ -27,12 +27,6 @@ from wordgate.text.encoder import TextEncoder, Truncate
 from wordgate.text.tokenizers import KerasTokenizer
 from wordgate.text.vocabulary import Vocabulary
 
-_SORTED = "scikit-learn's LabelEncoder sorts them"
-_TRUNCATING: dict[Truncate, str] = {
-    "front": "are truncated at the front, as with pad_sequences' default truncating='pre'",
-    "end": "are truncated at the end, as with pad_sequences' truncating='post'",
-}
-
 
 def import_keras(
     model: str | Path,
@@ -76,24 +70,21 @@ def import_keras(
         sizes = parse_config(archive.config)
         _check_labels(names, sizes)
         encoder = _encoder(vocabulary, sizes, max_tokens, truncate)
-        arrays = ArrayFile(archive.weights, archive.weights_size)
-        network = _network(arrays, sizes, len(vocabulary))
-    data: dict[str, object] = {
-        "source": without_surrogates(model.name),
-        "tokenizer": without_surrogates(tokenizer.name),
-        "training_texts": "unknown",
-        "notes": _notes(encoder, sizes),
-    }
+        ours = LSTMModel(encoder, _network(archive.weights, sizes, len(vocabulary)))
     config = Config(
         family="lstm",
         labels=names,
         seed=0,
         recipe="import-keras",
         settings={},
-        data=data,
+        data={
+            "source": without_surrogates(model.name),
+            "tokenizer": without_surrogates(tokenizer.name),
+            "training_texts": "unknown",
+            "notes": _notes(encoder, sizes),
+        },
         environment={"keras": archive.version},
     )
-    ours = LSTMModel(encoder, network)
     if out is not None:
         bundle = Bundle(config, ours, metrics=None, fingerprints=Fingerprints.of([], None))
         write_bundle(bundle, out, overwrite=overwrite)
@@ -131,7 +122,7 @@ def _check_labels(names: tuple[str, ...], sizes: KerasNetwork) -> None:
     if len(names) != sizes.classes:
         raise SettingsError(
             f"{len(names)} labels were given and the model has {sizes.classes} outputs; give its"
-            f" labels in the order of its outputs ({_SORTED})"
+            " labels in the order of its outputs (scikit-learn's LabelEncoder sorts them)"
         )
 
 
@@ -190,14 +181,15 @@ def _bias(arrays: ArrayFile, path: str, size: int, *, present: bool) -> Floats:
 
 def _notes(encoder: TextEncoder, sizes: KerasNetwork) -> list[str]:
     """Say what was taken from the model and what was assumed of it."""
-    words, fixed = len(encoder.vocabulary), sizes.length is not None
+    words = len(encoder.vocabulary)
+    length = "as given by max_tokens" if sizes.length is None else "the fixed length of the model"
+    truncating = "default truncating='pre'" if encoder.truncate == "front" else "truncating='post'"
+    drops = encoder.vocabulary.unknown is None
+    unknown = "dropped" if drops else "read as the tokenizer's oov_token"
     notes = [
-        f"texts of more than {encoder.max_tokens} tokens"
-        f" ({'the fixed length of the model' if fixed else 'as given by max_tokens'})"
-        f" {_TRUNCATING[encoder.truncate]}",
-        "words that the vocabulary does not know are dropped"
-        if encoder.vocabulary.unknown is None
-        else "words that the vocabulary does not know are read as the tokenizer's oov_token",
+        f"texts of more than {encoder.max_tokens} tokens ({length}) are truncated at the"
+        f" {encoder.truncate}, as with pad_sequences' {truncating}",
+        f"words that the vocabulary does not know are {unknown}",
     ]
     if sizes.words > words:
         notes.append(

@@ -36,7 +36,7 @@ _FIXED: dict[str, dict[str, tuple[Any, ...]]] = {
     "Dropout": {},
     "SpatialDropout1D": {},
 }
-_NEEDED = {"Embedding": ("mask_zero",), "Dense": ("activation",)}
+_NEEDED = {"Embedding": "mask_zero", "Dense": "activation"}
 # Fields that change nothing in prediction, or that are read elsewhere. All others must be off.
 _HARMLESS = {
     "name", "trainable", "dtype", "seed", "batch_shape", "optional", "batch_input_shape",
@@ -86,8 +86,7 @@ def _read_layer(entry: Any, number: int) -> Layer:
             pass
         case _:
             name = str(number)
-    where = f"layer '{shown(name, 60)}'"
-    kind, config = _class_and_fields(entry, where)
+    kind, config = _class_and_fields(entry, f"layer '{shown(name, 60)}'")
     nodes = entry.get("inbound_nodes")
     layer = Layer(kind, name, config, nodes if isinstance(nodes, list) else [])
     if kind not in _FIXED:
@@ -117,17 +116,17 @@ def _class_and_fields(entry: Any, where: str) -> tuple[str, Mapping[str, Any]]:
 def _check_fields(layer: Layer) -> None:
     """Refuse values that our network doesn't compute with, and fields nobody here knows."""
     fixed = _FIXED[layer.kind]
-    for field in _NEEDED.get(layer.kind, ()):
-        if field not in layer.config:
-            raise BundleError(f"{layer} has no field '{field}'")
+    needed = _NEEDED.get(layer.kind)
+    if needed is not None and needed not in layer.config:
+        raise BundleError(f"{layer} has no field '{needed}'")
     for field, value in layer.config.items():
-        if field in fixed:
-            if value not in fixed[field]:
-                raise BundleError(
-                    f"{layer} has {field}={brief(value)}; only {field}={fixed[field][0]!r} can be"
-                    " imported"
-                )
-        elif value and field not in _HARMLESS and not field.endswith(_TRAINING_ONLY):
+        allowed = fixed.get(field)
+        if allowed is not None and value not in allowed:
+            raise BundleError(
+                f"{layer} has {field}={brief(value)}; only {field}={allowed[0]!r} can be imported"
+            )
+        is_harmless = field in _HARMLESS or field.endswith(_TRAINING_ONLY)
+        if allowed is None and value and not is_harmless:
             raise BundleError(
                 f"{layer} has {shown(field, 60)}={brief(value)}, which cannot be imported"
             )
@@ -135,12 +134,13 @@ def _check_fields(layer: Layer) -> None:
 
 def _policy_of(layer: Layer) -> str:
     """Give a layer's dtype policy, and refuse those whose weights are not float32."""
-    found = layer.config.get("dtype", "float32")
-    name = found
-    if isinstance(found, dict):
-        fields = found.get("config")
-        own = found.get("class_name") == "DTypePolicy" and isinstance(fields, dict)
-        name = fields.get("name") if own and isinstance(fields, dict) else found.get("class_name")
+    match layer.config.get("dtype", "float32"):
+        case {"class_name": "DTypePolicy", "config": dict(fields)}:
+            name = fields.get("name")
+        case dict(found):
+            name = found.get("class_name")
+        case name:
+            pass
     if name not in POLICIES:
         raise BundleError(
             f"{layer} has the dtype policy {brief(name)};"
@@ -188,16 +188,11 @@ def _sequential(described: Sequence[Any]) -> list[Layer]:
 
 def _functional(described: Sequence[Any], fields: Mapping[str, Any]) -> list[Layer]:
     """Bring a Functional model's layers into their order, from the output back to the input."""
-    masks: list[Any] = []
-    entries: list[Any] = []
-    for entry in described:  # NotEqual is the operation by which Keras computes a mask
-        is_mask = isinstance(entry, dict) and entry.get("class_name") == "NotEqual"
-        (masks if is_mask else entries).append(entry)
-    others = _sequential(entries)
+    masks = list(filter(_is_mask, described))
+    others = _sequential([entry for entry in described if not _is_mask(entry)])
     layers = {layer.name: layer for layer in others}
-    first, last = (_end(fields, name) for name in ("input_layers", "output_layers"))
+    first, name = (_end(fields, end) for end in ("input_layers", "output_layers"))
     chain: list[Layer] = []
-    name = last
     while name in layers:
         layer = layers.pop(name)
         chain.insert(0, layer)
@@ -208,6 +203,11 @@ def _functional(described: Sequence[Any], fields: Mapping[str, Any]) -> list[Lay
         stray = next((layer for layer in others if layer not in chain), "the model")
         raise BundleError(f"{stray} is not part of one chain from the input to the output")
     return chain
+
+
+def _is_mask(entry: Any) -> bool:
+    """Tell whether it is NotEqual, the operation by which Keras computes a mask."""
+    return isinstance(entry, dict) and entry.get("class_name") == "NotEqual"
 
 
 def _mask_name(entry: Mapping[str, Any], first: str) -> str:

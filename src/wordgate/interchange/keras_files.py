@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from wordgate.errors import BundleError
-from wordgate.interchange.hdf5 import SIGNATURE
+from wordgate.interchange.hdf5 import SIGNATURE, ArrayFile
 from wordgate.runtime.display import brief, shown
 from wordgate.tables.encoding import without_surrogates
 from wordgate.text.tokenizers import KERAS_FILTERS
@@ -52,8 +52,7 @@ class KerasArchive:
 
     version: str  # the version of Keras that saved it
     config: Mapping[str, Any]  # how the model is built
-    weights: IO[bytes]  # an HDF5 file, open for reading; it has no name on the disk
-    weights_size: int  # its bytes
+    weights: ArrayFile
 
 
 @contextmanager
@@ -74,8 +73,7 @@ def open_keras(path: Path) -> Iterator[KerasArchive]:
             raise BundleError(f"the file is damaged: {shown(str(error), 200)}") from error
         except OSError as error:  # among others, a seek to where a damaged zip leads
             raise BundleError(f"the file cannot be unpacked: {error.strerror}") from error
-        weights.seek(0)
-        yield KerasArchive(version, config, weights, size)
+        yield KerasArchive(version, config, ArrayFile(weights, size))
 
 
 def _check_kind(path: Path) -> None:
@@ -160,12 +158,7 @@ def _checked(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
 LARGEST_FILE = 2**29
 WRITE = "write it with: open('tokenizer.json', 'w').write(tokenizer.to_json())"
 # What wordgate's tokenizer `keras` does; the defaults of Keras' own.
-_DEFAULTS = {
-    "filters": KERAS_FILTERS,
-    "lower": True,
-    "split": " ",
-    "char_level": False,
-}
+_DEFAULTS = {"filters": KERAS_FILTERS, "lower": True, "split": " ", "char_level": False}
 
 
 def read_vocabulary(path: Path) -> Vocabulary:

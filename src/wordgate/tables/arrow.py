@@ -28,15 +28,10 @@ def plain_values(array: pa.Array, *, between: str = " ", strict: bool = False) -
     """Make of an array's values what JSON has: None, booleans, numbers, strings, lists, objects.
 
     A float of fewer bits is the number whose shortest digits are its own. NaN and infinities stay
-    floats. A map is a list of pairs.
-
-    Args:
-        array: An array of any type.
-        between: What stands between a date and its time.
-        strict: Whether bytes that are no UTF-8 are an error; else they stay bytes.
+    floats. A map is a list of pairs. `between` stands between a date and its time.
 
     Raises:
-        UnicodeDecodeError: There are such bytes.
+        UnicodeDecodeError: Bytes are no UTF-8, and it is `strict`; else they stay bytes.
         ValueError: A year has more than five digits.
         pyarrow.ArrowInvalid: A time zone is unknown here.
     """
@@ -66,12 +61,10 @@ def plain_values(array: pa.Array, *, between: str = " ", strict: bool = False) -
     if types.is_decimal(kind):
         digits = ("" if value is None else format(value, "f") for value in array.to_pylist())
         return _where_valid(array, digits)
-    return [_text_of(value, strict=strict) for value in array.to_pylist()]
-
-
-def _text_of(value: Any, *, strict: bool) -> Any:
-    """Decode bytes, if they can be; leave what is none."""
-    return value.decode() if isinstance(value, bytes) and (strict or is_utf8(value)) else value
+    return [
+        value.decode() if isinstance(value, bytes) and (strict or is_utf8(value)) else value
+        for value in array.to_pylist()
+    ]
 
 
 def finite(value: Any) -> Any:
@@ -105,35 +98,33 @@ def is_known(kind: pa.DataType) -> bool:
     """Tell whether there is a rule by which text holds values of a type."""
     from pyarrow import types
 
-    if hasattr(kind, "storage_type"):
-        return is_known(kind.storage_type)
-    if types.is_dictionary(kind):
-        return is_known(kind.value_type)
-    if types.is_struct(kind):
-        names = [field.name for field in kind]
-        return len(set(names)) == len(names) and all(is_known(field.type) for field in kind)
-    if types.is_nested(kind):
-        known = (types.is_map, types.is_list, types.is_large_list, types.is_fixed_size_list)
-        return any(is_one(kind) for is_one in known) and all(map(is_known, inner_types(kind)))
-    is_plain = types.is_primitive(kind) or types.is_decimal(kind) or types.is_null(kind)
-    return (is_plain and not types.is_interval(kind)) or _is_binary_or_string(kind)
+    inner = _inner_types(kind)
+    if not inner and not types.is_nested(kind):
+        is_plain = types.is_primitive(kind) or types.is_decimal(kind) or types.is_null(kind)
+        return (is_plain and not types.is_interval(kind)) or _is_binary_or_string(kind)
+    if types.is_struct(kind) and len({field.name for field in kind}) < len(inner):
+        return False
+    lists = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+    known = (types.is_struct, types.is_map, types.is_dictionary, *lists)
+    is_one = hasattr(kind, "storage_type") or any(is_one(kind) for is_one in known)
+    return is_one and all(map(is_known, inner))
 
 
 def holds_bytes(kind: pa.DataType) -> bool:
     """Tell whether values of a type are or hold bytes, which may be no text."""
+    inner = _inner_types(kind)
+    is_bytes = _is_binary_or_string(kind) and "binary" in str(kind)
+    return any(map(holds_bytes, inner)) if inner else is_bytes
+
+
+def _inner_types(kind: pa.DataType) -> list[pa.DataType]:
+    """Give the types that a type is made of; none of a plain one."""
     from pyarrow import types
 
     if hasattr(kind, "storage_type"):
-        return holds_bytes(kind.storage_type)
+        return [kind.storage_type]
     if types.is_dictionary(kind):
-        return holds_bytes(kind.value_type)
-    if types.is_nested(kind):
-        return any(map(holds_bytes, inner_types(kind)))
-    return _is_binary_or_string(kind) and "binary" in str(kind)
-
-
-def inner_types(kind: pa.DataType) -> list[pa.DataType]:
-    """Give the types of the fields of a nested type."""
+        return [kind.value_type]
     return [kind.field(number).type for number in range(kind.num_fields)]
 
 

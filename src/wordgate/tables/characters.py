@@ -37,9 +37,6 @@ class Characters:
         ended: Whether nothing follows `pending`.
         position: Characters dropped so far.
         marked: Whether the text began with a byte-order mark, which is no part of it.
-        bounded: As above.
-        window: Characters that are looked at together.
-        largest: Characters of a record at most.
     """
 
     def __init__(self, source: Source, encoding: Encoding, *, bounded: bool):
@@ -151,15 +148,7 @@ class Window:
 
 
 def arriving_lines(parts: Iterable[str], at_most: int) -> Iterator[list[str]]:
-    r"""Give the lines that have come, together, until the parts of a text end.
-
-    Args:
-        parts: The text, as it comes.
-        at_most: So many lines together at most.
-
-    Yields:
-        Whole lines without their ``\n``; the last line of the text may lack it.
-    """
+    r"""Give the lines of a text that have come, at most so many together, without their ``\n``."""
     rest: list[str] = []  # of a line whose end has not come yet
     for part in parts:
         *lines, last = part.split("\n")
@@ -174,25 +163,14 @@ def arriving_lines(parts: Iterable[str], at_most: int) -> Iterator[list[str]]:
         yield ["".join(rest)]
 
 
-def too_long(characters: Characters) -> str:
-    """Give why a line is rejected that is longer than may be."""
-    return (
-        f"the line has more than {characters.largest:,} characters, of which these are the first"
-        f" {SHOWN_OF_LARGE:,}"
-    )
-
-
 _Records = TypeVar("_Records", bound=Batch)
 
 
 class TextReader(Reader, Generic[_Records]):
     """Reads a table from its characters, whatever the format of its lines.
 
-    Args:
-        characters: The file, at its beginning.
-        name: The file, for messages.
-        encoding: The encoding's name, for remarks on bytes that don't fit.
-        batch: Lines read together at most; None for all of a window.
+    It reads at most `batch` lines together; None for all of a window. `encoding` is the name of the
+    encoding, for remarks on bytes that don't fit.
     """
 
     def __init__(self, characters: Characters, name: str, encoding: str, batch: int | None):
@@ -218,6 +196,15 @@ class TextReader(Reader, Generic[_Records]):
         for batch in chain(ahead, self._following()):
             if batch.end > start and len(batch):
                 yield batch
+
+    def _drop_too_long(self) -> tuple[str, str]:
+        """Drop a line that is longer than may be; give its beginning, and why it is rejected."""
+        start = self._characters.pending[:SHOWN_OF_LARGE]
+        self._characters.drop_line()
+        return start, (
+            f"the line has more than {self._characters.largest:,} characters, of which these are"
+            f" the first {SHOWN_OF_LARGE:,}"
+        )
 
     def _no_records(self, what: str) -> DataError:
         for batch in self._ahead:

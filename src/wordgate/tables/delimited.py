@@ -13,24 +13,11 @@ from typing import NamedTuple
 
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
-from wordgate.tables.characters import (
-    SHOWN_OF_LARGE,
-    WINDOW,
-    Characters,
-    TextReader,
-    Window,
-    too_long,
-)
-from wordgate.tables.dialect import (
-    NO_DELIMITER,
-    by_itself,
-    infer_dialect,
-    parse,
-    separator_line,
-    written,
-)
+from wordgate.tables.characters import WINDOW, Characters, TextReader, Window
+from wordgate.tables.dialect import infer_dialect, separator_line
 from wordgate.tables.encoding import BYTE_ORDER_MARK, is_writable, misfits, spelled_out
 from wordgate.tables.header import infer_header, known_names, n_before_header, resembles_header
+from wordgate.tables.parsing import NO_DELIMITER, by_itself, parse, written
 from wordgate.tables.records import Batch, Cell
 
 _MOSTLY = 0.9
@@ -43,17 +30,12 @@ _NUL_IS_READ = sys.version_info >= (3, 11)
 
 @dataclass
 class DelimitedBatch(Batch):
-    """Records of a CSV file, as lists of cells; those of a rejected one are whatever there is.
-
-    Attributes:
-        records: Their cells.
-        alone: The places of those with a stray quote, which no other reader would read alike.
-    """
+    """Records of a CSV file, as lists of cells; those of a rejected one are whatever there is."""
 
     raws: list[str]
     records: list[list[str]] = field(default_factory=list)
     width: int = 0
-    alone: set[int] = field(default_factory=set)
+    alone: set[int] = field(default_factory=set)  # with a stray quote: others read them otherwise
 
     def column(self, index: int) -> list[Cell]:
         """Give a column's cells."""
@@ -85,11 +67,10 @@ class _Taken(NamedTuple):
 
 
 class DelimitedReader(TextReader[DelimitedBatch]):
-    """Reads a CSV file from its characters; the first four arguments are `TextReader`'s.
+    """Reads a CSV file from its characters.
 
-    Args:
-        given: Column names that the user's flags mention.
-        header: Whether there is one, where that is known; None to infer it.
+    `given` are the column names that the user's flags mention; `header` is None to infer whether
+    there is one.
 
     Raises:
         DataError: There are no records.
@@ -181,11 +162,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
                 self.header_reason += f"; left out below it: {shown(line, 40)!r}"
 
     def _refuse_unparted(self, first: list[str]) -> None:
-        """Refuse a single column whose name is those of several.
-
-        Raises:
-            DataError: It is.
-        """
+        """Refuse a single column whose name is those of several."""
         names = known_names(_GAP.split(first[0]))
         if self.width == 1 and len(names) > 1:
             raise DataError(
@@ -221,11 +198,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         given: Collection[str],
         place: int,
     ) -> list[str]:
-        """Fit a header to records that end with delimiters, or lack those that it ends with.
-
-        Raises:
-            DataError: It names columns, but not those of the records.
-        """
+        """Fit a header to records that end with delimiters, or lack those that it ends with."""
         count = len(first)
         if count == self.width or not others:
             return first
@@ -317,7 +290,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             numbers = [self._line + place.start for place in places]
             raws = ["".join(lines[place]).rstrip("\r\n") for place in places]
         cells = self._cells(parsed.records, nul)
-        batch = DelimitedBatch(raws, numbers, records=cells, alone=set(parsed.alone))
+        batch = DelimitedBatch(raws, numbers, records=cells, alone=parsed.alone)
         return _Taken(batch, length, last, looked_at)
 
     def _given_up(self, text: str, *, ended: bool) -> _Taken:
@@ -369,10 +342,8 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         return [[cell.translate(table) for cell in record] for record in records]
 
     def _too_long(self) -> _Taken:
-        start = self._characters.pending[:SHOWN_OF_LARGE]
-        self._characters.drop_line()
-        batch = DelimitedBatch([start], [self._line], records=[[]])
-        batch.rejected[0] = too_long(self._characters)
+        start, why = self._drop_too_long()
+        batch = DelimitedBatch([start], [self._line], rejected={0: why}, records=[[]])
         return _Taken(batch, 0, 1)
 
     def _finish(self, batch: DelimitedBatch) -> None:

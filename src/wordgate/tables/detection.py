@@ -5,8 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 SAMPLE = 1 << 14
 """Bytes of lines that are not plain ASCII, which tell the encoding."""
@@ -48,19 +47,6 @@ def escaped_encoding(head: bytes) -> str | None:
     return codec
 
 
-@dataclass(frozen=True)
-class Guess:
-    """An encoding that a text may have.
-
-    Attributes:
-        codec: Its name for Python.
-        confidence: 0 to 1; only to be compared with others of the same bytes.
-    """
-
-    codec: str
-    confidence: float
-
-
 def lines_to_tell(blocks: Iterable[bytes]) -> bytes:
     """Collect the first lines that are not plain ASCII, up to `SAMPLE` bytes."""
     found: list[bytes] = []
@@ -78,13 +64,9 @@ def lines_to_tell(blocks: Iterable[bytes]) -> bytes:
 
 
 def guess_encoding(sample: bytes) -> str | None:
-    """Guess the encoding of lines that are not UTF-8; None where no encoding is likely.
+    """Guess the encoding of lines that are neither plain ASCII nor UTF-8, by its name for Python.
 
-    Args:
-        sample: Lines that are not plain ASCII.
-
-    Returns:
-        The encoding's name for Python; ``"cp1252"`` where no other is much more likely.
+    It is ``"cp1252"`` where no other is much more likely, None where no encoding is likely.
     """
     codec = _likeliest(sample)
     if codec not in (None, "cp1252"):
@@ -99,43 +81,40 @@ def guess_encoding(sample: bytes) -> str | None:
 
 
 def _likeliest(sample: bytes) -> str | None:
-    guesses = list(_plausible(sample)) if sample else []
-    cp1252 = next((guess.confidence for guess in guesses if guess.codec == "cp1252"), None)
-    for guess in guesses:
-        if guess.codec == "cp1252" or not _is_likely(guess, sample, cp1252 or 0.0):
+    confidences = _plausible(sample) if sample else {}
+    cp1252 = confidences.get("cp1252")
+    for codec, confidence in confidences.items():
+        if codec == "cp1252" or not _is_likely(codec, confidence, sample, cp1252 or 0.0):
             continue
-        if cp1252 is not None and _decoded(sample, guess.codec) == _decoded(sample, "cp1252"):
+        if cp1252 is not None and _decoded(sample, codec) == _decoded(sample, "cp1252"):
             break
-        return guess.codec
+        return codec
     return None if cp1252 is None else "cp1252"
 
 
-def _is_likely(guess: Guess, sample: bytes, cp1252: float) -> bool:
-    if guess.confidence < _MORE_THAN_CP1252 * cp1252:
+def _is_likely(codec: str, confidence: float, sample: bytes, cp1252: float) -> bool:
+    if confidence < _MORE_THAN_CP1252 * cp1252:
         return False
-    if _is_latin(_decoded(sample, guess.codec) or ""):
-        known = not cp1252 or _LATIN.fullmatch(guess.codec) is not None
-        return known and guess.confidence >= _LEAST_LATIN
-    return guess.confidence >= _LEAST_OTHER
+    if _is_latin(_decoded(sample, codec) or ""):
+        known = not cp1252 or _LATIN.fullmatch(codec) is not None
+        return known and confidence >= _LEAST_LATIN
+    return confidence >= _LEAST_OTHER
 
 
-def _plausible(sample: bytes) -> Iterator[Guess]:
-    """Give the encodings that decode the sample to a text, the likeliest first."""
+def _plausible(sample: bytes) -> dict[str, float]:
+    """Give the encodings that decode the sample to a text, with their confidences, in order."""
     import chardet
 
-    seen = set()
+    confidences: dict[str, float] = {}
     for found in chardet.detect_all(sample, ignore_threshold=True):
         try:
             codec = codecs.lookup(str(found["encoding"])).name
         except LookupError:
             continue
         text = _decoded(sample, codec)
-        if codec in seen or text is None or _C1_CONTROL.search(text):
-            continue
-        if not _has_words(text, codec):
-            continue
-        seen.add(codec)
-        yield Guess(codec, float(found["confidence"]))
+        if text is not None and not _C1_CONTROL.search(text) and _has_words(text, codec):
+            confidences.setdefault(codec, float(found["confidence"]))
+    return confidences
 
 
 def _decoded(sample: bytes, codec: str) -> str | None:

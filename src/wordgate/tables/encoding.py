@@ -22,6 +22,11 @@ _LEAVE_OUT = "; leave out --encoding to detect it"
 _FEW = 0.01
 
 BYTE_ORDER_MARK = "\ufeff"
+_MARKS = {  # UTF-16's is the beginning of UTF-32's
+    "utf-8-sig": (codecs.BOM_UTF8,),
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+}
 # Stands for a broken byte sequence: U+FFFD stands in many files as a character of its own.
 _BROKEN = "\ud800"
 _BROKEN_AS_ONE, _BYTES_AS_MARKS = "wordgate-broken", "wordgate-marks"
@@ -48,23 +53,14 @@ codecs.register_error(_BYTES_AS_MARKS, _as_marks)
 
 @dataclass(frozen=True)
 class Encoding:
-    """How bytes are read.
+    """How bytes are read."""
 
-    Attributes:
-        codec: Its name for Python.
-        name: The name to show.
-        reason: Why this encoding.
-        asked: Whether the user named it.
-        warnings: What is lost where bytes that don't fit are replaced.
-        doubt: What to do if it is another, where it is a guess.
-    """
-
-    codec: str
-    name: str
-    reason: str
-    asked: bool = False
-    warnings: tuple[str, ...] = ()
-    doubt: str = ""
+    codec: str  # its name for Python
+    name: str  # to show
+    reason: str  # why this encoding
+    asked: bool = False  # whether the user named it
+    warnings: tuple[str, ...] = ()  # what is lost where bytes that don't fit are replaced
+    doubt: str = ""  # what to do if it is another, where it is a guess
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -75,12 +71,9 @@ class Encoding:
 class Decoder:
     r"""Decodes the bytes of a source, block after block.
 
-    Args:
-        encoding: How.
-        name: The source, for messages.
-        marks: Whether a byte that fits no character is kept as a lone surrogate, which no decoded
-            text holds otherwise: so records keep their borders, and `spelled_out` writes it as
-            ``\xff``. Else such bytes are refused, or replaced where the encoding warns of them.
+    With `marks` a byte that fits no character is kept as a lone surrogate, which no decoded text
+    holds otherwise: so records keep their borders, and `spelled_out` writes it as ``\xff``. Else
+    such bytes are refused, or replaced where the encoding warns of them.
     """
 
     def __init__(self, encoding: Encoding, name: str, *, marks: bool):
@@ -129,28 +122,21 @@ def find_encoding(source: Source, asked: str | None) -> Encoding:
     Of a file all bytes are looked at, of a pipe those that have come. Bytes that don't fit are no
     error here, as long as they are few.
 
-    Args:
-        source: The bytes.
-        asked: What the user asked for.
-
     Raises:
         DataError: An unknown encoding, none that fits, or no text at all.
     """
     if asked is not None:
         return Encoding(_checked(asked, source), asked, "as given", asked=True)
-    if source.head.startswith(codecs.BOM_UTF8):
-        return Encoding("utf-8-sig", "UTF-8", "it begins with a byte order mark")
-    if source.head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return Encoding("utf-32", "UTF-32", "it begins with a byte order mark")
-    if source.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return Encoding("utf-16", "UTF-16", "it begins with a byte order mark")
+    for codec, marks in _MARKS.items():
+        if source.head.startswith(marks):
+            name = codec.removesuffix("-sig").upper()
+            return Encoding(codec, name, "it begins with a byte order mark")
     where = _first_misfit(_looked_at(source))  # and whether it unpacks to far too much
-    codec = escaped_encoding(source.head) if where is None else None
-    if codec is not None and not _counted(_looked_at(source), codec).broken:
-        doubt = (
-            "" if b"\x1b" in source.head else _doubt(codec, "since the bytes may be plain ASCII")
-        )
-        return Encoding(codec, codec, "it has its escape sequences", doubt=doubt)
+    escaped = escaped_encoding(source.head) if where is None else None
+    if escaped is not None and not _counted(_looked_at(source), escaped).broken:
+        is_sure = b"\x1b" in source.head
+        doubt = "" if is_sure else _doubt(escaped, "since the bytes may be plain ASCII")
+        return Encoding(escaped, escaped, "it has its escape sequences", doubt=doubt)
     _refuse_binary(source.head, source.name)
     if where is None:
         return Encoding("utf-8", "UTF-8", "valid")
@@ -158,14 +144,7 @@ def find_encoding(source: Source, asked: str | None) -> Encoding:
 
 
 def without_surrogates(text: str) -> str:
-    r"""Replace lone surrogates, which nothing can write again, by U+FFFD.
-
-    Args:
-        text: Any string, as from a JSON escape like ``\ud83d``.
-
-    Returns:
-        The same string where it has none.
-    """
+    r"""Replace lone surrogates, as a JSON escape like ``\ud83d`` makes, by U+FFFD."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -190,9 +169,7 @@ def is_writable(text: str) -> bool:
 def spelled_out(text: str, *, escape: str = "\\") -> tuple[str, int]:
     r"""Write the bytes that could not be decoded as ``\xff``, and count them.
 
-    Args:
-        text: With marks.
-        escape: How the backslash is written: in JSON it is two.
+    `escape` is how the backslash is written: in JSON it is two.
     """
     return _LONE.subn(lambda found: escape + _hex(ord(found[0])), text)
 
@@ -217,8 +194,7 @@ def _checked(encoding: str, source: Source) -> str:
     except (LookupError, ValueError) as error:
         raise _unusable(error, encoding, source.name) from error
     canonical = codecs.lookup(encoding).name
-    marks = {"utf-16": (b"\xff\xfe", b"\xfe\xff"), "utf-32": (b"\xff\xfe\0\0", b"\0\0\xfe\xff")}
-    if canonical in marks and not source.head.startswith(marks[canonical]):
+    if canonical in ("utf-16", "utf-32") and not source.head.startswith(_MARKS[canonical]):
         return f"{canonical}-{sys.byteorder[0]}e"
     return encoding
 

@@ -53,17 +53,10 @@ def is_number(cell: str) -> bool:
 
 
 def rank(name: str | None, known: tuple[str, ...]) -> int | None:
-    """Place a column's name among known names.
+    """Place a column's name among known names: 0 for the most telling, which comes first.
 
-    A name counts in full (``label``) or by its last word (``airline_sentiment``,
-    ``tweetId``); the full name ranks before any last word.
-
-    Args:
-        name: The column's name, None without a header.
-        known: Known names, the most telling first.
-
-    Returns:
-        0 for the most telling; None where the name tells nothing.
+    A name counts in full (``label``) or by its last word (``airline_sentiment``, ``tweetId``); the
+    full name ranks before any last word. None where the name tells nothing, or there is none.
     """
     if name is None:
         return None
@@ -87,15 +80,12 @@ _MOST_TITLES = 2  # of them that have as many fields as it
 def infer_header(
     first: Sequence[str], rest: Sequence[Sequence[str]], given: Collection[str]
 ) -> tuple[bool, str]:
-    """Judge the first record by what stands below it.
+    """Judge by what stands below whether the first record is a header; give why as a clause.
 
     Args:
         first: The cells of the first record.
         rest: The records that follow, each as long as ``first``.
         given: Column names that the user's flags mention, by `name_key`.
-
-    Returns:
-        Whether it is a header, and the reason as a clause.
     """
     cells = [cell.strip() for cell in first]
     others = rest[:_SAMPLE]
@@ -118,15 +108,12 @@ def infer_header(
 
 
 def n_before_header(records: Sequence[Sequence[str]], width: int, given: Collection[str]) -> int:
-    """Count the first records that stand before a header: comments, titles, empty cells.
+    """Count the first records before a header: comments, titles, empty cells; 0 if none is found.
 
     Args:
         records: The first of a file, of any width.
         width: The width of most.
         given: Column names that the user's flags mention.
-
-    Returns:
-        0 where the first record is the header, or none is found below it.
     """
     others = 0  # before it that look like records
     for place, record in enumerate(records[: _MOST_BEFORE + 1]):
@@ -149,13 +136,7 @@ def n_before_header(records: Sequence[Sequence[str]], width: int, given: Collect
 def resembles_header(
     cells: Sequence[str], others: Sequence[Sequence[str]], given: Collection[str]
 ) -> bool:
-    """Tell whether a record names columns, though the others have another width.
-
-    Args:
-        cells: The record.
-        others: The others.
-        given: Column names that the user's flags mention.
-    """
+    """Tell whether a record names columns, though the others have another width."""
     stripped = [cell.strip() for cell in cells]
     if _long_cell(stripped) or any(map(is_number, stripped)):
         return False

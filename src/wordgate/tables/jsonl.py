@@ -5,19 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
-from typing import TYPE_CHECKING
 
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
-from wordgate.tables.characters import SHOWN_OF_LARGE, Characters, TextReader, Window, too_long
+from wordgate.tables.characters import Characters, TextReader, Window
 from wordgate.tables.encoding import is_writable, misfits, spelled_out, without_surrogates
 from wordgate.tables.records import Batch, Cell, ListCell, StructuredCell
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Object = dict[str, object]
 
@@ -36,7 +31,7 @@ class JsonlBatch(Batch):
     """Records of a JSON Lines file: each record's object, an empty one where it was rejected."""
 
     raws: list[str]
-    columns: Collection[str] = ()  # the keys that are columns, by now
+    columns: Sequence[str] = ()  # the keys that are columns, by now
     found: list[Object] = field(default_factory=list)
     plain: bool = False  # whether no string of them holds a lone surrogate
 
@@ -47,39 +42,24 @@ class JsonlBatch(Batch):
 
     def column(self, index: int) -> list[Cell]:
         """Give a column's cells; None where a record lacks the key, "" where it is null or NaN."""
-        values = self._values(index, _MISSING)
+        key = self.columns[index]
+        values = [found.get(key, _MISSING) for found in self.found]
         if self.plain:
             return [value if isinstance(value, str) else _cell(value) for value in values]
         return list(map(_cell, values))
 
     def cells(self) -> Iterator[Sequence[str | None]]:
         """Give each record's values as text: strings as they are, all others as they stood."""
-        keys = list(self.columns)
         for place, raw in enumerate(self.raws):
             found = {} if place in self.rejected else _as_it_stood(raw)
-            yield [found.get(key) for key in keys]
-
-    def table(self, names: Sequence[str]) -> pa.Table:
-        """Give the columns: a key's values as strings, since they need not be of one type."""
-        import pyarrow as pa
-
-        columns = zip(*self.cells(), strict=True) if len(self) else repeat((), self.width)
-        return pa.table([pa.array(cells, pa.string()) for cells in columns], names=list(names))
-
-    def _values(self, index: int, missing: object) -> list[object]:
-        key = [*self.columns][index]
-        return [found.get(key, missing) for found in self.found]
+            yield [found.get(key) for key in self.columns]
 
 
 class JsonlReader(TextReader[JsonlBatch]):
     """Reads a JSON Lines file from its characters.
 
-    Keys become columns in the order in which they are met, as long as the reader `learns`.
-
-    Attributes:
-        learns: Whether a further key becomes a column.
-        closed: Whether else a record with such a key is rejected.
-        refused: Keys that no record may have.
+    Keys become columns in the order in which they are met, as long as the reader `learns`. Then a
+    record with a further key is rejected if it is `closed`, and always one with a `refused` key.
 
     Raises:
         DataError: There are no objects, or they have far too many keys.
@@ -93,7 +73,8 @@ class JsonlReader(TextReader[JsonlBatch]):
         super().__init__(characters, name, encoding, batch)
         self.learns, self.closed = True, False
         self.refused: frozenset[str] = frozenset()
-        self._take({})
+        self.names: list[str] = []
+        self.width, self._keys = 0, set[str]()
         self._n_objects = 0
         beginning = characters.beginning()
         self._ahead = self._first()
@@ -101,11 +82,7 @@ class JsonlReader(TextReader[JsonlBatch]):
         self._check_keys()
 
     def _refuse_other_json(self, beginning: str) -> None:
-        """Refuse JSON that is not an object a line.
-
-        Raises:
-            DataError: It is one array, or one object of columns or over several lines; or none.
-        """
+        """Refuse JSON that is not an object a line, such as an array or an object of columns."""
         what, n_lines = "", sum(map(len, self._ahead))
         if 2 * self._n_objects <= n_lines and looks_like_json_array(beginning):
             what = "is one JSON array"
@@ -124,29 +101,25 @@ class JsonlReader(TextReader[JsonlBatch]):
         return all(isinstance(value, StructuredCell | dict | list) for value in found.values())
 
     def know(self, keys: Iterable[str], *, closed: bool) -> None:
-        """Let these keys be columns, too, and learn no more.
-
-        Args:
-            keys: The keys.
-            closed: Whether a record with a further key is rejected.
-        """
-        self._keys.update(dict.fromkeys(keys))
-        self._take(self._keys)
+        """Let these keys be columns, too, and learn no more; `closed`: reject further ones."""
+        self._learn(keys)
         self.learns, self.closed = False, closed
 
     def _next(self, window: Window) -> JsonlBatch:
         while not (text := window.whole_lines("\n")) and window.grow():
             pass
         batch = self._lines(text) if text else self._too_long()
-        if len(self._keys) > self.width:
-            self._take(self._keys)
         self._n_objects += len(batch) - len(batch.rejected)
         if not self._characters.bounded:
             self._check_keys()
         return batch
 
-    def _take(self, keys: dict[str, None]) -> None:
-        self._keys, self.names, self.width = keys, list(keys), len(keys)
+    def _learn(self, keys: Iterable[str]) -> None:
+        """Make columns of keys that are none yet, at the end."""
+        new = [key for key in dict.fromkeys(keys) if key not in self._keys]
+        self.names += new
+        self._keys.update(new)
+        self.width = len(self.names)
 
     def _lines(self, text: str) -> JsonlBatch:
         content = text.lstrip()  # of blank lines there may be many
@@ -161,7 +134,7 @@ class JsonlReader(TextReader[JsonlBatch]):
         if not all(stripped):
             numbers = [first + i for i, raw in enumerate(stripped) if raw]
             stripped = list(filter(None, stripped))
-        batch = JsonlBatch(stripped, numbers, self._characters.position, columns=self._keys)
+        batch = JsonlBatch(stripped, numbers, self._characters.position, columns=self.names)
         batch.plain = "\\ud" not in text and "\\uD" not in text  # but as an escape, none is here
         # Each line has a bracket.
         nested = text.count("[") + text.count("{") > len(lines) + _MANY_BRACKETS
@@ -188,32 +161,33 @@ class JsonlReader(TextReader[JsonlBatch]):
         if self.refused and not self.refused.isdisjoint(found):
             key = next(key for key in found if key in self.refused)
             return f"the record has a key '{key}' of its own"
-        if found.keys() <= self._keys.keys():
+        if found.keys() <= self._keys:
             return found
         named = {without_surrogates(key.strip()): value for key, value in found.items()}
         if len(named) < len(found):
             return _two_keys(found)
         if self.learns:
-            self._keys.update(dict.fromkeys(named))
-        elif self.closed and not named.keys() <= self._keys.keys():
+            self._learn(named)
+        elif self.closed and not named.keys() <= self._keys:
             key = next(key for key in named if key not in self._keys)
             return f"the key '{key}' is not among the columns"
         return named
 
     def _too_long(self) -> JsonlBatch:
-        start = spelled_out(self._characters.pending[:SHOWN_OF_LARGE])[0]
-        self._characters.drop_line()
+        start, why = self._drop_too_long()
         self._line += 1
-        why = {0: too_long(self._characters)}
-        position = self._characters.position
-        batch = JsonlBatch([start], [self._line - 1], position, why, columns=self._keys)
-        batch.found.append({})
-        return batch
+        return JsonlBatch(
+            [spelled_out(start)[0]],
+            [self._line - 1],
+            self._characters.position,
+            {0: why},
+            columns=self.names,
+            found=[{}],
+        )
 
     def _check_keys(self) -> None:
         """Refuse a small file that would fill the memory, as columns."""
-        taken = self._characters.position
-        if self.width * self._n_objects > _FEW_CELLS + taken:
+        if self.width * self._n_objects > _FEW_CELLS + self._characters.position:
             raise DataError(
                 f"the {self._n_objects:,} objects of '{self.name}' have {self.width:,} different"
                 " keys, too many for columns: keep the keys that are needed"
@@ -335,7 +309,7 @@ def _cell(value: object) -> Cell:
     """Make a cell of a JSON value: lists and objects stay JSON, null and NaN are empty."""
     if isinstance(value, str):
         return without_surrogates(value)
-    if _is_null(value):
+    if value is None or value != value:  # NaN, as pandas writes what it misses
         return ""
     if value is _MISSING:
         return None
@@ -343,8 +317,3 @@ def _cell(value: object) -> Cell:
         written = without_surrogates(json.dumps(value, ensure_ascii=False))
         return ListCell.of(value, written) if isinstance(value, list) else StructuredCell(written)
     return str(value)
-
-
-def _is_null(value: object) -> bool:
-    """Tell whether a value is missing: null, or NaN, as pandas writes what it misses."""
-    return value is None or (isinstance(value, float) and value != value)

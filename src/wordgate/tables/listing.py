@@ -29,17 +29,11 @@ MANIFEST_START = b'{\n "wordgate_manifest":'
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A file of several.
-
-    Attributes:
-        place: Where it is.
-        name: Its name relative to the folder, or to the beginning of the pattern.
-        size: Its size in bytes; 0 where that is unknown.
-    """
+    """A file of several."""
 
     place: Path | RemoteFile
-    name: str
-    size: int
+    name: str  # relative to the folder, or to the beginning of the pattern
+    size: int  # in bytes; 0 where that is unknown
 
 
 def is_several(name: str | os.PathLike[str]) -> bool:

@@ -70,20 +70,18 @@ class SourceFormat:
         """Give those of `lines` that say more than that it is UTF-8 with a header."""
         is_usual = self.encoding in (None, "UTF-8") and not self.quoting
         lines = [] if is_usual else [self._form_line()]
-        return (
-            [*lines, self._header_line()] if self.header is False or self.skipped_lines else lines
-        )
+        if self.header is False or self.skipped_lines:
+            lines.append(self._header_line())
+        return lines
 
     def _form_line(self) -> str:
         details = [self.format.upper() if self.format != "frame" else "data frame"]
         if self.compressed:
             details[0] += " (gzip)"
-        if self.encoding is not None:
-            details.append(
-                "valid UTF-8"
-                if self.encoding_reason == "valid"
-                else f"{self.encoding} ({self.encoding_reason})"
-            )
+        if self.encoding_reason == "valid":
+            details.append(f"valid {self.encoding}")
+        elif self.encoding is not None:
+            details.append(f"{self.encoding} ({self.encoding_reason})")
         if self.delimiter is not None:
             name = _DELIMITER_NAMES.get(self.delimiter, repr(self.delimiter))
             details.append(f"fields separated by {name}")
@@ -97,31 +95,26 @@ class SourceFormat:
 
 @dataclass(frozen=True)
 class OpenTable:
-    """A table that is ready to be read.
-
-    Attributes:
-        source: Where its bytes come from.
-        encoding: How they are read; None where none are decoded.
-        reader: Its records.
-    """
+    """A table that is ready to be read."""
 
     source: Source
-    encoding: Encoding | None
+    encoding: Encoding | None  # None where no bytes are decoded
     reader: DelimitedReader | JsonlReader | ParquetReader | WorkbookReader
 
     def form(self) -> SourceFormat:
         """Tell in what form the source is read."""
+        reader, encoding = self.reader, self.encoding
         return SourceFormat(
             source=self.source.name,
-            format=self.reader.form,
+            format=reader.form,
             compressed=self.source.compressed,
-            encoding=None if self.encoding is None else self.encoding.name,
-            encoding_reason="" if self.encoding is None else self.encoding.reason,
-            delimiter=self.reader.delimiter,
-            quoting=self.reader.quoting,
-            header=self.reader.header,
-            header_reason=self.reader.header_reason,
-            skipped_lines=self.reader.skipped_lines,
+            encoding=None if encoding is None else encoding.name,
+            encoding_reason="" if encoding is None else encoding.reason,
+            delimiter=reader.delimiter,
+            quoting=reader.quoting,
+            header=reader.header,
+            header_reason=reader.header_reason,
+            skipped_lines=reader.skipped_lines,
         )
 
     def characters(self) -> Characters:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress, repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wordgate.errors import DataError
@@ -33,11 +35,7 @@ class StructuredCell(str):
 
 
 class ListCell(StructuredCell):
-    """A list, tuple, set or array as written, with what it holds.
-
-    Attributes:
-        values: Its items.
-    """
+    """A list, tuple, set or array as written, with its items."""
 
     __slots__ = ("values",)
     values: Iterable[object]
@@ -68,19 +66,13 @@ class Malformed:
 
 @dataclass
 class Batch(ABC):
-    """Some consecutive records of a source, those that could not be taken apart included.
+    """Some consecutive records of a source, those that could not be taken apart included."""
 
-    Attributes:
-        raws: The records as they stood, without the ends of their lines; None without lines.
-        lines: The line each record starts on, or its number where a source has no lines.
-        end: The source's position after the batch: where to begin to read the next.
-        rejected: Why a record could not be taken apart, by its place in the batch from 0.
-        misfits: Remarks on bytes of a record that could not be decoded, by its place.
-    """
-
-    raws: list[str] | None
-    lines: Sequence[int]
-    end: int = 0
+    raws: list[str] | None  # as they stood, without the ends of their lines; None without lines
+    lines: Sequence[int]  # on which each record starts; its number where a source has no lines
+    end: int = 0  # the source's position after the batch: where to begin to read the next
+    # By the place of a record in the batch from 0: why it could not be taken apart, and remarks on
+    # bytes that could not be decoded.
     rejected: dict[int, str] = field(default_factory=dict)
     misfits: dict[int, str] = field(default_factory=dict)
 
@@ -111,43 +103,26 @@ class Batch(ABC):
         """Give the columns under these names; null where a record has no cell."""
         import pyarrow as pa
 
-        arrays = [pa.array(self.column(i), pa.string()) for i in range(self.width)]
-        return pa.table(arrays, names=list(names))
+        columns = zip(*self.cells(), strict=True) if len(self) else repeat((), self.width)
+        return pa.table([pa.array(cells, pa.string()) for cells in columns], names=list(names))
 
 
 class Reader(ABC):
-    """A table that is being read.
-
-    Attributes:
-        form: ``"csv"``, ``"tsv"``, ``"jsonl"`` or ``"parquet"``; of a workbook its ending.
-        names: The columns' names, or None without a header; in JSON Lines, those met so far.
-        typed_names: They as they stand in a file of typed columns, spaces and doubles included.
-        has_nulls: Whether it tells null from an empty string.
-        width: How many columns there are.
-        blank: A record without cells, as it would stand.
-        marked: Whether the source began with a byte-order mark.
-        delimiter: What separates fields; None for a single column or another format.
-        quoting: What is unusual about quotes and spaces, as a clause; empty where nothing is.
-        header: Whether the first record names the columns; None for another format.
-        header_reason: Why so.
-        skipped_lines: How many lines were left out before the first record.
-        heading: The header as it stood, without the end of its line; None where there is none.
-        end_of_line: How lines end.
-    """
+    """A table that is being read; what has no comment here is an attribute of `SourceFormat`."""
 
     form: str
-    names: list[str] | None
-    typed_names: list[str] | None = None
-    has_nulls = False
-    width: int
-    blank: str
-    marked = False
+    names: list[str] | None  # None without a header; in JSON Lines, those met so far
+    typed_names: list[str] | None = None  # as they stand in a Parquet file, spaces included
+    has_nulls = False  # whether it tells null from an empty string
+    width: int  # how many columns there are
+    blank: str  # a record without cells, as it would stand
+    marked = False  # whether the source began with a byte-order mark
     delimiter: str | None = None
     quoting = ""
     header: bool | None = None
     header_reason = ""
     skipped_lines = 0
-    heading: str | None = None
+    heading: str | None = None  # the header as it stood, without the end of its line
     end_of_line = "\n"
 
     @abstractmethod
@@ -170,34 +145,27 @@ class Reader(ABC):
 
 @dataclass(frozen=True)
 class Records:
-    """Well-formed records as columns of equal length.
+    """Well-formed records as columns of equal length."""
 
-    Attributes:
-        names: The columns' names, or None without a header.
-        columns: One list of cells a column.
-        rows: 1-based number of each record among all records, malformed ones included.
-        lines: The line each record starts on, for messages.
-        n_read: All records, malformed ones included.
-        malformed: The records left out.
-        header_reason: As in `Reader`.
-        files: Where the records of several files were put together, where those of each begin,
-            and its name.
-    """
-
-    names: list[str] | None
+    names: list[str] | None  # of the columns; None without a header
     columns: list[list[Cell]]
-    rows: list[int]
-    lines: list[int]
-    n_read: int
+    rows: list[int]  # number of each record from 1 among all, malformed ones included
+    lines: list[int]  # on which each record starts, for messages
+    n_read: int  # all records, malformed ones included
     malformed: list[Malformed] = field(default_factory=list)
     header_reason: str = ""
-    files: list[tuple[int, str]] = field(default_factory=list)
+    files: list[tuple[int, str]] = field(default_factory=list)  # of several: begin, and name
 
     def where(self, place: int) -> str:
         """Say where a record is, by its place in the columns: ``row 3``, or its file, too."""
         row = f"row {self.rows[place]}"
+        return f"{row} ({self.line(place)})" if self.files else row
+
+    def line(self, place: int) -> str:
+        """Say on which line a record starts: ``line 4``, or ``line 4 of 'a.csv'``."""
         file = self._file(place)
-        return row if file is None else f"{row} (line {self.lines[place]} of '{file}')"
+        line = f"line {self.lines[place]}"
+        return line if file is None else f"{line} of '{file}'"
 
     def malformed_at(self, place: int, why: str) -> Malformed:
         """Note that a record is malformed, by its place in the columns."""
@@ -205,7 +173,8 @@ class Records:
         return Malformed(self.lines[place], why if file is None else _in_file(why, file))
 
     def _file(self, place: int) -> str | None:
-        return next((name for start, name in reversed(self.files) if start <= place), None)
+        number = bisect_right(self.files, place, key=itemgetter(0))
+        return self.files[number - 1][1] if self.files else None
 
     def name(self, index: int) -> str | None:
         """The name of a column by its 0-based index, None without a header."""
@@ -218,12 +187,7 @@ class Records:
 
 
 def gathered(reader: Reader, batches: Iterable[Batch]) -> Records:
-    """Put batches together by column.
-
-    Args:
-        reader: Where they come from.
-        batches: From its first record on.
-    """
+    """Put a reader's batches, from its first record on, together by column."""
     columns: list[list[Cell]] = []
     rows: list[int] = []
     lines: list[int] = []
@@ -251,30 +215,26 @@ def gathered(reader: Reader, batches: Iterable[Batch]) -> Records:
 
 
 def put_together(parts: Sequence[tuple[str, Records]]) -> Records:
-    """Put the records of several files together, in their order.
-
-    Args:
-        parts: The name of each file, and its records: of the same columns, in any order; in those
-            of JSON Lines, where a record may lack a key, of any.
+    """Put the records of several files, each with its name, together in their order.
 
     Raises:
         DataError: A file has other columns than the first.
     """
     first_name, first = parts[0]
-    joined = Records(first.names, [[] for _ in first.columns], [], [], 0)
-    malformed: list[Malformed] = []
+    columns: list[list[Cell]] = [[] for _ in first.columns]
+    joined = Records(first.names, columns, [], [], 0, header_reason=first.header_reason)
     n_read = 0
     for name, records in parts:
         joined.files.append((len(joined.rows), name))
-        for column, more in zip(
-            joined.columns, _in_order(first_name, first, name, records), strict=True
-        ):
+        ordered = _in_order(first_name, first, name, records)
+        for column, more in zip(columns, ordered, strict=True):
             column += more
         joined.rows.extend(n_read + row for row in records.rows)
         joined.lines.extend(records.lines)
-        malformed += [Malformed(one.line, _in_file(one.why, name)) for one in records.malformed]
+        for one in records.malformed:
+            joined.malformed.append(Malformed(one.line, _in_file(one.why, name)))
         n_read += records.n_read
-    return replace(joined, n_read=n_read, malformed=malformed, header_reason=first.header_reason)
+    return replace(joined, n_read=n_read)
 
 
 def with_columns(records: Records, names: Sequence[str]) -> Records:

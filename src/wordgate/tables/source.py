@@ -72,27 +72,16 @@ _FOREIGN: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
 
 @dataclass
 class Source:
-    """Where bytes come from.
+    """Where bytes come from."""
 
-    Attributes:
-        name: As the user named it, for messages.
-        path: The file, on the disk or at a URL; None where the bytes come once, as they like.
-        head: The first bytes, unpacked.
-        compressed: Whether they were gzipped.
-        size: Bytes of the file as it is kept; None without a file, or where nobody tells.
-        taken: Bytes taken so far of `size`.
-        is_whole: Whether `head` is all there is.
-        sheet: The sheet of a workbook that was asked for.
-    """
-
-    name: str
-    path: Path | RemoteFile | None
-    head: bytes
-    compressed: bool
-    size: int | None
-    taken: int = 0
-    is_whole: bool = False
-    sheet: str | None = None
+    name: str  # as the user named it, for messages
+    path: Path | RemoteFile | None  # None where the bytes come once, as they like
+    head: bytes  # the first bytes, unpacked
+    compressed: bool  # whether they were gzipped
+    size: int | None  # in bytes as the file is kept; None without a file, or where nobody tells
+    taken: int = 0  # bytes so far, of `size`
+    is_whole: bool = False  # whether `head` is all there is
+    sheet: str | None = None  # of a workbook, where one was asked for
     _rest: Iterator[bytes] = field(default_factory=lambda: iter(()))
 
     def blocks(self) -> Iterator[bytes]:
@@ -119,7 +108,7 @@ def open_source(
     *,
     workbooks: bool = False,
 ) -> Source:
-    """Find a source and look at its beginning.
+    """Find a source, and look at its beginning.
 
     Args:
         source: A path, or ``-`` for standard input. Something else than an ordinary file, such as
@@ -132,15 +121,23 @@ def open_source(
     Raises:
         DataError: There is no such file, or it can't be read, or is of a foreign format.
     """
+    found = _found(source, enough)
+    for magic, what, remedy in _FOREIGN if workbooks else (*_WORKBOOK_FORMS, *_FOREIGN):
+        if found.head.startswith(magic):
+            raise DataError(f"'{found.name}' is {what}: {remedy}")
+    return found
+
+
+def _found(source: str | os.PathLike[str], enough: Callable[[bytes], bool] | None) -> Source:
     if source == STANDARD:
         if sys.stdin is None:
             raise DataError("standard input is closed: name a file")
-        return _checked(_piped(sys.stdin.buffer, "standard input", enough), workbooks)
+        return _piped(sys.stdin.buffer, "standard input", enough)
     if not str(source).strip():
         raise DataError("the name of the data is empty: give a file")
     file, sheet = split_sheet(source)
     if isinstance(path := place_of(file), RemoteFile):
-        return _checked(_opened(path.name, path, path.size, sheet), workbooks)
+        return _opened(Source(path.name, path, b"", False, path.size, sheet=sheet))
     if not is_file(path):
         raise DataError(missing_file(path))
     if path.is_dir():
@@ -150,11 +147,11 @@ def open_source(
         raise DataError(f"'{path}' is a folder; give one file of it{listed}{more}")
     try:
         if not path.is_file():
-            return _checked(_piped(path.open("rb"), str(path), enough), workbooks)
+            return _piped(path.open("rb"), str(path), enough)
         size = path.stat().st_size
     except OSError as error:
         raise _unreadable(path, error) from error
-    return _checked(_opened(file, path, size, sheet), workbooks)
+    return _opened(Source(file, path, b"", False, size, sheet=sheet))
 
 
 def split_sheet(name: str | os.PathLike[str]) -> tuple[str, str | None]:
@@ -165,14 +162,13 @@ def split_sheet(name: str | os.PathLike[str]) -> tuple[str, str | None]:
     return str(name), None
 
 
-def _opened(name: str, path: Path | RemoteFile, size: int | None, sheet: str | None) -> Source:
+def _opened(file: Source) -> Source:
     """Look at the beginning of a file."""
-    found = Source(name, path, b"", False, size, sheet=sheet)
-    found.head = _gathered(found.blocks(), lambda head: len(head) >= _HEAD)
-    if found.head.startswith(GZIP_MAGIC):
-        found.compressed = True
-        found.head = _gathered(found.blocks(), lambda head: len(head) >= _HEAD)
-    return found
+    file.head = _gathered(file.blocks(), lambda head: len(head) >= _HEAD)
+    if file.head.startswith(GZIP_MAGIC):
+        file.compressed = True
+        file.head = _gathered(file.blocks(), lambda head: len(head) >= _HEAD)
+    return file
 
 
 def format_of(name: str | os.PathLike[str]) -> str | None:
@@ -187,21 +183,13 @@ def is_workbook(name: str) -> bool:
 
 
 def version_of(path: Path | RemoteFile) -> str:
-    """Name what a file contains: by a hash, or as the other end tells its version.
+    """Name what a file contains: as the other end tells its version, or by a hash of its bytes.
 
     Raises:
         DataError: It can't be read.
     """
-    version = path.version() if isinstance(path, RemoteFile) else None
-    return version or digest(path)
-
-
-def digest(path: Path | RemoteFile) -> str:
-    """Hash a file's bytes.
-
-    Raises:
-        DataError: It can't be read.
-    """
+    if isinstance(path, RemoteFile) and (version := path.version()):
+        return version
     summed = hashlib.blake2b(digest_size=32)
     for block in _file_blocks(path):
         summed.update(block)
@@ -227,25 +215,13 @@ def missing_file(path: Path) -> str:
     return message + near_miss(path.name, _files(folder))
 
 
-def _checked(source: Source, workbooks: bool) -> Source:
-    """Refuse a file that is known by its first bytes to be no table of texts."""
-    for magic, what, remedy in _FOREIGN if workbooks else (*_WORKBOOK_FORMS, *_FOREIGN):
-        if source.head.startswith(magic):
-            raise DataError(f"'{source.name}' is {what}: {remedy}")
-    return source
-
-
 def most_unpacked(packed: int) -> int:
     """Give how many bytes so many may unpack to."""
     return max(UNPACKED_AT_LEAST, SWELLING * packed)
 
 
 def check_unpacked(unpacked: int, packed: int, name: str) -> None:
-    """Refuse so many unpacked bytes out of so many packed ones, where they are far too many.
-
-    Raises:
-        DataError: With what to do.
-    """
+    """Refuse so many unpacked bytes out of so many packed ones, where they are far too many."""
     if unpacked > (most := most_unpacked(packed)):
         raise DataError(
             f"'{name}' unpacks to more than {most:,} bytes from {packed:,}, which may be a"

@@ -78,11 +78,7 @@ class ParquetBatch(Batch):
 
 
 class ParquetReader(Reader):
-    """Reads a Parquet file.
-
-    Args:
-        source: The file.
-        batch: Rows read together at most; None to read all into memory.
+    """Reads a Parquet file, at most `batch` rows together; None to read all into memory.
 
     Raises:
         DataError: The file is damaged, uses what this pyarrow can't read, or claims to be far too
@@ -158,9 +154,6 @@ class ParquetReader(Reader):
     def refuse_untextual(self, form: str) -> None:
         """Refuse a column whose values a format of text can't hold, before any is written.
 
-        Args:
-            form: The format.
-
         Raises:
             DataError: There is such a column.
         """
@@ -227,11 +220,7 @@ def _readable_parquet(name: str) -> Iterator[None]:
 
 
 def read_frame(frame: Any) -> tuple[Records, str]:
-    """Read a data frame of pandas, polars or another library that narwhals knows.
-
-    Args:
-        frame: The frame; or another table: a mapping of columns, a data set whose columns can be
-            asked for by name, a list of mappings; or a column of texts alone.
+    """Read a data frame that narwhals knows, or a table or column as `columns_by_name` takes it.
 
     Returns:
         Its rows by column, missing values empty; and what to call it.
@@ -250,7 +239,11 @@ def read_frame(frame: Any) -> tuple[Records, str]:
         if isinstance(known, nw.LazyFrame):
             raise DataError("this data frame is lazy: collect() it first")
         names = [str(name) for name in known.columns]
-        columns = [_series(known.get_column(name)) for name in known.columns]
+        columns: list[list[Cell]] = []
+        for name in known.columns:
+            series = known.get_column(name)
+            values = zip(series.to_list(), series.is_null().to_list(), strict=True)
+            columns.append(["" if is_null else _cell(value) for value, is_null in values])
     except (TypeError, NarwhalsError) as error:
         found = columns_by_name(frame)
         if found is None:
@@ -264,12 +257,6 @@ def read_frame(frame: Any) -> tuple[Records, str]:
     stripped = [name.strip() for name in names]
     records = Records(stripped, columns, numbers, lines=numbers, n_read=len(numbers))
     return records, called
-
-
-def _series(series: Any) -> list[Cell]:
-    missing = series.is_null().to_list()
-    values = series.to_list()
-    return ["" if gone else _cell(v) for v, gone in zip(values, missing, strict=True)]
 
 
 def _cell(value: Any) -> str:

@@ -70,12 +70,9 @@ def group_name(group: Any) -> str:
 def checked_texts(texts: Any, *, may_be_empty: bool = False) -> list[str]:
     """Make a list of texts, and see that each can be read and written down again.
 
-    Args:
-        texts: One string, which is one text, or whatever `checked_column` takes.
-        may_be_empty: Whether empty ones are taken: for what gives no text a label.
-
-    Returns:
-        The texts. Lone surrogates, which no encoding can write, are replaced as in files.
+    One string is one text; else it is whatever `checked_column` takes. Empty texts may be allowed
+    where no text is given a label. Lone surrogates, which no encoding can write, are replaced as in
+    files.
 
     Raises:
         DataError: It is no column, or holds something else than strings, or a text is empty.
@@ -100,14 +97,7 @@ def empty_fault(text: str) -> str:
 
 
 def checked_groups(groups: Any, n_texts: int) -> list[str] | None:
-    """Name the group of each text.
-
-    Args:
-        groups: None, or whatever `checked_column` takes.
-        n_texts: How many there must be.
-
-    Returns:
-        Their names by `group_name`; None for None.
+    """Name the group of each text, of whatever `checked_column` takes; None for None.
 
     Raises:
         DataError: It is no column, or one of another length.

@@ -32,13 +32,8 @@ class WorkbookReader(Reader):
     """Reads a sheet of a workbook: the one asked for, else the first that has cells.
 
     A workbook is read into memory: its sheets have at most a million rows. Rows without cells are
-    left out; messages call a row by its number in the sheet.
-
-    Args:
-        source: The file.
-        batch: Rows that are given together at most; None for all of them.
-        given: Column names that the user's flags mention.
-        header: Whether there is one, where that is known; None to infer it.
+    left out; messages call a row by its number in the sheet. `batch`, `given` and `header` are
+    those of `open_table`.
 
     Raises:
         DataError: It is no workbook, or has no such sheet, or no cells.
@@ -91,26 +86,21 @@ class WorkbookReader(Reader):
 
     def _find_header(self, given: Collection[str], header: bool | None) -> None:
         """Take the header out, and what stands before it, where there is one."""
-        records = [row for _, row in self._records[:_SAMPLE]]
+        self.names, self.header, self.header_reason = None, header, "known for this data set"
         n_before = 0
-        self.header, self.header_reason = header, "known for this data set"
         if header is None:
+            records = [row for _, row in self._records[:_SAMPLE]]
             # A title above the table has cells in the first columns alone.
-            trimmed = [_trimmed(row) for row in records[:_SAMPLE]]
-            shorter = [
-                row if len(row) < self.width else full
-                for row, full in zip(trimmed, records, strict=True)
-            ]
-            n_before = n_before_header(shorter, self.width, given)
+            n_before = n_before_header(list(map(_trimmed, records)), self.width, given)
             first, *rest = records[n_before:]
             self.header, self.header_reason = infer_header(first, rest, given)
-        self.skipped_lines = n_before if self.header else 0
-        self._records = self._records[self.skipped_lines :]
-        self.names = None
-        if self.header:
-            self.names = [cell.strip() for cell in self._records.pop(0)[1]]
-        if self.skipped_lines:
-            self.header_reason += f"; rows left out before it: {self.skipped_lines}"
+        if not self.header:
+            return
+        self.skipped_lines = n_before
+        self.names = [cell.strip() for cell in self._records[n_before][1]]
+        self._records = self._records[n_before + 1 :]
+        if n_before:
+            self.header_reason += f"; rows left out before it: {n_before}"
 
     def sample(self) -> Records:
         """Give the first rows."""
@@ -198,11 +188,7 @@ def _opened(content: bytes, name: str) -> python_calamine.CalamineWorkbook:
 
 
 def _check_archive(content: bytes, name: str) -> None:
-    """Refuse an archive that is no workbook, or unpacks to far too much.
-
-    Raises:
-        DataError: It is such a one.
-    """
+    """Refuse an archive that is no workbook, or unpacks to far too much."""
     names, unpacked = [], 0
     with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = archive.namelist()

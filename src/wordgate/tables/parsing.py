@@ -1,0 +1,245 @@
+"""Records of CSV out of lines, in a dialect that is known."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
+
+from wordgate.tables.header import is_number
+
+# Stands after the last line that is parsed: swallowed, it tells that a quote is still open.
+_SENTINEL = "end"
+NO_DELIMITER = "\udbfc"
+"""Stands for "no delimiter", as no decoded text holds it: a file of one column, commas included."""
+STAND_INS = "\udbfd\udbfe\udbff"
+"""Stand for escaped characters while quotes are looked for; no decoded text holds them."""
+_SWAPPED = {ord('"'): "'", ord("'"): '"'}
+# The largest value that fits a C long everywhere.
+_LARGEST_FIELD = 2**31 - 1
+_MOST_VALUES = 100  # of a column by which a record is known
+_VALUE_WORDS = 3  # in each, on average: else they are texts
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How records are written."""
+
+    delimiter: str
+    quotes: bool = True  # whether one that opens a field is closed by another, and no character
+    skips_spaces: bool = False  # whether those after a delimiter are no part of a field
+    escapes: bool = False  # whether a quote, delimiter or backslash behind one is a character
+    apostrophes: bool = False  # whether quotes are single ones
+
+    def line(self) -> str:
+        """Give what is unusual about it, as a clause; an empty string where nothing is."""
+        clauses = [
+            "" if self.quotes else "quotes are characters",
+            "spaces before fields are ignored" if self.skips_spaces else "",
+            rf"\{self.quote} is a quote" if self.escapes else "",
+            "fields are in single quotes" if self.apostrophes else "",
+        ]
+        return ", ".join(filter(None, clauses))
+
+    @property
+    def quote(self) -> str:
+        """What encloses a field."""
+        return "'" if self.apostrophes else '"'
+
+    def masked(self, text: str) -> str:
+        """Put stand-ins for escaped characters, and double quotes for the single ones."""
+        if self.escapes:
+            text = _escape(self).sub(lambda found: STAND_INS[self._escaped.index(found[1])], text)
+        return text.translate(_SWAPPED) if self.apostrophes else text
+
+    def meant(self) -> dict[int, str]:
+        """Give what stands in a masked text for what, as `str.translate` takes it."""
+        table = dict(_SWAPPED) if self.apostrophes else {}
+        if self.escapes:
+            table |= {ord(s): c for s, c in zip(STAND_INS, self._escaped, strict=True)}
+        return table
+
+    @property
+    def _escaped(self) -> str:
+        return f"\\{self.quote}{self.delimiter}"
+
+
+@cache
+def _escape(dialect: Dialect) -> re.Pattern[str]:
+    return re.compile(rf"\\([{re.escape(dialect._escaped)}])")
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Records of some lines."""
+
+    records: list[list[str]] = field(default_factory=list)  # fields; none of a blank line
+    ends: list[int] = field(default_factory=list)  # the number of lines up to each record's end
+    alone: set[int] = field(default_factory=set)  # places of lines with a stray quote
+
+    @property
+    def n_lines(self) -> int:
+        """The number of lines that were taken."""
+        return self.ends[-1] if self.ends else 0
+
+    def spans(self, lines: Sequence[str]) -> Iterator[tuple[list[str], Sequence[str]]]:
+        """Give each record with its lines."""
+        starts = chain([0], self.ends)
+        for record, start, end in zip(self.records, starts, self.ends, strict=False):
+            yield record, lines[start:end]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What records look like, so that a line can be known for a record by itself."""
+
+    width: int  # how many fields they have
+    columns: dict[int, frozenset[str] | None]  # the few values of some; None for numbers
+    by_width: bool  # whether the number of fields alone tells a record, as that of tabs does
+    opening: bool  # whether each record's line begins with a quote
+
+    @classmethod
+    def of(cls, records: Sequence[list[str]], dialect: Dialect, *, opening: bool) -> Profile:
+        """Take the profile of whole records."""
+        widths = Counter(map(len, records))
+        width = max(widths, key=lambda width: (widths[width], width), default=0)
+        uniform = [record for record in records if len(record) == width][1:]  # without a header
+        columns: dict[int, frozenset[str] | None] = {}
+        for index in range(width if width > 1 else 0):
+            cells = [record[index] for record in uniform]
+            values = frozenset(cells)
+            if cells and sum(map(is_number, cells)) >= 0.95 * len(cells):
+                columns[index] = None
+            elif _are_few(values, len(cells)):
+                columns[index] = values
+        return cls(width, columns, dialect.delimiter == "\t", opening)
+
+    def fits(self, cells: Sequence[str]) -> bool:
+        """Tell whether the fields of a line are those of a record."""
+        if len(cells) != self.width or self.width < 2:
+            return False
+        known = [
+            is_number(cells[index]) if values is None else cells[index] in values
+            for index, values in self.columns.items()
+        ]
+        return all(known) and (self.by_width or bool(known))
+
+    def are_records(self, lines: Sequence[str], dialect: Dialect) -> bool:
+        """Tell whether lines that a quote has joined are records, each by itself."""
+        fit = [
+            (line.startswith('"') or not self.opening) and self.fits(by_itself(line, dialect))
+            for line in lines
+        ]
+        return fit[0] and fit[-1] and 2 * sum(fit) > len(fit)
+
+
+def _are_few(values: Collection[str], n_cells: int) -> bool:
+    """Tell whether short values stand so often that a record is known by them."""
+    n_words = sum(len(value.split()) for value in values)
+    is_short = n_words <= _VALUE_WORDS * len(values)
+    return len(values) <= _MOST_VALUES and 2 * len(values) <= n_cells and is_short
+
+
+def parse(
+    lines: Sequence[str], dialect: Dialect, profile: Profile | None, *, to_end: bool = False
+) -> Parsed:
+    """Take records out of lines.
+
+    A quote that is not closed as quotes are, before a delimiter or the end of a line, is a
+    character of its line, and so is one that has joined lines that are records by themselves.
+
+    Args:
+        lines: With their ends.
+        dialect: How they are written.
+        profile: What records look like; None where that is unknown yet.
+        to_end: Whether a quote that is open at the end is a character, too; else its record and
+            what follows are not taken.
+    """
+    parsed = Parsed()
+    with _fields_of_any_length():
+        while (start := parsed.n_lines) < len(lines):
+            is_closed = _parse_from(start, lines, dialect, profile, parsed)
+            if not is_closed and not to_end:
+                break
+            # What is opened after a quote that is never closed is not closed either.
+            place = parsed.n_lines
+            for line in lines[place : place + 1 if is_closed else None]:
+                if '"' in line:
+                    parsed.alone.add(len(parsed.records))
+                parsed.records.append(by_itself(line, dialect) if line.strip("\r\n") else [])
+                parsed.ends.append(parsed.n_lines + 1)
+    return parsed
+
+
+def _parse_from(
+    start: int, lines: Sequence[str], dialect: Dialect, profile: Profile | None, parsed: Parsed
+) -> bool:
+    """Take records up to the first stray quote; tell whether that is one, or is open at the end."""
+    following = chain(map(lines.__getitem__, range(start, len(lines))), (_SENTINEL,))
+    reader = csv.reader(
+        following,
+        delimiter=dialect.delimiter,
+        skipinitialspace=dialect.skips_spaces,
+        quoting=csv.QUOTE_MINIMAL if dialect.quotes else csv.QUOTE_NONE,
+        strict=True,
+    )
+    last = start
+    try:
+        for record in reader:
+            end = start + reader.line_num
+            if end > len(lines):  # the sentinel
+                return True
+            if end - last > 1 and profile and profile.are_records(lines[last:end], dialect):
+                return True
+            parsed.records.append(record)
+            parsed.ends.append(end)
+            last = end
+    except csv.Error:
+        return start + reader.line_num <= len(lines)
+    return True
+
+
+def by_itself(line: str, dialect: Dialect) -> list[str]:
+    """Read a line's fields; a quote that is not closed in its field is a character."""
+    content = line.rstrip("\r\n")
+    if not dialect.quotes:
+        return content.split(dialect.delimiter)
+    field_at, cells, place = _field(dialect).match, [], 0
+    while place <= len(content):
+        found = field_at(content, place)
+        assert found is not None  # noqa: S101 - its last alternative may be empty
+        quoted, plain = found.groups()
+        cells.append(plain if quoted is None else quoted.replace('""', '"'))
+        place = found.end() + 1
+    return cells
+
+
+@cache
+def _field(dialect: Dialect) -> re.Pattern[str]:
+    delimiter, spaces = re.escape(dialect.delimiter), " *" if dialect.skips_spaces else ""
+    quoted = rf'"((?:[^"]|"")*)" *(?={delimiter}|\Z)'
+    return re.compile(rf"{spaces}(?:{quoted}|([^{delimiter}]*))")
+
+
+def written(cells: Iterable[str], delimiter: str) -> str:
+    """Write a record, so that every reader of CSV finds the same cells."""
+    special = ('"', "\r", "\n", delimiter)
+    return delimiter.join(
+        '"' + cell.replace('"', '""') + '"' if any(map(cell.__contains__, special)) else cell
+        for cell in cells
+    )
+
+
+@contextmanager
+def _fields_of_any_length() -> Iterator[None]:
+    """Lift the csv module's limit of 131,072 characters a field, and put it back."""
+    before = csv.field_size_limit(_LARGEST_FIELD)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
