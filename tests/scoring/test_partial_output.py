@@ -415,7 +415,8 @@ NURSERY = (
     FORKS
     + """
 import gc, os, random, signal, sys, time
-import wordgate.scoring.scoring as scoring
+import wordgate
+from wordgate.scoring import scoring
 from wordgate.runtime.progress import Silent
 
 bundle, source, out, kills = *sys.argv[1:4], int(sys.argv[4])
@@ -426,11 +427,11 @@ options = dict(batch=20, checkpoint_seconds=0.0, progress=Silent())
 def run(**more):
     child = os.fork()
     if not child:
-        scoring.score(bundle, source, out, **options, **more)
+        wordgate.score(bundle, source, out, **options, **more)
         os._exit(0)
     return child
 
-scoring.score(bundle, source, out, **options)  # here, so that no child imports anything
+wordgate.score(bundle, source, out, **options)  # here, so that no child imports anything
 gc.freeze()  # a collection in a child would copy all of it
 result = open(out, "rb").read()
 os.unlink(out)
@@ -469,7 +470,8 @@ def test_killed_at_random_instants_the_result_is_the_same(messy, count_model, he
 
 # Kills itself at its so-many-th call of what changes the disk.
 SUICIDE = """
-import wordgate.scoring.scoring as scoring
+import wordgate
+from wordgate.scoring import scoring
 from wordgate.runtime.progress import Silent
 
 bundle, source, out = sys.argv[1:4]
@@ -481,11 +483,11 @@ def run(step):
     child = os.fork()
     if not child:
         die_at(step)
-        scoring.score(bundle, source, out, **options)
+        wordgate.score(bundle, source, out, **options)
         os._exit(0)
     return os.waitpid(child, 0)[1]
 
-scoring.score(bundle, source, out, **options)  # here, so that no child imports anything
+wordgate.score(bundle, source, out, **options)  # here, so that no child imports anything
 gc.freeze()  # a collection in a child would copy all of it
 result = open(out, "rb").read()
 steps = 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from wordgate.errors import BundleError
+from wordgate.scoring.results import ShardResult, totals
 from wordgate.storage.places import (
     files_in,
     inside,
@@ -28,56 +29,6 @@ VERSION = 1
 WORKING = ".wordgate"
 """The folder in that of the outputs which has the records until all shards are finished."""
 _RUN, _FINISHED, _ENDING = "run.json", "finished", ".json"
-_TRANSIENT = ("name", "added", "remarks", "seconds", "error", "was_complete")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShardResult:
-    """The result of scoring one shard.
-
-    Attributes:
-        input: The name of the input, without secrets.
-        name: The name of the output, relative to the folder of all of them.
-        rows: Number of rows of both.
-        scored: Number of rows with probabilities.
-        abstained: Number of these without a label.
-        errors: Number of rows that could not be scored.
-        first_errors: The first of them: row number, from 1, and reason.
-        bytes: Size of the output.
-        sha256: Hash of the output.
-        input_version: Hash of the input; of a remote one what names its version.
-        added: Names of the new columns.
-        remarks: What was said while it was scored.
-        seconds: Time that it took.
-        error: Why it could not be scored; None where it was.
-        was_complete: Whether it was finished before, and there was nothing to do.
-    """
-
-    input: str
-    name: str
-    rows: int = 0
-    scored: int = 0
-    abstained: int = 0
-    errors: int = 0
-    first_errors: list[tuple[int, str]] = field(default_factory=list)
-    bytes: int = 0
-    sha256: str = ""
-    input_version: str = ""
-    added: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    error: str | None = None
-    was_complete: bool = False
-
-    def record(self) -> dict[str, Any]:
-        """Give what is kept of it: the same for the same shard, whenever it was scored."""
-        facts = asdict(self)
-        return {
-            "input": facts.pop("input"),
-            "output": self.name,
-            **{name: value for name, value in facts.items() if name not in _TRANSIENT},
-            "added": self.added,
-        }
 
 
 _RECORD = TypeAdapter(ShardResult)
@@ -192,13 +143,6 @@ class OutputFolder:
 
     def _record(self, name: str) -> Path | RemoteFile:
         return inside(self.place, f"{WORKING}/{_FINISHED}/{name}{_ENDING}")
-
-
-def totals(shards: Sequence[ShardResult]) -> dict[str, int]:
-    """Sum up the numbers of shards."""
-    names = ("rows", "scored", "abstained", "errors", "bytes")
-    summed = {name: sum(getattr(shard, name) for shard in shards) for name in names}
-    return {"shards": len(shards), **summed}
 
 
 def _result(record: Mapping[str, Any]) -> ShardResult | None:

@@ -10,13 +10,18 @@ from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.decision import Threshold, check_abstain
 from wordgate.runtime.cpu import choose_threads
 from wordgate.scoring.writing import check_format
+from wordgate.tables.source import STANDARD
 
 BATCH = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
-    """The options of `wordgate.score`, which describes them, that hold for every file."""
+    """The options of `wordgate.score`, which describes them, that hold for every file.
+
+    Raises:
+        SettingsError: An option is out of range, whatever the input is.
+    """
 
     text: Columns | None = None
     encoding: str | None = None
@@ -30,12 +35,7 @@ class ScoreOptions:
     threads: int | None = None
     checkpoint_seconds: float = 2.0
 
-    def check(self) -> None:
-        """Refuse what is wrong whatever the input is.
-
-        Raises:
-            SettingsError: An option is out of range.
-        """
+    def __post_init__(self) -> None:
         check_abstain(self.abstain_below)
         choose_threads(self.threads)
         if self.batch < 1:
@@ -50,3 +50,14 @@ class ScoreOptions:
             del facts[name]
         facts = {"format": facts.pop("to"), **facts}
         return {name: "default" if value is None else str(value) for name, value in facts.items()}
+
+
+def check_effect(source: str, out: str, *, resume: bool, overwrite: bool) -> None:
+    """Refuse options about an earlier result that have no effect."""
+    if resume and overwrite:
+        raise SettingsError("--resume continues and --overwrite starts over: give one of them")
+    if out == STANDARD and (resume or overwrite):
+        name = "--resume" if resume else "--overwrite"
+        raise SettingsError(f"{name} has no effect on standard output: name a file")
+    if resume and source == STANDARD:
+        raise SettingsError("--resume has no effect on standard input, which can be read only once")

@@ -24,7 +24,6 @@ from wordgate.storage.resumable import (
     read_resumable,
     write_resumable,
 )
-from wordgate.tables.source import STANDARD
 
 _ROWS, _STATE, _BEGUN = "rows", "state.safetensors", "begun"
 _OLDER_STATE = "note.json"  # which said so in layouts before the fifth
@@ -291,17 +290,6 @@ def destination(out: str) -> Path:
     if path.exists() and not path.is_file() and not path.is_dir():
         raise BundleError(f"{path} is not a file; give one, or - for standard output")
     return resolve_link(path)
-
-
-def check_effect(source: str, out: str, *, resume: bool, overwrite: bool) -> None:
-    """Refuse options about an earlier result that have no effect."""
-    if resume and overwrite:
-        raise SettingsError("--resume continues and --overwrite starts over: give one of them")
-    if out == STANDARD and (resume or overwrite):
-        name = "--resume" if resume else "--overwrite"
-        raise SettingsError(f"{name} has no effect on standard output: name a file")
-    if resume and source == STANDARD:
-        raise SettingsError("--resume has no effect on standard input, which can be read only once")
 
 
 def _checked_state(content: Mapping[str, Any]) -> ScoringState:

@@ -20,12 +20,14 @@ from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.runtime.display import counted
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.packages import installed_versions
-from wordgate.runtime.progress import Progress, ProgressBar, Silent
-from wordgate.scoring.manifest import WORKING, OutputFolder, ShardResult, totals
-from wordgate.scoring.options import ScoreOptions
-from wordgate.scoring.partial_output import PartialOutput, check_effect
+from wordgate.runtime.progress import Progress, Silent
+from wordgate.scoring.manifest import WORKING, OutputFolder
+from wordgate.scoring.options import ScoreOptions, check_effect
+from wordgate.scoring.partial_output import PartialOutput
 from wordgate.scoring.remote_output import staging_folder
-from wordgate.scoring.scoring import Scored, score_file
+from wordgate.scoring.results import Scored, ShardResult, totals
+from wordgate.scoring.scoring import score_file
+from wordgate.scoring.shard_progress import Listener, shards_progress
 from wordgate.scoring.shards import Names, Shard, plan_shards
 from wordgate.storage.locks import exclusive
 from wordgate.storage.places import (
@@ -41,7 +43,6 @@ from wordgate.storage.resumable import RunFingerprint
 from wordgate.tables.listing import MANIFEST
 from wordgate.tables.source import version_of
 
-_STEPS = 1000  # of the bar
 _MOST_SHOWN = 5  # errors of rows
 
 
@@ -72,20 +73,9 @@ def score_shards(
     overwrite: bool,
     skip_errors: bool,
     progress: Progress,
-    engine: Engine | None = None,
+    engine: Engine,
 ) -> Scored:
-    """Score many files, an output each, and write a manifest of them.
-
-    Args:
-        model: The folder of the model.
-        source: A folder, a glob pattern, a file, or several of these.
-        out: The folder of the outputs.
-        options: As for `score`, and checked.
-        resume: Whether to leave alone what is finished, and to continue what is not.
-        overwrite: Whether to start over, whatever is there.
-        skip_errors: Whether to go on where a file cannot be scored; the manifest lists it.
-        progress: Shows progress.
-        engine: Where the shards are scored; None for one after another in this process.
+    """Score many files into a folder, an output each, and write a manifest of them.
 
     Returns:
         The numbers of all shards together, and the result of each.
@@ -95,7 +85,12 @@ def score_shards(
         KeyboardInterrupt: The run was interrupted; it can be resumed.
     """
     check_effect("", out, resume=resume, overwrite=overwrite)
-    fingerprint = _fingerprint(model, options)
+    config = {
+        "model": BundleFolder.open(model).sha256(),
+        **installed_versions("wordgate"),
+        **options.decisive(),
+    }
+    fingerprint = RunFingerprint(config)
     shards = plan_shards(source, out, options.to)
     folder = OutputFolder(place_of(out))
     job = ShardJob(str(model), out, str(_working_folder(folder)), options)
@@ -104,14 +99,14 @@ def score_shards(
         progress.say(f"{folder.name} is complete: there is nothing to do")
         return _summary(folder.listed(), 0.0)
     started = time.monotonic()
-    with _alone(folder, job):
+    with _writing():
+        make_folder(Path(job.working))
+    with exclusive(Path(f"{job.working}.lock"), f"scoring into {folder.name}"):
         if overwrite:
             _start_over(folder, job, shards)
         folder.begin(fingerprint)
         progress.say(f"scoring {counted(len(shards), 'file')} into {folder.name}")
-        results = _results(
-            folder, job, shards, progress, engine or Engine(), skip_errors=skip_errors
-        )
+        results = _results(folder, job, shards, progress, engine, skip_errors=skip_errors)
         folder.complete(fingerprint, results, str(model))
         _remove_working(folder, job)
     return _summary(results, time.monotonic() - started)
@@ -128,13 +123,25 @@ def _results(
 ) -> list[ShardResult]:
     """Have all shards scored, and give their results in the order of their names."""
     results: list[ShardResult] = []
+    run = _run_here(job, shards, progress)
+    if not engine.is_local:
+        run = _run_on(engine, job, shards, progress)
     try:
-        for result in _run(job, shards, progress, engine):
+        for result in run:
             if result.error is not None:
-                _refuse_or_tell(result, results, folder, progress, skip_errors=skip_errors)
+                if not skip_errors:
+                    raise DataError(
+                        f"{result.error}\n{counted(len(results), 'file')} scored, and kept in"
+                        f" {folder.name}: correct this one and continue with --resume, or leave out"
+                        " what cannot be scored with --skip-errors"
+                    )
+                progress.say(f"warning: {result.input} is left out: {result.error}")
             results.append(result)
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(_kept(results, folder, len(shards))) from error
+        raise KeyboardInterrupt(
+            f"{len(results):,} of {counted(len(shards), 'file')} scored, and kept in"
+            f" {folder.name}; run the same command with --resume to continue"
+        ) from error
     if all(result.error is not None for result in results):
         raise DataError(f"{counted(len(results), 'file')} could not be scored, and no file could")
     return sorted(results, key=lambda result: result.name)
@@ -157,8 +164,8 @@ def score_shard(job: ShardJob, shard: Shard, progress: Progress | None = None) -
         WordgateError: Something else than the input is at fault.
         KeyboardInterrupt: It was interrupted; the next call continues it.
     """
-    listener = _Listener(progress or Silent())
-    input_name = shown_name(place_of(shard.input))
+    listener = Listener(progress or Silent())
+    input_name = shard.input_name
     staged = Path(job.working, *shard.name.split("/"))
     folder = OutputFolder(place_of(job.out))
     try:
@@ -180,7 +187,7 @@ def score_shard(job: ShardJob, shard: Shard, progress: Progress | None = None) -
 
 
 def _score(
-    job: ShardJob, shard: Shard, staged: Path, version: str, listener: _Listener
+    job: ShardJob, shard: Shard, staged: Path, version: str, listener: Listener
 ) -> ShardResult:
     """Score a shard into a local file."""
     partial = PartialOutput(staged, 0.0)
@@ -198,7 +205,10 @@ def _score(
         overwrite=is_changed,
         progress=listener,
         predictor=_predictor(
-            job.model, _model_hash(job.model), job.options.kernel, job.options.threads
+            job.model,
+            BundleFolder.open(job.model).sha256(),
+            job.options.kernel,
+            job.options.threads,
         ),
         version=version,
     )
@@ -206,7 +216,7 @@ def _score(
     if sha256 is None:
         raise BundleError(f"{staged} cannot be read, although it was just written")
     return ShardResult(
-        input=shown_name(place_of(shard.input)),
+        input=shard.input_name,
         name=shard.name,
         rows=scored.rows,
         scored=scored.scored,
@@ -251,29 +261,11 @@ def _predictor(model: str, _hash: str, kernel: str, threads: int | None) -> Pred
     return load_aloud(model, Silent, kernel=kernel, threads=threads)
 
 
-def _model_hash(model: str | Path) -> str:
-    return BundleFolder.open(model).sha256()
-
-
-def _fingerprint(model: str | Path, options: ScoreOptions) -> RunFingerprint:
-    config = {"model": _model_hash(model), **installed_versions("wordgate"), **options.decisive()}
-    return RunFingerprint(config)
-
-
 def _working_folder(folder: OutputFolder) -> Path:
     """Give the local folder of what is not finished: in that of the outputs, where it is local."""
     if isinstance(folder.place, Path):
         return folder.place.absolute() / WORKING / "partial"
     return staging_folder(folder.place.url)
-
-
-@contextmanager
-def _alone(folder: OutputFolder, job: ShardJob) -> Iterator[None]:
-    """See that no other process of this machine scores into the same folder."""
-    with _writing():
-        make_folder(Path(job.working))
-    with exclusive(Path(f"{job.working}.lock"), f"scoring into {folder.name}"):
-        yield
 
 
 def _check_place(folder: OutputFolder) -> None:
@@ -355,22 +347,14 @@ def _remove_working(folder: OutputFolder, job: ShardJob) -> None:
         shutil.rmtree(folder.place / WORKING, ignore_errors=True)
 
 
-def _run(
-    job: ShardJob, shards: Sequence[Shard], progress: Progress, engine: Engine
-) -> Iterator[ShardResult]:
-    """Have the shards scored, and give each result as it comes."""
-    if engine.is_local:
-        return _run_here(job, shards, progress)
-    return _run_on(engine, job, shards, progress)
-
-
 def _run_here(job: ShardJob, shards: Sequence[Shard], progress: Progress) -> Iterator[ShardResult]:
     """Score one shard after another in this process."""
     try:
-        with shards_bar(shards, progress) as bar:
+        with shards_progress(shards, progress) as bar:
             for shard in shards:
-                result = score_shard(job, shard, bar.of(shard))
-                bar.finish(shard)
+                bar.start(shard)
+                result = score_shard(job, shard, bar)
+                bar.finish()
                 yield result
     finally:
         _predictor.cache_clear()
@@ -382,39 +366,14 @@ def _run_on(
     """Score the shards on an engine, and give the results as they come."""
     job = replace(job, options=replace(job.options, threads=engine.threads))
     started, scored = time.monotonic(), 0
-    with shards_bar(shards, progress) as bar:
+    with shards_progress(shards, progress) as bar:
         for shard, result in map_tasks(score_shard, job, shards, engine):
+            bar.start(shard)
             for line in result.remarks:
-                bar.say(shard, line)
+                bar.say(line)
             scored += 0 if result.was_complete else result.scored
-            bar.finish(shard, f"{scored / (time.monotonic() - started):,.0f} texts/s")
+            bar.finish(f"{scored / (time.monotonic() - started):,.0f} texts/s")
             yield result
-
-
-def _refuse_or_tell(
-    result: ShardResult,
-    before: Sequence[ShardResult],
-    folder: OutputFolder,
-    progress: Progress,
-    *,
-    skip_errors: bool,
-) -> None:
-    if skip_errors:
-        progress.say(f"warning: {result.input} is left out: {result.error}")
-        return
-    finished = sum(result.error is None for result in before)
-    raise DataError(
-        f"{result.error}\n{counted(finished, 'file')} scored, and kept in {folder.name}: correct"
-        " this one and continue with --resume, or leave out what cannot be scored with"
-        " --skip-errors"
-    )
-
-
-def _kept(results: Sequence[ShardResult], folder: OutputFolder, n_shards: int) -> str:
-    return (
-        f"{len(results):,} of {counted(n_shards, 'file')} scored, and kept in {folder.name}; run"
-        " the same command with --resume to continue"
-    )
 
 
 def _summary(shards: Sequence[ShardResult], seconds: float) -> Scored:
@@ -434,107 +393,6 @@ def _summary(shards: Sequence[ShardResult], seconds: float) -> Scored:
         was_complete=all(shard.was_complete for shard in shards),
         shards=list(shards),
     )
-
-
-class ShardsBar:
-    """One bar over all shards: it moves by the share of their bytes.
-
-    Args:
-        bar: The bar, of `_STEPS` steps.
-        shards: The shards.
-        progress: Where messages go.
-    """
-
-    def __init__(self, bar: ProgressBar, shards: Sequence[Shard], progress: Progress):
-        self._bar = bar
-        self._n_shards, self._n_finished = len(shards), 0
-        self._total = sum(map(_weight, shards))
-        self._done, self._shown = 0.0, 0
-        self._progress = progress
-        self._first: Shard | None = None
-
-    def of(self, shard: Shard) -> Progress:
-        """Give the progress of one shard, which moves this bar."""
-        return _ShardProgress(self, shard)
-
-    def say(self, shard: Shard, text: str) -> None:
-        """Pass on all messages of the first shard that has any, and the warnings of the others."""
-        name = shown_name(place_of(shard.input))
-        if text.startswith("warning: "):
-            text = text.replace("warning: ", f"warning: {name}: ", 1)
-        elif text.startswith("continuing "):
-            text = f"{name}: {text}"
-        elif (self._first or shard) is not shard:
-            return
-        else:
-            self._first = shard
-        self._progress.say(text)
-
-    def finish(self, shard: Shard, label: str = "") -> None:
-        """Count a shard as finished."""
-        self._done += _weight(shard)
-        self._n_finished += 1
-        self.reach(0.0, label)
-
-    def reach(self, more: float, label: str) -> None:
-        """Move the bar to where the finished shards and so many bytes more are."""
-        reached = min(_STEPS, int(_STEPS * (self._done + more) / self._total))
-        shards = f"{self._n_finished:,} of {counted(self._n_shards, 'file')}"
-        for _ in range(self._shown, reached):
-            self._bar.advance(f"{shards}, {label}" if label else shards)
-        self._shown = max(self._shown, reached)
-
-
-@contextmanager
-def shards_bar(shards: Sequence[Shard], progress: Progress) -> Iterator[ShardsBar]:
-    """Show one bar over all shards while a context is open."""
-    with progress.bar(_STEPS) as bar:
-        yield ShardsBar(bar, shards, progress)
-
-
-def _weight(shard: Shard) -> int:
-    return max(1, shard.size)
-
-
-class _ShardProgress(Silent):
-    """The progress of one shard."""
-
-    def __init__(self, bar: ShardsBar, shard: Shard):
-        self._bar, self._shard = bar, shard
-        self._total, self._done = 1, 0
-
-    def say(self, text: str) -> None:
-        self._bar.say(self._shard, text)
-
-    @contextmanager
-    def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
-        self._total, self._done = total or 1, done
-        yield self
-
-    def advance(self, label: str) -> None:
-        self._done += 1
-        self._bar.reach(_weight(self._shard) * self._done / self._total, label)
-
-
-class _Listener(Silent):
-    """Notes messages, and passes them on.
-
-    Attributes:
-        lines: The messages.
-    """
-
-    def __init__(self, progress: Progress):
-        self._progress = progress
-        self.lines: list[str] = []
-
-    @contextmanager
-    def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
-        with self._progress.bar(total, done) as bar:
-            yield bar
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-        self._progress.say(text)
 
 
 @contextmanager

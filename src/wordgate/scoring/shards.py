@@ -30,6 +30,11 @@ class Shard:
     name: str
     size: int
 
+    @property
+    def input_name(self) -> str:
+        """The name of the input for messages, without secrets."""
+        return shown_name(place_of(self.input))
+
 
 def is_sharded(source: Names, out: str | os.PathLike[str]) -> bool:
     """Tell whether a scoring is one of shards: of several files, a folder or a glob pattern.
@@ -131,16 +136,12 @@ def _check_outputs(shards: Sequence[Shard], folder: Path | RemoteFile) -> None:
             )
         if shard.name == MANIFEST:
             raise BundleError(
-                f"the output of '{_shown(shard)}' would be called {MANIFEST} as the list of all"
+                f"the output of '{shard.input_name}' would be called {MANIFEST} as the list of all"
                 " outputs is: rename it"
             )
         if (other := named.setdefault(shard.name, shard)) is not shard:
             raise BundleError(
-                f"the outputs of '{_shown(other)}' and '{_shown(shard)}' would both be"
+                f"the outputs of '{other.input_name}' and '{shard.input_name}' would both be"
                 f" '{shown_name(inside(folder, shard.name))}': rename one, or score them into"
                 " different folders"
             )
-
-
-def _shown(shard: Shard) -> str:
-    return shown_name(place_of(shard.input))
