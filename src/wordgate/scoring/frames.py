@@ -53,30 +53,40 @@ class ScorerOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class ModelReference:
-    """A model by folder and digest: what is sent to a worker, which loads the model once.
+class FrameScorer:
+    """Scores tables in memory as `wordgate.score` scores the rows of a file.
+
+    It is small and can be pickled: a process loads the model when it first scores a table.
 
     Attributes:
-        path: The folder, absolute.
+        path: The folder of the model, absolute.
         digest: Of the model, by `BundleFolder.sha256`: a worker refuses another one.
-        kernel: The implementation of an LSTM, as for `wordgate.load`.
-        threads: The number of threads, as for `wordgate.load`.
+        text: The columns of the text; None for those of the training.
+        probabilities: As in `ScorerOptions`, like all that follow.
     """
 
     path: str
     digest: str
+    text: Flag | None = None
+    probabilities: bool = False
+    abstain_below: float = 0.0
+    threshold: Threshold | None = None
+    top: int | None = None
     kernel: str = NUMPY
     threads: int | None = None
 
     @classmethod
-    def of(cls, path: str | Path, *, kernel: str, threads: int | None) -> ModelReference:
-        """Open a model here.
+    def of(cls, path: str | Path, text: Columns | None, options: ScorerOptions) -> FrameScorer:
+        """Make one of a model's folder, and refuse options that the model can't follow.
 
         Raises:
-            BundleError: There is none.
+            BundleError: There is no model.
+            SettingsError: An option is out of range, or has no effect on the model.
         """
         folder = BundleFolder.open(path)
-        return cls(str(folder.path.absolute()), folder.sha256(), kernel, threads)
+        scorer = cls(str(folder.path.absolute()), folder.sha256(), as_flag(text), **options)
+        scorer.rule(folder.config())
+        return scorer
 
     def config(self) -> Config:
         """Read how the model came about."""
@@ -88,52 +98,7 @@ class ModelReference:
         Raises:
             BundleError: There is no model, or another one.
         """
-        return _load(self)
-
-
-@lru_cache(maxsize=_MOST_MODELS)
-def _load(model: ModelReference) -> Predictor:
-    if BundleFolder.open(model.path).sha256() != model.digest:
-        raise BundleError(
-            f"{model.path} holds another model on this worker than where the job was started: copy"
-            " the same one to every worker"
-        )
-    return load(model.path, kernel=model.kernel, threads=model.threads)
-
-
-@dataclass(frozen=True)
-class FrameScorer:
-    """Scores tables in memory as `wordgate.score` scores the rows of a file.
-
-    It is small and can be pickled: the model is loaded where it is called.
-
-    Attributes:
-        model: The model.
-        text: The columns of the text; None for those of the training.
-        probabilities: Whether to add the probability of each label.
-        abstain_below: As in `ScorerOptions`, like `threshold` and `top`.
-    """
-
-    model: ModelReference
-    text: Flag | None = None
-    probabilities: bool = False
-    abstain_below: float = 0.0
-    threshold: Threshold | None = None
-    top: int | None = None
-
-    @classmethod
-    def of(cls, path: str | Path, text: Columns | None, options: ScorerOptions) -> FrameScorer:
-        """Make one of a model's folder, and refuse options that the model can't follow.
-
-        Raises:
-            BundleError: There is no model.
-            SettingsError: An option is out of range, or has no effect on the model.
-        """
-        own: dict[str, Any] = {**options}
-        where = {"kernel": own.pop("kernel", NUMPY), "threads": own.pop("threads", None)}
-        scorer = cls(ModelReference.of(path, **where), as_flag(text), **own)
-        scorer.rule(scorer.model.config())
-        return scorer
+        return _load(self.path, self.digest, self.kernel, self.threads)
 
     def rule(self, config: Config) -> DecisionRule:
         """Give the rule by which probabilities become labels."""
@@ -189,7 +154,7 @@ class FrameScorer:
             BundleError: The model can't be loaded.
             DataError: There is no column of the text.
         """
-        predictor = self.model.load()
+        predictor = self.load()
         config, names = predictor.config, _names(frame)
         columns = self.text_columns(names, config)
         table = _table(frame, [column.number - 1 for column in columns])
@@ -202,6 +167,16 @@ class FrameScorer:
         return _with_columns(
             frame, dict(zip(added, [*answers[: len(added) - 1], errors], strict=True))
         )
+
+
+@lru_cache(maxsize=_MOST_MODELS)
+def _load(path: str, digest: str, kernel: str, threads: int | None) -> Predictor:
+    if BundleFolder.open(path).sha256() != digest:
+        raise BundleError(
+            f"{path} holds another model on this worker than where the job was started: copy the"
+            " same one to every worker"
+        )
+    return load(path, kernel=kernel, threads=threads)
 
 
 def _names(frame: Frame) -> list[str]:
