@@ -17,7 +17,7 @@ from wordgate.scoring import sharded
 from wordgate.scoring.options import ScoreOptions
 from wordgate.scoring.sharded import ShardJob, score_shard
 from wordgate.scoring.shards import Shard
-from wordgate.storage import locks
+from wordgate.storage import files
 
 OUTPUTS = ["a.csv", "b.csv.gz", "part=1/c.jsonl", "part=1/d"]
 
@@ -286,16 +286,16 @@ def test_a_shard_can_be_scored_elsewhere(inputs, here, count_model):
 
 
 def test_no_two_processes_score_the_same(score, inputs, here, count_model, monkeypatch):
-    monkeypatch.setattr(locks, "_PATIENCE", 0.0)
+    monkeypatch.setattr(files, "_PATIENCE", 0.0)
     job = ShardJob(str(count_model.folder), "out", str(here / "out" / "work"), ScoreOptions())
     shard = Shard("in/a.csv", "a.csv", 0)
     (here / "out" / "work").mkdir(parents=True)
     busy = pytest.raises(BundleError, match=r"^another process is busy with the scoring of in/a")
-    with locks.exclusive(here / "out" / "work" / ".a.csv.lock", "it"), busy:
+    with files.exclusive(here / "out" / "work" / ".a.csv.lock", "it"), busy:
         score_shard(job, shard)
     (here / "out" / ".wordgate").mkdir()
     busy = pytest.raises(BundleError, match=r"^another process is busy with scoring into out \(/")
-    with locks.exclusive(here / "out" / ".wordgate" / "partial.lock", "it"), busy:
+    with files.exclusive(here / "out" / ".wordgate" / "partial.lock", "it"), busy:
         score(inputs, "out")
     assert score_shard(job, shard).rows == 51
 

@@ -48,7 +48,7 @@ from wordgate.errors import BundleError, WordgateError, address_message
 from wordgate.models.base import Model, model_from_state
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.display import shown
-from wordgate.storage.files import check_folder, write_folder
+from wordgate.storage.files import check_folder, system_errors, write_folder
 from wordgate.tables.encoding import without_surrogates
 
 MANIFEST = "manifest.json"
@@ -315,9 +315,8 @@ def _json(content: bytes, file: Path) -> Any:
 
 def _bytes(file: Path) -> bytes:
     try:
-        return file.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{file} cannot be read: {error.strerror}") from error
+        with system_errors(BundleError, f"{file} cannot be read"):
+            return file.read_bytes()
     except MemoryError as error:
         raise BundleError(f"{file} needs more memory than is available") from error
 

@@ -7,15 +7,15 @@ the state is replaced as a whole: whatever was written after it is cut off when 
 
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from wordgate.errors import BundleError, SettingsError, no_folder_message
-from wordgate.storage.files import remove, resolve_link, sync_folder
+from wordgate.storage.files import remove, resolve_link, sync_folder, system_errors
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,
     RunFingerprint,
@@ -305,10 +305,6 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> AbstractContextManager[None]:
     """Say it in one sentence where the disk refuses."""
-    try:
-        yield
-    except OSError as error:
-        raise BundleError(f"{path} can't be written: {error.strerror or error}") from error
+    return system_errors(BundleError, f"{path} can't be written")

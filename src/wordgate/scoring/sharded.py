@@ -29,7 +29,7 @@ from wordgate.scoring.results import Scored, ShardResult, totals
 from wordgate.scoring.scoring import score_file
 from wordgate.scoring.shard_progress import Listener, shards_progress
 from wordgate.scoring.shards import Names, Shard, plan_shards
-from wordgate.storage.locks import exclusive
+from wordgate.storage.files import exclusive
 from wordgate.storage.places import (
     make_folder,
     move_to,

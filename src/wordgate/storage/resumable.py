@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from wordgate.errors import BundleError
 from wordgate.runtime.display import shown
-from wordgate.storage.files import atomic_write
+from wordgate.storage.files import atomic_write, system_errors
 from wordgate.storage.tensors import write_arrays
 
 CORRUPT_FILE_ERRORS = (
@@ -157,12 +157,10 @@ def write_resumable(
     """
     facts = {"layout": LAYOUT, **content}
     facts["digest"] = digest(facts, arrays)
-    try:
+    with system_errors(BundleError, f"{file} could not be written"):
         file.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(file) as aside:
             write_arrays(aside, arrays, {METADATA: json.dumps(facts)})
-    except OSError as error:
-        raise BundleError(f"{file} could not be written: {error.strerror or error}") from error
 
 
 def read_resumable(
