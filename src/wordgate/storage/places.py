@@ -101,9 +101,9 @@ def read_small(place: Path | RemoteFile) -> bytes | None:
     """Read a small file; None where there is none."""
     if isinstance(place, RemoteFile):
         return place.read()
-    with system_errors(DataError, f"cannot read '{place}'"):
-        with suppress(FileNotFoundError, NotADirectoryError):
-            return place.read_bytes()
+    absent = suppress(FileNotFoundError, NotADirectoryError)
+    with system_errors(DataError, f"cannot read '{place}'"), absent:
+        return place.read_bytes()
     return None
 
 
