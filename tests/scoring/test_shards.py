@@ -276,7 +276,7 @@ def test_one_bar_goes_over_all_files(inputs, count_model, listening):
 
 def test_a_shard_can_be_scored_elsewhere(inputs, here, count_model):
     """As by a cluster: what goes there and comes back can be pickled, and is done once."""
-    job = ShardJob(str(count_model.folder), "out", str(here / "work"), ScoreOptions())
+    job = ShardJob(str(count_model.folder), "out", ScoreOptions())
     job, shard = pickle.loads(pickle.dumps((job, Shard("in/a.csv", "x/a.csv", 0))))
     result = pickle.loads(pickle.dumps(score_shard(job, shard)))
     assert (result.rows, result.was_complete) == (51, False)
@@ -287,13 +287,13 @@ def test_a_shard_can_be_scored_elsewhere(inputs, here, count_model):
 
 def test_no_two_processes_score_the_same(score, inputs, here, count_model, monkeypatch):
     monkeypatch.setattr(files, "_PATIENCE", 0.0)
-    job = ShardJob(str(count_model.folder), "out", str(here / "out" / "work"), ScoreOptions())
+    job = ShardJob(str(count_model.folder), "out", ScoreOptions())
     shard = Shard("in/a.csv", "a.csv", 0)
-    (here / "out" / "work").mkdir(parents=True)
+    working = here / "out" / ".wordgate" / "partial"
+    working.mkdir(parents=True)
     busy = pytest.raises(BundleError, match=r"^another process is busy with the scoring of in/a")
-    with files.exclusive(here / "out" / "work" / ".a.csv.lock", "it"), busy:
+    with files.exclusive(working / ".a.csv.lock", "it"), busy:
         score_shard(job, shard)
-    (here / "out" / ".wordgate").mkdir()
     busy = pytest.raises(BundleError, match=r"^another process is busy with scoring into out \(/")
     with files.exclusive(here / "out" / ".wordgate" / "partial.lock", "it"), busy:
         score(inputs, "out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, no_folder_message
+from wordgate.scoring.remote_output import staging_folder
 from wordgate.scoring.results import ShardResult, totals
 from wordgate.storage.places import (
     files_in,
     inside,
+    place_of,
     read_small,
     remove_file,
     shown_name,
@@ -26,7 +29,7 @@ from wordgate.tables.listing import MANIFEST, MANIFEST_START
 
 VERSION = 1
 """Of the layout of the manifest and of the records."""
-WORKING = ".wordgate"
+_RECORDS = ".wordgate"
 """The folder in that of the outputs which has the records until all shards are finished."""
 _RUN, _FINISHED, _ENDING = "run.json", "finished", ".json"
 
@@ -38,16 +41,38 @@ class OutputFolder:
     """The folder of the outputs of shards, with the records of those that are finished.
 
     Args:
-        place: The folder.
+        name: The folder: a path or a URL.
+
+    Attributes:
+        name: Its name for messages, without secrets.
+        working: The local folder of what is not finished: in that of the outputs if it is local.
     """
 
-    def __init__(self, place: Path | RemoteFile):
-        self.place = place
-        self.name = shown_name(place)
+    def __init__(self, name: str):
+        self._place = place_of(name)
+        self.name = shown_name(self._place)
+        if isinstance(self._place, RemoteFile):
+            self.working = staging_folder(self._place.url)
+        else:
+            self.working = self._place.absolute() / _RECORDS / "partial"
+
+    def check(self) -> None:
+        """Refuse where no folder can be."""
+        if isinstance(self._place, RemoteFile):
+            self._place.check_writable()
+            return
+        if self._place.exists() and not self._place.is_dir():
+            raise BundleError(f"{self.name} is a file: name a folder for the results")
+        if not self._place.absolute().parent.is_dir():
+            raise BundleError(no_folder_message(self._place))
+
+    def staged(self, name: str) -> Path:
+        """Give the local file of an output until it is finished."""
+        return self.working.joinpath(*name.split("/"))
 
     def output(self, name: str) -> Path | RemoteFile:
         """Give the place of an output."""
-        return inside(self.place, name)
+        return inside(self._place, name)
 
     def finished(self, name: str) -> ShardResult | None:
         """Read the record of a finished shard; None where there is none, or a damaged one."""
@@ -60,18 +85,18 @@ class OutputFolder:
 
     def names(self) -> list[str]:
         """List the outputs that have a record."""
-        records = files_in(inside(self.place, f"{WORKING}/{_FINISHED}"))
+        records = files_in(inside(self._place, f"{_RECORDS}/{_FINISHED}"))
         # A kill may have left one that was being written, under another ending.
         return [name.removesuffix(_ENDING) for name in records if name.endswith(_ENDING)]
 
     def run(self) -> dict[str, Any] | None:
         """Read what decides the result of the run that was begun here; None where none was."""
-        content = read_small(inside(self.place, f"{WORKING}/{_RUN}"))
+        content = read_small(inside(self._place, f"{_RECORDS}/{_RUN}"))
         return None if content is None else _object(content)
 
     def existing(self, names: Iterable[str]) -> str | None:
         """Name one of these outputs that is there; None where none is."""
-        there = files_in(self.place).keys() & {*names}
+        there = files_in(self._place).keys() & {*names}
         return None if not there else shown_name(self.output(min(there)))
 
     def begin(self, fingerprint: RunFingerprint) -> None:
@@ -79,8 +104,8 @@ class OutputFolder:
 
         The note is written before the manifest goes, so that there is always one of them.
         """
-        write_small(inside(self.place, f"{WORKING}/{_RUN}"), _json(fingerprint.facts()))
-        remove_file(inside(self.place, MANIFEST))
+        write_small(inside(self._place, f"{_RECORDS}/{_RUN}"), _json(fingerprint.facts()))
+        remove_file(inside(self._place, MANIFEST))
 
     def manifest(self) -> dict[str, Any] | None:
         """Read the manifest; None where there is none.
@@ -88,7 +113,7 @@ class OutputFolder:
         Raises:
             BundleError: It is none of ours, or damaged, or of a newer version.
         """
-        content = read_small(inside(self.place, MANIFEST))
+        content = read_small(inside(self._place, MANIFEST))
         if content is None:
             return None
         manifest = _object(content)
@@ -132,17 +157,23 @@ class OutputFolder:
                 if result.error is not None
             ],
         }
-        write_small(inside(self.place, MANIFEST), _json(content))
+        write_small(inside(self._place, MANIFEST), _json(content))
         self.forget(shard.name for shard in shards)
 
     def forget(self, names: Iterable[str]) -> None:
         """Remove the records of outputs, and the note of what decides them."""
         for name in names:
             remove_file(self._record(name))
-        remove_file(inside(self.place, f"{WORKING}/{_RUN}"))
+        remove_file(inside(self._place, f"{_RECORDS}/{_RUN}"))
+
+    def remove_working(self) -> None:
+        """Remove the local folder of what was not finished, now that all is."""
+        shutil.rmtree(self.working, ignore_errors=True)
+        if isinstance(self._place, Path):
+            shutil.rmtree(self._place / _RECORDS, ignore_errors=True)
 
     def _record(self, name: str) -> Path | RemoteFile:
-        return inside(self.place, f"{WORKING}/{_FINISHED}/{name}{_ENDING}")
+        return inside(self._place, f"{_RECORDS}/{_FINISHED}/{name}{_ENDING}")
 
 
 def _result(record: Mapping[str, Any]) -> ShardResult | None:

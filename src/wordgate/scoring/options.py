@@ -13,11 +13,12 @@ from wordgate.scoring.writing import check_format
 from wordgate.tables.source import STANDARD
 
 BATCH = 8192
+_NOT_DECISIVE = ("to", "threads", "resume", "overwrite", "skip_errors", "checkpoint_seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
-    """The options of `wordgate.score`, which describes them, that hold for every file.
+    """The options of `wordgate.score`, which describes them.
 
     Raises:
         SettingsError: An option is out of range, whatever the input is.
@@ -33,6 +34,9 @@ class ScoreOptions:
     batch: int = BATCH
     kernel: str = NUMPY
     threads: int | None = None
+    resume: bool = False
+    overwrite: bool = False
+    skip_errors: bool = False
     checkpoint_seconds: float = 2.0
 
     def __post_init__(self) -> None:
@@ -45,19 +49,19 @@ class ScoreOptions:
 
     def decisive(self) -> dict[str, str]:
         """Give those that decide the result, as text."""
-        facts = asdict(self)
-        for name in ("threads", "checkpoint_seconds"):
+        facts = {"format": self.to, **asdict(self)}
+        for name in _NOT_DECISIVE:
             del facts[name]
-        facts = {"format": facts.pop("to"), **facts}
         return {name: "default" if value is None else str(value) for name, value in facts.items()}
 
-
-def check_effect(source: str, out: str, *, resume: bool, overwrite: bool) -> None:
-    """Refuse options about an earlier result that have no effect."""
-    if resume and overwrite:
-        raise SettingsError("--resume continues and --overwrite starts over: give one of them")
-    if out == STANDARD and (resume or overwrite):
-        name = "--resume" if resume else "--overwrite"
-        raise SettingsError(f"{name} has no effect on standard output: name a file")
-    if resume and source == STANDARD:
-        raise SettingsError("--resume has no effect on standard input, which can be read only once")
+    def check_effect(self, source: str, out: str) -> None:
+        """Refuse options about an earlier result that have no effect."""
+        if self.resume and self.overwrite:
+            raise SettingsError("--resume continues and --overwrite starts over: give one of them")
+        if out == STANDARD and (self.resume or self.overwrite):
+            name = "--resume" if self.resume else "--overwrite"
+            raise SettingsError(f"{name} has no effect on standard output: name a file")
+        if self.resume and source == STANDARD:
+            raise SettingsError(
+                "--resume has no effect on standard input, which can be read only once"
+            )

@@ -15,6 +15,7 @@ from typing import Annotated, Any, BinaryIO
 from pydantic import BaseModel, ConfigDict, Field
 
 from wordgate.errors import BundleError, SettingsError, no_folder_message
+from wordgate.scoring.options import ScoreOptions
 from wordgate.storage.files import remove, resolve_link, sync_folder, system_errors
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,
@@ -128,12 +129,13 @@ class PartialOutput:
         config = content.get("config")
         return config if isinstance(config, Mapping) else {}
 
-    def is_complete(
-        self, bundle_file: Path, source: str | Path, *, resume: bool, overwrite: bool
-    ) -> bool:
+    def is_complete(self, options: ScoreOptions, source: Path | None, model: Path) -> bool:
         """Tell whether nothing is left to do, and refuse what must not be done.
 
-        `bundle_file` is a file of the model that is as old as it is.
+        Args:
+            options: The options of the scoring.
+            source: The input; None where it is no local file.
+            model: A file of the model that is as old as it is.
 
         Raises:
             BundleError: Nothing can be written there, or something stands there and nothing said
@@ -141,35 +143,35 @@ class PartialOutput:
             SettingsError: The result is the input.
         """
         self._check_place(source)
-        if not overwrite and not self.exists() and self._older_state.exists():
+        if not options.overwrite and not self.exists() and self._older_state.exists():
             raise BundleError(
                 f"{self.folder} contains an interrupted run in an older layout ({_OLDER_STATE}),"
                 " which this version of wordgate cannot continue: finish it with the version that"
                 " started it, move the folder away, or start over with --overwrite"
             )
         if self.exists():
-            if not resume and not overwrite:
+            if not options.resume and not options.overwrite:
                 raise BundleError(
                     f"scoring into {self.out} was interrupted and left {self.folder}: continue"
                     " it with --resume, or start over with --overwrite"
                 )
             return False
-        if overwrite and self.out.exists():
+        if options.overwrite and self.out.exists():
             self._claim()
         if not self.out.exists() or self._begun.exists():
             return False
-        if not resume:
+        if not options.resume:
             raise BundleError(
                 f"{self.out} exists; choose another file, or replace it with --overwrite"
             )
-        for file in (Path(source).expanduser(), bundle_file):
+        for file in filter(None, (source, model)):
             if file.exists() and file.stat().st_mtime_ns > self.out.stat().st_mtime_ns:
                 raise BundleError(
                     f"{self.out} is complete, and older than {file}: score again with --overwrite"
                 )
         return True
 
-    def _check_place(self, source: str | Path) -> None:
+    def _check_place(self, source: Path | None) -> None:
         out = self.out
         if not out.parent.is_dir():
             raise BundleError(no_folder_message(out))
@@ -180,8 +182,8 @@ class PartialOutput:
             )
         if self.folder.is_symlink():
             raise BundleError(f"{self.folder}, the working folder, is a link: remove it")
-        with suppress(OSError):  # there is no result yet, or no input
-            if out.samefile(source):
+        with suppress(OSError):  # there is no result yet
+            if source is not None and out.samefile(source):
                 raise SettingsError(f"{out} is the input: write the result to another file")
 
     def _claim(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import platformdirs
@@ -12,7 +13,7 @@ import platformdirs
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, DataError
 from wordgate.runtime.progress import Progress
-from wordgate.scoring.options import ScoreOptions, check_effect
+from wordgate.scoring.options import ScoreOptions
 from wordgate.scoring.partial_output import PartialOutput
 from wordgate.scoring.results import Scored
 from wordgate.scoring.scoring import format_by_name, score_file
@@ -22,21 +23,9 @@ from wordgate.tables.source import STANDARD, version_of
 
 
 def score_to_url(
-    bundle: str | Path,
-    source: str,
-    url: str,
-    options: ScoreOptions,
-    *,
-    resume: bool,
-    overwrite: bool,
-    progress: Progress,
+    bundle: str | Path, source: str, url: str, options: ScoreOptions, progress: Progress
 ) -> Scored:
-    """Score one file into a local one, and upload that, which appears there as a whole.
-
-    Raises:
-        WordgateError: As of `score`.
-        KeyboardInterrupt: It was interrupted; it can be resumed.
-    """
+    """Score one file into a local one, and upload that, which appears there as a whole."""
     remote = RemoteFile(url)
     if options.to is None:
         format_by_name(remote.name, source)
@@ -45,26 +34,18 @@ def score_to_url(
     decides = [url, source, version, BundleFolder.open(bundle).sha256(), options.decisive()]
     folder = staging_folder(json.dumps(decides, sort_keys=True))
     staged = folder / PurePosixPath(remote.name).name
-    check_effect(source, remote.name, resume=resume, overwrite=overwrite)
-    if overwrite or source == STANDARD:
+    options.check_effect(source, remote.name)
+    if options.overwrite or source == STANDARD:
         shutil.rmtree(folder, ignore_errors=True)
-    if not overwrite and _is_complete(remote, staged, resume=resume):
+    if not options.overwrite and _is_complete(remote, staged, resume=options.resume):
         progress.say(
             f"{remote.name} already exists: there is nothing to do. Neither contents nor options"
             " were compared; --overwrite scores again"
         )
         return Scored(0, 0, 0, 0, [], [], 0.0, 0.0, was_complete=True)
     make_folder(folder)
-    scored = score_file(
-        bundle,
-        source,
-        str(staged),
-        options,
-        resume=resume,
-        overwrite=False,
-        progress=progress,
-        version=version,
-    )
+    local = replace(options, overwrite=False)
+    scored = score_file(bundle, source, str(staged), local, progress, version=version)
     try:
         remote.upload(staged)
     except DataError as error:

@@ -112,21 +112,14 @@ def score(
         batch=batch,
         kernel=kernel,
         threads=threads,
+        resume=resume,
+        overwrite=overwrite,
+        skip_errors=skip_errors,
         checkpoint_seconds=checkpoint_seconds,
     )
     chosen = Engine.of(engine, threads)
     if is_sharded(source, out):
-        return score_shards(
-            bundle,
-            source,
-            str(out),
-            options,
-            resume=resume,
-            overwrite=overwrite,
-            skip_errors=skip_errors,
-            progress=progress,
-            engine=chosen,
-        )
+        return score_shards(bundle, source, str(out), options, progress, chosen)
     if not chosen.is_local:
         raise SettingsError(
             f"--engine {engine} has no effect on one file: give a folder, a glob pattern or several"
@@ -134,14 +127,7 @@ def score(
         )
     if skip_errors:
         raise SettingsError("--skip-errors has no effect on one file: leave it out")
-    url = url_of(str(out))
-    score_one = score_file if url is None else score_to_url
-    return score_one(
-        bundle,
-        local_name(str(source)),
-        local_name(str(out)) if url is None else url,
-        options,
-        resume=resume,
-        overwrite=overwrite,
-        progress=progress,
-    )
+    file = local_name(str(source))
+    if (url := url_of(str(out))) is not None:
+        return score_to_url(bundle, file, url, options, progress)
+    return score_file(bundle, file, local_name(str(out)), options, progress)

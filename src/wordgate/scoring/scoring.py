@@ -21,7 +21,7 @@ from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Progress
 from wordgate.scoring.input import OpenedInput, added_names, open_input
-from wordgate.scoring.options import ScoreOptions, check_effect
+from wordgate.scoring.options import ScoreOptions
 from wordgate.scoring.partial_output import (
     Counts,
     PartialOutput,
@@ -32,9 +32,17 @@ from wordgate.scoring.partial_output import (
 from wordgate.scoring.predictions import predict_batch, texts_of
 from wordgate.scoring.results import Scored
 from wordgate.scoring.writing import FORMATS, ParquetWriter, Writer, make_writer
+from wordgate.storage.places import place_of
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.tables import Batch
-from wordgate.tables.source import STANDARD, format_of, is_workbook, version_of
+from wordgate.tables.source import (
+    STANDARD,
+    format_of,
+    is_file,
+    is_workbook,
+    split_sheet,
+    version_of,
+)
 from wordgate.tables.typed import ParquetReader
 from wordgate.tables.workbook import WorkbookReader
 
@@ -67,9 +75,6 @@ def score_file(
     source: str,
     out: str,
     options: ScoreOptions,
-    *,
-    resume: bool,
-    overwrite: bool,
     progress: Progress,
     predictor: Predictor | None = None,
     version: str | None = None,
@@ -80,18 +85,28 @@ def score_file(
     the input where that is known already.
     """
     options = replace(options, to=options.to or format_by_name(out, source))
-    check_effect(source, out, resume=resume, overwrite=overwrite)
+    options.check_effect(source, out)
     if out == STANDARD:
         return _to_standard_output(
             _prepare(bundle, source, out, options, progress, predictor, version)
         )
+    place = None if source == STANDARD else place_of(split_sheet(source)[0])
+    file = place if isinstance(place, Path) and is_file(place) else None
     with PartialOutput(destination(out), options.checkpoint_seconds) as kept:
-        if kept.is_complete(Path(bundle) / MANIFEST, source, resume=resume, overwrite=overwrite):
-            return _nothing_to_do(bundle, source, out, progress, options.top)
+        if kept.is_complete(options, file, Path(bundle).expanduser() / MANIFEST):
+            made_of = bundle if file is None else f"{bundle} and {source}"
+            progress.say(
+                f"{out} already exists and is newer than {made_of}: there is nothing to do. Only"
+                " these times were compared, not the contents or the options; --overwrite scores"
+                " again"
+            )
+            config = BundleFolder.open(bundle).config()
+            several = config.multilabel or options.top is not None
+            return _scored(Counts(), added_names(config, several=several), was_complete=True)
         work = _prepare(bundle, source, out, options, progress, predictor, version)
-        if resume and work.fingerprint is None:
+        if options.resume and work.fingerprint is None:
             raise SettingsError(f"--resume has no effect on {source}, which can be read only once")
-        return _to_file(work, kept, progress, resume=resume)
+        return _to_file(work, kept, progress, resume=options.resume)
 
 
 def _prepare(
@@ -227,19 +242,6 @@ def _environment(predictor: Predictor, kernel: str) -> dict[str, str]:
         "processor": processor(),
         **installed_versions(*packages),
     }
-
-
-def _nothing_to_do(
-    bundle: str | Path, source: str, out: str, progress: Progress, top: int | None
-) -> Scored:
-    made_of = f"{bundle} and {source}" if Path(source).expanduser().exists() else bundle
-    progress.say(
-        f"{out} already exists and is newer than {made_of}: there is nothing to do. Only these"
-        " times were compared, not the contents or the options; --overwrite scores again"
-    )
-    config = BundleFolder.open(bundle).config()
-    added = added_names(config, several=config.multilabel or top is not None)
-    return _scored(Counts(), added, was_complete=True)
 
 
 def _added_line(opened: OpenedInput, added: list[str]) -> str:

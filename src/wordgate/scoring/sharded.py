@@ -15,16 +15,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from wordgate.bundle.folder import BundleFolder
-from wordgate.errors import BundleError, DataError, no_folder_message
+from wordgate.errors import BundleError, DataError
 from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.runtime.display import counted
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Progress, Silent
-from wordgate.scoring.manifest import WORKING, OutputFolder
-from wordgate.scoring.options import ScoreOptions, check_effect
+from wordgate.scoring.manifest import OutputFolder
+from wordgate.scoring.options import ScoreOptions
 from wordgate.scoring.partial_output import PartialOutput
-from wordgate.scoring.remote_output import staging_folder
 from wordgate.scoring.results import Scored, ShardResult, totals
 from wordgate.scoring.scoring import score_file
 from wordgate.scoring.shard_progress import Listener, shards_progress
@@ -38,7 +37,6 @@ from wordgate.storage.places import (
     sha256_of,
     shown_name,
 )
-from wordgate.storage.remote import RemoteFile
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.tables.listing import MANIFEST
 from wordgate.tables.source import version_of
@@ -53,13 +51,11 @@ class ShardJob:
     Attributes:
         model: The folder of the model.
         out: The folder of the outputs: a path or a URL.
-        working: The local folder of what is not finished.
-        options: The options of the scoring, checked.
+        options: The options of the scoring.
     """
 
     model: str
     out: str
-    working: str
     options: ScoreOptions
 
 
@@ -68,10 +64,6 @@ def score_shards(
     source: Names,
     out: str,
     options: ScoreOptions,
-    *,
-    resume: bool,
-    overwrite: bool,
-    skip_errors: bool,
     progress: Progress,
     engine: Engine,
 ) -> Scored:
@@ -84,7 +76,7 @@ def score_shards(
         WordgateError: As of `score`; or a file can't be scored, and `skip_errors` is not set.
         KeyboardInterrupt: The run was interrupted; it can be resumed.
     """
-    check_effect("", out, resume=resume, overwrite=overwrite)
+    options.check_effect("", out)
     config = {
         "model": BundleFolder.open(model).sha256(),
         **installed_versions("wordgate"),
@@ -92,36 +84,30 @@ def score_shards(
     }
     fingerprint = RunFingerprint(config)
     shards = plan_shards(source, out, options.to)
-    folder = OutputFolder(place_of(out))
-    job = ShardJob(str(model), out, str(_working_folder(folder)), options)
-    _check_place(folder)
-    if not overwrite and _is_complete(folder, job, shards, fingerprint, resume=resume):
+    folder = OutputFolder(out)
+    folder.check()
+    if not options.overwrite and _is_complete(folder, shards, fingerprint, resume=options.resume):
         progress.say(f"{folder.name} is complete: there is nothing to do")
         return _summary(folder.listed(), 0.0)
     started = time.monotonic()
     with _writing():
-        make_folder(Path(job.working))
-    with exclusive(Path(f"{job.working}.lock"), f"scoring into {folder.name}"):
-        if overwrite:
-            _start_over(folder, job, shards)
+        make_folder(folder.working)
+    with exclusive(Path(f"{folder.working}.lock"), f"scoring into {folder.name}"):
+        if options.overwrite:
+            _start_over(folder, shards)
         folder.begin(fingerprint)
         progress.say(f"scoring {counted(len(shards), 'file')} into {folder.name}")
-        results = _results(folder, job, shards, progress, engine, skip_errors=skip_errors)
+        results = _results(ShardJob(str(model), out, options), shards, progress, engine)
         folder.complete(fingerprint, results, str(model))
-        _remove_working(folder, job)
+        folder.remove_working()
     return _summary(results, time.monotonic() - started)
 
 
 def _results(
-    folder: OutputFolder,
-    job: ShardJob,
-    shards: Sequence[Shard],
-    progress: Progress,
-    engine: Engine,
-    *,
-    skip_errors: bool,
+    job: ShardJob, shards: Sequence[Shard], progress: Progress, engine: Engine
 ) -> list[ShardResult]:
     """Have all shards scored, and give their results in the order of their names."""
+    out = OutputFolder(job.out).name
     results: list[ShardResult] = []
     run = _run_here(job, shards, progress)
     if not engine.is_local:
@@ -129,18 +115,18 @@ def _results(
     try:
         for result in run:
             if result.error is not None:
-                if not skip_errors:
+                if not job.options.skip_errors:
                     raise DataError(
                         f"{result.error}\n{counted(len(results), 'file')} scored, and kept in"
-                        f" {folder.name}: correct this one and continue with --resume, or leave out"
-                        " what cannot be scored with --skip-errors"
+                        f" {out}: correct this one and continue with --resume, or leave out what"
+                        " cannot be scored with --skip-errors"
                     )
                 progress.say(f"warning: {result.input} is left out: {result.error}")
             results.append(result)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(
-            f"{len(results):,} of {counted(len(shards), 'file')} scored, and kept in"
-            f" {folder.name}; run the same command with --resume to continue"
+            f"{len(results):,} of {counted(len(shards), 'file')} scored, and kept in {out};"
+            " run the same command with --resume to continue"
         ) from error
     if all(result.error is not None for result in results):
         raise DataError(f"{counted(len(results), 'file')} could not be scored, and no file could")
@@ -166,15 +152,15 @@ def score_shard(job: ShardJob, shard: Shard, progress: Progress | None = None) -
     """
     listener = Listener(progress or Silent())
     input_name = shard.input_name
-    staged = Path(job.working, *shard.name.split("/"))
-    folder = OutputFolder(place_of(job.out))
+    folder = OutputFolder(job.out)
+    staged = folder.staged(shard.name)
     try:
         version = version_of(place_of(shard.input))
         with _writing():
             make_folder(staged.parent)
             lock = staged.with_name(f".{staged.name}.lock")
         with exclusive(lock, f"the scoring of {input_name}"):
-            if (finished := _finished(folder, shard, staged, version, listener)) is not None:
+            if (finished := _finished(folder, shard, version, listener)) is not None:
                 return replace(finished, remarks=listener.lines)
             result = _score(job, shard, staged, version, listener)
             with _writing():
@@ -196,22 +182,10 @@ def _score(
         listener.say("warning: it has changed since it was interrupted, and is scored again")
     elif not partial.exists():
         staged.unlink(missing_ok=True)  # its counts are lost
-    scored = score_file(
-        job.model,
-        shard.input,
-        str(staged),
-        job.options,
-        resume=not is_changed,
-        overwrite=is_changed,
-        progress=listener,
-        predictor=_predictor(
-            job.model,
-            BundleFolder.open(job.model).sha256(),
-            job.options.kernel,
-            job.options.threads,
-        ),
-        version=version,
-    )
+    options = replace(job.options, resume=not is_changed, overwrite=is_changed)
+    model_hash = BundleFolder.open(job.model).sha256()
+    predictor = _predictor(job.model, model_hash, options.kernel, options.threads)
+    scored = score_file(job.model, shard.input, str(staged), options, listener, predictor, version)
     sha256 = sha256_of(staged)
     if sha256 is None:
         raise BundleError(f"{staged} cannot be read, although it was just written")
@@ -233,25 +207,23 @@ def _score(
 
 
 def _finished(
-    folder: OutputFolder, shard: Shard, staged: Path, version: str, progress: Progress
+    folder: OutputFolder, shard: Shard, version: str, progress: Progress
 ) -> ShardResult | None:
     """Give the result of a shard that is finished: its output is there, as it was written."""
-    record = folder.finished(shard.name)
+    record, output = folder.finished(shard.name), folder.output(shard.name)
     if record is None:
         return None
     if record.input_version != version:
         progress.say("warning: it has changed since it was scored, and is scored again")
         return None
-    if sha256_of(folder.output(shard.name)) == record.sha256:
+    if sha256_of(output) == record.sha256:
         return record
+    staged = folder.staged(shard.name)
     if sha256_of(staged) == record.sha256:  # killed between the record and the move
         with _writing():
-            move_to(folder.output(shard.name), staged)
+            move_to(output, staged)
         return record
-    progress.say(
-        f"warning: {shown_name(folder.output(shard.name))} is missing or was changed, and is made"
-        " again"
-    )
+    progress.say(f"warning: {shown_name(output)} is missing or was changed, and is made again")
     return None
 
 
@@ -261,37 +233,18 @@ def _predictor(model: str, _hash: str, kernel: str, threads: int | None) -> Pred
     return load_aloud(model, Silent, kernel=kernel, threads=threads)
 
 
-def _working_folder(folder: OutputFolder) -> Path:
-    """Give the local folder of what is not finished: in that of the outputs, where it is local."""
-    if isinstance(folder.place, Path):
-        return folder.place.absolute() / WORKING / "partial"
-    return staging_folder(folder.place.url)
-
-
-def _check_place(folder: OutputFolder) -> None:
-    """Refuse where no folder can be."""
-    if isinstance(folder.place, RemoteFile):
-        folder.place.check_writable()
-        return
-    if folder.place.exists() and not folder.place.is_dir():
-        raise BundleError(f"{folder.name} is a file: name a folder for the results")
-    if not folder.place.absolute().parent.is_dir():
-        raise BundleError(no_folder_message(folder.place))
-
-
-def _start_over(folder: OutputFolder, job: ShardJob, shards: Sequence[Shard]) -> None:
+def _start_over(folder: OutputFolder, shards: Sequence[Shard]) -> None:
     """Remove what an earlier run has noted, and its outputs that this one does not replace."""
     names = {*folder.names(), *(shard.name for shard in folder.listed())}
     with _writing():
         folder.forget(names)
         for name in sorted(names - {shard.name for shard in shards}):
             remove_file(folder.output(name))
-    shutil.rmtree(job.working, ignore_errors=True)
+    shutil.rmtree(folder.working, ignore_errors=True)
 
 
 def _is_complete(
     folder: OutputFolder,
-    job: ShardJob,
     shards: Sequence[Shard],
     fingerprint: RunFingerprint,
     *,
@@ -317,16 +270,16 @@ def _is_complete(
         return False
     for record in known.values():  # which the manifest has replaced
         folder.save(record)
-    if manifest.get("failed") or not all(_is_whole(folder, job, shard) for shard in shards):
+    if manifest.get("failed") or not all(_is_whole(folder, shard) for shard in shards):
         return False
     folder.forget(known)
-    _remove_working(folder, job)
+    folder.remove_working()
     return True
 
 
-def _is_whole(folder: OutputFolder, job: ShardJob, shard: Shard) -> bool:
-    version, staged = version_of(place_of(shard.input)), Path(job.working, shard.name)
-    return _finished(folder, shard, staged, version, Silent()) is not None
+def _is_whole(folder: OutputFolder, shard: Shard) -> bool:
+    version = version_of(place_of(shard.input))
+    return _finished(folder, shard, version, Silent()) is not None
 
 
 def _refuse_existing(folder: OutputFolder, shards: Sequence[Shard], *, is_begun: bool) -> None:
@@ -338,13 +291,6 @@ def _refuse_existing(folder: OutputFolder, shards: Sequence[Shard], *, is_begun:
     there = folder.existing([MANIFEST, *(shard.name for shard in shards)])
     if there is not None:
         raise BundleError(f"{there} exists; choose another folder, or replace it with --overwrite")
-
-
-def _remove_working(folder: OutputFolder, job: ShardJob) -> None:
-    """Remove the local folder of what was not finished, now that all is."""
-    shutil.rmtree(job.working, ignore_errors=True)
-    if isinstance(folder.place, Path):
-        shutil.rmtree(folder.place / WORKING, ignore_errors=True)
 
 
 def _run_here(job: ShardJob, shards: Sequence[Shard], progress: Progress) -> Iterator[ShardResult]:
