@@ -151,10 +151,7 @@ class DelimitedWriter(Writer):
         self._special = re.compile(f'["\r\n{re.escape(delimiter)}]')
         is_usual = reader.delimiter == delimiter and not reader.quoting
         self._keeps = is_usual and not escape_formulas
-        end = reader.end_of_line
         self._empty = '""' if reader.has_nulls else ""
-        self._scored = f"{delimiter}%s%s{delimiter}{end}"
-        self._failed = f"{delimiter * len(added)}%s{end}"
         self._answer = lru_cache(_MOST_ANSWERS)(self._answer_cell)
 
     def heading(self) -> bytes:
@@ -176,9 +173,12 @@ class DelimitedWriter(Writer):
             before = map(self._record, texts.batch.cells())
         answers = map(self._answer, predictions.answers)
         numbers = _rows_of_decimals(predictions.numbers, self._delimiter)
-        after = [self._scored % both for both in zip(answers, numbers, strict=True)]
+        delimiter, end = self._delimiter, self._reader.end_of_line
+        cells = zip(answers, numbers, strict=True)
+        after = [f"{delimiter}{answer}{shares}{delimiter}{end}" for answer, shares in cells]
         if texts.errors:
-            failed = {i: self._failed % self._cell(why) for i, why in texts.errors.items()}
+            empty = delimiter * len(self._added)
+            failed = {i: f"{empty}{self._cell(why)}{end}" for i, why in texts.errors.items()}
             after = _in_order(after, failed, len(texts))
         return "".join([a + b for a, b in zip(before, after, strict=True)]).encode()
 

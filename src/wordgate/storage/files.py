@@ -15,6 +15,8 @@ from wordgate.errors import BundleError, DataError, WordgateError, no_folder_mes
 
 # What a system or a file system answers that can't exchange two names in one step.
 _CANT_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EXDEV)
+# And one that has no locks, such as some file systems of clusters.
+_CANT_LOCK = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 _NEW, _OLD = "new", "old"
 _PATIENCE = 30.0  # seconds for a lock: a killed process may take a while to end
 _PAUSE = 0.1
@@ -251,14 +253,16 @@ def exclusive(file: Path, what: str) -> Iterator[None]:
         what: What is done.
 
     Raises:
-        BundleError: Another process has been doing it for half a minute.
+        BundleError: Another process has been doing it for half a minute, or the file can't be made.
     """
     try:
         import fcntl
     except ImportError:  # Windows
         yield
         return
-    with file.open("ab") as stream:
+    with system_errors(BundleError, f"{file} cannot be opened"):
+        stream = file.open("ab")
+    with stream:
         until = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -270,4 +274,8 @@ def exclusive(file: Path, what: str) -> Iterator[None]:
                         f"another process is busy with {what} ({file}): wait until it has ended"
                     ) from error
                 time.sleep(_PAUSE)
+            except OSError as error:
+                if error.errno not in _CANT_LOCK:
+                    raise BundleError(f"{file} cannot be locked: {error.strerror}") from error
+                break
         yield
