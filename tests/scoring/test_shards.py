@@ -318,6 +318,32 @@ def test_no_input_is_passed_over_in_silence(score, inputs, here):
         score("a" * 5000, "out/")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")
+def test_the_name_of_a_file_may_be_no_unicode(score, inputs, here):
+    name = os.fsdecode(b"caf\xe9.csv")
+    (here / "in" / name).write_text(rows(3))
+    assert score(inputs, "out").shards[2].name == name
+    written = json.loads((here / "out" / "_manifest.json").read_text(encoding="utf-8"))
+    assert written["shards"][2]["output"] == name
+    assert score(inputs, "out", resume=True).was_complete
+
+
+@pytest.mark.parametrize("name", ["../mine.csv", "x/../../mine.csv", "/mine.csv", None])
+def test_a_manifest_leads_to_no_file_elsewhere(score, inputs, here, write, name):
+    write("mine.csv", "mine")
+    score(inputs, "out")
+    manifest = here / "out" / "_manifest.json"
+    content = json.loads(manifest.read_text())
+    content["shards"][0]["output"] = f"{here}{name}" if name == "/mine.csv" else name
+    manifest.write_text(json.dumps(content, indent=1))
+    for options in ({"overwrite": True}, {"resume": True}):
+        with pytest.raises(
+            BundleError, match=r"^out/_manifest\.json is damaged or was not written"
+        ):
+            score(inputs, "out", **options)
+    assert (here / "mine.csv").read_text() == "mine"
+
+
 @pytest.mark.needs("openpyxl", "python_calamine")
 def test_a_workbook_is_scored_into_another_format(score, here):
     from openpyxl import Workbook

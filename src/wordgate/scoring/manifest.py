@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -32,8 +33,6 @@ VERSION = 1
 _RECORDS = ".wordgate"
 """The folder in that of the outputs which has the records until all shards are finished."""
 _RUN, _FINISHED, _ENDING = "run.json", "finished", ".json"
-
-
 _RECORD = TypeAdapter(ShardResult)
 
 
@@ -186,8 +185,17 @@ def _result(record: Mapping[str, Any]) -> ShardResult | None:
 
 def _is_manifest(content: Mapping[str, Any]) -> bool:
     shards, run = content.get("shards"), content.get("run")
-    version = content.get("wordgate_manifest")
-    return isinstance(version, int) and isinstance(shards, list) and isinstance(run, dict)
+    if not isinstance(content.get("wordgate_manifest"), int) or not isinstance(run, dict):
+        return False
+    return isinstance(shards, list) and all(map(_is_record, shards))
+
+
+def _is_record(shard: object) -> bool:
+    """Tell whether a record names an output in the folder: it may be removed or replaced."""
+    name = shard.get("output") if isinstance(shard, dict) else None
+    if not isinstance(name, str):
+        return False
+    return not os.path.isabs(name) and ".." not in PurePath(name).parts
 
 
 def _object(content: bytes) -> dict[str, Any]:
@@ -200,4 +208,6 @@ def _object(content: bytes) -> dict[str, Any]:
 
 
 def _json(content: object) -> bytes:
-    return json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n"
+    """Write JSON; what is no Unicode in the name of a file is escaped."""
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    return text.encode(errors="backslashreplace") + b"\n"
