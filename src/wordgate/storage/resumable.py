@@ -118,8 +118,13 @@ def read_facts(form: type[FactsT], facts: object) -> FactsT:
     try:
         return form.model_validate_json(json.dumps(facts))
     except ValidationError as error:
-        fault = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+        raise ValueError(first_fault(error)) from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """Say where the first fault is, and what it is: ``counts.rows: Input should be ...``."""
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
 def _changed(now: Mapping[str, str], then: object) -> dict[str, str]:
