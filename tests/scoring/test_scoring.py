@@ -5,7 +5,6 @@ import os
 import sys
 from datetime import date
 from io import BytesIO, TextIOWrapper
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ import wordgate
 from wordgate.errors import BundleError, DataError, SettingsError, WordgateError
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import partial_output
-from wordgate.scoring.writing import make_writer
 
 TEXTS = ["We love this lamp", "We hate this lamp, really", 'We praise this "lamp"', "We regret it"]
 ADDED = ["label", "probability", "probability_bad", "probability_good", "error"]
@@ -405,11 +403,3 @@ def test_what_was_private_stays_private(score, write, here, monkeypatch, out):
         score("in.csv", out, overwrite=True)
         assert (here / out).stat().st_mode & 0o777 == mode
     assert set(modes) == {0o700}
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_an_unknown_format_is_not_written_as_another(packed):
-    reader = SimpleNamespace(form="xls", delimiter=None, names=["text"], width=1)
-    options = {"separator": None, "escape_formulas": False, "packed": packed}
-    with pytest.raises(SettingsError, match="no format 'xls'; available: csv, tsv, jsonl, parq"):
-        make_writer(reader, ADDED, "xls", **options)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from wordgate.bundle.config import Config
-from wordgate.data import Choice, ColumnError, Columns
+from wordgate.data import Choice, ColumnError
 from wordgate.data.columns import Flag, as_flag, names_among
 from wordgate.data.roles import choose_roles
 from wordgate.errors import DataError
+from wordgate.scoring.options import ScoreOptions
 from wordgate.tables import OpenTable, Records, open_source, open_table
 from wordgate.tables.header import name_key
 from wordgate.tables.jsonl import JsonlReader, keys_among
@@ -34,7 +35,7 @@ class OpenedInput:
     text: Choice
     lines: list[str]
 
-    def added(self, wanted: Sequence[str], form: str) -> list[str]:
+    def added(self, wanted: Sequence[str], options: ScoreOptions) -> list[str]:
         """Name the columns that are added, so that they collide with none that is there.
 
         In JSON Lines a key may turn up in any record, so all of them are looked at; those of a pipe
@@ -46,7 +47,7 @@ class OpenedInput:
         chosen = without_collisions(wanted, taken)
         if not isinstance(reader, JsonlReader):
             return chosen
-        while form == "jsonl" and self.table.source.path is not None:
+        while options.to == "jsonl" and self.table.source.path is not None:
             met = keys_among(self.table.characters(), chosen)
             if not met:
                 break
@@ -57,25 +58,19 @@ class OpenedInput:
 
 
 def open_input(
-    source: str | os.PathLike[str],
-    config: Config,
-    form: str | None,
-    *,
-    text: Columns | None,
-    encoding: str | None,
-    batch: int,
+    source: str | os.PathLike[str], config: Config, options: ScoreOptions
 ) -> OpenedInput:
-    """Open a source, and find the columns that a model reads, for a result of a format.
+    """Open a source, and find the columns that a model reads, for a result in the format `to`.
 
     Raises:
         DataError: The source can't be read as options.
     """
-    flag = as_flag(text)
+    form, flag = options.to, as_flag(options.text)
     names = names_among([flag if flag is not None else config.columns().get("text", ())])
     found = open_source(source, _enough(names, form), workbooks=True)
     if found.path is None and not found.is_whole and is_workbook_content(found.head):
         raise DataError(f"a workbook cannot be read from {found.name}: give the path of a file")
-    table = open_table(found, encoding=encoding, given=names, batch=batch)
+    table = open_table(found, encoding=options.encoding, given=names, batch=options.batch)
     records = table.reader.sample()
     if isinstance(table.reader, ParquetReader) and form not in (None, "parquet"):
         table.reader.refuse_untextual(form)
@@ -84,9 +79,10 @@ def open_input(
         converts = form not in (None, "jsonl")
         keys = table.all_keys() if converts and found.path is not None else []
         table.reader.know(keys, closed=converts)
-    doubts = [] if table.encoding is None else [table.encoding.doubt]
-    warnings = [f"warning: {doubt}" for doubt in filter(None, doubts)]
-    return OpenedInput(table, chosen, [*table.form().lines(), *warnings, chosen.line()])
+    lines = table.form().lines()
+    if table.encoding is not None and table.encoding.doubt:
+        lines.append(f"warning: {table.encoding.doubt}")
+    return OpenedInput(table, chosen, [*lines, chosen.line()])
 
 
 def _choose_text(records: Records, config: Config, flag: Flag | None, name: str) -> Choice:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from wordgate.bundle.config import Config
 from wordgate.data import Columns
 from wordgate.errors import SettingsError
 from wordgate.models.lstm_forward import NUMPY
-from wordgate.prediction.decision import Threshold, check_abstain
+from wordgate.prediction.decision import DecisionRule, Threshold, check_abstain
 from wordgate.runtime.cpu import choose_threads
-from wordgate.scoring.writing import check_format
 from wordgate.tables.source import STANDARD
 
+FORMATS = ("csv", "tsv", "jsonl", "parquet")
 BATCH = 8192
 _NOT_DECISIVE = ("to", "threads", "resume", "overwrite", "skip_errors", "checkpoint_seconds")
 
@@ -44,8 +45,14 @@ class ScoreOptions:
         choose_threads(self.threads)
         if self.batch < 1:
             raise SettingsError(f"batch is {self.batch}: it must be at least 1")
-        if self.to is not None:
-            check_format(self.to)
+        if self.to not in (None, *FORMATS):
+            raise SettingsError(f"no format '{self.to}'; available: {', '.join(FORMATS)}")
+
+    def rule(self, config: Config) -> DecisionRule:
+        """Give the rule by which probabilities become labels."""
+        return DecisionRule.of(
+            config, threshold=self.threshold, top=self.top, abstain_below=self.abstain_below
+        )
 
     def decisive(self) -> dict[str, str]:
         """Give those that decide the result, as text."""

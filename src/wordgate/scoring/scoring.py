@@ -21,7 +21,7 @@ from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Progress
 from wordgate.scoring.input import OpenedInput, added_names, open_input
-from wordgate.scoring.options import ScoreOptions
+from wordgate.scoring.options import FORMATS, ScoreOptions
 from wordgate.scoring.partial_output import (
     Counts,
     PartialOutput,
@@ -31,7 +31,7 @@ from wordgate.scoring.partial_output import (
 )
 from wordgate.scoring.predictions import predict_batch, texts_of
 from wordgate.scoring.results import Scored
-from wordgate.scoring.writing import FORMATS, ParquetWriter, Writer, make_writer
+from wordgate.scoring.writing import ParquetWriter, Writer, make_writer
 from wordgate.storage.places import place_of
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.tables import Batch
@@ -120,41 +120,23 @@ def _prepare(
 ) -> _Work:
     """Load the model, open the input, and tell what was inferred."""
     config = BundleFolder.open(bundle).config()
-    rule = DecisionRule.of(
-        config,
-        threshold=options.threshold,
-        top=options.top,
-        abstain_below=options.abstain_below,
-    )
+    rule = options.rule(config)
     predictor = predictor or load_aloud(
         bundle, lambda: progress, kernel=options.kernel, threads=options.threads
     )
-    opened = open_input(
-        source,
-        config,
-        options.to,
-        text=options.text,
-        encoding=options.encoding,
-        batch=options.batch,
-    )
-    reader = opened.table.reader
-    # A workbook is read, but not written.
-    form = options.to or (reader.form if reader.form in FORMATS else "csv")
-    if form == "parquet" and out == STANDARD:
+    opened = open_input(source, config, options)
+    if options.to is None:  # a workbook is read, but not written
+        form = opened.table.reader.form
+        options = replace(options, to=form if form in FORMATS else "csv")
+    if options.to == "parquet" and out == STANDARD:
         raise DataError("Parquet cannot be written to standard output: name a file")
-    separator = _separator(config, form) if rule.gives_several else None
-    added = opened.added(added_names(config, several=rule.gives_several), form)
-    writer = make_writer(
-        reader,
-        added,
-        form,
-        separator=separator,
-        escape_formulas=options.escape_formulas,
-        packed=Path(out).suffix.lower() == ".gz",
-    )
+    separator = _separator(config, options) if rule.gives_several else None
+    added = opened.added(added_names(config, several=rule.gives_several), options)
+    packed = Path(out).suffix.lower() == ".gz"
+    writer = make_writer(opened.table.reader, added, options, separator=separator, packed=packed)
     fingerprint = None
     if out != STANDARD and (path := opened.table.source.path) is not None:
-        decisive = _decisive(bundle, opened, version or version_of(path), rule, options, form)
+        decisive = _decisive(bundle, opened, version or version_of(path), rule, options)
         fingerprint = RunFingerprint(decisive, _environment(predictor, options.kernel))
     changed = (
         f"warning: {bundle}/{name} was changed or is missing; predictions do not depend on it"
@@ -171,7 +153,6 @@ def _decisive(
     version: str,
     rule: DecisionRule,
     options: ScoreOptions,
-    form: str,
 ) -> dict[str, str]:
     """Name what decides a result."""
     facts = {
@@ -183,7 +164,7 @@ def _decisive(
         "abstain_below": str(options.abstain_below),
         "thresholds": str(rule.thresholds and (rule.thresholds, rule.decisive)),
         "escape_formulas": str(options.escape_formulas),
-        "format": form,
+        "format": str(options.to),
         "batch": str(options.batch),
         "kernel": options.kernel,
     }
@@ -206,18 +187,18 @@ def format_by_name(out: str, source: str) -> str | None:
     return form
 
 
-def _separator(config: Config, form: str) -> str:
+def _separator(config: Config, options: ScoreOptions) -> str:
     """Give what joins the labels of a text in a cell.
 
     A label that holds it is refused: nobody could take them apart again.
     """
     separator = config.separator() or DEFAULT_SEPARATOR
     for label in config.labels:
-        if form in ("csv", "tsv") and separator in label:
+        if options.to in ("csv", "tsv") and separator in label:
             raise SettingsError(
                 f"the label {label!r:.80} contains {separator!r}, which separates the labels of a"
-                f" text in {form.upper()}: write JSON Lines or Parquet, where they are a list (--to"
-                " jsonl)"
+                f" text in {options.to.upper()}: write JSON Lines or Parquet, where they are a"
+                " list (--to jsonl)"
             )
     return separator
 

@@ -23,6 +23,7 @@ from wordgate.errors import SettingsError
 from wordgate.prediction.decision import Answer
 from wordgate.runtime.packages import require_extra
 from wordgate.scoring.input import own_names
+from wordgate.scoring.options import ScoreOptions
 from wordgate.scoring.predictions import BatchPredictions, BatchTexts
 from wordgate.storage.files import copy_mode, sync_folder, temporary_path
 from wordgate.tables import Reader
@@ -32,7 +33,6 @@ from wordgate.tables.header import is_number
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMATS = ("csv", "tsv", "jsonl", "parquet")
 # What a spreadsheet takes for the beginning of a formula, or passes over before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PACKING = 3  # of gzip: most of the gain at a third of the usual cost
@@ -43,41 +43,30 @@ _MOST_ANSWERS = 4096  # labels, and sets of them, whose cells are kept
 _T = TypeVar("_T")
 
 
-def check_format(form: str) -> None:
-    """Refuse what is no format of a result.
-
-    Raises:
-        SettingsError: It is none of `FORMATS`.
-    """
-    if form not in FORMATS:
-        raise SettingsError(f"no format '{form}'; available: {', '.join(FORMATS)}")
-
-
 def make_writer(
     reader: Reader,
     added: Sequence[str],
-    form: str,
+    options: ScoreOptions,
     *,
     separator: str | None,
-    escape_formulas: bool,
     packed: bool,
 ) -> Writer:
-    """Make the writer of a format.
+    """Make the writer of the format `to`.
 
     Args:
         reader: Where the records come from.
         added: The names of the new columns.
-        form: The format.
+        options: The options of the scoring, with a format.
         separator: What joins several labels of a text in a cell; None where it has one.
-        escape_formulas: Whether cells that look like formulas get an apostrophe.
         packed: Whether the result is gzipped.
 
     Raises:
-        SettingsError: The format is unknown, or an option is without effect.
+        SettingsError: An option is without effect.
         MissingExtraError: Parquet is to be written, and pyarrow is not installed.
     """
-    check_format(form)
-    if escape_formulas and form not in ("csv", "tsv"):
+    form = options.to or ""
+    is_delimited = form in ("csv", "tsv")
+    if options.escape_formulas and not is_delimited:
         raise SettingsError(
             f"--escape-formulas has no effect on {form.upper()}, which no spreadsheet opens as"
             " cells: leave it out"
@@ -88,10 +77,13 @@ def make_writer(
         require_extra("parquet", "writing a Parquet file")
         return ParquetWriter(reader, added, several=separator is not None)
     writer: Writer = JsonlWriter(reader, added)
-    if form != "jsonl":
-        delimiter = _delimiter(reader, form)
+    if is_delimited:
         writer = DelimitedWriter(
-            reader, added, delimiter, separator=separator or "", escape_formulas=escape_formulas
+            reader,
+            added,
+            _delimiter(reader, form),
+            separator=separator or "",
+            escape_formulas=options.escape_formulas,
         )
     return GzipWriter(writer) if packed else writer
 
