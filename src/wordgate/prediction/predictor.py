@@ -209,13 +209,7 @@ def load(path: str | Path, *, kernel: str = NUMPY, threads: int | None = None) -
 
 
 def computed_by(kernel: str, model: Model, config: Config) -> Model:
-    """Let a kernel, of `KERNELS` or `TRANSFORMER_KERNELS`, compute a model.
-
-    Raises:
-        SettingsError: There is no such kernel, it can't compute this model, it is too inaccurate
-            for it, or the processor lacks what it needs.
-        MissingExtraError: It needs numba or ONNX Runtime, which is not installed.
-    """
+    """Let a kernel, of `KERNELS` or `TRANSFORMER_KERNELS`, compute a model; see `load`."""
     check_kernel(kernel)
     if kernel not in TRANSFORMER_KERNELS:
         return with_kernel(model, kernel)

@@ -93,11 +93,7 @@ class FrameScorer:
         return BundleFolder.open(self.path).config()
 
     def load(self) -> Predictor:
-        """Load the model, at the first call in a process; later ones give the same predictor.
-
-        Raises:
-            BundleError: There is no model, or another one.
-        """
+        """Load the model, at the first call in a process; later ones give the same predictor."""
         return _load(self.path, self.digest, self.kernel, self.threads)
 
     def rule(self, config: Config) -> DecisionRule:
@@ -107,12 +103,7 @@ class FrameScorer:
         )
 
     def added(self, there: Sequence[str], config: Config) -> dict[str, str]:
-        """Name the columns that a table gets, each with its type: string, double or list.
-
-        Args:
-            there: The names of its columns.
-            config: The model's.
-        """
+        """Name the columns that are added to those there, each with its type."""
         several = self.rule(config).gives_several
         label, *numbers, error = added_names(config, several=several)
         if not self.probabilities:
@@ -142,13 +133,6 @@ class FrameScorer:
         """Score a table, and give it back with new columns.
 
         A row without a text gets an error and no label, as in a file.
-
-        Args:
-            frame: A pandas DataFrame, an Arrow table or record batch, or NumPy arrays by the
-                names of their columns.
-
-        Returns:
-            The same columns and the new ones, in the same form.
 
         Raises:
             BundleError: The model can't be loaded.

@@ -134,13 +134,7 @@ class OutputFolder:
     def complete(
         self, fingerprint: RunFingerprint, results: Sequence[ShardResult], model: str
     ) -> None:
-        """Write the manifest, last of all, and remove the records.
-
-        Args:
-            fingerprint: What decided the results.
-            results: Those of all shards, those with an error included.
-            model: The name of the model.
-        """
+        """Write the manifest, last of all, and remove the records."""
         facts = fingerprint.facts()["config"]
         shards = [result for result in results if result.error is None]
         content = {

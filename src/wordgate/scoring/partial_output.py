@@ -37,15 +37,7 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Counts(BaseModel):
-    """The records that were scored so far.
-
-    Attributes:
-        rows: Records read, those with errors included.
-        scored: Records that have probabilities.
-        abstained: Those of them that have no label.
-        errors: Records that could not be scored.
-        first_errors: The first of them: the row's number and why.
-    """
+    """The records that were scored so far, by the names of `Scored`."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -120,27 +112,16 @@ class PartialOutput:
         return self.state.exists()
 
     def config(self) -> Mapping[str, Any]:
-        """Read what decides the result of the scoring that was interrupted.
-
-        Raises:
-            BundleError: What is kept is damaged.
-        """
+        """Read what decides the result of the scoring that was interrupted."""
         content, _ = read_resumable(self.state)
         config = content.get("config")
         return config if isinstance(config, Mapping) else {}
 
     def is_complete(self, options: ScoreOptions, source: Path | None, model: Path) -> bool:
-        """Tell whether nothing is left to do, and refuse what must not be done.
+        """Tell whether nothing is left to do, and refuse what was not asked for.
 
-        Args:
-            options: The options of the scoring.
-            source: The input; None where it is no local file.
-            model: A file of the model that is as old as it is.
-
-        Raises:
-            BundleError: Nothing can be written there, or something stands there and nothing said
-                what is to become of it.
-            SettingsError: The result is the input.
+        `source` is None where the input is no local file; `model` is a file of the model that is
+        as old as it is.
         """
         self._check_place(source)
         if not options.overwrite and not self.exists() and self._older_state.exists():

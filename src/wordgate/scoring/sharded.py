@@ -46,13 +46,7 @@ _MOST_SHOWN = 5  # errors of rows
 
 @dataclass(frozen=True)
 class ShardJob:
-    """What the scorings of all shards have in common; it can be sent to another process.
-
-    Attributes:
-        model: The folder of the model.
-        out: The folder of the outputs: a path or a URL.
-        options: The options of the scoring.
-    """
+    """What the scorings of all shards have in common; it can be sent to another process."""
 
     model: str
     out: str
@@ -138,13 +132,8 @@ def score_shard(job: ShardJob, shard: Shard, progress: Progress | None = None) -
 
     Its output appears as a whole, once; whoever scores it again gives the same bytes.
 
-    Args:
-        job: What all shards have in common.
-        shard: The shard.
-        progress: Shows progress; messages are in the result as well.
-
     Returns:
-        Its result; where the input is at fault, one with an `error`.
+        Its result, with all messages; where the input is at fault, one with an `error`.
 
     Raises:
         WordgateError: Something else than the input is at fault.

@@ -56,15 +56,10 @@ def plan_shards(source: Names, out: str, form: str | None) -> list[Shard]:
     Hidden files, and those that begin with an underscore, such as ``_SUCCESS``, are left out; so
     are those in the folder of the outputs.
 
-    Args:
-        source: A folder, a glob pattern, a file, or several of these.
-        out: The folder of the outputs.
-        form: The format of the outputs; None for that of each input.
-
     Raises:
-        BundleError: An output would replace an input, or another output.
+        BundleError: An output would replace another output.
         DataError: There is no such file, or none at all.
-        SettingsError: The output is no folder.
+        SettingsError: The output is no folder, or an output would replace an input.
     """
     sources = [source] if isinstance(source, str | os.PathLike) else list(source)
     if out == STANDARD or STANDARD in sources:
@@ -87,12 +82,7 @@ def plan_shards(source: Names, out: str, form: str | None) -> list[Shard]:
 
 
 def _found(name: str, out: Path | RemoteFile) -> list[ListedFile]:
-    """List the files of an input, but those that are in the folder of the outputs.
-
-    Raises:
-        DataError: There is no such file.
-        SettingsError: It is the folder of the outputs.
-    """
+    """List the files of an input, but those that are in the folder of the outputs."""
     if not is_several(name):
         return list_files(name)
     if _real(place_of(name)) == _real(out):

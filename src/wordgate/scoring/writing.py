@@ -51,18 +51,10 @@ def make_writer(
     separator: str | None,
     packed: bool,
 ) -> Writer:
-    """Make the writer of the format `to`.
+    """Make the writer of the format `to`, or refuse options that are without effect on it.
 
-    Args:
-        reader: Where the records come from.
-        added: The names of the new columns.
-        options: The options of the scoring, with a format.
-        separator: What joins several labels of a text in a cell; None where it has one.
-        packed: Whether the result is gzipped.
-
-    Raises:
-        SettingsError: An option is without effect.
-        MissingExtraError: Parquet is to be written, and pyarrow is not installed.
+    `added` are the names of the new columns. `separator` joins several labels of a text in a cell;
+    it is None where a text has one.
     """
     form = options.to or ""
     is_delimited = form in ("csv", "tsv")
@@ -286,13 +278,7 @@ class ParquetWriter(Writer):
 def added_columns(
     texts: BatchTexts, predictions: BatchPredictions, *, several: bool
 ) -> Iterator[pa.Array]:
-    """Give the new columns of a batch with their types: answer, numbers, error.
-
-    Args:
-        texts: The records.
-        predictions: Those of the records that can be scored.
-        several: Whether an answer is a list of labels.
-    """
+    """Give the new columns of a batch with their types: answer, or list of them, numbers, error."""
     import pyarrow as pa
 
     count = len(texts)

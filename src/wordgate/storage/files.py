@@ -61,11 +61,7 @@ def atomic_write(file: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_output(file: Path) -> Iterator[Path]:
-    """Do as `atomic_write` does, for a file that the user has named.
-
-    Raises:
-        DataError: The disk refuses.
-    """
+    """Do as `atomic_write` does, for a file that the user has named: errors are a `DataError`."""
     with system_errors(DataError, f"{file} cannot be written"), atomic_write(file) as aside:
         yield aside
 
@@ -89,12 +85,7 @@ def temporary_path(path: Path) -> Path:
 
 
 def check_file(path: Path, *, overwrite: bool) -> None:
-    """Refuse before the work a file that couldn't be written after it.
-
-    Raises:
-        DataError: There is something at `path` that may not be replaced, or nothing can be
-            written there.
-    """
+    """Refuse before the work, by a `DataError`, a file that couldn't be written after it."""
     if os.path.isdir(path):
         raise DataError(f"{path} is a folder; name a file")
     if os.path.lexists(path) and not overwrite:
@@ -138,17 +129,10 @@ def sync_folder(folder: Path) -> None:
 def check_folder(
     path: Path, what: str, *, overwrite: bool, check_replaceable: Callable[[Path], None]
 ) -> None:
-    """Refuse before the work what `write_folder` would refuse after it.
+    """Refuse before the work, by a `BundleError`, what `write_folder` would refuse after it.
 
-    Args:
-        path: The folder to make.
-        what: What it holds, such as ``model``.
-        overwrite: Replace a folder that is there.
-        check_replaceable: Raises where what is there may not be replaced.
-
-    Raises:
-        BundleError: There is something at `path` that may not be replaced, or nothing can be
-            written there.
+    Messages name what the folder holds, such as a ``model``. `check_replaceable` raises where what
+    is there may not be replaced.
     """
     place = resolve_link(path)
     if not os.path.isdir(place.parent):
@@ -248,9 +232,7 @@ def _exchange(one: Path, other: Path) -> bool:
 def exclusive(file: Path, what: str) -> Iterator[None]:
     """See that no other process does the same at the same time, where the system knows how.
 
-    Args:
-        file: The file of the lock, which is made and stays.
-        what: What is done.
+    The file of the lock is made, and stays. `what` names what is done.
 
     Raises:
         BundleError: Another process has been doing it for half a minute, or the file can't be made.

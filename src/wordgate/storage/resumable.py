@@ -152,10 +152,7 @@ def write_resumable(
 ) -> None:
     """Write a file, whole or not at all, with its layout and a digest of all that it keeps.
 
-    Args:
-        file: The file; one that is there is replaced.
-        content: What JSON can say.
-        arrays: The arrays by their names, float32 or float64.
+    `content` is what JSON can say; the arrays are of float32 or float64.
 
     Raises:
         BundleError: The disk refuses; what stood there still does.
