@@ -16,15 +16,10 @@ class ShardResult:
     Attributes:
         input: The name of the input, without secrets.
         name: The name of the output, relative to the folder of all of them.
-        rows: Number of rows of both.
-        scored: Number of rows with probabilities.
-        abstained: Number of these without a label.
-        errors: Number of rows that could not be scored.
-        first_errors: The first of them: row number, from 1, and reason.
+        rows: As in `Scored`, like `scored`, `abstained`, `errors`, `first_errors` and `added`.
         bytes: Size of the output.
         sha256: Hash of the output.
         input_version: Hash of the input; of a remote one what names its version.
-        added: Names of the new columns.
         remarks: What was said while it was scored.
         seconds: Time that it took.
         error: Why it could not be scored; None where it was.

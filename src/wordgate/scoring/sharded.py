@@ -241,11 +241,16 @@ def _is_complete(
 ) -> bool:
     """Tell whether nothing is left to do, and refuse what must not be done."""
     begun, manifest = folder.run(), folder.manifest()
-    if not resume:
-        _refuse_existing(folder, shards, is_begun=begun is not None)
-        return False
-    if begun is None and manifest is None:
-        _refuse_existing(folder, shards, is_begun=False)
+    if begun is not None and not resume:
+        raise BundleError(
+            f"scoring into {folder.name} was interrupted: continue it with --resume, or start over"
+            " with --overwrite"
+        )
+    if not resume or (begun is None and manifest is None):
+        if (there := folder.existing([MANIFEST, *(shard.name for shard in shards)])) is not None:
+            raise BundleError(
+                f"{there} exists; choose another folder, or replace it with --overwrite"
+            )
         return False
     kept = begun if begun is not None else {"config": manifest and manifest["run"]}
     fingerprint.check(kept, "scoring", folder.name)
@@ -269,17 +274,6 @@ def _is_complete(
 def _is_whole(folder: OutputFolder, shard: Shard) -> bool:
     version = version_of(place_of(shard.input))
     return _finished(folder, shard, version, Silent()) is not None
-
-
-def _refuse_existing(folder: OutputFolder, shards: Sequence[Shard], *, is_begun: bool) -> None:
-    if is_begun:
-        raise BundleError(
-            f"scoring into {folder.name} was interrupted: continue it with --resume, or start over"
-            " with --overwrite"
-        )
-    there = folder.existing([MANIFEST, *(shard.name for shard in shards)])
-    if there is not None:
-        raise BundleError(f"{there} exists; choose another folder, or replace it with --overwrite")
 
 
 def _run_here(job: ShardJob, shards: Sequence[Shard], progress: Progress) -> Iterator[ShardResult]:
