@@ -299,6 +299,7 @@ class Tags(HTMLParser):
         "We love it",
         "<script>alert(1)</script> & \"x\" onload='y'",
         "<b> " * 60,
+        "{x} { lamp {} }",
         "we \u202e lamp",
     ],
 )
