@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from wordgate.bundle.config import Config
 from wordgate.data import Choice, ColumnError
@@ -67,7 +68,7 @@ def open_input(
     """
     form, flag = options.to, as_flag(options.text)
     names = names_among([flag if flag is not None else config.columns().get("text", ())])
-    found = open_source(source, _enough(names, form), workbooks=True)
+    found = open_source(source, partial(_is_enough, names, form), workbooks=True)
     if found.path is None and not found.is_whole and is_workbook_content(found.head):
         raise DataError(f"a workbook cannot be read from {found.name}: give the path of a file")
     table = open_table(found, encoding=options.encoding, given=names, batch=options.batch)
@@ -104,23 +105,18 @@ def _choose_text(records: Records, config: Config, flag: Flag | None, name: str)
     return chosen if reason is None else replace(chosen, reason=reason, given=False)
 
 
-def _enough(columns: Collection[str], form: str | None) -> Callable[[bytes], bool]:
-    """Give a test of whether the head of a pipe tells what it holds.
+def _is_enough(columns: Collection[str], form: str | None, head: bytes) -> bool:
+    """Tell whether the head of a pipe tells what it holds.
 
     Two lines do where the first of them has the names of the text's columns, as the user or the
     training gave them; one of JSON does, unless its keys are to become columns.
     """
-    names = [name.encode() for name in columns]
-
-    def enough(head: bytes) -> bool:
-        first, *others = head.split(b"\n", 2)
-        if not others or not names or not all(name in first for name in names):
-            return False
-        if first.lstrip().startswith(b"{"):
-            return form in (None, "jsonl")
-        return len(others) == 2
-
-    return enough
+    first, *others = head.split(b"\n", 2)
+    if not others or not columns or not all(name.encode() in first for name in columns):
+        return False
+    if first.lstrip().startswith(b"{"):
+        return form in (None, "jsonl")
+    return len(others) == 2
 
 
 def own_names(names: Sequence[str] | None, width: int) -> list[str]:

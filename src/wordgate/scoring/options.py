@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from wordgate.bundle.config import Config
 from wordgate.data import Columns
@@ -56,10 +56,11 @@ class ScoreOptions:
 
     def decisive(self) -> dict[str, str]:
         """Give those that decide the result, as text."""
-        facts = {"format": self.to, **asdict(self)}
-        for name in _NOT_DECISIVE:
-            del facts[name]
-        return {name: "default" if value is None else str(value) for name, value in facts.items()}
+        return {
+            name: "default" if value is None else str(value)
+            for name, value in {"format": self.to, **vars(self)}.items()
+            if name not in _NOT_DECISIVE
+        }
 
     def check_effect(self, source: str, out: str) -> None:
         """Refuse options about an earlier result that have no effect."""
