@@ -130,17 +130,17 @@ def first_fault(error: ValidationError) -> str:
 def _changed(now: Mapping[str, str], then: object) -> dict[str, str]:
     """Say by name what differs: ``other data``, ``seed 0 instead of 1``."""
     known = dict(then) if isinstance(then, Mapping) else {}
-    pairs = {
-        name: (str(known.get(name, "unknown")), now.get(name, "unknown"))
-        for name in dict.fromkeys([*now, *known])
-    }
-    return {
-        name: f"other {shown(name, _LONGEST_SHOWN)}"
-        if max(len(before), len(after)) > _LONGEST_SHOWN
-        else f"{shown(name, _LONGEST_SHOWN)} {shown(before, _LONGEST_SHOWN)} instead of {after}"
-        for name, (before, after) in pairs.items()
-        if before != after
-    }
+    changed = {}
+    for name in dict.fromkeys([*now, *known]):
+        before, after = str(known.get(name, "unknown")), now.get(name, "unknown")
+        if before == after:
+            continue
+        what = shown(name, _LONGEST_SHOWN)
+        if max(len(before), len(after)) > _LONGEST_SHOWN:
+            changed[name] = f"other {what}"
+        else:
+            changed[name] = f"{what} {shown(before, _LONGEST_SHOWN)} instead of {after}"
+    return changed
 
 
 def _listed(changed: Mapping[str, str]) -> str:
