@@ -15,6 +15,7 @@ from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import sharded
 from wordgate.scoring.options import ScoreOptions
+from wordgate.scoring.partial_output import PartialOutput
 from wordgate.scoring.sharded import ShardJob, score_shard
 from wordgate.scoring.shards import Shard
 from wordgate.storage import files
@@ -265,6 +266,30 @@ def test_an_interruption_keeps_what_is_finished(score, inputs, here, count_model
         with pytest.raises(KeyboardInterrupt, match=message):
             score(inputs, "out")
     score(inputs, "out", resume=True)
+    assert tree(here / "out") == tree(here / "whole")
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_file_that_was_interrupted_is_continued_unless_it_has_changed(
+    score, inputs, here, write, count_model, listening, monkeypatch, is_changed
+):
+    save = PartialOutput.save
+
+    def interrupted(*state):
+        save(*state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PartialOutput, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt, match=r"^0 of 4 files scored"):
+            score(inputs, "out")
+    if is_changed:
+        write("in/a.csv", rows(9, "new"))
+    wordgate.score(count_model.folder, inputs, "out", resume=True, progress=listening)
+    told = "warning: in/a.csv: it has changed since it was interrupted, and is scored again"
+    assert (told in listening.lines) == is_changed
+    assert ("in/a.csv: continuing after 0 rows" in listening.lines) != is_changed
+    score(inputs, "whole")
     assert tree(here / "out") == tree(here / "whole")
 
 

@@ -233,8 +233,7 @@ class PartialOutput:
 
     def close(self) -> None:
         """Force all that was written to the disk, and be done with writing."""
-        if self._stream is None:
-            return
+        assert self._stream is not None  # noqa: S101
         with writing(self.rows):
             os.fsync(self._stream.fileno())
             self._stream.close()
