@@ -253,21 +253,14 @@ class ParquetWriter(Writer):
 
     def finish(self, written: Path, out: Path) -> None:
         """Make the Parquet file of the batches."""
-        import pyarrow as pa
         from pyarrow import parquet
 
         made = temporary_path(written)
         made.unlink(missing_ok=True)
         try:
             with parquet.ParquetWriter(made, self._schema) as file:
-                group: list[pa.Table] = []
-                for table in _tables(written):
-                    group.append(table)
-                    if sum(part.num_rows for part in group) >= _ROWS_A_GROUP:
-                        file.write_table(pa.concat_tables(group))
-                        group = []
-                if group:
-                    file.write_table(pa.concat_tables(group))
+                for group in _groups(_tables(written)):
+                    file.write_table(group)
             with made.open("rb+") as stream:
                 os.fsync(stream.fileno())
             super().finish(made, out)
@@ -307,6 +300,22 @@ def _tables(written: Path) -> Iterator[pa.Table]:
         while head := stream.read(_LENGTH.size):
             content = stream.read(_LENGTH.unpack(head)[0])
             yield pa.ipc.open_stream(content, options=options).read_all()
+
+
+def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Join tables that follow each other to those of so many rows, or a few more."""
+    import pyarrow as pa
+
+    group: list[pa.Table] = []
+    n_rows = 0
+    for table in tables:
+        group.append(table)
+        n_rows += table.num_rows
+        if n_rows >= _ROWS_A_GROUP:
+            yield pa.concat_tables(group)
+            group, n_rows = [], 0
+    if group:
+        yield pa.concat_tables(group)
 
 
 class GzipWriter(Writer):
