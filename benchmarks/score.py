@@ -28,7 +28,7 @@ from pathlib import Path
 import wordgate
 from command import COMMAND, circumstances, trained_default
 from real_data import crossed_tweets
-from wordgate.scoring.scoring import BATCH
+from wordgate.scoring.options import BATCH
 
 RATE_TEXTS = 200_000
 

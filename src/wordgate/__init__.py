@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from wordgate.prediction.explanation import Explanation
     from wordgate.prediction.predictor import Predictor, load
     from wordgate.runtime.progress import Console, Progress, Silent
-    from wordgate.scoring.scoring import Scored, score
+    from wordgate.scoring.results import Scored
+    from wordgate.scoring.score import score
     from wordgate.split.audit import Audit
     from wordgate.split.folds import GroupedSplit
 
@@ -105,7 +106,8 @@ _NAMES = {
     "wordgate.prediction.explanation": ("Explanation",),
     "wordgate.prediction.predictor": ("Predictor", "load"),
     "wordgate.runtime.progress": ("Console", "Progress", "Silent"),
-    "wordgate.scoring.scoring": ("Scored", "score"),
+    "wordgate.scoring.results": ("Scored",),
+    "wordgate.scoring.score": ("score",),
     "wordgate.split.folds": ("GroupedSplit",),
 }
 _ENGINES = ("ray", "spark")

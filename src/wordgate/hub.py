@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from wordgate.errors import DataError, address_message, near_miss
 from wordgate.runtime.display import shown
@@ -57,15 +56,8 @@ def locate_model(name: str | Path, role: Role) -> Path:
     A folder wins over a name. ``OWNER/NAME`` is a model of the Hugging Face hub, unless there is a
     folder OWNER here; the hub keeps it in its own cache.
 
-    Args:
-        name: A folder; ``minilm``; or a model of the hub.
-        role: What it is wanted for.
-
-    Returns:
-        The folder; it looks like such a model, and its weights are no pickle.
-
     Raises:
-        DataError: There is none, or the hub can't be reached.
+        DataError: There is none, the hub can't be reached, or the weights are a pickle.
     """
     folder = _folder(str(name), role)
     if not any((folder / file).is_file() for file in role.marks):
@@ -76,13 +68,7 @@ def locate_model(name: str | Path, role: Role) -> Path:
 
 
 def unloadable(name: str, role: Role, error: Exception) -> DataError:
-    """Explain in one line why a model can't be loaded.
-
-    Args:
-        name: What the user calls it.
-        role: What it is wanted for.
-        error: What the library that loads it raised.
-    """
+    """Explain in one line why the library that loads a model can't."""
     return DataError(f"the {role.name} '{name}' cannot be loaded ({_reason(error)})")
 
 
@@ -134,19 +120,14 @@ def _fetch(name: str, role: Role) -> Path:
     """Get a model of the Hugging Face hub: by the network, else out of the hub's cache."""
     from huggingface_hub import HfApi, snapshot_download
 
-    def snapshot(**options: Any) -> Path:
-        return Path(
-            snapshot_download(
-                name, allow_patterns=_FETCHED, ignore_patterns=_NOT_FETCHED, **options
-            )
-        )
-
+    files = {"allow_patterns": _FETCHED, "ignore_patterns": _NOT_FETCHED}
     # The hub's client raises what HTTP, its login and its cache raise: there is no one class.
     try:
-        return snapshot(revision=HfApi().model_info(name, timeout=_PATIENCE).sha)
+        newest = HfApi().model_info(name, timeout=_PATIENCE).sha
+        return Path(snapshot_download(name, revision=newest, **files))
     except Exception as error:
         try:
-            return snapshot(local_files_only=True)
+            return Path(snapshot_download(name, local_files_only=True, **files))
         except Exception:
             raise _unfetched(name, role, error) from error
 

@@ -43,7 +43,7 @@ class Scorer:
     ):
         require_extra("parquet", "scoring in Ray Data")
         self._scorer = FrameScorer.of(model, text, options)
-        self._scorer.model.load()
+        self._scorer.load()
 
     def __call__(self, batch: Frame) -> Frame:
         """Score a batch; a row without a text gets an error and no label.

@@ -47,7 +47,7 @@ def score(
         MissingExtraError: PySpark is not installed.
     """
     made = _made(model, text, options)
-    config = made.model.config()
+    config = made.config()
     made.text_columns(df.columns, config)  # what it lacks is told here, not by a task
     return df.mapInArrow(partial(_scored, made), _extended(df.schema, made, config))
 
@@ -92,7 +92,7 @@ def schema(of: Any, model: str | Path, **options: Unpack[ScorerOptions]) -> Any:
         MissingExtraError: PySpark is not installed.
     """
     made = _made(model, None, options)
-    return _extended(of, made, made.model.config())
+    return _extended(of, made, made.config())
 
 
 def udf(model: str | Path, **options: Unpack[ScorerOptions]) -> Any:
@@ -123,7 +123,7 @@ def udf(model: str | Path, **options: Unpack[ScorerOptions]) -> Any:
         at_work = replace(_on_this_worker(made), text=tuple(names))
         return at_work(pd.concat(texts, axis=1, keys=names)).drop(columns=names)
 
-    return pandas_udf(predict, returnType=_extended(StructType(), made, made.model.config()))
+    return pandas_udf(predict, returnType=_extended(StructType(), made, made.config()))
 
 
 def _made(model: str | Path, text: Columns | None, options: ScorerOptions) -> FrameScorer:
@@ -154,7 +154,7 @@ def _on_this_worker(made: FrameScorer) -> FrameScorer:
     """Find the model on a worker: in its folder, else among the files that Spark has sent."""
     from pyspark import SparkFiles
 
-    path = made.model.path
+    path = made.path
     if os.path.isdir(path):
         return made
     sent = SparkFiles.get(os.path.basename(path))
@@ -163,4 +163,4 @@ def _on_this_worker(made: FrameScorer) -> FrameScorer:
             f"there is no model at {path} on this worker: use a folder that every worker sees, or"
             f" send it with spark.sparkContext.addFile({path!r}, recursive=True)"
         )
-    return replace(made, model=replace(made.model, path=sent))
+    return replace(made, path=sent)

@@ -10,7 +10,7 @@ from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.export import transformer
 from wordgate.models.transformer import TransformerModel
-from wordgate.prediction.kernels import computed_by
+from wordgate.prediction.predictor import computed_by
 from wordgate.training.pretrained_transformer import pretrained_transformer
 
 TEXTS = [" ".join(f"w{n % 30}" for n in range(size)) for size in range(40)]

@@ -18,6 +18,7 @@ from wordgate.evaluation.calibration import apply_temperature
 from wordgate.models.average import AverageModel
 from wordgate.models.lstm import LSTMModel, Network
 from wordgate.models.lstm_forward import Direction
+from wordgate.prediction.decision import DecisionRule
 from wordgate.prediction.explaining import MOST_WORDS, explain, explainable_text
 from wordgate.text.encoder import TextEncoder
 
@@ -54,7 +55,7 @@ def made_lstm(*, pooling=("last",), n_directions=1, scale=1.0, n_words=20, **enc
 
 
 def explained(model, text, temperature=1.0):
-    return explain(model, LABELS, temperature, text)
+    return explain(model, DecisionRule(LABELS), temperature, text)
 
 
 def shares(found):
@@ -298,6 +299,7 @@ class Tags(HTMLParser):
         "We love it",
         "<script>alert(1)</script> & \"x\" onload='y'",
         "<b> " * 60,
+        "{x} { lamp {} }",
         "we \u202e lamp",
     ],
 )

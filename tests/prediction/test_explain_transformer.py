@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 
 from wordgate.models.transformer import TransformerModel
+from wordgate.prediction.decision import DecisionRule
 from wordgate.prediction.explaining import explain
 from wordgate.training.pretrained_transformer import pretrained_transformer
 
@@ -17,7 +18,7 @@ def model(tiny_transformer):
 
 def test_a_transformer_is_explained_by_beginnings_of_the_text(model):
     text = "W1 zumbaro w3"
-    found = explain(model, ("a", "b", "c"), 1.0, text)
+    found = explain(model, DecisionRule(("a", "b", "c")), 1.0, text)
     assert found.course == "prefixes"
     assert [(word.word, word.known) for word in found.words] == [
         ("W1", True), ("zumbaro", False), ("w3", True),
@@ -32,6 +33,6 @@ def test_a_transformer_is_explained_by_beginnings_of_the_text(model):
 
 
 def test_pieces_beyond_its_limit_are_told(model):
-    found = explain(model, ("a", "b", "c"), 1.0, "w1 w2 w3 w4 w5 w6 w7 w8")
+    found = explain(model, DecisionRule(("a", "b", "c")), 1.0, "w1 w2 w3 w4 w5 w6 w7 w8")
     assert [word.word for word in found.words] == ["w1", "w2", "w3", "w4", "w5", "w6"]
     assert found.remarks == ("The model reads the first 6 of 8 words.",)

@@ -34,6 +34,7 @@ CASES = {
     "a comment": ("# export 3\nid,text\n", rows("{i},{text}")),
     "row numbers without a name": ("text\n", "".join(f"{i + 1},{t}\n" for t, i in ROWS)),
     "a tilde": ("id~text\n", rows("{i}~{text}, really")),
+    "a percent sign": ("id%text\n", rows("{i}%{text}, really")),
     "a section sign": ("id§text\n", rows("{i}§{text}, really")),
     "an ideographic comma": ("sep=、\nid、text\n", rows("{i}、{text}, really")),
     "a named delimiter": ("sep=;\n# export 3\nid;text\n", rows("{i};{text}")),
@@ -79,7 +80,7 @@ def test_the_result_is_csv_that_every_reader_reads_alike(score, write, records, 
     name = write("in.csv", "".join(CASES[case]))
     score(name, "out.csv", **options)
     score(name, "out.jsonl", **options)
-    delimiter = {"a tilde": "~", "a named delimiter": ";"}.get(case, ",")
+    delimiter = {"a tilde": "~", "a percent sign": "%", "a named delimiter": ";"}.get(case, ",")
     found = records("out.csv", delimiter=delimiter)[bool(CASES[case][0]) :]
     texts = [list(row.values())[1] for row in objects("out.jsonl")]
     assert [row[1] for row in found] == texts

@@ -13,7 +13,8 @@ MEASURE = """
 import re, resource, sys
 from pathlib import Path
 import numpy as np
-import wordgate.scoring.scoring as scoring
+import wordgate
+from wordgate.scoring import scoring
 from wordgate.runtime.progress import Silent
 
 bundle, out, rows = sys.argv[1:]
@@ -33,7 +34,7 @@ def peak(rows):
         if "csv" in source:
             file.write("text,id\\n")
         file.writelines(record % ("We love this lamp" * 7, i) for i in range(rows))
-    scored = scoring.score(bundle, source, out, overwrite=True, progress=Silent())
+    scored = wordgate.score(bundle, source, out, overwrite=True, progress=Silent())
     assert scored.rows == rows
     status = Path("/proc/self/status")
     if status.exists():  # ru_maxrss begins with what the parent had, which may hide all growth

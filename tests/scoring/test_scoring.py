@@ -5,7 +5,6 @@ import os
 import sys
 from datetime import date
 from io import BytesIO, TextIOWrapper
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,8 +12,7 @@ import pytest
 import wordgate
 from wordgate.errors import BundleError, DataError, SettingsError, WordgateError
 from wordgate.runtime.progress import Silent
-from wordgate.scoring import partial_output
-from wordgate.scoring.writing import make_writer
+from wordgate.scoring import partial_output, writing
 
 TEXTS = ["We love this lamp", "We hate this lamp, really", 'We praise this "lamp"', "We regret it"]
 ADDED = ["label", "probability", "probability_bad", "probability_good", "error"]
@@ -177,6 +175,17 @@ def test_parquet_keeps_its_types(score, here, objects):
     score("in.parquet", "out.jsonl")
     first, second, _ = objects("out.jsonl")
     assert (first["day"], first["list"], second["share"]) == ("2020-01-02", [1.5], "NaN")
+
+
+def test_small_batches_become_row_groups_of_many_rows(score, write, here, monkeypatch):
+    from pyarrow import parquet
+
+    monkeypatch.setattr(writing, "_ROWS_A_GROUP", 50)
+    score(write("in.csv", as_csv([f"We love it {i}" for i in range(130)])), "o.parquet", batch=20)
+    file = parquet.ParquetFile(here / "o.parquet")
+    groups = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    assert groups == [60, 60, 10]
+    assert file.read()["id"].to_pylist() == list(map(str, range(130)))
 
 
 def test_names_that_are_taken_are_left_alone(score, write, records, listening, count_model):
@@ -405,11 +414,3 @@ def test_what_was_private_stays_private(score, write, here, monkeypatch, out):
         score("in.csv", out, overwrite=True)
         assert (here / out).stat().st_mode & 0o777 == mode
     assert set(modes) == {0o700}
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_an_unknown_format_is_not_written_as_another(packed):
-    reader = SimpleNamespace(form="xls", delimiter=None, names=["text"], width=1)
-    options = {"separator": None, "escape_formulas": False, "packed": packed}
-    with pytest.raises(SettingsError, match="no format 'xls'; available: csv, tsv, jsonl, parq"):
-        make_writer(reader, ADDED, "xls", **options)

@@ -15,9 +15,10 @@ from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import sharded
 from wordgate.scoring.options import ScoreOptions
+from wordgate.scoring.partial_output import PartialOutput
 from wordgate.scoring.sharded import ShardJob, score_shard
 from wordgate.scoring.shards import Shard
-from wordgate.storage import locks
+from wordgate.storage import files
 
 OUTPUTS = ["a.csv", "b.csv.gz", "part=1/c.jsonl", "part=1/d"]
 
@@ -268,6 +269,30 @@ def test_an_interruption_keeps_what_is_finished(score, inputs, here, count_model
     assert tree(here / "out") == tree(here / "whole")
 
 
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_file_that_was_interrupted_is_continued_unless_it_has_changed(
+    score, inputs, here, write, count_model, listening, monkeypatch, is_changed
+):
+    save = PartialOutput.save
+
+    def interrupted(*state):
+        save(*state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PartialOutput, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt, match=r"^0 of 4 files scored"):
+            score(inputs, "out")
+    if is_changed:
+        write("in/a.csv", rows(9, "new"))
+    wordgate.score(count_model.folder, inputs, "out", resume=True, progress=listening)
+    told = "warning: in/a.csv: it has changed since it was interrupted, and is scored again"
+    assert (told in listening.lines) == is_changed
+    assert ("in/a.csv: continuing after 0 rows" in listening.lines) != is_changed
+    score(inputs, "whole")
+    assert tree(here / "out") == tree(here / "whole")
+
+
 def test_one_bar_goes_over_all_files(inputs, count_model, listening):
     wordgate.score(count_model.folder, inputs, "out", progress=listening, batch=10)
     assert listening.bars == [[1000, 1000]]
@@ -276,7 +301,7 @@ def test_one_bar_goes_over_all_files(inputs, count_model, listening):
 
 def test_a_shard_can_be_scored_elsewhere(inputs, here, count_model):
     """As by a cluster: what goes there and comes back can be pickled, and is done once."""
-    job = ShardJob(str(count_model.folder), "out", str(here / "work"), ScoreOptions())
+    job = ShardJob(str(count_model.folder), "out", ScoreOptions())
     job, shard = pickle.loads(pickle.dumps((job, Shard("in/a.csv", "x/a.csv", 0))))
     result = pickle.loads(pickle.dumps(score_shard(job, shard)))
     assert (result.rows, result.was_complete) == (51, False)
@@ -286,16 +311,16 @@ def test_a_shard_can_be_scored_elsewhere(inputs, here, count_model):
 
 
 def test_no_two_processes_score_the_same(score, inputs, here, count_model, monkeypatch):
-    monkeypatch.setattr(locks, "_PATIENCE", 0.0)
-    job = ShardJob(str(count_model.folder), "out", str(here / "out" / "work"), ScoreOptions())
+    monkeypatch.setattr(files, "_PATIENCE", 0.0)
+    job = ShardJob(str(count_model.folder), "out", ScoreOptions())
     shard = Shard("in/a.csv", "a.csv", 0)
-    (here / "out" / "work").mkdir(parents=True)
+    working = here / "out" / ".wordgate" / "partial"
+    working.mkdir(parents=True)
     busy = pytest.raises(BundleError, match=r"^another process is busy with the scoring of in/a")
-    with locks.exclusive(here / "out" / "work" / ".a.csv.lock", "it"), busy:
+    with files.exclusive(working / ".a.csv.lock", "it"), busy:
         score_shard(job, shard)
-    (here / "out" / ".wordgate").mkdir()
     busy = pytest.raises(BundleError, match=r"^another process is busy with scoring into out \(/")
-    with locks.exclusive(here / "out" / ".wordgate" / "partial.lock", "it"), busy:
+    with files.exclusive(here / "out" / ".wordgate" / "partial.lock", "it"), busy:
         score(inputs, "out")
     assert score_shard(job, shard).rows == 51
 
@@ -316,6 +341,32 @@ def test_no_input_is_passed_over_in_silence(score, inputs, here):
         score(inputs, "other")
     with pytest.raises(DataError, match=r"^no file 'a+"):
         score("a" * 5000, "out/")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")
+def test_the_name_of_a_file_may_be_no_unicode(score, inputs, here):
+    name = os.fsdecode(b"caf\xe9.csv")
+    (here / "in" / name).write_text(rows(3))
+    assert score(inputs, "out").shards[2].name == name
+    written = json.loads((here / "out" / "_manifest.json").read_text(encoding="utf-8"))
+    assert written["shards"][2]["output"] == name
+    assert score(inputs, "out", resume=True).was_complete
+
+
+@pytest.mark.parametrize("name", ["../mine.csv", "x/../../mine.csv", "/mine.csv", None])
+def test_a_manifest_leads_to_no_file_elsewhere(score, inputs, here, write, name):
+    write("mine.csv", "mine")
+    score(inputs, "out")
+    manifest = here / "out" / "_manifest.json"
+    content = json.loads(manifest.read_text())
+    content["shards"][0]["output"] = f"{here}{name}" if name == "/mine.csv" else name
+    manifest.write_text(json.dumps(content, indent=1))
+    for options in ({"overwrite": True}, {"resume": True}):
+        with pytest.raises(
+            BundleError, match=r"^out/_manifest\.json is damaged or was not written"
+        ):
+            score(inputs, "out", **options)
+    assert (here / "mine.csv").read_text() == "mine"
 
 
 @pytest.mark.needs("openpyxl", "python_calamine")

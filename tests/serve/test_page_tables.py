@@ -6,6 +6,7 @@ import pytest
 
 from wordgate.bundle.config import Config
 from wordgate.scoring.input import open_input
+from wordgate.scoring.options import ScoreOptions
 from wordgate.tables import header
 
 MODEL = Config(family="lstm", labels=("a", "b"), seed=0, recipe="default", settings={}, data={},
@@ -83,7 +84,7 @@ def page(browser, site):
 def test_it_reads_what_score_reads(name, page, tmp_path):
     path = tmp_path / "table.csv"
     path.write_bytes(TABLES[name])
-    opened = open_input(path, MODEL, None, text=None, encoding=None, batch=1000)
+    opened = open_input(path, MODEL, ScoreOptions(batch=1000))
     found = page.evaluate(READ, ["table.csv", list(TABLES[name])])
     reader, column = opened.table.reader, opened.text.number
     texts = [cell for batch in reader.batches() for cell in batch.column(column - 1)]

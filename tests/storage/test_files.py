@@ -1,12 +1,13 @@
 """What is written to a file or a folder, and what of the old one stays."""
 
+import errno
 import os
 import stat
 
 import pytest
 
-from wordgate.errors import DataError
-from wordgate.storage.files import atomic_write, check_file, check_folder, write_folder
+from wordgate.errors import BundleError, DataError
+from wordgate.storage.files import atomic_write, check_file, check_folder, exclusive, write_folder
 
 
 def mode(path):
@@ -79,3 +80,25 @@ def test_what_could_not_be_written_after_the_work_is_refused_before_it(tmp_path)
     assert names(tmp_path) == ["astray", "pipe"]
     check_file(tmp_path / "out.csv", overwrite=False)
     assert names(tmp_path) == ["astray", "pipe"]
+
+
+def test_a_lock_that_cannot_be_made_is_refused_and_one_that_is_unknown_is_done_without(
+    tmp_path, monkeypatch
+):
+    def lock(name):
+        with exclusive(tmp_path / name, "it"):
+            return "done"
+
+    with pytest.raises(BundleError, match=r"/none/lock cannot be opened: No such file"):
+        lock("none/lock")
+    for number, answer in ((errno.ENOLCK, "done"), (errno.EIO, None)):
+
+        def flock(*_, number=number):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("fcntl.flock", flock)
+        if answer is None:
+            with pytest.raises(BundleError, match=r"/lock cannot be locked: Input/output error$"):
+                lock("lock")
+        else:
+            assert lock("lock") == answer

@@ -48,7 +48,8 @@ from wordgate.errors import BundleError, WordgateError, address_message
 from wordgate.models.base import Model, model_from_state
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.display import shown
-from wordgate.storage.files import check_folder, write_folder
+from wordgate.storage.files import check_folder, system_errors, write_folder
+from wordgate.storage.resumable import first_fault
 from wordgate.tables.encoding import without_surrogates
 
 MANIFEST = "manifest.json"
@@ -66,18 +67,17 @@ _MISFITS = (
 
 @dataclass(frozen=True)
 class BundleFolder:
-    """A bundle on the disk whose manifest has been read; its parts are checked as they are read."""
+    """A bundle on the disk whose manifest has been read; its parts are checked as they are read.
+
+    What is missing, truncated, altered, damaged or of a newer wordgate is a `BundleError`.
+    """
 
     path: Path
     files: Mapping[str, Mapping[str, Any]]
 
     @classmethod
     def open(cls, path: str | Path) -> "BundleFolder":
-        """Read the manifest.
-
-        Raises:
-            BundleError: There is no bundle, or its manifest is damaged.
-        """
+        """Read the manifest."""
         name, path = path, Path(path).expanduser()
         if not os.path.exists(path):  # which takes a path too long for the system, too
             missing = f"there is no model at {shown(str(path), 200)}"
@@ -100,13 +100,9 @@ class BundleFolder:
         return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
 
     def config(self) -> Config:
-        """Read how the model came about.
-
-        Raises:
-            BundleError: The file is damaged, or a newer wordgate wrote it.
-        """
+        """Read how the model came about."""
         file = self.path / "config.json"
-        content = _json(self.read("config.json"), file)
+        content = self._read_json("config.json")
         version = content.get("schema_version") if isinstance(content, dict) else None
         if type(version) is not int:
             raise BundleError(f"{file} is damaged: it has no schema_version")
@@ -118,22 +114,15 @@ class BundleFolder:
         try:
             return Config.model_validate(content)
         except ValidationError as error:
-            raise BundleError(f"{file} is damaged: {_first_fault(error)}") from error
+            raise BundleError(f"{file} is damaged: {shown(first_fault(error), _SHOWN)}") from error
 
     def model(self, config: Config, *, threads: int | None = None) -> Model:
         """Read the model, and see that it answers with a probability for each label.
 
-        Args:
-            config: What the bundle says of it.
-            threads: In how many threads it is to predict, as for `choose_threads`.
-
-        Raises:
-            BundleError: A file is damaged, or the parts don't fit together.
-            SettingsError: That is no number of threads.
+        `threads` is in how many it is to predict, as for `choose_threads`.
         """
         choose_threads(threads)  # here its error is not yet one of the model
-        file = self.path / "model.json"
-        description, arrays = _json(self.read(file.name), file), self._weights()
+        description, arrays = self._read_json("model.json"), self._weights()
         try:
             model = model_from_state(config.family, description, arrays).with_threads(threads)
             with np.errstate(all="ignore"):
@@ -159,25 +148,17 @@ class BundleFolder:
         return model
 
     def metrics(self) -> AnyMetrics | None:
-        """Read the model's scores; None if it was never evaluated.
-
-        Raises:
-            BundleError: The file is missing, truncated, altered or damaged.
-        """
+        """Read the model's scores; None if it was never evaluated."""
         if "metrics.json" not in self.files:
             return None
-        file = self.path / "metrics.json"
         try:
-            return read_metrics(_json(self.read("metrics.json"), file))
+            return read_metrics(self._read_json("metrics.json"))
         except ValidationError as error:
-            raise BundleError(f"{file} is damaged: {_first_fault(error)}") from error
+            fault = shown(first_fault(error), _SHOWN)
+            raise BundleError(f"{self.path / 'metrics.json'} is damaged: {fault}") from error
 
     def fingerprints(self) -> Fingerprints:
-        """Read the hashes of what the model was trained on; an older layout has no near copies.
-
-        Raises:
-            BundleError: The file is missing, truncated, altered or damaged.
-        """
+        """Read the hashes of what the model was trained on; an older layout has no near copies."""
         name = "fingerprints.safetensors"
         arrays = self._arrays(name)
         try:
@@ -196,15 +177,14 @@ class BundleFolder:
         return sum(entry["bytes"] for entry in self.files.values())
 
     def read(self, name: str) -> bytes:
-        """Read a file, and refuse it if it is not the one that was written.
-
-        Raises:
-            BundleError: The file is missing, truncated or altered.
-        """
+        """Read a file, and refuse it if it is not the one that was written."""
         content, fault = self._look_at(name)
         if fault:
             raise BundleError(f"{self.path / name} {fault}; copy or train the model again")
         return content
+
+    def _read_json(self, name: str) -> Any:
+        return _json(self.read(name), self.path / name)
 
     def _look_at(self, name: str) -> tuple[bytes, str]:
         """Read a file; say what is wrong with it, or nothing."""
@@ -315,9 +295,8 @@ def _json(content: bytes, file: Path) -> Any:
 
 def _bytes(file: Path) -> bytes:
     try:
-        return file.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{file} cannot be read: {error.strerror}") from error
+        with system_errors(BundleError, f"{file} cannot be read"):
+            return file.read_bytes()
     except MemoryError as error:
         raise BundleError(f"{file} needs more memory than is available") from error
 
@@ -331,12 +310,6 @@ def _is_entry(entry: tuple[str, object]) -> bool:
         and type(facts.get("bytes")) is int
         and isinstance(facts.get("sha256"), str)
     )
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    where = ".".join(map(str, fault["loc"]))
-    return shown(f"{where}: {fault['msg']}", _SHOWN)
 
 
 def _check_replaceable(path: Path) -> None:

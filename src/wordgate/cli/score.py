@@ -18,7 +18,7 @@ from wordgate.cli.options import (
 from wordgate.cli.streams import argument_text, print_json, remark, write_result
 
 if TYPE_CHECKING:
-    from wordgate.scoring.scoring import Scored
+    from wordgate.scoring.results import Scored
 
 _ERROR_WIDTH = 200
 
@@ -87,7 +87,7 @@ def score(bundle: str, files: tuple[str, ...], *, as_json: bool, **options: Any)
 
     An interrupted run continues with --resume, with the same result as without the interruption.
     """
-    from wordgate.scoring.scoring import score as score_texts
+    from wordgate.scoring.score import score as score_texts
     from wordgate.tables.source import STANDARD
 
     source, out = _in_and_out(files)

@@ -51,15 +51,7 @@ class DecisionRule:
         top: int | None = None,
         abstain_below: float = 0.0,
     ) -> "DecisionRule":
-        """Make the rule of a model, with what the user wants otherwise.
-
-        Args:
-            config: The model's.
-            threshold: Give a label from this probability on, instead of the model's own threshold:
-                one number for all, or by label. With one label per text the number is for the
-                second of two labels; by label, it is for the one that is named.
-            top: Give so many labels, whatever the thresholds.
-            abstain_below: Give no label where the most probable one is less probable than this.
+        """Make the rule of a model, with what the user wants otherwise; see `Predictor.predict`.
 
         Raises:
             SettingsError: One of them is out of range, has no effect on this model, or contradicts

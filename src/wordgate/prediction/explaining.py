@@ -175,98 +175,59 @@ def _is_counted(model: CountModel, word: str) -> bool:
 
 
 def explain(
-    model: Model,
-    labels: Sequence[str],
-    temperature: float,
-    text: str,
-    rule: DecisionRule | None = None,
-) -> Explanation:
-    """Explain the prediction of a model of one label per text, by its columns' labels.
-
-    `rule` is what the verdict follows by; None for the most probable label.
-    """
-    rule = rule or DecisionRule(tuple(labels))
-    parts = _predicted(model, temperature, text)
-    whole = np.exp(parts.whole)
-    verdict = int(rule.columns(whole)[0])
-    effects = whole - np.exp(parts.without)
-    return Explanation(**_facts(parts, text, labels, verdict, effects))
-
-
-def explain_label(
     model: Model, rule: DecisionRule, temperature: float, text: str, label: str | None = None
-) -> LabelExplanation:
-    """Explain why a text has one of several labels or not; None for the most probable."""
-    parts = _predicted(model, temperature, text, multilabel=True)
-    whole, labels = np.exp(parts.whole), rule.labels
-    column = int(whole[0].argmax()) if label is None else labels.index(label)
-    effects = log_odds(parts.whole) - log_odds(parts.without)
-    (given,) = rule.answers(whole)
-    assert isinstance(given, tuple)  # noqa: S101 - as the rule is of several labels
+) -> Explanation:
+    """Explain the prediction of a model for a text without lone surrogates.
+
+    With one label per text the label is the predicted one. With several labels per text, `label`
+    is explained, or the most probable one, and effects are differences of log-odds.
+    """
+    parsed = explainable_text(model, text)
+    course = _states(parsed) or _Course("prefixes", parsed.prefix_log_proba())
+    found = (model.log_proba([text]), course.log_proba, parsed.occluded_log_proba())
+    whole, after, without = (apply_temperature(one, temperature, rule.multilabel) for one in found)
+    proba, labels = np.exp(whole), rule.labels
+    if not rule.multilabel:
+        column = int(rule.columns(proba)[0])
+        effects = proba - np.exp(without)
+    else:
+        column = int(proba[0].argmax()) if label is None else labels.index(label)
+        effects = log_odds(whole) - log_odds(without)
+    start, *after_words = [_by_label(row, labels) for row in np.exp(after)]
+    facts: dict[str, Any] = {
+        "text": text,
+        "label": labels[column],
+        "probability": float(proba[0, column]),
+        "probabilities": _by_label(proba[0], labels),
+        "course": course.kind,
+        "course_means": _COURSE_MEANS[course.kind],
+        "start": start,
+        "words": tuple(
+            ExplainedWord(
+                *word,
+                probabilities=after_words[i],
+                effect=float(effects[i, column]),
+                effects=_by_label(effects[i], labels),
+                gates=course.gates.get(i),
+                memory_change=course.memory_change.get(i),
+            )
+            for i, word in enumerate(parsed.words)
+        ),
+        "remarks": tuple(_remarks(parsed)),
+    }
+    if not rule.multilabel:
+        return Explanation(**facts)
+    [given] = rule.answers(proba)
     return LabelExplanation(
-        **_facts(parts, text, labels, column, effects),
-        labels=given,
-        threshold=(rule.thresholds or ())[column],
+        **facts, labels=tuple(given or ()), threshold=(rule.thresholds or ())[column]
     )
 
 
-class _Predicted(NamedTuple):
-    """Log-probabilities, calibrated: of the text, on the way through it, and without each word.
-
-    ``whole`` is float64 [1, classes], ``after`` [words + 1, classes], ``without`` [words, classes].
-    """
-
-    parsed: TokenizedText | RawText
-    shown: "_Trajectory"
-    whole: Numbers
-    after: Numbers
-    without: Numbers
+def _by_label(row: Numbers, labels: Sequence[str]) -> dict[str, float]:
+    return dict(zip(labels, row.tolist(), strict=True))
 
 
-def _predicted(
-    model: Model, temperature: float, text: str, *, multilabel: bool = False
-) -> _Predicted:
-    parsed = explainable_text(model, text)
-    shown = _states(parsed) or _Trajectory("prefixes", parsed.prefix_log_proba())
-    found = (model.log_proba([text]), shown.log_proba, parsed.occluded_log_proba())
-    whole, after, without = (apply_temperature(one, temperature, multilabel) for one in found)
-    return _Predicted(parsed, shown, whole, after, without)
-
-
-def _facts(
-    parts: _Predicted, text: str, labels: Sequence[str], column: int, effects: Numbers
-) -> dict[str, Any]:
-    """Give the fields of an explanation of a column; `effects` are float64 [words, classes]."""
-
-    def by_label(row: Numbers) -> dict[str, float]:
-        return dict(zip(labels, row.tolist(), strict=True))
-
-    whole, after, shown = np.exp(parts.whole)[0], np.exp(parts.after), parts.shown
-    words = [
-        ExplainedWord(
-            *word,
-            probabilities=by_label(after[i + 1]),
-            effect=float(effects[i, column]),
-            effects=by_label(effects[i]),
-            gates=shown.gates.get(i),
-            memory_change=shown.memory_change.get(i),
-        )
-        for i, word in enumerate(parts.parsed.words)
-    ]
-    return {
-        "text": text,
-        "label": labels[column],
-        "probability": float(whole[column]),
-        "probabilities": by_label(whole),
-        "course": shown.kind,
-        "course_means": _COURSE_MEANS[shown.kind],
-        "start": by_label(after[0]),
-        "words": tuple(words),
-        "remarks": tuple(_remarks(parts.parsed)),
-    }
-
-
-class _Trajectory(NamedTuple):
+class _Course(NamedTuple):
     """The predictions after 0, 1, 2 ... words: `log_proba` is float64 [words + 1, classes].
 
     Gates and changes of the cell state are by the number of the word; empty unless there are any.
@@ -278,7 +239,7 @@ class _Trajectory(NamedTuple):
     memory_change: Mapping[int, float] = MappingProxyType({})
 
 
-def _states(parsed: TokenizedText | RawText) -> _Trajectory | None:
+def _states(parsed: TokenizedText | RawText) -> _Course | None:
     """Read the states of an LSTM that has some after every word: one of a single direction."""
     if not isinstance(parsed, TokenizedText) or not isinstance(parsed.model, LSTMModel):
         return None
@@ -289,7 +250,7 @@ def _states(parsed: TokenizedText | RawText) -> _Trajectory | None:
     log_proba, states = prefix_predictions(network, parsed.ids[: n_ids[-1]])
     memory_change = states.memory_change()
     positions = {i: place for i, place in enumerate(parsed.positions) if place is not None}
-    return _Trajectory(
+    return _Course(
         "states",
         log_proba[n_ids],
         {i: Gates(*states.gates[place].tolist()) for i, place in positions.items()},

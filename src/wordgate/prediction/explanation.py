@@ -195,13 +195,8 @@ def _html(explanation: Explanation) -> Markup:
 def _verdict(explanation: Explanation) -> Markup:
     if isinstance(explanation, LabelExplanation):
         return _labels(explanation)
-    others = [
-        f"{plain(label)} {share:.3f}"
-        for label, share in explanation.ranked()
-        if label != explanation.label
-    ]
-    verdict = element("b", f"{plain(explanation.label)} {explanation.probability:.3f}")
-    return element("p", verdict, " · ".join(["", *others]), style=_CLOSE)
+    first, *others = [f"{plain(label)} {share:.3f}" for label, share in explanation.ranked()]
+    return element("p", element("b", first), " · ".join(["", *others]), style=_CLOSE)
 
 
 def _labels(explanation: LabelExplanation) -> Markup:
@@ -211,9 +206,8 @@ def _labels(explanation: LabelExplanation) -> Markup:
     )
     shown = element("b", " · ".join(given) or "no label")
     not_given = f" (not predicted: {', '.join(others)})" if others else ""
-    lines = (element("p", shown, not_given, style=_CLOSE),
-             element("p", plain(explanation.verdict()), style=_CLOSE))  # fmt: skip
-    return Markup().join(lines)
+    labels = element("p", shown, not_given, style=_CLOSE)
+    return labels + element("p", plain(explanation.verdict()), style=_CLOSE)
 
 
 def _sentence(explanation: Explanation) -> Markup:
@@ -235,10 +229,8 @@ def _word(explanation: Explanation, word: ExplainedWord, scale: float) -> Markup
     line = "solid" if word.effect > 0 else "dotted"  # for those who don't see the colours
     under = f"border-bottom:2px {line} rgba({red},{green},{blue},{min(1.0, 2 * wash):.2f});"
     style = f"background:rgba({red},{green},{blue},{wash:.2f});{under}border-radius:2px"
-    described = (
-        f"{plain(word.word)}: {signed(word.effect, 3)}; P({plain(explanation.label)}) {{:.3f}}"
-    )
-    title = described.format(word.probabilities[explanation.label]) + _unknown(word)
+    share = f"P({plain(explanation.label)}) {word.probabilities[explanation.label]:.3f}"
+    title = f"{plain(word.word)}: {signed(word.effect, 3)}; {share}{_unknown(word)}"
     shown = plain(explanation.text[word.start : word.end])
     return element("span", shown, title=title, style=style)
 
@@ -273,18 +265,13 @@ def _course(explanation: Explanation) -> Markup:
         name = fitted(label, _WIDTH - _RIGHT - 8.0)
         parts.append(_text(name, _RIGHT + 8.0, y + 4.0, fill=colour, font_weight=600))
     named = explanation.words if n <= _MOST_NAMED else ()
+    below = _TOP + _PLOT + 14.0
     for word, x in zip(named, xs[1:], strict=False):
-        parts.append(_name(word, x))
+        name, turned = fitted(word.word, 1.3 * _LABEL_ROOM), f"rotate(-45 {x:.1f} {below:.1f})"
+        parts.append(_text(name, x, below, text_anchor="end", transform=turned))
     label_text = f"The probabilities of {', '.join(map(plain, labels))} after each of {n:,} words"
     height = _HEIGHT if named else _TOP + _PLOT + 10.0
     return picture(parts, width=_WIDTH, height=height, label=label_text)
-
-
-def _name(word: ExplainedWord, x: float) -> Markup:
-    """Write a rotated word below its position."""
-    y = _TOP + _PLOT + 14.0
-    name = fitted(word.word, 1.3 * _LABEL_ROOM)
-    return _text(name, x, y, text_anchor="end", transform=f"rotate(-45 {x:.1f} {y:.1f})")
 
 
 def _grid(share: float) -> Markup:

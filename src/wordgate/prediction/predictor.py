@@ -11,15 +11,16 @@ from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import AnyMetrics
 from wordgate.bundle.summary import model_line, model_table
-from wordgate.errors import DataError
+from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.calibration import apply_temperature
-from wordgate.families import FAMILIES
+from wordgate.families import FAMILIES, imported
 from wordgate.models.base import Model
-from wordgate.models.lstm_forward import NUMPY
+from wordgate.models.lstm import with_kernel
+from wordgate.models.lstm_forward import NUMPY, TRANSFORMER_KERNELS, check_kernel
+from wordgate.models.transformer import TransformerModel
 from wordgate.prediction.decision import DecisionRule, Threshold
-from wordgate.prediction.explaining import explain, explain_label
+from wordgate.prediction.explaining import explain
 from wordgate.prediction.explanation import Explanation
-from wordgate.prediction.kernels import computed_by
 from wordgate.runtime.progress import Progress, stage
 from wordgate.tables.values import checked_texts
 
@@ -145,11 +146,9 @@ class Predictor:
         if not isinstance(text, str):
             raise DataError(f"explain takes one text, not {text!r:.80} ({type(text).__name__})")
         [text] = checked_texts(text)
-        rule, temperature = DecisionRule.of(self.config), self.config.temperature
+        rule = DecisionRule.of(self.config)
         rule.check_explained(label)
-        if self.multilabel:
-            return explain_label(self._model, rule, temperature, text, label)
-        return explain(self._model, self.labels, temperature, text, rule)
+        return explain(self._model, rule, self.config.temperature, text, label)
 
     def log_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Predict the natural logarithms of the probabilities, accurate for tiny probabilities.
@@ -207,3 +206,18 @@ def load(path: str | Path, *, kernel: str = NUMPY, threads: int | None = None) -
     metrics = None if "metrics.json" in changed else folder.metrics()
     model = folder.model(config, threads=threads)
     return Predictor(computed_by(kernel, model, config), config, metrics, changed)
+
+
+def computed_by(kernel: str, model: Model, config: Config) -> Model:
+    """Let a kernel, of `KERNELS` or `TRANSFORMER_KERNELS`, compute a model; see `load`."""
+    check_kernel(kernel)
+    if kernel not in TRANSFORMER_KERNELS:
+        return with_kernel(model, kernel)
+    if not isinstance(model, TransformerModel):
+        raise SettingsError(
+            f"kernel '{kernel}' is for transformer models, and this is a {model.family} model"
+        )
+    if kernel == "torch-bfloat16":
+        return model.in_bfloat16()
+    by_onnx: Model = imported("export.onnx_kernel:computed_in_int8")(model, config)
+    return by_onnx

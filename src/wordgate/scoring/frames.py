@@ -53,73 +53,27 @@ class ScorerOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class ModelReference:
-    """A model by folder and digest: what is sent to a worker, which loads the model once.
+class FrameScorer:
+    """Scores tables in memory as `wordgate.score` scores the rows of a file.
+
+    It is small and can be pickled: a process loads the model when it first scores a table.
 
     Attributes:
-        path: The folder, absolute.
+        path: The folder of the model, absolute.
         digest: Of the model, by `BundleFolder.sha256`: a worker refuses another one.
-        kernel: The implementation of an LSTM, as for `wordgate.load`.
-        threads: The number of threads, as for `wordgate.load`.
+        text: The columns of the text; None for those of the training.
+        probabilities: As in `ScorerOptions`, like all that follow.
     """
 
     path: str
     digest: str
-    kernel: str = NUMPY
-    threads: int | None = None
-
-    @classmethod
-    def of(cls, path: str | Path, *, kernel: str, threads: int | None) -> ModelReference:
-        """Open a model here.
-
-        Raises:
-            BundleError: There is none.
-        """
-        folder = BundleFolder.open(path)
-        return cls(str(folder.path.absolute()), folder.sha256(), kernel, threads)
-
-    def config(self) -> Config:
-        """Read how the model came about."""
-        return BundleFolder.open(self.path).config()
-
-    def load(self) -> Predictor:
-        """Load the model, at the first call in a process; later ones give the same predictor.
-
-        Raises:
-            BundleError: There is no model, or another one.
-        """
-        return _load(self)
-
-
-@lru_cache(maxsize=_MOST_MODELS)
-def _load(model: ModelReference) -> Predictor:
-    if BundleFolder.open(model.path).sha256() != model.digest:
-        raise BundleError(
-            f"{model.path} holds another model on this worker than where the job was started: copy"
-            " the same one to every worker"
-        )
-    return load(model.path, kernel=model.kernel, threads=model.threads)
-
-
-@dataclass(frozen=True)
-class FrameScorer:
-    """Scores tables in memory as `wordgate.score` scores the rows of a file.
-
-    It is small and can be pickled: the model is loaded where it is called.
-
-    Attributes:
-        model: The model.
-        text: The columns of the text; None for those of the training.
-        probabilities: Whether to add the probability of each label.
-        abstain_below: As in `ScorerOptions`, like `threshold` and `top`.
-    """
-
-    model: ModelReference
     text: Flag | None = None
     probabilities: bool = False
     abstain_below: float = 0.0
     threshold: Threshold | None = None
     top: int | None = None
+    kernel: str = NUMPY
+    threads: int | None = None
 
     @classmethod
     def of(cls, path: str | Path, text: Columns | None, options: ScorerOptions) -> FrameScorer:
@@ -129,11 +83,18 @@ class FrameScorer:
             BundleError: There is no model.
             SettingsError: An option is out of range, or has no effect on the model.
         """
-        own: dict[str, Any] = {**options}
-        where = {"kernel": own.pop("kernel", NUMPY), "threads": own.pop("threads", None)}
-        scorer = cls(ModelReference.of(path, **where), as_flag(text), **own)
-        scorer.rule(scorer.model.config())
+        folder = BundleFolder.open(path)
+        scorer = cls(str(folder.path.absolute()), folder.sha256(), as_flag(text), **options)
+        scorer.rule(folder.config())
         return scorer
+
+    def config(self) -> Config:
+        """Read how the model came about."""
+        return BundleFolder.open(self.path).config()
+
+    def load(self) -> Predictor:
+        """Load the model, at the first call in a process; later ones give the same predictor."""
+        return _load(self.path, self.digest, self.kernel, self.threads)
 
     def rule(self, config: Config) -> DecisionRule:
         """Give the rule by which probabilities become labels."""
@@ -142,12 +103,7 @@ class FrameScorer:
         )
 
     def added(self, there: Sequence[str], config: Config) -> dict[str, str]:
-        """Name the columns that a table gets, each with its type: string, double or list.
-
-        Args:
-            there: The names of its columns.
-            config: The model's.
-        """
+        """Name the columns that are added to those there, each with its type."""
         several = self.rule(config).gives_several
         label, *numbers, error = added_names(config, several=several)
         if not self.probabilities:
@@ -178,18 +134,11 @@ class FrameScorer:
 
         A row without a text gets an error and no label, as in a file.
 
-        Args:
-            frame: A pandas DataFrame, an Arrow table or record batch, or NumPy arrays by the
-                names of their columns.
-
-        Returns:
-            The same columns and the new ones, in the same form.
-
         Raises:
             BundleError: The model can't be loaded.
             DataError: There is no column of the text.
         """
-        predictor = self.model.load()
+        predictor = self.load()
         config, names = predictor.config, _names(frame)
         columns = self.text_columns(names, config)
         table = _table(frame, [column.number - 1 for column in columns])
@@ -202,6 +151,16 @@ class FrameScorer:
         return _with_columns(
             frame, dict(zip(added, [*answers[: len(added) - 1], errors], strict=True))
         )
+
+
+@lru_cache(maxsize=_MOST_MODELS)
+def _load(path: str, digest: str, kernel: str, threads: int | None) -> Predictor:
+    if BundleFolder.open(path).sha256() != digest:
+        raise BundleError(
+            f"{path} holds another model on this worker than where the job was started: copy the"
+            " same one to every worker"
+        )
+    return load(path, kernel=kernel, threads=threads)
 
 
 def _names(frame: Frame) -> list[str]:

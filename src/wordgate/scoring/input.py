@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from wordgate.bundle.config import Config
-from wordgate.data import Choice, ColumnError, Columns
+from wordgate.data import Choice, ColumnError
 from wordgate.data.columns import Flag, as_flag, names_among
 from wordgate.data.roles import choose_roles
 from wordgate.errors import DataError
+from wordgate.scoring.options import ScoreOptions
 from wordgate.tables import OpenTable, Records, open_source, open_table
 from wordgate.tables.header import name_key
 from wordgate.tables.jsonl import JsonlReader, keys_among
@@ -34,7 +36,7 @@ class OpenedInput:
     text: Choice
     lines: list[str]
 
-    def added(self, wanted: Sequence[str], form: str) -> list[str]:
+    def added(self, wanted: Sequence[str], options: ScoreOptions) -> list[str]:
         """Name the columns that are added, so that they collide with none that is there.
 
         In JSON Lines a key may turn up in any record, so all of them are looked at; those of a pipe
@@ -46,7 +48,7 @@ class OpenedInput:
         chosen = without_collisions(wanted, taken)
         if not isinstance(reader, JsonlReader):
             return chosen
-        while form == "jsonl" and self.table.source.path is not None:
+        while options.to == "jsonl" and self.table.source.path is not None:
             met = keys_among(self.table.characters(), chosen)
             if not met:
                 break
@@ -57,25 +59,19 @@ class OpenedInput:
 
 
 def open_input(
-    source: str | os.PathLike[str],
-    config: Config,
-    form: str | None,
-    *,
-    text: Columns | None,
-    encoding: str | None,
-    batch: int,
+    source: str | os.PathLike[str], config: Config, options: ScoreOptions
 ) -> OpenedInput:
-    """Open a source, and find the columns that a model reads, for a result of a format.
+    """Open a source, and find the columns that a model reads, for a result in the format `to`.
 
     Raises:
         DataError: The source can't be read as options.
     """
-    flag = as_flag(text)
+    form, flag = options.to, as_flag(options.text)
     names = names_among([flag if flag is not None else config.columns().get("text", ())])
-    found = open_source(source, _enough(names, form), workbooks=True)
+    found = open_source(source, partial(_is_enough, names, form), workbooks=True)
     if found.path is None and not found.is_whole and is_workbook_content(found.head):
         raise DataError(f"a workbook cannot be read from {found.name}: give the path of a file")
-    table = open_table(found, encoding=encoding, given=names, batch=batch)
+    table = open_table(found, encoding=options.encoding, given=names, batch=options.batch)
     records = table.reader.sample()
     if isinstance(table.reader, ParquetReader) and form not in (None, "parquet"):
         table.reader.refuse_untextual(form)
@@ -84,9 +80,10 @@ def open_input(
         converts = form not in (None, "jsonl")
         keys = table.all_keys() if converts and found.path is not None else []
         table.reader.know(keys, closed=converts)
-    doubts = [] if table.encoding is None else [table.encoding.doubt]
-    warnings = [f"warning: {doubt}" for doubt in filter(None, doubts)]
-    return OpenedInput(table, chosen, [*table.form().lines(), *warnings, chosen.line()])
+    lines = table.form().lines()
+    if table.encoding is not None and table.encoding.doubt:
+        lines.append(f"warning: {table.encoding.doubt}")
+    return OpenedInput(table, chosen, [*lines, chosen.line()])
 
 
 def _choose_text(records: Records, config: Config, flag: Flag | None, name: str) -> Choice:
@@ -108,23 +105,18 @@ def _choose_text(records: Records, config: Config, flag: Flag | None, name: str)
     return chosen if reason is None else replace(chosen, reason=reason, given=False)
 
 
-def _enough(columns: Collection[str], form: str | None) -> Callable[[bytes], bool]:
-    """Give a test of whether the head of a pipe tells what it holds.
+def _is_enough(columns: Collection[str], form: str | None, head: bytes) -> bool:
+    """Tell whether the head of a pipe tells what it holds.
 
     Two lines do where the first of them has the names of the text's columns, as the user or the
     training gave them; one of JSON does, unless its keys are to become columns.
     """
-    names = [name.encode() for name in columns]
-
-    def enough(head: bytes) -> bool:
-        first, *others = head.split(b"\n", 2)
-        if not others or not names or not all(name in first for name in names):
-            return False
-        if first.lstrip().startswith(b"{"):
-            return form in (None, "jsonl")
-        return len(others) == 2
-
-    return enough
+    first, *others = head.split(b"\n", 2)
+    if not others or not columns or not all(name.encode() in first for name in columns):
+        return False
+    if first.lstrip().startswith(b"{"):
+        return form in (None, "jsonl")
+    return len(others) == 2
 
 
 def own_names(names: Sequence[str] | None, width: int) -> list[str]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, no_folder_message
+from wordgate.scoring.remote_output import staging_folder
+from wordgate.scoring.results import ShardResult, totals
 from wordgate.storage.places import (
     files_in,
     inside,
+    place_of,
     read_small,
     remove_file,
     shown_name,
@@ -25,61 +30,9 @@ from wordgate.tables.listing import MANIFEST, MANIFEST_START
 
 VERSION = 1
 """Of the layout of the manifest and of the records."""
-WORKING = ".wordgate"
+_RECORDS = ".wordgate"
 """The folder in that of the outputs which has the records until all shards are finished."""
 _RUN, _FINISHED, _ENDING = "run.json", "finished", ".json"
-_TRANSIENT = ("name", "added", "remarks", "seconds", "error", "was_complete")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShardResult:
-    """The result of scoring one shard.
-
-    Attributes:
-        input: The name of the input, without secrets.
-        name: The name of the output, relative to the folder of all of them.
-        rows: Number of rows of both.
-        scored: Number of rows with probabilities.
-        abstained: Number of these without a label.
-        errors: Number of rows that could not be scored.
-        first_errors: The first of them: row number, from 1, and reason.
-        bytes: Size of the output.
-        sha256: Hash of the output.
-        input_version: Hash of the input; of a remote one what names its version.
-        added: Names of the new columns.
-        remarks: What was said while it was scored.
-        seconds: Time that it took.
-        error: Why it could not be scored; None where it was.
-        was_complete: Whether it was finished before, and there was nothing to do.
-    """
-
-    input: str
-    name: str
-    rows: int = 0
-    scored: int = 0
-    abstained: int = 0
-    errors: int = 0
-    first_errors: list[tuple[int, str]] = field(default_factory=list)
-    bytes: int = 0
-    sha256: str = ""
-    input_version: str = ""
-    added: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    error: str | None = None
-    was_complete: bool = False
-
-    def record(self) -> dict[str, Any]:
-        """Give what is kept of it: the same for the same shard, whenever it was scored."""
-        facts = asdict(self)
-        return {
-            "input": facts.pop("input"),
-            "output": self.name,
-            **{name: value for name, value in facts.items() if name not in _TRANSIENT},
-            "added": self.added,
-        }
-
-
 _RECORD = TypeAdapter(ShardResult)
 
 
@@ -87,16 +40,38 @@ class OutputFolder:
     """The folder of the outputs of shards, with the records of those that are finished.
 
     Args:
-        place: The folder.
+        name: The folder: a path or a URL.
+
+    Attributes:
+        name: Its name for messages, without secrets.
+        working: The local folder of what is not finished: in that of the outputs if it is local.
     """
 
-    def __init__(self, place: Path | RemoteFile):
-        self.place = place
-        self.name = shown_name(place)
+    def __init__(self, name: str):
+        self._place = place_of(name)
+        self.name = shown_name(self._place)
+        if isinstance(self._place, RemoteFile):
+            self.working = staging_folder(self._place.url)
+        else:
+            self.working = self._place.absolute() / _RECORDS / "partial"
+
+    def check(self) -> None:
+        """Refuse where no folder can be."""
+        if isinstance(self._place, RemoteFile):
+            self._place.check_writable()
+            return
+        if self._place.exists() and not self._place.is_dir():
+            raise BundleError(f"{self.name} is a file: name a folder for the results")
+        if not self._place.absolute().parent.is_dir():
+            raise BundleError(no_folder_message(self._place))
+
+    def staged(self, name: str) -> Path:
+        """Give the local file of an output until it is finished."""
+        return self.working.joinpath(*name.split("/"))
 
     def output(self, name: str) -> Path | RemoteFile:
         """Give the place of an output."""
-        return inside(self.place, name)
+        return inside(self._place, name)
 
     def finished(self, name: str) -> ShardResult | None:
         """Read the record of a finished shard; None where there is none, or a damaged one."""
@@ -109,18 +84,18 @@ class OutputFolder:
 
     def names(self) -> list[str]:
         """List the outputs that have a record."""
-        records = files_in(inside(self.place, f"{WORKING}/{_FINISHED}"))
+        records = files_in(inside(self._place, f"{_RECORDS}/{_FINISHED}"))
         # A kill may have left one that was being written, under another ending.
         return [name.removesuffix(_ENDING) for name in records if name.endswith(_ENDING)]
 
     def run(self) -> dict[str, Any] | None:
         """Read what decides the result of the run that was begun here; None where none was."""
-        content = read_small(inside(self.place, f"{WORKING}/{_RUN}"))
+        content = read_small(inside(self._place, f"{_RECORDS}/{_RUN}"))
         return None if content is None else _object(content)
 
     def existing(self, names: Iterable[str]) -> str | None:
         """Name one of these outputs that is there; None where none is."""
-        there = files_in(self.place).keys() & {*names}
+        there = files_in(self._place).keys() & {*names}
         return None if not there else shown_name(self.output(min(there)))
 
     def begin(self, fingerprint: RunFingerprint) -> None:
@@ -128,8 +103,8 @@ class OutputFolder:
 
         The note is written before the manifest goes, so that there is always one of them.
         """
-        write_small(inside(self.place, f"{WORKING}/{_RUN}"), _json(fingerprint.facts()))
-        remove_file(inside(self.place, MANIFEST))
+        write_small(inside(self._place, f"{_RECORDS}/{_RUN}"), _json(fingerprint.facts()))
+        remove_file(inside(self._place, MANIFEST))
 
     def manifest(self) -> dict[str, Any] | None:
         """Read the manifest; None where there is none.
@@ -137,7 +112,7 @@ class OutputFolder:
         Raises:
             BundleError: It is none of ours, or damaged, or of a newer version.
         """
-        content = read_small(inside(self.place, MANIFEST))
+        content = read_small(inside(self._place, MANIFEST))
         if content is None:
             return None
         manifest = _object(content)
@@ -159,13 +134,7 @@ class OutputFolder:
     def complete(
         self, fingerprint: RunFingerprint, results: Sequence[ShardResult], model: str
     ) -> None:
-        """Write the manifest, last of all, and remove the records.
-
-        Args:
-            fingerprint: What decided the results.
-            results: Those of all shards, those with an error included.
-            model: The name of the model.
-        """
+        """Write the manifest, last of all, and remove the records."""
         facts = fingerprint.facts()["config"]
         shards = [result for result in results if result.error is None]
         content = {
@@ -181,24 +150,23 @@ class OutputFolder:
                 if result.error is not None
             ],
         }
-        write_small(inside(self.place, MANIFEST), _json(content))
+        write_small(inside(self._place, MANIFEST), _json(content))
         self.forget(shard.name for shard in shards)
 
     def forget(self, names: Iterable[str]) -> None:
         """Remove the records of outputs, and the note of what decides them."""
         for name in names:
             remove_file(self._record(name))
-        remove_file(inside(self.place, f"{WORKING}/{_RUN}"))
+        remove_file(inside(self._place, f"{_RECORDS}/{_RUN}"))
+
+    def remove_working(self) -> None:
+        """Remove the local folder of what was not finished, now that all is."""
+        shutil.rmtree(self.working, ignore_errors=True)
+        if isinstance(self._place, Path):
+            shutil.rmtree(self._place / _RECORDS, ignore_errors=True)
 
     def _record(self, name: str) -> Path | RemoteFile:
-        return inside(self.place, f"{WORKING}/{_FINISHED}/{name}{_ENDING}")
-
-
-def totals(shards: Sequence[ShardResult]) -> dict[str, int]:
-    """Sum up the numbers of shards."""
-    names = ("rows", "scored", "abstained", "errors", "bytes")
-    summed = {name: sum(getattr(shard, name) for shard in shards) for name in names}
-    return {"shards": len(shards), **summed}
+        return inside(self._place, f"{_RECORDS}/{_FINISHED}/{name}{_ENDING}")
 
 
 def _result(record: Mapping[str, Any]) -> ShardResult | None:
@@ -211,8 +179,17 @@ def _result(record: Mapping[str, Any]) -> ShardResult | None:
 
 def _is_manifest(content: Mapping[str, Any]) -> bool:
     shards, run = content.get("shards"), content.get("run")
-    version = content.get("wordgate_manifest")
-    return isinstance(version, int) and isinstance(shards, list) and isinstance(run, dict)
+    if not isinstance(content.get("wordgate_manifest"), int) or not isinstance(run, dict):
+        return False
+    return isinstance(shards, list) and all(map(_is_record, shards))
+
+
+def _is_record(shard: object) -> bool:
+    """Tell whether a record names an output in the folder: it may be removed or replaced."""
+    name = shard.get("output") if isinstance(shard, dict) else None
+    if not isinstance(name, str):
+        return False
+    return not os.path.isabs(name) and ".." not in PurePath(name).parts
 
 
 def _object(content: bytes) -> dict[str, Any]:
@@ -225,4 +202,6 @@ def _object(content: bytes) -> dict[str, Any]:
 
 
 def _json(content: object) -> bytes:
-    return json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n"
+    """Write JSON; what is no Unicode in the name of a file is escaped."""
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    return text.encode(errors="backslashreplace") + b"\n"

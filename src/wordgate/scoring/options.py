@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
+from wordgate.bundle.config import Config
 from wordgate.data import Columns
 from wordgate.errors import SettingsError
 from wordgate.models.lstm_forward import NUMPY
-from wordgate.prediction.decision import Threshold, check_abstain
+from wordgate.prediction.decision import DecisionRule, Threshold, check_abstain
 from wordgate.runtime.cpu import choose_threads
-from wordgate.scoring.writing import check_format
+from wordgate.tables.source import STANDARD
 
+FORMATS = ("csv", "tsv", "jsonl", "parquet")
 BATCH = 8192
+_NOT_DECISIVE = ("to", "threads", "resume", "overwrite", "skip_errors", "checkpoint_seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
-    """The options of `wordgate.score`, which describes them, that hold for every file."""
+    """The options of `wordgate.score`, which describes them.
+
+    Raises:
+        SettingsError: An option is out of range, whatever the input is.
+    """
 
     text: Columns | None = None
     encoding: str | None = None
@@ -28,25 +35,41 @@ class ScoreOptions:
     batch: int = BATCH
     kernel: str = NUMPY
     threads: int | None = None
+    resume: bool = False
+    overwrite: bool = False
+    skip_errors: bool = False
     checkpoint_seconds: float = 2.0
 
-    def check(self) -> None:
-        """Refuse what is wrong whatever the input is.
-
-        Raises:
-            SettingsError: An option is out of range.
-        """
+    def __post_init__(self) -> None:
         check_abstain(self.abstain_below)
         choose_threads(self.threads)
         if self.batch < 1:
             raise SettingsError(f"batch is {self.batch}: it must be at least 1")
-        if self.to is not None:
-            check_format(self.to)
+        if self.to not in (None, *FORMATS):
+            raise SettingsError(f"no format '{self.to}'; available: {', '.join(FORMATS)}")
+
+    def rule(self, config: Config) -> DecisionRule:
+        """Give the rule by which probabilities become labels."""
+        return DecisionRule.of(
+            config, threshold=self.threshold, top=self.top, abstain_below=self.abstain_below
+        )
 
     def decisive(self) -> dict[str, str]:
         """Give those that decide the result, as text."""
-        facts = asdict(self)
-        for name in ("threads", "checkpoint_seconds"):
-            del facts[name]
-        facts = {"format": facts.pop("to"), **facts}
-        return {name: "default" if value is None else str(value) for name, value in facts.items()}
+        return {
+            name: "default" if value is None else str(value)
+            for name, value in {"format": self.to, **vars(self)}.items()
+            if name not in _NOT_DECISIVE
+        }
+
+    def check_effect(self, source: str, out: str) -> None:
+        """Refuse options about an earlier result that have no effect."""
+        if self.resume and self.overwrite:
+            raise SettingsError("--resume continues and --overwrite starts over: give one of them")
+        if out == STANDARD and (self.resume or self.overwrite):
+            name = "--resume" if self.resume else "--overwrite"
+            raise SettingsError(f"{name} has no effect on standard output: name a file")
+        if self.resume and source == STANDARD:
+            raise SettingsError(
+                "--resume has no effect on standard input, which can be read only once"
+            )

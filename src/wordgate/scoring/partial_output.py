@@ -7,15 +7,16 @@ the state is replaced as a whole: whatever was written after it is cut off when 
 
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from wordgate.errors import BundleError, SettingsError, no_folder_message
-from wordgate.storage.files import remove, resolve_link, sync_folder
+from wordgate.scoring.options import ScoreOptions
+from wordgate.storage.files import remove, resolve_link, sync_folder, system_errors
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,
     RunFingerprint,
@@ -24,7 +25,6 @@ from wordgate.storage.resumable import (
     read_resumable,
     write_resumable,
 )
-from wordgate.tables.source import STANDARD
 
 _ROWS, _STATE, _BEGUN = "rows", "state.safetensors", "begun"
 _OLDER_STATE = "note.json"  # which said so in layouts before the fifth
@@ -37,15 +37,7 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Counts(BaseModel):
-    """The records that were scored so far.
-
-    Attributes:
-        rows: Records read, those with errors included.
-        scored: Records that have probabilities.
-        abstained: Those of them that have no label.
-        errors: Records that could not be scored.
-        first_errors: The first of them: the row's number and why.
-    """
+    """The records that were scored so far, by the names of `Scored`."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -120,57 +112,47 @@ class PartialOutput:
         return self.state.exists()
 
     def config(self) -> Mapping[str, Any]:
-        """Read what decides the result of the scoring that was interrupted.
-
-        Raises:
-            BundleError: What is kept is damaged.
-        """
+        """Read what decides the result of the scoring that was interrupted."""
         content, _ = read_resumable(self.state)
         config = content.get("config")
         return config if isinstance(config, Mapping) else {}
 
-    def is_complete(
-        self, bundle_file: Path, source: str | Path, *, resume: bool, overwrite: bool
-    ) -> bool:
-        """Tell whether nothing is left to do, and refuse what must not be done.
+    def is_complete(self, options: ScoreOptions, source: Path | None, model: Path) -> bool:
+        """Tell whether nothing is left to do, and refuse what was not asked for.
 
-        `bundle_file` is a file of the model that is as old as it is.
-
-        Raises:
-            BundleError: Nothing can be written there, or something stands there and nothing said
-                what is to become of it.
-            SettingsError: The result is the input.
+        `source` is None where the input is no local file; `model` is a file of the model that is
+        as old as it is.
         """
         self._check_place(source)
-        if not overwrite and not self.exists() and self._older_state.exists():
+        if not options.overwrite and not self.exists() and self._older_state.exists():
             raise BundleError(
                 f"{self.folder} contains an interrupted run in an older layout ({_OLDER_STATE}),"
                 " which this version of wordgate cannot continue: finish it with the version that"
                 " started it, move the folder away, or start over with --overwrite"
             )
         if self.exists():
-            if not resume and not overwrite:
+            if not options.resume and not options.overwrite:
                 raise BundleError(
                     f"scoring into {self.out} was interrupted and left {self.folder}: continue"
                     " it with --resume, or start over with --overwrite"
                 )
             return False
-        if overwrite and self.out.exists():
+        if options.overwrite and self.out.exists():
             self._claim()
         if not self.out.exists() or self._begun.exists():
             return False
-        if not resume:
+        if not options.resume:
             raise BundleError(
                 f"{self.out} exists; choose another file, or replace it with --overwrite"
             )
-        for file in (Path(source).expanduser(), bundle_file):
+        for file in filter(None, (source, model)):
             if file.exists() and file.stat().st_mtime_ns > self.out.stat().st_mtime_ns:
                 raise BundleError(
                     f"{self.out} is complete, and older than {file}: score again with --overwrite"
                 )
         return True
 
-    def _check_place(self, source: str | Path) -> None:
+    def _check_place(self, source: Path | None) -> None:
         out = self.out
         if not out.parent.is_dir():
             raise BundleError(no_folder_message(out))
@@ -181,8 +163,8 @@ class PartialOutput:
             )
         if self.folder.is_symlink():
             raise BundleError(f"{self.folder}, the working folder, is a link: remove it")
-        with suppress(OSError):  # there is no result yet, or no input
-            if out.samefile(source):
+        with suppress(OSError):  # there is no result yet
+            if source is not None and out.samefile(source):
                 raise SettingsError(f"{out} is the input: write the result to another file")
 
     def _claim(self) -> None:
@@ -251,8 +233,7 @@ class PartialOutput:
 
     def close(self) -> None:
         """Force all that was written to the disk, and be done with writing."""
-        if self._stream is None:
-            return
+        assert self._stream is not None  # noqa: S101
         with writing(self.rows):
             os.fsync(self._stream.fileno())
             self._stream.close()
@@ -293,17 +274,6 @@ def destination(out: str) -> Path:
     return resolve_link(path)
 
 
-def check_effect(source: str, out: str, *, resume: bool, overwrite: bool) -> None:
-    """Refuse options about an earlier result that have no effect."""
-    if resume and overwrite:
-        raise SettingsError("--resume continues and --overwrite starts over: give one of them")
-    if out == STANDARD and (resume or overwrite):
-        name = "--resume" if resume else "--overwrite"
-        raise SettingsError(f"{name} has no effect on standard output: name a file")
-    if resume and source == STANDARD:
-        raise SettingsError("--resume has no effect on standard input, which can be read only once")
-
-
 def _checked_state(content: Mapping[str, Any]) -> ScoringState:
     state = read_facts(ScoringState, content["state"])
     counts = state.counts
@@ -317,10 +287,6 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> AbstractContextManager[None]:
     """Say it in one sentence where the disk refuses."""
-    try:
-        yield
-    except OSError as error:
-        raise BundleError(f"{path} can't be written: {error.strerror or error}") from error
+    return system_errors(BundleError, f"{path} can't be written")

@@ -28,9 +28,6 @@ class BatchPredictions:
     answers: list[Answer]
     numbers: NDArray[np.float64]
 
-    def __len__(self) -> int:
-        return len(self.answers)
-
     @property
     def abstained(self) -> int:
         """The number of texts without a label."""

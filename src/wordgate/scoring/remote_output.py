@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import platformdirs
@@ -13,83 +14,64 @@ from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, DataError
 from wordgate.runtime.progress import Progress
 from wordgate.scoring.options import ScoreOptions
-from wordgate.scoring.partial_output import PartialOutput, check_effect
+from wordgate.scoring.partial_output import PartialOutput
+from wordgate.scoring.results import Scored
+from wordgate.scoring.scoring import format_by_name, score_file
 from wordgate.storage.places import make_folder, place_of
 from wordgate.storage.remote import RemoteFile
 from wordgate.tables.source import STANDARD, version_of
 
 
-class RemoteOutput:
-    """The result of one scoring, which is to be at a URL.
+def score_to_url(
+    bundle: str | Path, source: str, url: str, options: ScoreOptions, progress: Progress
+) -> Scored:
+    """Score one file into a local one, and upload that, which appears there as a whole."""
+    remote = RemoteFile(url)
+    if options.to is None:
+        format_by_name(remote.name, source)
+    remote.check_writable()
+    version = None if source == STANDARD else version_of(place_of(source))
+    decides = [url, source, version, BundleFolder.open(bundle).sha256(), options.decisive()]
+    folder = staging_folder(json.dumps(decides, sort_keys=True))
+    staged = folder / PurePosixPath(remote.name).name
+    options.check_effect(source, remote.name)
+    if options.overwrite or source == STANDARD:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not options.overwrite and _is_complete(remote, staged, resume=options.resume):
+        progress.say(
+            f"{remote.name} already exists: there is nothing to do. Neither contents nor options"
+            " were compared; --overwrite scores again"
+        )
+        return Scored(0, 0, 0, 0, [], [], 0.0, 0.0, was_complete=True)
+    make_folder(folder)
+    local = replace(options, overwrite=False)
+    scored = score_file(bundle, source, str(staged), local, progress, version=version)
+    try:
+        remote.upload(staged)
+    except DataError as error:
+        raise BundleError(
+            f"{error}. The result is kept: upload it by the same command with --resume"
+        ) from error
+    shutil.rmtree(folder, ignore_errors=True)
+    return scored
 
-    Args:
-        bundle: The folder of the model.
-        source: The input.
-        url: Where the result is to be.
-        options: The options of the scoring.
 
-    Attributes:
-        staged: The local file of the result until it is uploaded.
-        version: What `version_of` tells of the input; None for standard input.
-    """
-
-    def __init__(self, bundle: str | Path, source: str, url: str, options: ScoreOptions):
-        self._remote = RemoteFile(url)
-        self._remote.check_writable()
-        self.version = None if source == STANDARD else version_of(place_of(source))
-        decides = [url, source, self.version, BundleFolder.open(bundle).sha256()]
-        facts = json.dumps([*decides, options.decisive()], sort_keys=True)
-        folder = staging_folder(facts)
-        self.staged = folder / PurePosixPath(self._remote.name).name
-
-    def begin(self, source: str, progress: Progress, *, resume: bool, overwrite: bool) -> bool:
-        """Prepare the local file; tell whether nothing is left to do.
-
-        Raises:
-            BundleError: There is a result, or an interrupted scoring, and nothing said what is to
-                become of it.
-            SettingsError: An option has no effect.
-        """
-        name, is_begun = self._remote.name, PartialOutput(self.staged, 0.0).exists()
-        check_effect(source, name, resume=resume, overwrite=overwrite)
-        if overwrite or source == STANDARD:
-            self._clear()
-        elif (is_begun or self.staged.exists()) and not resume:
+def _is_complete(remote: RemoteFile, staged: Path, *, resume: bool) -> bool:
+    """Tell whether nothing is left to do, and refuse what was not asked for."""
+    if staged.exists() or PartialOutput(staged, 0.0).exists():
+        if not resume:
             raise BundleError(
-                f"scoring into {name} was interrupted: continue it with --resume, or start over"
-                " with --overwrite"
+                f"scoring into {remote.name} was interrupted: continue it with --resume, or start"
+                " over with --overwrite"
             )
-        elif not is_begun and not self.staged.exists() and self._remote.exists():
-            if not resume:
-                raise BundleError(
-                    f"{name} exists; choose another file, or replace it with --overwrite"
-                )
-            progress.say(
-                f"{name} already exists: there is nothing to do. Neither contents nor options were"
-                " compared; --overwrite scores again"
-            )
-            return True
-        if source == STANDARD and not overwrite and self._remote.exists():
-            raise BundleError(f"{name} exists; choose another file, or replace it with --overwrite")
-        make_folder(self.staged.parent)
         return False
-
-    def upload(self) -> None:
-        """Upload the result, which appears there as a whole, and remove the local file.
-
-        Raises:
-            BundleError: It can't be written there.
-        """
-        try:
-            self._remote.upload(self.staged)
-        except DataError as error:
-            raise BundleError(
-                f"{error}. The result is kept: upload it by the same command with --resume"
-            ) from error
-        self._clear()
-
-    def _clear(self) -> None:
-        shutil.rmtree(self.staged.parent, ignore_errors=True)
+    if not remote.exists():
+        return False
+    if not resume:
+        raise BundleError(
+            f"{remote.name} exists; choose another file, or replace it with --overwrite"
+        )
+    return True
 
 
 def staging_folder(called: str) -> Path:

@@ -30,6 +30,11 @@ class Shard:
     name: str
     size: int
 
+    @property
+    def input_name(self) -> str:
+        """The name of the input for messages, without secrets."""
+        return shown_name(place_of(self.input))
+
 
 def is_sharded(source: Names, out: str | os.PathLike[str]) -> bool:
     """Tell whether a scoring is one of shards: of several files, a folder or a glob pattern.
@@ -51,15 +56,10 @@ def plan_shards(source: Names, out: str, form: str | None) -> list[Shard]:
     Hidden files, and those that begin with an underscore, such as ``_SUCCESS``, are left out; so
     are those in the folder of the outputs.
 
-    Args:
-        source: A folder, a glob pattern, a file, or several of these.
-        out: The folder of the outputs.
-        form: The format of the outputs; None for that of each input.
-
     Raises:
-        BundleError: An output would replace an input, or another output.
+        BundleError: An output would replace another output.
         DataError: There is no such file, or none at all.
-        SettingsError: The output is no folder.
+        SettingsError: The output is no folder, or an output would replace an input.
     """
     sources = [source] if isinstance(source, str | os.PathLike) else list(source)
     if out == STANDARD or STANDARD in sources:
@@ -82,12 +82,7 @@ def plan_shards(source: Names, out: str, form: str | None) -> list[Shard]:
 
 
 def _found(name: str, out: Path | RemoteFile) -> list[ListedFile]:
-    """List the files of an input, but those that are in the folder of the outputs.
-
-    Raises:
-        DataError: There is no such file.
-        SettingsError: It is the folder of the outputs.
-    """
+    """List the files of an input, but those that are in the folder of the outputs."""
     if not is_several(name):
         return list_files(name)
     if _real(place_of(name)) == _real(out):
@@ -131,16 +126,12 @@ def _check_outputs(shards: Sequence[Shard], folder: Path | RemoteFile) -> None:
             )
         if shard.name == MANIFEST:
             raise BundleError(
-                f"the output of '{_shown(shard)}' would be called {MANIFEST} as the list of all"
+                f"the output of '{shard.input_name}' would be called {MANIFEST} as the list of all"
                 " outputs is: rename it"
             )
         if (other := named.setdefault(shard.name, shard)) is not shard:
             raise BundleError(
-                f"the outputs of '{_shown(other)}' and '{_shown(shard)}' would both be"
+                f"the outputs of '{other.input_name}' and '{shard.input_name}' would both be"
                 f" '{shown_name(inside(folder, shard.name))}': rename one, or score them into"
                 " different folders"
             )
-
-
-def _shown(shard: Shard) -> str:
-    return shown_name(place_of(shard.input))

@@ -23,6 +23,7 @@ from wordgate.errors import SettingsError
 from wordgate.prediction.decision import Answer
 from wordgate.runtime.packages import require_extra
 from wordgate.scoring.input import own_names
+from wordgate.scoring.options import ScoreOptions
 from wordgate.scoring.predictions import BatchPredictions, BatchTexts
 from wordgate.storage.files import copy_mode, sync_folder, temporary_path
 from wordgate.tables import Reader
@@ -32,7 +33,6 @@ from wordgate.tables.header import is_number
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMATS = ("csv", "tsv", "jsonl", "parquet")
 # What a spreadsheet takes for the beginning of a formula, or passes over before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PACKING = 3  # of gzip: most of the gain at a third of the usual cost
@@ -43,41 +43,22 @@ _MOST_ANSWERS = 4096  # labels, and sets of them, whose cells are kept
 _T = TypeVar("_T")
 
 
-def check_format(form: str) -> None:
-    """Refuse what is no format of a result.
-
-    Raises:
-        SettingsError: It is none of `FORMATS`.
-    """
-    if form not in FORMATS:
-        raise SettingsError(f"no format '{form}'; available: {', '.join(FORMATS)}")
-
-
 def make_writer(
     reader: Reader,
     added: Sequence[str],
-    form: str,
+    options: ScoreOptions,
     *,
     separator: str | None,
-    escape_formulas: bool,
     packed: bool,
 ) -> Writer:
-    """Make the writer of a format.
+    """Make the writer of the format `to`, or refuse options that are without effect on it.
 
-    Args:
-        reader: Where the records come from.
-        added: The names of the new columns.
-        form: The format.
-        separator: What joins several labels of a text in a cell; None where it has one.
-        escape_formulas: Whether cells that look like formulas get an apostrophe.
-        packed: Whether the result is gzipped.
-
-    Raises:
-        SettingsError: The format is unknown, or an option is without effect.
-        MissingExtraError: Parquet is to be written, and pyarrow is not installed.
+    `added` are the names of the new columns. `separator` joins several labels of a text in a cell;
+    it is None where a text has one.
     """
-    check_format(form)
-    if escape_formulas and form not in ("csv", "tsv"):
+    form = options.to or ""
+    is_delimited = form in ("csv", "tsv")
+    if options.escape_formulas and not is_delimited:
         raise SettingsError(
             f"--escape-formulas has no effect on {form.upper()}, which no spreadsheet opens as"
             " cells: leave it out"
@@ -88,10 +69,13 @@ def make_writer(
         require_extra("parquet", "writing a Parquet file")
         return ParquetWriter(reader, added, several=separator is not None)
     writer: Writer = JsonlWriter(reader, added)
-    if form != "jsonl":
-        delimiter = _delimiter(reader, form)
+    if is_delimited:
         writer = DelimitedWriter(
-            reader, added, delimiter, separator=separator or "", escape_formulas=escape_formulas
+            reader,
+            added,
+            _delimiter(reader, form),
+            separator=separator or "",
+            escape_formulas=options.escape_formulas,
         )
     return GzipWriter(writer) if packed else writer
 
@@ -151,10 +135,7 @@ class DelimitedWriter(Writer):
         self._special = re.compile(f'["\r\n{re.escape(delimiter)}]')
         is_usual = reader.delimiter == delimiter and not reader.quoting
         self._keeps = is_usual and not escape_formulas
-        end = reader.end_of_line
         self._empty = '""' if reader.has_nulls else ""
-        self._scored = f"{delimiter}%s%s{delimiter}{end}"
-        self._failed = f"{delimiter * len(added)}%s{end}"
         self._answer = lru_cache(_MOST_ANSWERS)(self._answer_cell)
 
     def heading(self) -> bytes:
@@ -176,9 +157,12 @@ class DelimitedWriter(Writer):
             before = map(self._record, texts.batch.cells())
         answers = map(self._answer, predictions.answers)
         numbers = _rows_of_decimals(predictions.numbers, self._delimiter)
-        after = [self._scored % both for both in zip(answers, numbers, strict=True)]
+        delimiter, end = self._delimiter, self._reader.end_of_line
+        cells = zip(answers, numbers, strict=True)
+        after = [f"{delimiter}{answer}{shares}{delimiter}{end}" for answer, shares in cells]
         if texts.errors:
-            failed = {i: self._failed % self._cell(why) for i, why in texts.errors.items()}
+            empty = delimiter * len(self._added)
+            failed = {i: f"{empty}{self._cell(why)}{end}" for i, why in texts.errors.items()}
             after = _in_order(after, failed, len(texts))
         return "".join([a + b for a, b in zip(before, after, strict=True)]).encode()
 
@@ -269,21 +253,14 @@ class ParquetWriter(Writer):
 
     def finish(self, written: Path, out: Path) -> None:
         """Make the Parquet file of the batches."""
-        import pyarrow as pa
         from pyarrow import parquet
 
         made = temporary_path(written)
         made.unlink(missing_ok=True)
         try:
             with parquet.ParquetWriter(made, self._schema) as file:
-                group: list[pa.Table] = []
-                for table in _tables(written):
-                    group.append(table)
-                    if sum(part.num_rows for part in group) >= _ROWS_A_GROUP:
-                        file.write_table(pa.concat_tables(group))
-                        group = []
-                if group:
-                    file.write_table(pa.concat_tables(group))
+                for group in _groups(_tables(written)):
+                    file.write_table(group)
             with made.open("rb+") as stream:
                 os.fsync(stream.fileno())
             super().finish(made, out)
@@ -294,13 +271,7 @@ class ParquetWriter(Writer):
 def added_columns(
     texts: BatchTexts, predictions: BatchPredictions, *, several: bool
 ) -> Iterator[pa.Array]:
-    """Give the new columns of a batch with their types: answer, numbers, error.
-
-    Args:
-        texts: The records.
-        predictions: Those of the records that can be scored.
-        several: Whether an answer is a list of labels.
-    """
+    """Give the new columns of a batch with their types: answer, or list of them, numbers, error."""
     import pyarrow as pa
 
     count = len(texts)
@@ -329,6 +300,22 @@ def _tables(written: Path) -> Iterator[pa.Table]:
         while head := stream.read(_LENGTH.size):
             content = stream.read(_LENGTH.unpack(head)[0])
             yield pa.ipc.open_stream(content, options=options).read_all()
+
+
+def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Join tables that follow each other to those of so many rows, or a few more."""
+    import pyarrow as pa
+
+    group: list[pa.Table] = []
+    n_rows = 0
+    for table in tables:
+        group.append(table)
+        n_rows += table.num_rows
+        if n_rows >= _ROWS_A_GROUP:
+            yield pa.concat_tables(group)
+            group, n_rows = [], 0
+    if group:
+        yield pa.concat_tables(group)
 
 
 class GzipWriter(Writer):

@@ -1,20 +1,34 @@
-"""Atomic replacement of files and folders: a reader finds the old one whole or the new one."""
+"""Files and folders replaced as a whole, locks between processes, and errors of the system."""
 
 import errno
 import os
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from wordgate.errors import BundleError, DataError, no_folder_message
+from wordgate.errors import BundleError, DataError, WordgateError, no_folder_message
 
 # What a system or a file system answers that can't exchange two names in one step.
 _CANT_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EXDEV)
+# And one that has no locks, such as some file systems of clusters.
+_CANT_LOCK = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 _NEW, _OLD = "new", "old"
+_PATIENCE = 30.0  # seconds for a lock: a killed process may take a while to end
+_PAUSE = 0.1
+
+
+@contextmanager
+def system_errors(kind: type[WordgateError], message: str) -> Iterator[None]:
+    """Raise an error of this kind where the system refuses; its reason ends the message."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{message}: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -47,16 +61,9 @@ def atomic_write(file: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_output(file: Path) -> Iterator[Path]:
-    """Do as `atomic_write` does, for a file that the user has named.
-
-    Raises:
-        DataError: The disk refuses.
-    """
-    try:
-        with atomic_write(file) as aside:
-            yield aside
-    except OSError as error:
-        raise DataError(f"{file} cannot be written: {error.strerror or error}") from error
+    """Do as `atomic_write` does, for a file that the user has named: errors are a `DataError`."""
+    with system_errors(DataError, f"{file} cannot be written"), atomic_write(file) as aside:
+        yield aside
 
 
 def copy_mode(old: Path, new: Path) -> None:
@@ -78,12 +85,7 @@ def temporary_path(path: Path) -> Path:
 
 
 def check_file(path: Path, *, overwrite: bool) -> None:
-    """Refuse before the work a file that couldn't be written after it.
-
-    Raises:
-        DataError: There is something at `path` that may not be replaced, or nothing can be
-            written there.
-    """
+    """Refuse before the work, by a `DataError`, a file that couldn't be written after it."""
     if os.path.isdir(path):
         raise DataError(f"{path} is a folder; name a file")
     if os.path.lexists(path) and not overwrite:
@@ -94,12 +96,10 @@ def check_file(path: Path, *, overwrite: bool) -> None:
     if os.path.exists(path) and not path.is_file():
         raise DataError(f"{path} is not a file; choose another --out")
     aside = temporary_path(path)
-    try:
+    with system_errors(DataError, f"{path} cannot be written"):
         aside.unlink(missing_ok=True)
         aside.touch()
         aside.unlink()
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def resolve_link(path: Path) -> Path:
@@ -129,17 +129,10 @@ def sync_folder(folder: Path) -> None:
 def check_folder(
     path: Path, what: str, *, overwrite: bool, check_replaceable: Callable[[Path], None]
 ) -> None:
-    """Refuse before the work what `write_folder` would refuse after it.
+    """Refuse before the work, by a `BundleError`, what `write_folder` would refuse after it.
 
-    Args:
-        path: The folder to make.
-        what: What it holds, such as ``model``.
-        overwrite: Replace a folder that is there.
-        check_replaceable: Raises where what is there may not be replaced.
-
-    Raises:
-        BundleError: There is something at `path` that may not be replaced, or nothing can be
-            written there.
+    Messages name what the folder holds, such as a ``model``. `check_replaceable` raises where what
+    is there may not be replaced.
     """
     place = resolve_link(path)
     if not os.path.isdir(place.parent):
@@ -151,12 +144,10 @@ def check_folder(
     if os.path.lexists(place):
         check_replaceable(place)
     working_folder = temporary_path(place)
-    try:
-        with suppress(FileExistsError):  # where one is, one can be made
-            working_folder.mkdir(mode=0o700)
-            working_folder.rmdir()
-    except OSError as error:
-        raise BundleError(f"the {what} cannot be written to {path}: {error.strerror}") from error
+    refused = system_errors(BundleError, f"the {what} cannot be written to {path}")
+    with refused, suppress(FileExistsError):  # where one is, one can be made
+        working_folder.mkdir(mode=0o700)
+        working_folder.rmdir()
 
 
 def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
@@ -171,17 +162,15 @@ def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
             name to the disk failed, the new folder is, whole.
     """
     path = resolve_link(path)
-    try:
-        with _working_folder(path) as working_folder:
-            fresh = working_folder / _NEW
-            fresh.mkdir()
-            for name, content in contents.items():
-                write_synced(fresh / name, content)
-            sync_folder(fresh)
-            _swap_in(fresh, path)
-            sync_folder(path.parent)
-    except OSError as error:
-        raise BundleError(f"the {what} could not be written to {path}: {error.strerror}") from error
+    refused = system_errors(BundleError, f"the {what} could not be written to {path}")
+    with refused, _working_folder(path) as working_folder:
+        fresh = working_folder / _NEW
+        fresh.mkdir()
+        for name, content in contents.items():
+            write_synced(fresh / name, content)
+        sync_folder(fresh)
+        _swap_in(fresh, path)
+        sync_folder(path.parent)
 
 
 @contextmanager
@@ -237,3 +226,38 @@ def _exchange(one: Path, other: Path) -> bool:
     if failed and number not in _CANT_EXCHANGE:
         raise OSError(number, os.strerror(number), str(one), None, str(other))
     return not failed
+
+
+@contextmanager
+def exclusive(file: Path, what: str) -> Iterator[None]:
+    """See that no other process does the same at the same time, where the system knows how.
+
+    The file of the lock is made, and stays. `what` names what is done.
+
+    Raises:
+        BundleError: Another process has been doing it for half a minute, or the file can't be made.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with system_errors(BundleError, f"{file} cannot be opened"):
+        stream = file.open("ab")
+    with stream:
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > until:
+                    raise BundleError(
+                        f"another process is busy with {what} ({file}): wait until it has ended"
+                    ) from error
+                time.sleep(_PAUSE)
+            except OSError as error:
+                if error.errno not in _CANT_LOCK:
+                    raise BundleError(f"{file} cannot be locked: {error.strerror}") from error
+                break
+        yield

@@ -1,4 +1,7 @@
-"""Files on the disk and at URLs alike, by their names."""
+"""Files on the disk and at URLs alike, by their names.
+
+What can't be listed, read, written or removed is a `DataError`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from wordgate.errors import DataError
-from wordgate.storage.files import atomic_output, copy_mode, sync_folder
+from wordgate.storage.files import atomic_output, copy_mode, sync_folder, system_errors
 from wordgate.storage.remote import RemoteFile, local_name, url_of
 
 _BLOCK = 1 << 20
@@ -50,22 +53,14 @@ def is_folder(place: Path | RemoteFile) -> bool:
 
 
 def files_in(folder: Path | RemoteFile) -> dict[str, int]:
-    """List the files of a folder and of the folders in it, sorted: relative names, and sizes.
-
-    Raises:
-        DataError: It can't be listed.
-    """
+    """List the files of a folder and of the folders in it, sorted: relative names, and sizes."""
     if isinstance(folder, RemoteFile):
         return folder.files()
     return _sizes(folder, _walk(folder) if is_folder(folder) else ())
 
 
 def files_matching(folder: Path | RemoteFile, pattern: str) -> dict[str, int]:
-    """List the files of a folder whose relative names match a glob pattern, as `files_in` does.
-
-    Raises:
-        DataError: It can't be listed.
-    """
+    """List the files of a folder whose relative names match a glob pattern, as `files_in` does."""
     if isinstance(folder, RemoteFile):
         return folder.matches(pattern)
     found = glob.iglob(pattern, root_dir=folder, recursive=True)
@@ -103,19 +98,13 @@ def _sizes(folder: Path, paths: Iterable[Path]) -> dict[str, int]:
 
 
 def read_small(place: Path | RemoteFile) -> bytes | None:
-    """Read a small file; None where there is none.
-
-    Raises:
-        DataError: It can't be read.
-    """
+    """Read a small file; None where there is none."""
     if isinstance(place, RemoteFile):
         return place.read()
-    try:
+    absent = suppress(FileNotFoundError, NotADirectoryError)
+    with system_errors(DataError, f"cannot read '{place}'"), absent:
         return place.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise DataError(f"cannot read '{place}': {error.strerror or error}") from error
+    return None
 
 
 def read_start(place: Path | RemoteFile, length: int) -> bytes:
@@ -126,11 +115,7 @@ def read_start(place: Path | RemoteFile, length: int) -> bytes:
 
 
 def write_small(place: Path | RemoteFile, content: bytes) -> None:
-    """Write a small file, whole or not at all, and the folders to it.
-
-    Raises:
-        DataError: It can't be written.
-    """
+    """Write a small file, whole or not at all, and the folders to it."""
     if isinstance(place, RemoteFile):
         place.write(content)
         return
@@ -140,50 +125,32 @@ def write_small(place: Path | RemoteFile, content: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those to it, where there is none.
-
-    Raises:
-        DataError: It can't be made.
-    """
-    try:
+    """Make a folder, and those to it, where there is none."""
+    with system_errors(DataError, f"cannot make the folder {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot make the folder {folder}: {error.strerror or error}") from error
 
 
 def move_to(place: Path | RemoteFile, file: Path) -> None:
-    """Move a finished local file to its place, where it appears whole.
-
-    Raises:
-        DataError: It can't be written there; the file stays where it is.
-    """
+    """Move a finished local file to its place, where it appears whole."""
     if isinstance(place, RemoteFile):
         place.upload(file)
         file.unlink()
         return
     make_folder(place.parent)
-    try:
+    with system_errors(DataError, f"{place} cannot be written"):
         if place.exists():
             copy_mode(place, file)
         file.replace(place)
         sync_folder(place.parent)
-    except OSError as error:
-        raise DataError(f"{place} cannot be written: {error.strerror or error}") from error
 
 
 def remove_file(place: Path | RemoteFile) -> None:
-    """Remove a file, if it is there.
-
-    Raises:
-        DataError: It can't be removed.
-    """
+    """Remove a file, if it is there."""
     if isinstance(place, RemoteFile):
         place.remove()
         return
-    try:
+    with system_errors(DataError, f"cannot remove {place}"):
         place.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot remove {place}: {error.strerror or error}") from error
 
 
 def sha256_of(place: Path | RemoteFile) -> str | None:

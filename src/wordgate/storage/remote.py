@@ -41,7 +41,7 @@ _REASON_WIDTH = 200
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file at a URL.
+    """A file or a folder at a URL. What the other end refuses or doesn't tell is a `DataError`.
 
     Attributes:
         url: Its address, which may contain a password: `name` is for messages.
@@ -58,52 +58,28 @@ class RemoteFile:
     def _is_web(self) -> bool:
         return _scheme(self.url) in ("http", "https")
 
-    def open(self, mode: str = "rb", buffering: int = -1) -> BinaryIO:  # noqa: ARG002
-        """Open it to be read once, from its beginning on; nothing but what is read is fetched.
+    def open(self, mode: str = "rb", *, ranges: bool = False) -> BinaryIO:
+        """Open it to be read once, from its beginning on, fetching nothing but what is read.
 
-        Raises:
-            DataError: It can't be read.
+        With `ranges` it can be read in any order, as Parquet is.
         """
-        return self._opened(0 if self._is_web or _scheme(self.url) == "hf" else _BLOCK)
-
-    def open_ranges(self) -> BinaryIO:
-        """Open it to be read in any order, as Parquet is.
-
-        Raises:
-            DataError: It can't be read.
-        """
-        return self._opened(_BLOCK)
-
-    def _opened(self, block: int) -> BinaryIO:
-        with remote_errors(self.url, "read"):
-            system, path = _filesystem(self.url)
-            opened: BinaryIO = system.open(path, "rb", block_size=block)
+        as_stream = not ranges and (self._is_web or _scheme(self.url) == "hf")
+        with self._system("read") as (system, path):
+            opened: BinaryIO = system.open(path, mode, block_size=0 if as_stream else _BLOCK)
             return opened
 
     def read_block(self, stream: BinaryIO, length: int) -> bytes:
-        """Read the next bytes of what `open` gave.
-
-        Raises:
-            DataError: They can't be read.
-        """
+        """Read the next bytes of what `open` gave."""
         with remote_errors(self.url, "read"):
             return stream.read(length)
 
     def exists(self) -> bool:
-        """Tell whether there is a file.
-
-        Raises:
-            DataError: The other end doesn't tell.
-        """
+        """Tell whether there is a file."""
         return self._info() is not None
 
     @property
     def size(self) -> int | None:
-        """Its size in bytes; None where the other end doesn't tell.
-
-        Raises:
-            DataError: There is no such file.
-        """
+        """Its size in bytes; None where the other end doesn't tell."""
         info = self._info()
         if info is None:
             raise DataError(f"no file '{self.name}'")
@@ -118,8 +94,7 @@ class RemoteFile:
         return json.dumps({"size": size, **facts}, sort_keys=True) if facts else None
 
     def _info(self) -> dict[str, Any] | None:
-        with remote_errors(self.url, "read"):
-            system, path = _filesystem(self.url)
+        with self._system("read") as (system, path):
             try:
                 system.invalidate_cache()
                 info: dict[str, Any] = system.info(path)
@@ -127,79 +102,45 @@ class RemoteFile:
                 if self._is_web and not isinstance(error.__cause__, FileNotFoundError | NoneType):
                     raise error.__cause__ from error  # fsspec calls every failure so
                 return None
-        if info.get("type") == "directory":
-            return None
-        return info
+        return None if info.get("type") == "directory" else info
 
     def is_folder(self) -> bool:
-        """Tell whether it is a folder, or the beginning of the names of several objects.
-
-        Raises:
-            DataError: The other end doesn't tell.
-        """
+        """Tell whether it is a folder, or the beginning of the names of several objects."""
         if self._is_web:
             return False  # it would be downloaded to look for links
-        with remote_errors(self.url, "read"):
-            system, path = _filesystem(self.url)
+        with self._system("read") as (system, path):
             return bool(system.isdir(path))
 
     def files(self) -> dict[str, int]:
-        """List the files of a folder and of the folders in it: relative names, and sizes.
-
-        Raises:
-            DataError: It can't be listed.
-        """
-        with remote_errors(self.url, "list"):
-            system, path = _filesystem(self.url)
+        """List the files of a folder and of the folders in it: relative names, and sizes."""
+        with self._system("list") as (system, path):
             system.invalidate_cache()
-            try:
+            with suppress(FileNotFoundError):
                 return _sizes(path, system.find(path, detail=True))
-            except FileNotFoundError:
-                return {}
+        return {}
 
     def matches(self, pattern: str) -> dict[str, int]:
-        """List the files of a folder whose relative names match a glob pattern, and their sizes.
-
-        Raises:
-            DataError: It can't be listed.
-        """
-        with remote_errors(self.url, "list"):
-            system, path = _filesystem(self.url)
+        """List the files of a folder whose relative names match a glob pattern, and their sizes."""
+        with self._system("list") as (system, path):
             system.invalidate_cache()
             found = system.glob(f"{path.rstrip('/')}/{pattern}", detail=True)
             files = {name: info for name, info in found.items() if info.get("type") == "file"}
             return _sizes(path, files)
 
     def read(self) -> bytes | None:
-        """Read a small file; None where there is none.
-
-        Raises:
-            DataError: It can't be read.
-        """
-        with remote_errors(self.url, "read"):
-            system, path = _filesystem(self.url)
-            try:
-                content: bytes = system.cat_file(path)
-            except FileNotFoundError:
-                return None
+        """Read a small file; None where there is none."""
+        with self._system("read") as (system, path), suppress(FileNotFoundError):
+            content: bytes = system.cat_file(path)
             return content
+        return None
 
     def write(self, content: bytes) -> None:
-        """Write a small file, whole or not at all.
-
-        Raises:
-            DataError: It can't be written.
-        """
+        """Write a small file, whole or not at all."""
         with self._replacing() as (system, path):
             system.pipe_file(path, content)
 
     def check_writable(self) -> None:
-        """Refuse an address that nothing can be written to, or that can't be opened.
-
-        Raises:
-            DataError: It is such a one.
-            MissingExtraError: fsspec is not installed.
-        """
+        """Refuse an address that nothing can be written to, or that can't be opened."""
         if self._is_web:
             raise DataError(
                 f"'{self.name}' is a web address, which can only be read: give a path, or an"
@@ -208,29 +149,25 @@ class RemoteFile:
         _filesystem(self.url)
 
     def upload(self, file: Path) -> None:
-        """Write what a local file contains, whole or not at all.
-
-        Raises:
-            DataError: It can't be written.
-        """
+        """Write what a local file contains, whole or not at all."""
         with self._replacing() as (system, path):
             system.put_file(str(file), path)
 
     def remove(self) -> None:
-        """Remove it, if it is there.
-
-        Raises:
-            DataError: It can't be removed.
-        """
-        with remote_errors(self.url, "remove"), suppress(FileNotFoundError):
-            system, path = _filesystem(self.url)
+        """Remove it, if it is there."""
+        with self._system("remove") as (system, path), suppress(FileNotFoundError):
             system.rm_file(path)
+
+    @contextmanager
+    def _system(self, verb: str) -> Iterator[tuple[Any, str]]:
+        """Give the file system, and the path in it, to ``read`` or do what else the verb says."""
+        with remote_errors(self.url, verb):
+            yield _filesystem(self.url)
 
     @contextmanager
     def _replacing(self) -> Iterator[tuple[Any, str]]:
         """Give a path to write to; elsewhere than in object stores, move it to its place then."""
-        with remote_errors(self.url, "write"):
-            system, path = _filesystem(self.url)
+        with self._system("write") as (system, path):
             if _scheme(self.url) in _OBJECT_STORES:
                 yield system, path
                 return
@@ -301,15 +238,9 @@ def _filesystem(url: str) -> tuple[Any, str]:
 
 @contextmanager
 def remote_errors(url: str, verb: str) -> Iterator[None]:
-    """Say in one sentence, without secrets, what the other end has against it.
+    """Say in one sentence, without secrets, why the other end doesn't ``read`` or ``write`` a file.
 
-    Args:
-        url: The address.
-        verb: What was to be done: ``open``, ``read``, ``list``, ``write`` or ``remove``.
-
-    Raises:
-        DataError: In place of any other error than a missing package: drivers raise those of their
-            HTTP clients.
+    Any error is meant but that of a missing package: drivers raise those of their HTTP clients.
     """
     try:
         yield

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from wordgate.errors import BundleError
 from wordgate.runtime.display import shown
-from wordgate.storage.files import atomic_write
+from wordgate.storage.files import atomic_write, system_errors
 from wordgate.storage.tensors import write_arrays
 
 CORRUPT_FILE_ERRORS = (
@@ -118,24 +118,29 @@ def read_facts(form: type[FactsT], facts: object) -> FactsT:
     try:
         return form.model_validate_json(json.dumps(facts))
     except ValidationError as error:
-        fault = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+        raise ValueError(first_fault(error)) from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """Say where the first fault is, and what it is: ``counts.rows: Input should be ...``."""
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
 def _changed(now: Mapping[str, str], then: object) -> dict[str, str]:
     """Say by name what differs: ``other data``, ``seed 0 instead of 1``."""
     known = dict(then) if isinstance(then, Mapping) else {}
-    pairs = {
-        name: (str(known.get(name, "unknown")), now.get(name, "unknown"))
-        for name in dict.fromkeys([*now, *known])
-    }
-    return {
-        name: f"other {shown(name, _LONGEST_SHOWN)}"
-        if max(len(before), len(after)) > _LONGEST_SHOWN
-        else f"{shown(name, _LONGEST_SHOWN)} {shown(before, _LONGEST_SHOWN)} instead of {after}"
-        for name, (before, after) in pairs.items()
-        if before != after
-    }
+    changed = {}
+    for name in dict.fromkeys([*now, *known]):
+        before, after = str(known.get(name, "unknown")), now.get(name, "unknown")
+        if before == after:
+            continue
+        what = shown(name, _LONGEST_SHOWN)
+        if max(len(before), len(after)) > _LONGEST_SHOWN:
+            changed[name] = f"other {what}"
+        else:
+            changed[name] = f"{what} {shown(before, _LONGEST_SHOWN)} instead of {after}"
+    return changed
 
 
 def _listed(changed: Mapping[str, str]) -> str:
@@ -147,22 +152,17 @@ def write_resumable(
 ) -> None:
     """Write a file, whole or not at all, with its layout and a digest of all that it keeps.
 
-    Args:
-        file: The file; one that is there is replaced.
-        content: What JSON can say.
-        arrays: The arrays by their names, float32 or float64.
+    `content` is what JSON can say; the arrays are of float32 or float64.
 
     Raises:
         BundleError: The disk refuses; what stood there still does.
     """
     facts = {"layout": LAYOUT, **content}
     facts["digest"] = digest(facts, arrays)
-    try:
+    with system_errors(BundleError, f"{file} could not be written"):
         file.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(file) as aside:
             write_arrays(aside, arrays, {METADATA: json.dumps(facts)})
-    except OSError as error:
-        raise BundleError(f"{file} could not be written: {error.strerror or error}") from error
 
 
 def read_resumable(

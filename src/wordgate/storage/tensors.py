@@ -21,11 +21,7 @@ _LENGTH, _ALIGNED = 8, 8
 def write_arrays(
     file: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
 ) -> None:
-    """Write arrays of float32, float64 and int8, and metadata, to a file that is there or not.
-
-    Raises:
-        OSError: The disk refuses.
-    """
+    """Write arrays of float32, float64 and int8, and metadata, to a file that is there or not."""
     tensors = {name: (_TYPES[array.dtype.name], array.shape) for name, array in arrays.items()}
     with file.open("wb") as stream:
         stream.write(safetensors_header(tensors, metadata))

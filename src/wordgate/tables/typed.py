@@ -101,7 +101,7 @@ class ParquetReader(Reader):
         self._source = source
         self._batch = batch or _ROWS
         file: Path | BinaryIO | None
-        file = source.path.open_ranges() if isinstance(source.path, RemoteFile) else source.path
+        file = source.path.open(ranges=True) if isinstance(source.path, RemoteFile) else source.path
         packed = source.size or 0
         if file is None or source.compressed:
             content = b"".join(source.blocks())
