@@ -1,68 +1,52 @@
 """`wordgate compare`: every family of models on the same splits, or saved models on one file."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from wordgate.cli import params
 from wordgate.cli.compare_models import are_models, compare_saved
-from wordgate.cli.options import (
-    FILE_NAME,
-    chosen_settings,
-    engine_option,
-    json_option,
-    learning_options,
-    overwrite_option,
-    progress_of,
-    reading_options,
-    split_option,
-    teaching_options,
-    verbosity_options,
-)
+from wordgate.cli.live import LiveComparison, run_live
 from wordgate.cli.streams import print_json, write_result
-from wordgate.runtime.live import LiveTable
-
-if TYPE_CHECKING:
-    from wordgate.evaluation.comparison import Comparison
 
 
 @click.command(
     short_help="Compare model families on the same splits, or saved models on the same rows.",
     epilog="Named data sets: twitter-entity-sentiment",
 )
-@click.argument("sources", type=FILE_NAME, nargs=-1, required=True, metavar="DATA | MODEL MODEL...")
-@click.option(
-    "--data", type=FILE_NAME, metavar="FILE", help="Labeled texts to compare saved models on."
+@click.argument(
+    "sources", type=params.FILE, nargs=-1, required=True, metavar="DATA | MODEL MODEL..."
 )
+@click.option("--data", type=params.FILE, help="Labeled texts to compare saved models on.")
 @click.option(
     "--models",
     metavar="FAMILY,...",
     help="Families to compare: count, logreg, mlp, lstm, transformer, and taught (an LSTM distilled"
     " from a transformer).  [default: all available]",
 )
-@reading_options
-@split_option("both kinds")
-@learning_options
-@teaching_options
+@params.reading
+@params.split("both kinds")
+@params.learning
+@params.teaching
 @click.option(
     "--folds",
     metavar="K",
     type=click.IntRange(min=2),
     help="Cross-validate: test each row once, in K folds, instead of one test set.",
 )
-@engine_option("the fits")
+@params.engine("the fits")
 @click.option(
     "--out",
-    type=FILE_NAME,
-    metavar="FOLDER",
+    type=params.FOLDER,
     default="wordgate-comparison",
     show_default=True,
     help="Where to write comparison.json and report.html.",
 )
-@overwrite_option
+@params.overwrite
 @click.option("--resume", is_flag=True, help="Continue an interrupted comparison.")
-@json_option
-@verbosity_options
+@params.as_json
+@params.verbosity
 @click.pass_context
 def compare(
     context: click.Context,
@@ -91,47 +75,24 @@ def compare(
     effect.
     """
     if are_models(sources, data) and data is not None:
-        progress = progress_of(verbose=verbose, quiet=quiet)
+        progress = params.progress_of(verbose=verbose, quiet=quiet)
         compare_saved(context, sources, data, options, progress, as_json=as_json)
         return
     from wordgate.experiments.compare import compare as run_comparison
     from wordgate.report.comparison import format_comparison
 
     families = None if models is None else [name.strip() for name in models.split(",")]
-    flags = {"--class-weight": ("class_weight", class_weight)}
     run = partial(
         run_comparison,
         sources[0],
         models=families,
-        settings=chosen_settings(settings, flags),
+        settings=params.chosen_settings(settings, {"class_weight": class_weight}),
         out=out,
         **options,
     )
-    progress = progress_of(verbose=verbose, quiet=quiet, console=_LiveComparison)
-    if isinstance(progress, _LiveComparison):
-        with progress:
-            comparison = run(progress=progress, watch=progress.show)
-    else:
-        comparison = run(progress=progress)
+    comparison = run_live(run, LiveComparison, verbose=verbose, quiet=quiet)
     if as_json:
         print_json(comparison.to_json())
         return
     write_result(format_comparison(comparison))
     write_result(f"\nFull results: {out}/report.html")
-
-
-class _LiveComparison(LiveTable):
-    """The console while a comparison runs: the results stand below the remarks, and grow."""
-
-    def show(self, comparison: "Comparison") -> None:
-        """Show the results so far."""
-        from wordgate.report.comparison import format_results
-        from wordgate.report.text import format_share
-
-        last = comparison.results[-1]
-        name, value, _ = last.scores.main
-        self.show_result(
-            f"{last.family}, {last.kind} split: {name} {format_share(value)},"
-            f" {last.train_seconds:.1f} s",
-            lambda: format_results(comparison),
-        )

@@ -4,14 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    json_option,
-    progress_of,
-    seed_option,
-    threads_option,
-    verbosity_options,
-)
+from wordgate.cli import params
 from wordgate.cli.streams import command, print_json, wrapped, write_result
 
 if TYPE_CHECKING:
@@ -23,16 +16,15 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--out",
-    type=FILE_NAME,
-    metavar="FOLDER",
+    type=params.FOLDER,
     default="wordgate-demo",
     show_default=True,
     help="Where to write the corpus and the model.",
 )
-@seed_option
-@threads_option
-@json_option
-@verbosity_options
+@params.seed
+@params.threads
+@params.as_json
+@params.verbosity
 def demo(
     out: str, *, seed: int, threads: int | None, as_json: bool, verbose: bool, quiet: bool
 ) -> None:
@@ -43,7 +35,7 @@ def demo(
     """
     from wordgate.experiments.demo import run_demo
 
-    progress = progress_of(verbose=verbose, quiet=quiet)
+    progress = params.progress_of(verbose=verbose, quiet=quiet)
     outcome = run_demo(out, seed=seed, threads=threads, progress=progress)
     if as_json:
         print_json(outcome.training.metrics.model_dump(mode="json"))

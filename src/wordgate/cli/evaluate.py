@@ -5,13 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    json_option,
-    kernel_option,
-    reading_options,
-    threads_option,
-)
+from wordgate.cli import params
 from wordgate.cli.streams import print_json, remark, warn_of_changes, write_result
 
 if TYPE_CHECKING:
@@ -19,12 +13,12 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Evaluate a model on a file.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@click.argument("data", type=FILE_NAME)
-@reading_options
-@kernel_option
-@threads_option
-@json_option
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
+@click.argument("data", type=params.FILE)
+@params.reading
+@params.kernel
+@params.threads
+@params.as_json
 def evaluate(
     bundle: str, data: str, *, kernel: str, threads: int | None, as_json: bool, **reading: Any
 ) -> None:

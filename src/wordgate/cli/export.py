@@ -5,13 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    json_option,
-    overwrite_option,
-    reading_options,
-    threads_option,
-)
+from wordgate.cli import params
 from wordgate.cli.streams import print_json, remark, write_result
 
 if TYPE_CHECKING:
@@ -19,15 +13,9 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Export a model as an ONNX file.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@click.option(
-    "--out",
-    type=FILE_NAME,
-    metavar="FILE",
-    required=True,
-    help="The file to write, such as m.onnx.",
-)
-@overwrite_option
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
+@click.option("--out", type=params.FILE, required=True, help="The file to write, such as m.onnx.")
+@params.overwrite
 @click.option(
     "--int8",
     is_flag=True,
@@ -35,14 +23,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--data",
-    type=FILE_NAME,
-    metavar="DATA",
+    type=params.file_name("DATA"),
     help="With --int8: a file of labeled texts on which the accuracy may differ by at most 0.3"
     " points. Rows seen during training are left out.",
 )
-@reading_options
-@threads_option
-@json_option
+@params.reading
+@params.threads
+@params.as_json
 def export(bundle: str, *, out: str, int8: bool, as_json: bool, **options: Any) -> None:
     """Write MODEL as one ONNX file that contains its labels and its tokenizer.
 

@@ -4,24 +4,21 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import FILE_NAME, overwrite_option
-from wordgate.cli.streams import argument_text, command, remark, write_result
+from wordgate.cli import params
+from wordgate.cli.streams import command, remark, write_result
 
 
 @click.command("import-keras", short_help="Convert a trained Keras model.")
-@click.argument("model", type=FILE_NAME, metavar="MODEL.keras")
-@click.argument("tokenizer", type=FILE_NAME, metavar="TOKENIZER.json")
+@click.argument("model", type=params.FILE, metavar="MODEL.keras")
+@click.argument("tokenizer", type=params.FILE, metavar="TOKENIZER.json")
 @click.option(
     "--labels",
-    type=argument_text,
-    metavar="A,B,...",
+    type=params.text_of("A,B,..."),
     required=True,
     help="Labels in the order of the model's outputs; scikit-learn's LabelEncoder sorts them.",
 )
-@click.option(
-    "--out", type=FILE_NAME, metavar="FOLDER", required=True, help="Where to write the model."
-)
-@overwrite_option
+@click.option("--out", type=params.FOLDER, required=True, help="Where to write the model.")
+@params.overwrite
 @click.option(
     "--max-tokens",
     metavar="N",

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wordgate.cli.options import FILE_NAME, json_option
+from wordgate.cli import params
 from wordgate.cli.streams import print_json, warn_of_changes, wrapped, write_result
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Describe a model and its scores.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@json_option
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
+@params.as_json
 def info(bundle: str, *, as_json: bool) -> None:
     """Describe the model in the folder MODEL: data, split, scores, settings, sizes."""
     from wordgate.bundle.folder import BundleFolder

@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    abstain_option,
-    input_encoding_option,
-    json_option,
-    kernel_option,
-    threads_option,
-    threshold_option,
-    top_option,
-)
+from wordgate.cli import params
 from wordgate.cli.streams import (
-    argument_text,
     print_json,
     remark,
     standard_input,
@@ -57,16 +47,16 @@ class _PredictedText:
 
 
 @click.command(short_help="Predict the labels of texts.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@click.argument("texts", nargs=-1, type=argument_text, metavar="[TEXT]...")
-@json_option
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
+@click.argument("texts", nargs=-1, type=params.TEXT, metavar="[TEXT]...")
+@params.as_json
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object per text.")
-@input_encoding_option
-@abstain_option
-@threshold_option
-@top_option
-@kernel_option
-@threads_option
+@params.input_encoding
+@params.abstain_below
+@params.threshold
+@params.top
+@params.kernel
+@params.threads
 def predict(
     bundle: str,
     texts: tuple[str, ...],

@@ -5,17 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    abstain_option,
-    engine_option,
-    json_option,
-    kernel_option,
-    threads_option,
-    threshold_option,
-    top_option,
-)
-from wordgate.cli.streams import argument_text, print_json, remark, write_result
+from wordgate.cli import params
+from wordgate.cli.streams import print_json, remark, write_result
 
 if TYPE_CHECKING:
     from wordgate.scoring.scoring import Scored
@@ -24,12 +15,11 @@ _ERROR_WIDTH = 200
 
 
 @click.command(short_help="Predict the labels of files of any size.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@click.argument("files", type=FILE_NAME, metavar="[IN ...] [OUT]", nargs=-1)
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
+@click.argument("files", type=params.FILE, metavar="[IN ...] [OUT]", nargs=-1)
 @click.option(
     "--text",
-    type=argument_text,
-    metavar="COLUMN",
+    type=params.COLUMN,
     help="Column of the texts: a name or a number; several, such as entity,text, are joined."
     "  [default: as in training, or inferred]",
 )
@@ -42,9 +32,9 @@ _ERROR_WIDTH = 200
     help="csv, tsv, jsonl or parquet.  [default: inferred from the file extension of OUT,"
     " else the format of IN]",
 )
-@abstain_option
-@threshold_option
-@top_option
+@params.abstain_below
+@params.threshold
+@params.top
 @click.option(
     "--escape-formulas",
     is_flag=True,
@@ -58,9 +48,9 @@ _ERROR_WIDTH = 200
     show_default=True,
     help="Maximum number of rows scored together.",
 )
-@kernel_option
-@threads_option
-@engine_option("the files of a folder")
+@params.kernel
+@params.threads
+@params.engine("the files of a folder")
 @click.option(
     "--resume", is_flag=True, help="Continue an interrupted run; start one if there is none."
 )
@@ -70,7 +60,7 @@ _ERROR_WIDTH = 200
     is_flag=True,
     help="Of several files, leave out those that cannot be scored; the manifest lists them.",
 )
-@json_option
+@params.as_json
 def score(bundle: str, files: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     """Predict labels for the texts in IN with MODEL, and write all columns and predictions to OUT.
 

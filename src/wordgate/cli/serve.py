@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import FILE_NAME, kernel_option, stack, threads_option
+from wordgate.cli import params
 from wordgate.cli.streams import remark, warn_of_changes
 from wordgate.serve.limits import Limits, flag
 
-_limit_options = stack(
+_limit_options = params.stack(
     *(
         click.option(
             flag(limit.name),
@@ -26,7 +26,7 @@ _limit_options = stack(
 
 
 @click.command(short_help="Serve a model over HTTP, with a web page.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
 @click.option(
     "--host",
     metavar="ADDRESS",
@@ -59,8 +59,8 @@ _limit_options = stack(
     " repeated.  [default: none]",
 )
 @_limit_options
-@kernel_option
-@threads_option
+@params.kernel
+@params.threads
 def serve(
     bundle: str,
     *,

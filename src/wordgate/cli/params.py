@@ -13,15 +13,28 @@ from wordgate.runtime.progress import Console, Progress, Silent
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-
-class _FileName(click.types.StringParamType):
-    """The name of a file or folder, or another name; a ~ is the user's home, as in a shell."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
-        return os.path.expanduser(value)
+AUTO = "auto"
+"""The name of the search over families, in place of one."""
 
 
-FILE_NAME = _FileName()
+def _argument_type(metavar: str, read: Callable[[str], str]) -> "click.ParamType[str]":
+    found = click.types.FuncParamType(read)
+    found.name = metavar
+    return found
+
+
+def file_name(metavar: str) -> "click.ParamType[str]":
+    """Give the type of names of files or folders; a ~ is the user's home, as in a shell."""
+    return _argument_type(metavar, os.path.expanduser)
+
+
+def text_of(metavar: str) -> "click.ParamType[str]":
+    """Give the type of texts that may have any character."""
+    return _argument_type(metavar, argument_text)
+
+
+FILE, FOLDER, NAME = file_name("FILE"), file_name("FOLDER"), file_name("NAME")
+COLUMN, LABEL, TEXT = text_of("COLUMN"), text_of("LABEL"), text_of("TEXT")
 
 
 def stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -37,8 +50,7 @@ def stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 _text_option = click.option(
     "--text",
-    type=argument_text,
-    metavar="COLUMN",
+    type=COLUMN,
     help="Column of the texts: a name or a number. Several, such as entity,text, are joined as"
     " 'entity | text'; the last is the main text, and only it is searched for duplicates. "
     " [default: inferred]",
@@ -46,23 +58,20 @@ _text_option = click.option(
 _label_option = stack(
     click.option(
         "--label",
-        type=argument_text,
-        metavar="COLUMN",
+        type=COLUMN,
         help="Column of the labels. Several, such as toxic,threat, are read as 0/1 indicators of"
         " one label each (multi-label data).  [default: inferred]",
     ),
     click.option(
         "--label-separator",
-        type=argument_text,
-        metavar="TEXT",
+        type=TEXT,
         help="Separator between labels in a cell, such as ';' (multi-label data); 'none' for one"
         " label per text.  [default: detected where unambiguous]",
     ),
 )
 _group_option = click.option(
     "--group",
-    type=argument_text,
-    metavar="COLUMN",
+    type=COLUMN,
     help="Column of group IDs: a grouped split keeps each group in one subset; 'none' for no"
     " groups.  [default: inferred]",
 )
@@ -70,8 +79,7 @@ _row_options = stack(
     click.option(
         "--drop-label",
         "drop_labels",
-        type=argument_text,
-        metavar="LABEL",
+        type=LABEL,
         multiple=True,
         help="Leave out the rows with this label (multi-label data: only the label); may be"
         " repeated.",
@@ -88,10 +96,10 @@ _row_options = stack(
         help="Sample at most N rows: whole groups, at random, stratified by label.",
     ),
 )
-reading_options = stack(_text_option, _label_option, _group_option, _row_options)
-ungrouped_reading_options = stack(_text_option, _label_option, _row_options)
+reading = stack(_text_option, _label_option, _group_option, _row_options)
+ungrouped_reading = stack(_text_option, _label_option, _row_options)
 
-seed_option = click.option(
+seed = click.option(
     "--seed",
     metavar="N",
     default=0,
@@ -101,7 +109,7 @@ seed_option = click.option(
 )
 
 
-threads_option = click.option(
+threads = click.option(
     "--threads",
     metavar="N",
     type=click.IntRange(1, MOST_THREADS),
@@ -110,7 +118,7 @@ threads_option = click.option(
 )
 
 
-def engine_option(what: str) -> Callable[[Command], Command]:
+def engine(what: str) -> Callable[[Command], Command]:
     """Give ``--engine``; what it distributes differs by command."""
     return click.option(
         "--engine",
@@ -123,7 +131,7 @@ def engine_option(what: str) -> Callable[[Command], Command]:
     )
 
 
-def split_option(default: str) -> Callable[[Command], Command]:
+def split(default: str) -> Callable[[Command], Command]:
     """Give ``--split``; what happens without it differs by command."""
     return click.option(
         "--split",
@@ -144,11 +152,10 @@ def _settings(
     return {**parse_assignments(assignments)}
 
 
-fitting_options = stack(
+fitting = stack(
     click.option(
         "--recipe",
-        type=FILE_NAME,
-        metavar="NAME",
+        type=NAME,
         help="A recipe, which is a named set of all settings (see 'wordgate recipe list'), or"
         " your own .toml file.  [default: taught with --teacher, else default]",
     ),
@@ -169,8 +176,7 @@ fitting_options = stack(
     ),
     click.option(
         "--vectors",
-        type=FILE_NAME,
-        metavar="FILE",
+        type=FILE,
         help="Pretrained word vectors: a word2vec, fastText or GloVe file; or googlenews, glove,"
         " glove-twitter or fasttext, which are downloaded. 'wordgate vectors distill' creates"
         " vectors for your own words.",
@@ -181,21 +187,13 @@ fitting_options = stack(
         type=float,
         help="Fraction of the rows in the test set.  [default: the recipe's, 0.2]",
     ),
-    click.option("--valid", type=FILE_NAME, metavar="FILE", help="A separate file for validation."),
-    click.option("--test", type=FILE_NAME, metavar="FILE", help="A separate file for testing."),
+    click.option("--valid", type=FILE, help="A separate file for validation."),
+    click.option("--test", type=FILE, help="A separate file for testing."),
     click.option(
-        "--split-column",
-        type=argument_text,
-        metavar="COLUMN",
-        help="Column that assigns each row to train, valid or test.",
+        "--split-column", type=COLUMN, help="Column that assigns each row to train, valid or test."
     ),
-    click.option(
-        "--weight",
-        type=argument_text,
-        metavar="COLUMN",
-        help="Column of sample weights.  [default: all equal]",
-    ),
-    seed_option,
+    click.option("--weight", type=COLUMN, help="Column of sample weights.  [default: all equal]"),
+    seed,
     click.option(
         "--device",
         metavar="NAME",
@@ -203,21 +201,20 @@ fitting_options = stack(
         show_default=True,
         help="Device: auto, cpu, cuda or cuda:N.",
     ),
-    threads_option,
+    threads,
 )
 
-learning_options = stack(
-    fitting_options,
+learning = stack(
+    fitting,
     click.option(
         "--no-texts", is_flag=True, help="Leave the texts of the data out of report.html."
     ),
 )
 
-teaching_options = stack(
+teaching = stack(
     click.option(
         "--teacher",
-        type=FILE_NAME,
-        metavar="NAME",
+        type=NAME,
         multiple=True,
         help="Knowledge distillation: train an LSTM or MLP on a larger model's predictions for your"
         " texts and variations of them. The larger model: minilm, a folder, or OWNER/NAME on the"
@@ -226,8 +223,7 @@ teaching_options = stack(
     ),
     click.option(
         "--unlabelled",
-        type=FILE_NAME,
-        metavar="FILE",
+        type=FILE,
         multiple=True,
         help="Texts without labels for the teacher to label; may be repeated.",
     ),
@@ -239,7 +235,7 @@ teaching_options = stack(
     ),
 )
 
-limit_options = stack(
+search_limits = stack(
     click.option(
         "--minutes",
         metavar="N",
@@ -247,9 +243,7 @@ limit_options = stack(
         help="Time limit of a search, for the whole command.  [default: 15, by --preset good]",
     ),
     click.option(
-        "--preset",
-        metavar="NAME",
-        help="In place of --minutes: quick (3), good (15) or best (60).",
+        "--preset", metavar="NAME", help="In place of --minutes: quick (3), good (15) or best (60)."
     ),
     click.option(
         "--max-ms",
@@ -271,10 +265,8 @@ limit_options = stack(
     ),
 )
 
-training_options = stack(
-    click.option(
-        "--out", type=FILE_NAME, metavar="FOLDER", required=True, help="Where to write the model."
-    ),
+training = stack(
+    click.option("--out", type=FOLDER, required=True, help="Where to write the model."),
     click.option(
         "--overwrite",
         is_flag=True,
@@ -307,9 +299,9 @@ training_options = stack(
         " label; none for 0.5, or for the most probable label.  [default: f1 for multi-label data,"
         " else none] With --family auto also the score to maximize: accuracy, macro_f1, micro_f1.",
     ),
-    split_option("the recipe's"),
-    learning_options,
-    teaching_options,
+    split("the recipe's"),
+    learning,
+    teaching,
     click.option(
         "--max-minutes",
         metavar="M",
@@ -321,7 +313,7 @@ training_options = stack(
     ),
 )
 
-abstain_option = click.option(
+abstain_below = click.option(
     "--abstain-below",
     metavar="P",
     type=float,
@@ -355,25 +347,24 @@ def _thresholds(
     return by_label or None
 
 
-threshold_option = click.option(
+threshold = click.option(
     "--threshold",
-    metavar="[LABEL=]P",
+    type=text_of("[LABEL=]P"),
     multiple=True,
-    type=argument_text,
     callback=_thresholds,
     help="Use P as the decision threshold in place of the model's thresholds, for"
     " all labels or for LABEL; may be repeated. For multi-label models, and for binary"
     " classifiers, where P applies to the second label.",
 )
 
-top_option = click.option(
+top = click.option(
     "--top",
     metavar="K",
     type=click.IntRange(min=1),
     help="Predict the K most probable labels, regardless of their probabilities.",
 )
 
-kernel_option = click.option(
+kernel = click.option(
     "--kernel",
     metavar="NAME",
     default="numpy",
@@ -384,25 +375,34 @@ kernel_option = click.option(
     " int8-quantized, which needs the 'onnx' extra.",
 )
 
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing output.")
+overwrite = click.option("--overwrite", is_flag=True, help="Replace existing output.")
 
-verbosity_options = stack(
+verbosity = stack(
     click.option("-v", "--verbose", is_flag=True, help="Show details."),
     click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
 )
 
 
 def chosen_settings(
-    settings: Mapping[str, object], flags: Mapping[str, tuple[str, str | None]]
+    settings: Mapping[str, object], flags: Mapping[str, str | None], family: str = AUTO
 ) -> dict[str, object]:
     """Join the settings of ``--set`` and those that have flags of their own.
 
-    `flags` are the settings' names and values by their flags; None for a flag that was not given.
+    A flag names a setting of the family, or one of all families; None is one that was not given.
     """
-    chosen = {**settings}
-    for flag, (setting, value) in flags.items():
+    from wordgate.settings import setting_fields
+
+    chosen, fields = {**settings}, setting_fields()
+    for name, value in flags.items():
         if value is None:
             continue
+        flag, setting = (
+            f"--{name.replace('_', '-')}",
+            name if name in fields else f"{family}.{name}",
+        )
+        if setting not in fields:
+            on = f"with --family {AUTO}" if family == AUTO else f"on {family} models"
+            raise click.UsageError(f"{flag} has no effect {on}: leave it out")
         if setting in settings:
             raise click.UsageError(f"{flag} and --set {setting} are the same setting: give one")
         chosen[setting] = value
@@ -416,10 +416,10 @@ def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console)
     return Silent() if quiet else console(verbose=verbose)
 
 
-input_encoding_option = click.option(
+input_encoding = click.option(
     "--encoding",
     metavar="NAME",
     help="The encoding of standard input, such as cp1252.  [default: detected]",
 )
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
