@@ -131,7 +131,7 @@ class ModelFacts(_StrictModel):
             temperature=config.temperature,
             trained=_trained(config, metrics),
             scores=None if metrics is None else _scores(metrics),
-            abstain_coverage=None if metrics is None else _coverage(metrics),
+            abstain_coverage=_coverage(metrics),
             limits=RequestLimits(
                 **{name: getattr(limits, name) for name in RequestLimits.model_fields}
             ),
@@ -166,13 +166,10 @@ def _scores(metrics: AnyMetrics) -> ScoreFacts:
     )
 
 
-def _coverage(metrics: AnyMetrics) -> list[AbstainPoint] | None:
-    if metrics.coverage is None:
+def _coverage(metrics: AnyMetrics | None) -> list[AbstainPoint] | None:
+    if metrics is None or metrics.coverage is None:
         return None
-    return [
-        AbstainPoint(threshold=one.threshold, coverage=one.coverage, accuracy=one.accuracy)
-        for one in metrics.coverage
-    ]
+    return [AbstainPoint(**point.model_dump(exclude={"n"})) for point in metrics.coverage]
 
 
 def _remarks(model: Predictor) -> list[str]:

@@ -43,11 +43,7 @@ _TYPES = {
     ".css": b"text/css; charset=utf-8",
     ".html": b"text/html; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
-    ".json": b"application/json",
-    ".png": b"image/png",
     ".svg": b"image/svg+xml",
-    ".webmanifest": b"application/manifest+json",
-    ".woff2": b"font/woff2",
 }
 # Nothing from elsewhere, no scripts or styles inside the page, no frames around it.
 _POLICY = (
