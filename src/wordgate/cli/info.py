@@ -42,9 +42,10 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics
     from wordgate.runtime.display import one_line, shown_size
 
     versions = ", ".join(f"{package} {version}" for package, version in config.environment.items())
-    data = f"{config.data.get('source')}, {config.data.get('n_kept', 0):,} rows"
+    source, n_rows = config.data.get("source"), config.n_rows()
+    data = f"{source}, {'rows unknown' if n_rows is None else f'{n_rows:,} rows'}"
     if not config.knows_training():
-        data = f"unknown; the model was imported from {config.data.get('source')}"
+        data = f"unknown; the model was imported from {source}"
     lines = [
         f"{folder.path}: {family_name(config.family)} model, {shown_size(folder.size())}",
         f"labels: {', '.join(config.labels)}",

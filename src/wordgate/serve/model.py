@@ -141,10 +141,9 @@ class ModelFacts(_StrictModel):
 
 def _trained(config: Config, metrics: AnyMetrics | None) -> TrainingFacts:
     source = str(config.data.get("source") or "").replace("\\", "/").rpartition("/")[2]
-    rows = config.data.get("n_kept") if config.knows_training() else None
     return TrainingFacts(
         source=source or None,
-        rows=rows if type(rows) is int else None,
+        rows=config.n_rows() if config.knows_training() else None,
         seed=config.seed,
         seconds=None if metrics is None else metrics.train_seconds,
         epochs=None if metrics is None else metrics.epochs,

@@ -258,13 +258,9 @@ class Settings(SettingsTable):
     def _check_word_dropout(self) -> "Settings":
         if self.text.unknown_words != "drop":
             return self
-        for name, rate in (
-            ("lstm.word_dropout", self.lstm.word_dropout),
-            (
-                "lstm.lighter_word_dropout",
-                self.lstm.lighter_candidate * self.lstm.lighter_word_dropout,
-            ),
-        ):
+        lighter = self.lstm.lighter_word_dropout if self.lstm.lighter_candidate else 0.0
+        rates = {"lstm.word_dropout": self.lstm.word_dropout, "lstm.lighter_word_dropout": lighter}
+        for name, rate in rates.items():
             if rate:
                 raise fault(
                     f"{name} replaces words by the unknown word, and with text.unknown_words=drop"
@@ -303,8 +299,7 @@ def format_setting(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _amounts(value: float | Mapping[str, float]) -> str:
-    """Write a label's weight, or its costs."""
-    return ":".join(
-        f"{one:g}" for one in (value.values() if isinstance(value, Mapping) else [value])
-    )
+def _amounts(value: object) -> str:
+    """Write a label's weight, or its costs; in a model of a stranger they may be anything."""
+    amounts = value.values() if isinstance(value, Mapping) else [value]
+    return ":".join(f"{one:g}" if isinstance(one, int | float) else str(one) for one in amounts)
