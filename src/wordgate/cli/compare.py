@@ -39,12 +39,7 @@ _READ = {"sources", "data", "threads", "as_json", "verbose", "quiet"}
 @params.split("both kinds")
 @params.learning
 @params.teaching
-@click.option(
-    "--folds",
-    metavar="K",
-    type=click.IntRange(min=2),
-    help="Cross-validate: test each row once, in K folds, instead of one test set.",
-)
+@params.folds("Cross-validate: test each row once, in K folds, instead of one test set.")
 @params.engine("the fits")
 @click.option(
     "--out",

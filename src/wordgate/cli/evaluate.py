@@ -76,14 +76,12 @@ def format_seen(seen: "Seen | None") -> str:
             "The model was imported without its training texts, so rows that it was trained on"
             " cannot be recognized: scores on such rows mostly measure memorization."
         )
-    unknown = (
-        ""
-        if seen.near_copies is not None
-        else (
+    unknown = ""
+    if seen.near_copies is None:
+        unknown = (
             " Near duplicates cannot be detected: the model was written by an older version of"
             " wordgate."
         )
-    )
     if seen.rows == 0:
         return f"None of these {seen.n:,} rows was seen during the model's training.{unknown}"
     ways = [f"{seen.texts:,} as exact duplicates"]

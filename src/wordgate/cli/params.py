@@ -141,6 +141,22 @@ def split(default: str) -> Callable[[Command], Command]:
     )
 
 
+def family(description: str) -> Callable[[Command], Command]:
+    """Give ``--family``, of which some commands take ``auto``."""
+    return click.option(
+        *("--family", "--model", "model"),
+        metavar="FAMILY",
+        default="lstm",
+        show_default=True,
+        help=description,
+    )
+
+
+def folds(description: str) -> Callable[[Command], Command]:
+    """Give ``--folds``; what is done beside them differs by command."""
+    return click.option("--folds", metavar="K", type=click.IntRange(min=2), help=description)
+
+
 def _settings(
     _ctx: click.Context, _param: click.Parameter, assignments: tuple[str, ...]
 ) -> dict[str, object]:
@@ -273,16 +289,10 @@ training = stack(
         help="Replace an existing model; restart an interrupted training run.",
     ),
     click.option("--resume", is_flag=True, help="Continue an interrupted training run."),
-    click.option(
-        "--family",
-        "--model",
-        "model",
-        metavar="FAMILY",
-        default="lstm",
-        show_default=True,
-        help="Family of models: count (word and character n-grams, logistic regression); logreg or"
+    family(
+        "Family of models: count (word and character n-grams, logistic regression); logreg or"
         " mlp (averaged word vectors); lstm; or transformer (fine-tuned). auto searches family and"
-        " settings, on the training rows alone.",
+        " settings, on the training rows alone."
     ),
     click.option(
         "--epochs", metavar="N", help="Maximum number of epochs.  [default: the recipe's]"

@@ -27,13 +27,10 @@ _COLOURS = {"better": "green", "worse": "red"}
 @params.reading
 @params.training
 @params.search_limits
-@click.option(
-    "--folds",
-    metavar="K",
-    type=click.IntRange(min=2),
-    help="Also cross-validate: K more models, each tested on an unseen fold of whole groups and"
+@params.folds(
+    "Also cross-validate: K more models, each tested on an unseen fold of whole groups and"
     " compared with the count baseline on the same folds. The saved model is still that of the"
-    " single split.",
+    " single split."
 )
 @params.engine("the models of --folds")
 @params.as_json

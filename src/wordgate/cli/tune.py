@@ -17,15 +17,7 @@ from wordgate.cli.streams import command, print_json, wrapped, write_result
 @click.option("--out", type=params.FILE, required=True, help="The .toml file for the recipe.")
 @click.option("--overwrite", is_flag=True, help="Replace a recipe; restart an interrupted search.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted search.")
-@click.option(
-    "--family",
-    "--model",
-    "model",
-    metavar="FAMILY",
-    default="lstm",
-    show_default=True,
-    help="Family of models: count, logreg, mlp, lstm or transformer.",
-)
+@params.family("Family of models: count, logreg, mlp, lstm or transformer.")
 @params.search_limits
 @click.option(
     "--objective",

@@ -49,6 +49,7 @@ class Application:
 
     Attributes:
         is_draining: Whether the server is about to end; ``/v2/health/ready`` says no then.
+        is_closing: Whether connections end with the answer that they owe.
         batcher: What predicts; it must be started in the event loop.
         metrics: What is counted.
         limits: What a request may have.
@@ -57,7 +58,7 @@ class Application:
     def __init__(self, model: Predictor, limits: Limits, access: Access):
         self.limits, self.metrics = limits, ServerMetrics()
         self.batcher = Batcher(model, limits, self.metrics)
-        self.is_draining = False
+        self.is_draining = self.is_closing = False
         self._access = access
         self._buffered = BufferedBytes(limits.max_buffered_bytes)
         self._labels, self._config = model.labels, model.config

@@ -179,11 +179,7 @@ def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = N
 
 
 def _with_costs(values: dict[str, object]) -> dict[str, object]:
-    """Read the file of costs by label, if the objective names one.
-
-    Raises:
-        SettingsError: It can't be read, or is empty or no TOML.
-    """
+    """Read the file of costs by label, if the objective names one."""
     name = str(values.get("objective", "")).strip()
     if not name.endswith(".toml") or "=" in name:
         return values

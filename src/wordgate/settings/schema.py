@@ -86,11 +86,7 @@ _OBJECTIVES = (
 
 
 def _costs(label: str, costs: Any) -> dict[str, float]:
-    """Give the costs of one label, in the order of `_COSTS`.
-
-    Raises:
-        PydanticCustomError: They are others, or no numbers above 0.
-    """
+    """Give the costs of one label, in the order of `_COSTS`."""
     name = f"{label!r:.200}"
     if isinstance(costs, str) and costs.count(":") == 1:
         costs = dict(zip(_COSTS, costs.split(":"), strict=True))
@@ -112,11 +108,7 @@ def _costs(label: str, costs: Any) -> dict[str, float]:
 
 
 def _by_label(value: object, setting: str) -> dict[str, Any]:
-    """Take values by label from ``spam=5,ham=1`` or a mapping; none from anything else.
-
-    Raises:
-        PydanticCustomError: A label is named twice.
-    """
+    """Take values by label from ``spam=5,ham=1`` or a mapping; none from anything else."""
     pairs: list[tuple[str, Any]] = []
     if isinstance(value, str):
         parts = [part.rpartition("=") for part in value.split(",")]
@@ -132,11 +124,7 @@ def _by_label(value: object, setting: str) -> dict[str, Any]:
 
 
 def _positive(value: Any, what: str) -> float:
-    """Give a label's weight or cost as a number.
-
-    Raises:
-        PydanticCustomError: It is no number above 0.
-    """
+    """Give a label's weight or cost as a number above 0."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
