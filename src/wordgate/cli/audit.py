@@ -13,7 +13,7 @@ from wordgate.cli.streams import print_json, remark, write_result
 @click.argument("data", type=params.FILE)
 @params.reading
 @params.as_json
-@click.option("--html", type=params.FILE, help="Also write the audit as a web page.")
+@params.option("--html", params.FILE, "Also write the audit as a web page.")
 def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None:
     """Find duplicates in DATA, and measure the leakage under a random split.
 

@@ -28,11 +28,11 @@ _READ = {"sources", "data", "threads", "as_json", "verbose", "quiet"}
 @click.argument(
     "sources", type=params.FILE, nargs=-1, required=True, metavar="DATA | MODEL MODEL..."
 )
-@click.option("--data", type=params.FILE, help="Labeled texts to compare saved models on.")
-@click.option(
+@params.option("--data", params.FILE, "Labeled texts to compare saved models on.")
+@params.option(
     "--models",
-    metavar="FAMILY,...",
-    help="Families to compare: count, logreg, mlp, lstm, transformer, and taught (an LSTM distilled"
+    "FAMILY,...",
+    "Families to compare: count, logreg, mlp, lstm, transformer, and taught (an LSTM distilled"
     " from a transformer).  [default: all available]",
 )
 @params.reading
@@ -41,15 +41,14 @@ _READ = {"sources", "data", "threads", "as_json", "verbose", "quiet"}
 @params.teaching
 @params.folds("Cross-validate: test each row once, in K folds, instead of one test set.")
 @params.engine("the fits")
-@click.option(
+@params.option(
     "--out",
-    type=params.FOLDER,
+    params.FOLDER,
+    "Where to write comparison.json and report.html.",
     default="wordgate-comparison",
-    show_default=True,
-    help="Where to write comparison.json and report.html.",
 )
 @params.overwrite
-@click.option("--resume", is_flag=True, help="Continue an interrupted comparison.")
+@params.flag("--resume", "Continue an interrupted comparison.")
 @params.as_json
 @params.verbosity
 @click.pass_context

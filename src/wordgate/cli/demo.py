@@ -14,12 +14,8 @@ if TYPE_CHECKING:
 @click.command(
     short_help="Train on a synthetic corpus in which only word order determines the label."
 )
-@click.option(
-    "--out",
-    type=params.FOLDER,
-    default="wordgate-demo",
-    show_default=True,
-    help="Where to write the corpus and the model.",
+@params.option(
+    "--out", params.FOLDER, "Where to write the corpus and the model.", default="wordgate-demo"
 )
 @params.seed
 @params.threads

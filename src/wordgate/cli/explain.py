@@ -30,10 +30,8 @@ _LONGEST_WORD = 24
 @click.command(short_help="Explain the prediction for a text, word by word.")
 @click.argument("bundle", type=params.FILE, metavar="MODEL")
 @click.argument("text", type=params.TEXT)
-@click.option(
-    "--label",
-    type=params.LABEL,
-    help="Label to explain (multi-label models).  [default: the most probable]",
+@params.option(
+    "--label", params.LABEL, "Label to explain (multi-label models).  [default: the most probable]"
 )
 @params.input_encoding
 @params.threads

@@ -14,18 +14,17 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Export a model as an ONNX file.")
 @click.argument("bundle", type=params.FILE, metavar="MODEL")
-@click.option("--out", type=params.FILE, required=True, help="The file to write, such as m.onnx.")
+@params.option("--out", params.FILE, "The file to write, such as m.onnx.", required=True)
 @params.overwrite
-@click.option(
-    "--int8",
-    is_flag=True,
-    help="Quantize the weights to 8 bits: a quarter of the size, slightly less accurate.",
+@params.flag(
+    "--int8", "Quantize the weights to 8 bits: a quarter of the size, slightly less accurate."
 )
-@click.option(
+@params.option(
     "--data",
-    type=params.file_name("DATA"),
-    help="With --int8: a file of labeled texts on which the accuracy may differ by at most 0.3"
+    "DATA",
+    "With --int8: a file of labeled texts on which the accuracy may differ by at most 0.3"
     " points. Rows seen during training are left out.",
+    type=params.FILE,
 )
 @params.reading
 @params.threads

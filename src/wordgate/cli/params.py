@@ -17,24 +17,15 @@ AUTO = "auto"
 """The name of the search over families, in place of one."""
 
 
-def _argument_type(metavar: str, read: Callable[[str], str]) -> "click.ParamType[str]":
+def _argument_type(name: str, read: Callable[[str], str]) -> "click.ParamType[str]":
     found = click.types.FuncParamType(read)
-    found.name = metavar
+    found.name = name
     return found
 
 
-def file_name(metavar: str) -> "click.ParamType[str]":
-    """Give the type of names of files or folders; a ~ is the user's home, as in a shell."""
-    return _argument_type(metavar, os.path.expanduser)
-
-
-def text_of(metavar: str) -> "click.ParamType[str]":
-    """Give the type of texts that may have any character."""
-    return _argument_type(metavar, argument_text)
-
-
-FILE, FOLDER, NAME = file_name("FILE"), file_name("FOLDER"), file_name("NAME")
-COLUMN, LABEL, TEXT = text_of("COLUMN"), text_of("LABEL"), text_of("TEXT")
+# A ~ in the name of a file is the user's home, as in a shell.
+FILE, FOLDER, NAME = (_argument_type(x, os.path.expanduser) for x in ("FILE", "FOLDER", "NAME"))
+COLUMN, LABEL, TEXT = (_argument_type(x, argument_text) for x in ("COLUMN", "LABEL", "TEXT"))
 
 
 def stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -48,113 +39,115 @@ def stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
-_text_option = click.option(
+def option(
+    name: str, kind: "click.ParamType[Any] | str", description: str, *names: str, **settings: Any
+) -> Callable[[Command], Command]:
+    """Give an option; if it has a default, that stands in ``--help``.
+
+    Args:
+        name: The flag.
+        kind: The type of its value; or the name of its value, which `settings` may give a type.
+        description: What ``--help`` says of it.
+        *names: Other flags, or the name of the parameter.
+        **settings: Those of `click.option`.
+    """
+    settings["metavar" if isinstance(kind, str) else "type"] = kind
+    settings["show_default"] = "default" in settings
+    return click.option(name, *names, help=description, **settings)
+
+
+def flag(name: str, description: str, *names: str) -> Callable[[Command], Command]:
+    """Give an option without a value."""
+    return click.option(name, *names, is_flag=True, help=description)
+
+
+_text_option = option(
     "--text",
-    type=COLUMN,
-    help="Column of the texts: a name or a number. Several, such as entity,text, are joined as"
+    COLUMN,
+    "Column of the texts: a name or a number. Several, such as entity,text, are joined as"
     " 'entity | text'; the last is the main text, and only it is searched for duplicates. "
     " [default: inferred]",
 )
 _label_option = stack(
-    click.option(
+    option(
         "--label",
-        type=COLUMN,
-        help="Column of the labels. Several, such as toxic,threat, are read as 0/1 indicators of"
+        COLUMN,
+        "Column of the labels. Several, such as toxic,threat, are read as 0/1 indicators of"
         " one label each (multi-label data).  [default: inferred]",
     ),
-    click.option(
+    option(
         "--label-separator",
-        type=TEXT,
-        help="Separator between labels in a cell, such as ';' (multi-label data); 'none' for one"
+        TEXT,
+        "Separator between labels in a cell, such as ';' (multi-label data); 'none' for one"
         " label per text.  [default: detected where unambiguous]",
     ),
 )
-_group_option = click.option(
+_group_option = option(
     "--group",
-    type=COLUMN,
-    help="Column of group IDs: a grouped split keeps each group in one subset; 'none' for no"
+    COLUMN,
+    "Column of group IDs: a grouped split keeps each group in one subset; 'none' for no"
     " groups.  [default: inferred]",
 )
 _row_options = stack(
-    click.option(
+    option(
         "--drop-label",
+        LABEL,
+        "Leave out the rows with this label (multi-label data: only the label); may be repeated.",
         "drop_labels",
-        type=LABEL,
         multiple=True,
-        help="Leave out the rows with this label (multi-label data: only the label); may be"
-        " repeated.",
     ),
-    click.option(
-        "--encoding",
-        metavar="NAME",
-        help="The file's encoding, such as cp1252.  [default: detected]",
-    ),
-    click.option(
+    option("--encoding", "NAME", "The file's encoding, such as cp1252.  [default: detected]"),
+    option(
         "--limit",
-        metavar="N",
+        "N",
+        "Sample at most N rows: whole groups, at random, stratified by label.",
         type=click.IntRange(min=1),
-        help="Sample at most N rows: whole groups, at random, stratified by label.",
     ),
 )
 reading = stack(_text_option, _label_option, _group_option, _row_options)
 ungrouped_reading = stack(_text_option, _label_option, _row_options)
 
-seed = click.option(
-    "--seed",
-    metavar="N",
-    default=0,
-    show_default=True,
-    type=click.IntRange(min=0),
-    help="Random seed.",
-)
+seed = option("--seed", "N", "Random seed.", default=0, type=click.IntRange(min=0))
 
 
-threads = click.option(
+threads = option(
     "--threads",
-    metavar="N",
-    type=click.IntRange(1, MOST_THREADS),
-    help="Number of CPU threads.  [default: WORDGATE_THREADS, else OMP_NUM_THREADS, else the"
+    "N",
+    "Number of CPU threads.  [default: WORDGATE_THREADS, else OMP_NUM_THREADS, else the"
     " available cores]",
+    type=click.IntRange(1, MOST_THREADS),
 )
 
 
 def engine(what: str) -> Callable[[Command], Command]:
     """Give ``--engine``; what it distributes differs by command."""
-    return click.option(
+    return option(
         "--engine",
-        type=click.Choice(ENGINES),
-        default=LOCAL,
-        show_default=True,
-        help=f"Where {what} run: local, one after another; or ray, at the same time on the Ray"
+        click.Choice(ENGINES),
+        f"Where {what} run: local, one after another; or ray, at the same time on the Ray"
         " cluster that RAY_ADDRESS names, else on the cores of this machine, each with one thread"
         " or as many as --threads. Needs the 'ray' extra.",
+        default=LOCAL,
     )
 
 
 def split(default: str) -> Callable[[Command], Command]:
     """Give ``--split``; what happens without it differs by command."""
-    return click.option(
+    return option(
         "--split",
-        type=click.Choice(["grouped", "random"]),
-        help="Keep groups together, or split at random and report the leakage. "
-        f" [default: {default}]",
+        click.Choice(["grouped", "random"]),
+        f"Keep groups together, or split at random and report the leakage.  [default: {default}]",
     )
 
 
 def family(description: str) -> Callable[[Command], Command]:
     """Give ``--family``, of which some commands take ``auto``."""
-    return click.option(
-        *("--family", "--model", "model"),
-        metavar="FAMILY",
-        default="lstm",
-        show_default=True,
-        help=description,
-    )
+    return option("--family", "FAMILY", description, "--model", "model", default="lstm")
 
 
 def folds(description: str) -> Callable[[Command], Command]:
     """Give ``--folds``; what is done beside them differs by command."""
-    return click.option("--folds", metavar="K", type=click.IntRange(min=2), help=description)
+    return option("--folds", "K", description, type=click.IntRange(min=2))
 
 
 def _settings(
@@ -169,142 +162,111 @@ def _settings(
 
 
 fitting = stack(
-    click.option(
+    option(
         "--recipe",
-        type=NAME,
-        help="A recipe, which is a named set of all settings (see 'wordgate recipe list'), or"
+        NAME,
+        "A recipe, which is a named set of all settings (see 'wordgate recipe list'), or"
         " your own .toml file.  [default: taught with --teacher, else default]",
     ),
-    click.option(
+    option(
         "--set",
+        "KEY=VALUE",
+        "Change one setting of the recipe; may be repeated.",
         "settings",
-        metavar="KEY=VALUE",
         multiple=True,
         callback=_settings,
-        help="Change one setting of the recipe; may be repeated.",
     ),
-    click.option(
+    option(
         "--class-weight",
-        metavar="WEIGHTS",
-        help="Weights of the labels in the loss: balanced, moderate, none, or your own, such as"
+        "WEIGHTS",
+        "Weights of the labels in the loss: balanced, moderate, none, or your own, such as"
         " spam=5,ham=1. They shift probabilities towards labels with higher weights."
         "  [default: the recipe's]",
     ),
-    click.option(
+    option(
         "--vectors",
-        type=FILE,
-        help="Pretrained word vectors: a word2vec, fastText or GloVe file; or googlenews, glove,"
+        FILE,
+        "Pretrained word vectors: a word2vec, fastText or GloVe file; or googlenews, glove,"
         " glove-twitter or fasttext, which are downloaded. 'wordgate vectors distill' creates"
         " vectors for your own words.",
     ),
-    click.option(
+    option(
         "--test-size",
-        metavar="FRACTION",
+        "FRACTION",
+        "Fraction of the rows in the test set.  [default: the recipe's, 0.2]",
         type=float,
-        help="Fraction of the rows in the test set.  [default: the recipe's, 0.2]",
     ),
-    click.option("--valid", type=FILE, help="A separate file for validation."),
-    click.option("--test", type=FILE, help="A separate file for testing."),
-    click.option(
-        "--split-column", type=COLUMN, help="Column that assigns each row to train, valid or test."
-    ),
-    click.option("--weight", type=COLUMN, help="Column of sample weights.  [default: all equal]"),
+    option("--valid", FILE, "A separate file for validation."),
+    option("--test", FILE, "A separate file for testing."),
+    option("--split-column", COLUMN, "Column that assigns each row to train, valid or test."),
+    option("--weight", COLUMN, "Column of sample weights.  [default: all equal]"),
     seed,
-    click.option(
-        "--device",
-        metavar="NAME",
-        default="auto",
-        show_default=True,
-        help="Device: auto, cpu, cuda or cuda:N.",
-    ),
+    option("--device", "NAME", "Device: auto, cpu, cuda or cuda:N.", default="auto"),
     threads,
 )
 
-learning = stack(
-    fitting,
-    click.option(
-        "--no-texts", is_flag=True, help="Leave the texts of the data out of report.html."
-    ),
-)
+learning = stack(fitting, flag("--no-texts", "Leave the texts of the data out of report.html."))
 
 teaching = stack(
-    click.option(
+    option(
         "--teacher",
-        type=NAME,
-        multiple=True,
-        help="Knowledge distillation: train an LSTM or MLP on a larger model's predictions for your"
+        NAME,
+        "Knowledge distillation: train an LSTM or MLP on a larger model's predictions for your"
         " texts and variations of them. The larger model: minilm, a folder, or OWNER/NAME on the"
         " Hugging Face Hub, which are fine-tuned first; or the folder of a saved model. May be"
         " repeated: their predictions are averaged.",
-    ),
-    click.option(
-        "--unlabelled",
-        type=FILE,
         multiple=True,
-        help="Texts without labels for the teacher to label; may be repeated.",
     ),
-    click.option(
+    option(
+        "--unlabelled",
+        FILE,
+        "Texts without labels for the teacher to label; may be repeated.",
+        multiple=True,
+    ),
+    option(
         "--teaching-minutes",
-        metavar="M",
+        "M",
+        "Time limit for fine-tuning the teacher and labeling.  [default: none]",
         type=float,
-        help="Time limit for fine-tuning the teacher and labeling.  [default: none]",
     ),
 )
 
 search_limits = stack(
-    click.option(
+    option(
         "--minutes",
-        metavar="N",
+        "N",
+        "Time limit of a search, for the whole command.  [default: 15, by --preset good]",
         type=float,
-        help="Time limit of a search, for the whole command.  [default: 15, by --preset good]",
     ),
-    click.option(
-        "--preset", metavar="NAME", help="In place of --minutes: quick (3), good (15) or best (60)."
-    ),
-    click.option(
+    option("--preset", "NAME", "In place of --minutes: quick (3), good (15) or best (60)."),
+    option(
         "--max-ms",
-        metavar="X",
+        "X",
+        "Search for models that predict one text within X milliseconds on this machine.",
         type=float,
-        help="Search for models that predict one text within X milliseconds on this machine.",
     ),
-    click.option(
-        "--max-mb",
-        metavar="Y",
-        type=float,
-        help="Search for models that take at most Y megabytes on disk.",
-    ),
-    click.option(
-        "--trials",
-        metavar="N",
-        type=click.IntRange(min=1),
-        help="End a search after N trials at the latest.",
+    option("--max-mb", "Y", "Search for models that take at most Y megabytes on disk.", type=float),
+    option(
+        "--trials", "N", "End a search after N trials at the latest.", type=click.IntRange(min=1)
     ),
 )
 
 training = stack(
-    click.option("--out", type=FOLDER, required=True, help="Where to write the model."),
-    click.option(
-        "--overwrite",
-        is_flag=True,
-        help="Replace an existing model; restart an interrupted training run.",
-    ),
-    click.option("--resume", is_flag=True, help="Continue an interrupted training run."),
+    option("--out", FOLDER, "Where to write the model.", required=True),
+    flag("--overwrite", "Replace an existing model; restart an interrupted training run."),
+    flag("--resume", "Continue an interrupted training run."),
     family(
         "Family of models: count (word and character n-grams, logistic regression); logreg or"
         " mlp (averaged word vectors); lstm; or transformer (fine-tuned). auto searches family and"
         " settings, on the training rows alone."
     ),
-    click.option(
-        "--epochs", metavar="N", help="Maximum number of epochs.  [default: the recipe's]"
-    ),
-    click.option(
-        "--learning-rate", metavar="RATE", help="Peak learning rate.  [default: the recipe's]"
-    ),
-    click.option("--batch-size", metavar="N", help="Texts per update.  [default: the recipe's]"),
-    click.option(
+    option("--epochs", "N", "Maximum number of epochs.  [default: the recipe's]"),
+    option("--learning-rate", "RATE", "Peak learning rate.  [default: the recipe's]"),
+    option("--batch-size", "N", "Texts per update.  [default: the recipe's]"),
+    option(
         "--objective",
-        metavar="NAME",
-        help="What the decision thresholds optimize, on validation rows: f1, precision@0.9,"
+        "NAME",
+        "What the decision thresholds optimize, on validation rows: f1, precision@0.9,"
         " recall@0.9 or cost@1:5 (false positive : false negative), or a .toml file of costs by"
         " label; none for 0.5, or for the most probable label.  [default: f1 for multi-label data,"
         " else none] With --family auto also the score to maximize: accuracy, macro_f1, micro_f1.",
@@ -312,25 +274,24 @@ training = stack(
     split("the recipe's"),
     learning,
     teaching,
-    click.option(
+    option(
         "--max-minutes",
-        metavar="M",
-        type=float,
-        help="Time limit for the whole command. Reading the data, the baseline's n-grams, the first"
+        "M",
+        "Time limit for the whole command. Reading the data, the baseline's n-grams, the first"
         " epoch and the evaluation always run to completion; with --resume, 0 saves the best epoch"
         " so far."
         "  [default: none]",
+        type=float,
     ),
 )
 
-abstain_below = click.option(
+abstain_below = option(
     "--abstain-below",
-    metavar="P",
+    "P",
+    "Assign no label if the highest probability is below P. The model's"
+    " report.html shows accuracy and coverage by P.",
     type=float,
     default=0.0,
-    show_default=True,
-    help="Assign no label if the highest probability is below P. The model's"
-    " report.html shows accuracy and coverage by P.",
 )
 
 
@@ -357,39 +318,38 @@ def _thresholds(
     return by_label or None
 
 
-threshold = click.option(
+threshold = option(
     "--threshold",
-    type=text_of("[LABEL=]P"),
-    multiple=True,
-    callback=_thresholds,
-    help="Use P as the decision threshold in place of the model's thresholds, for"
+    "[LABEL=]P",
+    "Use P as the decision threshold in place of the model's thresholds, for"
     " all labels or for LABEL; may be repeated. For multi-label models, and for binary"
     " classifiers, where P applies to the second label.",
+    type=TEXT,
+    multiple=True,
+    callback=_thresholds,
 )
 
-top = click.option(
+top = option(
     "--top",
-    metavar="K",
+    "K",
+    "Predict the K most probable labels, regardless of their probabilities.",
     type=click.IntRange(min=1),
-    help="Predict the K most probable labels, regardless of their probabilities.",
 )
 
-kernel = click.option(
+kernel = option(
     "--kernel",
-    metavar="NAME",
-    default="numpy",
-    show_default=True,
-    help="Implementation of the LSTM: numpy; numba, twice as fast; or numba-int8, faster still,"
+    "NAME",
+    "Implementation of the LSTM: numpy; numba, twice as fast; or numba-int8, faster still,"
     " int8-quantized. numba needs the 'numba' extra and compiles for a few seconds. Of a"
     " transformer: torch-bfloat16, three times as fast where the processor has it, or onnx-int8,"
     " int8-quantized, which needs the 'onnx' extra.",
+    default="numpy",
 )
 
-overwrite = click.option("--overwrite", is_flag=True, help="Replace existing output.")
+overwrite = flag("--overwrite", "Replace existing output.")
 
 verbosity = stack(
-    click.option("-v", "--verbose", is_flag=True, help="Show details."),
-    click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
+    flag("-v", "Show details.", "--verbose"), flag("-q", "Show no progress.", "--quiet")
 )
 
 
@@ -426,10 +386,8 @@ def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console)
     return Silent() if quiet else console(verbose=verbose)
 
 
-input_encoding = click.option(
-    "--encoding",
-    metavar="NAME",
-    help="The encoding of standard input, such as cp1252.  [default: detected]",
+input_encoding = option(
+    "--encoding", "NAME", "The encoding of standard input, such as cp1252.  [default: detected]"
 )
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+as_json = flag("--json", "Print one JSON object.", "as_json")

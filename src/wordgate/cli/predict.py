@@ -50,7 +50,7 @@ class _PredictedText:
 @click.argument("bundle", type=params.FILE, metavar="MODEL")
 @click.argument("texts", nargs=-1, type=params.TEXT, metavar="[TEXT]...")
 @params.as_json
-@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object per text.")
+@params.flag("--jsonl", "Print one JSON object per text.", "as_jsonl")
 @params.input_encoding
 @params.abstain_below
 @params.threshold

