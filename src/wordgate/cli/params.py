@@ -32,8 +32,8 @@ def stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     """Join options into one decorator, in their order in ``--help``."""
 
     def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
+        for add in reversed(options):
+            command = add(command)
         return command
 
     return decorate

@@ -12,13 +12,12 @@ from wordgate.serve.limits import Limits, flag
 
 _limit_options = params.stack(
     *(
-        click.option(
+        params.option(
             flag(limit.name),
+            "N" if isinstance(limit.default, int) else "SECONDS",
+            limit.metadata["help"],
             type=type(limit.default),
-            metavar="N" if isinstance(limit.default, int) else "SECONDS",
             default=limit.default,
-            show_default=True,
-            help=limit.metadata["help"],
         )
         for limit in fields(Limits)
     )

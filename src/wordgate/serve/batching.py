@@ -106,16 +106,20 @@ class Batcher:
         self._waiting += job.cost
         self._queue.append(job)
         self._arrived.set()
+        # Cheaper than asyncio.wait_for, and one of these is made for every request.
+        timer = asyncio.get_running_loop().call_later(self._limits.timeout, self._give_up, job)
         try:
-            return await asyncio.wait_for(job.result, self._limits.timeout)
-        except asyncio.TimeoutError:
-            text = (
-                f"there was no response within {self._limits.timeout:g} s; send fewer or shorter"
-                " texts, or try again later"
-            )
-            raise HTTPError("timed_out", text) from None
+            return await job.result
         finally:
+            timer.cancel()
             self._leave(job)
+
+    def _give_up(self, job: Job[Any]) -> None:
+        text = (
+            f"there was no response within {self._limits.timeout:g} s; send fewer or shorter texts,"
+            " or try again later"
+        )
+        _fail(job, HTTPError("timed_out", text))
 
     def _refuse_if_no_place(self, cost: int) -> None:
         wait = self._throughput.seconds(self._waiting)

@@ -109,12 +109,12 @@ def to_http_bytes(refusal: HTTPError) -> bytes:
     return b"\r\n".join([b"HTTP/1.1 %d Refused" % response.status, *lines, b"", response.body])
 
 
-def pages(folder: Path = PAGE_FOLDER) -> dict[str, Response]:
+def pages() -> dict[str, Response]:
     """Read the page: its answers by their paths, ``/`` and ``/page/...``."""
     answers = {}
-    for file in sorted(folder.rglob("*")):
+    for file in sorted(PAGE_FOLDER.rglob("*")):
         if file.suffix in _TYPES and file.is_file():
-            name = file.relative_to(folder).as_posix()
+            name = file.relative_to(PAGE_FOLDER).as_posix()
             path = "/" if name == "index.html" else f"/page/{name}"
             answers[path] = Response(200, file.read_bytes(), _PAGE_HEADERS, _TYPES[file.suffix])
     return answers

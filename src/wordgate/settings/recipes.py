@@ -109,7 +109,11 @@ def own_recipe_toml(recipe: str | Path, changes: Mapping[str, object], remark: s
     base, own = (str(recipe), {}) if str(recipe) in recipe_names() else _user_recipe(recipe)
     own |= changes
     written = {name: f"{name.rpartition('.')[2]} = {_toml(own[name])}" for name in own}
-    head = [*(f"# {line}" for line in remark.splitlines()), "", f"{EXTENDS} = {_toml(base)}"]
+    head = [
+        *(f"# {line}" for line in remark.splitlines()),
+        "",
+        f"{EXTENDS} = {_toml(base)}",
+    ]
     return "\n".join([*head, *_by_table(written)]) + "\n"
 
 
