@@ -239,6 +239,11 @@ def test_a_copy_of_a_recipe_does_what_the_recipe_does(tmp_path):
     assert changed.set_by_user == {"lstm.epochs"}
 
 
+def test_an_unknown_setting_in_a_copy_of_a_recipe_is_refused(tmp_path):
+    message = refusal(own_recipe(tmp_path, f"epoch = 3\n{recipe_toml('default')}"))
+    assert message.splitlines()[1].startswith("  no setting 'epoch'; did you mean 'mlp.epochs' or")
+
+
 @pytest.mark.parametrize(
     ("own", "setting", "value"),
     [

@@ -121,6 +121,13 @@ def test_explain_tells_of_the_most_probable_label_or_of_the_one_named(wordgate, 
     assert wrong.err.endswith("; did you mean 'speed'?\n")
 
 
+def test_info_shows_what_a_stranger_wrote_into_a_model(wordgate, make_topics):
+    odd = {"data": {"n_kept": "many"}, "settings": {"class_weight": {"price": ["x"], "speed": 2}}}
+    out = wordgate("info", make_topics(**odd)).out
+    assert "data: None, rows unknown" in out.splitlines()
+    assert "class_weight=price=['x'],speed=2" in out
+
+
 def test_info_tells_the_thresholds(wordgate, topics_model):
     line = "labels per text: any number; thresholds: price 0.4, quality 0.4, speed 0.4"
     assert line in wordgate("info", topics_model).out.splitlines()

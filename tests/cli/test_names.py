@@ -1,5 +1,6 @@
 """Names that a user gives: of files, of addresses, of formats; and names that are given back."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 import wordgate
 from wordgate.cli.main import exit_code
-from wordgate.cli.options import FILE_NAME
+from wordgate.cli.params import FILE
 from wordgate.errors import WordgateError
 from wordgate.runtime.progress import Silent
 
@@ -93,12 +94,12 @@ def test_a_tilde_is_the_home_in_every_option_of_a_file(monkeypatch):
     from wordgate.cli.commands import wordgate as commands
 
     monkeypatch.setenv("HOME", "/home/me")
-    assert FILE_NAME.convert("~/m", None, None) == "/home/me/m"
+    assert FILE.convert("~/m", None, None) == "/home/me/m"
     taking = ("bundle", "data", "files", "out", "target", "file", "model", "tokenizer", "html",
               "valid", "test", "unlabelled", "vectors", "teacher", "recipe")  # fmt: skip
     groups = [commands, commands.commands["vectors"]]
     found = [
-        (command.name, parameter.name, parameter.type is FILE_NAME)
+        (command.name, parameter.name, getattr(parameter.type, "func", None) is os.path.expanduser)
         for group in groups
         for command in group.commands.values()
         for parameter in command.params

@@ -10,7 +10,7 @@ import pytest
 from wordgate.errors import SettingsError
 from wordgate.export import graph
 from wordgate.export.inputs import input_form
-from wordgate.export.onnx_file import _graph, _tokenizer, onnx_bytes
+from wordgate.export.onnx_file import onnx_bytes
 from wordgate.families import FAMILIES
 from wordgate.runtime.packages import installed_versions
 
@@ -165,7 +165,7 @@ def test_a_model_too_large_for_one_file_is_refused(made, monkeypatch):
     )
 
 
-def test_a_model_of_an_unknown_type_is_refused_not_written_as_another():
-    for call in (input_form, _tokenizer, partial(_graph, temperature=1.0, int8=False)):
+def test_a_model_of_an_unknown_type_is_refused_not_written_as_another(config):
+    for call in (input_form, partial(onnx_bytes, config=config("count"), int8=False)):
         with pytest.raises(TypeError, match="SimpleNamespace is not a type of model that can be"):
             call(SimpleNamespace(encoder=None, family="count"))

@@ -16,6 +16,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from wordgate.bundle.config import Config
+
 if not all(map(find_spec, ("uvicorn", "httptools", "orjson", "prometheus_client"))):
     # Without the extra 'serve' only the page and what needs no package can be tested.
     collect_ignore = [
@@ -81,10 +83,9 @@ class FakeModel:
         self.calls, self.hold = [], threading.Event()
         self.hold.set()
         self.at_once, self.most_at_once = 0, 0
-        self.config = SimpleNamespace(
-            family="fake", recipe="none", temperature=1.0, seed=0, data={}, environment={},
-            labels=self.labels, multilabel=False, thresholds=None, separator=lambda: None,
-            text_form=lambda: None, columns=dict, knows_training=lambda: True, notes=list,
+        self.config = Config(
+            family="fake", labels=self.labels, seed=0, recipe="none", settings={}, data={},
+            environment={},
         )  # fmt: skip
 
     def predict_proba(self, texts):

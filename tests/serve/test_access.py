@@ -37,6 +37,18 @@ def test_a_key_that_no_header_carries_is_refused(key, why):
         access("127.0.0.1", key, [], [])
 
 
+@pytest.mark.parametrize(
+    "host", ["", "model.example:8000", "https://model.example", "model.example/", "::1", "*"]
+)
+def test_a_host_that_no_request_could_name_is_refused(host):
+    with pytest.raises(SettingsError, match=r"is not a host name; write it without scheme and"):
+        access("127.0.0.1", None, [host], [])
+
+
+def test_an_address_of_ipv6_is_a_host_in_brackets():
+    assert access("0.0.0.0", None, ["[2001:DB8::1]"], []).hosts == {"[2001:db8::1]"}
+
+
 @pytest.mark.parametrize("origin", ["*", "example.com", "https://", "https://a.example/", "null"])
 def test_an_origin_must_be_one(origin):
     with pytest.raises(SettingsError, match="is not an origin; write it as https://"):

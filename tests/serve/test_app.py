@@ -289,7 +289,7 @@ def test_the_page_may_load_nothing_from_elsewhere(running, ask, tmp_path, monkey
     (tmp_path / "index.html").write_text("<!doctype html>", encoding="utf-8")
     (tmp_path / "page.js").write_text("1", encoding="utf-8")
     (tmp_path / "notes.txt").write_text("not served", encoding="utf-8")
-    monkeypatch.setattr("wordgate.serve.responses.pages.__defaults__", (tmp_path,))
+    monkeypatch.setattr("wordgate.serve.responses.PAGE_FOLDER", tmp_path)
 
     async def work(app):
         return [await ask(app, "GET", path) for path in ("/", "/page/page.js", "/page/notes.txt")]

@@ -101,6 +101,11 @@ class Config(BaseModel):
         """
         return self.data.get("training_texts") != "unknown"
 
+    def n_rows(self) -> int | None:
+        """Give the number of rows of the data; None where it is unknown."""
+        n_kept = self.data.get("n_kept")
+        return n_kept if type(n_kept) is int else None
+
     def notes(self) -> list[str]:
         """Give what an import took for granted."""
         notes = self.data.get("notes")

@@ -52,8 +52,8 @@ def model_table(name: str, model: Model, config: Config, metrics: AnyMetrics | N
 def _source(config: Config) -> tuple[str, str]:
     """Name the source of the data, without its folders, and the number of its rows."""
     source = shown(Path(str(config.data.get("source"))).name, 40)
-    n_kept = config.data.get("n_kept")
-    return source, f"{n_kept:,} rows" if isinstance(n_kept, int) else "rows unknown"
+    n_rows = config.n_rows()
+    return source, "rows unknown" if n_rows is None else f"{n_rows:,} rows"
 
 
 def model_card(config: Config, metrics: AnyMetrics | None) -> str:
@@ -102,9 +102,9 @@ def _evaluation(config: Config, metrics: AnyMetrics | None) -> str:
 
 
 def _data(config: Config, metrics: AnyMetrics | None) -> str:
-    rows = "unknown (imported model)"
+    rows, n_rows = "unknown (imported model)", config.n_rows()
     if config.knows_training():
-        rows = f"{config.data.get('n_kept', 0):,}"
+        rows = "unknown" if n_rows is None else f"{n_rows:,}"
     lines = [f"- source: {config.data.get('source')}", f"- rows: {rows}"]
     lines += [f"- {role}: {', '.join(names)}" for role, names in config.columns().items()]
     lines += [f"- {note}" for note in config.notes()]

@@ -5,15 +5,15 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import FILE_NAME, json_option, reading_options
+from wordgate.cli import params
 from wordgate.cli.streams import print_json, remark, write_result
 
 
 @click.command(short_help="Find duplicates, and measure the leakage under a random split.")
-@click.argument("data", type=FILE_NAME)
-@reading_options
-@json_option
-@click.option("--html", type=FILE_NAME, metavar="FILE", help="Also write the audit as a web page.")
+@click.argument("data", type=params.FILE)
+@params.reading
+@params.as_json
+@params.option("--html", params.FILE, "Also write the audit as a web page.")
 def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None:
     """Find duplicates in DATA, and measure the leakage under a random split.
 

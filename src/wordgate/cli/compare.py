@@ -1,68 +1,56 @@
 """`wordgate compare`: every family of models on the same splits, or saved models on one file."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from wordgate.cli.compare_models import are_models, compare_saved
-from wordgate.cli.options import (
-    FILE_NAME,
-    chosen_settings,
-    engine_option,
-    json_option,
-    learning_options,
-    overwrite_option,
-    progress_of,
-    reading_options,
-    split_option,
-    teaching_options,
-    verbosity_options,
-)
-from wordgate.cli.streams import print_json, write_result
-from wordgate.runtime.live import LiveTable
+from wordgate.cli import params
+from wordgate.cli.evaluate import format_seen
+from wordgate.cli.live import LiveComparison, run_live
+from wordgate.cli.streams import print_json, warn_of_changes, wrapped, write_result
 
 if TYPE_CHECKING:
-    from wordgate.evaluation.comparison import Comparison
+    from wordgate.experiments.compare_models import ModelComparison, ModelEvaluation
+    from wordgate.runtime.progress import Progress
+
+_READ = {"sources", "data", "threads", "as_json", "verbose", "quiet"}
+"""The parameters of `wordgate compare` that have an effect on saved models, besides reading."""
 
 
 @click.command(
     short_help="Compare model families on the same splits, or saved models on the same rows.",
     epilog="Named data sets: twitter-entity-sentiment",
 )
-@click.argument("sources", type=FILE_NAME, nargs=-1, required=True, metavar="DATA | MODEL MODEL...")
-@click.option(
-    "--data", type=FILE_NAME, metavar="FILE", help="Labeled texts to compare saved models on."
+@click.argument(
+    "sources", type=params.FILE, nargs=-1, required=True, metavar="DATA | MODEL MODEL..."
 )
-@click.option(
+@params.option("--data", params.FILE, "Labeled texts to compare saved models on.")
+@params.option(
     "--models",
-    metavar="FAMILY,...",
-    help="Families to compare: count, logreg, mlp, lstm, transformer, and taught (an LSTM distilled"
+    "FAMILY,...",
+    "Families to compare: count, logreg, mlp, lstm, transformer, and taught (an LSTM distilled"
     " from a transformer).  [default: all available]",
 )
-@reading_options
-@split_option("both kinds")
-@learning_options
-@teaching_options
-@click.option(
-    "--folds",
-    metavar="K",
-    type=click.IntRange(min=2),
-    help="Cross-validate: test each row once, in K folds, instead of one test set.",
-)
-@engine_option("the fits")
-@click.option(
+@params.reading
+@params.split("both kinds")
+@params.learning
+@params.teaching
+@params.folds("Cross-validate: test each row once, in K folds, instead of one test set.")
+@params.engine("the fits")
+@params.option(
     "--out",
-    type=FILE_NAME,
-    metavar="FOLDER",
+    params.FOLDER,
+    "Where to write comparison.json and report.html.",
     default="wordgate-comparison",
-    show_default=True,
-    help="Where to write comparison.json and report.html.",
 )
-@overwrite_option
-@click.option("--resume", is_flag=True, help="Continue an interrupted comparison.")
-@json_option
-@verbosity_options
+@params.overwrite
+@params.flag("--resume", "Continue an interrupted comparison.")
+@params.as_json
+@params.verbosity
 @click.pass_context
 def compare(
     context: click.Context,
@@ -90,29 +78,23 @@ def compare(
     counted, and scores are also given without them. Only the options for reading FILE have an
     effect.
     """
-    if are_models(sources, data) and data is not None:
-        progress = progress_of(verbose=verbose, quiet=quiet)
-        compare_saved(context, sources, data, options, progress, as_json=as_json)
+    if _are_models(sources, data) and data is not None:
+        progress = params.progress_of(verbose=verbose, quiet=quiet)
+        _compare_saved(context, sources, data, options, progress, as_json=as_json)
         return
     from wordgate.experiments.compare import compare as run_comparison
     from wordgate.report.comparison import format_comparison
 
     families = None if models is None else [name.strip() for name in models.split(",")]
-    flags = {"--class-weight": ("class_weight", class_weight)}
     run = partial(
         run_comparison,
         sources[0],
         models=families,
-        settings=chosen_settings(settings, flags),
+        settings=params.chosen_settings(settings, {"class_weight": class_weight}),
         out=out,
         **options,
     )
-    progress = progress_of(verbose=verbose, quiet=quiet, console=_LiveComparison)
-    if isinstance(progress, _LiveComparison):
-        with progress:
-            comparison = run(progress=progress, watch=progress.show)
-    else:
-        comparison = run(progress=progress)
+    comparison = run_live(run, LiveComparison, verbose=verbose, quiet=quiet)
     if as_json:
         print_json(comparison.to_json())
         return
@@ -120,18 +102,123 @@ def compare(
     write_result(f"\nFull results: {out}/report.html")
 
 
-class _LiveComparison(LiveTable):
-    """The console while a comparison runs: the results stand below the remarks, and grow."""
-
-    def show(self, comparison: "Comparison") -> None:
-        """Show the results so far."""
-        from wordgate.report.comparison import format_results
-        from wordgate.report.text import format_share
-
-        last = comparison.results[-1]
-        name, value, _ = last.scores.main
-        self.show_result(
-            f"{last.family}, {last.kind} split: {name} {format_share(value)},"
-            f" {last.train_seconds:.1f} s",
-            lambda: format_results(comparison),
+def _are_models(sources: Sequence[str], data: str | None) -> bool:
+    """Tell whether saved models are to be compared, or families of models on one source of data."""
+    found = [Path(source, "config.json").is_file() for source in sources]
+    if not any(found) and len(sources) == 1:
+        if data is not None:
+            raise click.UsageError(
+                f"--data {data} has no effect without saved models, and '{sources[0]}' is not one:"
+                " leave it out"
+            )
+        return False
+    if not all(found):
+        raise click.UsageError(
+            f"give one DATA, or the folders of saved models: '{sources[found.index(False)]}' is not"
+            " a model"
         )
+    if len(sources) == 1:
+        raise click.UsageError(
+            f"give two models or more to compare; to evaluate one: wordgate evaluate {sources[0]}"
+            f" {data or 'DATA'}"
+        )
+    if data is None:
+        raise click.UsageError("name the labeled texts to compare the models on: --data FILE")
+    return True
+
+
+def _compare_saved(
+    context: click.Context,
+    bundles: Sequence[str],
+    data: str,
+    options: Mapping[str, Any],
+    progress: "Progress",
+    *,
+    as_json: bool,
+) -> None:
+    """Compare saved models, and print the result; refuse options that have no effect on them."""
+    from wordgate.experiments.compare_models import compare_models
+    from wordgate.experiments.reading import ReadingOptions
+
+    reading = ReadingOptions.__optional_keys__ & options.keys()
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if given and option.name not in _READ | reading:
+            raise click.UsageError(f"{option.opts[0]} has no effect on saved models: leave it out")
+    comparison = compare_models(
+        bundles,
+        data,
+        threads=options["threads"],
+        progress=progress,
+        **{name: options[name] for name in reading},
+    )
+    for model in comparison.models:
+        warn_of_changes(model.path, model.predictor.changed_files)
+    report = comparison.reading
+    progress.say("\n".join(report.summary(len(comparison.models[0].predictor.labels))))
+    progress.detail("\n".join(["", *report.lines()]))
+    if as_json:
+        print_json(comparison.to_json())
+    else:
+        write_result(_format_model_comparison(comparison))
+
+
+def _format_model_comparison(comparison: "ModelComparison") -> str:
+    """Write a comparison of saved models for a terminal, what they know from training first."""
+    models = comparison.models
+    parts = [
+        wrapped("\n".join(f"{model.name}: {format_seen(model.seen)}" for model in models)),
+        _tables(comparison, f"all {comparison.n:,} rows", [model.evaluation for model in models]),
+    ]
+    unseen = [model.unseen for model in models if model.unseen is not None]
+    if unseen and comparison.known is not None:
+        n_unseen = comparison.n - comparison.known
+        parts.append(_tables(comparison, f"{n_unseen:,} unseen rows", unseen))
+    parts.append(wrapped("\n".join(_sentences(comparison, unseen))))
+    return "\n\n".join(parts)
+
+
+def _tables(comparison: "ModelComparison", rows: str, judged: "Sequence[ModelEvaluation]") -> str:
+    """Lay out the scores of the models on some rows, and their differences to the first."""
+    from wordgate.experiments.compare_models import DIFFERENCE_HEADER
+    from wordgate.report.text import score_cells, score_header, text_table
+
+    names = [model.title() for model in comparison.models]
+    pairs = list(zip(names, judged, strict=True))
+    scores = [(name, *score_cells(one.scores)) for name, one in pairs]
+    differences = [(name, *one.difference_cells()) for name, one in pairs[1:]]
+    header = score_header(judged[0].scores.main.name)
+    return "\n".join(
+        [
+            *text_table([(rows, *header), *scores]),
+            "",
+            *text_table([(f"vs. {comparison.models[0].name}", *DIFFERENCE_HEADER), *differences]),
+        ]
+    )
+
+
+def _sentences(comparison: "ModelComparison", unseen: "Sequence[ModelEvaluation]") -> list[str]:
+    """Write which models are better or worse than the first, and what the columns are."""
+    from wordgate.report.text import format_evidence, format_points
+
+    first, *others = comparison.models
+    judged = list(unseen) or [model.evaluation for model in comparison.models]
+    where = " on the unseen rows" if unseen else ""
+    lines, methods = [], set()
+    for model, one in zip(others, judged[1:], strict=True):
+        if (difference := one.difference) is None:
+            continue
+        facts = f"{format_points(difference)} points, {format_evidence(difference)}"
+        methods.add(difference.method)
+        lines.append(
+            f"{model.name} is {difference.proven} than {first.name}{where}: {facts}."
+            if difference.proven
+            else f"{model.name} is not significantly different from {first.name}{where}: {facts}."
+        )
+    return [
+        *lines,
+        *(["Unseen rows are those that none of the models was trained on."] if unseen else []),
+        f"points: difference in {judged[0].scores.main.name} from {first.name} on the same rows, in"
+        f" percentage points, paired by group ({'; '.join(sorted(methods))}). agreement: fraction"
+        " of rows for which both predict the same label.",
+    ]

@@ -4,14 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    json_option,
-    progress_of,
-    seed_option,
-    threads_option,
-    verbosity_options,
-)
+from wordgate.cli import params
 from wordgate.cli.streams import command, print_json, wrapped, write_result
 
 if TYPE_CHECKING:
@@ -21,18 +14,13 @@ if TYPE_CHECKING:
 @click.command(
     short_help="Train on a synthetic corpus in which only word order determines the label."
 )
-@click.option(
-    "--out",
-    type=FILE_NAME,
-    metavar="FOLDER",
-    default="wordgate-demo",
-    show_default=True,
-    help="Where to write the corpus and the model.",
+@params.option(
+    "--out", params.FOLDER, "Where to write the corpus and the model.", default="wordgate-demo"
 )
-@seed_option
-@threads_option
-@json_option
-@verbosity_options
+@params.seed
+@params.threads
+@params.as_json
+@params.verbosity
 def demo(
     out: str, *, seed: int, threads: int | None, as_json: bool, verbose: bool, quiet: bool
 ) -> None:
@@ -43,7 +31,7 @@ def demo(
     """
     from wordgate.experiments.demo import run_demo
 
-    progress = progress_of(verbose=verbose, quiet=quiet)
+    progress = params.progress_of(verbose=verbose, quiet=quiet)
     outcome = run_demo(out, seed=seed, threads=threads, progress=progress)
     if as_json:
         print_json(outcome.training.metrics.model_dump(mode="json"))

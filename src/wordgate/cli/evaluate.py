@@ -5,13 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    json_option,
-    kernel_option,
-    reading_options,
-    threads_option,
-)
+from wordgate.cli import params
 from wordgate.cli.streams import print_json, remark, warn_of_changes, write_result
 
 if TYPE_CHECKING:
@@ -19,12 +13,12 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Evaluate a model on a file.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@click.argument("data", type=FILE_NAME)
-@reading_options
-@kernel_option
-@threads_option
-@json_option
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
+@click.argument("data", type=params.FILE)
+@params.reading
+@params.kernel
+@params.threads
+@params.as_json
 def evaluate(
     bundle: str, data: str, *, kernel: str, threads: int | None, as_json: bool, **reading: Any
 ) -> None:
@@ -82,14 +76,12 @@ def format_seen(seen: "Seen | None") -> str:
             "The model was imported without its training texts, so rows that it was trained on"
             " cannot be recognized: scores on such rows mostly measure memorization."
         )
-    unknown = (
-        ""
-        if seen.near_copies is not None
-        else (
+    unknown = ""
+    if seen.near_copies is None:
+        unknown = (
             " Near duplicates cannot be detected: the model was written by an older version of"
             " wordgate."
         )
-    )
     if seen.rows == 0:
         return f"None of these {seen.n:,} rows was seen during the model's training.{unknown}"
     ways = [f"{seen.texts:,} as exact duplicates"]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wordgate.cli.options import FILE_NAME, input_encoding_option, json_option, threads_option
-from wordgate.cli.streams import argument_text, print_json, remark, standard_input, warn_of_changes
+from wordgate.cli import params
+from wordgate.cli.streams import print_json, remark, standard_input, warn_of_changes
 from wordgate.runtime.display import one_line, signed
 
 if TYPE_CHECKING:
@@ -28,17 +28,14 @@ _LONGEST_WORD = 24
 
 
 @click.command(short_help="Explain the prediction for a text, word by word.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@click.argument("text", type=argument_text)
-@click.option(
-    "--label",
-    type=argument_text,
-    metavar="LABEL",
-    help="Label to explain (multi-label models).  [default: the most probable]",
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
+@click.argument("text", type=params.TEXT)
+@params.option(
+    "--label", params.LABEL, "Label to explain (multi-label models).  [default: the most probable]"
 )
-@input_encoding_option
-@threads_option
-@json_option
+@params.input_encoding
+@params.threads
+@params.as_json
 def explain(
     bundle: str,
     text: str,

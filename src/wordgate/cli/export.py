@@ -5,13 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    json_option,
-    overwrite_option,
-    reading_options,
-    threads_option,
-)
+from wordgate.cli import params
 from wordgate.cli.streams import print_json, remark, write_result
 
 if TYPE_CHECKING:
@@ -19,30 +13,22 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Export a model as an ONNX file.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@click.option(
-    "--out",
-    type=FILE_NAME,
-    metavar="FILE",
-    required=True,
-    help="The file to write, such as m.onnx.",
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
+@params.option("--out", params.FILE, "The file to write, such as m.onnx.", required=True)
+@params.overwrite
+@params.flag(
+    "--int8", "Quantize the weights to 8 bits: a quarter of the size, slightly less accurate."
 )
-@overwrite_option
-@click.option(
-    "--int8",
-    is_flag=True,
-    help="Quantize the weights to 8 bits: a quarter of the size, slightly less accurate.",
-)
-@click.option(
+@params.option(
     "--data",
-    type=FILE_NAME,
-    metavar="DATA",
-    help="With --int8: a file of labeled texts on which the accuracy may differ by at most 0.3"
+    "DATA",
+    "With --int8: a file of labeled texts on which the accuracy may differ by at most 0.3"
     " points. Rows seen during training are left out.",
+    type=params.FILE,
 )
-@reading_options
-@threads_option
-@json_option
+@params.reading
+@params.threads
+@params.as_json
 def export(bundle: str, *, out: str, int8: bool, as_json: bool, **options: Any) -> None:
     """Write MODEL as one ONNX file that contains its labels and its tokenizer.
 

@@ -4,38 +4,34 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import FILE_NAME, overwrite_option
-from wordgate.cli.streams import argument_text, command, remark, write_result
+from wordgate.cli import params
+from wordgate.cli.streams import command, remark, write_result
 
 
 @click.command("import-keras", short_help="Convert a trained Keras model.")
-@click.argument("model", type=FILE_NAME, metavar="MODEL.keras")
-@click.argument("tokenizer", type=FILE_NAME, metavar="TOKENIZER.json")
-@click.option(
+@click.argument("model", type=params.FILE, metavar="MODEL.keras")
+@click.argument("tokenizer", type=params.FILE, metavar="TOKENIZER.json")
+@params.option(
     "--labels",
-    type=argument_text,
-    metavar="A,B,...",
+    "A,B,...",
+    "Labels in the order of the model's outputs; scikit-learn's LabelEncoder sorts them.",
+    type=params.TEXT,
     required=True,
-    help="Labels in the order of the model's outputs; scikit-learn's LabelEncoder sorts them.",
 )
-@click.option(
-    "--out", type=FILE_NAME, metavar="FOLDER", required=True, help="Where to write the model."
-)
-@overwrite_option
-@click.option(
+@params.option("--out", params.FOLDER, "Where to write the model.", required=True)
+@params.overwrite
+@params.option(
     "--max-tokens",
-    metavar="N",
+    "N",
+    "Number of tokens to which texts were padded in training.  [default: the model's input length]",
     type=click.IntRange(min=1),
-    help="Number of tokens to which texts were padded in training.  [default: the model's input"
-    " length]",
 )
-@click.option(
+@params.option(
     "--truncate",
-    type=click.Choice(["front", "end"]),
-    default="front",
-    show_default=True,
-    help="Where longer texts were truncated in training: front (the default of pad_sequences) or"
+    click.Choice(["front", "end"]),
+    "Where longer texts were truncated in training: front (the default of pad_sequences) or"
     " end (truncating='post').",
+    default="front",
 )
 def import_keras(model: str, tokenizer: str, *, labels: str, out: str, **options: Any) -> None:
     """Convert a trained Keras 3 model to a wordgate model.

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wordgate.cli.options import FILE_NAME, json_option
+from wordgate.cli import params
 from wordgate.cli.streams import print_json, warn_of_changes, wrapped, write_result
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Describe a model and its scores.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@json_option
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
+@params.as_json
 def info(bundle: str, *, as_json: bool) -> None:
     """Describe the model in the folder MODEL: data, split, scores, settings, sizes."""
     from wordgate.bundle.folder import BundleFolder
@@ -42,9 +42,10 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics
     from wordgate.runtime.display import one_line, shown_size
 
     versions = ", ".join(f"{package} {version}" for package, version in config.environment.items())
-    data = f"{config.data.get('source')}, {config.data.get('n_kept', 0):,} rows"
+    source, n_rows = config.data.get("source"), config.n_rows()
+    data = f"{source}, {'rows unknown' if n_rows is None else f'{n_rows:,} rows'}"
     if not config.knows_training():
-        data = f"unknown; the model was imported from {config.data.get('source')}"
+        data = f"unknown; the model was imported from {source}"
     lines = [
         f"{folder.path}: {family_name(config.family)} model, {shown_size(folder.size())}",
         f"labels: {', '.join(config.labels)}",

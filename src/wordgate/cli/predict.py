@@ -3,23 +3,12 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    abstain_option,
-    input_encoding_option,
-    json_option,
-    kernel_option,
-    threads_option,
-    threshold_option,
-    top_option,
-)
+from wordgate.cli import params
 from wordgate.cli.streams import (
-    argument_text,
     print_json,
     remark,
     standard_input,
@@ -30,7 +19,7 @@ from wordgate.cli.streams import (
 from wordgate.runtime.display import one_line
 
 if TYPE_CHECKING:
-    from wordgate.prediction.decision import Answer, DecisionRule
+    from wordgate.prediction.decision import DecisionRule
     from wordgate.prediction.predictor import Predictor
 
 LINES_AT_ONCE = 8192
@@ -39,34 +28,17 @@ NO_LABEL = "(none)"
 _MOST_NOT_GIVEN = 3  # labels that are shown beside it
 
 
-@dataclass(frozen=True)
-class _PredictedText:
-    """A text with its answer, which is None, too, where it has an error and no probabilities."""
-
-    text: str
-    answer: "Answer"
-    probabilities: dict[str, float]
-    error: str | None = None
-
-    def to_json(self, rule: "DecisionRule") -> dict[str, Any]:
-        name = "labels" if rule.gives_several else "label"
-        error = {} if self.error is None else {"error": self.error}
-        return {
-            "text": self.text, name: self.answer, "probabilities": self.probabilities, **error
-        }  # fmt: skip
-
-
 @click.command(short_help="Predict the labels of texts.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@click.argument("texts", nargs=-1, type=argument_text, metavar="[TEXT]...")
-@json_option
-@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object per text.")
-@input_encoding_option
-@abstain_option
-@threshold_option
-@top_option
-@kernel_option
-@threads_option
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
+@click.argument("texts", nargs=-1, type=params.TEXT, metavar="[TEXT]...")
+@params.as_json
+@params.flag("--jsonl", "Print one JSON object per text.", "as_jsonl")
+@params.input_encoding
+@params.abstain_below
+@params.threshold
+@params.top
+@params.kernel
+@params.threads
 def predict(
     bundle: str,
     texts: tuple[str, ...],
@@ -107,11 +79,10 @@ def predict(
     chunks = _chunks(texts, predictor.config.text_form(), encoding)
     answers = _answers(predictor, rule, chunks)
     if as_json:
-        print_json({"predictions": [one.to_json(rule) for chunk in answers for one in chunk]})
+        print_json({"predictions": [one for chunk in answers for one in chunk]})
         return
     for chunk in answers:
-        lines = (to_json(one.to_json(rule)) if as_jsonl else _line(one, rule) for one in chunk)
-        write_result("\n".join(lines))
+        write_result("\n".join(to_json(one) if as_jsonl else _line(one) for one in chunk))
 
 
 def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> Iterator[list[str]]:
@@ -133,47 +104,48 @@ def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> I
 
 def _answers(
     predictor: "Predictor", rule: "DecisionRule", chunks: Iterable[list[str]]
-) -> Iterator[list[_PredictedText]]:
+) -> Iterator[list[dict[str, Any]]]:
+    """Give for each text what JSON has of it; of an empty one, an error in place of an answer."""
     from wordgate.tables.values import EMPTY_TEXT, is_empty
 
+    name = "labels" if rule.gives_several else "label"
     for texts in chunks:
         proba = predictor.predict_proba([text for text in texts if not is_empty(text)])
         rows = zip(rule.answers(proba), proba.tolist(), strict=True)
-        chunk: list[_PredictedText] = []
+        chunk: list[dict[str, Any]] = []
         for text in texts:
             if is_empty(text):
-                chunk.append(_PredictedText(text, None, {}, EMPTY_TEXT))
+                chunk.append({"text": text, name: None, "probabilities": {}, "error": EMPTY_TEXT})
                 continue
             answer, row = next(rows)
             probabilities = dict(zip(predictor.labels, row, strict=True))
-            chunk.append(_PredictedText(text, answer, probabilities))
+            chunk.append({"text": text, name: answer, "probabilities": probabilities})
         yield chunk
 
 
-def _line(one: _PredictedText, rule: "DecisionRule") -> str:
+def _line(one: dict[str, Any]) -> str:
     from wordgate.report.text import UNDEFINED
 
-    if one.error is not None:
-        shown = f"{UNDEFINED}  {one.error}"
-    elif rule.gives_several:
-        shown = _several(one)
+    proba = one["probabilities"]
+    if "error" in one:
+        shown = f"{UNDEFINED}  {one['error']}"
+    elif "labels" in one:
+        shown = _several(one["labels"], proba)
     else:
-        by_rank = sorted(
-            one.probabilities.items(), key=lambda item: (item[0] != one.answer, -item[1])
-        )
-        shares = "  ".join(f"{one_line(label)} {share:.3f}" for label, share in by_rank)
-        shown = f"{UNDEFINED}  {shares}" if one.answer is None else shares
-    return f"{shown}\t{one_line(one.text)}"
+        label = one["label"]
+        by_rank = sorted(proba.items(), key=lambda item: (item[0] != label, -item[1]))
+        shares = "  ".join(f"{one_line(name)} {share:.3f}" for name, share in by_rank)
+        shown = f"{UNDEFINED}  {shares}" if label is None else shares
+    return f"{shown}\t{one_line(one['text'])}"
 
 
-def _several(one: _PredictedText) -> str:
+def _several(labels: tuple[str, ...], proba: dict[str, float]) -> str:
     """Write the labels that are given, and then their probabilities; else the likeliest ones."""
-    proba = one.probabilities
-    if not one.answer:
+    if not labels:
         most = sorted(proba, key=lambda label: -proba[label])[:_MOST_NOT_GIVEN]
         return "  ".join([NO_LABEL, *(f"{_quoted(label)} {proba[label]:.3f}" for label in most)])
-    shares = " ".join(f"{proba[label]:.3f}" for label in one.answer)
-    return f"{', '.join(map(_quoted, one.answer))}  {shares}"
+    shares = " ".join(f"{proba[label]:.3f}" for label in labels)
+    return f"{', '.join(map(_quoted, labels))}  {shares}"
 
 
 def _quoted(label: str) -> str:

@@ -2,7 +2,7 @@
 
 import click
 
-from wordgate.cli.options import FILE_NAME, json_option
+from wordgate.cli import params
 from wordgate.cli.streams import print_json, write_result
 
 
@@ -16,7 +16,7 @@ def recipe() -> None:
 
 
 @recipe.command("list", short_help="List the recipes.")
-@json_option
+@params.as_json
 def list_recipes(*, as_json: bool) -> None:
     """List the recipes that come with wordgate, with what each is for."""
     from wordgate.settings import recipe_names, recipe_summary
@@ -30,8 +30,8 @@ def list_recipes(*, as_json: bool) -> None:
 
 
 @recipe.command(short_help="Print a recipe as TOML.")
-@click.argument("name", type=FILE_NAME, metavar="NAME|FILE")
-@json_option
+@click.argument("name", type=params.FILE, metavar="NAME|FILE")
+@params.as_json
 def show(name: str, *, as_json: bool) -> None:
     """Print every setting of a recipe as TOML, to save and change.
 

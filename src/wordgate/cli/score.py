@@ -5,17 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    abstain_option,
-    engine_option,
-    json_option,
-    kernel_option,
-    threads_option,
-    threshold_option,
-    top_option,
-)
-from wordgate.cli.streams import argument_text, print_json, remark, write_result
+from wordgate.cli import params
+from wordgate.cli.streams import print_json, remark, write_result
 
 if TYPE_CHECKING:
     from wordgate.scoring.results import Scored
@@ -24,53 +15,45 @@ _ERROR_WIDTH = 200
 
 
 @click.command(short_help="Predict the labels of files of any size.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@click.argument("files", type=FILE_NAME, metavar="[IN ...] [OUT]", nargs=-1)
-@click.option(
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
+@click.argument("files", type=params.FILE, metavar="[IN ...] [OUT]", nargs=-1)
+@params.option(
     "--text",
-    type=argument_text,
-    metavar="COLUMN",
-    help="Column of the texts: a name or a number; several, such as entity,text, are joined."
+    params.COLUMN,
+    "Column of the texts: a name or a number; several, such as entity,text, are joined."
     "  [default: as in training, or inferred]",
 )
-@click.option(
-    "--encoding", metavar="NAME", help="The encoding of IN, such as cp1252.  [default: detected]"
-)
-@click.option(
+@params.option("--encoding", "NAME", "The encoding of IN, such as cp1252.  [default: detected]")
+@params.option(
     "--to",
-    metavar="FORMAT",
-    help="csv, tsv, jsonl or parquet.  [default: inferred from the file extension of OUT,"
+    "FORMAT",
+    "csv, tsv, jsonl or parquet.  [default: inferred from the file extension of OUT,"
     " else the format of IN]",
 )
-@abstain_option
-@threshold_option
-@top_option
-@click.option(
+@params.abstain_below
+@params.threshold
+@params.top
+@params.flag(
     "--escape-formulas",
-    is_flag=True,
-    help="Put an apostrophe before cells that a spreadsheet would interpret as formulas.",
+    "Put an apostrophe before cells that a spreadsheet would interpret as formulas.",
 )
-@click.option(
+@params.option(
     "--batch",
-    metavar="N",
+    "N",
+    "Maximum number of rows scored together.",
     type=click.IntRange(min=1),
     default=8192,
-    show_default=True,
-    help="Maximum number of rows scored together.",
 )
-@kernel_option
-@threads_option
-@engine_option("the files of a folder")
-@click.option(
-    "--resume", is_flag=True, help="Continue an interrupted run; start one if there is none."
-)
-@click.option("--overwrite", is_flag=True, help="Replace OUT; restart an interrupted run.")
-@click.option(
+@params.kernel
+@params.threads
+@params.engine("the files of a folder")
+@params.flag("--resume", "Continue an interrupted run; start one if there is none.")
+@params.flag("--overwrite", "Replace OUT; restart an interrupted run.")
+@params.flag(
     "--skip-errors",
-    is_flag=True,
-    help="Of several files, leave out those that cannot be scored; the manifest lists them.",
+    "Of several files, leave out those that cannot be scored; the manifest lists them.",
 )
-@json_option
+@params.as_json
 def score(bundle: str, files: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     """Predict labels for the texts in IN with MODEL, and write all columns and predictions to OUT.
 

@@ -6,19 +6,18 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import FILE_NAME, kernel_option, stack, threads_option
+from wordgate.cli import params
 from wordgate.cli.streams import remark, warn_of_changes
 from wordgate.serve.limits import Limits, flag
 
-_limit_options = stack(
+_limit_options = params.stack(
     *(
-        click.option(
+        params.option(
             flag(limit.name),
+            "N" if isinstance(limit.default, int) else "SECONDS",
+            limit.metadata["help"],
             type=type(limit.default),
-            metavar="N" if isinstance(limit.default, int) else "SECONDS",
             default=limit.default,
-            show_default=True,
-            help=limit.metadata["help"],
         )
         for limit in fields(Limits)
     )
@@ -26,41 +25,39 @@ _limit_options = stack(
 
 
 @click.command(short_help="Serve a model over HTTP, with a web page.")
-@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
-@click.option(
+@click.argument("bundle", type=params.FILE, metavar="MODEL")
+@params.option(
     "--host",
-    metavar="ADDRESS",
+    "ADDRESS",
+    "Address to listen on; 0.0.0.0 for access from other machines.",
     default="127.0.0.1",
-    show_default=True,
-    help="Address to listen on; 0.0.0.0 for access from other machines.",
 )
-@click.option(
+@params.option(
     "--port",
-    metavar="N",
+    "N",
+    "Port to listen on; 0 picks a free port.",
     default=8000,
-    show_default=True,
     type=click.IntRange(0, 65535),
-    help="Port to listen on; 0 picks a free port.",
 )
-@click.option(
+@params.option(
     "--allow-host",
-    "allow_hosts",
-    metavar="NAME",
-    multiple=True,
-    help="Host name that requests may use; may be repeated.  [default: localhost, 127.0.0.1 and"
+    "NAME",
+    "Host name that requests may use; may be repeated.  [default: localhost, 127.0.0.1 and"
     " [::1] on a loopback address, else any]",
-)
-@click.option(
-    "--allow-origin",
-    "allow_origins",
-    metavar="ORIGIN",
+    "allow_hosts",
     multiple=True,
-    help="Web site whose pages may use the API (CORS), such as https://example.com; may be"
+)
+@params.option(
+    "--allow-origin",
+    "ORIGIN",
+    "Web site whose pages may use the API (CORS), such as https://example.com; may be"
     " repeated.  [default: none]",
+    "allow_origins",
+    multiple=True,
 )
 @_limit_options
-@kernel_option
-@threads_option
+@params.kernel
+@params.threads
 def serve(
     bundle: str,
     *,

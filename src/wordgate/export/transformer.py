@@ -10,7 +10,7 @@ Shapes: ``batch`` texts, ``time`` subwords of the longest of them, ``hidden`` nu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,14 +79,12 @@ _NAMES = {
     ),
     "electra": _BERT,
     "ernie": _BERT,
-    "mpnet": _Names(
-        "encoder.encoder.layer",
-        "attention.attn.q",
-        "attention.attn.k",
-        "attention.attn.v",
-        ("attention.attn.o", "attention.LayerNorm"),
-        "intermediate.dense",
-        ("output.dense", "output.LayerNorm"),
+    "mpnet": replace(
+        _BERT,
+        query="attention.attn.q",
+        key="attention.attn.k",
+        value="attention.attn.v",
+        attended=("attention.attn.o", "attention.LayerNorm"),
     ),
     "roberta": _BERT,
     "xlm-roberta": _BERT,

@@ -73,9 +73,9 @@ def access(
     to any. Origins are such as ``https://example.com``.
 
     Raises:
-        SettingsError: The key or an origin can't be sent in a header.
+        SettingsError: The key, a host or an origin is none that a header can have.
     """
-    hosts = frozenset(map(str.lower, allow_hosts))
+    hosts = frozenset(map(_checked_host, allow_hosts))
     if is_loopback(host):
         hosts |= {*_LOOPBACK_NAMES, f"[{host}]" if ":" in host else host.lower()}
     return Access(
@@ -107,6 +107,15 @@ def _checked_key(key: str) -> bytes:
             " visible ASCII characters; unset it to use no key"
         )
     return key.encode("ascii")
+
+
+def _checked_host(host: str) -> str:
+    if not host or _without_port(host) != host or set(host) & set("/@* "):
+        raise SettingsError(
+            f"--allow-host {host!r} is not a host name; write it without scheme and port, such as"
+            " example.com or [::1]"
+        )
+    return host.lower()
 
 
 def _checked_origin(origin: str) -> bytes:

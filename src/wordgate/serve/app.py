@@ -33,15 +33,15 @@ _PREFLIGHT: Headers = [
 
 @dataclass(frozen=True)
 class Route:
-    """The handler of a path, the method that it answers (GET includes HEAD), and its metrics' name.
+    """The handler of a path, and the method that it answers (GET includes HEAD).
 
-    An open one answers without the key.
+    An open one answers without the key. In metrics a route is called by its path, or by its name.
     """
 
     method: str
     handler: Handler
-    is_open: bool
-    name: str
+    is_open: bool = False
+    name: str | None = None
 
 
 class Application:
@@ -49,6 +49,7 @@ class Application:
 
     Attributes:
         is_draining: Whether the server is about to end; ``/v2/health/ready`` says no then.
+        is_closing: Whether connections end with the answer that they owe.
         batcher: What predicts; it must be started in the event loop.
         metrics: What is counted.
         limits: What a request may have.
@@ -57,7 +58,7 @@ class Application:
     def __init__(self, model: Predictor, limits: Limits, access: Access):
         self.limits, self.metrics = limits, ServerMetrics()
         self.batcher = Batcher(model, limits, self.metrics)
-        self.is_draining = False
+        self.is_draining = self.is_closing = False
         self._access = access
         self._buffered = BufferedBytes(limits.max_buffered_bytes)
         self._labels, self._config = model.labels, model.config
@@ -72,19 +73,17 @@ class Application:
             document(self.limits, model.config, needs_key=needs_key, page_files=names)
         )
         routes = {
-            "/v1/predict": Route("POST", self._predict, False, "/v1/predict"),
-            "/v1/explain": Route("POST", self._explain, False, "/v1/explain"),
-            "/v1/model": Route("GET", _constant(facts), False, "/v1/model"),
-            "/metrics": Route("GET", self._metrics, False, "/metrics"),
-            "/openapi.json": Route("GET", _constant(described), True, "/openapi.json"),
-            "/v2/health/live": Route(
-                "GET", _constant(_json({"live": True})), True, "/v2/health/live"
-            ),
-            "/v2/health/ready": Route("GET", self._ready, True, "/v2/health/ready"),
+            "/v1/predict": Route("POST", self._predict),
+            "/v1/explain": Route("POST", self._explain),
+            "/v1/model": Route("GET", _constant(facts)),
+            "/metrics": Route("GET", self._metrics),
+            "/openapi.json": Route("GET", _constant(described), is_open=True),
+            "/v2/health/live": Route("GET", _constant(_json({"live": True})), is_open=True),
+            "/v2/health/ready": Route("GET", self._ready, is_open=True),
         }
         for path, response in page.items():
-            name = path if path == "/" else "/page/..."
-            routes[path] = Route("GET", _constant(response), True, name)
+            name = None if path == "/" else "/page/..."
+            routes[path] = Route("GET", _constant(response), is_open=True, name=name)
         return routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +103,7 @@ class Application:
             response = HTTPError("internal_error", "the server failed on this request").response()
         finally:
             body.release()
-        name = NO_ROUTE if route is None else route.name
+        name = NO_ROUTE if route is None else route.name or scope["path"]
         self.metrics.count_request(name, response.status, time.perf_counter() - started)
         await _send(response, self._access.cors(headers), body, send)
 
@@ -129,10 +128,10 @@ class Application:
 
     async def _predict(self, body: RequestBody) -> Response:
         self.batcher.refuse_if_full()
-        request = predict_request(await body.read(), self.limits, self._config)
-        rows = await self.batcher.predict(request.texts)
-        answers = request.rule.answers(np.array(rows))
-        name = "labels" if request.rule.gives_several else "label"
+        texts, rule = predict_request(await body.read(), self.limits, self._config)
+        rows = await self.batcher.predict(texts)
+        answers = rule.answers(np.array(rows))
+        name = "labels" if rule.gives_several else "label"
         predictions = [
             {name: answer, "probabilities": dict(zip(self._labels, row, strict=True))}
             for answer, row in zip(answers, rows, strict=True)

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from wordgate.prediction.predictor import Predictor
@@ -52,14 +53,12 @@ class Throughput:
 class Job(Generic[Result]):
     """One request's part of the work: texts to predict, or one to explain; its cost is in texts."""
 
-    __slots__ = ("cost", "explains", "is_queued", "label", "result", "texts")
-
     def __init__(
-        self, texts: Sequence[str], cost: int, *, explains: bool, label: str | None = None
+        self, texts: Sequence[str], cost: int, *, explains: bool = False, label: str | None = None
     ):
         self.texts, self.cost, self.explains, self.label = texts, cost, explains, label
         self.result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self.is_queued = False
+        self.is_queued = True
 
 
 class Batcher:
@@ -79,7 +78,7 @@ class Batcher:
     def start(self) -> None:
         """Warm the model up, and begin to answer; to be called in the event loop."""
         self._model.predict_proba(_WARMING[:1])  # for which there may be a kernel to be compiled
-        self._predicted([Job(_WARMING, len(_WARMING), explains=False)])
+        self._predicted([Job(_WARMING, len(_WARMING))])
         self._running = asyncio.get_running_loop().create_task(self._run())
 
     def close(self) -> None:
@@ -94,7 +93,7 @@ class Batcher:
 
     async def predict(self, texts: list[str]) -> list[list[float]]:
         """Give probabilities, [n, classes]; refuse if the queue is full or it takes too long."""
-        return await self._result(Job(texts, len(texts), explains=False))
+        return await self._result(Job(texts, len(texts)))
 
     async def explain(self, text: str, label: str | None = None) -> dict[str, Any]:
         """Explain a text, as `Predictor.explain` does; refuse as `predict` does."""
@@ -105,16 +104,22 @@ class Batcher:
         self._refuse_if_no_place(job.cost)
         self._latest_cost = job.cost
         self._waiting += job.cost
-        job.is_queued = True
         self._queue.append(job)
         self._arrived.set()
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._limits.timeout, _give_up, job, self._limits.timeout)
+        # Cheaper than asyncio.wait_for, and one of these is made for every request.
+        timer = asyncio.get_running_loop().call_later(self._limits.timeout, self._give_up, job)
         try:
             return await job.result
         finally:
             timer.cancel()
             self._leave(job)
+
+    def _give_up(self, job: Job[Any]) -> None:
+        text = (
+            f"there was no response within {self._limits.timeout:g} s; send fewer or shorter texts,"
+            " or try again later"
+        )
+        _fail(job, HTTPError("timed_out", text))
 
     def _refuse_if_no_place(self, cost: int) -> None:
         wait = self._throughput.seconds(self._waiting)
@@ -182,12 +187,8 @@ class Batcher:
         texts = [text for job in batch for text in job.texts]
         rows = self._timed(len(texts), lambda: self._model.predict_proba(texts).tolist())
         self._metrics.count_batch(len(texts))
-        ends = 0
-        results = []
-        for job in batch:
-            results.append(rows[ends : ends + job.cost])
-            ends += job.cost
-        return results
+        remaining = iter(rows)
+        return [list(islice(remaining, job.cost)) for job in batch]
 
     def _explained(self, batch: list[Job[Any]]) -> list[Any]:
         (job,) = batch
@@ -199,15 +200,6 @@ class Batcher:
         result = work()
         self._throughput.note(cost, time.perf_counter() - started)
         return result
-
-
-def _give_up(job: Job[Any], seconds: float) -> None:
-    if not job.result.done():
-        text = (
-            f"there was no response within {seconds:g} s; send fewer or shorter texts, or try"
-            " again later"
-        )
-        job.result.set_exception(HTTPError("timed_out", text))
 
 
 def _deliver(batch: list[Job[Any]], results: list[Any]) -> None:

@@ -131,7 +131,7 @@ class ModelFacts(_StrictModel):
             temperature=config.temperature,
             trained=_trained(config, metrics),
             scores=None if metrics is None else _scores(metrics),
-            abstain_coverage=None if metrics is None else _coverage(metrics),
+            abstain_coverage=_coverage(metrics),
             limits=RequestLimits(
                 **{name: getattr(limits, name) for name in RequestLimits.model_fields}
             ),
@@ -141,10 +141,9 @@ class ModelFacts(_StrictModel):
 
 def _trained(config: Config, metrics: AnyMetrics | None) -> TrainingFacts:
     source = str(config.data.get("source") or "").replace("\\", "/").rpartition("/")[2]
-    rows = config.data.get("n_kept") if config.knows_training() else None
     return TrainingFacts(
         source=source or None,
-        rows=rows if type(rows) is int else None,
+        rows=config.n_rows() if config.knows_training() else None,
         seed=config.seed,
         seconds=None if metrics is None else metrics.train_seconds,
         epochs=None if metrics is None else metrics.epochs,
@@ -166,13 +165,10 @@ def _scores(metrics: AnyMetrics) -> ScoreFacts:
     )
 
 
-def _coverage(metrics: AnyMetrics) -> list[AbstainPoint] | None:
-    if metrics.coverage is None:
+def _coverage(metrics: AnyMetrics | None) -> list[AbstainPoint] | None:
+    if metrics is None or metrics.coverage is None:
         return None
-    return [
-        AbstainPoint(threshold=one.threshold, coverage=one.coverage, accuracy=one.accuracy)
-        for one in metrics.coverage
-    ]
+    return [AbstainPoint(**point.model_dump(exclude={"n"})) for point in metrics.coverage]
 
 
 def _remarks(model: Predictor) -> list[str]:

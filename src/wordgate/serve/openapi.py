@@ -18,6 +18,10 @@ Schema = dict[str, Any]
 ALWAYS = (400, 403, 408, 431, 500, 503)
 """Statuses of any request: before it is understood, or because of what else goes on."""
 WITH_BODY = (413, 415, 422, 504)
+_HEADERS = {
+    401: ("WWW-Authenticate", {"type": "string"}),
+    503: ("Retry-After", {"type": "integer", "minimum": 1}),
+}
 
 
 def document(
@@ -119,13 +123,9 @@ def _operation(
 def _refusal(status: int) -> Schema:
     text = " ".join(meaning for one, meaning in CODES.values() if one == status)
     described: Schema = {"description": text, "content": _content(_ref(f"Error{status}"))}
-    if status == 503:
-        seconds = {"required": True, "schema": {"type": "integer", "minimum": 1}}
-        described["headers"] = {"Retry-After": seconds}
-    if status == 401:
-        described["headers"] = {
-            "WWW-Authenticate": {"required": True, "schema": {"type": "string"}}
-        }
+    if status in _HEADERS:
+        name, schema = _HEADERS[status]
+        described["headers"] = {name: {"required": True, "schema": schema}}
     return described
 
 

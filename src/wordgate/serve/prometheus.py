@@ -42,19 +42,12 @@ class ServerMetrics:
         self.connections = Gauge(
             "wordgate_connections", "Connections open", registry=self._registry
         )
-        self._counters: dict[tuple[str, int], Counter] = {}
-        self._histograms: dict[str, Histogram] = {}
 
     def count_request(self, route: str, status: int, seconds: float | None = None) -> None:
         """Count an answer, and how long it took if it was a request at all."""
-        key = (route, status)
-        if key not in self._counters:
-            self._counters[key] = self._requests.labels(route, str(status))
-        self._counters[key].inc()
+        self._requests.labels(route, status).inc()
         if seconds is not None:
-            if route not in self._histograms:
-                self._histograms[route] = self._seconds.labels(route)
-            self._histograms[route].observe(seconds)
+            self._seconds.labels(route).observe(seconds)
 
     def count_batch(self, texts: int) -> None:
         """Count texts that were predicted together."""

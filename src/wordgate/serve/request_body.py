@@ -4,7 +4,6 @@ import asyncio
 import codecs
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from wordgate.bundle.config import Config
@@ -149,16 +148,8 @@ class RequestBody:
         )
 
 
-@dataclass(frozen=True)
-class PredictRequest:
-    """Texts to label, one or more, and the rule by which they are given labels."""
-
-    texts: list[str]
-    rule: DecisionRule
-
-
-def predict_request(body: bytes, limits: Limits, config: Config) -> PredictRequest:
-    """Read the body of ``/v1/predict``.
+def predict_request(body: bytes, limits: Limits, config: Config) -> tuple[list[str], DecisionRule]:
+    """Read the body of ``/v1/predict``: texts, and the rule by which they are given labels.
 
     Raises:
         HTTPError: It is not JSON (400), or not such a request (422).
@@ -178,7 +169,7 @@ def predict_request(body: bytes, limits: Limits, config: Config) -> PredictReque
     for position, text in enumerate(texts, 1):
         if fault := _fault(text, limits.max_text_length):
             raise HTTPError(fault[0], f"text {position:,} of {len(texts):,} {fault[1]}")
-    return PredictRequest(texts, _rule(fields, config))
+    return texts, _rule(fields, config)
 
 
 def explain_request(body: bytes, limits: Limits, config: Config) -> tuple[str, str | None]:

@@ -43,11 +43,7 @@ _TYPES = {
     ".css": b"text/css; charset=utf-8",
     ".html": b"text/html; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
-    ".json": b"application/json",
-    ".png": b"image/png",
     ".svg": b"image/svg+xml",
-    ".webmanifest": b"application/manifest+json",
-    ".woff2": b"font/woff2",
 }
 # Nothing from elsewhere, no scripts or styles inside the page, no frames around it.
 _POLICY = (
@@ -113,12 +109,12 @@ def to_http_bytes(refusal: HTTPError) -> bytes:
     return b"\r\n".join([b"HTTP/1.1 %d Refused" % response.status, *lines, b"", response.body])
 
 
-def pages(folder: Path = PAGE_FOLDER) -> dict[str, Response]:
+def pages() -> dict[str, Response]:
     """Read the page: its answers by their paths, ``/`` and ``/page/...``."""
     answers = {}
-    for file in sorted(folder.rglob("*")):
+    for file in sorted(PAGE_FOLDER.rglob("*")):
         if file.suffix in _TYPES and file.is_file():
-            name = file.relative_to(folder).as_posix()
+            name = file.relative_to(PAGE_FOLDER).as_posix()
             path = "/" if name == "index.html" else f"/page/{name}"
             answers[path] = Response(200, file.read_bytes(), _PAGE_HEADERS, _TYPES[file.suffix])
     return answers

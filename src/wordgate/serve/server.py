@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from types import FrameType
@@ -27,7 +26,7 @@ from wordgate.runtime.cpu import SINGLE_THREADED_BLAS
 from wordgate.serve.access import Access
 from wordgate.serve.app import Application
 from wordgate.serve.limits import Limits
-from wordgate.serve.prometheus import NO_ROUTE, ServerMetrics
+from wordgate.serve.prometheus import NO_ROUTE
 from wordgate.serve.request_body import LINGERING
 from wordgate.serve.responses import HTTPError, overloaded, to_http_bytes
 
@@ -76,9 +75,8 @@ class _Server(uvicorn.Server):
     def __init__(self, app: Application, announce: Callable[[], None]):
         limits = app.limits
         self._app, self._announce = app, announce
-        self._shared = ServerState(limits, app.metrics)
         self._delay = limits.drain_delay
-        protocol = partial(Connection, self._shared)
+        protocol = partial(Connection, app)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -126,7 +124,7 @@ class _Server(uvicorn.Server):
         """Answer what was accepted, and close."""
         await asyncio.sleep(self._delay)
         await self._stop_accepting(sockets or [])
-        self._shared.is_closing = True
+        self._app.is_closing = True
         for connection in list(self.server_state.connections):
             connection.shutdown()
         limits = self._app.limits
@@ -201,21 +199,12 @@ class Stage(Enum):
     BODY = 2
 
 
-@dataclass
-class ServerState:
-    """What all connections share; when it is closing, they end with the answer they owe."""
-
-    limits: Limits
-    metrics: ServerMetrics
-    is_closing: bool = False
-
-
 class Connection(HttpToolsProtocol):
     """One client's connection."""
 
-    def __init__(self, shared: ServerState, **uvicorn: Any):
+    def __init__(self, application: Application, **uvicorn: Any):
         super().__init__(**uvicorn)
-        self._shared = shared
+        self._application = application
         self._stage = Stage.NOTHING
         self._is_refused = False
         self._requests = 0
@@ -229,7 +218,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, or refuse it where there are too many."""
         super().connection_made(transport)
-        if len(self.connections) > self._shared.limits.max_connections:
+        if len(self.connections) > self._application.limits.max_connections:
             self._refuse(overloaded("there are too many connections; try again later"))
             transport.close()
         else:
@@ -268,7 +257,7 @@ class Connection(HttpToolsProtocol):
         super().pause_writing()
         self._cancel(self._write_timer)
         self._write_timer = self.loop.call_later(
-            self._shared.limits.body_timeout, self.transport.abort
+            self._application.limits.body_timeout, self.transport.abort
         )
 
     def resume_writing(self) -> None:
@@ -294,7 +283,7 @@ class Connection(HttpToolsProtocol):
         """Hand the request on."""
         self._stage, self._unaccounted = Stage.BODY, 0
         super().on_headers_complete()
-        if self._shared.is_closing:
+        if self._application.is_closing:
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
@@ -341,7 +330,7 @@ class Connection(HttpToolsProtocol):
             self._start_timer(stage)
 
     def _start_timer(self, stage: Stage) -> None:
-        limits = self._shared.limits
+        limits = self._application.limits
         seconds = limits.body_timeout if stage is Stage.BODY else limits.head_timeout
         self._timer = self.loop.call_later(seconds, self._time_is_up, stage)
 
@@ -365,7 +354,7 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, refusal: HTTPError) -> None:
         """Answer for the last time, and close when the client has stopped sending."""
         self._is_refused = True
-        self._shared.metrics.count_request(NO_ROUTE, refusal.status)
+        self._application.metrics.count_request(NO_ROUTE, refusal.status)
         for cycle in [self.cycle, *(cycle for cycle, _ in self.pipeline)]:
             if cycle is not None:
                 cycle.disconnected = True

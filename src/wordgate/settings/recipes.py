@@ -85,19 +85,14 @@ def recipe_toml(recipe: str | Path) -> str:
     """
     settings = load_settings(recipe)
     if str(recipe) in recipe_names():
-        base, own = str(recipe), _whole(str(recipe))
+        base, own = str(recipe), _packaged_settings(str(recipe))
     else:
-        own = _read_recipe(recipe)
-        base = own.pop(EXTENDS, _BASE)
-    lines, table = [f"{EXTENDS} = {_toml(base)}", ""], ""
+        base, own = _user_recipe(recipe)
+    written = {}
     for name, value in settings.flat().items():
-        section, _, short = name.rpartition(".")
-        if section != table:
-            table = section
-            lines += ["", f"[{table}]"]
-        setting = f"{short} = {_toml(own.get(name, value))}"
-        lines.append(setting if name in own else f"# {setting}")
-    return "\n".join(lines) + "\n"
+        line = f"{name.rpartition('.')[2]} = {_toml(own.get(name, value))}"
+        written[name] = line if name in own else f"# {line}"
+    return "\n".join([f"{EXTENDS} = {_toml(base)}", "", *_by_table(written)]) + "\n"
 
 
 def own_recipe_toml(recipe: str | Path, changes: Mapping[str, object], remark: str) -> str:
@@ -111,21 +106,26 @@ def own_recipe_toml(recipe: str | Path, changes: Mapping[str, object], remark: s
     Raises:
         SettingsError: The recipe is unknown.
     """
-    if str(recipe) in recipe_names():
-        base, own = str(recipe), dict(changes)
-    else:
-        whole = _read_recipe(recipe)
-        base, own = whole.pop(EXTENDS, _BASE), {**whole, **changes}
-    lines = [*(f"# {line}" for line in remark.splitlines()), "", f"{EXTENDS} = {_toml(base)}"]
-    lines += [f"{name} = {_toml(value)}" for name, value in own.items() if "." not in name]
-    by_table: dict[str, list[str]] = {}
-    for name, value in own.items():
-        table, dot, short = name.partition(".")
-        if dot:
-            by_table.setdefault(table, []).append(f"{short} = {_toml(value)}")
-    for table, settings in by_table.items():
-        lines += ["", f"[{table}]", *settings]
-    return "\n".join(lines) + "\n"
+    base, own = (str(recipe), {}) if str(recipe) in recipe_names() else _user_recipe(recipe)
+    own |= changes
+    written = {name: f"{name.rpartition('.')[2]} = {_toml(own[name])}" for name in own}
+    head = [
+        *(f"# {line}" for line in remark.splitlines()),
+        "",
+        f"{EXTENDS} = {_toml(base)}",
+    ]
+    return "\n".join([*head, *_by_table(written)]) + "\n"
+
+
+def _by_table(written: Mapping[str, str]) -> list[str]:
+    """Lay out lines of settings, given by dotted names: those of no table, then each table."""
+    lines, tables = [], []
+    for name, own in _nested(written).items():
+        if isinstance(own, dict):
+            tables += ["", f"[{name}]", *own.values()]
+        else:
+            lines.append(own)
+    return lines + tables
 
 
 def _toml(value: object) -> str:
@@ -160,14 +160,14 @@ def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = N
     Raises:
         SettingsError: The recipe is unknown, or settings are; all faults are reported at once.
     """
-    values, inherited = _read_recipe(recipe), {}
-    is_own = str(recipe) not in recipe_names()
-    base = values.pop(EXTENDS, _BASE if is_own else None)
-    if base is not None:
-        inherited = _base(base, recipe)
     given = flat_overrides(overrides)
-    if is_own:
-        given = {**_set_in(values, inherited), **given}
+    if str(recipe) in recipe_names():
+        values = _packaged_settings(str(recipe))
+    else:
+        base, own = _user_recipe(recipe)
+        inherited = _packaged_settings(base)
+        values = {**inherited, **own}
+        given = {**_set_in(own, inherited), **given}
     names = given.keys()
     implied: dict[str, object] = {}
     if SET_BY_CANDIDATE & names and not any(name.startswith("lstm.lighter_") for name in names):
@@ -178,16 +178,12 @@ def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = N
         implied["lstm.patience_updates"] = 0
     if str(given.get("text.unknown_words")).strip() == "drop":
         implied |= {"lstm.word_dropout": 0.0, "lstm.lighter_word_dropout": 0.0}
-    settings = _validated(_with_costs({**inherited, **values, **implied, **given}), recipe)
+    settings = _validated(_with_costs({**values, **implied, **given}), recipe)
     return settings.with_user_settings(names)
 
 
 def _with_costs(values: dict[str, object]) -> dict[str, object]:
-    """Read the file of costs by label, if the objective names one.
-
-    Raises:
-        SettingsError: It can't be read, or is empty or no TOML.
-    """
+    """Read the file of costs by label, if the objective names one."""
     name = str(values.get("objective", "")).strip()
     if not name.endswith(".toml") or "=" in name:
         return values
@@ -204,7 +200,7 @@ def _set_in(values: dict[str, Any], inherited: Mapping[str, Any]) -> dict[str, o
     """
     if not setting_fields().keys() <= values.keys():
         return dict(values)
-    return {name: value for name, value in values.items() if value != inherited[name]}
+    return {name: value for name, value in values.items() if value != inherited.get(name)}
 
 
 def flat_overrides(overrides: Mapping[str, object] | None) -> dict[str, object]:
@@ -246,11 +242,9 @@ def checked_seed(seed: int, name: str = "seed") -> int:
     return number
 
 
-def _read_recipe(recipe: str | Path) -> dict[str, Any]:
-    """Read the settings that a recipe names itself, by their dotted names."""
+def _user_recipe(recipe: str | Path) -> tuple[str, dict[str, Any]]:
+    """Read a recipe of a user's own: the one that it extends, and settings by dotted names."""
     name = str(recipe)
-    if name in recipe_names():
-        return _own(name)
     if (address := address_message(name)) is not None:
         raise SettingsError(address)
     if not name.endswith(".toml"):
@@ -258,33 +252,26 @@ def _read_recipe(recipe: str | Path) -> dict[str, Any]:
             f"no recipe '{name}'"
             + did_you_mean(name, [*recipe_names(), "the path of your own .toml file"])
         )
-    return dict(flattened(read_toml(name, _RECIPE)))
+    own = dict(flattened(read_toml(name, _RECIPE)))
+    base = own.pop(EXTENDS, _BASE)
+    if base not in recipe_names():
+        raise SettingsError(
+            f"the recipe '{recipe}' extends {_shown(base)}"
+            + did_you_mean(str(base), recipe_names())
+        )
+    return base, own
 
 
-def _own(name: str) -> dict[str, Any]:
-    return dict(flattened(parse_toml(_content(name), name, _RECIPE)))
+def _packaged_settings(name: str) -> dict[str, Any]:
+    """Read every setting of a recipe that comes with wordgate, which may extend another."""
+    values = dict(flattened(parse_toml(_content(name), name, _RECIPE)))
+    base = values.pop(EXTENDS, None)
+    return values if base is None else {**_packaged_settings(base), **values}
 
 
 def _content(name: str) -> bytes:
     """Read the file of a recipe that comes with wordgate."""
     return (resources.files("wordgate") / "recipes" / f"{name}.toml").read_bytes()
-
-
-def _base(base: object, recipe: str | Path) -> dict[str, Any]:
-    """Read every setting of the recipe that another extends: one that comes with wordgate."""
-    if base not in recipe_names() or base == str(recipe):
-        raise SettingsError(
-            f"the recipe '{recipe}' extends {_shown(base)}"
-            + did_you_mean(str(base), [name for name in recipe_names() if name != str(recipe)])
-        )
-    return _whole(str(base))
-
-
-def _whole(name: str) -> dict[str, Any]:
-    """Read every setting of a recipe that comes with wordgate, which may extend another."""
-    values = _own(name)
-    base = values.pop(EXTENDS, None)
-    return values if base is None else {**_whole(base), **values}
 
 
 def read_toml(name: str, what: str) -> dict[str, Any]:

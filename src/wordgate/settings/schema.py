@@ -86,11 +86,7 @@ _OBJECTIVES = (
 
 
 def _costs(label: str, costs: Any) -> dict[str, float]:
-    """Give the costs of one label, in the order of `_COSTS`.
-
-    Raises:
-        PydanticCustomError: They are others, or no numbers above 0.
-    """
+    """Give the costs of one label, in the order of `_COSTS`."""
     name = f"{label!r:.200}"
     if isinstance(costs, str) and costs.count(":") == 1:
         costs = dict(zip(_COSTS, costs.split(":"), strict=True))
@@ -112,11 +108,7 @@ def _costs(label: str, costs: Any) -> dict[str, float]:
 
 
 def _by_label(value: object, setting: str) -> dict[str, Any]:
-    """Take values by label from ``spam=5,ham=1`` or a mapping; none from anything else.
-
-    Raises:
-        PydanticCustomError: A label is named twice.
-    """
+    """Take values by label from ``spam=5,ham=1`` or a mapping; none from anything else."""
     pairs: list[tuple[str, Any]] = []
     if isinstance(value, str):
         parts = [part.rpartition("=") for part in value.split(",")]
@@ -132,11 +124,7 @@ def _by_label(value: object, setting: str) -> dict[str, Any]:
 
 
 def _positive(value: Any, what: str) -> float:
-    """Give a label's weight or cost as a number.
-
-    Raises:
-        PydanticCustomError: It is no number above 0.
-    """
+    """Give a label's weight or cost as a number above 0."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
@@ -258,13 +246,9 @@ class Settings(SettingsTable):
     def _check_word_dropout(self) -> "Settings":
         if self.text.unknown_words != "drop":
             return self
-        for name, rate in (
-            ("lstm.word_dropout", self.lstm.word_dropout),
-            (
-                "lstm.lighter_word_dropout",
-                self.lstm.lighter_candidate * self.lstm.lighter_word_dropout,
-            ),
-        ):
+        lighter = self.lstm.lighter_word_dropout if self.lstm.lighter_candidate else 0.0
+        rates = {"lstm.word_dropout": self.lstm.word_dropout, "lstm.lighter_word_dropout": lighter}
+        for name, rate in rates.items():
             if rate:
                 raise fault(
                     f"{name} replaces words by the unknown word, and with text.unknown_words=drop"
@@ -303,8 +287,7 @@ def format_setting(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _amounts(value: float | Mapping[str, float]) -> str:
-    """Write a label's weight, or its costs."""
-    return ":".join(
-        f"{one:g}" for one in (value.values() if isinstance(value, Mapping) else [value])
-    )
+def _amounts(value: object) -> str:
+    """Write a label's weight, or its costs; in a model of a stranger they may be anything."""
+    amounts = value.values() if isinstance(value, Mapping) else [value]
+    return ":".join(f"{one:g}" if isinstance(one, int | float) else str(one) for one in amounts)

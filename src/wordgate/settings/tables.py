@@ -29,6 +29,7 @@ def _split_at_plus(value: object) -> object:
 
 SPLIT_AT_PLUS = BeforeValidator(_split_at_plus)
 AtLeastOne = Annotated[int, Field(ge=1)]
+Units = Annotated[int, Field(ge=1, le=4096)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Pooling = Literal["last", "max", "mean"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -152,9 +153,7 @@ class LogregSettings(SettingsTable):
 class MLPSettings(SettingsTable):
     """A multilayer perceptron over averaged word vectors."""
 
-    hidden_size: Annotated[int, Field(ge=1, le=4096)] = Field(
-        description="units of the hidden layer"
-    )
+    hidden_size: Units = Field(description="units of the hidden layer")
     input_dropout: Share = Field(description="dropout rate of the input")
     output_dropout: Share = Field(description="dropout rate of the hidden layer")
     batch_size: AtLeastOne = Field(description="texts per update")
@@ -216,9 +215,7 @@ class LSTMSettings(SettingsTable):
     vectors_frozen_epochs: NonNegativeInt = Field(
         description="number of epochs at the start in which pretrained components are frozen"
     )
-    hidden_size: Annotated[int, Field(ge=1, le=4096)] = Field(
-        description="units of the LSTM, per direction"
-    )
+    hidden_size: Units = Field(description="units of the LSTM, per direction")
     bidirectional: bool = Field(description="add a second LSTM that reads the text backwards")
     pooling: Annotated[tuple[Pooling, ...], SPLIT_AT_PLUS] = Field(
         min_length=1,
@@ -253,9 +250,7 @@ class LSTMSettings(SettingsTable):
         " keep the one with the better best epoch (`epoch_score`); not if you set one of the"
         " settings in which the two differ, such as `hidden_size`, and none of these three"
     )
-    lighter_hidden_size: Annotated[int, Field(ge=1, le=4096)] = Field(
-        description="`hidden_size` of the second candidate"
-    )
+    lighter_hidden_size: Units = Field(description="`hidden_size` of the second candidate")
     lighter_word_dropout: Share = Field(description="`word_dropout` of the second candidate")
     lighter_embedding_rates: PositiveFloat = Field(
         description="factor of all learning rates of word vectors for the second candidate"

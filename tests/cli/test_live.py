@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from wordgate.cli.live_search import LiveSearch
+from wordgate.cli.live import LiveSearch
 from wordgate.evaluation.search import SearchTrial
 
 
