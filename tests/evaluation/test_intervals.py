@@ -12,7 +12,6 @@ from wordgate.errors import DataError
 from wordgate.evaluation.intervals import (
     bootstrap_interval,
     count_by_group,
-    count_sparse_by_group,
     paired_difference,
 )
 
@@ -69,7 +68,7 @@ def test_drawing_alike_groups_together_is_drawing_groups():
 @pytest.mark.parametrize("groups", [None, [f"g{i % 31}" for i in range(90)]])
 def test_sparse_counts_are_the_dense_ones_in_another_order(groups):
     rows = np.random.default_rng(0).integers(3, size=(90, 4)) // 2
-    dense, sparse = count_by_group(rows, groups), count_sparse_by_group(csr_array(rows), groups)
+    dense, sparse = count_by_group(rows, groups), count_by_group(csr_array(rows), groups)
     assert (sparse.unit, sparse.n_groups) == (dense.unit, dense.n_groups)
     found = zip(sparse.distinct.toarray().tolist(), sparse.multiplicity.tolist(), strict=True)
     assert sorted(found) == list(
@@ -84,7 +83,7 @@ def test_hundreds_of_sums_take_little_memory():
     places = np.arange(20_000).repeat(3), rng.integers(900, size=60_000)
     rows = csr_array((np.ones(60_000, np.int64), places), shape=(20_000, 900))
     tracemalloc.start()
-    counts = count_sparse_by_group(rows, [f"g{i // 2}" for i in range(20_000)])
+    counts = count_by_group(rows, [f"g{i // 2}" for i in range(20_000)])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert counts.n_groups == 10_000

@@ -53,9 +53,8 @@ def test_words_are_counted_and_new_ones_told():
 
 
 def test_what_does_not_fit_is_refused():
-    predictions = PredictedRows(np.zeros((2, 2)), np.zeros(2, np.int64), ["a"], [1, 2], None)
     with pytest.raises(DataError) as error:
-        predictions.check()
+        PredictedRows(np.zeros((2, 2)), np.zeros(2, np.int64), ["a"], [1, 2], None)
     assert str(error.value) == (
         "a report needs as many probabilities, texts, row numbers and groups as labels;"
         " there are 2, 1, 2, 2 and 2"

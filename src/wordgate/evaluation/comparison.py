@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from wordgate.evaluation.intervals import PairedDifference, paired_difference
+from wordgate.evaluation.intervals import (
+    Bools,
+    Floats,
+    Ints,
+    PairedDifference,
+    paired_difference,
+)
 from wordgate.evaluation.metrics import Epoch, Scores
 from wordgate.evaluation.multilabel import MultilabelScores, paired_f1_difference
 from wordgate.families import FAMILIES
@@ -64,9 +67,9 @@ class ModelResult:
     family: str
     kind: str
     scores: Scores | MultilabelScores
-    correct: NDArray[np.bool_]
-    log_proba: NDArray[np.float64]
-    uncalibrated: NDArray[np.float64]
+    correct: Bools
+    log_proba: Floats
+    uncalibrated: Floats
     train_seconds: float
     texts_per_second: float
     megabytes: float
@@ -74,8 +77,8 @@ class ModelResult:
     history: tuple[Epoch, ...] = ()
     best_epoch: int = 0
     remarks: tuple[str, ...] = ()
-    thresholds: NDArray[np.float64] | None = None
-    given: NDArray[np.bool_] | None = None
+    thresholds: Floats | None = None
+    given: Bools | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return it as JSON values, without predictions and epochs."""
@@ -93,7 +96,7 @@ def paired_results(
     result: ModelResult,
     other: ModelResult,
     groups: Sequence[str] | None,
-    targets: NDArray[np.int64],
+    targets: Ints,
     *,
     seed: int,
 ) -> PairedDifference:

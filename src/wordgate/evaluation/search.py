@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from wordgate.evaluation.intervals import Interval, PairedDifference, paired_difference
+from wordgate.evaluation.intervals import (
+    Bools,
+    Interval,
+    Ints,
+    PairedDifference,
+    paired_difference,
+)
 from wordgate.evaluation.metrics import f1_of_sums, macro_f1
 from wordgate.evaluation.multilabel import hits_and_totals, paired_f1_difference
 
@@ -176,8 +181,8 @@ def distinct_trials(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
 
 def objective_score(
     objective: SearchObjective,
-    targets: NDArray[np.int64],
-    decisions: NDArray[np.int64] | NDArray[np.bool_],
+    targets: Ints,
+    decisions: Ints | Bools,
     n_labels: int,
 ) -> float:
     """Score predicted labels.
@@ -198,9 +203,9 @@ def objective_score(
 
 def paired_scores(
     objective: SearchObjective,
-    targets: NDArray[np.int64],
-    decisions: NDArray[Any],
-    other: NDArray[Any],
+    targets: Ints,
+    decisions: Ints | Bools,
+    other: Ints | Bools,
     groups: Sequence[str] | None,
     n_labels: int,
     *,

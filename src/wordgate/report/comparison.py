@@ -21,9 +21,6 @@ from wordgate.report.model import model_section
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
     UNDEFINED,
-    format_p_value,
-    format_points,
-    format_points_interval,
     format_share,
     score_cells,
     score_header,
@@ -145,10 +142,9 @@ def _format_paired_tests(comparison: Comparison) -> str:
             if test is None:
                 cells.append(UNDEFINED)
                 continue
-            cell = format_points(test.difference)
-            if test.difference.low is not None:
-                cell += f" ({format_points_interval(test.difference)})"
-            cells.append(f"{cell}, {format_p_value(test.difference.p_value)}")
+            found = test.difference
+            interval = "" if found.low is None else f" ({found.interval()})"
+            cells.append(f"{found.points()}{interval}, {found.p()}")
         rows.append((f"{family} vs. {simpler}", *cells))
     return "\n".join(text_table(rows))
 
@@ -264,8 +260,8 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
         found = test.difference
         points = [None if one is None else 100 * one for one in (found.low, found.high)]
         rows.append(Dots(test.family, [Estimate(100 * found.difference, *points)]))
-        cells = (format_points(found), format_points_interval(found))
-        table.append((f"{test.family} vs. {test.simpler}", *cells, format_p_value(found.p_value)))
+        name = f"{test.family} vs. {test.simpler}"
+        table.append((name, found.points(), found.interval(), found.p()))
     ends = [0.0, *(end for row in rows for one in row.estimates for end in one.ends())]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
@@ -345,8 +341,7 @@ def _use(
         )
     return (
         f"Use {chosen.family}: {worth}, and {best.family}, {superlative} with"
-        f" {_main_value(best):.3f}, is not significantly better"
-        f" ({format_p_value(less.p_value)})."
+        f" {_main_value(best):.3f}, is not significantly better ({less.p()})."
     )
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from wordgate.bundle.metrics import AnyMetrics, MultilabelMetrics, SplitFacts
 from wordgate.evaluation.intervals import PairedDifference
-from wordgate.evaluation.metrics import Average, LabelScore, Scores, Shares
+from wordgate.evaluation.metrics import LabelScore, Scores, Shares
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
 from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchFacts
 from wordgate.evaluation.selective_prediction import abstention_sentences
 from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.families import FAMILIES
-from wordgate.runtime.display import one_line, signed
+from wordgate.runtime.display import one_line
 
 UNDEFINED = "–"
 THRESHOLD_HEADER = ("label", "threshold", "F1", "F1 at 0.5", "points", "95% interval")
@@ -40,35 +40,6 @@ def score_cells(scores: AnyScores) -> tuple[str, ...]:
         format_share(scores.macro_f1),
         str(scores.intervals.macro_f1),
     )
-
-
-def format_points_interval(difference: PairedDifference) -> str:
-    """Write the interval of a difference in points (hundredths); a dash where there is none."""
-    if difference.low is None or difference.high is None:
-        return UNDEFINED
-    return f"{signed(100 * difference.low, 1)} to {signed(100 * difference.high, 1)}"
-
-
-def format_p_value(p_value: float | None) -> str:
-    """Write a p-value for a sentence; a dash where there is none."""
-    if p_value is None:
-        return UNDEFINED
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
-
-
-def format_points(difference: PairedDifference) -> str:
-    """Write a difference in points (hundredths), with its sign."""
-    return signed(100 * difference.difference, 1)
-
-
-def format_evidence(difference: PairedDifference) -> str:
-    """Write what makes a difference believable: its interval and its p-value."""
-    interval = "no interval"
-    if difference.low is not None:
-        interval = f"95% interval {format_points_interval(difference)}"
-    if difference.p_value is None:
-        return interval
-    return f"{interval}, {format_p_value(difference.p_value)}"
 
 
 def source_name(source: str) -> str:
@@ -143,7 +114,7 @@ def format_verdict(
 ) -> str:
     """Write whether a model of a family is better than a baseline."""
     name = family_name(family)
-    facts = f"{format_points(difference)} {unit}, {format_evidence(difference)}"
+    facts = f"{difference.points()} {unit}, {difference.evidence()}"
     if difference.proven == "better":
         return f"The {name} model beats {baseline}: {facts}."
     if difference.proven == "worse":
@@ -299,8 +270,8 @@ def threshold_rows(chosen: ThresholdGain) -> list[tuple[str, ...]]:
             f"{one.threshold:.3f}",
             format_share(one.test_f1),
             format_share(one.test_f1_at_half),
-            UNDEFINED if one.difference is None else format_points(one.difference),
-            UNDEFINED if one.difference is None else format_points_interval(one.difference),
+            UNDEFINED if one.difference is None else one.difference.points(),
+            UNDEFINED if one.difference is None else one.difference.interval(),
         )
         for one in chosen.labels
     ]
@@ -351,7 +322,7 @@ def _label_lines(
 def _average_lines(per_class: Sequence[LabelScore], n: int, first: int) -> list[str]:
     lines = []
     for name, by_support in (("macro avg", False), ("weighted avg", True)):
-        average = Average.over(per_class, by_support=by_support)
+        average = Shares.average(per_class, by_support=by_support)
         shares = [format_share(one, 2) for one in average]
         lines.append(_report_line(name, [*shares, str(n)], first))
     return lines
