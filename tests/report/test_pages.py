@@ -133,6 +133,20 @@ def test_it_says_what_counts(make_report):
     assert "by epoch" not in _Page(make_report(n_epochs=0).page()).text
 
 
+def test_shares_of_a_part_of_the_confusion_matrix_are_of_all_rows_of_a_label(make_report):
+    """Half of the labels are shown: their rows that are predicted as others count, too."""
+    report = make_report([f"label {i}" for i in range(40)], n=900)
+    drawn = report.page().split('<table class="matrix')[1].split("</table>")[0]
+    rows = re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', drawn)
+    assert len(rows) == 20
+    support = {score.label: score.support for score in report.metrics.per_class}
+    for label, cells in rows:
+        found = re.findall(r'title="(\d+) rows">(\d+)<', cells)
+        assert [int(share) for _, share in found] == [
+            round(100 * int(count) / support[label]) for count, _ in found
+        ]
+
+
 def test_without_a_temperature_it_says_so(make_report):
     text = _Page(make_report(temperature=1.0).page()).text
     assert "no temperature was fitted" in text

@@ -16,11 +16,12 @@ from wordgate.evaluation.comparison import (
 from wordgate.evaluation.error_analysis import ErrorAnalysis
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
-from wordgate.report.charts import Dots, Estimate, Tone, axis, dot_plot
+from wordgate.report.charts import Dots, Estimate, Tone, dot_plot
 from wordgate.report.model import model_section
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
     UNDEFINED,
+    capitalized,
     format_share,
     score_cells,
     score_header,
@@ -34,7 +35,6 @@ _TITLES = {
     "random": "Random split",
     "given": "The given test rows",
 }
-_SHOWN = (0, 1, 2, 4, 5, 6)  # columns of `_header` in a page's tables
 
 
 def comparison_page(
@@ -114,6 +114,11 @@ def _result_row(result: ModelResult) -> tuple[str, ...]:
     )
 
 
+def _without_macro_interval(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out the interval of macro F1, so that a page has room for the row."""
+    return cells[:4] + cells[5:]
+
+
 def methods(comparison: Comparison) -> list[str]:
     """Describe the evaluation and the paired tests, a sentence each."""
     folds = comparison.folds
@@ -180,17 +185,14 @@ def _split_results(comparison: Comparison, kind: str) -> dict[str, object]:
     found = [comparison.result(family, kind) for family in comparison.families]
     results = [result for result in found if result is not None]
     best = None if chosen is None or len(chosen.tied) != 1 else chosen.tied[0]
-    leak = (comparison.leaks or {}).get(kind)
+    leak = (comparison.leaks or {}).get(kind, "").removeprefix(f"{kind} split: ")
     figures = [_main_figure(comparison)] if decides else []
     return {
         "title": _TITLES[kind] + ("" if decides else ", for comparison"),
-        "sentences": [
-            *_ranking(chosen, results),
-            *([] if leak is None else [leak.removeprefix(f"{kind} split: ")]),
-        ],
+        "sentences": [*_ranking(chosen, results), *([leak] if leak else [])],
         "table": PageTable(
-            ("family", *map(_header(comparison).__getitem__, _SHOWN)),
-            [(row[0], *(row[1 + place] for place in _SHOWN)) for row in map(_result_row, results)],
+            _without_macro_interval(("family", *_header(comparison))),
+            [_without_macro_interval(_result_row(result)) for result in results],
         ),
         "bold": [place for place, one in enumerate(results) if one.family == best],
         "tone": "" if decides else "quiet",
@@ -218,12 +220,11 @@ def _main_value(result: ModelResult) -> float:
 
 def _main_figure(comparison: Comparison) -> Figure:
     kinds, score = _kinds_shown(comparison), main_score(comparison)
-    title = f"{score[0].upper()}{score[1:]}"
+    title = capitalized(score)
     rows = [
         Dots(family, [_estimate(comparison.result(family, kind)) for kind in kinds])
         for family in comparison.families
     ]
-    ends = [end for row in rows for one in row.estimates for end in one.ends()]
     table = [
         (f"{one.family}, {one.kind}", *_result_row(one)[1:5])
         for kind in kinds
@@ -236,7 +237,7 @@ def _main_figure(comparison: Comparison) -> Figure:
         dot_plot(
             rows,
             list(_tones(comparison).items()),
-            x=axis(score, ends or [0, 1], form="{:.2f}".format),
+            title=score,
             label=f"{title} of each family: {named}.",
         ),
         PageTable(("", score, "95% CI", "macro F1", "95% CI"), table),
@@ -262,15 +263,15 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
         rows.append(Dots(test.family, [Estimate(100 * found.difference, *points)]))
         name = f"{test.family} vs. {test.simpler}"
         table.append((name, found.points(), found.interval(), found.p()))
-    ends = [0.0, *(end for row in rows for one in row.estimates for end in one.ends())]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
         f"Paired differences, {kind} split",
         dot_plot(
             rows,
             [(kind, _tones(comparison)[kind])],
-            x=axis(f"points of {main_score(comparison)}, on the same rows", ends, form=_signed),
+            title=f"points of {main_score(comparison)}, on the same rows",
             label=f"Differences in points, {kind} split: {named}.",
+            tick_form=_signed,
             form="{:+.1f}".format,
             zero=True,
         ),

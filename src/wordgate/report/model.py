@@ -9,11 +9,12 @@ from wordgate.evaluation.error_analysis import ErrorAnalysis
 from wordgate.evaluation.intervals import Interval
 from wordgate.evaluation.metrics import Epoch
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
-from wordgate.report.charts import Dots, Estimate, axis, dot_plot
+from wordgate.report.charts import Dots, Estimate, dot_plot
 from wordgate.report.figures import analysis_figures, epoch_figure
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
     THRESHOLD_HEADER,
+    capitalized,
     family_name,
     format_share,
     leak_warning,
@@ -97,14 +98,13 @@ def _main_figure(family: str, metrics: AnyMetrics) -> Figure:
     (name, value, interval), baselines = metrics.main, metrics.baselines.to_beat(family)
     rows = [Dots("this model", [Estimate.of(value, interval)])]
     rows += [Dots(other, [Estimate(one.main)]) for other, one in baselines]
-    values = [end for row in rows for one in row.estimates for end in one.ends()]
-    title = f"{name[0].upper()}{name[1:]}"
+    title = capitalized(name)
     return Figure(
         f"{title} and baselines",
         dot_plot(
             rows,
             [(name, "one")],
-            x=axis(name, values or [0, 1], form="{:.2f}".format),
+            title=name,
             label=f"{title} {format_share(value)}, with baselines.",
         ),
         None,

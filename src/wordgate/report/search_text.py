@@ -55,11 +55,7 @@ def format_progress(trials: Sequence[SearchTrial]) -> str:
 def trial_line(trial: SearchTrial, objective: str, trials: Sequence[SearchTrial]) -> str:
     """Write a finished trial in a line of a log, and whether it is the best so far."""
     own = ", ".join(short_settings(trial))
-    costs = [f"{trial.seconds:.0f} s"]
-    if trial.megabytes is not None:
-        costs.insert(0, f"{trial.megabytes:.2f} MB")
-    if trial.latency_ms is not None:
-        costs.insert(0, f"{trial.latency_ms:.2f} ms")
+    costs = [*_costs(trial), f"{trial.seconds:.0f} s"]
     score = f"{OBJECTIVE_NAMES[objective]} {format_share(trial.score)}"
     if len(trial.fold_scores) > 1:
         score += f" ± {format_error(trial)}"
@@ -68,6 +64,12 @@ def trial_line(trial: SearchTrial, objective: str, trials: Sequence[SearchTrial]
         f"Trial {trial.number}, {trial.family}{f' ({own})' if own else ''}:"
         f" {', '.join([score, *costs])}{''.join(f'; {mark}' for mark in marks)}"
     )
+
+
+def _costs(trial: SearchTrial) -> list[str]:
+    """Write latency and size, those that were measured."""
+    costs = ((trial.latency_ms, "ms"), (trial.megabytes, "MB"))
+    return [f"{value:.2f} {unit}" for value, unit in costs if value is not None]
 
 
 def trial_cells(trial: SearchTrial, marked: int | None) -> tuple[str, ...]:
@@ -139,12 +141,13 @@ def ranked(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
     places = {"complete": 0, "pruned": 1, "failed": 2}
     ended = [trial for trial in trials if trial.state in places]
     ordered = sorted(
-        ended, key=lambda one: (places[one.state], -_value(one), one.megabytes or 0.0, one.number)
+        ended, key=lambda one: (places[one.state], -score_of(one), one.megabytes or 0.0, one.number)
     )
     return distinct_trials(ordered)
 
 
-def _value(trial: SearchTrial) -> float:
+def score_of(trial: SearchTrial) -> float:
+    """Give the score of a trial; -1 where there is none."""
     return -1.0 if trial.score is None else trial.score
 
 
@@ -217,17 +220,12 @@ def runner_up(result: SearchResult) -> list[str]:
     if result.second is None:
         return []
     second = result.trial(result.second)
-    score = second.score if second.score is not None else 0.0
-    points = 100 * (score - result.chosen_score)
+    points = 100 * ((second.score or 0.0) - result.chosen_score)
     level = "the same" if abs(points) < 0.05 else f"{points:+.1f} points"
-    costs = []
-    if second.latency_ms is not None:
-        costs.append(f"{second.latency_ms:.2f} ms")
-    if second.megabytes is not None:
-        costs.append(f"{second.megabytes:.2f} MB")
     why = "" if points < 0.05 else "; it is not significantly better, and larger or slower"
     judged = f"{format_share(second.score)} on {inner_folds(second)}"
-    return [f"Second choice: {trial_name(second)}, {judged} ({', '.join([level, *costs])}){why}."]
+    facts = ", ".join([level, *_costs(second)])
+    return [f"Second choice: {trial_name(second)}, {judged} ({facts}){why}."]
 
 
 def measured_costs(result: SearchResult) -> list[str]:

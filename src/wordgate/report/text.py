@@ -42,6 +42,11 @@ def score_cells(scores: AnyScores) -> tuple[str, ...]:
     )
 
 
+def capitalized(name: str) -> str:
+    """Begin a name with a capital letter."""
+    return name[:1].upper() + name[1:]
+
+
 def source_name(source: str) -> str:
     """Give the file name of a source, without its folders: a report may be shared."""
     return Path(source).name
@@ -59,7 +64,7 @@ def headline(family: str, metrics: AnyMetrics) -> str:
     """
     name, value, interval = metrics.main
     cells = [
-        f"{name[0].upper()}{name[1:]} on {metrics.n:,} test rows, 95% interval\n"
+        f"{capitalized(name)} on {metrics.n:,} test rows, 95% interval\n"
         f"  this model ({family_name(family)}) {format_share(value)}"
         f" ({interval})"
     ]
