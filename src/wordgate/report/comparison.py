@@ -1,5 +1,6 @@
 """The report on a model comparison, as a page and as plain text, and the recommendation."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from wordgate.evaluation.comparison import (
     Comparison,
     ModelResult,
+    PairedTest,
     Recommendation,
     paired_results,
     summary_of,
@@ -86,11 +88,16 @@ def format_results(comparison: Comparison) -> str:
     """Write the scores and costs of the finished models, a table for each kind of split."""
     blocks = []
     for kind in comparison.kinds:
-        found = [comparison.result(family, kind) for family in comparison.families]
-        rows = [_result_row(result) for result in found if result is not None]
+        rows = [_result_row(result) for result in _results(comparison, kind)]
         header = (f"{kind} split", *_header(comparison))
         blocks.append("\n".join(text_table([header, *rows])))
     return "\n\n".join(blocks)
+
+
+def _results(comparison: Comparison, kind: str) -> list[ModelResult]:
+    """Give the results that there are on a kind of split, the simplest family first."""
+    found = (comparison.result(family, kind) for family in comparison.families)
+    return [result for result in found if result is not None]
 
 
 def main_score(comparison: Comparison) -> str:
@@ -140,18 +147,18 @@ def methods(comparison: Comparison) -> list[str]:
 def _format_paired_tests(comparison: Comparison) -> str:
     title = f"paired tests, in points of {main_score(comparison)}"
     rows: list[tuple[str, ...]] = [(title, *comparison.kinds)]
-    for simpler, family in zip(comparison.families, comparison.families[1:], strict=False):
-        tests = [comparison.paired_test(family, kind) for kind in comparison.kinds]
-        cells = []
-        for test in tests:
-            if test is None:
-                cells.append(UNDEFINED)
-                continue
-            found = test.difference
-            interval = "" if found.low is None else f" ({found.interval()})"
-            cells.append(f"{found.points()}{interval}, {found.p()}")
-        rows.append((f"{family} vs. {simpler}", *cells))
+    for simpler, family in itertools.pairwise(comparison.families):
+        tests = (comparison.paired_test(family, kind) for kind in comparison.kinds)
+        rows.append((f"{family} vs. {simpler}", *map(_format_test, tests)))
     return "\n".join(text_table(rows))
+
+
+def _format_test(test: PairedTest | None) -> str:
+    if test is None:
+        return UNDEFINED
+    found = test.difference
+    interval = "" if found.low is None else f" ({found.interval()})"
+    return f"{found.points()}{interval}, {found.p()}"
 
 
 def _format_gaps(comparison: Comparison) -> str:
@@ -182,8 +189,7 @@ def _split_results(comparison: Comparison, kind: str) -> dict[str, object]:
     """Show the results on one kind of split: leakage, scores, paired tests."""
     decides = kind == comparison.kinds[-1]
     chosen = comparison.recommendation if decides else None
-    found = [comparison.result(family, kind) for family in comparison.families]
-    results = [result for result in found if result is not None]
+    results = _results(comparison, kind)
     best = None if chosen is None or len(chosen.tied) != 1 else chosen.tied[0]
     leak = (comparison.leaks or {}).get(kind, "").removeprefix(f"{kind} split: ")
     figures = [_main_figure(comparison)] if decides else []
@@ -226,10 +232,9 @@ def _main_figure(comparison: Comparison) -> Figure:
         for family in comparison.families
     ]
     table = [
-        (f"{one.family}, {one.kind}", *_result_row(one)[1:5])
+        (f"{one.family}, {kind}", *_result_row(one)[1:5])
         for kind in kinds
-        for one in comparison.results
-        if one.kind == kind
+        for one in _results(comparison, kind)
     ]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
@@ -300,7 +305,7 @@ def recommend(
     a text, the targets, int64 [n, labels].
     """
     kind = comparison.kinds[-1]
-    results = [result for result in comparison.results if result.kind == kind]
+    results = _results(comparison, kind)
     best = max(results, key=_main_value)
     true = np.zeros(0, np.int64) if targets is None else targets
     against_best = {

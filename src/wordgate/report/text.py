@@ -155,44 +155,52 @@ def leak_warning(split: SplitFacts) -> str:
 
 def label_tables(scores: AnyScores) -> list[str]:
     """Lay out the scores label by label, and which labels are confused or occur together."""
+    report = classification_report(scores)
     if isinstance(scores, MultilabelScores):
-        return [multilabel_report(scores), cooccurrence_table(scores)]
-    return [classification_report(scores), confusion_table(scores)]
+        return [report, cooccurrence_table(scores)]
+    return [report, confusion_table(scores)]
 
 
-def classification_report(scores: Scores) -> str:
+def classification_report(scores: AnyScores) -> str:
     """Lay out precision, recall and F1 of every label as scikit-learn does.
 
     Undefined values are printed as ``–``, and a line names the labels that averages leave out.
+    With several labels per text, average precision and thresholds are added.
     """
-    first = _first_width(scores.per_class)
-    accuracy = ["", "", format_share(scores.accuracy, 2), str(scores.n)]
-    return "\n".join(
-        [
-            *_label_lines(scores.per_class, first),
-            "",
-            _report_line("accuracy", accuracy, first),
-            *_average_lines(scores.per_class, scores.n, first),
-            *_undefined(scores),
-        ]
-    )
+    per_class, head = scores.per_class, ["precision", "recall", "f1-score", "support"]
+    width = max(len(name) for name in [*(one.label for one in per_class), "weighted avg"])
+    n = str(sum(one.support for one in per_class))
 
+    def line(name: str, *cells: str) -> str:
+        return f"{name:>{width}} " + " ".join(f"{cell:>9}" for cell in cells)
 
-def multilabel_report(scores: MultilabelScores) -> str:
-    """Lay out the scores of several labels per text, with average precision and thresholds."""
-    first = _first_width(scores.per_class)
-    own = [
-        (format_share(one.average_precision, 2), f"{one.threshold:.2f}") for one in scores.per_class
+    def shares(one: LabelScore | Shares) -> list[str]:
+        return [format_share(share, 2) for share in (one.precision, one.recall, one.f1)]
+
+    if isinstance(scores, MultilabelScores):
+        head += ["avg-prec", "threshold"]
+        labels = [
+            line(one.label, *shares(one), str(one.support), format_share(one.average_precision, 2),
+                 f"{one.threshold:.2f}")
+            for one in scores.per_class
+        ]  # fmt: skip
+        micro = Shares(scores.micro_precision, scores.micro_recall, scores.micro_f1)
+        summary, more = line("micro avg", *shares(micro), n), _multilabel_lines(scores)
+    else:
+        labels = [line(one.label, *shares(one), str(one.support)) for one in per_class]
+        summary, more = line("accuracy", "", "", format_share(scores.accuracy, 2), n), []
+    averages = [
+        line(name, *shares(Shares.average(per_class, by_support=by_support)), n)
+        for name, by_support in (("macro avg", False), ("weighted avg", True))
+        if scores.macro_over
     ]
-    support = sum(one.support for one in scores.per_class)
-    micro = Shares(scores.micro_precision, scores.micro_recall, scores.micro_f1)
-    cells = [*(format_share(one, 2) for one in micro), str(support)]
+    lines = [line("", *head), "", *labels, "", summary, *averages, *_undefined(scores), *more]
+    return "\n".join(lines)
+
+
+def _multilabel_lines(scores: MultilabelScores) -> list[str]:
+    """Write the scores that exist only with several labels per text."""
     lines = [
-        *_label_lines(scores.per_class, first, ("avg-prec", "threshold"), own),
-        "",
-        _report_line("micro avg", cells, first),
-        *(_average_lines(scores.per_class, support, first) if support else ()),
-        *_undefined(scores),
         "",
         f"all labels correct {format_share(scores.accuracy)},"
         f" label ranking average precision {format_share(scores.label_ranking_average_precision)},"
@@ -200,7 +208,7 @@ def multilabel_report(scores: MultilabelScores) -> str:
     ]
     if scores.n_without_labels:
         lines.append(f"{scores.n_without_labels:,} of {scores.n:,} test rows have no label")
-    return "\n".join(lines)
+    return lines
 
 
 def cooccurrence_table(scores: MultilabelScores) -> str:
@@ -269,17 +277,14 @@ def threshold_table(metrics: AnyMetrics) -> str:
 
 def threshold_rows(chosen: ThresholdGain) -> list[tuple[str, ...]]:
     """Write each label's threshold, its F1 on the test rows there and at 0.5, and the gain."""
-    return [
-        (
-            one.label,
-            f"{one.threshold:.3f}",
-            format_share(one.test_f1),
-            format_share(one.test_f1_at_half),
-            UNDEFINED if one.difference is None else one.difference.points(),
-            UNDEFINED if one.difference is None else one.difference.interval(),
-        )
-        for one in chosen.labels
-    ]
+    rows: list[tuple[str, ...]] = []
+    for one in chosen.labels:
+        gain = (UNDEFINED, UNDEFINED)
+        if one.difference is not None:
+            gain = (one.difference.points(), one.difference.interval())
+        f1 = (format_share(one.test_f1), format_share(one.test_f1_at_half))
+        rows.append((one.label, f"{one.threshold:.3f}", *f1, *gain))
+    return rows
 
 
 def costs(metrics: AnyMetrics) -> str:
@@ -302,39 +307,6 @@ def text_table(rows: Sequence[Sequence[str]], margin: str = "", gap: str = "  ")
         ).rstrip()
         for row in rows
     ]
-
-
-def _first_width(per_class: Sequence[LabelScore]) -> int:
-    return max(len(name) for name in [*(score.label for score in per_class), "weighted avg"])
-
-
-def _label_lines(
-    per_class: Sequence[LabelScore],
-    first: int,
-    more: Sequence[str] = (),
-    more_cells: Sequence[Sequence[str]] = (),
-) -> list[str]:
-    """Write the head of the table, and a line for each label, with more cells if there are some."""
-    head = ["precision", "recall", "f1-score", "support", *more]
-    lines = [_report_line("", head, first), ""]
-    for number, score in enumerate(per_class):
-        shares = [format_share(one, 2) for one in (score.precision, score.recall, score.f1)]
-        own = more_cells[number] if more_cells else ()
-        lines.append(_report_line(score.label, [*shares, str(score.support), *own], first))
-    return lines
-
-
-def _average_lines(per_class: Sequence[LabelScore], n: int, first: int) -> list[str]:
-    lines = []
-    for name, by_support in (("macro avg", False), ("weighted avg", True)):
-        average = Shares.average(per_class, by_support=by_support)
-        shares = [format_share(one, 2) for one in average]
-        lines.append(_report_line(name, [*shares, str(n)], first))
-    return lines
-
-
-def _report_line(name: str, cells: Sequence[str], first: int) -> str:
-    return f"{name:>{first}} " + " ".join(f"{cell:>9}" for cell in cells)
 
 
 def _undefined(scores: AnyScores) -> list[str]:
