@@ -133,13 +133,16 @@ class GroupCounts:
         return GroupCounts(distinct, multiplicity.astype(np.int64), self.unit)
 
 
-def count_by_group(rows: Any, groups: Sequence[str] | None) -> GroupCounts:
+def count_by_group(
+    rows: Any, groups: Sequence[str] | None, *, as_dense: bool = False
+) -> GroupCounts:
     """Sum what each row adds over its group.
 
     Args:
         rows: int64 [n, sums], what each row adds; a sparse array of SciPy in CSR form where there
             are many sums, and most are 0: hundreds of labels would make a dense one too large.
         groups: The group of each row; ``None`` makes each row its own group.
+        as_dense: Sorts sparse sums as dense ones, so that draws are the same.
 
     Returns:
         The sums of every group, sparse if `rows` are.
@@ -150,28 +153,29 @@ def count_by_group(rows: Any, groups: Sequence[str] | None) -> GroupCounts:
     n = rows.shape[0]
     if n == 0:
         raise DataError("there are no rows to evaluate")
-    if groups is not None and len(groups) != n:
-        raise DataError(f"{len(groups):,} groups were given for {n:,} rows")
     number = None
     if groups is not None:
-        number = np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
-    alike = _alike if isinstance(rows, np.ndarray) else _alike_sparse
-    distinct, multiplicity = alike(rows, number)
-    return GroupCounts(distinct, multiplicity, "rows" if groups is None else "groups")
-
-
-def _alike(rows: np.ndarray, number: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Give the distinct sums of groups, and how many groups have them; int64 [n], their numbers."""
+        if len(groups) != n:
+            raise DataError(f"{len(groups):,} groups were given for {n:,} rows")
+        places: dict[str, int] = {}  # an array of names would be as wide as the longest one
+        number = np.array([places.setdefault(group, len(places)) for group in groups])
+    unit: Literal["groups", "rows"] = "rows" if groups is None else "groups"
+    if not isinstance(rows, np.ndarray):
+        return GroupCounts(*_alike_sparse(rows, number, as_dense), unit)
     if number is not None:
         per_group = np.zeros((number.max() + 1, rows.shape[1]), dtype=np.int64)
         np.add.at(per_group, number, rows)
         rows = per_group
     distinct, multiplicity = np.unique(rows, axis=0, return_counts=True)
-    return distinct.astype(np.float64), multiplicity.astype(np.int64)
+    return GroupCounts(distinct.astype(np.float64), multiplicity.astype(np.int64), unit)
 
 
-def _alike_sparse(rows: Any, number: np.ndarray | None) -> tuple[Any, np.ndarray]:
-    """Do the same of a sparse array, sorted by the places and values of what groups add."""
+def _alike_sparse(rows: Any, number: Ints | None, as_dense: bool) -> tuple[Any, Ints]:
+    """Give the distinct sums of groups, sorted, and how many groups have each.
+
+    The groups are sorted by the places of what they add, and then by the values; as dense rows are,
+    by one pair after the other, where an earlier place is greater: the other row has 0 there.
+    """
     from scipy.sparse import csr_array
 
     if number is not None:
@@ -180,10 +184,14 @@ def _alike_sparse(rows: Any, number: np.ndarray | None) -> tuple[Any, np.ndarray
     rows = csr_array(rows, dtype=np.float64)
     rows.sum_duplicates()  # sorts each row's places, too
     rows.eliminate_zeros()
-    places, values, ends = rows.indices.astype(">u4"), rows.data.astype(">u4"), rows.indptr
+    places, values = rows.indices.astype(">u4"), rows.data.astype(">u4")
+    pairs = np.stack([~places, values], axis=1)
     patterns = np.empty(rows.shape[0], dtype=object)
-    for row, (start, end) in enumerate(itertools.pairwise(ends.tolist())):
-        patterns[row] = places[start:end].tobytes() + values[start:end].tobytes()
+    for row, (start, end) in enumerate(itertools.pairwise(rows.indptr.tolist())):
+        if as_dense:
+            patterns[row] = pairs[start:end].tobytes()
+        else:
+            patterns[row] = places[start:end].tobytes() + values[start:end].tobytes()
     _, first, multiplicity = np.unique(patterns, return_index=True, return_counts=True)
     return rows[first], multiplicity.astype(np.int64)
 

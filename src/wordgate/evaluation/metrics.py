@@ -218,30 +218,30 @@ def mean_log_loss(true: Ints, log_proba: Floats) -> float:
     return float(-np.maximum(of_truth, LOG_EPSILON).mean())
 
 
-def _label_counts(true: Ints, predicted: Ints | Bools, n_labels: int) -> Ints:
-    """Count correct rows, rows of and rows predicted as each label: int64 [n, 3 * labels]."""
-    if true.ndim == 1:
-        one_hot = np.eye(n_labels, dtype=np.int64)
-        true, predicted = one_hot[true], one_hot[predicted]
-    return np.hstack([true * predicted, true, predicted])
-
-
 def counts_by_label(
     true: Ints, predicted: Ints | Bools, n_labels: int, groups: Sequence[str] | None
 ) -> GroupCounts:
-    """Count correct rows, rows of and rows predicted as each label, by group: [3 * labels].
+    """Count correct rows, rows of and rows predicted as each label: sparse [groups, 3 * labels].
 
-    The counts are sparse with several labels per text, int64 or bool [n, labels].
+    The labels are numbers, int64 [n], or, several of a text, int64 or bool [n, labels].
     """
-    if true.ndim == 1:
-        return count_by_group(_label_counts(true, predicted, n_labels), groups)
-    return sparse_counts(true.astype(bool), [predicted.astype(bool)], groups)
+    from scipy.sparse import csr_array
+
+    if true.ndim == 2:
+        return sparse_counts(true.astype(bool), [predicted.astype(bool)], groups)
+    n = len(true)
+    correct = true == predicted
+    places = [true[correct], n_labels + true, 2 * n_labels + predicted]
+    rows = np.concatenate([np.flatnonzero(correct), np.arange(n), np.arange(n)])
+    ones = np.ones(len(rows), np.int64)
+    counts = csr_array((ones, (rows, np.concatenate(places))), shape=(n, 3 * n_labels))
+    return count_by_group(counts, groups, as_dense=True)
 
 
 def sparse_counts(
     true: Bools, predictions: Sequence[Bools], groups: Sequence[str] | None
 ) -> GroupCounts:
-    """Do the same of the predictions of each model, one after the other: bool [n, labels] each."""
+    """Count as `counts_by_label` for each model in turn: bool [n, labels] each."""
     from scipy.sparse import csr_array, hstack
 
     blocks = [
@@ -263,8 +263,12 @@ def macro_f1(true: Ints, predicted: Ints | Bools, n_labels: int) -> float:
     Returns:
         The mean; 0 if no label has rows.
     """
-    sums = _label_counts(true, predicted, n_labels).sum(axis=0, keepdims=True)
-    return float(macro_f1_of_sums(sums)[0])
+    if true.ndim == 1:
+        columns = (true[true == predicted], true, predicted)
+        sums = [np.bincount(one, minlength=n_labels) for one in columns]
+    else:
+        sums = [one.sum(axis=0) for one in (true * predicted, true, predicted)]
+    return float(macro_f1_of_sums(np.concatenate(sums)[None, :])[0])
 
 
 def macro_f1_interval(counts: GroupCounts, seed: int) -> Interval:
