@@ -33,7 +33,6 @@ from wordgate.evaluation.metrics import Epoch, Intervals, evaluate
 from wordgate.evaluation.multilabel import evaluate_multilabel, given_labels
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
 from wordgate.evaluation.search import SearchLimits, SearchResult, SearchTrial
-from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.evaluation.thresholds import ScoredRows, choose_thresholds, measure_thresholds
 from wordgate.report.comparison import comparison_page, recommend
 from wordgate.report.model import model_page
@@ -102,7 +101,9 @@ def _metrics(scores, n_epochs, remarks, thresholds=None):
 def make_analysis():
     """Analyse a model of three labels and 300 rows, three of a group."""
 
-    def make(labels=("negative", "neutral", "positive"), contents=None, n=300, **options):
+    def make(
+        labels=("negative", "neutral", "positive"), contents=None, n=300, threshold=None, **options
+    ):
         rng = np.random.default_rng(0)
         k = len(labels)
         targets = rng.integers(k, size=n)
@@ -113,15 +114,15 @@ def make_analysis():
         texts = contents or [f"the text number {i} is about lamps" for i in range(n)]
         texts = [texts[i % len(texts)] for i in range(n)]
         uncalibrated = apply_temperature(log_proba, 1 / 1.7)
+        given = None if threshold is None else (log_proba[:, 1] >= np.log(threshold)).astype(int)
         return analyse_errors(
             evaluate(targets, log_proba, labels, groups),
-            PredictedRows(log_proba, targets, texts, list(range(1001, 1001 + n)), groups),
+            PredictedRows(log_proba, targets, texts, list(range(1001, 1001 + n)), groups, given),
             count_words(texts, ["the text is about lamps"]),
             **{
                 "temperature": 1.7,
                 "before": calibration(uncalibrated, targets),
                 "after": calibration(log_proba, targets),
-                "coverage": coverage_curve(log_proba, targets),
             }
             | options,
         )

@@ -15,6 +15,15 @@ def test_mistakes_are_the_most_probable_ones_one_of_each_group(make_analysis):
     assert len(set(groups)) == len(groups)
 
 
+def test_mistakes_by_a_threshold_are_sorted_by_the_probability_of_the_label_that_is_given(
+    make_analysis,
+):
+    analysis = make_analysis(("no", "yes"), n=45, threshold=0.05)
+    sure = [one.probability for one in analysis.mistakes]
+    assert min(sure) < 0.5
+    assert sure == sorted(sure, reverse=True)
+
+
 def test_rows_bear_the_numbers_of_the_users_file(make_analysis):
     analysis = make_analysis()
     for one in (*analysis.mistakes, *analysis.suspects):

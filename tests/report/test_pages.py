@@ -196,6 +196,14 @@ def test_folds_have_temperatures_of_their_own(make_report):
     assert "Each fold's log-probabilities are divided by a temperature of its own" in text
 
 
+def test_where_a_threshold_decides_abstention_is_not_advised(make_report):
+    """`--abstain-below` is refused for such a model."""
+    assert "--abstain-below" in make_report(("no", "yes")).page()
+    page = make_report(("no", "yes"), threshold=0.3).page()
+    assert "abstain" not in page
+    assert "Reliability diagram" in page
+
+
 def test_of_several_labels_it_says_what_counts(make_several):
     report = make_several()
     text = _Page(report.page()).text

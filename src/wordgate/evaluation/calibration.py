@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from wordgate.errors import DataError
 from wordgate.evaluation.intervals import Bools, Floats, Ints
 from wordgate.evaluation.metrics import LOG_EPSILON, check_predictions, mean_log_loss
-from wordgate.evaluation.multilabel import binary_log_loss, check_multilabel, log_odds
+from wordgate.evaluation.multilabel import binary_log_loss, log_odds
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 N_BINS = 15
@@ -112,7 +112,7 @@ def fit_temperature(log_proba: Floats, targets: Ints) -> float:
     """
     from scipy.optimize import minimize_scalar
 
-    _check(log_proba, targets)
+    check_predictions(targets, log_proba, log_proba.shape[-1])
     if targets.ndim == 2:
         logits = np.clip(log_odds(log_proba), LOG_EPSILON, -LOG_EPSILON)
         against_truth = np.where(targets, -logits, logits)
@@ -175,7 +175,7 @@ def calibration(log_proba: Floats, targets: Ints) -> Calibration:
     Raises:
         DataError: There are no rows, or what was given doesn't fit.
     """
-    _check(log_proba, targets)
+    check_predictions(targets, log_proba, log_proba.shape[-1])
     proba = np.exp(log_proba)
     if targets.ndim == 2:
         bins = _bins(proba.ravel(), targets.ravel().astype(bool))
@@ -188,11 +188,6 @@ def calibration(log_proba: Floats, targets: Ints) -> Calibration:
     apart = sum(one.n * abs(one.confidence - one.accuracy) for one in bins)
     ece = float(apart / targets.size)
     return Calibration(log_loss=log_loss, brier=float(brier), ece=ece, bins=bins)
-
-
-def _check(log_proba: Floats, targets: Ints) -> None:
-    check = check_multilabel if targets.ndim == 2 else check_predictions
-    check(targets, log_proba, log_proba.shape[-1])
 
 
 def _bins(top: Floats, correct: Bools) -> list[ReliabilityBin]:

@@ -82,12 +82,13 @@ class ModelResult:
 
     def to_json(self) -> dict[str, object]:
         """Return it as JSON values, without predictions and epochs."""
-        costs = ("train_seconds", "texts_per_second", "megabytes")
         return {
             "family": self.family,
             "kind": self.kind,
             "scores": self.scores.model_dump(mode="json"),
-            **{name: getattr(self, name) for name in costs},
+            "train_seconds": self.train_seconds,
+            "texts_per_second": self.texts_per_second,
+            "megabytes": self.megabytes,
             "remarks": list(self.remarks),
         }
 
@@ -102,12 +103,7 @@ def paired_results(
 ) -> PairedDifference:
     """Compare two families on the same rows: by accuracy, or micro F1 of several labels per text.
 
-    Args:
-        result: A family's result.
-        other: That of the one it is compared with.
-        groups: The group of each test row.
-        targets: int64 [n] or [n, labels], the true labels of the test rows.
-        seed: Of the draws.
+    `groups` and `targets`, int64 [n] or [n, labels], are those of the test rows.
     """
     if result.given is None or other.given is None:
         return paired_difference(result.correct, other.correct, groups, seed=seed)

@@ -20,7 +20,7 @@ from wordgate.evaluation.intervals import (
 from wordgate.evaluation.label_issues import find_label_issues
 from wordgate.evaluation.metrics import ClassIntervals, Scores, class_intervals
 from wordgate.evaluation.multilabel import given_labels
-from wordgate.evaluation.selective_prediction import CoveragePoint
+from wordgate.evaluation.selective_prediction import CoveragePoint, coverage_curve
 from wordgate.text.tokenizers import SPACELESS
 
 MOST_ROWS = 15
@@ -133,7 +133,8 @@ class ErrorAnalysis(Analysis):
 
     Attributes:
         scores: Of the test rows.
-        coverage: Coverage and accuracy, by the threshold of ``--abstain-below``.
+        coverage: Coverage and accuracy, by the threshold of ``--abstain-below``; empty where a
+            threshold decides, since this option is then refused.
         mistakes: The errors of the highest probability, one of each group.
         suspects: The rows whose label is most probably wrong, one of each group.
     """
@@ -155,8 +156,8 @@ class PredictedRows:
         texts: The texts.
         rows: Each row's number in the user's file.
         groups: Each row's group; ``None`` takes rows for independent.
-        given: int64 [n], the class that each is given, ``None`` for the most probable one; or bool
-            [n, labels], the labels, ``None`` for those of a probability of 0.5 or more.
+        given: int64 [n] or bool [n, labels], the class or labels that each is given by thresholds;
+            ``None`` for the most probable class, or labels of a probability of 0.5 or more.
 
     Raises:
         DataError: Not as many of everything.
@@ -203,7 +204,6 @@ def analyse_errors(
     words: WordCounts,
     *,
     after: Calibration,
-    coverage: Sequence[CoveragePoint],
     temperature: float | None = None,
     before: Calibration | None = None,
     suspected: PredictedRows | None = None,
@@ -217,7 +217,6 @@ def analyse_errors(
         predictions: For the test rows.
         words: Their words.
         after: Calibration of these predictions.
-        coverage: Their coverage and accuracy by threshold.
         temperature: What the model divides log-probabilities by; 1 is as good as none, and None
             where there is none or each fold has its own.
         before: Calibration before that.
@@ -236,7 +235,9 @@ def analyse_errors(
     correct = predicted == targets
     issues = find_label_issues(suspected.log_proba, suspected.targets)
     wrong = np.flatnonzero(~correct)
-    surest = wrong[np.argsort(-predictions.log_proba[wrong].max(axis=1), kind="stable")]
+    confidence = predictions.log_proba[wrong, predicted[wrong]]
+    surest = wrong[np.argsort(-confidence, kind="stable")]
+    coverage = coverage_curve(predictions.log_proba, targets) if predictions.given is None else ()
     return ErrorAnalysis(
         scores=scores,
         intervals=class_intervals(targets, predicted, labels, groups, seed=seed),

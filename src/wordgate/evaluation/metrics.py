@@ -177,8 +177,13 @@ def evaluate(
     )
 
 
-def check_predictions(true: Ints, log_proba: Floats, n_classes: int) -> None:
-    """Refuse predictions that don't fit their labels: int64 [n], float64 [n, classes].
+def check_predictions(true: Ints, log_proba: Floats, n_labels: int) -> None:
+    """Refuse predictions that don't fit their labels.
+
+    Args:
+        true: int64 [n], the true classes; or int64 [n, labels] of 0 and 1, several labels each.
+        log_proba: float64 [n, labels], natural logarithms of the probabilities.
+        n_labels: How many labels there are.
 
     Raises:
         DataError: No rows, shapes that don't fit, a label out of range or a probability that is
@@ -186,30 +191,33 @@ def check_predictions(true: Ints, log_proba: Floats, n_classes: int) -> None:
     """
     if len(true) == 0:
         raise DataError("there are no rows to evaluate")
-    check_shape("log-probabilities", log_proba, (len(true), n_classes))
-    if true.min() < 0 or true.max() >= n_classes:
+    if true.ndim == 2:
+        check_shape("true labels", true, (len(true), n_labels))
+    check_shape("log-probabilities", log_proba, (len(true), n_labels))
+    if true.ndim == 2 and not np.isin(true, (0, 1)).all():
+        row, label = np.argwhere(~np.isin(true, (0, 1)))[0]
+        raise DataError(
+            f"the true labels of row {row} (counted from 0) have {true[row, label]} in column"
+            f" {label}; with several labels per text each is 0 or 1"
+        )
+    if true.ndim == 1 and (true.min() < 0 or true.max() >= n_labels):
         worst = int(true.min() if true.min() < 0 else true.max())
         raise DataError(
-            f"a true label is number {worst}; {n_classes} labels have the numbers "
-            f"0 to {n_classes - 1}"
+            f"a true label is number {worst}; {n_labels} labels have the numbers 0 to"
+            f" {n_labels - 1}"
         )
-    check_numbers(log_proba)
+    if np.isnan(log_proba).any():
+        row = int(np.isnan(log_proba).any(axis=1).argmax())
+        raise DataError(f"the probabilities of row {row} (counted from 0) are not numbers")
 
 
 def check_shape(what: str, found: Ints | Floats | Bools, expected: tuple[int, int]) -> None:
     """Refuse an array that is not of rows and labels, with a `DataError` that names it."""
     if found.shape != expected:
         raise DataError(
-            f"the {what} have the shape {found.shape}; {expected[0]:,} rows "
-            f"and {expected[1]} labels need {expected}"
+            f"the {what} have the shape {found.shape}; {expected[0]:,} rows and {expected[1]}"
+            f" labels need {expected}"
         )
-
-
-def check_numbers(log_proba: Floats) -> None:
-    """Refuse probabilities that are not numbers, with a `DataError` that names the first row."""
-    if np.isnan(log_proba).any():
-        row = int(np.isnan(log_proba).any(axis=1).argmax())
-        raise DataError(f"the probabilities of row {row} (counted from 0) are not numbers")
 
 
 def mean_log_loss(true: Ints, log_proba: Floats) -> float:

@@ -36,7 +36,7 @@ from wordgate.evaluation.metrics import (
     Scores,
     Shares,
     averages,
-    check_numbers,
+    check_predictions,
     check_shape,
     f1_interval,
     f1_of_sums,
@@ -178,26 +178,6 @@ def checked_thresholds(thresholds: Floats | None, shape: tuple[int, ...]) -> Flo
     return found
 
 
-def check_multilabel(true: Ints, log_proba: Floats, n_labels: int) -> None:
-    """Refuse predictions that don't fit their labels: int64 and float64 [n, labels].
-
-    Raises:
-        DataError: No rows, shapes that don't fit, true labels other than 0 and 1, or a probability
-            that is not a number.
-    """
-    if len(true) == 0:
-        raise DataError("there are no rows to evaluate")
-    check_shape("true labels", true, (len(true), n_labels))
-    check_shape("log-probabilities", log_proba, (len(true), n_labels))
-    if not np.isin(true, (0, 1)).all():
-        row, label = np.argwhere(~np.isin(true, (0, 1)))[0]
-        raise DataError(
-            f"the true labels of row {row} (counted from 0) have {true[row, label]} in column"
-            f" {label}; with several labels per text each is 0 or 1"
-        )
-    check_numbers(log_proba)
-
-
 def evaluate_multilabel(
     true: Ints,
     log_proba: Floats,
@@ -223,7 +203,7 @@ def evaluate_multilabel(
         DataError: No rows, shapes that don't fit, true labels other than 0 and 1, a threshold that
             is no probability, or a probability that is not a number.
     """
-    check_multilabel(true, log_proba, len(labels))
+    check_predictions(true, log_proba, len(labels))
     thresholds = checked_thresholds(thresholds, log_proba.shape)
     borne, given = true.astype(bool), given_labels(log_proba, thresholds)
     shown = np.atleast_2d(thresholds).mean(axis=0).tolist()

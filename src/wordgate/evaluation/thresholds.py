@@ -18,7 +18,6 @@ from wordgate.evaluation.metrics import Shares, check_predictions
 from wordgate.evaluation.multilabel import (
     DEFAULT_THRESHOLD,
     Cuts,
-    check_multilabel,
     given_labels,
     paired_f1_difference,
 )
@@ -121,6 +120,42 @@ class Objective:
         return np.flatnonzero(worth == worth.max())
 
 
+@dataclass(frozen=True)
+class ScoredRows:
+    """Rows with their labels and a model's probabilities.
+
+    Attributes:
+        true: int64 [n, labels] of 0 and 1; or int64 [n], one label of two classes each.
+        log_proba: float64 [n, labels], natural logarithms, calibrated.
+        groups: The group of each row; ``None`` takes rows for independent.
+    """
+
+    true: Ints
+    log_proba: Floats
+    groups: Sequence[str] | None = None
+
+    def binary(self, positive: int) -> "ScoredRows":
+        """Take the positive class of two for a label; several labels per text stay as they are.
+
+        Raises:
+            DataError: One label per text has more than two classes.
+        """
+        if self.true.ndim == 2:
+            return self
+        n_classes = self.log_proba.shape[1]
+        if n_classes != 2:
+            raise DataError(
+                f"there are {n_classes} classes with one label per text, so the most probable label"
+                " is predicted: thresholds are for two classes, or for several labels per text"
+            )
+        true = (self.true[:, None] == positive).astype(np.int64)
+        return ScoredRows(true, self.log_proba[:, [positive]], self.groups)
+
+    def column(self, number: int) -> "ScoredRows":
+        """Keep a single label."""
+        return ScoredRows(self.true[:, [number]], self.log_proba[:, [number]], self.groups)
+
+
 def choose_thresholds(
     true: Ints,
     log_proba: Floats,
@@ -154,28 +189,17 @@ def choose_thresholds(
         SettingsError: There is no such objective.
     """
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
-    if true.ndim == 1:
-        of_two = _column_of_two(true, log_proba, positive)
-        [threshold] = choose_thresholds(*of_two, objective)
-        return np.asarray(np.where(np.arange(2) == positive, threshold, 1 - threshold))
-    check_multilabel(true, log_proba, log_proba.shape[-1])
-    return np.array(
-        [
-            _choose(true[:, number].astype(bool), proba, objective.for_label(number))
-            for number, proba in enumerate(np.exp(log_proba).T)
-        ]
-    )
-
-
-def _column_of_two(true: Ints, log_proba: Floats, positive: int) -> tuple[Ints, Floats]:
-    """Take the positive class of two for a label that a text bears or not: [n, 1] each."""
     check_predictions(true, log_proba, log_proba.shape[-1])
-    if log_proba.shape[1] != 2:
-        raise DataError(
-            f"there are {log_proba.shape[1]} classes with one label per text, so the most probable"
-            " label is predicted: thresholds are for two classes, or for several labels per text"
+    rows = ScoredRows(true, log_proba).binary(positive)
+    found = [
+        _choose(borne, proba, objective.for_label(number))
+        for number, (borne, proba) in enumerate(
+            zip(rows.true.T.astype(bool), np.exp(rows.log_proba).T, strict=True)
         )
-    return (true[:, None] == positive).astype(np.int64), log_proba[:, [positive]]
+    ]
+    if true.ndim == 1:
+        return np.where(np.arange(2) == positive, found, 1 - found[0])
+    return np.array(found)
 
 
 def _choose(borne: Bools, proba: Floats, objective: Objective) -> float:
@@ -247,31 +271,6 @@ class ThresholdGain(BaseModel, frozen=True, extra="forbid"):
             return f"{start}."
         interval = "no interval" if gain.low is None else f"95% interval {gain.interval()}"
         return f"{start}: {gain.points()} points of F1 over 0.5 on the test rows ({interval})."
-
-
-@dataclass(frozen=True)
-class ScoredRows:
-    """Rows with their labels and a model's probabilities.
-
-    Attributes:
-        true: int64 [n, labels] of 0 and 1; or int64 [n], one label of two classes each.
-        log_proba: float64 [n, labels], natural logarithms, calibrated.
-        groups: The group of each row; ``None`` takes rows for independent.
-    """
-
-    true: Ints
-    log_proba: Floats
-    groups: Sequence[str] | None = None
-
-    def binary(self, positive: int) -> "ScoredRows":
-        """Take the positive class of two for a label; several labels per text stay as they are."""
-        if self.true.ndim == 2:
-            return self
-        return ScoredRows(*_column_of_two(self.true, self.log_proba, positive), self.groups)
-
-    def column(self, number: int) -> "ScoredRows":
-        """Keep a single label."""
-        return ScoredRows(self.true[:, [number]], self.log_proba[:, [number]], self.groups)
 
 
 def measure_thresholds(

@@ -52,22 +52,26 @@ _SLICES = {
 def analysis_figures(
     analysis: ErrorAnalysis | MultilabelAnalysis, calibrations: Sequence[tuple[str, Calibration]]
 ) -> dict[str, object]:
-    """Draw the figures of an error analysis, by their names in ``model_section.html.j2``."""
+    """Draw the figures of an error analysis, by their names in ``model_section.html.j2``.
+
+    `abstention` is None where a model can't abstain.
+    """
     labels = _label_figures(analysis.scores.per_class, analysis.intervals)
+    abstention = None
     if isinstance(analysis, MultilabelAnalysis):
+        score = "micro F1"
         labels.append(_cooccurrence_figure(analysis.scores))
         if analysis.curves:
             labels.append(_curve_figure(analysis.curves, len(analysis.scores.per_class)))
         x, y = "mean predicted probability of a label", "fraction of rows with the label"
         probabilities = [_reliability_figure(calibrations, x, y)]
-        abstention, score = [], "micro F1"
     else:
+        score = "accuracy"
         labels.append(_confusion_figure(analysis.scores))
-        probabilities = [
-            _reliability_figure(calibrations, "mean predicted probability", "accuracy"),
-            _coverage_figure(analysis.coverage),
-        ]
-        abstention, score = abstention_sentences(analysis.coverage), "accuracy"
+        probabilities = [_reliability_figure(calibrations, "mean predicted probability", score)]
+        if analysis.coverage:
+            probabilities.append(_coverage_figure(analysis.coverage))
+            abstention = abstention_sentences(analysis.coverage)
     return {
         "labels": labels,
         "probabilities": probabilities,
