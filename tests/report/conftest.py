@@ -324,3 +324,27 @@ def search_result():
 def search(search_result):
     """The page of such a search."""
     return search_page(search_result, f"data/{NASTY[0].replace('/', '')}.csv")
+
+
+PAGES = (
+    "model", "nasty", "no epochs", "many labels", "comparison", "several", "several, many labels",
+    "several, nasty", "several, comparison", "search",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def pages(make_report, nasty_report, comparison, make_several, several_comparison, search):
+    """Make each of `PAGES`."""
+    many = [f"label {i} of a long list of labels" for i in range(40)]
+    return {
+        "model": lambda: make_report().page(),
+        "nasty": nasty_report.page,
+        "no epochs": lambda: make_report(n_epochs=0).page(),
+        "many labels": lambda: make_report(many, n=900).page(),
+        "comparison": lambda: comparison,
+        "several": lambda: make_several().page(),
+        "several, many labels": lambda: make_several(many, n=900).page(),
+        "several, nasty": lambda: make_several(NASTY[:3], contents=list(NASTY)).page(),
+        "several, comparison": lambda: several_comparison[1],
+        "search": lambda: search,
+    }

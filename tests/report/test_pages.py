@@ -7,7 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from tests.report.conftest import NASTY
+from tests.report.conftest import PAGES
 
 from wordgate.report.comparison import format_comparison
 
@@ -41,26 +41,9 @@ class _Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        "model", "nasty", "no epochs", "many labels", "comparison", "several", "several, many",
-        "several, nasty", "several, comparison", "search",
-    ],
-)  # fmt: skip
-def page(request, make_report, nasty_report, comparison, make_several, several_comparison, search):
-    return {
-        "model": lambda: make_report().page(),
-        "nasty": nasty_report.page,
-        "no epochs": lambda: make_report(n_epochs=0).page(),
-        "many labels": lambda: make_report([f"label {i}" for i in range(40)], n=900).page(),
-        "comparison": lambda: comparison,
-        "several": lambda: make_several().page(),
-        "several, many": lambda: make_several([f"label {i}" for i in range(40)], n=900).page(),
-        "several, nasty": lambda: make_several(NASTY[:3], contents=list(NASTY)).page(),
-        "several, comparison": lambda: several_comparison[1],
-        "search": lambda: search,
-    }[request.param]()
+@pytest.fixture(scope="module", params=PAGES)
+def page(request, pages):
+    return pages[request.param]()
 
 
 def test_it_is_well_formed_and_can_be_written(page):

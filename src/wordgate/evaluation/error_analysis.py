@@ -277,12 +277,8 @@ def _shown(
 def first_of_groups(rows: Ints, groups: Sequence[str] | None) -> list[int]:
     """Choose what to show of an order of rows: the first of each group, and 15 at most.
 
-    Args:
-        rows: int64 [m], the rows in their order; a row may stand there more than once.
-        groups: The group of each row of the data; ``None`` makes each row its own group.
-
-    Returns:
-        Places in the order, rising.
+    `rows`, int64 [m], may have a row more than once; `groups` are those of all rows of the data.
+    The result are places in the order, rising.
     """
     first: dict[str | int, int] = {}
     for place, row in enumerate(rows.tolist()):
@@ -297,11 +293,8 @@ def count_words(texts: Sequence[str], training: Iterable[str]) -> WordCounts:
     tokenizer of the model takes for one, so that models can be compared.
 
     Args:
-        texts: The texts to count, n of them.
+        texts: The texts to count.
         training: All texts that the model learned from.
-
-    Returns:
-        The words of each text, and the share of them unseen; 0 of no words.
     """
     seen = {word for text in training for word in _WORD.findall(text.lower())}
     n_words = np.zeros(len(texts), np.int64)
@@ -347,11 +340,7 @@ def accuracy_by_bin(
 ) -> list[Slice]:
     """Find the accuracy in every bin that holds rows, with an interval that resamples groups.
 
-    Args:
-        bins: The bin of each row.
-        correct: bool [n], which rows were given their label.
-        groups: The group of each row; ``None`` takes rows for independent.
-        seed: Of the draws.
+    `correct`, bool [n], are the rows that were given their label.
     """
     sums = np.stack([correct, np.ones_like(correct)], axis=1).astype(np.int64)
     slices = []

@@ -261,15 +261,10 @@ def sparse_counts(
 
 
 def macro_f1(true: Ints, predicted: Ints | Bools, n_labels: int) -> float:
-    """Average F1 over the labels that have rows; a precision without predictions counts as 0.
+    """Average F1 over the labels that have rows; it is 0 if none has.
 
-    Args:
-        true: int64 [n], the true labels' numbers; or int64 [n, labels] of 0 and 1.
-        predicted: What was given, alike.
-        n_labels: How many labels there are.
-
-    Returns:
-        The mean; 0 if no label has rows.
+    A precision without predictions counts as 0. Labels are numbers, int64 [n], or, several of a
+    text, int64 or bool [n, labels].
     """
     if true.ndim == 1:
         columns = (true[true == predicted], true, predicted)
@@ -293,13 +288,9 @@ def _accuracy(sums: Floats) -> Floats:
 
 
 def macro_f1_of_sums(sums: Floats | Ints) -> Floats:
-    """Average F1 over the labels that have rows in the draw.
+    """Average F1 over the labels that have rows in a draw; it is 0 where none has.
 
-    Args:
-        sums: [draws, 3 * labels], as of `counts_by_label`.
-
-    Returns:
-        float64 [draws]; 0 of a draw in which no label has rows.
+    The sums are those of `counts_by_label`, [draws, 3 * labels]; the result is float64 [draws].
     """
     hits, support, predicted = np.split(sums, 3, axis=1)
     f1 = 2 * hits / np.maximum(support + predicted, 1)

@@ -97,14 +97,7 @@ AnyScores = Scores | MultilabelScores
 
 
 def log_complement(log_proba: Floats) -> Floats:
-    """Compute log(1 - p) from log p.
-
-    Args:
-        log_proba: Natural logarithms, at most 0.
-
-    Returns:
-        The same shape; finite where p is 1, about -708.
-    """
+    """Compute log(1 - p) from log p, of the same shape; finite where p is 1, about -708."""
     return np.asarray(np.log(-np.expm1(np.minimum(log_proba, -_SMALLEST))))
 
 
@@ -114,15 +107,12 @@ def log_odds(log_proba: Floats) -> Floats:
 
 
 def given_labels(log_proba: Floats, thresholds: Floats | None = None) -> Bools:
-    """Tell which labels each text is given.
+    """Tell which labels each text is given: bool [n, labels].
 
     Args:
         log_proba: float64 [n, labels], natural logarithms of the probabilities.
-        thresholds: float64 [labels], the least probability of each label that is given it, or
-            [n, labels], where rows have their own; None for 0.5 each.
-
-    Returns:
-        bool [n, labels].
+        thresholds: The least probability of each label that is given, float64 [labels], or
+            [n, labels] where rows have their own; None for 0.5 each.
     """
     return np.asarray(np.exp(log_proba) >= checked_thresholds(thresholds, log_proba.shape))
 
@@ -132,7 +122,7 @@ def decided_classes(
     thresholds: Floats | None = None,
     decisive: int = 1,
 ) -> Ints:
-    """Give the class of each text where it has one label.
+    """Give the class of each text where it has one label: int64 [n].
 
     It is the most probable one; or, of two with thresholds, the decisive one if it is at least as
     probable as its threshold, and the other one otherwise.
@@ -141,9 +131,6 @@ def decided_classes(
         proba: float64 [n, classes], the probabilities; without thresholds, their logarithms do.
         thresholds: float64 [2], or [n, 2] where rows have their own; None for none.
         decisive: The class whose threshold decides.
-
-    Returns:
-        int64 [n].
     """
     if thresholds is None:
         return np.asarray(proba.argmax(axis=1))
@@ -154,9 +141,7 @@ def decided_classes(
 def checked_thresholds(thresholds: Floats | None, shape: tuple[int, ...]) -> Floats:
     """Give a threshold for each label, and 0.5 each where there are none.
 
-    Args:
-        thresholds: float64 [labels] or [n, labels].
-        shape: The shape of the probabilities, [n, labels].
+    They are [labels] or as the shape of the probabilities, [n, labels].
 
     Raises:
         DataError: They have another shape, or are not from 0 to 1.

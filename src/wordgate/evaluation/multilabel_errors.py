@@ -136,12 +136,7 @@ def micro_f1_by_bin(
 ) -> list[Slice]:
     """Find micro F1 in every bin whose rows bear labels, with an interval that resamples groups.
 
-    Args:
-        bins: The bin of each row.
-        borne: bool [n, labels], the labels of each row.
-        given: bool [n, labels], those that it is given.
-        groups: The group of each row; ``None`` takes rows for independent.
-        seed: Of the draws.
+    `borne` and `given`, bool [n, labels], are the labels of each row and those that it is given.
     """
     slices = []
     for name, rows, own in bins.parts(groups):

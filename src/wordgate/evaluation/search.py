@@ -185,13 +185,9 @@ def objective_score(
     decisions: Ints | Bools,
     n_labels: int,
 ) -> float:
-    """Score predicted labels.
+    """Score predicted labels, in the shape of the targets: int64 [n], or [n, labels] of 0 and 1.
 
-    Args:
-        objective: The score; accuracy is for one label per text, and micro F1 for several.
-        targets: int64 [n], or [n, labels] of 0 and 1.
-        decisions: What was predicted, in the same shape.
-        n_labels: The number of labels.
+    Accuracy is for one label per text, and micro F1 for several.
     """
     if objective == "accuracy":
         return float((targets == decisions).mean())
@@ -211,7 +207,7 @@ def paired_scores(
     *,
     seed: int,
 ) -> PairedDifference:
-    """Compare two models by a score on the same rows, groups resampled; args as above."""
+    """Compare two models on the same rows by an `objective_score`; groups are resampled."""
     if objective == "accuracy":
         return paired_difference(targets == decisions, targets == other, groups, seed=seed)
     if targets.ndim == 1:

@@ -70,11 +70,9 @@ class Objective:
     def by_label(
         cls, costs: Mapping[str, Mapping[str, float]], labels: Sequence[str]
     ) -> "Objective":
-        """Take the costs of labels where a text may have several.
+        """Take the costs of labels where a text may have several, all of which are named in order.
 
-        Args:
-            costs: By label, ``false_positive`` and ``false_negative``, 1 where left out.
-            labels: All labels, in their order.
+        `costs` have, by label, ``false_positive`` and ``false_negative``, 1 where left out.
         """
         false_positive, missed = (
             np.array([costs.get(label, {}).get(kind, 1.0) for label in labels])
@@ -157,11 +155,7 @@ class ScoredRows:
 
 
 def choose_thresholds(
-    true: Ints,
-    log_proba: Floats,
-    objective: str | Objective = "f1",
-    *,
-    positive: int = 1,
+    true: Ints, log_proba: Floats, objective: str | Objective = "f1", *, positive: int = 1
 ) -> Floats:
     """Choose each label's threshold on validation rows.
 
