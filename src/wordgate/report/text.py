@@ -167,35 +167,32 @@ def classification_report(scores: AnyScores) -> str:
     Undefined values are printed as ``–``, and a line names the labels that averages leave out.
     With several labels per text, average precision and thresholds are added.
     """
-    per_class, head = scores.per_class, ["precision", "recall", "f1-score", "support"]
-    width = max(len(name) for name in [*(one.label for one in per_class), "weighted avg"])
-    n = str(sum(one.support for one in per_class))
-
-    def line(name: str, *cells: str) -> str:
-        return f"{name:>{width}} " + " ".join(f"{cell:>9}" for cell in cells)
-
-    def shares(one: LabelScore | Shares) -> list[str]:
-        return [format_share(share, 2) for share in (one.precision, one.recall, one.f1)]
-
+    n = str(sum(one.support for one in scores.per_class))
+    head = ["", "precision", "recall", "f1-score", "support"]
+    rows = [[one.label, *_share_cells(one), str(one.support)] for one in scores.per_class]
     if isinstance(scores, MultilabelScores):
         head += ["avg-prec", "threshold"]
-        labels = [
-            line(one.label, *shares(one), str(one.support), format_share(one.average_precision, 2),
-                 f"{one.threshold:.2f}")
-            for one in scores.per_class
-        ]  # fmt: skip
+        for row, one in zip(rows, scores.per_class, strict=True):
+            row += [format_share(one.average_precision, 2), f"{one.threshold:.2f}"]
         micro = Shares(scores.micro_precision, scores.micro_recall, scores.micro_f1)
-        summary, more = line("micro avg", *shares(micro), n), _multilabel_lines(scores)
+        summary, more = ["micro avg", *_share_cells(micro), n], _multilabel_lines(scores)
     else:
-        labels = [line(one.label, *shares(one), str(one.support)) for one in per_class]
-        summary, more = line("accuracy", "", "", format_share(scores.accuracy, 2), n), []
+        summary, more = ["accuracy", "", "", format_share(scores.accuracy, 2), n], []
     averages = [
-        line(name, *shares(Shares.average(per_class, by_support=by_support)), n)
+        [name, *_share_cells(Shares.average(scores.per_class, by_support=by_support)), n]
         for name, by_support in (("macro avg", False), ("weighted avg", True))
         if scores.macro_over
     ]
-    lines = [line("", *head), "", *labels, "", summary, *averages, *_undefined(scores), *more]
-    return "\n".join(lines)
+    width = max(len(name) for name, *_ in (*rows, ["weighted avg"]))
+    lines = [
+        f"{name:>{width}} " + " ".join(f"{cell:>9}" for cell in cells) if cells else ""
+        for name, *cells in (head, [""], *rows, [""], summary, *averages)
+    ]
+    return "\n".join([*lines, *_undefined(scores), *more])
+
+
+def _share_cells(one: LabelScore | Shares) -> list[str]:
+    return [format_share(share, 2) for share in (one.precision, one.recall, one.f1)]
 
 
 def _multilabel_lines(scores: MultilabelScores) -> list[str]:
