@@ -158,18 +158,15 @@ def _curve_figure(curves: Sequence[PrecisionRecallCurve], n_labels: int) -> Figu
     )
     if n_labels > len(curves) - 1:
         note += f" Only the {len(curves) - 1} of {n_labels} labels with the most rows are shown."
-    return Figure(
-        "Precision against recall",
-        curve_grid(
-            panels,
-            reference=curves[0].points,
-            x="recall",
-            y="precision",
-            label=f"Precision against recall; average precision: {told}.",
-        ),
-        PageTable(("precision at recall", *map(str, _RECALLS_TOLD), "average precision"), rows),
-        note,
+    picture = curve_grid(
+        panels,
+        reference=curves[0].points,
+        x="recall",
+        y="precision",
+        label=f"Precision against recall; average precision: {told}.",
     )
+    header = ("precision at recall", *map(str, _RECALLS_TOLD), "average precision")
+    return Figure("Precision against recall", picture, PageTable(header, rows), note)
 
 
 def _precision_at(curve: PrecisionRecallCurve, recall: float) -> float | None:
@@ -205,15 +202,16 @@ def _label_figures(
         note += f" Only the {len(bars)} of {len(scores)} labels with the lowest F1 are shown."
     middle = len(bars) if len(bars) <= MANY_LABELS else (len(bars) + 1) // 2
     title = "F1 of each label"
-    first = Figure(title, _label_chart(title, bars[:middle]), PageTable(header, rows), note)
+    first = Figure(title, _bars(title, "F1", bars[:middle]), PageTable(header, rows), note)
     if middle == len(bars):
         return [first]
     title += ", continued"
-    return [first, Figure(title, _label_chart(title, bars[middle:]), None)]
+    return [first, Figure(title, _bars(title, "F1", bars[middle:]), None)]
 
 
-def _label_chart(title: str, bars: Sequence[ChartBar]) -> Markup:
-    return bar_chart(bars, title="F1, with 95% interval", label=f"{title}: {_list(bars)}")
+def _bars(title: str, score: str, bars: Sequence[ChartBar]) -> Markup:
+    values = ", ".join(f"{bar.name} {bar.value}" for bar in bars)
+    return bar_chart(bars, title=f"{score}, with 95% interval", label=f"{title}: {values}.")
 
 
 def _reliability_figure(calibrations: Sequence[tuple[str, Calibration]], x: str, y: str) -> Figure:
@@ -251,7 +249,7 @@ def _slice_figure(what: str, slices: Sequence[Slice], score: str) -> Figure:
     rows = [[one.name, format_share(one.score), str(one.interval), f"{one.n:,}"] for one in slices]
     return Figure(
         title,
-        bar_chart(bars, title=f"{score}, with 95% interval", label=f"{title}: {_list(bars)}"),
+        _bars(title, score, bars),
         PageTable((what, score, "95% interval", "rows"), rows),
         note + _left_out(one.n for one in slices),
     )
@@ -290,10 +288,6 @@ def epoch_figure(history: Sequence[Epoch], best: int, what: str) -> Figure:
         ),
         PageTable(("epoch", "training", "validation"), rows),
     )
-
-
-def _list(bars: Sequence[ChartBar]) -> str:
-    return ", ".join(f"{bar.name} {bar.value}" for bar in bars) + "."
 
 
 def _coverage_figure(points: Sequence[CoveragePoint]) -> Figure:

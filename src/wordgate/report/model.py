@@ -77,19 +77,15 @@ def model_page(
 def _headline(metrics: AnyMetrics) -> list[tuple[str, str, str]]:
     """Give the numbers at the top of the page: name, value and remark."""
     intervals, (name, value, interval) = metrics.intervals, metrics.main
-    groups = f"from {metrics.split.n_test_groups:,} groups"
     third = ("log loss", f"{metrics.log_loss:.3f}", "nats, lower is better")
     if isinstance(metrics, MultilabelMetrics):
-        third = (
-            "all labels correct",
-            format_share(metrics.accuracy),
-            _interval(intervals.accuracy),
-        )
+        accuracy = format_share(metrics.accuracy)
+        third = ("all labels correct", accuracy, _interval(intervals.accuracy))
     return [
         (name, format_share(value), _interval(interval)),
         ("macro F1", format_share(metrics.macro_f1), _interval(intervals.macro_f1)),
         third,
-        ("test rows", f"{metrics.n:,}", groups),
+        ("test rows", f"{metrics.n:,}", f"from {metrics.split.n_test_groups:,} groups"),
     ]
 
 
@@ -99,16 +95,9 @@ def _main_figure(family: str, metrics: AnyMetrics) -> Figure:
     rows = [Dots("this model", [Estimate.of(value, interval)])]
     rows += [Dots(other, [Estimate(one.main)]) for other, one in baselines]
     title = capitalized(name)
-    return Figure(
-        f"{title} and baselines",
-        dot_plot(
-            rows,
-            [(name, "one")],
-            title=name,
-            label=f"{title} {format_share(value)}, with baselines.",
-        ),
-        None,
-    )
+    label = f"{title} {format_share(value)}, with baselines."
+    picture = dot_plot(rows, [(name, "one")], title=name, label=label)
+    return Figure(f"{title} and baselines", picture, None)
 
 
 def _interval(interval: Interval) -> str:

@@ -27,15 +27,15 @@ _ENDS = {
 
 def format_search(result: SearchResult) -> str:
     """Write a search for a terminal: the choice, its price, the runner-up and the best trials."""
-    sentences = [choice(result), price(result), *runner_up(result), *measured_costs(result)]
+    sentences = [choice(result), price(result), *runner_up(result), *_measured_costs(result)]
     sentences += [ending(result), *result.left_out]
-    best = ranked(result.trials)[:SHOWN_LIVE]
-    table = [TRIAL_HEADER, *(trial_cells(trial, result.chosen) for trial in best)]
-    return "\n\n".join(["\n".join(sentences), format_trials(table), important_settings(result)])
+    table = _format_trials(ranked(result.trials)[:SHOWN_LIVE], result.chosen)
+    return "\n\n".join(["\n".join(sentences), table, important_settings(result)])
 
 
-def format_trials(rows: Sequence[Sequence[str]]) -> str:
-    """Lay out trials in columns, the settings to the left of theirs."""
+def _format_trials(trials: Sequence[SearchTrial], marked: int | None) -> str:
+    """Lay out trials in columns, the settings to the left of theirs; the marked one has a star."""
+    rows = [TRIAL_HEADER, *(_trial_cells(trial, marked) for trial in trials)]
     lines = text_table([row[:-1] for row in rows])
     return "\n".join(f"{line}  {row[-1]}".rstrip() for line, row in zip(lines, rows, strict=True))
 
@@ -48,8 +48,7 @@ def format_progress(trials: Sequence[SearchTrial]) -> str:
     if last not in shown:
         shown = [*shown[:-1], last]
     best = best_of(trials)
-    rows = [trial_cells(trial, None if best is None else best.number) for trial in shown]
-    return format_trials([TRIAL_HEADER, *rows])
+    return _format_trials(shown, None if best is None else best.number)
 
 
 def trial_line(trial: SearchTrial, objective: str, trials: Sequence[SearchTrial]) -> str:
@@ -72,8 +71,7 @@ def _costs(trial: SearchTrial) -> list[str]:
     return [f"{value:.2f} {unit}" for value, unit in costs if value is not None]
 
 
-def trial_cells(trial: SearchTrial, marked: int | None) -> tuple[str, ...]:
-    """Write a trial as `TRIAL_HEADER` names it; the marked one has a star."""
+def _trial_cells(trial: SearchTrial, marked: int | None) -> tuple[str, ...]:
     told = [*(f"[{remark}]" for remark in trial_remarks(trial)), *short_settings(trial)]
     return (
         f"{trial.number}{'*' if trial.number == marked else ''}",
@@ -228,7 +226,7 @@ def runner_up(result: SearchResult) -> list[str]:
     return [f"Second choice: {trial_name(second)}, {judged} ({facts}){why}."]
 
 
-def measured_costs(result: SearchResult) -> list[str]:
+def _measured_costs(result: SearchResult) -> list[str]:
     """Write latency and size of the saved model, beside their limits; nothing if unmeasured."""
     costs = (
         (result.latency_ms, "ms per text", result.limits.max_ms),
