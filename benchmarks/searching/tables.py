@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from wordgate.evaluation.intervals import paired_difference
-from wordgate.report.text import format_p_value, format_points, format_points_interval
 
 DRAWS = 10_000
 Results = dict[tuple[str, str], dict[str, object]]
@@ -87,10 +86,7 @@ def differences_table(results: Results) -> str:
             )
             reached[name].append(found.difference)
             named = f" than {other['peer']}" if name == "best default" else ""
-            cells.append(
-                f"{format_points(found)}{named} ({format_points_interval(found)},"
-                f" {format_p_value(found.p_value)})"
-            )
+            cells.append(f"{found.points()}{named} ({found.interval()}, {found.p()})")
         lines.append(f"| {data} | {' | '.join(cells)} |")
     means = " | ".join(_mean(np.array(reached[name])) for name in others)
     return "\n".join([*lines, f"| mean over the data sets | {means} |"])

@@ -98,30 +98,6 @@ def test_the_temperature_keeps_its_bounds():
     assert right == pytest.approx(0.05, rel=1e-4)
 
 
-@pytest.mark.parametrize("measure", [fit_temperature, calibration])
-@pytest.mark.parametrize(
-    ("log_proba", "targets", "message"),
-    [
-        (np.zeros((0, 2)), [], "there are no rows to evaluate"),
-        (
-            np.zeros((3, 2)),
-            [0, 1],
-            "the log-probabilities have the shape (3, 2); 2 rows and 2 labels need (2, 2)",
-        ),
-        (np.zeros((1, 2)), [2], "a true label is number 2; 2 labels have the numbers 0 to 1"),
-        (
-            np.array([[0.0, np.nan]]),
-            [0],
-            "the probabilities of row 0 (counted from 0) are not numbers",
-        ),
-    ],
-)
-def test_misfits_are_named(measure, log_proba, targets, message):
-    with pytest.raises(DataError) as error:
-        measure(log_proba, np.array(targets, dtype=np.int64))
-    assert str(error.value) == message
-
-
 def test_a_temperature_of_0_is_refused():
     with pytest.raises(DataError) as error:
         apply_temperature(np.zeros((1, 2)), 0.0)

@@ -2,6 +2,7 @@
 
 import itertools
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from wordgate.errors import DataError
 from wordgate.evaluation.intervals import (
     bootstrap_interval,
     count_by_group,
-    count_sparse_by_group,
     paired_difference,
 )
+from wordgate.evaluation.metrics import counts_by_label, macro_f1
 
 COPIES = 6
 
@@ -67,15 +68,30 @@ def test_drawing_alike_groups_together_is_drawing_groups():
 
 
 @pytest.mark.parametrize("groups", [None, [f"g{i % 31}" for i in range(90)]])
-def test_sparse_counts_are_the_dense_ones_in_another_order(groups):
+def test_sparse_counts_are_the_dense_ones(groups):
     rows = np.random.default_rng(0).integers(3, size=(90, 4)) // 2
-    dense, sparse = count_by_group(rows, groups), count_sparse_by_group(csr_array(rows), groups)
+    dense, sparse, ordered = (
+        count_by_group(rows, groups),
+        count_by_group(csr_array(rows), groups),
+        count_by_group(csr_array(rows), groups, as_dense=True),
+    )
     assert (sparse.unit, sparse.n_groups) == (dense.unit, dense.n_groups)
     found = zip(sparse.distinct.toarray().tolist(), sparse.multiplicity.tolist(), strict=True)
     assert sorted(found) == list(
         zip(dense.distinct.tolist(), dense.multiplicity.tolist(), strict=True)
     )
     assert sparse.columns(2, 0).distinct.tolist() == sparse.distinct.toarray()[:, [2, 0]].tolist()
+    assert ordered.distinct.toarray().tolist() == dense.distinct.tolist()
+    assert ordered.multiplicity.tolist() == dense.multiplicity.tolist()
+
+
+def _peak(make):
+    """Run something, and give its result and the most memory that it took."""
+    tracemalloc.start()
+    found = make()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return found, peak
 
 
 def test_hundreds_of_sums_take_little_memory():
@@ -83,12 +99,24 @@ def test_hundreds_of_sums_take_little_memory():
     rng = np.random.default_rng(0)
     places = np.arange(20_000).repeat(3), rng.integers(900, size=60_000)
     rows = csr_array((np.ones(60_000, np.int64), places), shape=(20_000, 900))
-    tracemalloc.start()
-    counts = count_sparse_by_group(rows, [f"g{i // 2}" for i in range(20_000)])
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    counts, peak = _peak(lambda: count_by_group(rows, [f"g{i // 2}" for i in range(20_000)]))
     assert counts.n_groups == 10_000
     assert peak < 20_000 * 900 * 8 / 10
+
+
+@pytest.mark.parametrize("measure", [macro_f1, partial(counts_by_label, groups=None)])
+def test_hundreds_of_labels_take_little_memory(measure):
+    true, predicted = np.random.default_rng(0).integers(300, size=(2, 20_000))
+    _, peak = _peak(lambda: measure(true, predicted, 300))
+    assert peak < 20_000 * 900 * 8 / 10
+
+
+def test_long_names_of_groups_take_little_memory():
+    """A group may be a whole text; an array of names is as wide as the longest one."""
+    groups = [f"{i // 2} " + "long " * (2_000 if i < 2 else 0) for i in range(2_000)]
+    counts, peak = _peak(lambda: count_by_group(np.ones((2_000, 2), np.int64), groups))
+    assert counts.n_groups == 1_000
+    assert peak < 2_000 * 10_000 * 4 / 10
 
 
 def test_names_of_groups_do_not_matter():

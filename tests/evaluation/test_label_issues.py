@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from wordgate.evaluation.error_analysis import find_label_issues
+from wordgate.evaluation.label_issues import find_label_issues
 
 
 def _rows(n=400, n_wrong=20, n_classes=3):

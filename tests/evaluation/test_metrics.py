@@ -9,7 +9,9 @@ import pytest
 from sklearn import metrics as sk
 
 from wordgate.errors import DataError
+from wordgate.evaluation.calibration import calibration, fit_temperature
 from wordgate.evaluation.metrics import evaluate
+from wordgate.evaluation.selective_prediction import coverage_curve
 
 LABELS = ("Negative", "Neutral", "Positive")
 
@@ -144,27 +146,40 @@ def test_one_group_gives_no_interval_and_says_why():
         assert interval.method == "none: a single one of the groups cannot be resampled"
 
 
+def _scores(log_proba, true):
+    return evaluate(true, log_proba, ("a", "b"), None)
+
+
+@pytest.mark.parametrize("measure", [_scores, fit_temperature, calibration, coverage_curve])
 @pytest.mark.parametrize(
-    ("true", "log_proba", "message"),
+    ("log_proba", "true", "message"),
     [
-        ([], np.zeros((0, 2)), "there are no rows to evaluate"),
+        (np.zeros((0, 2)), [], "there are no rows to evaluate"),
         (
+            np.zeros((3, 2)),
             [0, 1],
-            np.zeros((2, 3)),
-            "the log-probabilities have the shape (2, 3); 2 rows and 2 labels need (2, 2)",
+            "the log-probabilities have the shape (3, 2); 2 rows and 2 labels need (2, 2)",
         ),
-        ([0, 2], np.zeros((2, 2)), "a true label is number 2; 2 labels have the numbers 0 to 1"),
+        (np.zeros((2, 2)), [0, 2], "a true label is number 2; 2 labels have the numbers 0 to 1"),
         (
-            [0, 1],
             np.array([[-1, -1], [np.nan, -1]]),
+            [0, 1],
             "the probabilities of row 1 (counted from 0) are not numbers",
         ),
     ],
 )
-def test_misfits_are_named(true, log_proba, message):
+def test_misfits_are_named(measure, log_proba, true, message):
     with pytest.raises(DataError) as error:
-        evaluate(np.array(true, dtype=np.int64), log_proba, ("a", "b"), None)
+        measure(log_proba, np.array(true, dtype=np.int64))
     assert str(error.value) == message
+
+
+def test_as_many_probabilities_as_labels_are_asked_for():
+    with pytest.raises(DataError) as error:
+        _scores(np.zeros((2, 3)), np.array([0, 1]))
+    assert str(error.value) == (
+        "the log-probabilities have the shape (2, 3); 2 rows and 2 labels need (2, 2)"
+    )
 
 
 def test_as_many_groups_as_rows_are_asked_for():

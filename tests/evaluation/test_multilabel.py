@@ -10,14 +10,13 @@ from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sk
 
 from wordgate.errors import DataError
-from wordgate.evaluation.metrics import evaluate
+from wordgate.evaluation.metrics import class_intervals, evaluate
 from wordgate.evaluation.multilabel import (
     Cuts,
     evaluate_multilabel,
     given_labels,
     log_complement,
     most_frequent_set,
-    multilabel_class_intervals,
     paired_f1_difference,
 )
 
@@ -146,9 +145,9 @@ def test_order_of_rows_and_names_of_groups_change_no_interval():
     shuffled = evaluate_multilabel(true[order], log_proba[order], LABELS, renamed[order].tolist())
     assert shuffled.intervals == straight.intervals
     given = given_labels(log_proba)
-    assert multilabel_class_intervals(
-        true, given, LABELS, groups.tolist()
-    ) == multilabel_class_intervals(true[order], given[order], LABELS, renamed[order].tolist())
+    assert class_intervals(true, given, LABELS, groups.tolist()) == class_intervals(
+        true[order], given[order], LABELS, renamed[order].tolist()
+    )
 
 
 def test_of_one_label_each_the_intervals_are_those_of_one_label_a_text():

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve
 
-from wordgate.errors import DataError
 from wordgate.evaluation.calibration import calibration
 from wordgate.evaluation.error_analysis import (
     MOST_ROWS,
@@ -12,12 +11,9 @@ from wordgate.evaluation.error_analysis import (
     count_words,
     unseen_bins,
 )
+from wordgate.evaluation.label_issues import find_issues_by_label
 from wordgate.evaluation.multilabel import evaluate_multilabel, given_labels
-from wordgate.evaluation.multilabel_errors import (
-    analyse_multilabel_errors,
-    find_issues_by_label,
-    micro_f1_by_bin,
-)
+from wordgate.evaluation.multilabel_errors import analyse_multilabel_errors, micro_f1_by_bin
 
 N, LABELS = 300, tuple(f"label {number:02d}" for number in range(12))
 RNG = np.random.default_rng(0)
@@ -134,12 +130,3 @@ def test_a_temperature_of_1_is_none():
     analysis = analysed(temperature=1.0, before=before)
     assert analysis.temperature is analysis.before is None
     assert analysed(temperature=2.0, before=before).temperature == 2.0
-
-
-def test_unequal_numbers_are_refused():
-    rows = PredictedRows(LOG_PROBA, TRUE, TEXTS[:-1], list(range(N)), None)
-    scores = evaluate_multilabel(TRUE, LOG_PROBA, LABELS, None)
-    with pytest.raises(DataError, match="as many probabilities, texts"):
-        analyse_multilabel_errors(
-            scores, rows, count_words(TEXTS, []), after=calibration(LOG_PROBA, TRUE)
-        )

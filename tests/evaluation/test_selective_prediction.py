@@ -1,9 +1,7 @@
 import itertools
 
 import numpy as np
-import pytest
 
-from wordgate.errors import DataError
 from wordgate.evaluation.selective_prediction import (
     THRESHOLDS,
     CoveragePoint,
@@ -35,12 +33,6 @@ def test_the_usual_thresholds_begin_with_every_row_and_are_few():
     assert points[0].coverage == 1.0
     assert len(points) == len(THRESHOLDS) == 21
     assert all(a.n >= b.n for a, b in itertools.pairwise(points))
-
-
-def test_no_rows_are_refused():
-    with pytest.raises(DataError) as error:
-        coverage_curve(np.zeros((0, 2)), np.zeros(0, np.int64))
-    assert str(error.value) == "there are no rows to evaluate"
 
 
 def test_the_advice_on_p_rests_on_enough_rows():

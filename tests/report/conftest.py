@@ -33,7 +33,6 @@ from wordgate.evaluation.metrics import Epoch, Intervals, evaluate
 from wordgate.evaluation.multilabel import evaluate_multilabel, given_labels
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
 from wordgate.evaluation.search import SearchLimits, SearchResult, SearchTrial
-from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.evaluation.thresholds import ScoredRows, choose_thresholds, measure_thresholds
 from wordgate.report.comparison import comparison_page, recommend
 from wordgate.report.model import model_page
@@ -102,7 +101,9 @@ def _metrics(scores, n_epochs, remarks, thresholds=None):
 def make_analysis():
     """Analyse a model of three labels and 300 rows, three of a group."""
 
-    def make(labels=("negative", "neutral", "positive"), contents=None, n=300, **options):
+    def make(
+        labels=("negative", "neutral", "positive"), contents=None, n=300, threshold=None, **options
+    ):
         rng = np.random.default_rng(0)
         k = len(labels)
         targets = rng.integers(k, size=n)
@@ -113,15 +114,15 @@ def make_analysis():
         texts = contents or [f"the text number {i} is about lamps" for i in range(n)]
         texts = [texts[i % len(texts)] for i in range(n)]
         uncalibrated = apply_temperature(log_proba, 1 / 1.7)
+        given = None if threshold is None else (log_proba[:, 1] >= np.log(threshold)).astype(int)
         return analyse_errors(
             evaluate(targets, log_proba, labels, groups),
-            PredictedRows(log_proba, targets, texts, list(range(1001, 1001 + n)), groups),
+            PredictedRows(log_proba, targets, texts, list(range(1001, 1001 + n)), groups, given),
             count_words(texts, ["the text is about lamps"]),
             **{
                 "temperature": 1.7,
                 "before": calibration(uncalibrated, targets),
                 "after": calibration(log_proba, targets),
-                "coverage": coverage_curve(log_proba, targets),
             }
             | options,
         )
@@ -323,3 +324,27 @@ def search_result():
 def search(search_result):
     """The page of such a search."""
     return search_page(search_result, f"data/{NASTY[0].replace('/', '')}.csv")
+
+
+PAGES = (
+    "model", "nasty", "no epochs", "many labels", "comparison", "several", "several, many labels",
+    "several, nasty", "several, comparison", "search",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def pages(make_report, nasty_report, comparison, make_several, several_comparison, search):
+    """Make each of `PAGES`."""
+    many = [f"label {i} of a long list of labels" for i in range(40)]
+    return {
+        "model": lambda: make_report().page(),
+        "nasty": nasty_report.page,
+        "no epochs": lambda: make_report(n_epochs=0).page(),
+        "many labels": lambda: make_report(many, n=900).page(),
+        "comparison": lambda: comparison,
+        "several": lambda: make_several().page(),
+        "several, many labels": lambda: make_several(many, n=900).page(),
+        "several, nasty": lambda: make_several(NASTY[:3], contents=list(NASTY)).page(),
+        "several, comparison": lambda: several_comparison[1],
+        "search": lambda: search,
+    }

@@ -1,7 +1,7 @@
 """Do the pages look right where they are looked at? In a real browser, wide and narrow."""
 
 import pytest
-from tests.report.conftest import NASTY
+from tests.report.conftest import PAGES
 
 CUT_OFF = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
   const view = svg.viewBox.baseVal;
@@ -37,34 +37,10 @@ def said(tab):
         tab.remove_listener(event, listener)
 
 
-@pytest.mark.parametrize(
-    "which",
-    [
-        "model", "nasty", "many labels", "comparison", "several", "several, nasty",
-        "several, many labels", "several, comparison", "search",
-    ],
-)  # fmt: skip
-def test_nothing_is_fetched_overflows_or_is_cut_off(
-    which, tab, said, tmp_path, make_report, nasty_report, comparison, make_several,
-    several_comparison, search,
-):  # fmt: skip
-    made = {
-        "model": lambda: make_report().page(),
-        "nasty": nasty_report.page,
-        "many labels": lambda: make_report(
-            [f"label {i} of a long list of labels" for i in range(40)], n=900
-        ).page(),
-        "comparison": lambda: comparison,
-        "several": lambda: make_several().page(),
-        "several, nasty": lambda: make_several(NASTY[:3], contents=list(NASTY)).page(),
-        "several, many labels": lambda: make_several(
-            [f"label {i} of a long list of labels" for i in range(34)], n=900
-        ).page(),
-        "several, comparison": lambda: several_comparison[1],
-        "search": lambda: search,
-    }[which]()
+@pytest.mark.parametrize("which", PAGES)
+def test_nothing_is_fetched_overflows_or_is_cut_off(which, tab, said, tmp_path, pages):
     path = tmp_path / "report.html"
-    path.write_text(made, encoding="utf-8")
+    path.write_text(pages[which](), encoding="utf-8")
     for width in (1280, 390):
         tab.set_viewport_size({"width": width, "height": 900})
         tab.goto(path.as_uri())

@@ -65,21 +65,21 @@ def test_points_that_are_not_joined_are_drawn_without_a_line():
 
 
 def test_what_is_undefined_is_not_drawn():
-    chart = bar_chart([ChartBar("a", Estimate(None))], x=shares("F1"), label="l")
+    chart = bar_chart([ChartBar("a", Estimate(None))], title="F1", label="l")
     assert "undefined" in chart
     assert 'class="bar"' not in chart
     plot = dot_plot([Dots("a", [Estimate(0.5), Estimate(None)])], [("x", "one"), ("y", "two")],
-                    x=shares("accuracy"), label="l")  # fmt: skip
+                    title="accuracy", label="l")  # fmt: skip
     assert "whisker" not in plot
 
 
 def test_a_row_without_rows_is_a_row_of_zeros():
-    assert matrix(("a", "b"), [[0, 0], [1, 3]], label="l").count(">0%<") == 2
+    assert matrix(("a", "b"), [[0, 0], [1, 3]], [0, 4], label="l").count(">0%<") == 2
 
 
 def test_a_matrix_has_every_label_in_full():
     names = [f"label number {i} of twenty labels with long names" for i in range(20)]
-    drawn = matrix(names, [[i == j for j in range(20)] for i in range(20)], label="l")
+    drawn = matrix(names, [[i == j for j in range(20)] for i in range(20)], [1] * 20, label="l")
     assert all(drawn.count(f">{name}<") == 2 for name in names)
     assert drawn.count(">100<") == 20
 

@@ -15,6 +15,15 @@ def test_mistakes_are_the_most_probable_ones_one_of_each_group(make_analysis):
     assert len(set(groups)) == len(groups)
 
 
+def test_mistakes_by_a_threshold_are_sorted_by_the_probability_of_the_label_that_is_given(
+    make_analysis,
+):
+    analysis = make_analysis(("no", "yes"), n=45, threshold=0.05)
+    sure = [one.probability for one in analysis.mistakes]
+    assert min(sure) < 0.5
+    assert sure == sorted(sure, reverse=True)
+
+
 def test_rows_bear_the_numbers_of_the_users_file(make_analysis):
     analysis = make_analysis()
     for one in (*analysis.mistakes, *analysis.suspects):
@@ -53,9 +62,8 @@ def test_words_are_counted_and_new_ones_told():
 
 
 def test_what_does_not_fit_is_refused():
-    predictions = PredictedRows(np.zeros((2, 2)), np.zeros(2, np.int64), ["a"], [1, 2], None)
     with pytest.raises(DataError) as error:
-        predictions.check()
+        PredictedRows(np.zeros((2, 2)), np.zeros(2, np.int64), ["a"], [1, 2], None)
     assert str(error.value) == (
         "a report needs as many probabilities, texts, row numbers and groups as labels;"
         " there are 2, 1, 2, 2 and 2"

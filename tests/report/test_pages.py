@@ -7,7 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from tests.report.conftest import NASTY
+from tests.report.conftest import PAGES
 
 from wordgate.report.comparison import format_comparison
 
@@ -41,26 +41,9 @@ class _Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        "model", "nasty", "no epochs", "many labels", "comparison", "several", "several, many",
-        "several, nasty", "several, comparison", "search",
-    ],
-)  # fmt: skip
-def page(request, make_report, nasty_report, comparison, make_several, several_comparison, search):
-    return {
-        "model": lambda: make_report().page(),
-        "nasty": nasty_report.page,
-        "no epochs": lambda: make_report(n_epochs=0).page(),
-        "many labels": lambda: make_report([f"label {i}" for i in range(40)], n=900).page(),
-        "comparison": lambda: comparison,
-        "several": lambda: make_several().page(),
-        "several, many": lambda: make_several([f"label {i}" for i in range(40)], n=900).page(),
-        "several, nasty": lambda: make_several(NASTY[:3], contents=list(NASTY)).page(),
-        "several, comparison": lambda: several_comparison[1],
-        "search": lambda: search,
-    }[request.param]()
+@pytest.fixture(scope="module", params=PAGES)
+def page(request, pages):
+    return pages[request.param]()
 
 
 def test_it_is_well_formed_and_can_be_written(page):
@@ -133,6 +116,20 @@ def test_it_says_what_counts(make_report):
     assert "by epoch" not in _Page(make_report(n_epochs=0).page()).text
 
 
+def test_shares_of_a_part_of_the_confusion_matrix_are_of_all_rows_of_a_label(make_report):
+    """Half of the labels are shown: their rows that are predicted as others count, too."""
+    report = make_report([f"label {i}" for i in range(40)], n=900)
+    drawn = report.page().split('<table class="matrix')[1].split("</table>")[0]
+    rows = re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', drawn)
+    assert len(rows) == 20
+    support = {score.label: score.support for score in report.metrics.per_class}
+    for label, cells in rows:
+        found = re.findall(r'title="(\d+) rows">(\d+)<', cells)
+        assert [int(share) for _, share in found] == [
+            round(100 * int(count) / support[label]) for count, _ in found
+        ]
+
+
 def test_without_a_temperature_it_says_so(make_report):
     text = _Page(make_report(temperature=1.0).page()).text
     assert "no temperature was fitted" in text
@@ -180,6 +177,14 @@ def test_a_comparison_models_at_every_family_and_opens_the_one_to_take(compariso
 def test_folds_have_temperatures_of_their_own(make_report):
     text = _Page(make_report(temperature=None).page()).text
     assert "Each fold's log-probabilities are divided by a temperature of its own" in text
+
+
+def test_where_a_threshold_decides_abstention_is_not_advised(make_report):
+    """`--abstain-below` is refused for such a model."""
+    assert "--abstain-below" in make_report(("no", "yes")).page()
+    page = make_report(("no", "yes"), threshold=0.3).page()
+    assert "abstain" not in page
+    assert "Reliability diagram" in page
 
 
 def test_of_several_labels_it_says_what_counts(make_several):

@@ -11,7 +11,6 @@ from wordgate.report.text import (
     cooccurrence_table,
     headline,
     label_tables,
-    multilabel_report,
     scores_beside_baselines,
     threshold_table,
     verdict,
@@ -77,7 +76,7 @@ def test_of_several_labels_it_is_scikit_learns_report_with_two_columns_more():
     theirs = sk.classification_report(
         true, predicted, target_names=labels, zero_division=0
     ).strip("\n")  # fmt: skip
-    ours = multilabel_report(evaluate_multilabel(true, log_proba, labels, None))
+    ours = classification_report(evaluate_multilabel(true, log_proba, labels, None))
     expected = [line.split() for line in theirs.splitlines() if "samples" not in line]
     found = [line.split() for line in ours.splitlines()]
     assert found[0] == [*expected[0], "avg-prec", "threshold"]
@@ -88,7 +87,7 @@ def test_of_several_labels_it_is_scikit_learns_report_with_two_columns_more():
 
 def test_of_several_labels_undefined_is_a_dash_and_explained():
     scores = _several([[1, 0], [1, 0], [0, 0]], [[0.9, 0.6], [0.2, 0.1], [0.1, 0.1]], ("a", "b"))
-    assert multilabel_report(scores) == (
+    assert classification_report(scores) == (
         "             precision    recall  f1-score   support  avg-prec threshold\n"
         "\n"
         "           a      1.00      0.50      0.67         2      1.00      0.50\n"

@@ -199,8 +199,6 @@ def _tables(comparison: "ModelComparison", rows: str, judged: "Sequence[ModelEva
 
 def _sentences(comparison: "ModelComparison", unseen: "Sequence[ModelEvaluation]") -> list[str]:
     """Write which models are better or worse than the first, and what the columns are."""
-    from wordgate.report.text import format_evidence, format_points
-
     first, *others = comparison.models
     judged = list(unseen) or [model.evaluation for model in comparison.models]
     where = " on the unseen rows" if unseen else ""
@@ -208,7 +206,7 @@ def _sentences(comparison: "ModelComparison", unseen: "Sequence[ModelEvaluation]
     for model, one in zip(others, judged[1:], strict=True):
         if (difference := one.difference) is None:
             continue
-        facts = f"{format_points(difference)} points, {format_evidence(difference)}"
+        facts = f"{difference.points()} points, {difference.evidence()}"
         methods.add(difference.method)
         lines.append(
             f"{model.name} is {difference.proven} than {first.name}{where}: {facts}."

@@ -9,15 +9,13 @@ Where a text bears several labels, each label's probability stands by itself: ev
 and a label is a prediction of its own, and the temperature divides the logits log p - log(1 - p).
 """
 
-from collections.abc import Callable
-
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from wordgate.errors import DataError
+from wordgate.evaluation.intervals import Bools, Floats, Ints
 from wordgate.evaluation.metrics import LOG_EPSILON, check_predictions, mean_log_loss
-from wordgate.evaluation.multilabel import binary_log_loss, check_multilabel, log_odds
+from wordgate.evaluation.multilabel import binary_log_loss, log_odds
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 N_BINS = 15
@@ -63,15 +61,12 @@ class TemperatureScaling(BaseModel, frozen=True, extra="forbid"):
     after: Calibration
 
     @classmethod
-    def of(
-        cls, log_proba: NDArray[np.float64], targets: NDArray[np.int64], temperature: float
-    ) -> "TemperatureScaling":
+    def of(cls, log_proba: Floats, targets: Ints, temperature: float) -> "TemperatureScaling":
         """Measure calibration before and after log-probabilities are divided by a temperature.
 
         Args:
-            log_proba: float64 [n, classes], natural logarithms of the uncalibrated probabilities.
-            targets: int64 [n], the true classes; or int64 [n, labels] of 0 and 1, several labels
-                each.
+            log_proba: float64 [n, classes], uncalibrated.
+            targets: As for `calibration`.
             temperature: Above 0.
         """
         before = calibration(log_proba, targets)
@@ -93,7 +88,7 @@ class TemperatureScaling(BaseModel, frozen=True, extra="forbid"):
         )
 
 
-def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
+def fit_temperature(log_proba: Floats, targets: Ints) -> float:
     """Find the temperature under which held-out rows are least surprising.
 
     The log loss of the scaled probabilities is minimized; with several labels per text, the binary
@@ -117,11 +112,21 @@ def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) 
     """
     from scipy.optimize import minimize_scalar
 
-    _check(log_proba, targets)
-    loss = _binary_loss(log_proba, targets) if targets.ndim == 2 else _loss(log_proba, targets)
+    check_predictions(targets, log_proba, log_proba.shape[-1])
+    if targets.ndim == 2:
+        logits = np.clip(log_odds(log_proba), LOG_EPSILON, -LOG_EPSILON)
+        against_truth = np.where(targets, -logits, logits)
+    else:
+        below_top = np.maximum(log_proba - log_proba.max(axis=1, keepdims=True), LOG_EPSILON)
+        of_truth = below_top[np.arange(len(targets)), targets]
 
     def surprise(log_temperature: float) -> float:
-        return loss(np.exp(-log_temperature)) + log_temperature**2 / 2
+        scale = np.exp(-log_temperature)
+        if targets.ndim == 2:
+            losses = np.logaddexp(0.0, against_truth * scale)
+        else:
+            losses = np.log(np.exp(below_top * scale).sum(axis=1)) - of_truth * scale
+        return float(losses.sum() + log_temperature**2 / 2)
 
     best = int(np.argmin([surprise(point) for point in _GRID]))
     around = (_GRID[max(0, best - 1)], _GRID[min(len(_GRID) - 1, best + 1)])
@@ -129,34 +134,7 @@ def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) 
     return float(np.exp(found.x))
 
 
-def _loss(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> Callable[[float], float]:
-    """Give the log loss, summed over the rows, as a function of the inverse temperature."""
-    below_top = np.maximum(log_proba - log_proba.max(axis=1, keepdims=True), LOG_EPSILON)
-    own = below_top[np.arange(len(targets)), targets]
-
-    def loss(scale: float) -> float:
-        normaliser = np.log(np.exp(below_top * scale).sum(axis=1))
-        return float((normaliser - own * scale).sum())
-
-    return loss
-
-
-def _binary_loss(
-    log_proba: NDArray[np.float64], targets: NDArray[np.int64]
-) -> Callable[[float], float]:
-    """Do the same where each label stands by itself, summed over rows and labels."""
-    logits = np.clip(log_odds(log_proba), LOG_EPSILON, -LOG_EPSILON)
-    against_truth = np.where(targets, -logits, logits)
-
-    def loss(scale: float) -> float:
-        return float(np.logaddexp(0.0, against_truth * scale).sum())
-
-    return loss
-
-
-def apply_temperature(
-    log_proba: NDArray[np.float64], temperature: float, multilabel: bool = False
-) -> NDArray[np.float64]:
+def apply_temperature(log_proba: Floats, temperature: float, multilabel: bool = False) -> Floats:
     """Divide log-probabilities by a temperature and make them sum to 1 again.
 
     The order of a row's classes stays. Of labels that stand by themselves the logits are divided,
@@ -183,7 +161,7 @@ def apply_temperature(
     return np.asarray(scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True)))
 
 
-def calibration(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> Calibration:
+def calibration(log_proba: Floats, targets: Ints) -> Calibration:
     """Measure how well probabilities agree with accuracy.
 
     Args:
@@ -197,7 +175,7 @@ def calibration(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> C
     Raises:
         DataError: There are no rows, or what was given doesn't fit.
     """
-    _check(log_proba, targets)
+    check_predictions(targets, log_proba, log_proba.shape[-1])
     proba = np.exp(log_proba)
     if targets.ndim == 2:
         bins = _bins(proba.ravel(), targets.ravel().astype(bool))
@@ -212,12 +190,7 @@ def calibration(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> C
     return Calibration(log_loss=log_loss, brier=float(brier), ece=ece, bins=bins)
 
 
-def _check(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> None:
-    check = check_multilabel if targets.ndim == 2 else check_predictions
-    check(targets, log_proba, log_proba.shape[-1])
-
-
-def _bins(top: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[ReliabilityBin]:
+def _bins(top: Floats, correct: Bools) -> list[ReliabilityBin]:
     """Put rows into equally wide bins of their top probability, float64 [n]; bool [n]."""
     number = np.clip(np.ceil(top * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
     n = np.bincount(number, minlength=N_BINS)

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from wordgate.evaluation.intervals import PairedDifference, paired_difference
+from wordgate.evaluation.intervals import (
+    Bools,
+    Floats,
+    Ints,
+    PairedDifference,
+    paired_difference,
+)
 from wordgate.evaluation.metrics import Epoch, Scores
 from wordgate.evaluation.multilabel import MultilabelScores, paired_f1_difference
 from wordgate.families import FAMILIES
@@ -64,9 +67,9 @@ class ModelResult:
     family: str
     kind: str
     scores: Scores | MultilabelScores
-    correct: NDArray[np.bool_]
-    log_proba: NDArray[np.float64]
-    uncalibrated: NDArray[np.float64]
+    correct: Bools
+    log_proba: Floats
+    uncalibrated: Floats
     train_seconds: float
     texts_per_second: float
     megabytes: float
@@ -74,17 +77,18 @@ class ModelResult:
     history: tuple[Epoch, ...] = ()
     best_epoch: int = 0
     remarks: tuple[str, ...] = ()
-    thresholds: NDArray[np.float64] | None = None
-    given: NDArray[np.bool_] | None = None
+    thresholds: Floats | None = None
+    given: Bools | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return it as JSON values, without predictions and epochs."""
-        costs = ("train_seconds", "texts_per_second", "megabytes")
         return {
             "family": self.family,
             "kind": self.kind,
             "scores": self.scores.model_dump(mode="json"),
-            **{name: getattr(self, name) for name in costs},
+            "train_seconds": self.train_seconds,
+            "texts_per_second": self.texts_per_second,
+            "megabytes": self.megabytes,
             "remarks": list(self.remarks),
         }
 
@@ -93,18 +97,13 @@ def paired_results(
     result: ModelResult,
     other: ModelResult,
     groups: Sequence[str] | None,
-    targets: NDArray[np.int64],
+    targets: Ints,
     *,
     seed: int,
 ) -> PairedDifference:
     """Compare two families on the same rows: by accuracy, or micro F1 of several labels per text.
 
-    Args:
-        result: A family's result.
-        other: That of the one it is compared with.
-        groups: The group of each test row.
-        targets: int64 [n] or [n, labels], the true labels of the test rows.
-        seed: Of the draws.
+    `groups` and `targets`, int64 [n] or [n, labels], are those of the test rows.
     """
     if result.given is None or other.given is None:
         return paired_difference(result.correct, other.correct, groups, seed=seed)

@@ -1,25 +1,30 @@
 """Error analysis on test rows: mistakes, accuracy in slices, labels that are probably wrong."""
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import regex
-from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 from wordgate.evaluation.calibration import Calibration
-from wordgate.evaluation.intervals import Interval, accuracy_interval, count_by_group, ratio
+from wordgate.evaluation.intervals import (
+    Bools,
+    Floats,
+    Interval,
+    Ints,
+    accuracy_interval,
+    count_by_group,
+    ratio,
+)
+from wordgate.evaluation.label_issues import find_label_issues
 from wordgate.evaluation.metrics import ClassIntervals, Scores, class_intervals
-from wordgate.evaluation.selective_prediction import CoveragePoint
+from wordgate.evaluation.multilabel import given_labels
+from wordgate.evaluation.selective_prediction import CoveragePoint, coverage_curve
 from wordgate.text.tokenizers import SPACELESS
 
 MOST_ROWS = 15
 LONGEST_TEXT = 400
-MIN_LABELLED_ROWS = 20
-NO_ISSUES = "cleanlab found no probable label errors among the {:,} rows."
-CHECK_BY_HAND = "An inaccurate model also reports correct labels, so check the rows by hand."
 _UNSEEN_BINS = ("none", "up to 10%", "10 to 25%", "over 25%")
 _UNSEEN_EDGES = (0.0, 0.10, 0.25)
 _WORD = regex.compile(rf"[\w--[{SPACELESS}]]+|[{SPACELESS}]\p{{M}}*", regex.V1)
@@ -34,8 +39,8 @@ class WordCounts:
         unseen: float64 [n], the share of them that stands in no training text.
     """
 
-    n_words: NDArray[np.int64]
-    unseen: NDArray[np.float64]
+    n_words: Ints
+    unseen: Floats
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,9 @@ class Bins:
     """
 
     names: tuple[str, ...]
-    number: NDArray[np.int64]
+    number: Ints
 
-    def parts(
-        self, groups: Sequence[str] | None
-    ) -> Iterator[tuple[str, NDArray[np.int64], list[str] | None]]:
+    def parts(self, groups: Sequence[str] | None) -> Iterator[tuple[str, Ints, list[str] | None]]:
         """Give the bins that hold rows: the name, the rows' positions, and the rows' groups."""
         for number, name in enumerate(self.names):
             rows = np.flatnonzero(self.number == number)
@@ -130,7 +133,8 @@ class ErrorAnalysis(Analysis):
 
     Attributes:
         scores: Of the test rows.
-        coverage: Coverage and accuracy, by the threshold of ``--abstain-below``.
+        coverage: Coverage and accuracy, by the threshold of ``--abstain-below``; empty where a
+            threshold decides, since this option is then refused.
         mistakes: The errors of the highest probability, one of each group.
         suspects: The rows whose label is most probably wrong, one of each group.
     """
@@ -152,25 +156,21 @@ class PredictedRows:
         texts: The texts.
         rows: Each row's number in the user's file.
         groups: Each row's group; ``None`` takes rows for independent.
-        given: int64 [n], the class that each is given, ``None`` for the most probable one; or bool
-            [n, labels], the labels, ``None`` for those of a probability of 0.5 or more.
+        given: int64 [n] or bool [n, labels], the class or labels that each is given by thresholds;
+            ``None`` for the most probable class, or labels of a probability of 0.5 or more.
+
+    Raises:
+        DataError: Not as many of everything.
     """
 
-    log_proba: NDArray[np.float64]
-    targets: NDArray[np.int64]
+    log_proba: Floats
+    targets: Ints
     texts: Sequence[str]
     rows: Sequence[int]
     groups: Sequence[str] | None
-    given: NDArray[np.int64] | NDArray[np.bool_] | None = None
+    given: Ints | Bools | None = None
 
-    @property
-    def classes(self) -> NDArray[np.int64]:
-        """The class that each is given where it has one label: int64 [n]."""
-        found = self.log_proba.argmax(axis=1) if self.given is None else self.given
-        return np.asarray(found, np.int64)
-
-    def check(self) -> None:
-        """Refuse unequal numbers of probabilities, texts, row numbers, groups and labels."""
+    def __post_init__(self) -> None:
         n = len(self.targets)
         groups = n if self.groups is None else len(self.groups)
         found = (len(self.log_proba), len(self.texts), len(self.rows), groups)
@@ -180,6 +180,23 @@ class PredictedRows:
                 f" there are {', '.join(f'{one:,}' for one in found)} and {n:,}"
             )
 
+    @property
+    def classes(self) -> Ints:
+        """The class that each is given where it has one label: int64 [n]."""
+        found = self.log_proba.argmax(axis=1) if self.given is None else self.given
+        return np.asarray(found, np.int64)
+
+    @property
+    def given_labels(self) -> Bools:
+        """The labels that each is given where it may have several: bool [n, labels]."""
+        found = given_labels(self.log_proba) if self.given is None else self.given
+        return np.asarray(found, np.bool_)
+
+    def text(self, position: int) -> str:
+        """Give a text, cut to 400 characters, so that a page shows it."""
+        text = self.texts[position]
+        return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rstrip() + "…"
+
 
 def analyse_errors(
     scores: Scores,
@@ -187,7 +204,6 @@ def analyse_errors(
     words: WordCounts,
     *,
     after: Calibration,
-    coverage: Sequence[CoveragePoint],
     temperature: float | None = None,
     before: Calibration | None = None,
     suspected: PredictedRows | None = None,
@@ -201,7 +217,6 @@ def analyse_errors(
         predictions: For the test rows.
         words: Their words.
         after: Calibration of these predictions.
-        coverage: Their coverage and accuracy by threshold.
         temperature: What the model divides log-probabilities by; 1 is as good as none, and None
             where there is none or each fold has its own.
         before: Calibration before that.
@@ -210,16 +225,19 @@ def analyse_errors(
         seed: Of the intervals' draws.
 
     Raises:
-        DataError: There are no rows, or not as many of everything.
+        DataError: There are no rows.
     """
-    suspected, temperature, before = checked_analysis(predictions, suspected, temperature, before)
+    if temperature == 1.0:
+        temperature = before = None
+    suspected = suspected or predictions
     labels = [score.label for score in scores.per_class]
-    targets, groups = predictions.targets, predictions.groups
-    predicted = predictions.classes
+    targets, predicted, groups = predictions.targets, predictions.classes, predictions.groups
     correct = predicted == targets
     issues = find_label_issues(suspected.log_proba, suspected.targets)
     wrong = np.flatnonzero(~correct)
-    surest = wrong[np.argsort(-predictions.log_proba[wrong].max(axis=1), kind="stable")]
+    confidence = predictions.log_proba[wrong, predicted[wrong]]
+    surest = wrong[np.argsort(-confidence, kind="stable")]
+    coverage = coverage_curve(predictions.log_proba, targets) if predictions.given is None else ()
     return ErrorAnalysis(
         scores=scores,
         intervals=class_intervals(targets, predicted, labels, groups, seed=seed),
@@ -236,144 +254,36 @@ def analyse_errors(
     )
 
 
-def checked_analysis(
-    predictions: PredictedRows,
-    suspected: PredictedRows | None,
-    temperature: float | None,
-    before: Calibration | None,
-) -> tuple[PredictedRows, float | None, Calibration | None]:
-    """Check the rows of an analysis, and leave out a temperature of 1.
-
-    Args:
-        predictions: For the test rows.
-        suspected: The rows among which wrong labels are sought; None for the test rows.
-        temperature: That of the calibration; None for none.
-        before: Calibration before that.
-
-    Returns:
-        The rows among which wrong labels are sought; the temperature and the calibration before it,
-        None where there was none.
-
-    Raises:
-        DataError: There are no rows, or not as many of everything.
-    """
-    suspected = suspected or predictions
-    for one in (predictions, suspected):
-        one.check()
-    return (suspected, None, None) if temperature == 1.0 else (suspected, temperature, before)
-
-
 def _shown(
-    predictions: PredictedRows, positions: NDArray[np.int64], labels: Sequence[str], *, texts: bool
+    predictions: PredictedRows, order: Ints, labels: Sequence[str], *, texts: bool
 ) -> list[PredictedRow]:
     """Show the first rows of an order, one of each group: its copies would only repeat it."""
-    chosen = first_of_groups(positions, predictions.groups)
-    return [_predicted(predictions, int(positions[place]), labels, texts=texts) for place in chosen]
+    shown, classes = [], predictions.classes
+    for place in first_of_groups(order, predictions.groups):
+        row = int(order[place])
+        predicted = int(classes[row])
+        shown.append(
+            PredictedRow(
+                row=predictions.rows[row],
+                true=labels[int(predictions.targets[row])],
+                predicted=labels[predicted],
+                probability=float(np.exp(predictions.log_proba[row, predicted])),
+                text=predictions.text(row) if texts else None,
+            )
+        )
+    return shown
 
 
-def first_of_groups(rows: NDArray[np.int64], groups: Sequence[str] | None) -> list[int]:
+def first_of_groups(rows: Ints, groups: Sequence[str] | None) -> list[int]:
     """Choose what to show of an order of rows: the first of each group, and 15 at most.
 
-    Args:
-        rows: int64 [m], the rows in their order; a row may stand there more than once.
-        groups: The group of each row of the data; ``None`` makes each row its own group.
-
-    Returns:
-        Places in the order, rising.
+    `rows`, int64 [m], may have a row more than once; `groups` are those of all rows of the data.
+    The result are places in the order, rising.
     """
     first: dict[str | int, int] = {}
     for place, row in enumerate(rows.tolist()):
         first.setdefault(row if groups is None else groups[row], place)
     return list(first.values())[:MOST_ROWS]
-
-
-def _predicted(
-    predictions: PredictedRows, position: int, labels: Sequence[str], *, texts: bool
-) -> PredictedRow:
-    log_proba = predictions.log_proba[position]
-    predicted = int(predictions.classes[position])
-    return PredictedRow(
-        row=predictions.rows[position],
-        true=labels[int(predictions.targets[position])],
-        predicted=labels[predicted],
-        probability=float(np.exp(log_proba[predicted])),
-        text=cut_text(predictions.texts[position]) if texts else None,
-    )
-
-
-def cut_text(text: str) -> str:
-    """Cut a text to 400 characters, so that a page shows it."""
-    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rstrip() + "…"
-
-
-@dataclass(frozen=True)
-class LabelIssues:
-    """Rows whose label is probably wrong.
-
-    Attributes:
-        rows: int64 [found], positions of the rows, the least believable label first.
-        sentence: What was done and found, or why nothing could be.
-        searched: Whether it could.
-    """
-
-    rows: NDArray[np.int64]
-    sentence: str
-    searched: bool = True
-
-
-def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> LabelIssues:
-    """Find rows whose label is probably wrong, or the reason why none can be found.
-
-    Confident learning: Northcutt, Jiang & Chuang (2021), "Confident learning: estimating
-    uncertainty in dataset labels", as cleanlab computes it.
-
-    Labels that no row bears are left out, and the others' probabilities made to sum to 1.
-
-    Args:
-        log_proba: float64 [n, classes], of rows the model did not learn from, calibrated.
-        targets: int64 [n], their labels.
-
-    Returns:
-        The rows and a sentence, or no rows and the reason.
-    """
-    nothing = np.zeros(0, np.int64)
-    borne, number = np.unique(targets, return_inverse=True)
-    if len(targets) < MIN_LABELLED_ROWS or len(borne) < 2:
-        return LabelIssues(
-            nothing,
-            f"{len(targets):,} rows of {len(borne)} labels are too few to detect label errors; at"
-            f" least {MIN_LABELLED_ROWS} rows and 2 labels are needed.",
-            searched=False,
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # cleanlab's, on packages it could also use
-            from cleanlab import filter as cleanlab_filter
-    except ImportError:
-        install = "pip install 'wordgate[labels]'"
-        sentence = f"To detect label errors, install cleanlab: {install}"
-        return LabelIssues(nothing, sentence, searched=False)
-    among = log_proba[:, borne]
-    proba = np.exp(among - among.max(axis=1, keepdims=True))
-    proba /= proba.sum(axis=1, keepdims=True)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = cleanlab_filter.find_label_issues(
-                number.ravel(), proba, return_indices_ranked_by="self_confidence", n_jobs=1
-            )
-    except (ValueError, ArithmeticError, LookupError, TypeError) as error:
-        sentence = f"cleanlab could not check the labels of these rows: {error}."
-        return LabelIssues(nothing, sentence, searched=False)
-    n, of = len(found), len(targets)
-    sentence = NO_ISSUES.format(of)
-    if n:
-        sentence = (
-            f"Confident learning (cleanlab) finds {n:,} probable label errors among {of:,} rows"
-            f" ({n / of:.1%}): the model, which was not trained on these rows, gives another label"
-            f" a high probability and the given one a low one. {CHECK_BY_HAND}"
-        )
-    return LabelIssues(np.asarray(found, dtype=np.int64), sentence)
 
 
 def count_words(texts: Sequence[str], training: Iterable[str]) -> WordCounts:
@@ -383,11 +293,8 @@ def count_words(texts: Sequence[str], training: Iterable[str]) -> WordCounts:
     tokenizer of the model takes for one, so that models can be compared.
 
     Args:
-        texts: The texts to count, n of them.
+        texts: The texts to count.
         training: All texts that the model learned from.
-
-    Returns:
-        The words of each text, and the share of them unseen; 0 of no words.
     """
     seen = {word for text in training for word in _WORD.findall(text.lower())}
     n_words = np.zeros(len(texts), np.int64)
@@ -399,14 +306,11 @@ def count_words(texts: Sequence[str], training: Iterable[str]) -> WordCounts:
     return WordCounts(n_words, unseen)
 
 
-def length_bins(n_words: NDArray[np.int64]) -> Bins:
-    """Bin rows by the words of their text, about as many rows in each.
+def length_bins(n_words: Ints) -> Bins:
+    """Bin rows by the words of their text, int64 [n], about as many rows in each.
 
-    Args:
-        n_words: int64 [n].
-
-    Returns:
-        Five bins from short to long, named like ``"8 to 12"``; fewer where many are equally long.
+    There are five bins from short to long, named like ``"8 to 12"``; fewer where many texts are
+    equally long.
 
     Raises:
         DataError: There are no rows.
@@ -422,43 +326,25 @@ def length_bins(n_words: NDArray[np.int64]) -> Bins:
     return Bins(tuple(names), np.searchsorted(upper, n_words).astype(np.int64))
 
 
-def unseen_bins(unseen: NDArray[np.float64]) -> Bins:
-    """Bin rows by the share of their words that training has not seen.
+def _range(low: int, high: int) -> str:
+    return f"{low}" if low == high else f"{low} to {high}"
 
-    Args:
-        unseen: float64 [n], from 0 to 1.
 
-    Returns:
-        The bins: none, up to 10%, up to 25%, more.
-    """
+def unseen_bins(unseen: Floats) -> Bins:
+    """Bin rows by the share of their words that training has not seen: float64 [n], 0 to 1."""
     return Bins(_UNSEEN_BINS, np.searchsorted(_UNSEEN_EDGES, unseen).astype(np.int64))
 
 
 def accuracy_by_bin(
-    bins: Bins,
-    correct: NDArray[np.bool_],
-    groups: Sequence[str] | None,
-    *,
-    seed: int = 0,
+    bins: Bins, correct: Bools, groups: Sequence[str] | None, *, seed: int = 0
 ) -> list[Slice]:
     """Find the accuracy in every bin that holds rows, with an interval that resamples groups.
 
-    Args:
-        bins: The bin of each row.
-        correct: bool [n], which rows were given their label.
-        groups: The group of each row; ``None`` takes rows for independent.
-        seed: Of the draws.
-
-    Returns:
-        The bins, in order, but for empty ones.
+    `correct`, bool [n], are the rows that were given their label.
     """
+    sums = np.stack([correct, np.ones_like(correct)], axis=1).astype(np.int64)
     slices = []
     for name, rows, own in bins.parts(groups):
-        adds = np.stack([correct[rows], np.ones(len(rows))], axis=1).astype(np.int64)
-        interval = accuracy_interval(count_by_group(adds, own), ratio, seed=seed)
+        interval = accuracy_interval(count_by_group(sums[rows], own), ratio, seed=seed)
         slices.append(Slice(name, len(rows), float(correct[rows].mean()), interval))
     return slices
-
-
-def _range(low: int, high: int) -> str:
-    return f"{low}" if low == high else f"{low} to {high}"

@@ -17,10 +17,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from wordgate.errors import DataError
+from wordgate.runtime.display import signed
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Statistic = Callable[[Floats], Floats]
+"""It maps sums, float64 [draws, sums], to scores, float64 [draws]."""
 LEVEL = 0.95
 _CELLS_AT_ONCE = 4_000_000  # draws x groups held in memory at a time: 32 MB of float64
 
@@ -68,6 +75,27 @@ class PairedDifference(BaseModel, frozen=True, extra="forbid"):
             return None
         return "better" if self.low > 0 else "worse" if self.high < 0 else None
 
+    def points(self) -> str:
+        """Write the difference in points (hundredths), with its sign."""
+        return signed(100 * self.difference, 1)
+
+    def interval(self) -> str:
+        """Write the interval in points; a dash where there is none."""
+        if self.low is None or self.high is None:
+            return "–"
+        return f"{signed(100 * self.low, 1)} to {signed(100 * self.high, 1)}"
+
+    def p(self) -> str:
+        """Write the p-value for a sentence; a dash where there is none."""
+        if self.p_value is None:
+            return "–"
+        return "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
+
+    def evidence(self) -> str:
+        """Write what makes the difference believable: its interval and its p-value."""
+        interval = "no interval" if self.low is None else f"95% interval {self.interval()}"
+        return interval if self.p_value is None else f"{interval}, {self.p()}"
+
 
 @dataclass(frozen=True)
 class GroupCounts:
@@ -77,12 +105,12 @@ class GroupCounts:
         distinct: float64 [patterns, sums], sorted; whole numbers. Of many sums, most of them 0, a
             sparse array of SciPy.
         multiplicity: int64 [patterns]; how many groups hold each pattern.
-        unit: ``"groups"`` or, where no groups are known, ``"rows"``.
+        unit: What was counted; rows where no groups are known.
     """
 
-    distinct: np.ndarray
-    multiplicity: np.ndarray
-    unit: str
+    distinct: Any
+    multiplicity: Ints
+    unit: Literal["groups", "rows"]
 
     @property
     def n_groups(self) -> int:
@@ -105,94 +133,75 @@ class GroupCounts:
         return GroupCounts(distinct, multiplicity.astype(np.int64), self.unit)
 
 
-def count_by_group(rows: np.ndarray, groups: Sequence[str] | None) -> GroupCounts:
+def count_by_group(
+    rows: Any, groups: Sequence[str] | None, *, as_dense: bool = False
+) -> GroupCounts:
     """Sum what each row adds over its group.
 
     Args:
-        rows: int64 [n, sums], what each row adds.
+        rows: int64 [n, sums], what each row adds; a sparse array of SciPy in CSR form where there
+            are many sums, and most are 0: hundreds of labels would make a dense one too large.
         groups: The group of each row; ``None`` makes each row its own group.
+        as_dense: Sorts sparse sums as dense ones, so that draws are the same.
 
     Returns:
-        The sums of every group.
+        The sums of every group, sparse if `rows` are.
 
     Raises:
         DataError: There are no rows, or not as many groups as rows.
     """
-    number = _group_numbers(len(rows), groups)
-    per_group = rows
+    n = rows.shape[0]
+    if n == 0:
+        raise DataError("there are no rows to evaluate")
+    number = None
+    if groups is not None:
+        if len(groups) != n:
+            raise DataError(f"{len(groups):,} groups were given for {n:,} rows")
+        places: dict[str, int] = {}  # an array of names would be as wide as the longest one
+        number = np.array([places.setdefault(group, len(places)) for group in groups])
+    unit: Literal["groups", "rows"] = "rows" if groups is None else "groups"
+    if not isinstance(rows, np.ndarray):
+        return GroupCounts(*_alike_sparse(rows, number, as_dense), unit)
     if number is not None:
         per_group = np.zeros((number.max() + 1, rows.shape[1]), dtype=np.int64)
         np.add.at(per_group, number, rows)
-    distinct, multiplicity = np.unique(per_group, axis=0, return_counts=True)
-    return GroupCounts(distinct.astype(np.float64), multiplicity.astype(np.int64), _unit(groups))
+        rows = per_group
+    distinct, multiplicity = np.unique(rows, axis=0, return_counts=True)
+    return GroupCounts(distinct.astype(np.float64), multiplicity.astype(np.int64), unit)
 
 
-def count_sparse_by_group(rows: Any, groups: Sequence[str] | None) -> GroupCounts:
-    """Sum what each row adds over its group, where there are many sums, and most are 0.
+def _alike_sparse(rows: Any, number: Ints | None, as_dense: bool) -> tuple[Any, Ints]:
+    """Give the distinct sums of groups, sorted, and how many groups have each.
 
-    Hundreds of labels would make a dense array too large. The groups are sorted as well, by the
-    places and values of what they add.
-
-    Args:
-        rows: A sparse array of SciPy in CSR form, of whole numbers [n, sums].
-        groups: The group of each row; ``None`` makes each row its own group.
-
-    Returns:
-        The sums of every group, sparse.
-
-    Raises:
-        DataError: There are no rows, or not as many groups as rows.
+    The groups are sorted by the places of what they add, and then by the values; as dense rows are,
+    by one pair after the other, where an earlier place is greater: the other row has 0 there.
     """
     from scipy.sparse import csr_array
 
-    n = rows.shape[0]
-    number = _group_numbers(n, groups)
     if number is not None:
-        members = csr_array((np.ones(n, np.int64), (number, np.arange(n))))
-        rows = members @ rows
+        n = rows.shape[0]
+        rows = csr_array((np.ones(n, np.int64), (number, np.arange(n)))) @ rows
     rows = csr_array(rows, dtype=np.float64)
     rows.sum_duplicates()  # sorts each row's places, too
     rows.eliminate_zeros()
-    places, values, ends = rows.indices.astype(">u4"), rows.data.astype(">u4"), rows.indptr
+    places, values = rows.indices.astype(">u4"), rows.data.astype(">u4")
+    pairs = np.stack([~places, values], axis=1)
     patterns = np.empty(rows.shape[0], dtype=object)
-    for row, (start, end) in enumerate(itertools.pairwise(ends.tolist())):
-        patterns[row] = places[start:end].tobytes() + values[start:end].tobytes()
+    for row, (start, end) in enumerate(itertools.pairwise(rows.indptr.tolist())):
+        if as_dense:
+            patterns[row] = pairs[start:end].tobytes()
+        else:
+            patterns[row] = places[start:end].tobytes() + values[start:end].tobytes()
     _, first, multiplicity = np.unique(patterns, return_index=True, return_counts=True)
-    return GroupCounts(rows[first], multiplicity.astype(np.int64), _unit(groups))
-
-
-def _group_numbers(n: int, groups: Sequence[str] | None) -> np.ndarray | None:
-    """Number the groups in the order of their names: int64 [n]; None where there are none."""
-    if n == 0:
-        raise DataError("there are no rows to evaluate")
-    if groups is None:
-        return None
-    if len(groups) != n:
-        raise DataError(f"{len(groups):,} groups were given for {n:,} rows")
-    return np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
-
-
-def _unit(groups: Sequence[str] | None) -> str:
-    return "rows" if groups is None else "groups"
+    return rows[first], multiplicity.astype(np.int64)
 
 
 def bootstrap_interval(
-    counts: GroupCounts,
-    statistic: Callable[[np.ndarray], np.ndarray],
-    *,
-    seed: int = 0,
-    n_resamples: int = 2000,
+    counts: GroupCounts, statistic: Statistic, *, seed: int = 0, n_resamples: int = 2000
 ) -> Interval:
-    """Find the 95% interval of a score by drawing groups with replacement.
+    """Find the 95% interval of a score by drawing as many groups as there are, again and again.
 
-    Args:
-        counts: What each group adds to the sums.
-        statistic: Maps sums, float64 [draws, sums], to scores, float64 [draws].
-        seed: Of the draws.
-        n_resamples: How many times to draw as many groups as there are.
-
-    Returns:
-        The interval; without ends where there is a single group.
+    It has no ends where there is a single group.
     """
     unit, n_groups = counts.unit, counts.n_groups
     if n_groups == 1:
@@ -206,25 +215,12 @@ def bootstrap_interval(
     return Interval(low=float(low), high=float(high), method=method)
 
 
-def accuracy_interval(
-    counts: GroupCounts,
-    statistic: Callable[[np.ndarray], np.ndarray],
-    *,
-    seed: int = 0,
-) -> Interval:
+def accuracy_interval(counts: GroupCounts, statistic: Statistic, *, seed: int = 0) -> Interval:
     """Find the 95% interval of a share of correct rows, also where it is 0 or 1.
 
     Without a single error (or a single correct row) every resample gives the same share, and the
     bootstrap no interval. Then the share of groups that hold any is bounded instead, exactly, after
     Clopper & Pearson (1934).
-
-    Args:
-        counts: What each group adds to the sums.
-        statistic: Maps sums, float64 [draws, sums], to accuracies, float64 [draws].
-        seed: Of the draws.
-
-    Returns:
-        The interval; without ends where there is a single group.
     """
     observed = float(statistic(_sums(counts))[0])
     if counts.n_groups == 1 or 0 < observed < 1:
@@ -237,11 +233,7 @@ def accuracy_interval(
 
 
 def paired_difference(
-    correct_a: np.ndarray,
-    correct_b: np.ndarray,
-    groups: Sequence[str] | None,
-    *,
-    seed: int = 0,
+    correct_a: Bools, correct_b: Bools, groups: Sequence[str] | None, *, seed: int = 0
 ) -> PairedDifference:
     """Compare two models on the same rows.
 
@@ -280,11 +272,7 @@ def paired_difference(
 
 
 def paired_by_swaps(
-    counts: GroupCounts,
-    statistic: Callable[[np.ndarray], np.ndarray],
-    *,
-    seed: int = 0,
-    n_swaps: int = 9999,
+    counts: GroupCounts, statistic: Statistic, *, seed: int = 0, n_swaps: int = 9999
 ) -> PairedDifference:
     """Compare two models by a score that is no mean over rows, such as F1.
 
@@ -298,16 +286,13 @@ def paired_by_swaps(
     Args:
         counts: What each group adds to the sums of the first model, and then, in as many columns,
             to those of the second.
-        statistic: Maps one model's sums, float64 [draws, sums], to scores, float64 [draws].
+        statistic: Of the sums of one model.
         seed: Of the draws and the swaps.
         n_swaps: How many times the models are swapped.
-
-    Returns:
-        The difference of the scores, its interval and its p-value.
     """
     half = counts.distinct.shape[1] // 2
 
-    def difference(sums: np.ndarray) -> np.ndarray:
+    def difference(sums: Floats) -> Floats:
         return np.asarray(statistic(sums[:, :half]) - statistic(sums[:, half:]))
 
     interval = bootstrap_interval(counts, difference, seed=seed)
@@ -321,12 +306,7 @@ def paired_by_swaps(
     )
 
 
-def _swap_p_value(
-    counts: GroupCounts,
-    difference: Callable[[np.ndarray], np.ndarray],
-    seed: int,
-    n_swaps: int,
-) -> float:
+def _swap_p_value(counts: GroupCounts, difference: Statistic, seed: int, n_swaps: int) -> float:
     """Give the share of swaps with a difference as far from 0 as the one observed."""
     half = counts.distinct.shape[1] // 2
     gains = counts.distinct[:, half:] - counts.distinct[:, :half]
@@ -345,17 +325,17 @@ def _swap_p_value(
     return (1 + as_far) / (1 + n_swaps)
 
 
-def ratio(sums: np.ndarray) -> np.ndarray:
+def ratio(sums: Floats) -> Floats:
     """Divide the first of two sums by the second, float64 [draws, 2]: float64 [draws]."""
     return np.asarray(sums[:, 0] / sums[:, 1])
 
 
-def _sums(counts: GroupCounts) -> np.ndarray:
+def _sums(counts: GroupCounts) -> Floats:
     """Sum over all groups: float64 [1, sums]."""
     return np.asarray(counts.multiplicity @ counts.distinct)[None, :]
 
 
-def _drawn_sums(counts: GroupCounts, seed: int, n_resamples: int) -> np.ndarray:
+def _drawn_sums(counts: GroupCounts, seed: int, n_resamples: int) -> Floats:
     """Draw as many groups as there are, again and again: float64 [n_resamples, sums]."""
     # Whole numbers in float64 add up exactly: the threads of a matrix product can't change them.
     rng = np.random.default_rng(seed)

@@ -8,16 +8,18 @@ counts as 0: a model must not gain by never predicting a label.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from wordgate.errors import DataError
 from wordgate.evaluation.intervals import (
+    Bools,
+    Floats,
     GroupCounts,
     Interval,
+    Ints,
     accuracy_interval,
     bootstrap_interval,
     count_by_group,
@@ -54,27 +56,22 @@ class Shares(NamedTuple):
             f1=2 * hits / (support + predicted) if support else None,
         )
 
-
-class Average(NamedTuple):
-    """Precision, recall and F1 averaged over the labels that have rows."""
-
-    precision: float
-    recall: float
-    f1: float
-
     @classmethod
-    def over(cls, per_class: Sequence[LabelScore], *, by_support: bool) -> "Average":
-        """Average over labels that each count the same, or as many times as they have rows."""
+    def average(cls, per_class: Sequence[LabelScore], *, by_support: bool) -> "Shares":
+        """Average over the labels that have rows, which count the same or as often as their rows.
+
+        None of them is defined if no label has rows.
+        """
         scored = [score for score in per_class if score.support]
+        if not scored:
+            return cls(None, None, None)
         weights = [score.support if by_support else 1 for score in scored]
-
-        def mean(values: list[float | None]) -> float:
-            return float(np.average([value or 0.0 for value in values], weights=weights))
-
+        columns = zip(*((one.precision, one.recall, one.f1) for one in scored), strict=True)
         return cls(
-            precision=mean([score.precision for score in scored]),
-            recall=mean([score.recall for score in scored]),
-            f1=mean([score.f1 for score in scored]),
+            *(
+                float(np.average([value or 0.0 for value in column], weights=weights))
+                for column in columns
+            )
         )
 
 
@@ -93,8 +90,8 @@ class Intervals(BaseModel, frozen=True, extra="forbid"):
     macro_f1: Interval
 
 
-class Scores(BaseModel, frozen=True, extra="forbid"):
-    """The scores of a model's probabilities against the true labels, as shares of 1."""
+class AveragedScores(BaseModel, frozen=True, extra="forbid"):
+    """What scores have in common, whether a text has one label or several."""
 
     accuracy: float
     macro_f1: float | None
@@ -102,6 +99,23 @@ class Scores(BaseModel, frozen=True, extra="forbid"):
     macro_recall: float | None
     macro_over: list[str] = Field(description="labels that have test rows; the means are over them")
     weighted_f1: float | None
+
+
+def averages(per_class: Sequence[LabelScore]) -> dict[str, Any]:
+    """Compute the fields of `AveragedScores` but for the accuracy."""
+    macro = Shares.average(per_class, by_support=False)
+    return {
+        "macro_f1": macro.f1,
+        "macro_precision": macro.precision,
+        "macro_recall": macro.recall,
+        "macro_over": [score.label for score in per_class if score.support],
+        "weighted_f1": Shares.average(per_class, by_support=True).f1,
+    }
+
+
+class Scores(AveragedScores, frozen=True, extra="forbid"):
+    """The scores of a model's probabilities against the true labels, as shares of 1."""
+
     log_loss: float = Field(description="mean over the rows, in nats")
     intervals: Intervals
     per_class: list[LabelScore] = Field(description="in the labels' order")
@@ -115,12 +129,12 @@ class Scores(BaseModel, frozen=True, extra="forbid"):
 
 
 def evaluate(
-    true: np.ndarray,
-    log_proba: np.ndarray,
+    true: Ints,
+    log_proba: Floats,
     labels: Sequence[str],
     groups: Sequence[str] | None,
     *,
-    predicted: np.ndarray | None = None,
+    predicted: Ints | None = None,
     seed: int = 0,
 ) -> Scores:
     """Score a model's probabilities against the true labels.
@@ -134,42 +148,42 @@ def evaluate(
             most probable one, the first of them in a tie.
         seed: Of the intervals' draws.
 
-    Returns:
-        The scores.
-
     Raises:
         DataError: No rows, shapes that don't fit, a label out of range or a probability that is
             not a number.
     """
-    check_predictions(true, log_proba, len(labels))
+    n_classes = len(labels)
+    check_predictions(true, log_proba, n_classes)
     predicted = log_proba.argmax(axis=1) if predicted is None else predicted
-    cell = true * len(labels) + predicted
-    confusion = np.bincount(cell, minlength=len(labels) ** 2).reshape(len(labels), len(labels))
-    per_class = [_label_score(confusion, number, label) for number, label in enumerate(labels)]
-    counts = count_by_group(_hits_and_totals(true, predicted, len(labels)), groups)
-    macro = Average.over(per_class, by_support=False)
+    cell = true * n_classes + predicted
+    confusion = np.bincount(cell, minlength=n_classes**2).reshape(n_classes, n_classes)
+    counts = (confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0))
+    per_class = [
+        LabelScore(label=label, support=support, **Shares.of(hits, support, given)._asdict())
+        for label, hits, support, given in zip(labels, *map(np.ndarray.tolist, counts), strict=True)
+    ]
+    by_group = counts_by_label(true, predicted, n_classes, groups)
     return Scores(
         accuracy=float(np.trace(confusion) / len(true)),
-        macro_f1=macro.f1,
-        macro_precision=macro.precision,
-        macro_recall=macro.recall,
-        macro_over=[score.label for score in per_class if score.support],
-        weighted_f1=Average.over(per_class, by_support=True).f1,
+        **averages(per_class),
         log_loss=mean_log_loss(true, log_proba),
-        intervals=_intervals(counts, seed),
+        intervals=Intervals(
+            accuracy=accuracy_interval(by_group, _accuracy, seed=seed),
+            macro_f1=macro_f1_interval(by_group, seed),
+        ),
         per_class=per_class,
         confusion=confusion.tolist(),
         n=len(true),
     )
 
 
-def check_predictions(true: np.ndarray, log_proba: np.ndarray, n_classes: int) -> None:
+def check_predictions(true: Ints, log_proba: Floats, n_labels: int) -> None:
     """Refuse predictions that don't fit their labels.
 
     Args:
-        true: int64 [n], the true classes.
-        log_proba: float64 [n, classes], natural logarithms of the probabilities.
-        n_classes: How many classes there are.
+        true: int64 [n], the true classes; or int64 [n, labels] of 0 and 1, several labels each.
+        log_proba: float64 [n, labels], natural logarithms of the probabilities.
+        n_labels: How many labels there are.
 
     Raises:
         DataError: No rows, shapes that don't fit, a label out of range or a probability that is
@@ -177,72 +191,87 @@ def check_predictions(true: np.ndarray, log_proba: np.ndarray, n_classes: int) -
     """
     if len(true) == 0:
         raise DataError("there are no rows to evaluate")
-    check_shape("log-probabilities", log_proba, (len(true), n_classes))
-    if true.min() < 0 or true.max() >= n_classes:
+    if true.ndim == 2:
+        check_shape("true labels", true, (len(true), n_labels))
+    check_shape("log-probabilities", log_proba, (len(true), n_labels))
+    if true.ndim == 2 and not np.isin(true, (0, 1)).all():
+        row, label = np.argwhere(~np.isin(true, (0, 1)))[0]
+        raise DataError(
+            f"the true labels of row {row} (counted from 0) have {true[row, label]} in column"
+            f" {label}; with several labels per text each is 0 or 1"
+        )
+    if true.ndim == 1 and (true.min() < 0 or true.max() >= n_labels):
         worst = int(true.min() if true.min() < 0 else true.max())
         raise DataError(
-            f"a true label is number {worst}; {n_classes} labels have the numbers "
-            f"0 to {n_classes - 1}"
+            f"a true label is number {worst}; {n_labels} labels have the numbers 0 to"
+            f" {n_labels - 1}"
         )
-    check_numbers(log_proba)
-
-
-def check_shape(what: str, found: np.ndarray, expected: tuple[int, int]) -> None:
-    """Refuse an array that is not of rows and labels, with a `DataError` that names it."""
-    if found.shape != expected:
-        raise DataError(
-            f"the {what} have the shape {found.shape}; {expected[0]:,} rows "
-            f"and {expected[1]} labels need {expected}"
-        )
-
-
-def check_numbers(log_proba: np.ndarray) -> None:
-    """Refuse probabilities that are not numbers, with a `DataError` that names the first row."""
     if np.isnan(log_proba).any():
         row = int(np.isnan(log_proba).any(axis=1).argmax())
         raise DataError(f"the probabilities of row {row} (counted from 0) are not numbers")
 
 
-def _label_score(confusion: np.ndarray, number: int, label: str) -> LabelScore:
-    """Score a label by the confusion matrix, int64 [classes, classes]."""
-    hits = int(confusion[number, number])
-    support, predicted = int(confusion[number].sum()), int(confusion[:, number].sum())
-    precision, recall, f1 = Shares.of(hits, support, predicted)
-    return LabelScore(label=label, precision=precision, recall=recall, f1=f1, support=support)
+def check_shape(what: str, found: Ints | Floats | Bools, expected: tuple[int, int]) -> None:
+    """Refuse an array that is not of rows and labels, with a `DataError` that names it."""
+    if found.shape != expected:
+        raise DataError(
+            f"the {what} have the shape {found.shape}; {expected[0]:,} rows and {expected[1]}"
+            f" labels need {expected}"
+        )
 
 
-def mean_log_loss(true: np.ndarray, log_proba: np.ndarray) -> float:
+def mean_log_loss(true: Ints, log_proba: Floats) -> float:
     """Average over the rows; a probability below 2.2e-16 counts as that, as in scikit-learn."""
     of_truth = log_proba[np.arange(len(true)), true]
     return float(-np.maximum(of_truth, LOG_EPSILON).mean())
 
 
-def _hits_and_totals(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """Count correct rows, rows of and rows predicted as each class: int64 [n, 3 * classes]."""
-    if true.ndim == 1:
-        one_hot = np.eye(n_classes, dtype=np.int64)
-        true, predicted = one_hot[true], one_hot[predicted]
-    return np.hstack([true * predicted, true, predicted])
+def counts_by_label(
+    true: Ints, predicted: Ints | Bools, n_labels: int, groups: Sequence[str] | None
+) -> GroupCounts:
+    """Count correct rows, rows of and rows predicted as each label: sparse [groups, 3 * labels].
 
-
-def macro_f1(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> float:
-    """Average F1 over the labels that have rows; a precision without predictions counts as 0.
-
-    Args:
-        true: int64 [n], the true labels' numbers; or int64 [n, classes] of 0 and 1.
-        predicted: What was given, alike.
-        n_classes: How many labels there are.
-
-    Returns:
-        The mean; 0 if no label has rows.
+    The labels are numbers, int64 [n], or, several of a text, int64 or bool [n, labels].
     """
-    sums = _hits_and_totals(true, predicted, n_classes).sum(axis=0, keepdims=True)
-    return float(macro_f1_of_sums(sums)[0])
+    from scipy.sparse import csr_array
+
+    if true.ndim == 2:
+        return sparse_counts(true.astype(bool), [predicted.astype(bool)], groups)
+    n = len(true)
+    correct = true == predicted
+    places = [true[correct], n_labels + true, 2 * n_labels + predicted]
+    rows = np.concatenate([np.flatnonzero(correct), np.arange(n), np.arange(n)])
+    ones = np.ones(len(rows), np.int64)
+    counts = csr_array((ones, (rows, np.concatenate(places))), shape=(n, 3 * n_labels))
+    return count_by_group(counts, groups, as_dense=True)
 
 
-def _intervals(counts: GroupCounts, seed: int) -> Intervals:
-    accuracy = accuracy_interval(counts, _accuracy, seed=seed)
-    return Intervals(accuracy=accuracy, macro_f1=macro_f1_interval(counts, seed))
+def sparse_counts(
+    true: Bools, predictions: Sequence[Bools], groups: Sequence[str] | None
+) -> GroupCounts:
+    """Count as `counts_by_label` for each model in turn: bool [n, labels] each."""
+    from scipy.sparse import csr_array, hstack
+
+    blocks = [
+        csr_array(one, dtype=np.int64)
+        for predicted in predictions
+        for one in (true & predicted, true, predicted)
+    ]
+    return count_by_group(hstack(blocks, format="csr"), groups)
+
+
+def macro_f1(true: Ints, predicted: Ints | Bools, n_labels: int) -> float:
+    """Average F1 over the labels that have rows; it is 0 if none has.
+
+    A precision without predictions counts as 0. Labels are numbers, int64 [n], or, several of a
+    text, int64 or bool [n, labels].
+    """
+    if true.ndim == 1:
+        columns = (true[true == predicted], true, predicted)
+        sums = [np.bincount(one, minlength=n_labels) for one in columns]
+    else:
+        sums = [one.sum(axis=0) for one in (true * predicted, true, predicted)]
+    return float(macro_f1_of_sums(np.concatenate(sums)[None, :])[0])
 
 
 def macro_f1_interval(counts: GroupCounts, seed: int) -> Interval:
@@ -253,20 +282,15 @@ def macro_f1_interval(counts: GroupCounts, seed: int) -> Interval:
     return interval
 
 
-def _accuracy(sums: np.ndarray) -> np.ndarray:
+def _accuracy(sums: Floats) -> Floats:
     hits, support, _ = np.split(sums, 3, axis=1)
     return np.asarray(hits.sum(axis=1) / support.sum(axis=1))
 
 
-def macro_f1_of_sums(sums: np.ndarray) -> np.ndarray:
-    """Average F1 over the labels that have rows in the draw.
+def macro_f1_of_sums(sums: Floats | Ints) -> Floats:
+    """Average F1 over the labels that have rows in a draw; it is 0 where none has.
 
-    Args:
-        sums: float64 [draws, 3 * labels]: each label's correct rows, then rows that bear each
-            label, then rows given each.
-
-    Returns:
-        float64 [draws]; 0 of a draw in which no label has rows.
+    The sums are those of `counts_by_label`, [draws, 3 * labels]; the result is float64 [draws].
     """
     hits, support, predicted = np.split(sums, 3, axis=1)
     f1 = 2 * hits / np.maximum(support + predicted, 1)
@@ -313,67 +337,48 @@ class ClassIntervals:
 
 
 def class_intervals(
-    true: NDArray[np.int64],
-    predicted: NDArray[np.int64],
+    true: Ints,
+    predicted: Ints | Bools,
     labels: Sequence[str],
     groups: Sequence[str] | None,
     *,
     seed: int = 0,
 ) -> list[ClassIntervals]:
-    """Find the intervals of every label's scores.
+    """Find the intervals of every label's scores, in the labels' order.
 
     A score of a label is made of the groups that hold rows of it (or rows given it) alone; these
     are drawn, so that a label of five groups has the wide interval that five groups allow, however
     many groups there are without it.
 
     Args:
-        true: int64 [n], the position of each row's label in ``labels``.
-        predicted: int64 [n], the position of the label that each row was given.
+        true: int64 [n], the position of each row's label in ``labels``; or int64 [n, labels] of 0
+            and 1, several labels each.
+        predicted: int64 [n] or bool [n, labels], what each row was given.
         labels: The names of the classes.
         groups: The group of each row; ``None`` takes rows for independent.
         seed: Of the draws.
 
-    Returns:
-        One entry a label, in the labels' order.
-
     Raises:
         DataError: There are no rows, or not as many groups as rows.
     """
-    n_classes = len(labels)
-    counts = count_by_group(_hits_and_totals(true, predicted, n_classes), groups)
-    return intervals_by_label(counts, labels, seed)
-
-
-def intervals_by_label(
-    counts: GroupCounts, labels: Sequence[str], seed: int
-) -> list[ClassIntervals]:
-    """Find the intervals of every label's scores by the counts of groups.
-
-    Args:
-        counts: The sums [3 * labels]: each label's correct rows, then rows that bear each label,
-            then rows given each.
-        labels: Their names.
-        seed: Of the draws.
-    """
-
-    def of(number: int, label: str) -> ClassIntervals:
+    counts = counts_by_label(true, predicted, len(labels), groups)
+    found = []
+    for number, label in enumerate(labels):
         own = counts.columns(*range(number, 3 * len(labels), len(labels)))
-        hits, support, given = own.distinct.T
+        _, support, given = own.distinct.T
+        f1 = Interval.none("no rows")
+        if support.any():
+            f1 = f1_interval(_hits_of(own, support + given), seed)
+        precision = _share_interval(_hits_of(own, given), "never predicted", seed)
+        recall = _share_interval(_hits_of(own, support), "no rows", seed)
+        found.append(ClassIntervals(label, precision, recall, f1))
+    return found
 
-        def part(total: NDArray[np.float64]) -> GroupCounts:
-            pairs = np.stack([hits, total], axis=1)
-            return GroupCounts(pairs, own.multiplicity, own.unit).with_any()
 
-        return ClassIntervals(
-            label,
-            precision=_share_interval(part(given), "never predicted", seed),
-            recall=_share_interval(part(support), "no rows", seed),
-            f1=f1_interval(part(support + given), seed)
-            if support.any()
-            else Interval.none("no rows"),
-        )
-
-    return [of(number, label) for number, label in enumerate(labels)]
+def _hits_of(counts: GroupCounts, total: Floats) -> GroupCounts:
+    """Keep the first sum and a total, float64 [patterns], of the groups that add to the total."""
+    pairs = np.stack([counts.distinct[:, 0], total], axis=1)
+    return GroupCounts(pairs, counts.multiplicity, counts.unit).with_any()
 
 
 def f1_interval(counts: GroupCounts, seed: int) -> Interval:
@@ -388,7 +393,7 @@ def _share_interval(part: GroupCounts, empty: str, seed: int) -> Interval:
     return accuracy_interval(part, ratio, seed=seed) if part.n_groups else Interval.none(empty)
 
 
-def f1_of_sums(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+def f1_of_sums(sums: Floats | Ints) -> Floats:
     """F1 from correct rows, and rows that bear a label plus rows given it: float64 [draws].
 
     It is 0 where there are none of the latter.

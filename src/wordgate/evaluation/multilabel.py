@@ -13,36 +13,36 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from wordgate.errors import DataError
 from wordgate.evaluation.intervals import (
-    GroupCounts,
+    Bools,
+    Floats,
     Interval,
+    Ints,
     PairedDifference,
     accuracy_interval,
     count_by_group,
-    count_sparse_by_group,
     paired_by_swaps,
     ratio,
 )
 from wordgate.evaluation.metrics import (
     LOG_EPSILON,
-    Average,
-    ClassIntervals,
+    AveragedScores,
     Intervals,
     LabelScore,
     MainScore,
     Scores,
     Shares,
-    check_numbers,
+    averages,
+    check_predictions,
     check_shape,
     f1_interval,
     f1_of_sums,
-    intervals_by_label,
     macro_f1_interval,
     macro_f1_of_sums,
+    sparse_counts,
 )
 
 DEFAULT_THRESHOLD = 0.5
@@ -67,15 +67,10 @@ class MultilabelIntervals(Intervals, frozen=True, extra="forbid"):
     micro_f1: Interval
 
 
-class MultilabelScores(BaseModel, frozen=True, extra="forbid"):
+class MultilabelScores(AveragedScores, frozen=True, extra="forbid"):
     """The scores of a model that gives a text several labels, as shares of 1."""
 
     accuracy: float = Field(description="fraction of the rows whose labels are all correct")
-    macro_f1: float | None
-    macro_precision: float | None
-    macro_recall: float | None
-    macro_over: list[str] = Field(description="labels that have test rows; the means are over them")
-    weighted_f1: float | None
     micro_f1: float | None = Field(description="F1 over all pairs of a row and a label")
     micro_precision: float | None
     micro_recall: float | None
@@ -101,45 +96,33 @@ AnyScores = Scores | MultilabelScores
 """Scores of one label per text, or of several."""
 
 
-def log_complement(log_proba: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute log(1 - p) from log p.
-
-    Args:
-        log_proba: Natural logarithms, at most 0.
-
-    Returns:
-        The same shape; finite where p is 1, about -708.
-    """
+def log_complement(log_proba: Floats) -> Floats:
+    """Compute log(1 - p) from log p, of the same shape; finite where p is 1, about -708."""
     return np.asarray(np.log(-np.expm1(np.minimum(log_proba, -_SMALLEST))))
 
 
-def log_odds(log_proba: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_odds(log_proba: Floats) -> Floats:
     """Compute log p - log(1 - p), the logit of each probability, from log p; of the same shape."""
     return log_proba - log_complement(log_proba)
 
 
-def given_labels(
-    log_proba: NDArray[np.float64], thresholds: NDArray[np.float64] | None = None
-) -> NDArray[np.bool_]:
-    """Tell which labels each text is given.
+def given_labels(log_proba: Floats, thresholds: Floats | None = None) -> Bools:
+    """Tell which labels each text is given: bool [n, labels].
 
     Args:
         log_proba: float64 [n, labels], natural logarithms of the probabilities.
-        thresholds: float64 [labels], the least probability of each label that is given it, or
-            [n, labels], where rows have their own; None for 0.5 each.
-
-    Returns:
-        bool [n, labels].
+        thresholds: The least probability of each label that is given, float64 [labels], or
+            [n, labels] where rows have their own; None for 0.5 each.
     """
     return np.asarray(np.exp(log_proba) >= checked_thresholds(thresholds, log_proba.shape))
 
 
 def decided_classes(
-    proba: NDArray[np.float64],
-    thresholds: NDArray[np.float64] | None = None,
+    proba: Floats,
+    thresholds: Floats | None = None,
     decisive: int = 1,
-) -> NDArray[np.int64]:
-    """Give the class of each text where it has one label.
+) -> Ints:
+    """Give the class of each text where it has one label: int64 [n].
 
     It is the most probable one; or, of two with thresholds, the decisive one if it is at least as
     probable as its threshold, and the other one otherwise.
@@ -148,9 +131,6 @@ def decided_classes(
         proba: float64 [n, classes], the probabilities; without thresholds, their logarithms do.
         thresholds: float64 [2], or [n, 2] where rows have their own; None for none.
         decisive: The class whose threshold decides.
-
-    Returns:
-        int64 [n].
     """
     if thresholds is None:
         return np.asarray(proba.argmax(axis=1))
@@ -158,14 +138,10 @@ def decided_classes(
     return np.where(is_given, decisive, 1 - decisive)
 
 
-def checked_thresholds(
-    thresholds: NDArray[np.float64] | None, shape: tuple[int, ...]
-) -> NDArray[np.float64]:
+def checked_thresholds(thresholds: Floats | None, shape: tuple[int, ...]) -> Floats:
     """Give a threshold for each label, and 0.5 each where there are none.
 
-    Args:
-        thresholds: float64 [labels] or [n, labels].
-        shape: The shape of the probabilities, [n, labels].
+    They are [labels] or as the shape of the probabilities, [n, labels].
 
     Raises:
         DataError: They have another shape, or are not from 0 to 1.
@@ -187,39 +163,12 @@ def checked_thresholds(
     return found
 
 
-def check_multilabel(
-    true: NDArray[np.int64], log_proba: NDArray[np.float64], n_labels: int
-) -> None:
-    """Refuse predictions that don't fit their labels.
-
-    Args:
-        true: int64 [n, labels] of 0 and 1, the true labels.
-        log_proba: float64 [n, labels], natural logarithms of the probabilities.
-        n_labels: How many labels there are.
-
-    Raises:
-        DataError: No rows, shapes that don't fit, true labels other than 0 and 1, or a probability
-            that is not a number.
-    """
-    if len(true) == 0:
-        raise DataError("there are no rows to evaluate")
-    check_shape("true labels", true, (len(true), n_labels))
-    check_shape("log-probabilities", log_proba, (len(true), n_labels))
-    if not np.isin(true, (0, 1)).all():
-        row, label = np.argwhere(~np.isin(true, (0, 1)))[0]
-        raise DataError(
-            f"the true labels of row {row} (counted from 0) have {true[row, label]} in column"
-            f" {label}; with several labels per text each is 0 or 1"
-        )
-    check_numbers(log_proba)
-
-
 def evaluate_multilabel(
-    true: NDArray[np.int64],
-    log_proba: NDArray[np.float64],
+    true: Ints,
+    log_proba: Floats,
     labels: Sequence[str],
     groups: Sequence[str] | None,
-    thresholds: NDArray[np.float64] | None = None,
+    thresholds: Floats | None = None,
     *,
     seed: int = 0,
 ) -> MultilabelScores:
@@ -235,36 +184,30 @@ def evaluate_multilabel(
             0.5 each.
         seed: Of the intervals' draws.
 
-    Returns:
-        The scores.
-
     Raises:
         DataError: No rows, shapes that don't fit, true labels other than 0 and 1, a threshold that
             is no probability, or a probability that is not a number.
     """
-    check_multilabel(true, log_proba, len(labels))
+    check_predictions(true, log_proba, len(labels))
     thresholds = checked_thresholds(thresholds, log_proba.shape)
     borne, given = true.astype(bool), given_labels(log_proba, thresholds)
-    shown = np.atleast_2d(thresholds).mean(axis=0)
-    hits, support, predicted = (one.sum(axis=0) for one in (borne & given, borne, given))
+    shown = np.atleast_2d(thresholds).mean(axis=0).tolist()
+    hits, support, predicted = (one.sum(axis=0).tolist() for one in (borne & given, borne, given))
     per_class = [
-        _class_score(label, int(hits[i]), int(support[i]), int(predicted[i]), shown[i],
-                     _average_precision(borne[:, i], log_proba[:, i]))
+        MultilabelClassScore(
+            label=label,
+            **Shares.of(hits[i], support[i], predicted[i])._asdict(),
+            support=support[i],
+            average_precision=Cuts.of(borne[:, i], log_proba[:, i]).average_precision(),
+            threshold=shown[i],
+        )
         for i, label in enumerate(labels)
-    ]  # fmt: skip
-    micro = Shares.of(int(hits.sum()), int(support.sum()), int(predicted.sum()))
-    macro = weighted = None
-    if support.any():
-        macro = Average.over(per_class, by_support=False)
-        weighted = Average.over(per_class, by_support=True)
+    ]
+    micro = Shares.of(sum(hits), sum(support), sum(predicted))
     as_number = borne.astype(np.float64)  # a product of integers would be slow
     return MultilabelScores(
         accuracy=float((borne == given).all(axis=1).mean()),
-        macro_f1=None if macro is None else macro.f1,
-        macro_precision=None if macro is None else macro.precision,
-        macro_recall=None if macro is None else macro.recall,
-        macro_over=[score.label for score in per_class if score.support],
-        weighted_f1=None if weighted is None else weighted.f1,
+        **averages(per_class),
         micro_f1=micro.f1,
         micro_precision=micro.precision,
         micro_recall=micro.recall,
@@ -279,20 +222,15 @@ def evaluate_multilabel(
     )
 
 
-def binary_log_loss(true: NDArray[np.int64], log_proba: NDArray[np.float64]) -> float:
-    """Average over rows and labels; a probability below 2.2e-16 counts as that.
-
-    Args:
-        true: int64 [n, labels] of 0 and 1.
-        log_proba: float64 [n, labels].
-    """
+def binary_log_loss(true: Ints, log_proba: Floats) -> float:
+    """Average over rows and labels, [n, labels]; a probability below 2.2e-16 counts as that."""
     of_truth = np.where(true, log_proba, log_complement(log_proba))
     return float(-np.maximum(of_truth, LOG_EPSILON).mean())
 
 
 def most_frequent_set(
-    true: NDArray[np.int64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    true: Ints,
+) -> tuple[Floats, Floats]:
     """Make the simplest baseline: every text is given the labels that most often stand together.
 
     Args:
@@ -308,36 +246,10 @@ def most_frequent_set(
     return log_proba, np.where(sets[counts.argmax()], np.exp(log_proba), 1.0)
 
 
-def multilabel_class_intervals(
-    true: NDArray[np.int64],
-    given: NDArray[np.bool_],
-    labels: Sequence[str],
-    groups: Sequence[str] | None,
-    *,
-    seed: int = 0,
-) -> list[ClassIntervals]:
-    """Find the intervals of every label's scores, as `class_intervals` does for one label per text.
-
-    Args:
-        true: int64 [n, labels] of 0 and 1, the labels of each row.
-        given: bool [n, labels], the labels that each row was given.
-        labels: The names of the labels.
-        groups: The group of each row; ``None`` takes rows for independent.
-        seed: Of the draws.
-
-    Returns:
-        One entry a label, in the labels' order.
-
-    Raises:
-        DataError: There are no rows, or not as many groups as rows.
-    """
-    return intervals_by_label(_counts_by_label(true.astype(bool), given, groups), labels, seed)
-
-
 def paired_f1_difference(
-    true: NDArray[np.int64],
-    predicted: NDArray[np.bool_],
-    other: NDArray[np.bool_],
+    true: Ints,
+    predicted: Bools,
+    other: Bools,
     groups: Sequence[str] | None,
     *,
     average: Literal["micro", "macro"] = "micro",
@@ -368,8 +280,8 @@ def paired_f1_difference(
             "no row has a label, so F1 is undefined: compare models on rows with labels"
         )
     if average == "macro":
-        counts = _counts_by_label(borne, predicted, groups, other)
-        return paired_by_swaps(counts, macro_f1_of_sums, seed=seed)
+        by_label = sparse_counts(borne, [predicted, other], groups)
+        return paired_by_swaps(by_label, macro_f1_of_sums, seed=seed)
     sums = [hits_and_totals(borne, one) for one in (predicted, other)]
     any_total = sums[0][:, 1:] + sums[1][:, 1:]
     counts = count_by_group(np.hstack([*sums, any_total]), groups).with_any()
@@ -387,13 +299,13 @@ class Cuts:
         support: Rows that bear the label.
     """
 
-    score: NDArray[np.float64]
-    hits: NDArray[np.int64]
-    given: NDArray[np.int64]
+    score: Floats
+    hits: Ints
+    given: Ints
     support: int
 
     @classmethod
-    def of(cls, borne: NDArray[np.bool_], score: NDArray[np.float64]) -> "Cuts":
+    def of(cls, borne: Bools, score: Floats) -> "Cuts":
         """Sort rows by their scores: bool [n], whether a row bears the label; float64 [n]."""
         order = np.argsort(-score, kind="stable")
         ordered = score[order]
@@ -402,46 +314,31 @@ class Cuts:
         return cls(ordered[ends], hits[ends], ends + 1, int(borne.sum()))
 
     @property
-    def precision(self) -> NDArray[np.float64]:
+    def precision(self) -> Floats:
         """The share of the rows above each cut that bear the label, float64 [cuts]."""
         return np.asarray(self.hits / self.given)
 
     @property
-    def recall(self) -> NDArray[np.float64]:
+    def recall(self) -> Floats:
         """The share of the label's rows that are above each cut; there must be some."""
         return np.asarray(self.hits / self.support)
 
     @property
-    def f1(self) -> NDArray[np.float64]:
+    def f1(self) -> Floats:
         """F1 of each cut, float64 [cuts]."""
         return np.asarray(2 * self.hits / (self.given + self.support))
 
-    def average_precision(self) -> float:
-        """Add up precision times what each cut adds to recall, as scikit-learn does."""
+    def average_precision(self) -> float | None:
+        """Add up precision times what each cut adds to recall, as scikit-learn does.
+
+        None if no row bears the label.
+        """
+        if not self.support:
+            return None
         return float(np.diff(self.recall, prepend=0.0) @ self.precision)
 
 
-def _average_precision(borne: NDArray[np.bool_], score: NDArray[np.float64]) -> float | None:
-    return Cuts.of(borne, score).average_precision() if borne.any() else None
-
-
-def _class_score(
-    label: str, hits: int, support: int, predicted: int, threshold: float,
-    average_precision: float | None,
-) -> MultilabelClassScore:  # fmt: skip
-    precision, recall, f1 = Shares.of(hits, support, predicted)
-    return MultilabelClassScore(
-        label=label,
-        precision=precision,
-        recall=recall,
-        f1=f1,
-        support=support,
-        average_precision=average_precision,
-        threshold=float(threshold),
-    )
-
-
-def _ranking_precision(borne: NDArray[np.bool_], log_proba: NDArray[np.float64]) -> float | None:
+def _ranking_precision(borne: Bools, log_proba: Floats) -> float | None:
     """Compute the label ranking average precision; None where no row has a label.
 
     Tsoumakas, Katakis & Vlahavas (2010), "Mining multi-label data": of the labels that rank as high
@@ -458,9 +355,7 @@ def _ranking_precision(borne: NDArray[np.bool_], log_proba: NDArray[np.float64])
     return float(total / n)
 
 
-def _row_precisions(
-    borne: NDArray[np.bool_], log_proba: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _row_precisions(borne: Bools, log_proba: Floats) -> Floats:
     """Give each row's part in `_ranking_precision`: float64 [n]."""
     n_labels = borne.shape[1]
     order = np.argsort(-log_proba, axis=1, kind="stable")
@@ -477,10 +372,7 @@ def _row_precisions(
 
 
 def _intervals(
-    borne: NDArray[np.bool_],
-    given: NDArray[np.bool_],
-    groups: Sequence[str] | None,
-    seed: int,
+    borne: Bools, given: Bools, groups: Sequence[str] | None, seed: int
 ) -> MultilabelIntervals:
     all_right = (borne == given).all(axis=1)
     rows = np.stack([all_right, np.ones_like(all_right)], axis=1).astype(np.int64)
@@ -489,28 +381,12 @@ def _intervals(
     if borne.any():
         pairs = count_by_group(hits_and_totals(borne, given), groups).with_any()
         micro_f1 = f1_interval(pairs, seed)
-        macro_f1 = macro_f1_interval(_counts_by_label(borne, given, groups), seed)
+        by_label = sparse_counts(borne, [given], groups)
+        macro_f1 = macro_f1_interval(by_label, seed)
     return MultilabelIntervals(accuracy=accuracy, macro_f1=macro_f1, micro_f1=micro_f1)
 
 
-def hits_and_totals(borne: NDArray[np.bool_], given: NDArray[np.bool_]) -> NDArray[np.int64]:
+def hits_and_totals(borne: Bools, given: Bools) -> Ints:
     """Count each row's correct labels, and those it bears plus those it is given: int64 [n, 2]."""
     hits, totals = (borne & given).sum(axis=1), borne.sum(axis=1) + given.sum(axis=1)
     return np.stack([hits, totals], axis=1).astype(np.int64)
-
-
-def _counts_by_label(
-    borne: NDArray[np.bool_],
-    given: NDArray[np.bool_],
-    groups: Sequence[str] | None,
-    other: NDArray[np.bool_] | None = None,
-) -> GroupCounts:
-    """Count correct rows, rows of and rows given each label by group: sparse [groups, 3 * labels].
-
-    A second model's counts follow those of the first.
-    """
-    from scipy.sparse import csr_array, hstack
-
-    models = [given] if other is None else [given, other]
-    blocks = [csr_array(one, dtype=np.int64) for by in models for one in (borne & by, borne, by)]
-    return count_sparse_by_group(hstack(blocks, format="csr"), groups)

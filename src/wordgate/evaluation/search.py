@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from wordgate.evaluation.intervals import Interval, PairedDifference, paired_difference
+from wordgate.evaluation.intervals import (
+    Bools,
+    Interval,
+    Ints,
+    PairedDifference,
+    paired_difference,
+)
 from wordgate.evaluation.metrics import f1_of_sums, macro_f1
 from wordgate.evaluation.multilabel import hits_and_totals, paired_f1_difference
 
@@ -176,17 +181,13 @@ def distinct_trials(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
 
 def objective_score(
     objective: SearchObjective,
-    targets: NDArray[np.int64],
-    decisions: NDArray[np.int64] | NDArray[np.bool_],
+    targets: Ints,
+    decisions: Ints | Bools,
     n_labels: int,
 ) -> float:
-    """Score predicted labels.
+    """Score predicted labels, in the shape of the targets: int64 [n], or [n, labels] of 0 and 1.
 
-    Args:
-        objective: The score; accuracy is for one label per text, and micro F1 for several.
-        targets: int64 [n], or [n, labels] of 0 and 1.
-        decisions: What was predicted, in the same shape.
-        n_labels: The number of labels.
+    Accuracy is for one label per text, and micro F1 for several.
     """
     if objective == "accuracy":
         return float((targets == decisions).mean())
@@ -198,15 +199,15 @@ def objective_score(
 
 def paired_scores(
     objective: SearchObjective,
-    targets: NDArray[np.int64],
-    decisions: NDArray[Any],
-    other: NDArray[Any],
+    targets: Ints,
+    decisions: Ints | Bools,
+    other: Ints | Bools,
     groups: Sequence[str] | None,
     n_labels: int,
     *,
     seed: int,
 ) -> PairedDifference:
-    """Compare two models by a score on the same rows, groups resampled; args as above."""
+    """Compare two models on the same rows by an `objective_score`; groups are resampled."""
     if objective == "accuracy":
         return paired_difference(targets == decisions, targets == other, groups, seed=seed)
     if targets.ndim == 1:

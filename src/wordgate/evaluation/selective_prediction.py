@@ -7,9 +7,9 @@ classification", with accuracy in place of risk.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from wordgate.evaluation.intervals import Floats, Ints
 from wordgate.evaluation.metrics import check_predictions
 
 THRESHOLDS = (*(round(0.05 * step, 2) for step in range(20)), 0.99)
@@ -27,19 +27,16 @@ class CoveragePoint(BaseModel, frozen=True, extra="forbid"):
 
 
 def coverage_curve(
-    log_proba: NDArray[np.float64],
-    targets: NDArray[np.int64],
+    log_proba: Floats,
+    targets: Ints,
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> list[CoveragePoint]:
-    """Compute coverage and accuracy at some thresholds.
+    """Compute coverage and accuracy at each of some thresholds.
 
     Args:
         log_proba: float64 [n, classes], natural logarithms of the probabilities.
         targets: int64 [n], the true classes.
         thresholds: Lowest probabilities of a label, from 0 to 1.
-
-    Returns:
-        One point per threshold, in the same order.
 
     Raises:
         DataError: There are no rows, or what was given doesn't fit.

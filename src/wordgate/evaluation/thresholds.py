@@ -10,16 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from wordgate.errors import DataError, SettingsError
-from wordgate.evaluation.intervals import PairedDifference
+from wordgate.evaluation.intervals import Bools, Floats, Ints, PairedDifference
 from wordgate.evaluation.metrics import Shares, check_predictions
 from wordgate.evaluation.multilabel import (
     DEFAULT_THRESHOLD,
     Cuts,
-    check_multilabel,
     given_labels,
     paired_f1_difference,
 )
@@ -44,8 +42,8 @@ class Objective:
 
     kind: str = "f1"
     share: float = 0.0
-    false_positive: float | NDArray[np.float64] = 1.0
-    missed: float | NDArray[np.float64] = 1.0
+    false_positive: float | Floats = 1.0
+    missed: float | Floats = 1.0
 
     @classmethod
     def parse(cls, written: str) -> "Objective":
@@ -72,11 +70,9 @@ class Objective:
     def by_label(
         cls, costs: Mapping[str, Mapping[str, float]], labels: Sequence[str]
     ) -> "Objective":
-        """Take the costs of labels where a text may have several.
+        """Take the costs of labels where a text may have several, all of which are named in order.
 
-        Args:
-            costs: By label, ``false_positive`` and ``false_negative``, 1 where left out.
-            labels: All labels, in their order.
+        `costs` have, by label, ``false_positive`` and ``false_negative``, 1 where left out.
         """
         false_positive, missed = (
             np.array([costs.get(label, {}).get(kind, 1.0) for label in labels])
@@ -101,15 +97,12 @@ class Objective:
         own = (float(one if np.ndim(one) == 0 else np.asarray(one)[number]) for one in costs)
         return Objective(self.kind, self.share, *own)
 
-    def cost(self, borne: NDArray[np.bool_], given: NDArray[np.bool_]) -> float:
-        """Add up the costs of all errors: bool [n, labels], what rows bear and what they are given.
-
-        One that is no objective of costs counts errors.
-        """
+    def cost(self, borne: Bools, given: Bools) -> float:
+        """Add up the costs of all errors: bool [n, labels], borne and given labels."""
         false_positives, missed = (given & ~borne).sum(axis=0), (borne & ~given).sum(axis=0)
         return float((self.false_positive * false_positives + self.missed * missed).sum())
 
-    def best(self, cuts: Cuts) -> NDArray[np.int64]:
+    def best(self, cuts: Cuts) -> Ints:
         """Give the positions of the best cuts, at least one."""
         if self.kind == "precision":
             precision = cuts.precision
@@ -125,13 +118,45 @@ class Objective:
         return np.flatnonzero(worth == worth.max())
 
 
+@dataclass(frozen=True)
+class ScoredRows:
+    """Rows with their labels and a model's probabilities.
+
+    Attributes:
+        true: int64 [n, labels] of 0 and 1; or int64 [n], one label of two classes each.
+        log_proba: float64 [n, labels], natural logarithms, calibrated.
+        groups: The group of each row; ``None`` takes rows for independent.
+    """
+
+    true: Ints
+    log_proba: Floats
+    groups: Sequence[str] | None = None
+
+    def binary(self, positive: int) -> "ScoredRows":
+        """Take the positive class of two for a label; several labels per text stay as they are.
+
+        Raises:
+            DataError: One label per text has more than two classes.
+        """
+        if self.true.ndim == 2:
+            return self
+        n_classes = self.log_proba.shape[1]
+        if n_classes != 2:
+            raise DataError(
+                f"there are {n_classes} classes with one label per text, so the most probable label"
+                " is predicted: thresholds are for two classes, or for several labels per text"
+            )
+        true = (self.true[:, None] == positive).astype(np.int64)
+        return ScoredRows(true, self.log_proba[:, [positive]], self.groups)
+
+    def column(self, number: int) -> "ScoredRows":
+        """Keep a single label."""
+        return ScoredRows(self.true[:, [number]], self.log_proba[:, [number]], self.groups)
+
+
 def choose_thresholds(
-    true: NDArray[np.int64],
-    log_proba: NDArray[np.float64],
-    objective: str | Objective = "f1",
-    *,
-    positive: int = 1,
-) -> NDArray[np.float64]:
+    true: Ints, log_proba: Floats, objective: str | Objective = "f1", *, positive: int = 1
+) -> Floats:
     """Choose each label's threshold on validation rows.
 
     A threshold lies midway between two probabilities that it divides; among equally good ones it is
@@ -158,51 +183,33 @@ def choose_thresholds(
         SettingsError: There is no such objective.
     """
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
-    if true.ndim == 1:
-        of_two = _column_of_two(true, log_proba, positive)
-        [threshold] = choose_thresholds(*of_two, objective)
-        return np.asarray(np.where(np.arange(2) == positive, threshold, 1 - threshold))
-    check_multilabel(true, log_proba, log_proba.shape[-1])
-    return np.array(
-        [
-            _choose(true[:, number].astype(bool), proba, objective.for_label(number))
-            for number, proba in enumerate(np.exp(log_proba).T)
-        ]
-    )
-
-
-def _column_of_two(
-    true: NDArray[np.int64], log_proba: NDArray[np.float64], positive: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Take the positive class of two for a label that a text bears or not: [n, 1] each."""
     check_predictions(true, log_proba, log_proba.shape[-1])
-    if log_proba.shape[1] != 2:
-        raise DataError(
-            f"there are {log_proba.shape[1]} classes with one label per text, so the most probable"
-            " label is predicted: thresholds are for two classes, or for several labels per text"
+    rows = ScoredRows(true, log_proba).binary(positive)
+    found = [
+        _choose(borne, proba, objective.for_label(number))
+        for number, (borne, proba) in enumerate(
+            zip(rows.true.T.astype(bool), np.exp(rows.log_proba).T, strict=True)
         )
-    return (true[:, None] == positive).astype(np.int64), log_proba[:, [positive]]
+    ]
+    if true.ndim == 1:
+        return np.where(np.arange(2) == positive, found, 1 - found[0])
+    return np.array(found)
 
 
-def _choose(borne: NDArray[np.bool_], proba: NDArray[np.float64], objective: Objective) -> float:
+def _choose(borne: Bools, proba: Floats, objective: Objective) -> float:
     """Choose one label's threshold: bool [n], whether a row bears it; float64 [n]."""
     if borne.sum() < MIN_POSITIVES:
         return DEFAULT_THRESHOLD
     cuts = Cuts.of(borne, proba)
     below = np.append(cuts.score[1:], 0.0)
     if objective.kind == "cost" and cuts.score[0] < 1.0:  # to give the label to nobody may be best
-        cuts, below = _with_none(cuts), np.append(cuts.score[0], below)
+        below = np.append(cuts.score[0], below)
+        columns = (np.append(1.0, cuts.score), np.append(0, cuts.hits), np.append(0, cuts.given))
+        cuts = Cuts(*columns, cuts.support)
     best = objective.best(cuts)
     middle = (cuts.score[best] + below[best]) / 2
     middle = np.where(middle > below[best], middle, cuts.score[best])  # of neighbouring floats
     return float(middle[np.abs(middle - DEFAULT_THRESHOLD).argmin()])
-
-
-def _with_none(cuts: Cuts) -> Cuts:
-    """Put a cut above all rows before the others."""
-    return Cuts(
-        np.append(1.0, cuts.score), np.append(0, cuts.hits), np.append(0, cuts.given), cuts.support
-    )
 
 
 class LabelThreshold(BaseModel, frozen=True, extra="forbid"):
@@ -256,38 +263,12 @@ class ThresholdGain(BaseModel, frozen=True, extra="forbid"):
             )
         if gain is None or not chosen:
             return f"{start}."
-        interval = "no interval"
-        if gain.low is not None and gain.high is not None:
-            interval = f"95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
-        return (
-            f"{start}: {100 * gain.difference:+.1f} points of F1 over 0.5 on the test rows"
-            f" ({interval})."
-        )
-
-
-@dataclass(frozen=True)
-class ScoredRows:
-    """Rows with their labels and a model's probabilities.
-
-    Attributes:
-        true: int64 [n, labels] of 0 and 1; or int64 [n], one label of two classes each.
-        log_proba: float64 [n, labels], natural logarithms, calibrated.
-        groups: The group of each row; ``None`` takes rows for independent.
-    """
-
-    true: NDArray[np.int64]
-    log_proba: NDArray[np.float64]
-    groups: Sequence[str] | None = None
-
-    def binary(self, positive: int) -> "ScoredRows":
-        """Take the positive class of two for a label; several labels per text stay as they are."""
-        if self.true.ndim == 2:
-            return self
-        return ScoredRows(*_column_of_two(self.true, self.log_proba, positive), self.groups)
+        interval = "no interval" if gain.low is None else f"95% interval {gain.interval()}"
+        return f"{start}: {gain.points()} points of F1 over 0.5 on the test rows ({interval})."
 
 
 def measure_thresholds(
-    thresholds: NDArray[np.float64],
+    thresholds: Floats,
     objective: str | Objective,
     labels: Sequence[str],
     valid: ScoredRows,
@@ -308,64 +289,58 @@ def measure_thresholds(
         seed: Of the intervals' draws.
     """
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
-    values = [float(one) for one in thresholds]
+    values = thresholds.tolist()
     if valid.true.ndim == 1:
         thresholds, labels = thresholds[[positive]], [labels[positive]]
     valid, test = valid.binary(positive), test.binary(positive)
     found = [
-        _label_threshold(number, label, thresholds, valid, test, seed)
-        for number, label in enumerate(labels)
+        _label_threshold(label, thresholds[[i]], valid.column(i), test.column(i), seed)
+        for i, label in enumerate(labels)
     ]
-    given = given_labels(test.log_proba, thresholds), given_labels(test.log_proba)
-    difference = None
-    if test.true.any():
-        difference = paired_f1_difference(test.true, *given, test.groups, seed=seed)
     costs: list[float | None] = [None, None]
     if objective.kind == "cost":
+        given = given_labels(test.log_proba, thresholds), given_labels(test.log_proba)
         costs = [objective.cost(test.true.astype(bool), one) for one in given]
     return ThresholdGain(
         objective=str(objective),
         values=values,
         labels=found,
-        difference=difference,
+        difference=_gain(test, thresholds, seed),
         test_cost=costs[0],
         test_cost_at_half=costs[1],
         remarks=_remarks(objective, found, valid, thresholds),
     )
 
 
+def _gain(rows: ScoredRows, thresholds: Floats, seed: int) -> PairedDifference | None:
+    """Compare micro F1 with thresholds and with 0.5; None if no row has a label."""
+    if not rows.true.any():
+        return None
+    given = given_labels(rows.log_proba, thresholds), given_labels(rows.log_proba)
+    return paired_f1_difference(rows.true, *given, rows.groups, seed=seed)
+
+
+def _f1(rows: ScoredRows, threshold: Floats | None = None) -> float | None:
+    """Compute the F1 of a single label."""
+    borne, given = rows.true.astype(bool), given_labels(rows.log_proba, threshold)
+    return Shares.of(*(int(one.sum()) for one in (borne & given, borne, given))).f1
+
+
 def _label_threshold(
-    number: int,
-    label: str,
-    thresholds: NDArray[np.float64],
-    valid: ScoredRows,
-    test: ScoredRows,
-    seed: int,
+    label: str, threshold: Floats, valid: ScoredRows, test: ScoredRows, seed: int
 ) -> LabelThreshold:
-    own = thresholds[[number]]
-
-    def f1(rows: ScoredRows, threshold: NDArray[np.float64] | None) -> float | None:
-        borne = rows.true[:, [number]].astype(bool)
-        given = given_labels(rows.log_proba[:, [number]], threshold)
-        counts = (int(one.sum()) for one in (borne & given, borne, given))
-        return Shares.of(*counts).f1
-
-    difference = None
-    true, log_proba = test.true[:, [number]], test.log_proba[:, [number]]
-    if true.any():
-        given = given_labels(log_proba, own), given_labels(log_proba)
-        difference = paired_f1_difference(true, *given, test.groups, seed=seed)
-    n_valid = int(valid.true[:, number].sum())
+    """Measure one label's threshold, float64 [1], on rows with that label alone."""
+    n_valid = int(valid.true.sum())
     return LabelThreshold(
         label=label,
-        threshold=float(own[0]),
+        threshold=float(threshold[0]),
         chosen=n_valid >= MIN_POSITIVES,
         n_valid=n_valid,
-        valid_f1_at_half=f1(valid, None),
-        valid_f1=f1(valid, own),
-        test_f1_at_half=f1(test, None),
-        test_f1=f1(test, own),
-        difference=difference,
+        valid_f1_at_half=_f1(valid),
+        valid_f1=_f1(valid, threshold),
+        test_f1_at_half=_f1(test),
+        test_f1=_f1(test, threshold),
+        difference=_gain(test, threshold, seed),
     )
 
 
@@ -373,15 +348,16 @@ def _remarks(
     objective: Objective,
     found: Sequence[LabelThreshold],
     valid: ScoredRows,
-    thresholds: NDArray[np.float64],
+    thresholds: Floats,
 ) -> list[str]:
     """Say which labels keep 0.5, and which don't reach the precision that was wanted."""
     remarks = []
     few = [one.label for one in found if not one.chosen]
     if few:
+        keeps, of = ("keeps", "this label") if len(few) == 1 else ("keep", "each of these labels")
         remarks.append(
-            f"{_named(few)} {_keeps(few)} the threshold 0.5: fewer than {MIN_POSITIVES} validation"
-            f" rows have {'this label' if len(few) == 1 else 'each of these labels'}."
+            f"{_named(few)} {keeps} the threshold 0.5: fewer than {MIN_POSITIVES} validation rows"
+            f" have {of}."
         )
     if objective.kind == "precision":
         given = given_labels(valid.log_proba, thresholds)
@@ -400,7 +376,3 @@ def _named(labels: Sequence[str]) -> str:
     """List labels, the first ten by name."""
     more = f" and {len(labels) - 10:,} more" if len(labels) > 10 else ""
     return ", ".join(f"'{label}'" for label in labels[:10]) + more
-
-
-def _keeps(labels: Sequence[str]) -> str:
-    return "keeps" if len(labels) == 1 else "keep"

@@ -22,9 +22,6 @@ from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.report.text import (
     UNDEFINED,
     family_name,
-    format_p_value,
-    format_points,
-    format_points_interval,
     format_share,
     score_cells,
     score_header,
@@ -56,9 +53,9 @@ class ModelEvaluation:
         if self.difference is None or self.agreement is None:
             return (UNDEFINED,) * len(DIFFERENCE_HEADER)
         return (
-            format_points(self.difference),
-            format_points_interval(self.difference),
-            format_p_value(self.difference.p_value).removeprefix("p ").removeprefix("= "),
+            self.difference.points(),
+            self.difference.interval(),
+            self.difference.p().removeprefix("p ").removeprefix("= "),
             f"{self.agreement:.1%}",
         )
 

@@ -23,7 +23,6 @@ from wordgate.evaluation.multilabel import (
     paired_f1_difference,
 )
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
-from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.experiments.fitting import ModelOutput
 
 
@@ -80,9 +79,10 @@ def predictions(
     table: Table, dataset: Dataset, rows: NDArray[np.int64], output: ModelOutput
 ) -> PredictedRows:
     """Join what a model says of a data set to its rows in the table, int64 [n]."""
+    thresholds = output.thresholds
     return PredictedRows(
         log_proba=output.log_proba,
-        given=output.decisions(multilabel=dataset.multilabel),
+        given=None if thresholds is None else output.decisions(multilabel=dataset.multilabel),
         targets=dataset.targets,
         texts=dataset.texts,
         rows=[table.rows[row] for row in rows.tolist()],
@@ -96,5 +96,4 @@ def analyse(
     """Analyze a model's errors on the test rows; see `analyse_errors` for the options."""
     if isinstance(scores, MultilabelScores):
         return analyse_multilabel_errors(scores, rows, words, **options)
-    coverage = coverage_curve(rows.log_proba, rows.targets)
-    return analyse_errors(scores, rows, words, coverage=coverage, **options)
+    return analyse_errors(scores, rows, words, **options)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from wordgate.data import TableRow
 from wordgate.report.page import Section, render
-from wordgate.report.text import text_table
+from wordgate.report.text import capitalized, text_table
 from wordgate.runtime.display import shown
 from wordgate.split.audit import Audit, Conflicts, Disagreement, GroupSizes, LabelSetFacts
 from wordgate.split.pairs import Pair, differences
@@ -182,7 +182,7 @@ def _groups_section(audit: Audit) -> Section:
     rows = [] if groups.own is None else [_sizes("in the data", groups.own)]
     rows.append(_sizes("with duplicates merged" if rows else "by duplicates", groups.joined))
     sentences = [
-        f"{groups.column[:1].upper()}{groups.column[1:]}.",
+        f"{capitalized(groups.column)}.",
         f"{groups.rows_joined:,} rows are now in a group with their duplicates;"
         f" {groups.rows_apart:,} still have a near duplicate in another group.",
     ]

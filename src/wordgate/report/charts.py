@@ -22,28 +22,25 @@ Tone = Literal["one", "two", "quiet"]
 
 @dataclass(frozen=True)
 class Axis:
-    """A scale, from `low` to `high`, with numbers at its ticks."""
+    """A scale, from `low` to `high`, with numbers at its ticks.
+
+    On a logarithmic one equal ratios are equally far apart.
+    """
 
     title: str
     low: float
     high: float
     ticks: Sequence[float]
     form: Callable[[float], str] = "{:g}".format
+    logarithmic: bool = False
 
     def at(self, value: float, start: float, end: float) -> float:
         """Map a value to a place between two; what lies outside is put at the edge."""
-        part = (value - self.low) / (self.high - self.low)
+        low, high = self.low, self.high
+        if self.logarithmic:
+            value, low, high = math.log(value), math.log(low), math.log(high)
+        part = (value - low) / (high - low)
         return start + min(1.0, max(0.0, part)) * (end - start)
-
-
-@dataclass(frozen=True)
-class LogAxis(Axis):
-    """A logarithmic scale, on which equal ratios are equally far apart."""
-
-    def at(self, value: float, start: float, end: float) -> float:
-        """Map a positive value to a place between two; what lies outside is put at the edge."""
-        ends = Axis(self.title, math.log(self.low), math.log(self.high), ())
-        return ends.at(math.log(value), start, end)
 
 
 @dataclass(frozen=True)
@@ -73,10 +70,6 @@ class Estimate:
         """Join a value and its interval, if there is one."""
         return cls(value) if interval is None else cls(value, interval.low, interval.high)
 
-    def ends(self) -> list[float]:
-        """Give what a scale has to hold: the value and the ends, as far as they are defined."""
-        return [end for end in (self.value, self.low, self.high) if end is not None]
-
 
 @dataclass(frozen=True)
 class ChartBar:
@@ -85,6 +78,12 @@ class ChartBar:
     name: str
     estimate: Estimate
     note: str = ""
+
+    @property
+    def value(self) -> str:
+        """The value as it is written."""
+        value = self.estimate.value
+        return "undefined" if value is None else f"{value:.2f}"
 
 
 @dataclass(frozen=True)
@@ -111,9 +110,7 @@ def axis(
     return Axis(title, ticks[0], ticks[-1], ticks, form)
 
 
-def log_axis(
-    title: str, values: Sequence[float], *, form: Callable[[float], str] = "{:g}".format
-) -> LogAxis:
+def log_axis(title: str, values: Sequence[float]) -> Axis:
     """Make a logarithmic scale of round numbers that holds all values, which are positive.
 
     Its ticks are 1, 2 and 5 times powers of ten; on a long scale, the powers alone.
@@ -125,7 +122,7 @@ def log_axis(
     first = max(tick for tick in round_numbers if tick <= min(values) * 1.0001)
     last = min(tick for tick in round_numbers if tick >= max(values) * 0.9999 and tick > first)
     ticks = [tick for tick in round_numbers if first <= tick <= last]
-    return LogAxis(title, first, last, ticks, form)
+    return Axis(title, first, last, ticks, logarithmic=True)
 
 
 def shares(title: str) -> Axis:
@@ -169,15 +166,19 @@ def line_chart(
     return picture(parts, width=WIDTH, height=height, label=label)
 
 
-def bar_chart(bars: Sequence[ChartBar], *, x: Axis, label: str) -> Markup:
-    """Draw horizontal bars with whiskers for the intervals; names stand above their bars."""
+def bar_chart(bars: Sequence[ChartBar], *, title: str, label: str) -> Markup:
+    """Draw horizontal bars with whiskers for the intervals; names stand above their bars.
+
+    `title` is that of the scale, which reaches from 0 to 1.
+    """
+    x = shares(title)
     left, right, step = 2.0, WIDTH - 14.0, 40.0
     bottom = len(bars) * step + 2
     parts = _lower_scale(x, left, right, bottom, top=8.0)
     for number, bar in enumerate(bars):
         y, estimate = number * step, bar.estimate
-        value = "undefined" if estimate.value is None else f"{estimate.value:.2f}"
-        parts += _heading(bar.name, f"{value} · {bar.note}" if bar.note else value, y + 14)
+        written = f"{bar.value} · {bar.note}" if bar.note else bar.value
+        parts += _heading(bar.name, written, y + 14)
         if estimate.value is not None:
             start, end = x.at(x.low, left, right), x.at(estimate.value, left, right)
             size = {"x": start, "y": y + 21, "width": end - start, "height": 10.0}
@@ -190,8 +191,9 @@ def dot_plot(
     rows: Sequence[Dots],
     kinds: Sequence[tuple[str, Tone]],
     *,
-    x: Axis,
+    title: str,
     label: str,
+    tick_form: Callable[[float], str] = "{:.2f}".format,
     form: Callable[[float], str] = "{:.2f}".format,
     zero: bool = False,
 ) -> Markup:
@@ -200,11 +202,17 @@ def dot_plot(
     Args:
         rows: What to draw, from top to bottom.
         kinds: The name and tone of each estimate of a row.
-        x: The scale.
+        title: That of the scale, which holds all values and intervals.
         label: What the picture shows, for who can't see it.
+        tick_form: Writes a number of the scale.
         form: Writes a value beside the row's name.
-        zero: Whether to mark the scale's 0.
+        zero: Whether the scale has a 0, which is marked.
     """
+    ends = [0.0] if zero else []
+    for row in rows:
+        for one in row.estimates:
+            ends += [end for end in (one.value, one.low, one.high) if end is not None]
+    x = axis(title, ends or [0, 1], form=tick_form)
     left, right = 8.0, WIDTH - 14.0
     step = 24.0 + 15.0 * len(kinds)
     top = 26.0 if len(kinds) > 1 else 2.0
@@ -229,17 +237,16 @@ def dot_plot(
 def matrix(
     names: Sequence[str],
     counts: Sequence[Sequence[int]],
+    totals: Sequence[int],
     *,
     label: str,
     across: str = "predicted",
     down: str = "true",
-    totals: Sequence[int] | None = None,
 ) -> Markup:
-    """Lay out a square matrix of counts over labels, shaded by their share of the row.
+    """Lay out a square matrix of counts over labels, shaded by their shares of the row's total.
 
     It is a table, so that every label stands in full. Few labels show counts and shares; more of
-    them whole per cents, under names that run upwards. `totals` are what each row's shares are of;
-    None for the row's sum.
+    them whole per cents, under names that run upwards.
     """
     brief = len(names) > FEW_LABELS
     heads = [element("th", element("span", plain(name)), scope="col") for name in names]
@@ -248,9 +255,8 @@ def matrix(
         element("tr", element("th", down, scope="col"), *heads),
     ]
     body = []
-    for place, (name, row) in enumerate(zip(names, counts, strict=True)):
-        total = max(1, sum(row) if totals is None else totals[place])
-        cells = [_cell(count, count / total, brief=brief) for count in row]
+    for name, row, total in zip(names, counts, totals, strict=True):
+        cells = [_cell(count, count / max(1, total), brief=brief) for count in row]
         body.append(element("tr", element("th", plain(name), scope="row"), *cells))
     return element(
         "table",

@@ -1,5 +1,6 @@
 """The report on a model comparison, as a page and as plain text, and the recommendation."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from wordgate.evaluation.comparison import (
     Comparison,
     ModelResult,
+    PairedTest,
     Recommendation,
     paired_results,
     summary_of,
@@ -16,14 +18,12 @@ from wordgate.evaluation.comparison import (
 from wordgate.evaluation.error_analysis import ErrorAnalysis
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
-from wordgate.report.charts import Dots, Estimate, Tone, axis, dot_plot
+from wordgate.report.charts import Dots, Estimate, Tone, dot_plot
 from wordgate.report.model import model_section
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
     UNDEFINED,
-    format_p_value,
-    format_points,
-    format_points_interval,
+    capitalized,
     format_share,
     score_cells,
     score_header,
@@ -37,7 +37,6 @@ _TITLES = {
     "random": "Random split",
     "given": "The given test rows",
 }
-_SHOWN = (0, 1, 2, 4, 5, 6)  # columns of `_header` in a page's tables
 
 
 def comparison_page(
@@ -89,11 +88,16 @@ def format_results(comparison: Comparison) -> str:
     """Write the scores and costs of the finished models, a table for each kind of split."""
     blocks = []
     for kind in comparison.kinds:
-        found = [comparison.result(family, kind) for family in comparison.families]
-        rows = [_result_row(result) for result in found if result is not None]
+        rows = [_result_row(result) for result in _results(comparison, kind)]
         header = (f"{kind} split", *_header(comparison))
         blocks.append("\n".join(text_table([header, *rows])))
     return "\n\n".join(blocks)
+
+
+def _results(comparison: Comparison, kind: str) -> list[ModelResult]:
+    """Give the results that there are on a kind of split, the simplest family first."""
+    found = (comparison.result(family, kind) for family in comparison.families)
+    return [result for result in found if result is not None]
 
 
 def main_score(comparison: Comparison) -> str:
@@ -117,6 +121,11 @@ def _result_row(result: ModelResult) -> tuple[str, ...]:
     )
 
 
+def _without_macro_interval(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out the interval of macro F1, so that a page has room for the row."""
+    return cells[:4] + cells[5:]
+
+
 def methods(comparison: Comparison) -> list[str]:
     """Describe the evaluation and the paired tests, a sentence each."""
     folds = comparison.folds
@@ -138,19 +147,18 @@ def methods(comparison: Comparison) -> list[str]:
 def _format_paired_tests(comparison: Comparison) -> str:
     title = f"paired tests, in points of {main_score(comparison)}"
     rows: list[tuple[str, ...]] = [(title, *comparison.kinds)]
-    for simpler, family in zip(comparison.families, comparison.families[1:], strict=False):
-        tests = [comparison.paired_test(family, kind) for kind in comparison.kinds]
-        cells = []
-        for test in tests:
-            if test is None:
-                cells.append(UNDEFINED)
-                continue
-            cell = format_points(test.difference)
-            if test.difference.low is not None:
-                cell += f" ({format_points_interval(test.difference)})"
-            cells.append(f"{cell}, {format_p_value(test.difference.p_value)}")
-        rows.append((f"{family} vs. {simpler}", *cells))
+    for simpler, family in itertools.pairwise(comparison.families):
+        tests = (comparison.paired_test(family, kind) for kind in comparison.kinds)
+        rows.append((f"{family} vs. {simpler}", *map(_format_test, tests)))
     return "\n".join(text_table(rows))
+
+
+def _format_test(test: PairedTest | None) -> str:
+    if test is None:
+        return UNDEFINED
+    found = test.difference
+    interval = "" if found.low is None else f" ({found.interval()})"
+    return f"{found.points()}{interval}, {found.p()}"
 
 
 def _format_gaps(comparison: Comparison) -> str:
@@ -181,20 +189,16 @@ def _split_results(comparison: Comparison, kind: str) -> dict[str, object]:
     """Show the results on one kind of split: leakage, scores, paired tests."""
     decides = kind == comparison.kinds[-1]
     chosen = comparison.recommendation if decides else None
-    found = [comparison.result(family, kind) for family in comparison.families]
-    results = [result for result in found if result is not None]
+    results = _results(comparison, kind)
     best = None if chosen is None or len(chosen.tied) != 1 else chosen.tied[0]
-    leak = (comparison.leaks or {}).get(kind)
+    leak = (comparison.leaks or {}).get(kind, "").removeprefix(f"{kind} split: ")
     figures = [_main_figure(comparison)] if decides else []
     return {
         "title": _TITLES[kind] + ("" if decides else ", for comparison"),
-        "sentences": [
-            *_ranking(chosen, results),
-            *([] if leak is None else [leak.removeprefix(f"{kind} split: ")]),
-        ],
+        "sentences": [*_ranking(chosen, results), *([leak] if leak else [])],
         "table": PageTable(
-            ("family", *map(_header(comparison).__getitem__, _SHOWN)),
-            [(row[0], *(row[1 + place] for place in _SHOWN)) for row in map(_result_row, results)],
+            _without_macro_interval(("family", *_header(comparison))),
+            [_without_macro_interval(_result_row(result)) for result in results],
         ),
         "bold": [place for place, one in enumerate(results) if one.family == best],
         "tone": "" if decides else "quiet",
@@ -222,17 +226,15 @@ def _main_value(result: ModelResult) -> float:
 
 def _main_figure(comparison: Comparison) -> Figure:
     kinds, score = _kinds_shown(comparison), main_score(comparison)
-    title = f"{score[0].upper()}{score[1:]}"
+    title = capitalized(score)
     rows = [
         Dots(family, [_estimate(comparison.result(family, kind)) for kind in kinds])
         for family in comparison.families
     ]
-    ends = [end for row in rows for one in row.estimates for end in one.ends()]
     table = [
-        (f"{one.family}, {one.kind}", *_result_row(one)[1:5])
+        (f"{one.family}, {kind}", *_result_row(one)[1:5])
         for kind in kinds
-        for one in comparison.results
-        if one.kind == kind
+        for one in _results(comparison, kind)
     ]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
@@ -240,7 +242,7 @@ def _main_figure(comparison: Comparison) -> Figure:
         dot_plot(
             rows,
             list(_tones(comparison).items()),
-            x=axis(score, ends or [0, 1], form="{:.2f}".format),
+            title=score,
             label=f"{title} of each family: {named}.",
         ),
         PageTable(("", score, "95% CI", "macro F1", "95% CI"), table),
@@ -264,17 +266,17 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
         found = test.difference
         points = [None if one is None else 100 * one for one in (found.low, found.high)]
         rows.append(Dots(test.family, [Estimate(100 * found.difference, *points)]))
-        cells = (format_points(found), format_points_interval(found))
-        table.append((f"{test.family} vs. {test.simpler}", *cells, format_p_value(found.p_value)))
-    ends = [0.0, *(end for row in rows for one in row.estimates for end in one.ends())]
+        name = f"{test.family} vs. {test.simpler}"
+        table.append((name, found.points(), found.interval(), found.p()))
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
         f"Paired differences, {kind} split",
         dot_plot(
             rows,
             [(kind, _tones(comparison)[kind])],
-            x=axis(f"points of {main_score(comparison)}, on the same rows", ends, form=_signed),
+            title=f"points of {main_score(comparison)}, on the same rows",
             label=f"Differences in points, {kind} split: {named}.",
+            tick_form=_signed,
             form="{:+.1f}".format,
             zero=True,
         ),
@@ -303,7 +305,7 @@ def recommend(
     a text, the targets, int64 [n, labels].
     """
     kind = comparison.kinds[-1]
-    results = [result for result in comparison.results if result.kind == kind]
+    results = _results(comparison, kind)
     best = max(results, key=_main_value)
     true = np.zeros(0, np.int64) if targets is None else targets
     against_best = {
@@ -345,8 +347,7 @@ def _use(
         )
     return (
         f"Use {chosen.family}: {worth}, and {best.family}, {superlative} with"
-        f" {_main_value(best):.3f}, is not significantly better"
-        f" ({format_p_value(less.p_value)})."
+        f" {_main_value(best):.3f}, is not significantly better ({less.p()})."
     )
 
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from wordgate.evaluation.calibration import Calibration
 from wordgate.evaluation.error_analysis import ErrorAnalysis, Slice
-from wordgate.evaluation.metrics import ClassIntervals, Epoch, LabelScore
+from wordgate.evaluation.metrics import ClassIntervals, Epoch, LabelScore, Scores
 from wordgate.evaluation.multilabel import MultilabelScores
 from wordgate.evaluation.multilabel_errors import (
     MICRO_AVERAGE,
@@ -37,84 +37,108 @@ FEWEST_ROWS = 10
 MANY_LABELS = 10
 """With more labels, the matrix and the bars take the whole width."""
 _RECALLS_TOLD = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+_SLICES = {
+    "words": (
+        "By text length",
+        "Number of words, in bins with about the same number of rows.",
+    ),
+    "unseen": (
+        "By fraction of unseen words",
+        "Fraction of the words that occur in no training text.",
+    ),
+}
 
 
 def analysis_figures(
     analysis: ErrorAnalysis | MultilabelAnalysis, calibrations: Sequence[tuple[str, Calibration]]
 ) -> dict[str, object]:
-    """Draw the figures of an error analysis, by their names in ``model_section.html.j2``."""
+    """Draw the figures of an error analysis, by their names in ``model_section.html.j2``.
+
+    `abstention` is None where a model can't abstain.
+    """
+    labels = _label_figures(analysis.scores.per_class, analysis.intervals)
+    abstention = None
     if isinstance(analysis, MultilabelAnalysis):
-        return _multilabel_figures(analysis, calibrations)
-    return _single_label_figures(analysis, calibrations)
-
-
-def _single_label_figures(
-    analysis: ErrorAnalysis, calibrations: Sequence[tuple[str, Calibration]]
-) -> dict[str, object]:
-    """Draw the figures for one label per text only: confusion matrix, accuracy against coverage."""
-    return {
-        "labels": [
-            *_label_figures(analysis.scores.per_class, analysis.intervals),
-            _confusion_figure(analysis),
-        ],
-        "probabilities": [_reliability_figure(calibrations), _coverage_figure(analysis.coverage)],
-        "abstention": abstention_sentences(analysis.coverage),
-        "slices": _slice_figures(analysis.by_length, analysis.by_unseen, "accuracy"),
-    }
-
-
-def _multilabel_figures(
-    analysis: MultilabelAnalysis, calibrations: Sequence[tuple[str, Calibration]]
-) -> dict[str, object]:
-    """Draw the figures for several labels per text: which occur together, precision and recall."""
-    labels = [
-        *_label_figures(analysis.scores.per_class, analysis.intervals),
-        _cooccurrence_figure(analysis.scores),
-    ]
-    if analysis.curves:
-        labels.append(_curve_figure(analysis.curves, len(analysis.scores.per_class)))
-    reliability = _reliability_figure(
-        calibrations,
-        title="Reliability diagram",
-        x="mean predicted probability of a label",
-        y="fraction of rows with the label",
-    )
+        score = "micro F1"
+        labels.append(_cooccurrence_figure(analysis.scores))
+        if analysis.curves:
+            labels.append(_curve_figure(analysis.curves, len(analysis.scores.per_class)))
+        x, y = "mean predicted probability of a label", "fraction of rows with the label"
+        probabilities = [_reliability_figure(calibrations, x, y)]
+    else:
+        score = "accuracy"
+        labels.append(_confusion_figure(analysis.scores))
+        probabilities = [_reliability_figure(calibrations, "mean predicted probability", score)]
+        if analysis.coverage:
+            probabilities.append(_coverage_figure(analysis.coverage))
+            abstention = abstention_sentences(analysis.coverage)
     return {
         "labels": labels,
-        "probabilities": [reliability],
-        "abstention": (),
-        "slices": _slice_figures(analysis.by_length, analysis.by_unseen, "micro F1"),
+        "probabilities": probabilities,
+        "abstention": abstention,
+        "slices": [
+            _slice_figure("words", analysis.by_length, score),
+            _slice_figure("unseen", analysis.by_unseen, score),
+        ],
     }
+
+
+def _confusion_figure(scores: Scores) -> Figure:
+    """Show the confusion matrix; of many labels, only those with the most errors."""
+    names, counts = [score.label for score in scores.per_class], scores.confusion
+    n = range(len(names))
+    n_errors = [sum(counts[i][j] + counts[j][i] for j in n if j != i) for i in n]
+    chosen = _highest(n_errors)
+    table = None
+    if len(names) > FEW_LABELS:  # the most frequent errors, as its cells have no room for counts
+        errors = sorted(((counts[i][j], i, j) for i in n for j in n if i != j), reverse=True)
+        most = [one for one in errors[:MOST_PAIRS] if one[0]]
+        rows = [[names[i], names[j], f"{count:,}"] for count, i, j in most]
+        table = PageTable(("true", "predicted", "rows"), rows)
+    note = "Rows are true labels, columns are predicted labels; percentages are of the row."
+    if len(chosen) < len(names):
+        note += f" Only the {len(chosen)} of {len(names)} labels with the most errors are shown."
+    label = f"Confusion matrix of {len(chosen)} labels"
+    picture = _label_matrix(scores.per_class, counts, chosen, label, "true", "predicted")
+    return Figure("Confusion matrix", picture, table, note, wide=len(chosen) > MANY_LABELS)
 
 
 def _cooccurrence_figure(scores: MultilabelScores) -> Figure:
     """Show which labels occur together; of many labels, only the most frequent ones."""
-    names = [score.label for score in scores.per_class]
-    support = [score.support for score in scores.per_class]
-    counts, n = scores.cooccurrence, range(len(names))
-    chosen = sorted(sorted(n, key=lambda i: -support[i])[:MOST_CELLS])
+    names, counts = [score.label for score in scores.per_class], scores.cooccurrence
+    chosen = _highest([score.support for score in scores.per_class])
     note = "Test rows with both labels; percentages are of the test rows with the label of the row."
     if len(chosen) == len(names):
-        rows = [[names[i], *(f"{count:,}" for count in counts[i])] for i in n]
+        rows = [[name, *map("{:,}".format, row)] for name, row in zip(names, counts, strict=True)]
         table = PageTable(("label", *names), rows)
     else:
         pairs = label_pairs(scores)[:MOST_PAIRS]
         rows = [[first, second, f"{count:,}"] for count, first, second in pairs]
         table = PageTable(("label", "with", "rows"), rows)
         note += f" Only the {len(chosen)} of {len(names)} labels with the most rows are shown."
-    return Figure(
-        "Labels that occur together",
-        matrix(
-            [names[i] for i in chosen],
-            [[counts[i][j] for j in chosen] for i in chosen],
-            label=f"Co-occurrence of {len(chosen)} labels; the table contains the counts.",
-            across="also has",
-            down="label",
-            totals=[support[i] for i in chosen],
-        ),
-        table,
-        note,
-        wide=len(chosen) > MANY_LABELS,
+    label = f"Co-occurrence of {len(chosen)} labels; the table contains the counts."
+    picture = _label_matrix(scores.per_class, counts, chosen, label, "label", "also has")
+    title = "Labels that occur together"
+    return Figure(title, picture, table, note, wide=len(chosen) > MANY_LABELS)
+
+
+def _highest(values: Sequence[int]) -> list[int]:
+    """Give the positions of the highest values, as many as a matrix has room for, in order."""
+    return sorted(sorted(range(len(values)), key=lambda i: -values[i])[:MOST_CELLS])
+
+
+def _label_matrix(
+    per_class: Sequence[LabelScore], counts: Sequence[Sequence[int]], chosen: Sequence[int],
+    label: str, down: str, across: str,
+) -> Markup:  # fmt: skip
+    """Lay out counts of pairs of labels, with their shares of the test rows of the first one."""
+    return matrix(
+        [per_class[i].label for i in chosen],
+        [[counts[i][j] for j in chosen] for i in chosen],
+        [per_class[i].support for i in chosen],
+        label=label,
+        down=down,
+        across=across,
     )
 
 
@@ -134,18 +158,15 @@ def _curve_figure(curves: Sequence[PrecisionRecallCurve], n_labels: int) -> Figu
     )
     if n_labels > len(curves) - 1:
         note += f" Only the {len(curves) - 1} of {n_labels} labels with the most rows are shown."
-    return Figure(
-        "Precision against recall",
-        curve_grid(
-            panels,
-            reference=curves[0].points,
-            x="recall",
-            y="precision",
-            label=f"Precision against recall; average precision: {told}.",
-        ),
-        PageTable(("precision at recall", *map(str, _RECALLS_TOLD), "average precision"), rows),
-        note,
+    picture = curve_grid(
+        panels,
+        reference=curves[0].points,
+        x="recall",
+        y="precision",
+        label=f"Precision against recall; average precision: {told}.",
     )
+    header = ("precision at recall", *map(str, _RECALLS_TOLD), "average precision")
+    return Figure("Precision against recall", picture, PageTable(header, rows), note)
 
 
 def _precision_at(curve: PrecisionRecallCurve, recall: float) -> float | None:
@@ -181,25 +202,19 @@ def _label_figures(
         note += f" Only the {len(bars)} of {len(scores)} labels with the lowest F1 are shown."
     middle = len(bars) if len(bars) <= MANY_LABELS else (len(bars) + 1) // 2
     title = "F1 of each label"
-    first = Figure(title, _label_chart(title, bars[:middle]), PageTable(header, rows), note)
+    first = Figure(title, _bars(title, "F1", bars[:middle]), PageTable(header, rows), note)
     if middle == len(bars):
         return [first]
     title += ", continued"
-    return [first, Figure(title, _label_chart(title, bars[middle:]), None)]
+    return [first, Figure(title, _bars(title, "F1", bars[middle:]), None)]
 
 
-def _label_chart(title: str, bars: Sequence[ChartBar]) -> Markup:
-    scale = shares("F1, with 95% interval")
-    return bar_chart(bars, x=scale, label=f"{title}: {_list(bars)}")
+def _bars(title: str, score: str, bars: Sequence[ChartBar]) -> Markup:
+    values = ", ".join(f"{bar.name} {bar.value}" for bar in bars)
+    return bar_chart(bars, title=f"{score}, with 95% interval", label=f"{title}: {values}.")
 
 
-def _reliability_figure(
-    calibrations: Sequence[tuple[str, Calibration]],
-    *,
-    title: str = "Reliability diagram",
-    x: str = "mean predicted probability",
-    y: str = "accuracy",
-) -> Figure:
+def _reliability_figure(calibrations: Sequence[tuple[str, Calibration]], x: str, y: str) -> Figure:
     """Show accuracy against confidence; of the calibrations the most important one is last."""
     lines = [Line("perfect calibration", [(0, 0), (1, 1)], "quiet")]
     rows, last = [], calibrations[-1][1]
@@ -207,10 +222,10 @@ def _reliability_figure(
         points = [(one.confidence, one.accuracy) for one in found.bins if one.n >= FEWEST_ROWS]
         lines.append(Line(name, points, "one" if found is last else "two", marks=True))
         for one in found.bins:
-            edges, shares_of = f"{one.low:.2f} to {one.high:.2f}", (one.confidence, one.accuracy)
-            rows.append([name, edges, *map(format_share, shares_of), f"{one.n:,}"])
+            edges, means = f"{one.low:.2f} to {one.high:.2f}", (one.confidence, one.accuracy)
+            rows.append([name, edges, *map(format_share, means), f"{one.n:,}"])
     return Figure(
-        title,
+        "Reliability diagram",
         line_chart(
             lines,
             x=shares(x),
@@ -223,19 +238,9 @@ def _reliability_figure(
     )
 
 
-def _slice_figures(
-    by_length: Sequence[Slice], by_unseen: Sequence[Slice], score: str
-) -> list[Figure]:
-    """Show a score by text length and by the share of unseen words."""
-    return [
-        _slice_figure("By text length", "words", by_length, score,
-                      "Number of words, in bins with about the same number of rows."),
-        _slice_figure("By fraction of unseen words", "unseen", by_unseen, score,
-                      "Fraction of the words that occur in no training text."),
-    ]  # fmt: skip
-
-
-def _slice_figure(title: str, what: str, slices: Sequence[Slice], score: str, note: str) -> Figure:
+def _slice_figure(what: str, slices: Sequence[Slice], score: str) -> Figure:
+    """Show a score by one of `_SLICES`."""
+    title, note = _SLICES[what]
     bars = [
         ChartBar(one.name, Estimate.of(one.score, one.interval), f"{one.n:,} rows")
         for one in slices
@@ -244,7 +249,7 @@ def _slice_figure(title: str, what: str, slices: Sequence[Slice], score: str, no
     rows = [[one.name, format_share(one.score), str(one.interval), f"{one.n:,}"] for one in slices]
     return Figure(
         title,
-        bar_chart(bars, x=shares(f"{score}, with 95% interval"), label=f"{title}: {_list(bars)}"),
+        _bars(title, score, bars),
         PageTable((what, score, "95% interval", "rows"), rows),
         note + _left_out(one.n for one in slices),
     )
@@ -258,63 +263,30 @@ def _left_out(sizes: Iterable[int]) -> str:
 
 def epoch_figure(history: Sequence[Epoch], best: int, what: str) -> Figure:
     """Show loss or accuracy by epoch, with ticks only at whole epochs."""
-    epochs = axis("epoch", [one.epoch for one in history])
+    numbers = [one.epoch for one in history]
+    epochs = axis("epoch", numbers)
     epochs = replace(epochs, ticks=[tick for tick in epochs.ticks if tick == int(tick)])
-    train, valid = f"train_{what}", f"valid_{what}"
+    train = [getattr(one, f"train_{what}") for one in history]
+    valid = [getattr(one, f"valid_{what}") for one in history]
     lines = [
-        Line("training", [(one.epoch, getattr(one, train)) for one in history], "two"),
-        Line("validation", [(one.epoch, getattr(one, valid)) for one in history], "one"),
+        Line("training", list(zip(numbers, train, strict=True)), "two"),
+        Line("validation", list(zip(numbers, valid, strict=True)), "one"),
     ]
-    values = [y for one in lines for _, y in one.points]
-    rows = [[str(one.epoch), f"{getattr(one, train):.3f}", f"{getattr(one, valid):.3f}"]
-            for one in history]  # fmt: skip
+    rows = [
+        [str(number), f"{one:.3f}", f"{other:.3f}"]
+        for number, one, other in zip(numbers, train, valid, strict=True)
+    ]
     title = f"{what.capitalize()} by epoch"
-    last = lines[1].points[-1][1]
     return Figure(
         title,
         line_chart(
             lines,
             x=epochs,
-            y=axis(what, values, form="{:.2f}".format),
-            label=f"{title}; validation ends at {last:.3f}.",
+            y=axis(what, [*train, *valid], form="{:.2f}".format),
+            label=f"{title}; validation ends at {valid[-1]:.3f}.",
             marked=(best, f"best: {best}") if best else None,
         ),
         PageTable(("epoch", "training", "validation"), rows),
-    )
-
-
-def _list(bars: Sequence[ChartBar]) -> str:
-    values = [f"{bar.name} " + ("undefined" if bar.estimate.value is None
-                              else f"{bar.estimate.value:.2f}") for bar in bars]  # fmt: skip
-    return ", ".join(values) + "."
-
-
-def _confusion_figure(analysis: ErrorAnalysis) -> Figure:
-    """Show the confusion matrix; of many labels, only those with the most errors."""
-    labels = [score.label for score in analysis.scores.per_class]
-    counts = analysis.scores.confusion
-    n = range(len(labels))
-    n_errors = [sum(counts[i][j] + counts[j][i] for j in n if j != i) for i in n]
-    chosen = sorted(sorted(n, key=lambda i: -n_errors[i])[:MOST_CELLS])
-    note = "Rows are true labels, columns are predicted labels; percentages are of the row."
-    table = None
-    if len(labels) > FEW_LABELS:  # the most frequent errors, as its cells have no room for counts
-        errors = sorted(((counts[i][j], i, j) for i in n for j in n if i != j), reverse=True)
-        most = [one for one in errors[:MOST_PAIRS] if one[0]]
-        rows = [[labels[i], labels[j], f"{count:,}"] for count, i, j in most]
-        table = PageTable(("true", "predicted", "rows"), rows)
-    if len(chosen) < len(labels):
-        note += f" Only the {len(chosen)} of {len(labels)} labels with the most errors are shown."
-    return Figure(
-        "Confusion matrix",
-        matrix(
-            [labels[i] for i in chosen],
-            [[counts[i][j] for j in chosen] for i in chosen],
-            label=f"Confusion matrix of {len(chosen)} labels",
-        ),
-        table,
-        note,
-        wide=len(chosen) > MANY_LABELS,
     )
 
 

@@ -9,11 +9,12 @@ from wordgate.evaluation.error_analysis import ErrorAnalysis
 from wordgate.evaluation.intervals import Interval
 from wordgate.evaluation.metrics import Epoch
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
-from wordgate.report.charts import Dots, Estimate, axis, dot_plot
+from wordgate.report.charts import Dots, Estimate, dot_plot
 from wordgate.report.figures import analysis_figures, epoch_figure
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
     THRESHOLD_HEADER,
+    capitalized,
     family_name,
     format_share,
     leak_warning,
@@ -76,19 +77,15 @@ def model_page(
 def _headline(metrics: AnyMetrics) -> list[tuple[str, str, str]]:
     """Give the numbers at the top of the page: name, value and remark."""
     intervals, (name, value, interval) = metrics.intervals, metrics.main
-    groups = f"from {metrics.split.n_test_groups:,} groups"
     third = ("log loss", f"{metrics.log_loss:.3f}", "nats, lower is better")
     if isinstance(metrics, MultilabelMetrics):
-        third = (
-            "all labels correct",
-            format_share(metrics.accuracy),
-            _interval(intervals.accuracy),
-        )
+        accuracy = format_share(metrics.accuracy)
+        third = ("all labels correct", accuracy, _interval(intervals.accuracy))
     return [
         (name, format_share(value), _interval(interval)),
         ("macro F1", format_share(metrics.macro_f1), _interval(intervals.macro_f1)),
         third,
-        ("test rows", f"{metrics.n:,}", groups),
+        ("test rows", f"{metrics.n:,}", f"from {metrics.split.n_test_groups:,} groups"),
     ]
 
 
@@ -97,18 +94,10 @@ def _main_figure(family: str, metrics: AnyMetrics) -> Figure:
     (name, value, interval), baselines = metrics.main, metrics.baselines.to_beat(family)
     rows = [Dots("this model", [Estimate.of(value, interval)])]
     rows += [Dots(other, [Estimate(one.main)]) for other, one in baselines]
-    values = [end for row in rows for one in row.estimates for end in one.ends()]
-    title = f"{name[0].upper()}{name[1:]}"
-    return Figure(
-        f"{title} and baselines",
-        dot_plot(
-            rows,
-            [(name, "one")],
-            x=axis(name, values or [0, 1], form="{:.2f}".format),
-            label=f"{title} {format_share(value)}, with baselines.",
-        ),
-        None,
-    )
+    title = capitalized(name)
+    label = f"{title} {format_share(value)}, with baselines."
+    picture = dot_plot(rows, [(name, "one")], title=name, label=label)
+    return Figure(f"{title} and baselines", picture, None)
 
 
 def _interval(interval: Interval) -> str:

@@ -1,6 +1,6 @@
 """The report on a search over families and settings, as a page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchResult, SearchTrial
@@ -13,7 +13,6 @@ from wordgate.report.charts import (
     bar_chart,
     line_chart,
     log_axis,
-    shares,
 )
 from wordgate.report.page import Figure, PageTable, render
 from wordgate.report.search_text import (
@@ -29,17 +28,17 @@ from wordgate.report.search_text import (
     price,
     ranked,
     runner_up,
+    score_of,
     short_settings,
     trial_remarks,
 )
-from wordgate.report.text import UNDEFINED, format_share, source_name
+from wordgate.report.text import UNDEFINED, capitalized, format_share, source_name
 
 MOST_SETTINGS = 12
 """Settings whose importance is drawn; the table of the figure has all."""
 SHOWN_TRIALS = 10
 """Trials that are shown at once."""
 _HEADER = ("trial", "score", "±", "ms", "MB", "s", "settings")
-_Cost = Callable[[SearchTrial], float | None]
 
 
 def search_page(result: SearchResult, source: str) -> str:
@@ -49,7 +48,7 @@ def search_page(result: SearchResult, source: str) -> str:
         result: The search, and the test of its winner.
         source: The source of the data.
     """
-    rows = [_trial_row(result, trial) for trial in ranked(result.trials)]
+    trials = ranked(result.trials)
     return render(
         "search.html.j2",
         title=f"Model search on {source_name(source)}",
@@ -64,11 +63,9 @@ def search_page(result: SearchResult, source: str) -> str:
         unimportant=important_settings(result),
         costs=_cost_figures(result),
         header=_HEADER,
-        rows=rows,
+        rows=[_trial_row(result, trial) for trial in trials],
         shown=SHOWN_TRIALS,
-        bold=[
-            place for place, one in enumerate(ranked(result.trials)) if one.number == result.chosen
-        ],
+        bold=[place for place, one in enumerate(trials) if one.number == result.chosen],
         methods=_methods(result),
     )
 
@@ -172,7 +169,7 @@ def _importance_figure(result: SearchResult) -> Figure | None:
         "Settings that mattered",
         bar_chart(
             bars,
-            x=shares("share of the variance of the scores"),
+            title="share of the variance of the scores",
             label=important_settings(result),
         ),
         PageTable(("setting", "importance"), [(name, f"{share:.3f}") for name, share in found]),
@@ -182,76 +179,74 @@ def _importance_figure(result: SearchResult) -> Figure | None:
 
 
 def _cost_figures(result: SearchResult) -> list[Figure]:
-    """Show the score against latency and size, each with its limit."""
-    return [
-        figure
-        for figure in (
-            _cost_figure(
-                result, "latency", "ms per text", lambda one: one.latency_ms, result.limits.max_ms
-            ),
-            _cost_figure(result, "size", "MB", lambda one: one.megabytes, result.limits.max_mb),
-        )
-        if figure is not None
-    ]
+    """Show the score against latency and size, each with its limit, if they were measured."""
+    limits = result.limits
+    figures = (
+        _cost_figure(result, "latency", "ms per text", "latency_ms", limits.max_ms, "quicker"),
+        _cost_figure(result, "size", "MB", "megabytes", limits.max_mb, "smaller"),
+    )
+    return [figure for figure in figures if figure is not None]
 
 
 def _cost_figure(
-    result: SearchResult, what: str, unit: str, cost: _Cost, limit: float | None
+    result: SearchResult, what: str, unit: str, cost: str, limit: float | None, less: str
 ) -> Figure | None:
-    """Show the score against one cost, the Pareto front and the limit; nothing if unmeasured."""
+    """Show the score against a cost, an attribute of trials, the Pareto front and the limit."""
+
+    def points(trials: Sequence[SearchTrial]) -> list[tuple[float, float]]:
+        return [(getattr(trial, cost), score_of(trial)) for trial in trials]
+
     measured = [
-        (value, trial.score, trial)
+        trial
         for trial in ranked(result.trials)
         if (trial.state == "complete" or trial.over_limits)
         and trial.score is not None
-        and (value := cost(trial) or 0) > 0
+        and (getattr(trial, cost) or 0) > 0
     ]
     if not measured:
         return None
     name = OBJECTIVE_NAMES[result.objective]
-    front = _front([one for one in measured if not one[2].over_limits])
-    over = [(x, y) for x, y, trial in measured if trial.over_limits]
-    within = [
-        (x, y)
-        for x, y, trial in measured
-        if not trial.over_limits and trial.number != result.chosen
-    ]
-    won = [(x, y) for x, y, trial in measured if trial.number == result.chosen]
+    over = [trial for trial in measured if trial.over_limits]
+    within = [trial for trial in measured if not trial.over_limits]
+    front = _front(within, cost)
+    chosen = [trial for trial in measured if trial.number == result.chosen]
+    others = [trial for trial in within if trial.number != result.chosen]
     lines = [
-        *([Line("over a limit", over, "quiet", marks=True, joined=False)] if over else []),
-        Line("Pareto front", [(x, y) for x, y, _ in front], "one"),
-        Line("trials", within, "one", marks=True, joined=False),
-        Line("chosen", won, "two", marks=True, joined=False),
+        *([Line("over a limit", points(over), "quiet", marks=True, joined=False)] if over else []),
+        Line("Pareto front", points(front), "one"),
+        Line("trials", points(others), "one", marks=True, joined=False),
+        Line("chosen", points(chosen), "two", marks=True, joined=False),
     ]
-    costs = [x for x, _, _ in measured] + ([] if limit is None else [limit])
-    title = f"{name[0].upper()}{name[1:]} against {what}"
+    costs, scores = zip(*points(measured), strict=True)
+    title = f"{capitalized(name)} against {what}"
     rows = [
-        (f"{t.number} {t.family}", f"{x:.3g}", f"{y:.3f}", format_error(t)) for x, y, t in front
+        (f"{trial.number} {trial.family}", f"{x:.3g}", f"{y:.3f}", format_error(trial))
+        for trial, (x, y) in zip(front, points(front), strict=True)
     ]
     named = ", ".join(f"{row[0]} {row[2]} at {row[1]} {unit}" for row in rows)
     return Figure(
         title,
         line_chart(
             lines,
-            x=log_axis(unit, costs),
-            y=_score_axis(name, [y for _, y, _ in measured]),
+            x=log_axis(unit, [*costs, *([] if limit is None else [limit])]),
+            y=_score_axis(name, scores),
             label=f"{title}; on the Pareto front: {named or 'none'}.",
             marked=None if limit is None else (limit, f"limit {limit:g}"),
         ),
         PageTable(("trial on the front", unit, name, "±"), rows),
-        "Logarithmic scale. No trial within the limits is both better and"
-        f" {'quicker' if what == 'latency' else 'smaller'} than one on the Pareto front.",
+        f"Logarithmic scale. No trial within the limits is both better and {less} than one on the"
+        " Pareto front.",
     )
 
 
-def _front(
-    measured: Sequence[tuple[float, float, SearchTrial]],
-) -> list[tuple[float, float, SearchTrial]]:
+def _front(trials: Sequence[SearchTrial], cost: str) -> list[SearchTrial]:
     """Give the trials that none surpasses at the same or a lower cost, the cheapest first."""
-    front: list[tuple[float, float, SearchTrial]] = []
-    for one in sorted(measured, key=lambda one: (one[0], -one[1], one[2].number)):
-        if not front or one[1] > front[-1][1]:
-            front.append(one)
+    front: list[SearchTrial] = []
+    best = -1.0
+    for trial in sorted(trials, key=lambda one: (getattr(one, cost), -score_of(one), one.number)):
+        if score_of(trial) > best:
+            front.append(trial)
+            best = score_of(trial)
     return front
 
 

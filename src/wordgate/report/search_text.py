@@ -27,15 +27,15 @@ _ENDS = {
 
 def format_search(result: SearchResult) -> str:
     """Write a search for a terminal: the choice, its price, the runner-up and the best trials."""
-    sentences = [choice(result), price(result), *runner_up(result), *measured_costs(result)]
+    sentences = [choice(result), price(result), *runner_up(result), *_measured_costs(result)]
     sentences += [ending(result), *result.left_out]
-    best = ranked(result.trials)[:SHOWN_LIVE]
-    table = [TRIAL_HEADER, *(trial_cells(trial, result.chosen) for trial in best)]
-    return "\n\n".join(["\n".join(sentences), format_trials(table), important_settings(result)])
+    table = _format_trials(ranked(result.trials)[:SHOWN_LIVE], result.chosen)
+    return "\n\n".join(["\n".join(sentences), table, important_settings(result)])
 
 
-def format_trials(rows: Sequence[Sequence[str]]) -> str:
-    """Lay out trials in columns, the settings to the left of theirs."""
+def _format_trials(trials: Sequence[SearchTrial], marked: int | None) -> str:
+    """Lay out trials in columns, the settings to the left of theirs; the marked one has a star."""
+    rows = [TRIAL_HEADER, *(_trial_cells(trial, marked) for trial in trials)]
     lines = text_table([row[:-1] for row in rows])
     return "\n".join(f"{line}  {row[-1]}".rstrip() for line, row in zip(lines, rows, strict=True))
 
@@ -48,18 +48,13 @@ def format_progress(trials: Sequence[SearchTrial]) -> str:
     if last not in shown:
         shown = [*shown[:-1], last]
     best = best_of(trials)
-    rows = [trial_cells(trial, None if best is None else best.number) for trial in shown]
-    return format_trials([TRIAL_HEADER, *rows])
+    return _format_trials(shown, None if best is None else best.number)
 
 
 def trial_line(trial: SearchTrial, objective: str, trials: Sequence[SearchTrial]) -> str:
     """Write a finished trial in a line of a log, and whether it is the best so far."""
     own = ", ".join(short_settings(trial))
-    costs = [f"{trial.seconds:.0f} s"]
-    if trial.megabytes is not None:
-        costs.insert(0, f"{trial.megabytes:.2f} MB")
-    if trial.latency_ms is not None:
-        costs.insert(0, f"{trial.latency_ms:.2f} ms")
+    costs = [*_costs(trial), f"{trial.seconds:.0f} s"]
     score = f"{OBJECTIVE_NAMES[objective]} {format_share(trial.score)}"
     if len(trial.fold_scores) > 1:
         score += f" ± {format_error(trial)}"
@@ -70,8 +65,13 @@ def trial_line(trial: SearchTrial, objective: str, trials: Sequence[SearchTrial]
     )
 
 
-def trial_cells(trial: SearchTrial, marked: int | None) -> tuple[str, ...]:
-    """Write a trial as `TRIAL_HEADER` names it; the marked one has a star."""
+def _costs(trial: SearchTrial) -> list[str]:
+    """Write latency and size, those that were measured."""
+    costs = ((trial.latency_ms, "ms"), (trial.megabytes, "MB"))
+    return [f"{value:.2f} {unit}" for value, unit in costs if value is not None]
+
+
+def _trial_cells(trial: SearchTrial, marked: int | None) -> tuple[str, ...]:
     told = [*(f"[{remark}]" for remark in trial_remarks(trial)), *short_settings(trial)]
     return (
         f"{trial.number}{'*' if trial.number == marked else ''}",
@@ -139,12 +139,13 @@ def ranked(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
     places = {"complete": 0, "pruned": 1, "failed": 2}
     ended = [trial for trial in trials if trial.state in places]
     ordered = sorted(
-        ended, key=lambda one: (places[one.state], -_value(one), one.megabytes or 0.0, one.number)
+        ended, key=lambda one: (places[one.state], -score_of(one), one.megabytes or 0.0, one.number)
     )
     return distinct_trials(ordered)
 
 
-def _value(trial: SearchTrial) -> float:
+def score_of(trial: SearchTrial) -> float:
+    """Give the score of a trial; -1 where there is none."""
     return -1.0 if trial.score is None else trial.score
 
 
@@ -217,20 +218,15 @@ def runner_up(result: SearchResult) -> list[str]:
     if result.second is None:
         return []
     second = result.trial(result.second)
-    score = second.score if second.score is not None else 0.0
-    points = 100 * (score - result.chosen_score)
+    points = 100 * ((second.score or 0.0) - result.chosen_score)
     level = "the same" if abs(points) < 0.05 else f"{points:+.1f} points"
-    costs = []
-    if second.latency_ms is not None:
-        costs.append(f"{second.latency_ms:.2f} ms")
-    if second.megabytes is not None:
-        costs.append(f"{second.megabytes:.2f} MB")
     why = "" if points < 0.05 else "; it is not significantly better, and larger or slower"
     judged = f"{format_share(second.score)} on {inner_folds(second)}"
-    return [f"Second choice: {trial_name(second)}, {judged} ({', '.join([level, *costs])}){why}."]
+    facts = ", ".join([level, *_costs(second)])
+    return [f"Second choice: {trial_name(second)}, {judged} ({facts}){why}."]
 
 
-def measured_costs(result: SearchResult) -> list[str]:
+def _measured_costs(result: SearchResult) -> list[str]:
     """Write latency and size of the saved model, beside their limits; nothing if unmeasured."""
     costs = (
         (result.latency_ms, "ms per text", result.limits.max_ms),

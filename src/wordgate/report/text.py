@@ -6,13 +6,13 @@ from typing import Any
 
 from wordgate.bundle.metrics import AnyMetrics, MultilabelMetrics, SplitFacts
 from wordgate.evaluation.intervals import PairedDifference
-from wordgate.evaluation.metrics import Average, LabelScore, Scores, Shares
+from wordgate.evaluation.metrics import LabelScore, Scores, Shares
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
 from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchFacts
 from wordgate.evaluation.selective_prediction import abstention_sentences
 from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.families import FAMILIES
-from wordgate.runtime.display import one_line, signed
+from wordgate.runtime.display import one_line
 
 UNDEFINED = "–"
 THRESHOLD_HEADER = ("label", "threshold", "F1", "F1 at 0.5", "points", "95% interval")
@@ -42,33 +42,9 @@ def score_cells(scores: AnyScores) -> tuple[str, ...]:
     )
 
 
-def format_points_interval(difference: PairedDifference) -> str:
-    """Write the interval of a difference in points (hundredths); a dash where there is none."""
-    if difference.low is None or difference.high is None:
-        return UNDEFINED
-    return f"{signed(100 * difference.low, 1)} to {signed(100 * difference.high, 1)}"
-
-
-def format_p_value(p_value: float | None) -> str:
-    """Write a p-value for a sentence; a dash where there is none."""
-    if p_value is None:
-        return UNDEFINED
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
-
-
-def format_points(difference: PairedDifference) -> str:
-    """Write a difference in points (hundredths), with its sign."""
-    return signed(100 * difference.difference, 1)
-
-
-def format_evidence(difference: PairedDifference) -> str:
-    """Write what makes a difference believable: its interval and its p-value."""
-    interval = "no interval"
-    if difference.low is not None:
-        interval = f"95% interval {format_points_interval(difference)}"
-    if difference.p_value is None:
-        return interval
-    return f"{interval}, {format_p_value(difference.p_value)}"
+def capitalized(name: str) -> str:
+    """Begin a name with a capital letter."""
+    return name[:1].upper() + name[1:]
 
 
 def source_name(source: str) -> str:
@@ -88,7 +64,7 @@ def headline(family: str, metrics: AnyMetrics) -> str:
     """
     name, value, interval = metrics.main
     cells = [
-        f"{name[0].upper()}{name[1:]} on {metrics.n:,} test rows, 95% interval\n"
+        f"{capitalized(name)} on {metrics.n:,} test rows, 95% interval\n"
         f"  this model ({family_name(family)}) {format_share(value)}"
         f" ({interval})"
     ]
@@ -143,7 +119,7 @@ def format_verdict(
 ) -> str:
     """Write whether a model of a family is better than a baseline."""
     name = family_name(family)
-    facts = f"{format_points(difference)} {unit}, {format_evidence(difference)}"
+    facts = f"{difference.points()} {unit}, {difference.evidence()}"
     if difference.proven == "better":
         return f"The {name} model beats {baseline}: {facts}."
     if difference.proven == "worse":
@@ -179,44 +155,49 @@ def leak_warning(split: SplitFacts) -> str:
 
 def label_tables(scores: AnyScores) -> list[str]:
     """Lay out the scores label by label, and which labels are confused or occur together."""
+    report = classification_report(scores)
     if isinstance(scores, MultilabelScores):
-        return [multilabel_report(scores), cooccurrence_table(scores)]
-    return [classification_report(scores), confusion_table(scores)]
+        return [report, cooccurrence_table(scores)]
+    return [report, confusion_table(scores)]
 
 
-def classification_report(scores: Scores) -> str:
+def classification_report(scores: AnyScores) -> str:
     """Lay out precision, recall and F1 of every label as scikit-learn does.
 
     Undefined values are printed as ``–``, and a line names the labels that averages leave out.
+    With several labels per text, average precision and thresholds are added.
     """
-    first = _first_width(scores.per_class)
-    accuracy = ["", "", format_share(scores.accuracy, 2), str(scores.n)]
-    return "\n".join(
-        [
-            *_label_lines(scores.per_class, first),
-            "",
-            _report_line("accuracy", accuracy, first),
-            *_average_lines(scores.per_class, scores.n, first),
-            *_undefined(scores),
-        ]
-    )
-
-
-def multilabel_report(scores: MultilabelScores) -> str:
-    """Lay out the scores of several labels per text, with average precision and thresholds."""
-    first = _first_width(scores.per_class)
-    own = [
-        (format_share(one.average_precision, 2), f"{one.threshold:.2f}") for one in scores.per_class
+    n = str(sum(one.support for one in scores.per_class))
+    head = ["", "precision", "recall", "f1-score", "support"]
+    rows = [[one.label, *_share_cells(one), str(one.support)] for one in scores.per_class]
+    if isinstance(scores, MultilabelScores):
+        head += ["avg-prec", "threshold"]
+        for row, one in zip(rows, scores.per_class, strict=True):
+            row += [format_share(one.average_precision, 2), f"{one.threshold:.2f}"]
+        micro = Shares(scores.micro_precision, scores.micro_recall, scores.micro_f1)
+        summary, more = ["micro avg", *_share_cells(micro), n], _multilabel_lines(scores)
+    else:
+        summary, more = ["accuracy", "", "", format_share(scores.accuracy, 2), n], []
+    averages = [
+        [name, *_share_cells(Shares.average(scores.per_class, by_support=by_support)), n]
+        for name, by_support in (("macro avg", False), ("weighted avg", True))
+        if scores.macro_over
     ]
-    support = sum(one.support for one in scores.per_class)
-    micro = Shares(scores.micro_precision, scores.micro_recall, scores.micro_f1)
-    cells = [*(format_share(one, 2) for one in micro), str(support)]
+    width = max(len(name) for name, *_ in (*rows, ["weighted avg"]))
     lines = [
-        *_label_lines(scores.per_class, first, ("avg-prec", "threshold"), own),
-        "",
-        _report_line("micro avg", cells, first),
-        *(_average_lines(scores.per_class, support, first) if support else ()),
-        *_undefined(scores),
+        f"{name:>{width}} " + " ".join(f"{cell:>9}" for cell in cells) if cells else ""
+        for name, *cells in (head, [""], *rows, [""], summary, *averages)
+    ]
+    return "\n".join([*lines, *_undefined(scores), *more])
+
+
+def _share_cells(one: LabelScore | Shares) -> list[str]:
+    return [format_share(share, 2) for share in (one.precision, one.recall, one.f1)]
+
+
+def _multilabel_lines(scores: MultilabelScores) -> list[str]:
+    """Write the scores that exist only with several labels per text."""
+    lines = [
         "",
         f"all labels correct {format_share(scores.accuracy)},"
         f" label ranking average precision {format_share(scores.label_ranking_average_precision)},"
@@ -224,7 +205,7 @@ def multilabel_report(scores: MultilabelScores) -> str:
     ]
     if scores.n_without_labels:
         lines.append(f"{scores.n_without_labels:,} of {scores.n:,} test rows have no label")
-    return "\n".join(lines)
+    return lines
 
 
 def cooccurrence_table(scores: MultilabelScores) -> str:
@@ -293,17 +274,14 @@ def threshold_table(metrics: AnyMetrics) -> str:
 
 def threshold_rows(chosen: ThresholdGain) -> list[tuple[str, ...]]:
     """Write each label's threshold, its F1 on the test rows there and at 0.5, and the gain."""
-    return [
-        (
-            one.label,
-            f"{one.threshold:.3f}",
-            format_share(one.test_f1),
-            format_share(one.test_f1_at_half),
-            UNDEFINED if one.difference is None else format_points(one.difference),
-            UNDEFINED if one.difference is None else format_points_interval(one.difference),
-        )
-        for one in chosen.labels
-    ]
+    rows: list[tuple[str, ...]] = []
+    for one in chosen.labels:
+        gain = (UNDEFINED, UNDEFINED)
+        if one.difference is not None:
+            gain = (one.difference.points(), one.difference.interval())
+        f1 = (format_share(one.test_f1), format_share(one.test_f1_at_half))
+        rows.append((one.label, f"{one.threshold:.3f}", *f1, *gain))
+    return rows
 
 
 def costs(metrics: AnyMetrics) -> str:
@@ -326,39 +304,6 @@ def text_table(rows: Sequence[Sequence[str]], margin: str = "", gap: str = "  ")
         ).rstrip()
         for row in rows
     ]
-
-
-def _first_width(per_class: Sequence[LabelScore]) -> int:
-    return max(len(name) for name in [*(score.label for score in per_class), "weighted avg"])
-
-
-def _label_lines(
-    per_class: Sequence[LabelScore],
-    first: int,
-    more: Sequence[str] = (),
-    more_cells: Sequence[Sequence[str]] = (),
-) -> list[str]:
-    """Write the head of the table, and a line for each label, with more cells if there are some."""
-    head = ["precision", "recall", "f1-score", "support", *more]
-    lines = [_report_line("", head, first), ""]
-    for number, score in enumerate(per_class):
-        shares = [format_share(one, 2) for one in (score.precision, score.recall, score.f1)]
-        own = more_cells[number] if more_cells else ()
-        lines.append(_report_line(score.label, [*shares, str(score.support), *own], first))
-    return lines
-
-
-def _average_lines(per_class: Sequence[LabelScore], n: int, first: int) -> list[str]:
-    lines = []
-    for name, by_support in (("macro avg", False), ("weighted avg", True)):
-        average = Average.over(per_class, by_support=by_support)
-        shares = [format_share(one, 2) for one in average]
-        lines.append(_report_line(name, [*shares, str(n)], first))
-    return lines
-
-
-def _report_line(name: str, cells: Sequence[str], first: int) -> str:
-    return f"{name:>{first}} " + " ".join(f"{cell:>9}" for cell in cells)
 
 
 def _undefined(scores: AnyScores) -> list[str]:
