@@ -77,7 +77,7 @@ def open_vectors(path: str | Path) -> VectorFile:
         if start[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{" and b"\0" in start[:LENGTH_BYTES]:
             if source.compressed:
                 raise DataError(f"'{path}' is a gzipped safetensors file: unpack it first")
-            return SafetensorsFile(path)
+            return SafetensorsFile(source, start)
         header = _HEADER.match(start)
         if header is None:
             return _without_header(source, start)

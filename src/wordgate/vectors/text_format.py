@@ -7,9 +7,9 @@ its lines with a space. A word can hold spaces, so numbers are counted from the 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,10 @@ from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.vectors.vector_file import (
     MAX_WORD_BYTES,
+    Block,
     ByteStream,
-    VectorBatch,
     VectorFile,
-    check_finite,
     open_stream,
-    take_first,
-    too_few,
-    too_many,
 )
 
 _ROOM = 2**20  # bytes read at a time
@@ -44,39 +40,25 @@ class TextFile(VectorFile):
         """One of `wordgate.vectors.formats.FORMATS`."""
         return "glove" if self.count is None else "word2vec-text"
 
-    def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
-        """Read the vectors of some words, see `VectorFile`."""
-        left = set(words)
+    def _blocks(self) -> Iterator[Block]:
         for stretch in self._stretches():
-            for i in take_first(left, stretch.words):
-                yield stretch.words[i], self._vectors(stretch, [i])[0]
+            yield stretch.words, partial(self._vectors, stretch)
 
-    def batches(self) -> Iterator[VectorBatch]:
-        """Read all rows, see `VectorFile`."""
-        for stretch in self._stretches():
-            yield VectorBatch(stretch.words, self._vectors(stretch, range(len(stretch.words))))
-
-    def words(self) -> Iterator[list[bytes]]:
-        """Read the words alone, see `VectorFile`."""
-        for stretch in self._stretches():
-            yield stretch.words
-
-    def _vectors(self, stretch: _Stretch, picked: Collection[int]) -> NDArray[np.float32]:
+    def _vectors(self, stretch: _Stretch, picked: Sequence[int]) -> NDArray[np.float32]:
         """Parse the numbers of some lines, float32 [len(picked), dim]."""
-        rows = list(picked)
-        texts = [stretch.numbers(i) for i in rows]
+        texts = [stretch.numbers(i) for i in picked]
         try:
-            vectors = _parsed(b" ".join(texts), (len(rows), self.dim))
+            vectors = _parsed(b" ".join(texts), (len(picked), self.dim))
         except ValueError:
-            raise self._no_number(stretch, rows, texts) from None
-        check_finite(self.path, vectors, lambda i: stretch.place(rows[i]))
+            raise self._no_number(stretch, picked, texts) from None
+        self._check_finite(vectors, lambda i: stretch.place(picked[i]))
         return vectors
 
-    def _no_number(self, stretch: _Stretch, rows: list[int], texts: list[bytes]) -> DataError:
+    def _no_number(self, stretch: _Stretch, picked: Sequence[int], texts: list[bytes]) -> DataError:
         """Name the first field that is no number."""
         i, field = next(
             (i, field)
-            for i, text in zip(rows, texts, strict=True)
+            for i, text in zip(picked, texts, strict=True)
             for field in text.split(b" ")
             if not _is_number(field)
         )
@@ -100,12 +82,12 @@ class TextFile(VectorFile):
                     raise self._empty_line(row, ended)
                 ended = stretch.ended if ended is None else ended
                 if self.count is not None and row + n > self.count:
-                    raise too_many(self.path, self.count, stretch.place(self.count - row)[1])
+                    raise self._too_many(stretch.place(self.count - row)[1])
                 row += n
                 if n:
                     yield stretch
             if self.count is not None and row < self.count:
-                raise too_few(self.path, self.count, row, source.position)
+                raise self._too_few(row, source.position)
 
     def _whole_lines(self, source: ByteStream) -> Iterator[tuple[int, bytes]]:
         """Give pieces of the file that end with a line break, each with its first byte's place."""
