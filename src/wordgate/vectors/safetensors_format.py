@@ -70,7 +70,7 @@ class SafetensorsFile(VectorFile):
         lengths = np.diff(ends)
         wrong = (lengths < 0) | (lengths > MAX_WORD_BYTES) | (ends[1:] > self._letters)
         if wrong.any():
-            first = int(np.flatnonzero(wrong)[0])
+            first = int(wrong.argmax())
             raise DataError(
                 f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row"
                 f" {row + first + 1:,} (bytes {int(ends[first]):,} to {int(ends[first + 1]):,} of"

@@ -156,10 +156,9 @@ class TextFile(VectorFile):
         return stretch
 
     def _check_words(self, stretch: _Stretch) -> None:
-        """Refuse words that can't be words."""
-        too_long = np.flatnonzero(stretch.word_ends - stretch.starts > MAX_WORD_BYTES)
-        if len(too_long):
-            row, position = stretch.place(int(too_long[0]))
+        too_long = stretch.word_ends - stretch.starts > MAX_WORD_BYTES
+        if too_long.any():
+            row, position = stretch.place(int(too_long.argmax()))
             raise DataError(
                 f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row {row:,} (byte"
                 f" {position:,}): the file is damaged"

@@ -214,7 +214,7 @@ class VectorFile(ABC):
         finite = np.isfinite(vectors)
         if finite.all():
             return
-        first = int(np.flatnonzero(~finite.all(axis=1))[0])
+        first = int(finite.all(axis=1).argmin())
         value = vectors[first][~finite[first]][0]
         row, position = place(first)
         raise DataError(
