@@ -196,11 +196,11 @@ class Fingerprints:
         Case and white space apart.
         """
         hashed = _hashed(texts)
-        return _among(hashed, self.texts) | _among(hashed, self.valid_texts)
+        return np.isin(hashed, self.texts) | np.isin(hashed, self.valid_texts)
 
     def seen_groups(self, groups: Sequence[str]) -> NDArray[np.bool_]:
         """Tell which rows' groups stood in training; a row without a group was in none."""
-        return _among(hash_strings(groups, key="group"), self.groups)
+        return np.isin(hash_strings(groups, key="group"), self.groups)
 
     def near_copies(self, texts: Sequence[str], *, verified: bool = True) -> NearCopies:
         """Tell which texts are exact or near copies of training texts.
@@ -214,11 +214,11 @@ class Fingerprints:
             verified: Whether to take the verified answer for texts that were tested in training.
         """
         hashed = _hashed(texts)
-        found = _among(hashed, self.texts)
-        answered = found | _among(hashed, self.valid_texts)
+        found = np.isin(hashed, self.texts)
+        answered = found | np.isin(hashed, self.valid_texts)
         if verified:
-            found = found | _among(hashed, self.tested_copies)
-            answered |= found | _among(hashed, self.tested)
+            found = found | np.isin(hashed, self.tested_copies)
+            answered |= found | np.isin(hashed, self.tested)
         asked = np.flatnonzero(~answered)
         similarity = self._similarity([texts[row] for row in asked.tolist()])
         alike = similarity >= _ALIKE
@@ -343,12 +343,3 @@ def _one_hot(sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _blocks(length: int, size: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, length, size))
-
-
-def _among(hashes: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Look hashes up in a sorted array, bool [hashes]."""
-    if not len(known):
-        return np.zeros(len(hashes), dtype=np.bool_)
-    place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-    found: NDArray[np.bool_] = known[place] == hashes
-    return found

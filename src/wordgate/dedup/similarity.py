@@ -31,9 +31,8 @@ class ShingledTexts:
     has: so short texts of common words must agree in more.
     """
 
-    vectors: (
-        sparse.csr_matrix
-    )  # float32 [texts, features]; two rows' dot product is their similarity
+    # float32 [texts, features]; the dot product of two rows is their texts' similarity
+    vectors: sparse.csr_matrix
     n_words: NDArray[np.int64]  # [texts]
     bands: NDArray[np.uint64]  # [bands, texts], of both kinds of features
 
