@@ -12,7 +12,6 @@ from wordgate.data.table import EMPTY, WHITE_SPACE
 from wordgate.dedup.keys import Factorized
 from wordgate.dedup.near_duplicates import LabelAgreement, NearDuplicates
 from wordgate.dedup.shingles import MIN_WORDS
-from wordgate.split.leakage import stands_in
 from wordgate.split.pairs import Pair, example_pairs
 from wordgate.split.row_labels import RowLabels, label_keys
 from wordgate.split.splits import Split, grouped_split, random_split
@@ -297,8 +296,8 @@ def _measured(name: str, splits: Sequence[Split], copies: NearDuplicates) -> Mea
 
 def _shares(split: Split, group: NDArray[np.int64], copies: NearDuplicates) -> list[float]:
     """Compute the shares of test rows known by group, exact duplicate, any duplicate, or any."""
-    by_group = stands_in(split.test, split.train, group)
-    by_exact_copy = stands_in(split.test, split.train, copies.text)
+    by_group = np.isin(group[split.test], group[split.train])
+    by_exact_copy = np.isin(copies.text[split.test], copies.text[split.train])
     by_copy = copies.has_duplicate_in(split.test, split.train)
     known = by_group | by_copy if copies.own_groups else by_copy
     n_test = max(1, len(split.test))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.split.assignment import largest_groups
 from wordgate.split.row_labels import RowLabels
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ class MultilabelGroups:
             Which groups are taken, bool [G].
         """
         reserved = np.zeros(len(self.rank), np.bool_)
-        reserved[self._largest()] = True
+        of_label = self.stratum < len(self.labels.names)
+        pairs = self.group[of_label], self.stratum[of_label]
+        reserved[largest_groups(*pairs, self.size, self.rank)] = True
         taken = np.asarray(self.assign([1 - share, share], reserved) == 1)
         if every_label:
             self._complete(taken, reserved, share)
@@ -142,15 +145,6 @@ class MultilabelGroups:
             The part of each group, int64 [G]; -1 for one without rows.
         """
         return _Assignment(self, shares).run(in_first)
-
-    def _largest(self) -> NDArray[np.int64]:
-        """Give the largest group of each label that rows have."""
-        of_label = self.stratum < len(self.labels.names)
-        group, label = self.group[of_label], self.stratum[of_label]
-        order = np.lexsort((self.rank[group], self.size[group]))
-        largest = np.full(len(self.labels.names), -1)
-        largest[label[order]] = group[order]
-        return largest[largest >= 0]
 
     def _complete(
         self, taken: NDArray[np.bool_], reserved: NDArray[np.bool_], share: float
