@@ -205,13 +205,10 @@ class Fingerprints:
     def near_copies(self, texts: Sequence[str], *, verified: bool = True) -> NearCopies:
         """Tell which texts are exact or near copies of training texts.
 
-        The work grows with the texts times the training texts: 1,000 against 50,000 take about
-        two seconds.
-
-        Args:
-            texts: The texts asked about. Those of fewer than five words have exact copies only;
-                exact copies of validation texts, and no more than that, are found by `seen_texts`.
-            verified: Whether to take the verified answer for texts that were tested in training.
+        Texts of fewer than five words have exact copies only; exact copies of validation texts, and
+        no more than that, are found by `seen_texts`. If `verified`, texts that were tested in
+        training have the answer of then. The work grows with the texts times the training texts:
+        1,000 against 50,000 take about two seconds.
         """
         hashed = _hashed(texts)
         found = np.isin(hashed, self.texts)

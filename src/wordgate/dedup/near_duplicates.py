@@ -182,13 +182,8 @@ class NearDuplicates:
 def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> NearDuplicates:
     """Find the exact and near copies among rows, and join their groups.
 
-    Args:
-        texts: One text a row.
-        groups: One group a row (an empty string: none), or None. Rows without a group begin with
-            their exact copies.
-
-    Returns:
-        The copies. The order of the rows changes nothing but the order of what is returned.
+    Rows without a group, which is an empty string, begin with their exact copies. The order of the
+    rows changes nothing but the order of what is returned.
 
     Raises:
         MissingExtraError: The extra `train` is not installed.
@@ -235,17 +230,13 @@ class ComparedTexts:
 def merge_groups(
     compared: ComparedTexts, keys: Sequence[str], *, least: float = JOINED
 ) -> MergedGroups:
-    """Join groups whose texts copy each other.
+    """Join groups, one of each row, whose texts copy each other.
 
     Two groups are joined where the mean similarity of all their texts reaches a level, so that a
     single text in common, or a phrase like "I can't wait", chains no strangers together. Texts of
     fewer than five words say nothing about their groups. No joining makes a group larger than 0.3%
-    of the rows; a dozen rows are always allowed, but never more than a fifth of all.
-
-    Args:
-        compared: The texts, compared from ``min(least, NEAR)`` on.
-        keys: One group a row, none empty.
-        least: The mean similarity from which groups are joined.
+    of the rows; a dozen rows are always allowed, but never more than a fifth of all. The texts must
+    have been compared from ``min(least, NEAR)`` on.
     """
     group, text, shingled = Factorized.of(keys), compared.text, compared.shingled
     members = distinct_pairs(text.codes, group.codes)  # [pairs, 2], of a text and a group

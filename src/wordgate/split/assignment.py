@@ -76,11 +76,8 @@ class GroupTable:
         Small labels go first and what they take too much or too little is made up for by the next,
         within an average group's size, so that the sum comes out as asked too. Within a label,
         groups are taken by rank; one that would overshoot by more than it fills is passed over, so
-        a giant stays in train, as does the largest group of each label.
-
-        Args:
-            share: The share of the rows wanted, between 0 and 1.
-            every_label: Whether a label with two groups or more gets one at least.
+        a giant stays in train, as does the largest group of each label. If every label is asked
+        for, one with two groups or more gets one at least.
 
         Returns:
             Which groups are taken, bool [G]: none only where every group is the last of a label.
@@ -160,11 +157,7 @@ def largest_groups(
 ) -> NDArray[np.int64]:
     """Give the largest group of each label: no label is to vanish from train.
 
-    Args:
-        group: int64 [P], of pairs of a group and a label of one of its rows.
-        label: int64 [P].
-        size: int64 [G], rows of each group.
-        rank: uint64 [G], by which those of one size are told apart.
+    Shapes as in `GroupTable`: pairs int64 [P]; rows of a group int64 [G]; rank uint64 [G].
     """
     order = np.lexsort((rank[group], size[group]))
     largest: NDArray[np.int64] = np.full(int(label.max(initial=0)) + 1, -1)

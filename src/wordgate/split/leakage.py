@@ -73,11 +73,7 @@ class SplitLeakage:
 def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
     """Describe how rows were split, what leaks between the parts, and their sizes.
 
-    Args:
-        kind: ``grouped``, ``random`` or ``given``.
-        parts: The rows of each part.
-        leak: The leakage between them.
-        cut: Parts that were not given, and were split off train.
+    Parts that were not given were `cut` off train.
     """
     if kind == "grouped":
         by, copies, things = ("", "rows of a group", "groups")

@@ -63,13 +63,7 @@ class MultilabelGroups:
     def of(
         cls, group_of_row: NDArray[np.int64], labels: RowLabels, rank: NDArray[np.uint64]
     ) -> MultilabelGroups:
-        """Count the rows of each group in each stratum.
-
-        Args:
-            group_of_row: int64 [R], numbers below G.
-            labels: The labels of the rows.
-            rank: uint64 [G].
-        """
+        """Count the rows of each group, by numbers below G, in each stratum."""
         n_labels, every = len(labels.names), np.arange(labels.n_rows)
         of_pair, pair = labels.pairs()
         pairs, pair = np.unique(pair, return_inverse=True)
@@ -102,17 +96,11 @@ class MultilabelGroups:
         return MultilabelGroups.of(self.group_of_row[left], self.labels.part(left), rank)
 
     def take(self, share: float, *, every_label: bool) -> NDArray[np.bool_]:
-        """Choose groups that together hold a share of the rows of each stratum.
+        """Choose groups, bool [G], that together hold a share of the rows of each stratum.
 
-        The largest group of each label is not among them: no label is to vanish from the rest.
-
-        Args:
-            share: The share wanted, between 0 and 1.
-            every_label: Whether a label with two groups or more gets one at least, if one of them
-                is no larger than all that is to be taken.
-
-        Returns:
-            Which groups are taken, bool [G].
+        The largest group of each label is not among them: no label is to vanish from the rest. If
+        every label is asked for, one with two groups or more gets one at least, if one of them is
+        no larger than all that is to be taken.
         """
         reserved = np.zeros(len(self.rank), np.bool_)
         of_label = self.stratum < len(self.labels.names)
@@ -126,19 +114,13 @@ class MultilabelGroups:
     def assign(
         self, shares: Sequence[float], in_first: NDArray[np.bool_] | None = None
     ) -> NDArray[np.int64]:
-        """Assign each group to a part, so that parts have their shares of each stratum.
+        """Assign each group to a part, int64 [G], so that parts have their shares of each stratum.
 
         What is made small first is the sum, over parts and strata, of the squares of what lacks to
         the rows wanted, divided by these (Pearson's chi-squared); then see `_LocalSearch`. A pair
         of labels counts for less than a label, and for nothing if the smallest part is to have less
-        than one row of it.
-
-        Args:
-            shares: The share of each part; their sum is 1.
-            in_first: Groups that are in the first part, whatever the others are; bool [G].
-
-        Returns:
-            The part of each group, int64 [G]; -1 for one without rows.
+        than one row of it. Groups `in_first`, bool [G], are in the first part, whatever the others
+        are; a group without rows is in part -1.
         """
         return _Assignment(self, shares).run(in_first)
 

@@ -18,8 +18,8 @@ from wordgate.split.row_labels import Labels, RowLabels, label_keys
 Kind = Literal["grouped", "random", "given"]
 
 
-@dataclass(frozen=True)
-class Split:
+@dataclass(frozen=True, kw_only=True)
+class Split(SplitParts):
     """The rows of train, validation and test, and how fair their split is.
 
     Attributes:
@@ -36,9 +36,6 @@ class Split:
 
     kind: Kind
     seed: int
-    train: NDArray[np.int64]
-    valid: NDArray[np.int64]
-    test: NDArray[np.int64]
     reason: str
     warnings: tuple[str, ...]
     n_test_groups: int
@@ -196,9 +193,7 @@ class _Rows:
         return Split(
             kind=kind,
             seed=seed,
-            train=parts.train,
-            valid=parts.valid,
-            test=parts.test,
+            **vars(parts),
             reason=leakage.explain_split(kind, parts, leaked, cut),
             warnings=(
                 *warnings,

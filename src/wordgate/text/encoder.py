@@ -70,14 +70,9 @@ class EncodedTexts:
         return np.arange(len(self)).repeat(self.lengths)
 
     def select(self, indices: ArrayLike) -> "EncodedTexts":
-        """Take some of the texts, in the order asked for.
+        """Take some of the texts, int [m] or bool [n], in the order asked for, perhaps twice.
 
-        Args:
-            indices: Positions of texts, int [m], or bool [n]; one may be taken twice.
-
-        Returns:
-            Those texts. How many lost tokens is known only for all texts that were encoded
-            together, so that the count of a selection is 0.
+        How many lost tokens is known only for all texts that were encoded together: it is 0 here.
         """
         rows = np.arange(len(self))[np.asarray(indices)]
         lengths = self.lengths[rows]

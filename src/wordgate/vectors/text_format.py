@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
@@ -75,17 +75,21 @@ class TextFile(VectorFile):
         with open_stream(self.path) as source:
             source.read_fully(self._header)
             for position, block in self._whole_lines(source):
-                stretch = self._cut(block, row, position)
                 self.share_read = source.share_read
-                n = len(stretch.words)
-                if ended is not None and n:
+                last = len(block.rstrip(b" \r\n"))
+                if last and ended is not None:
                     raise self._empty_line(row, ended)
-                ended = stretch.ended if ended is None else ended
+                end = block.index(b"\n", last) + 1 if last else 0
+                if end < len(block) and ended is None:
+                    ended = position + end
+                if not last:
+                    continue
+                stretch = self._cut(block[:end], row, position)
+                n = len(stretch.starts)
                 if self.count is not None and row + n > self.count:
                     raise self._too_many(stretch.place(self.count - row)[1])
                 row += n
-                if n:
-                    yield stretch
+                yield stretch
             if self.count is not None and row < self.count:
                 raise self._too_few(row, source.position)
 
@@ -124,36 +128,31 @@ class TextFile(VectorFile):
         word_ends[usual] = spaces[(until - self.dim - trailing)[usual]]
         ends -= trailing
         stretch = _Stretch(block, starts, word_ends, ends, row + 1, position)
-        if not usual.all():
-            stretch = self._with_unusual(stretch, np.flatnonzero(~usual))
+        for i in np.flatnonzero(~usual).tolist():
+            self._cut_unusual(stretch, i)
         self._check_words(stretch)
         return stretch
 
-    def _with_unusual(self, stretch: _Stretch, unusual: NDArray[np.int64]) -> _Stretch:
-        """Look at lines with words that hold spaces; refuse those with too many or few numbers."""
-        last = len(stretch.block.rstrip(b" \r\n"))  # where the last line that is not empty ends
-        for i in map(int, unusual):
-            start = int(stretch.starts[i])
-            line = stretch.block[start : int(stretch.ends[i])].rstrip(b" \r")
-            if not line and start >= last:  # nothing but empty lines follows
-                return stretch.before(i)
-            word, *numbers = line.rsplit(b" ", self.dim)
-            row, position = stretch.place(i)
-            if not line:
-                raise self._empty_line(row - 1, position)
-            if len(numbers) < self.dim:
-                raise DataError(
-                    f"'{self.path}' has {len(numbers):,} of {self.dim:,} numbers in row {row:,}"
-                    f" (byte {position:,}): the file is damaged or cut off"
-                )
-            if has_stray_number(word):
-                raise DataError(
-                    f"'{self.path}' has more than {self.dim:,} numbers in row {row:,} (byte"
-                    f" {position:,}), where {self.dim:,} belong: the file is damaged"
-                )
-            stretch.word_ends[i] = start + len(word)
-            stretch.ends[i] = start + len(line)
-        return stretch
+    def _cut_unusual(self, stretch: _Stretch, i: int) -> None:
+        """Cut a line whose word may hold spaces; refuse one with too many or few numbers."""
+        start = int(stretch.starts[i])
+        line = stretch.block[start : int(stretch.ends[i])].rstrip(b" \r")
+        word, *numbers = line.rsplit(b" ", self.dim)
+        row, position = stretch.place(i)
+        if not line:
+            raise self._empty_line(row - 1, position)
+        if len(numbers) < self.dim:
+            raise DataError(
+                f"'{self.path}' has {len(numbers):,} of {self.dim:,} numbers in row {row:,}"
+                f" (byte {position:,}): the file is damaged or cut off"
+            )
+        if has_stray_number(word):
+            raise DataError(
+                f"'{self.path}' has more than {self.dim:,} numbers in row {row:,} (byte"
+                f" {position:,}), where {self.dim:,} belong: the file is damaged"
+            )
+        stretch.word_ends[i] = start + len(word)
+        stretch.ends[i] = start + len(line)
 
     def _check_words(self, stretch: _Stretch) -> None:
         too_long = stretch.word_ends - stretch.starts > MAX_WORD_BYTES
@@ -181,7 +180,6 @@ class _Stretch:
     ends: NDArray[np.int64]  # where its numbers end, int64 [lines]
     row: int  # the number of the first in the file, from 1
     position: int  # the byte of the file at which the block begins
-    ended: int | None = None  # the byte of the file at which only empty lines begin, if they do
 
     @cached_property
     def words(self) -> list[bytes]:
@@ -196,12 +194,6 @@ class _Stretch:
     def place(self, i: int) -> tuple[int, int]:
         """Give a line's row in the file, and the byte where it begins."""
         return self.row + i, self.position + int(self.starts[i])
-
-    def before(self, i: int) -> _Stretch:
-        """Keep the lines before one, after which there are only empty ones."""
-        starts, word_ends, ends = self.starts[:i], self.word_ends[:i], self.ends[:i]
-        ended = self.place(i)[1]
-        return replace(self, starts=starts, word_ends=word_ends, ends=ends, ended=ended)
 
 
 def has_stray_number(word: bytes) -> bool:

@@ -165,9 +165,6 @@ class VectorFile(ABC):
     def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
         """Read the vectors of some words in one pass over the whole file.
 
-        Args:
-            words: The words, as bytes; any other is passed over.
-
         Yields:
             Each word that is there, in the file's order, with its vector, float32 [dim]; where a
             word occurs again, the first vector counts, as in gensim.
@@ -183,10 +180,7 @@ class VectorFile(ABC):
                 yield from zip((found[i] for i in places), vectors_of(places), strict=True)
 
     def batches(self) -> Iterator[VectorBatch]:
-        """Read all rows, some at a time.
-
-        Yields:
-            Blocks of rows in the file's order, in bounded memory.
+        """Read all rows in the file's order, some at a time, in bounded memory.
 
         Raises:
             DataError: The file is damaged, or a number is not finite.

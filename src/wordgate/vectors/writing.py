@@ -55,14 +55,9 @@ def write_vectors(
     count: int,
     dim: int,
 ) -> None:
-    """Write word vectors; what stands at the path is replaced once all are written.
+    """Write so many word vectors; what stands at the path is replaced once all are written.
 
-    Args:
-        path: The file; ``.gz`` at its end compresses it.
-        batches: The rows.
-        format: One of `wordgate.vectors.formats.FORMATS`.
-        count: How many rows there are.
-        dim: Dimensions of a vector.
+    ``.gz`` at the path's end compresses the file. The format is one of `wordgate.vectors.formats`.
 
     Raises:
         SettingsError: The format is unknown, or can't be compressed.
