@@ -174,9 +174,16 @@ class TextEncoder:
         elif missing.any():
             kept_before = as_offsets((~missing).astype(np.int64))
             ids, lengths = ids[~missing], np.diff(kept_before[as_offsets(lengths)])
+        return self.truncated(ids, lengths)
+
+    def truncated(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> EncodedTexts:
+        """Cut texts, whose ids lie end to end, int32 [total], to the length limit."""
         n_truncated = int(np.count_nonzero(lengths > self.max_tokens))
         if n_truncated:
-            ids = ids[_within_limit(lengths, self.max_tokens, self.truncate)]
+            position = np.arange(len(ids)) - (lengths.cumsum() - lengths).repeat(lengths)
+            if self.truncate == "front":
+                position = lengths.repeat(lengths) - 1 - position
+            ids = ids[position < self.max_tokens]
             lengths = np.minimum(lengths, self.max_tokens)
         return EncodedTexts(ids, as_offsets(lengths), n_truncated)
 
@@ -235,18 +242,6 @@ def as_offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     lengths.cumsum(out=offsets[1:])
     return offsets
-
-
-def _within_limit(
-    lengths: NDArray[np.int64], max_tokens: int, truncate: Truncate
-) -> NDArray[np.bool_]:
-    """Which tokens stay when each text is cut: bool [total]."""
-    offsets = as_offsets(lengths)
-    position = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    if truncate == "front":
-        position = np.repeat(lengths, lengths) - 1 - position
-    kept: NDArray[np.bool_] = position < max_tokens
-    return kept
 
 
 def _check_state(state: Mapping[str, Any]) -> None:
