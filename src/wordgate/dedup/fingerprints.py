@@ -56,8 +56,7 @@ class FeatureWeights:
     def of(cls, shingles: Shingles) -> "FeatureWeights":
         """Weigh the features of training texts."""
         n_texts = max(1, len(shingles.starts) - 1)
-        used, numbers = shingles.numbered
-        counts = np.bincount(numbers, minlength=len(used))
+        used, counts = shingles.numbered[0], shingles.frequencies
         common = counts >= max(2, n_texts // _RARE)
         steps = np.round((np.log(n_texts / counts[common]) + 0.1) * _STEP)
         weights = np.clip(steps, 1, (1 << _WEIGHT_BITS) - 1).astype(np.uint32)
@@ -271,9 +270,8 @@ def _sketches(
     kinds: tuple[Shingles, Shingles], weigh: tuple[FeatureWeights, FeatureWeights]
 ) -> NDArray[np.uint8]:
     """Sketch the words and the character shingles of N texts, uint8 [N, 68]."""
-    (words, word_mass), (grams, gram_mass) = (
-        _minima(shingles, weights) for shingles, weights in zip(kinds, weigh, strict=True)
-    )
+    words, word_mass = _minima(kinds[0], weigh[0])
+    grams, gram_mass = _minima(kinds[1], weigh[1])
     roots = np.sqrt(np.stack([word_mass, gram_mass], axis=1))  # float16 ends at 65,504
     masses = roots.astype("<f2").view(np.uint8)
     return np.concatenate([(words << np.uint8(4)) | grams, masses], axis=1)
