@@ -1,5 +1,6 @@
 """Splits of rows into train, validation and test: grouped, random or given."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -228,11 +229,11 @@ def _assign_rows(
     rows: _Rows, test_size: float, valid_size: float, seed: int, *, stratify: bool
 ) -> SplitParts:
     """Assign as though each row were a group, ranked by its text, its label and the times seen."""
-    times: dict[tuple[str, str], int] = {}
+    times: Counter[tuple[str, str]] = Counter()
     names: list[str] = []
     for text, label in zip(rows.texts, rows.keys, strict=True):
-        time = times[text, label] = times.get((text, label), 0) + 1
-        names.append(f"{time}\0{label}\0{text}")
+        times[text, label] += 1
+        names.append(f"{times[text, label]}\0{label}\0{text}")
     alone, rank = np.arange(len(names)), hash_strings(names, key=f"row {seed}")
     if stratify:
         return _assign(_table(alone, rows.labels, rank), test_size, valid_size)

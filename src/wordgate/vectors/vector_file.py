@@ -7,7 +7,7 @@ import os
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -101,13 +101,9 @@ def open_stream(path: Path) -> Iterator[ByteStream]:
         raise DataError(f"'{path}' is a folder; give the file of word vectors in it")
     if not path.is_file():
         raise DataError(f"'{path}' is not a regular file, and must be read more than once")
-    try:
-        file = path.open("rb", buffering=0)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    with file:
+    with ExitStack() as stack:
         try:
-            stream = ByteStream(path, file)
+            stream = ByteStream(path, stack.enter_context(path.open("rb", buffering=0)))
         except OSError as error:
             raise _unreadable(path, error) from error
         yield stream
