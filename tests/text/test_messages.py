@@ -183,8 +183,12 @@ def test_a_text_cut_at_white_space_gives_what_the_whole_gives(text):
     assert tokenize(text) == tokenizers._tokens(text)
 
 
-def test_pieces_of_long_texts_are_not_remembered():
-    tokenizers._tokens_of_piece.cache_clear()
-    assert tokenize("a b a") == ["a", "b", "a"]
+def test_what_is_remembered_has_a_limit(monkeypatch):
+    monkeypatch.setattr(tokenizers, "_MOST_REMEMBERED", 3)
+    monkeypatch.setattr(tokenizers, "_REMEMBERED", {})
+    monkeypatch.setattr(tokenizers, "_REMEMBERED_BEFORE", {})
+    assert tokenize("a b c d e a") == ["a", "b", "c", "d", "e", "a"]
+    assert len(tokenizers._REMEMBERED) <= 3
+    assert len(tokenizers._REMEMBERED_BEFORE) <= 3
     tokenize("x" * tokenizers._SHORT + "y")
-    assert tokenizers._tokens_of_piece.cache_info().currsize == 2
+    assert not any(len(piece) > 3 for piece in tokenizers._REMEMBERED)

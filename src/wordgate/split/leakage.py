@@ -130,20 +130,23 @@ def leakage_warnings(leak: SplitLeakage, parts: SplitParts, kind: str) -> list[s
 
 def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) -> list[str]:
     """Warn of labels and parts that are too small for reliable scores."""
-    train, valid, test = (labels.counts(rows) for rows in (parts.train, parts.valid, parts.test))
+    label_names = labels.names
+    train, valid, test = map(labels.counts, (parts.train, parts.valid, parts.test))
     total = train + valid + test
     scarce = np.flatnonzero((total < _FEW_ROWS) & (test > 0))
     warnings = [
-        f"Label '{labels.names[i]}' has {total[i]} rows ({train[i]} train, {valid[i]} validation, "
+        f"Label '{label_names[i]}' has {total[i]} rows ({train[i]} train, {valid[i]} validation, "
         f"{test[i]} test): its precision, recall and F1 are unreliable."
         for i in scarce[:_MOST_NAMED].tolist()
     ]
     if len(scarce) > _MOST_NAMED:
         warnings.append(f"The same holds for {len(scarce) - _MOST_NAMED} more labels.")
-    if untrained := [name for name, n in zip(labels.names, train, strict=True) if not n]:
-        warnings.append(f"No train row for {_labels(untrained)}: the model cannot predict it.")
-    if untested := [name for name, n in zip(labels.names, test, strict=True) if not n]:
-        warnings.append(f"No test row for {_labels(untested)}: its recall is unknown.")
+    if (train == 0).any():
+        names = _labels([label_names[i] for i in np.flatnonzero(train == 0).tolist()])
+        warnings.append(f"No train row for {names}: the model cannot predict it.")
+    if (test == 0).any():
+        names = _labels([label_names[i] for i in np.flatnonzero(test == 0).tolist()])
+        warnings.append(f"No test row for {names}: its recall is unknown.")
     if not len(parts.valid):
         warnings.append("There are no validation rows: early stopping is not possible.")
     elif len(parts.valid) < _FEW_VALID_ROWS:

@@ -98,11 +98,11 @@ class Augmenter:
     def _segments(self, text: str) -> _Segments:
         text = text[:_LONGEST]
         found = tokens_with_offsets(self.tokenizer.normalizer(), text)
-        next_starts = [*(token.start for token in found[1:]), len(text)]
+        ends = [*(token.start for token in found[1:]), len(text)][: len(found)]
         return _Segments(
             tokens=[token.text for token in found],
             surfaces=[text[token.start : token.end] for token in found],
-            gaps=[text[token.end : at] for token, at in zip(found, next_starts, strict=False)],
+            gaps=[text[token.end : end] for token, end in zip(found, ends, strict=True)],
         )
 
     def _replace(self, own: _Segments, rng: np.random.Generator) -> str:

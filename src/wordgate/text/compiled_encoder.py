@@ -181,7 +181,12 @@ class CompiledEncoder:
     def _looked_up(
         self, table: _Table, data: NDArray[np.uint8], ends: NDArray[np.int64]
     ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
-        """Find the entries of the pieces of texts, text i being ``data[ends[i]:ends[i + 1]]``.
+        """Find the entries of the pieces of some texts.
+
+        Args:
+            table: The table.
+            data: uint8 [total], the bytes of the texts.
+            ends: int64 [n + 1], text i is ``data[ends[i]:ends[i + 1]]``.
 
         Returns:
             int32 [pieces], the entries; int64 [n], the number of each text's pieces, or -1 for a

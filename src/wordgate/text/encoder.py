@@ -137,8 +137,7 @@ class TextEncoder:
             SettingsError: A setting is unknown or out of range.
             DataError: Something among the texts is not a string.
         """
-        cut = get_tokenizer(tokenizer)
-        token_lists = [cut(text) for text in checked_list(texts)]
+        token_lists = _tokenize(get_tokenizer(tokenizer), texts)
         vocabulary = Vocabulary.fit(
             token_lists,
             groups=groups,
@@ -148,7 +147,7 @@ class TextEncoder:
             unknown=unknown,
             ties=ties,
         )
-        encoder = cls(cut, vocabulary, max_tokens, truncate)
+        encoder = cls(get_tokenizer(tokenizer), vocabulary, max_tokens, truncate)
         return encoder, encoder._to_ids(token_lists)
 
     def extend(self, more: Sequence[str]) -> "TextEncoder":
@@ -162,7 +161,7 @@ class TextEncoder:
         Raises:
             DataError: Something among the texts is not a string.
         """
-        return self._to_ids([self.tokenizer(text) for text in checked_list(texts)])
+        return self._to_ids(_tokenize(self.tokenizer, texts))
 
     def _to_ids(self, token_lists: Sequence[Sequence[str]]) -> EncodedTexts:
         lookup = map(self.vocabulary.index.get, chain.from_iterable(token_lists), repeat(PADDING))
@@ -235,6 +234,10 @@ def checked_list(texts: Iterable[str]) -> list[str]:
                 f"text {position} is {text!r}, a {type(text).__name__}; every text must be a string"
             )
     return texts
+
+
+def _tokenize(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[str]]:
+    return [tokenizer(text) for text in checked_list(texts)]
 
 
 def as_offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -120,8 +119,9 @@ class NgramVectorizer:
             [ids[one] for one in word_ngrams(text, self.ngram_range) if one in ids]
             for text in texts
         ]
-        lengths = np.fromiter(map(len, found), np.int64, len(texts))
-        return np.fromiter(chain.from_iterable(found), np.int64, int(lengths.sum())), lengths
+        lengths = np.fromiter(map(len, found), dtype=np.int64, count=len(texts))
+        flat = (number for numbers in found for number in numbers)
+        return np.fromiter(flat, dtype=np.int64, count=int(lengths.sum())), lengths
 
     def _known_characters(
         self, texts: Sequence[str]

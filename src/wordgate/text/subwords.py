@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wordgate.errors import BundleError
 from wordgate.runtime.cpu import choose_threads
 from wordgate.tables.encoding import without_surrogates
-from wordgate.text.encoder import EncodedTexts, as_offsets
+from wordgate.text.encoder import EncodedTexts
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -58,9 +58,13 @@ class SubwordEncoder:
 
         They frame a text, or stand for whatever the tokenizer doesn't know.
         """
-        special = [id_ for id_, token in self._added().items() if token.special]
-        unknown = map(self._tokenizer.token_to_id, _UNKNOWN)
-        return frozenset(id_ + FIRST_ID for id_ in (*special, *unknown) if id_ is not None)
+        return frozenset(
+            id_ + FIRST_ID for id_, token in self._added().items() if token.special
+        ) | frozenset(
+            id_ + FIRST_ID
+            for name in _UNKNOWN
+            if (id_ := self._tokenizer.token_to_id(name)) is not None
+        )
 
     def whole_words(self) -> list[str]:
         """Name the whole words of the tokenizer's vocabulary, in its order."""
@@ -94,11 +98,15 @@ class SubwordEncoder:
             for encoding in encodings:
                 ids.append(np.array(encoding.ids, np.int32) + np.int32(FIRST_ID))
                 n_truncated += len(ids[-1]) == self.max_tokens and bool(encoding.overflowing)
-        offsets = as_offsets(np.array([len(own) for own in ids], np.int64))
+        offsets = np.zeros(len(texts) + 1, np.int64)
+        offsets[1:] = np.cumsum([len(own) for own in ids], dtype=np.int64)
         return EncodedTexts(np.concatenate([np.zeros(0, np.int32), *ids]), offsets, n_truncated)
 
     def words(self, text: str) -> tuple[list[SubwordSpan], int]:
-        """Find the words whose subwords are read, whole or in part, of a text without surrogates.
+        """Find the words whose subwords are read, whole or in part.
+
+        Args:
+            text: Without lone surrogates.
 
         Returns:
             These words, whose spans ascend and don't overlap; and how many words the text has,

@@ -42,7 +42,6 @@ import html
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar, Protocol
 
 import regex
@@ -124,6 +123,9 @@ _LINK = re.compile(
 # What a bare host has somewhere; most texts lack it, and this search tells so in no time.
 _LINK_HINT = re.compile(rf"\.(?:{_ENDING}|[a-z]{{2,}}/)")
 _EMAIL = re.compile(rf"(?<![a-z0-9.+_-])[a-z0-9][a-z0-9.+_-]*@{_HOST}[a-z]{{2,}}")
+_REMEMBERED: dict[str, list[str]] = {}
+_REMEMBERED_BEFORE: dict[str, list[str]] = {}
+_MOST_REMEMBERED = 2**16
 _SHORT = 500  # characters of a text whose pieces are remembered: bounds the memory
 _REPEATED = re.compile(r"(.)\1\1\1")
 _STRETCHED = re.compile(r"([^\d\s])\1{3,}")
@@ -155,7 +157,7 @@ class MessagesTokenizer:
             return _tokens(text)
         tokens: list[str] = []
         for piece in text.split():
-            tokens += _tokens_of_piece(piece)
+            tokens += _REMEMBERED.get(piece) or _remember(piece)
         return tokens
 
     def reads_alone(self, piece: str) -> bool:
@@ -186,12 +188,16 @@ class MessagesTokenizer:
         return Normalizer(steps, _TOKEN.pattern)
 
 
-@lru_cache(maxsize=2**16)
-def _tokens_of_piece(piece: str) -> list[str]:
-    """Cut what stands between white space, once for all texts: most are made of the same pieces."""
+def _remember(piece: str) -> list[str]:
+    """Cut what stands between white space, and keep it: most texts are made of the same pieces."""
     # No token, and nothing that decides on one, reaches over white space, but for ``<br />`` and
     # what an entity such as ``&nbsp;`` stands for.
-    return _tokens(piece)
+    global _REMEMBERED, _REMEMBERED_BEFORE
+    tokens = _REMEMBERED_BEFORE.get(piece) or _tokens(piece)
+    if len(_REMEMBERED) >= _MOST_REMEMBERED:  # what was used since the last time stays
+        _REMEMBERED, _REMEMBERED_BEFORE = {}, _REMEMBERED
+    _REMEMBERED[piece] = tokens
+    return tokens
 
 
 def _tokens(text: str) -> list[str]:
