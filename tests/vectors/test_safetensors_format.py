@@ -29,7 +29,6 @@ def packed(metadata=META, **changes):
 
 @pytest.mark.parametrize("at_once", [1, 2, 2**14])
 def test_tables_are_read(made, rows, wanted, monkeypatch, at_once):
-    monkeypatch.setattr(table_module, "_WORDS_AT_ONCE", at_once)
     monkeypatch.setattr(table_module, "_NUMBERS_AT_ONCE", 2 * at_once)
     opened = made(packed())
     assert (opened.format, opened.compressed) == ("safetensors", False)

@@ -54,8 +54,6 @@ def test_vectors_are_given_away(made):
 @pytest.mark.parametrize("room", [1, 7, 60, 1000])
 def test_rows_are_cut_anywhere_by_the_buffer(made, rows, wanted, monkeypatch, room):
     monkeypatch.setattr(word2vec_format, "_ROOM", room)
-    monkeypatch.setattr(word2vec_format, "_GATHERED", room)
-    monkeypatch.setattr(word2vec_format, "_PICKED", room)
     chance = np.random.default_rng(0)
     words = [b"w%d" % chance.integers(0, 150) for _ in range(300)]
     table = chance.standard_normal((300, 3)).astype(np.float32)

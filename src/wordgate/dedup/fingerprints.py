@@ -56,8 +56,7 @@ class FeatureWeights:
     def of(cls, shingles: Shingles) -> "FeatureWeights":
         """Weigh the features of training texts."""
         n_texts = max(1, len(shingles.starts) - 1)
-        used, numbers = shingles.numbered
-        counts = np.bincount(numbers, minlength=len(used))
+        used, counts = shingles.numbered[0], shingles.frequencies
         common = counts >= max(2, n_texts // _RARE)
         steps = np.round((np.log(n_texts / counts[common]) + 0.1) * _STEP)
         weights = np.clip(steps, 1, (1 << _WEIGHT_BITS) - 1).astype(np.uint32)
@@ -196,29 +195,26 @@ class Fingerprints:
         Case and white space apart.
         """
         hashed = _hashed(texts)
-        return _among(hashed, self.texts) | _among(hashed, self.valid_texts)
+        return np.isin(hashed, self.texts) | np.isin(hashed, self.valid_texts)
 
     def seen_groups(self, groups: Sequence[str]) -> NDArray[np.bool_]:
         """Tell which rows' groups stood in training; a row without a group was in none."""
-        return _among(hash_strings(groups, key="group"), self.groups)
+        return np.isin(hash_strings(groups, key="group"), self.groups)
 
     def near_copies(self, texts: Sequence[str], *, verified: bool = True) -> NearCopies:
         """Tell which texts are exact or near copies of training texts.
 
-        The work grows with the texts times the training texts: 1,000 against 50,000 take about
-        two seconds.
-
-        Args:
-            texts: The texts asked about. Those of fewer than five words have exact copies only;
-                exact copies of validation texts, and no more than that, are found by `seen_texts`.
-            verified: Whether to take the verified answer for texts that were tested in training.
+        Texts of fewer than five words have exact copies only; exact copies of validation texts, and
+        no more than that, are found by `seen_texts`. If `verified`, texts that were tested in
+        training have the answer of then. The work grows with the texts times the training texts:
+        1,000 against 50,000 take about two seconds.
         """
         hashed = _hashed(texts)
-        found = _among(hashed, self.texts)
-        answered = found | _among(hashed, self.valid_texts)
+        found = np.isin(hashed, self.texts)
+        answered = found | np.isin(hashed, self.valid_texts)
         if verified:
-            found = found | _among(hashed, self.tested_copies)
-            answered |= found | _among(hashed, self.tested)
+            found = found | np.isin(hashed, self.tested_copies)
+            answered |= found | np.isin(hashed, self.tested)
         asked = np.flatnonzero(~answered)
         similarity = self._similarity([texts[row] for row in asked.tolist()])
         alike = similarity >= _ALIKE
@@ -274,9 +270,8 @@ def _sketches(
     kinds: tuple[Shingles, Shingles], weigh: tuple[FeatureWeights, FeatureWeights]
 ) -> NDArray[np.uint8]:
     """Sketch the words and the character shingles of N texts, uint8 [N, 68]."""
-    (words, word_mass), (grams, gram_mass) = (
-        _minima(shingles, weights) for shingles, weights in zip(kinds, weigh, strict=True)
-    )
+    words, word_mass = _minima(kinds[0], weigh[0])
+    grams, gram_mass = _minima(kinds[1], weigh[1])
     roots = np.sqrt(np.stack([word_mass, gram_mass], axis=1))  # float16 ends at 65,504
     masses = roots.astype("<f2").view(np.uint8)
     return np.concatenate([(words << np.uint8(4)) | grams, masses], axis=1)
@@ -343,12 +338,3 @@ def _one_hot(sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _blocks(length: int, size: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, length, size))
-
-
-def _among(hashes: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Look hashes up in a sorted array, bool [hashes]."""
-    if not len(known):
-        return np.zeros(len(hashes), dtype=np.bool_)
-    place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-    found: NDArray[np.bool_] = known[place] == hashes
-    return found

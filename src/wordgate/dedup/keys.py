@@ -37,17 +37,10 @@ class Factorized:
 
 
 def group_keys(texts: Sequence[str], groups: Sequence[str] | None) -> list[str]:
-    r"""Name the group of every row.
+    r"""Name the group of every row, which is an empty string where it has none.
 
     A row without a group stands with the rows of the same normalized text, so that exact copies
-    stay together.
-
-    Args:
-        texts: One text a row.
-        groups: One group a row, an empty string where there is none; or None.
-
-    Returns:
-        One key a row: the group itself, or ``"\0"`` and the normalized text.
+    stay together: its key is ``"\0"`` and this text.
     """
     if groups is None:
         return [f"\0{normalized(text)}" for text in texts]

@@ -56,8 +56,6 @@ class MergedGroups:
     groups: list[str]  # one group a row, the same whatever the order of the rows
     n_joined: int  # rows that now share a group with rows they didn't share one with before
     n_apart: int  # rows that still have a near copy in another group
-    largest: int  # rows of the largest group
-    largest_joined: int  # rows of the largest group that joining made, 0 if it made none
 
 
 @dataclass(frozen=True)
@@ -156,9 +154,8 @@ class NearDuplicates:
         ends = np.concatenate([self.pairs, self.pairs[:, ::-1]])
         near = sparse.csr_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), (n_texts, n_texts))
         rows = rows[~self.has_own_in(rows, others)]
-        labels = (near @ borne(self.text, n_texts))[self.text[rows]] + borne(group, n_groups)[
-            group[rows]
-        ]
+        labels = (near @ borne(self.text, n_texts))[self.text[rows]]
+        labels += borne(group, n_groups)[group[rows]]
         n_similar = np.asarray(labels.sum(axis=1)).ravel()
         same = np.asarray(labels[np.arange(len(rows)), targets[rows]]).ravel()
         shares = np.bincount(targets[others], minlength=n_labels) / max(1, len(others))
@@ -185,13 +182,8 @@ class NearDuplicates:
 def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> NearDuplicates:
     """Find the exact and near copies among rows, and join their groups.
 
-    Args:
-        texts: One text a row.
-        groups: One group a row (an empty string: none), or None. Rows without a group begin with
-            their exact copies.
-
-    Returns:
-        The copies. The order of the rows changes nothing but the order of what is returned.
+    Rows without a group, which is an empty string, begin with their exact copies. The order of the
+    rows changes nothing but the order of what is returned.
 
     Raises:
         MissingExtraError: The extra `train` is not installed.
@@ -236,34 +228,22 @@ class ComparedTexts:
 
 
 def merge_groups(
-    compared: ComparedTexts,
-    keys: Sequence[str],
-    *,
-    least: float = JOINED,
-    most_of_rows: float = _MOST_OF_ROWS,
+    compared: ComparedTexts, keys: Sequence[str], *, least: float = JOINED
 ) -> MergedGroups:
-    """Join groups whose texts copy each other.
+    """Join groups, one of each row, whose texts copy each other.
 
     Two groups are joined where the mean similarity of all their texts reaches a level, so that a
     single text in common, or a phrase like "I can't wait", chains no strangers together. Texts of
-    fewer than five words say nothing about their groups.
-
-    Args:
-        compared: The texts, compared from ``min(least, NEAR)`` on.
-        keys: One group a row, none empty.
-        least: The mean similarity from which groups are joined.
-        most_of_rows: No joining makes a group larger than this share of the rows; a dozen
-            rows are always allowed, but never more than a fifth of all.
-
-    Returns:
-        The groups, and what was joined and what stays apart.
+    fewer than five words say nothing about their groups. No joining makes a group larger than 0.3%
+    of the rows; a dozen rows are always allowed, but never more than a fifth of all. The texts must
+    have been compared from ``min(least, NEAR)`` on.
     """
     group, text, shingled = Factorized.of(keys), compared.text, compared.shingled
     members = distinct_pairs(text.codes, group.codes)  # [pairs, 2], of a text and a group
     long_enough = members[shingled.n_words[members[:, 0]] >= MIN_WORDS]
     sums, n_texts = _group_sums(long_enough, shingled, len(group.names))
     n_rows = np.bincount(group.codes, minlength=len(group.names)).astype(np.int64)
-    cap = max(_MOST_AT_LEAST, int(most_of_rows * len(keys)))
+    cap = max(_MOST_AT_LEAST, int(_MOST_OF_ROWS * len(keys)))
     cap = min(cap, int(_MOST_AT_ALL * len(keys)))
     joined = average_linkage(
         sums,
@@ -274,14 +254,11 @@ def merge_groups(
         most_rows=cap,
     )
     apart = _apart(joined[group.codes], text.codes, compared.similar(NEAR), shingled)
-    size = np.bincount(joined, weights=n_rows, minlength=len(group.names)).astype(np.int64)
-    grown = size[joined] > n_rows  # [groups]: whether others were joined to it
+    with_others = np.bincount(joined, minlength=len(group.names))[joined] > 1  # [groups]
     return MergedGroups(
         groups=[group.names[i] for i in joined[group.codes].tolist()],
-        n_joined=int(n_rows[grown].sum()),
+        n_joined=int(n_rows[with_others].sum()),
         n_apart=int(apart.sum()),
-        largest=int(size.max(initial=0)),
-        largest_joined=int(size[joined][grown].max(initial=0)),
     )
 
 

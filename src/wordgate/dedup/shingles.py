@@ -39,6 +39,11 @@ class Shingles:
         number[used] = np.arange(len(used), dtype=np.int32)
         return used, number[self.features]
 
+    @property
+    def frequencies(self) -> NDArray[np.int64]:
+        """In how many texts each of the distinct features occurs, int64."""
+        return np.bincount(self.numbered[1])
+
 
 def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:
     """Find the words and the character shingles of texts.

@@ -31,9 +31,8 @@ class ShingledTexts:
     has: so short texts of common words must agree in more.
     """
 
-    vectors: (
-        sparse.csr_matrix
-    )  # float32 [texts, features]; two rows' dot product is their similarity
+    # float32 [texts, features]; the dot product of two rows is their texts' similarity
+    vectors: sparse.csr_matrix
     n_words: NDArray[np.int64]  # [texts]
     bands: NDArray[np.uint64]  # [bands, texts], of both kinds of features
 
@@ -81,11 +80,9 @@ def row_dots(matrix: sparse.csr_matrix, pairs: NDArray[np.int64]) -> NDArray[np.
 
 def _feature_weights(shingles: Shingles) -> NDArray[np.float32]:
     """Weigh the distinct features by their inverse document frequency, float32 [distinct]."""
-    used, numbers = shingles.numbered
-    counts = np.bincount(numbers, minlength=len(used))
+    n_texts = max(1, len(shingles.starts) - 1)
     # A little more than nothing, so that what all texts share still weighs something.
-    weights: NDArray[np.float64] = np.log(max(1, len(shingles.starts) - 1) / counts) + 0.1
-    return weights.astype(np.float32)
+    return np.asarray(np.log(n_texts / shingles.frequencies) + 0.1, np.float32)
 
 
 def _unit_rows(

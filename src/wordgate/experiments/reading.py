@@ -23,7 +23,6 @@ from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings
 from wordgate.split.assignment import GroupTable
-from wordgate.split.sampling import sample_groups
 from wordgate.storage.remote import display_url, url_of
 
 _Value = TypeVar("_Value")
@@ -312,7 +311,7 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
 
     def sample(codes: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.bool_]:
         rank = hash_strings(names, key=f"limit {seed}")
-        return sample_groups(GroupTable.of(codes, strata.codes, rank), limit)[codes]
+        return GroupTable.of(codes, strata.codes, rank).sample(limit)[codes]
 
     def n_strata(rows: NDArray[np.bool_]) -> int:
         return len(np.unique(strata.codes[rows]))

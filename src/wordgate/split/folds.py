@@ -119,12 +119,6 @@ def grouped_folds(
     label, large groups first; ties are broken by a hash, so the order of the rows changes nothing.
     Where a row has several labels, all of them count, as `multilabel` has it.
 
-    Args:
-        groups: One group a row.
-        labels: One label a row, or tuples of labels, which may be empty.
-        n_folds: How many folds.
-        seed: Another seed, other folds.
-
     Returns:
         The fold of each row, int64 [rows].
 
@@ -165,12 +159,7 @@ def random_folds(
 ) -> NDArray[np.int64]:
     """Assign single rows to folds of about equal size, whatever they copy.
 
-    Args:
-        texts: One text a row; with its label it ranks the row, so their order changes nothing.
-        labels: One label a row, or tuples of labels, which may be empty.
-        n_folds: How many folds.
-        seed: Another seed, other folds.
-        stratify: Whether folds are about equal in each label, too.
+    A row is ranked by its text and its label, so that the order of rows changes nothing.
 
     Returns:
         The fold of each row, int64 [rows].

@@ -55,15 +55,12 @@ class SplitLeakage:
         cls, parts: SplitParts, group: NDArray[np.int64], *, own_groups: bool
     ) -> "SplitLeakage":
         """Count the rows of one part whose group, int64 [rows], has rows in another."""
-
-        def shared(part: NDArray[np.int64], other: NDArray[np.int64]) -> int:
-            return int(stands_in(part, other, group).sum())
-
+        train, valid, test = group[parts.train], group[parts.valid], group[parts.test]
         return cls(
-            test_rows_in_train=shared(parts.test, parts.train),
-            valid_rows_in_train=shared(parts.valid, parts.train),
-            test_rows_in_valid=shared(parts.test, parts.valid),
-            test_groups=len(np.unique(group[parts.test])),
+            test_rows_in_train=int(np.isin(test, train).sum()),
+            valid_rows_in_train=int(np.isin(valid, train).sum()),
+            test_rows_in_valid=int(np.isin(test, valid).sum()),
+            test_groups=len(np.unique(test)),
             own_groups=own_groups,
         )
 
@@ -73,32 +70,10 @@ class SplitLeakage:
         return f"{n:,} of {of:,} {part} rows ({_percent(n, of)}) have {shared} in {other}"
 
 
-def stands_in(
-    part: NDArray[np.int64], other: NDArray[np.int64], group: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Tell which rows of a part share their group, int64 [rows], with a row of another part.
-
-    Args:
-        part: int64 [n], positions of rows.
-        other: int64 [m], positions of other rows.
-        group: int64 [rows], the group's number of every row.
-
-    Returns:
-        bool [n].
-    """
-    there = np.zeros(int(group.max(initial=0)) + 1, dtype=np.bool_)
-    there[group[other]] = True
-    return np.asarray(there[group[part]])
-
-
 def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
     """Describe how rows were split, what leaks between the parts, and their sizes.
 
-    Args:
-        kind: ``grouped``, ``random`` or ``given``.
-        parts: The rows of each part.
-        leak: The leakage between them.
-        cut: Parts that were not given, and were split off train.
+    Parts that were not given were `cut` off train.
     """
     if kind == "grouped":
         by, copies, things = ("", "rows of a group", "groups")

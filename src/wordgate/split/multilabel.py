@@ -12,15 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.split.assignment import largest_groups
 from wordgate.split.row_labels import RowLabels
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 _MOST_STEPS = 600  # of a local search: moves of a group, exchanges of two
 _MOST_EXCHANGED = 1000  # groups, the largest ones
@@ -66,13 +63,7 @@ class MultilabelGroups:
     def of(
         cls, group_of_row: NDArray[np.int64], labels: RowLabels, rank: NDArray[np.uint64]
     ) -> MultilabelGroups:
-        """Count the rows of each group in each stratum.
-
-        Args:
-            group_of_row: int64 [R], numbers below G.
-            labels: The labels of the rows.
-            rank: uint64 [G].
-        """
+        """Count the rows of each group, by numbers below G, in each stratum."""
         n_labels, every = len(labels.names), np.arange(labels.n_rows)
         of_pair, pair = labels.pairs()
         pairs, pair = np.unique(pair, return_inverse=True)
@@ -105,20 +96,16 @@ class MultilabelGroups:
         return MultilabelGroups.of(self.group_of_row[left], self.labels.part(left), rank)
 
     def take(self, share: float, *, every_label: bool) -> NDArray[np.bool_]:
-        """Choose groups that together hold a share of the rows of each stratum.
+        """Choose groups, bool [G], that together hold a share of the rows of each stratum.
 
-        The largest group of each label is not among them: no label is to vanish from the rest.
-
-        Args:
-            share: The share wanted, between 0 and 1.
-            every_label: Whether a label with two groups or more gets one at least, if one of them
-                is no larger than all that is to be taken.
-
-        Returns:
-            Which groups are taken, bool [G].
+        The largest group of each label is not among them: no label is to vanish from the rest. If
+        every label is asked for, one with two groups or more gets one at least, if one of them is
+        no larger than all that is to be taken.
         """
         reserved = np.zeros(len(self.rank), np.bool_)
-        reserved[self._largest()] = True
+        of_label = self.stratum < len(self.labels.names)
+        pairs = self.group[of_label], self.stratum[of_label]
+        reserved[largest_groups(*pairs, self.size, self.rank)] = True
         taken = np.asarray(self.assign([1 - share, share], reserved) == 1)
         if every_label:
             self._complete(taken, reserved, share)
@@ -127,30 +114,15 @@ class MultilabelGroups:
     def assign(
         self, shares: Sequence[float], in_first: NDArray[np.bool_] | None = None
     ) -> NDArray[np.int64]:
-        """Assign each group to a part, so that parts have their shares of each stratum.
+        """Assign each group to a part, int64 [G], so that parts have their shares of each stratum.
 
         What is made small first is the sum, over parts and strata, of the squares of what lacks to
         the rows wanted, divided by these (Pearson's chi-squared); then see `_LocalSearch`. A pair
         of labels counts for less than a label, and for nothing if the smallest part is to have less
-        than one row of it.
-
-        Args:
-            shares: The share of each part; their sum is 1.
-            in_first: Groups that are in the first part, whatever the others are; bool [G].
-
-        Returns:
-            The part of each group, int64 [G]; -1 for one without rows.
+        than one row of it. Groups `in_first`, bool [G], are in the first part, whatever the others
+        are; a group without rows is in part -1.
         """
         return _Assignment(self, shares).run(in_first)
-
-    def _largest(self) -> NDArray[np.int64]:
-        """Give the largest group of each label that rows have."""
-        of_label = self.stratum < len(self.labels.names)
-        group, label = self.group[of_label], self.stratum[of_label]
-        order = np.lexsort((self.rank[group], self.size[group]))
-        largest = np.full(len(self.labels.names), -1)
-        largest[label[order]] = group[order]
-        return largest[largest >= 0]
 
     def _complete(
         self, taken: NDArray[np.bool_], reserved: NDArray[np.bool_], share: float
@@ -176,19 +148,19 @@ class _Assignment:
     def __init__(self, groups: MultilabelGroups, shares: Sequence[float]):
         from scipy import sparse
 
-        self._groups = groups
+        self.groups = groups
         n_labels, n_strata = len(groups.labels.names), len(groups.of_stratum)
-        self._lacking = np.outer(groups.of_stratum, shares)  # float64 [C, K]
+        self.lacking = np.outer(groups.of_stratum, shares)  # float64 [C, K]
         is_pair = np.zeros(n_strata, np.bool_)
         is_pair[n_labels:-2] = True
-        used = ~is_pair | (self._lacking.min(axis=1) >= 1)
-        self._shares, self._is_pair, self._used = np.asarray(shares), is_pair, used
+        used = ~is_pair | (self.lacking.min(axis=1) >= 1)
+        self.shares, self.is_pair, self.used = np.asarray(shares), is_pair, used
         importance = np.where(is_pair, 1.0, _LABEL_IMPORTANCE) * used
-        self._weight = importance[:, None] / np.maximum(self._lacking, _NO_ROWS)
+        self._weight = importance[:, None] / np.maximum(self.lacking, _NO_ROWS)
         kept = used[groups.stratum]
         group, stratum, count = groups.group[kept], groups.stratum[kept], groups.count[kept]
         shape = (len(groups.rank), n_strata)
-        self._counts = sparse.csr_matrix((count.astype(np.float64), (group, stratum)), shape)
+        self.counts = sparse.csr_matrix((count.astype(np.float64), (group, stratum)), shape)
         rarest = np.full(len(groups.rank), groups.labels.n_rows)
         np.minimum.at(rarest, group, groups.of_stratum[stratum])
         large = groups.size > _LARGE * min(shares) * groups.labels.n_rows
@@ -197,43 +169,23 @@ class _Assignment:
 
     def run(self, in_first: NDArray[np.bool_] | None) -> NDArray[np.int64]:
         """Assign all groups."""
-        part = np.full(len(self._groups.rank), -1)
-        movable = self._groups.size > 0
+        part = np.full(len(self.groups.rank), -1)
+        movable = self.groups.size > 0
         if in_first is not None:
             part[in_first & movable] = 0
-            self._lacking[:, 0] -= np.asarray(self._counts[in_first].sum(axis=0)).ravel()
+            self.lacking[:, 0] -= np.asarray(self.counts[in_first].sum(axis=0)).ravel()
             movable &= ~in_first
         self._assign_rarest_first(part, movable)
         free = np.flatnonzero(movable)
         if len(free):
-            part[free] = self._search(free, part[free]).run()
+            part[free] = _LocalSearch(self, free, part[free]).run()
         return part
-
-    def _search(self, free: NDArray[np.int64], part: NDArray[np.int64]) -> _LocalSearch:
-        """Begin to improve the assignment of groups, int64 [n], that are in parts, int64 [n]."""
-        groups = self._groups
-        rows = np.maximum(groups.of_stratum, _FEW_ROWS)
-        weight = np.where(self._is_pair, self._used * _PAIR_IMPORTANCE, 1.0) / rows**2
-        largest_first = np.lexsort((groups.rank[free], -groups.size[free]))
-        rng = np.random.default_rng(groups.rank)
-        many = (groups.of_stratum >= _FEW_ROWS) & ~self._is_pair
-        tolerated = np.where(many, _GOOD_ENOUGH * groups.of_stratum, np.inf)
-        return _LocalSearch(
-            self._counts[free],
-            self._lacking,
-            np.outer(tolerated, self._shares),
-            part,
-            weight,
-            self._shares,
-            largest_first,
-            rng,
-        )
 
     def _assign_rarest_first(self, part: NDArray[np.int64], movable: NDArray[np.bool_]) -> None:
         """Assign groups one by one: large ones first, then those of the rarest stratum."""
-        counts = self._counts
+        counts = self.counts
         ends, stratum, count = counts.indptr.tolist(), counts.indices.tolist(), counts.data.tolist()
-        lacking, weight = self._lacking.T.tolist(), self._weight.T.tolist()
+        lacking, weight = self.lacking.T.tolist(), self._weight.T.tolist()
         parts = range(len(lacking))
         for group in self._order[movable[self._order]].tolist():
             own = slice(ends[group], ends[group + 1])
@@ -247,7 +199,7 @@ class _Assignment:
             lacks = lacking[best]
             for one, n in pairs:
                 lacks[one] -= n
-        self._lacking = np.array(lacking).T
+        self.lacking = np.array(lacking).T
 
 
 class _LocalSearch:
@@ -261,27 +213,25 @@ class _LocalSearch:
     Legend: n groups that can move, E the largest of them, K parts, C strata.
     """
 
-    def __init__(
-        self,
-        counts: csr_matrix,
-        lacking: NDArray[np.float64],
-        tolerated: NDArray[np.float64],
-        part: NDArray[np.int64],
-        weight: NDArray[np.float64],
-        shares: NDArray[np.float64],
-        largest_first: NDArray[np.int64],
-        rng: np.random.Generator,
-    ):
-        self._counts = counts  # [n, C]
-        self._lacking, self._part = lacking, part  # [C, K], [n]
-        self._tolerated = tolerated  # [C, K]
-        self._weight = weight[:, None] / shares**2  # [C, K]
-        self._squares = counts.multiply(counts) @ self._weight  # [n, K]
+    def __init__(self, assignment: _Assignment, free: NDArray[np.int64], part: NDArray[np.int64]):
+        """Begin with the groups that can move, int64 [n], in parts, int64 [n]."""
+        groups, shares = assignment.groups, assignment.shares
+        many = (groups.of_stratum >= _FEW_ROWS) & ~assignment.is_pair
+        tolerated = np.where(many, _GOOD_ENOUGH * groups.of_stratum, np.inf)
+        rows = np.maximum(groups.of_stratum, _FEW_ROWS)
+        importance = np.where(assignment.is_pair, assignment.used * _PAIR_IMPORTANCE, 1.0)
+        weight = importance / rows**2
+        self._counts = assignment.counts[free]  # [n, C]
+        self._lacking, self._part = assignment.lacking, part  # [C, K], [n]
+        self._tolerated = np.outer(tolerated, shares)  # [C, K]
         self._inverse = 1 / shares**2
+        self._weight = weight[:, None] / shares**2  # [C, K]
+        self._squares = self._counts.multiply(self._counts) @ self._weight  # [n, K]
+        largest_first = np.lexsort((groups.rank[free], -groups.size[free]))
         self._large = largest_first[:_MOST_EXCHANGED]
-        scaled = counts[self._large].multiply(np.sqrt(weight)).tocsr()
+        scaled = self._counts[self._large].multiply(np.sqrt(weight)).tocsr()
         self._products = (scaled @ scaled.T).toarray()  # [E, E]
-        self._rng = rng
+        self._rng = np.random.default_rng(groups.rank)
 
     def run(self) -> NDArray[np.int64]:
         """Give the part of each group."""

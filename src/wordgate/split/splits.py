@@ -1,5 +1,6 @@
 """Splits of rows into train, validation and test: grouped, random or given."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings, remix
 from wordgate.errors import DataError, SettingsError
 from wordgate.split import leakage
-from wordgate.split.assignment import GroupTable, assign_groups, check_lengths
+from wordgate.split.assignment import GroupTable, check_lengths
 from wordgate.split.leakage import SplitLeakage, SplitParts
 from wordgate.split.multilabel import MultilabelGroups
 from wordgate.split.row_labels import Labels, RowLabels, label_keys
@@ -18,8 +19,8 @@ from wordgate.split.row_labels import Labels, RowLabels, label_keys
 Kind = Literal["grouped", "random", "given"]
 
 
-@dataclass(frozen=True)
-class Split:
+@dataclass(frozen=True, kw_only=True)
+class Split(SplitParts):
     """The rows of train, validation and test, and how fair their split is.
 
     Attributes:
@@ -36,9 +37,6 @@ class Split:
 
     kind: Kind
     seed: int
-    train: NDArray[np.int64]
-    valid: NDArray[np.int64]
-    test: NDArray[np.int64]
     reason: str
     warnings: tuple[str, ...]
     n_test_groups: int
@@ -84,7 +82,7 @@ def grouped_split(
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
     rank = hash_strings(rows.group_names, key=f"group {seed}")
-    parts = _assign(_table(rows.group, rows.labels, rank), test_size, valid_size, stratify=True)
+    parts = _assign(_table(rows.group, rows.labels, rank), test_size, valid_size)
     labels_in_test = int((rows.labels.counts(parts.test) > 0).sum())
     if labels_in_test < min(2, int((rows.labels.counts() >= 2).sum())):
         warning = leakage.explain_fallback(rows.labels, rows.group)
@@ -106,22 +104,8 @@ def random_split(
     """Assign single rows, whatever their groups, and count what leaks by it.
 
     The order of the rows changes nothing: they are ranked by a hash of text, label and seed.
-
-    Args:
-        texts: One text a row.
-        labels: One label a row, or tuples of labels, which may be empty.
-        groups: One group a row, to count the leak by; None: exact copies are the groups.
-        test_size: The share of the rows for test.
-        valid_size: The share of the rest for validation.
-        seed: Another seed, another split.
-        stratify: Whether each label is split by itself.
-
-    Returns:
-        The split, of kind ``random``.
-
-    Raises:
-        SettingsError: A size is not between 0 and 1.
-        DataError: The columns differ in length, or every label stands in a single row.
+    Parameters and errors are those of `grouped_split`; without `stratify`, a label's rows in the
+    parts are left to chance.
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
     parts = _assign_rows(rows, test_size, valid_size, seed, stratify=stratify)
@@ -140,21 +124,8 @@ def given_split(
 ) -> Split:
     """Use the parts that the data names; cut what it doesn't name from train, in whole groups.
 
-    Args:
-        texts: One text a row.
-        labels: One label a row, or tuples of labels, which may be empty.
-        groups: One group a row, or None.
-        parts: One part a row: ``"train"``, ``"valid"`` or ``"test"``.
-        test_size: The share of train to cut for test where no row is given to it.
-        valid_size: The share of what is left to cut for validation where no row is given to it.
-        seed: What the cut depends on.
-
-    Returns:
-        The split, of kind ``given``.
-
-    Raises:
-        SettingsError: A size is not between 0 and 1.
-        DataError: No row is train, or the columns differ in length.
+    Parameters and errors are those of `grouped_split`. A part of a row is ``"train"``, ``"valid"``
+    or ``"test"``; a `DataError` is raised where no row is train.
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
     check_lengths(len(texts), parts=parts)
@@ -223,9 +194,7 @@ class _Rows:
         return Split(
             kind=kind,
             seed=seed,
-            train=parts.train,
-            valid=parts.valid,
-            test=parts.test,
+            **vars(parts),
             reason=leakage.explain_split(kind, parts, leaked, cut),
             warnings=(
                 *warnings,
@@ -246,22 +215,12 @@ def _table(
     return GroupTable.of(group, labels.label, rank)
 
 
-def _taken(
-    table: GroupTable | MultilabelGroups, share: float, *, every_label: bool, stratify: bool = True
-) -> NDArray[np.bool_]:
-    """Choose groups for a share of the rows and of each label, bool [groups]."""
-    if isinstance(table, MultilabelGroups):
-        return table.take(share, every_label=every_label)
-    return assign_groups(table, share, every_label=every_label, stratify=stratify)
-
-
 def _assign(
-    table: GroupTable | MultilabelGroups, test_size: float, valid_size: float, *, stratify: bool
+    table: GroupTable | MultilabelGroups, test_size: float, valid_size: float
 ) -> SplitParts:
     """Set test aside, then validation from the rest in an unrelated ranking."""
-    in_test = _taken(table, test_size, every_label=True, stratify=stratify)
-    rest = table.without(in_test, remix(table.rank))
-    in_valid = _taken(rest, valid_size, every_label=False, stratify=stratify)
+    in_test = table.take(test_size, every_label=True)
+    in_valid = table.without(in_test, remix(table.rank)).take(valid_size, every_label=False)
     test, valid = in_test[table.group_of_row], in_valid[table.group_of_row]
     return SplitParts(np.flatnonzero(~test & ~valid), np.flatnonzero(valid), np.flatnonzero(test))
 
@@ -270,17 +229,17 @@ def _assign_rows(
     rows: _Rows, test_size: float, valid_size: float, seed: int, *, stratify: bool
 ) -> SplitParts:
     """Assign as though each row were a group, ranked by its text, its label and the times seen."""
-    times: dict[tuple[str, str], int] = {}
+    times: Counter[tuple[str, str]] = Counter()
     names: list[str] = []
     for text, label in zip(rows.texts, rows.keys, strict=True):
-        time = times[text, label] = times.get((text, label), 0) + 1
-        names.append(f"{time}\0{label}\0{text}")
+        times[text, label] += 1
+        names.append(f"{times[text, label]}\0{label}\0{text}")
     alone, rank = np.arange(len(names)), hash_strings(names, key=f"row {seed}")
-    if rows.labels.several and not stratify:
-        table: GroupTable | MultilabelGroups = GroupTable.of(alone, np.zeros_like(alone), rank)
-    else:
-        table = _table(alone, rows.labels, rank)
-    return _assign(table, test_size, valid_size, stratify=stratify)
+    if stratify:
+        return _assign(_table(alone, rows.labels, rank), test_size, valid_size)
+    labels = np.zeros_like(alone) if rows.labels.several else rows.labels.label
+    table = GroupTable.of(alone, labels, rank, stratified=False)
+    return _assign(table, test_size, valid_size)
 
 
 def _cut(
@@ -293,5 +252,5 @@ def _cut(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cut a part from given train rows in whole groups; return what is left and the part."""
     table = _table(rows.group[train], rows.labels.part(train), rank)
-    taken = _taken(table, share, every_label=every_label)[table.group_of_row]
+    taken = table.take(share, every_label=every_label)[table.group_of_row]
     return train[~taken], train[taken]

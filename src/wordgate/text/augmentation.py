@@ -67,16 +67,10 @@ class Augmenter:
     def variations(
         self, texts: Sequence[str], n: int, rng: np.random.Generator
     ) -> Iterator[tuple[int, str]]:
-        """Vary texts, each as often as the others, in an order of chance.
+        """Vary texts `n` times, each as often as the others, in an order of chance.
 
         Texts of fewer than two tokens have no variations; nor is one given that equals its text or
-        is empty, so there may be fewer than asked for. Of more texts than variations, some are
-        varied.
-
-        Args:
-            texts: The texts.
-            n: How many variations to try.
-            rng: Draws all that chance decides.
+        is empty, so there may be fewer than `n`. Of more texts than variations, some are varied.
 
         Yields:
             The position of the text that was varied, and the variation.
@@ -150,11 +144,7 @@ def _repeated(positions: NDArray[np.int64], n: int, rng: np.random.Generator) ->
 def nearest_words(
     words: Sequence[str], vectors: NDArray[np.float32], k: int
 ) -> dict[str, list[str]]:
-    """Find each word's k nearest others by the cosine of vectors, float32 [words, dim].
-
-    Returns:
-        The others of each word, the nearest first.
-    """
+    """Find each word's k nearest others, the nearest first, by cosines of float32 [words, dim]."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     units = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
     k = min(k, len(words) - 1)

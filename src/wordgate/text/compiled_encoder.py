@@ -130,16 +130,12 @@ class CompiledEncoder:
                 table = self._table
             if len(missing):  # they don't fit into a table, or a new one was begun for them
                 return self._encoder.encode(texts)
-        limit, at_front = self._encoder.max_tokens, self._encoder.truncate == "front"
-        lengths = np.empty(len(texts), np.int64)
-        _count_ids(found, counts, table.entries, lengths)
-        n_truncated = int(np.count_nonzero(lengths > limit))
-        np.minimum(lengths, limit, out=lengths)
-        offsets = as_offsets(lengths)
-        ids = np.empty(offsets[-1], np.int32)
-        _copy_ids(found, counts, table.entries, table.values, offsets, at_front, ids)
-        encoded = EncodedTexts(ids, offsets, n_truncated)
         whole = np.flatnonzero(counts == _WHOLE)
+        counts[whole] = 0
+        starts, n_ids = table.entries.take(found, axis=0)[:, 2:].T
+        before = as_offsets(n_ids)
+        ids = table.values[np.arange(before[-1]) + (starts - before[:-1]).repeat(n_ids)]
+        encoded = self._encoder.truncated(ids, np.diff(before[as_offsets(counts)]))
         if not len(whole):
             return encoded
         both = concatenate([encoded, self._encoder.encode([texts[i] for i in whole.tolist()])])
@@ -325,38 +321,3 @@ def _publish(slots, added, keys, secret, begun):  # type: ignore[no-untyped-def]
             slot = (slot + np.uint64(1)) & last
         tag = hashed >> np.uint64(32) << np.uint64(32)
         slots[slot] = tag | np.uint64(begun + number + 1)
-
-
-@_compiled
-def _count_ids(found, counts, entries, lengths):  # type: ignore[no-untyped-def]
-    """Write the number of each text's ids."""
-    piece = 0
-    for text in range(len(counts)):
-        lengths[text] = 0
-        for _ in range(counts[text]):
-            lengths[text] += entries[found[piece], 3]
-            piece += 1
-
-
-@_compiled
-def _copy_ids(  # type: ignore[no-untyped-def]
-    found, counts, entries, values, offsets, at_front, ids
-):
-    """Write the ids of each text that fit between its offsets: the first ones, or the last."""
-    piece = 0
-    for text in range(len(counts)):
-        skipped = 0
-        if at_front:
-            for place in range(piece, piece + counts[text]):
-                skipped += entries[found[place], 3]
-            skipped -= offsets[text + 1] - offsets[text]
-        written, end = offsets[text], offsets[text + 1]
-        for _ in range(counts[text]):
-            first = entries[found[piece], 2]
-            for place in range(first, first + entries[found[piece], 3]):
-                if skipped > 0:
-                    skipped -= 1
-                elif written < end:
-                    ids[written] = values[place]
-                    written += 1
-            piece += 1

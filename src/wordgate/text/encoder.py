@@ -70,14 +70,9 @@ class EncodedTexts:
         return np.arange(len(self)).repeat(self.lengths)
 
     def select(self, indices: ArrayLike) -> "EncodedTexts":
-        """Take some of the texts, in the order asked for.
+        """Take some of the texts, int [m] or bool [n], in the order asked for, perhaps twice.
 
-        Args:
-            indices: Positions of texts, int [m], or bool [n]; one may be taken twice.
-
-        Returns:
-            Those texts. How many lost tokens is known only for all texts that were encoded
-            together, so that the count of a selection is 0.
+        How many lost tokens is known only for all texts that were encoded together: it is 0 here.
         """
         rows = np.arange(len(self))[np.asarray(indices)]
         lengths = self.lengths[rows]
@@ -178,9 +173,16 @@ class TextEncoder:
         elif missing.any():
             kept_before = as_offsets((~missing).astype(np.int64))
             ids, lengths = ids[~missing], np.diff(kept_before[as_offsets(lengths)])
+        return self.truncated(ids, lengths)
+
+    def truncated(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> EncodedTexts:
+        """Cut texts, whose ids lie end to end, int32 [total], to the length limit."""
         n_truncated = int(np.count_nonzero(lengths > self.max_tokens))
         if n_truncated:
-            ids = ids[_within_limit(lengths, self.max_tokens, self.truncate)]
+            position = np.arange(len(ids)) - (lengths.cumsum() - lengths).repeat(lengths)
+            if self.truncate == "front":
+                position = lengths.repeat(lengths) - 1 - position
+            ids = ids[position < self.max_tokens]
             lengths = np.minimum(lengths, self.max_tokens)
         return EncodedTexts(ids, as_offsets(lengths), n_truncated)
 
@@ -243,18 +245,6 @@ def as_offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     lengths.cumsum(out=offsets[1:])
     return offsets
-
-
-def _within_limit(
-    lengths: NDArray[np.int64], max_tokens: int, truncate: Truncate
-) -> NDArray[np.bool_]:
-    """Which tokens stay when each text is cut: bool [total]."""
-    offsets = as_offsets(lengths)
-    position = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    if truncate == "front":
-        position = np.repeat(lengths, lengths) - 1 - position
-    kept: NDArray[np.bool_] = position < max_tokens
-    return kept
 
 
 def _check_state(state: Mapping[str, Any]) -> None:

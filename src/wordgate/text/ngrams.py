@@ -187,12 +187,8 @@ def _character_frequencies(texts: Sequence[str], ngram_range: tuple[int, int]) -
 def word_ngrams(text: str, ngram_range: tuple[int, int]) -> Iterator[str]:
     """List a text's n-grams of words, lower-cased, shorter ones first.
 
-    Args:
-        text: Any text. A word is a run of letters, digits and underscores.
-        ngram_range: Shortest and longest n-gram to list.
-
-    Yields:
-        Each n-gram, its words joined by a space: "Not bad!" gives "not", "bad", "not bad".
+    A word is a run of letters, digits and underscores; the words of an n-gram are joined by spaces:
+    "Not bad!" gives "not", "bad", "not bad".
     """
     words = _WORD.findall(text.lower())
     shortest, longest = ngram_range
@@ -212,13 +208,8 @@ def spaced_words(text: str) -> list[str]:
 def character_ngrams(word: str, ngram_range: tuple[int, int]) -> Iterator[str]:
     """List the n-grams of characters in a word with a space on either side, shorter ones first.
 
-    Args:
-        word: One of `spaced_words`.
-        ngram_range: Shortest and longest n-gram to list.
-
-    Yields:
-        Each n-gram, as scikit-learn's analyzer ``char_wb`` has them: "so" gives " s", "so", "o ",
-        " so", "so ", " so ". A word too short for the shortest n-gram is one itself.
+    They are those of scikit-learn's analyzer ``char_wb``: "so" gives " s", "so", "o ", " so" ...
+    A word, one of `spaced_words`, too short for the shortest n-gram is one itself.
     """
     padded = f" {word} "
     shortest, longest = ngram_range

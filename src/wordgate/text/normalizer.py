@@ -57,17 +57,10 @@ class _Traced(NamedTuple):
 
 
 def tokens_with_offsets(normalizer: Normalizer, text: str) -> list[Token]:
-    """Cut a text into its tokens and tell where each stands.
+    """Cut a text without lone surrogates as its tokenizer does; tell where each token stands.
 
-    Where characters were changed on the way (lower-casing, entities, links, stretched letters) a
-    token covers those that it was made of.
-
-    Args:
-        normalizer: Of the tokenizer that cuts the text.
-        text: A text without lone surrogates.
-
-    Returns:
-        The tokenizer's own tokens in order; their offsets ascend and don't overlap.
+    The offsets ascend and don't overlap. Where characters were changed on the way (lower-casing,
+    entities, links, stretched letters) a token covers those that it was made of.
     """
     traced = _Traced(text, list(range(len(text))), list(range(1, len(text) + 1)))
     for step in normalizer.steps:

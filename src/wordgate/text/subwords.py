@@ -81,11 +81,9 @@ class SubwordEncoder:
     def encode(self, texts: Sequence[str], *, threads: int | None = None) -> EncodedTexts:
         """Encode texts; each id is the tokenizer's own plus `FIRST_ID`.
 
-        Args:
-            texts: The texts.
-            threads: As for `choose_threads`. One is this very thread; more are those that the
-                library tokenizers keeps for all, as many as there are cores unless the environment
-                variable RAYON_NUM_THREADS says otherwise.
+        One thread, as `choose_threads` has it, is this very thread; more are those that the library
+        tokenizers keeps for all, as many as there are cores unless the environment variable
+        RAYON_NUM_THREADS says otherwise.
         """
         alone = len(texts) == 1 or choose_threads(threads) == 1
         ids: list[NDArray[np.int32]] = []
@@ -173,12 +171,10 @@ class SubwordEncoder:
 def whole_words(
     ids: Mapping[str, int], special: Collection[str], spelled: Callable[[str], str]
 ) -> list[str]:
-    """Name the whole words of a vocabulary of subwords, in its order.
+    """Name the whole words of a vocabulary of subwords, in the order of their ids.
 
-    Args:
-        ids: The subwords' ids.
-        special: Subwords that are no part of a text.
-        spelled: Gives the characters of a subword that begins a word.
+    Special subwords are no part of a text; `spelled` gives the characters of one that begins a
+    word.
     """
     tokens = [token for token in sorted(ids, key=ids.__getitem__) if token not in special]
     # Most vocabularies mark what begins a word; BERT's marks what goes on with one. Any mark may

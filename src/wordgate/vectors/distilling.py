@@ -49,12 +49,10 @@ class WordOutputs:
 
     @classmethod
     def pooled(cls, outputs: NDArray[np.float32], counted: NDArray[np.bool_]) -> WordOutputs:
-        """Average the outputs of each word's subwords.
+        """Average the outputs, float32 [n, time, hidden_size], of each word's subwords.
 
-        Args:
-            outputs: float32 [n, time, hidden_size], one of each subword.
-            counted: bool [n, time], False for subwords that have no part in it: those that frame a
-                text, as ``[CLS]`` does, stand for whatever the teacher doesn't know, or pad.
+        Those are not counted, bool [n, time], that frame a text, as ``[CLS]`` does, stand for
+        whatever the teacher doesn't know, or pad.
         """
         subwords = counted.sum(axis=1)
         summed = np.einsum("nth,nt->nh", outputs, counted.astype(np.float32))
@@ -81,7 +79,7 @@ class WordVectors:
 
     Attributes:
         words: The words, in the order they were given in.
-        vectors: float32 [n, dim].
+        vectors: float32 [n, dim], of root mean square `SPREAD`.
         unknown: Words left out, since the teacher knows no subword of them.
         variance: The share of the outputs' variance that the vectors keep.
     """
@@ -106,12 +104,9 @@ def distill_words(
         words: The words, each once.
         teacher: The model to ask.
         dim: Dimensions of a vector; None for 300, or for as many as there can be.
-        progress: Where to show how far it is.
+        progress: Shows how far it is.
         deadline: The `time.monotonic()` from which on no further words are asked about; those of
             few subwords go first then.
-
-    Returns:
-        The vectors, of root mean square `SPREAD`.
 
     Raises:
         SettingsError: The size is below 1, or above what teacher and words can give.
@@ -263,13 +258,8 @@ class SentenceTeacher:
 def load_teacher(folder: Path, name: str, *, precision: str = "float32") -> SentenceTeacher:
     """Load a sentence-transformer from a folder, without pickles, code of its own or the network.
 
-    Args:
-        folder: Where it lies, as `locate_model` gives it.
-        name: What the user calls it.
-        precision: What it computes in, ``float32`` or ``bfloat16``.
-
-    Returns:
-        The teacher, on the graphics card if there is one.
+    It computes on the graphics card if there is one, in the precision ``float32`` or ``bfloat16``;
+    messages call it by the name that the user gave.
 
     Raises:
         DataError: It can't be loaded, or it is no transformer.

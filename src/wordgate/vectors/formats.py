@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import takewhile
 from pathlib import Path
 
 from wordgate.errors import DataError
 from wordgate.vectors.safetensors_format import LENGTH_BYTES, SafetensorsFile
 from wordgate.vectors.text_format import TextFile
-from wordgate.vectors.vector_file import (
-    ByteStream,
-    VectorFile,
-    check_header,
-    open_stream,
-)
+from wordgate.vectors.vector_file import ByteStream, VectorFile, check_header, open_stream
 from wordgate.vectors.word2vec_format import Word2VecFile
 
 FORMATS = ("word2vec", "word2vec-text", "glove", "safetensors")
@@ -77,11 +73,9 @@ def open_vectors(path: str | Path) -> VectorFile:
         if start[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{" and b"\0" in start[:LENGTH_BYTES]:
             if source.compressed:
                 raise DataError(f"'{path}' is a gzipped safetensors file: unpack it first")
-            return SafetensorsFile(path)
+            return SafetensorsFile(source, start)
         header = _HEADER.match(start)
-        if header is None:
-            return _without_header(source, start)
-        return _with_header(source, start, header)
+        return _with_header(source, start, header) if header else _without_header(source, start)
 
 
 def _with_header(source: ByteStream, start: bytes, header: re.Match[bytes]) -> VectorFile:
@@ -130,9 +124,7 @@ def _without_header(source: ByteStream, start: bytes) -> VectorFile:
 def _numbers_at_end(line: bytes) -> int:
     """Count the numbers at a line's end; its first field is the word, whatever it is."""
     fields = line.rstrip(b" \r").split(b" ")[1:]
-    return next(
-        (n for n, field in enumerate(reversed(fields)) if not _is_number(field)), len(fields)
-    )
+    return len(list(takewhile(_is_number, reversed(fields))))
 
 
 def _mostly_numbers(line: bytes, dim: int) -> bool:

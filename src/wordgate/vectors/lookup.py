@@ -133,13 +133,9 @@ class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
     def of(
         cls, words: Sequence[str], tokens: NDArray[np.int64], found: LookupResult, more: int = 0
     ) -> "VocabularyCoverage":
-        """Count what was found.
+        """Count what was found for words that stand so often, int64 [words], in the training texts.
 
-        Args:
-            words: The words learned from the training texts.
-            tokens: int64 [words], how often each stands in the training texts.
-            found: What a table has for them.
-            more: How many words the vocabulary got from the table.
+        `more` words the vocabulary got from the table itself.
         """
         by_rule = {rule: _count(found.rules == number, tokens) for number, rule in enumerate(RULES)}
         without = np.flatnonzero(~found.known)

@@ -79,14 +79,9 @@ NAMED_VECTORS = {
 
 
 def locate_vectors(name_or_path: str | Path, progress: Progress | None = None) -> Path:
-    """Turn what the user wrote into the path of a file of vectors; a file wins over a name.
+    """Turn a file, or one of `NAMED_VECTORS`, into the path of a file; a file wins over a name.
 
-    Args:
-        name_or_path: A file, or one of `NAMED_VECTORS`.
-        progress: Where to say how large a download is before it begins.
-
-    Returns:
-        The path of a file that is there; what it holds is not looked at.
+    What the file holds is not looked at.
 
     Raises:
         DataError: There is no such file and no such name, or Kaggle can't be reached.
@@ -179,16 +174,8 @@ class PretrainedVectors:
     ) -> list[str]:
         """Name the first words of the table that texts could have and a vocabulary hasn't.
 
-        Phrases, joined by ``_``, are left out, and so is what `lookup` would not find again.
-
-        Args:
-            tokenizer: What cuts the texts; a word counts if it cuts it into one token.
-            known: The vocabulary.
-            limit: How many words to name at most.
-            spelling: How `lookup` will look for them.
-
-        Returns:
-            The words as the tokenizer gives them.
+        A word counts if the tokenizer makes one token of it. Phrases, joined by ``_``, are left
+        out, and so is what `lookup` would not find again.
 
         Raises:
             DataError: The file is broken.

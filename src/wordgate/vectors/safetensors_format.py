@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,15 @@ from numpy.typing import NDArray
 from wordgate.errors import DataError
 from wordgate.vectors.vector_file import (
     MAX_WORD_BYTES,
-    VectorBatch,
+    Block,
+    ByteStream,
     VectorFile,
-    check_finite,
     check_header,
-    take_first,
 )
 
 METADATA = {"format": "wordgate-vectors", "version": "1"}
 LENGTH_BYTES = 8  # of the header, before it
 LONGEST_HEADER = 2**16  # bytes; ours takes some hundred
-_WORDS_AT_ONCE = 2**14
 _NUMBERS_AT_ONCE = 2**20
 
 
@@ -38,48 +38,27 @@ class SafetensorsFile(VectorFile):
     format = "safetensors"
     count: int
 
-    def __init__(self, path: Path):
-        _check_length(path)
-        with _opened(path) as file:
-            count, dim, self._letters = _checked(path, file)
-        super().__init__(path, count=count, dim=dim)
+    def __init__(self, source: ByteStream, start: bytes):
+        """Check a file by its first bytes, which are more than its header's length, and tensors."""
+        _check_length(source, start)
+        with _opened(source.path) as file:
+            count, dim, self._letters = _checked(source.path, file)
+        super().__init__(source.path, count=count, dim=dim)
 
-    def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
-        """Read the vectors of some words, see `VectorFile`."""
-        left = set(words)
+    def _blocks(self) -> Iterator[Block]:
+        start, at_once = 0, max(1, _NUMBERS_AT_ONCE // self.dim)
         with _opened(self.path) as file:
-            vectors = file.get_slice("vectors")
-            for row, found in self._words(file, _WORDS_AT_ONCE):
-                for i in take_first(left, found):
-                    yield found[i], self._vectors(vectors, row + i, row + i + 1)[0]
-
-    def batches(self) -> Iterator[VectorBatch]:
-        """Read all rows, see `VectorFile`."""
-        with _opened(self.path) as file:
-            vectors = file.get_slice("vectors")
-            for row, words in self._words(file, max(1, _NUMBERS_AT_ONCE // self.dim)):
-                yield VectorBatch(words, self._vectors(vectors, row, row + len(words)))
-
-    def words(self) -> Iterator[list[bytes]]:
-        """Read the words alone, see `VectorFile`."""
-        with _opened(self.path) as file:
-            for _, words in self._words(file, _WORDS_AT_ONCE):
-                yield words
-
-    def _words(self, file: Any, at_once: int) -> Iterator[tuple[int, list[bytes]]]:
-        """Walk the words, some at a time, each time with the row of the first, from 0."""
-        letters, ends = file.get_slice("words"), file.get_slice("word_ends")
-        start = 0
-        for row in range(0, self.count, at_once):
-            until = min(row + at_once, self.count)
-            here = np.concatenate(([start], ends[row:until]))
-            self._check_ends(here, row)
-            end = int(here[-1])
-            text = letters[start:end].tobytes() if end > start else b""
-            pairs = zip((here[:-1] - start).tolist(), (here[1:] - start).tolist(), strict=True)
-            start = end
-            self.share_read = until / self.count
-            yield row, [text[begin:end] for begin, end in pairs]
+            table, letters, ends = map(file.get_slice, ("vectors", "words", "word_ends"))
+            for row in range(0, self.count, at_once):
+                until = min(row + at_once, self.count)
+                here = np.concatenate(([start], ends[row:until]))
+                self._check_ends(here, row)
+                end = int(here[-1])
+                text = letters[start:end].tobytes() if end > start else b""
+                words = [text[one:other] for one, other in pairwise((here - start).tolist())]
+                self.share_read = until / self.count
+                yield words, partial(self._vectors, table, row)
+                start = end
         if start != self._letters:
             raise DataError(
                 f"'{self.path}' has {self._letters:,} bytes of words, and its last word ends at"
@@ -91,17 +70,21 @@ class SafetensorsFile(VectorFile):
         lengths = np.diff(ends)
         wrong = (lengths < 0) | (lengths > MAX_WORD_BYTES) | (ends[1:] > self._letters)
         if wrong.any():
-            first = int(np.flatnonzero(wrong)[0])
+            first = int(wrong.argmax())
             raise DataError(
                 f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row"
                 f" {row + first + 1:,} (bytes {int(ends[first]):,} to {int(ends[first + 1]):,} of"
                 f" {self._letters:,}): the file is damaged"
             )
 
-    def _vectors(self, table: Any, first: int, end: int) -> NDArray[np.float32]:
-        """Read rows of the table, float32 [end - first, dim]."""
-        vectors: NDArray[np.float32] = table[first:end].astype(np.float32)
-        check_finite(self.path, vectors, lambda i: (first + i + 1, self._first_byte(first + i)))
+    def _vectors(self, table: Any, row: int, places: Sequence[int]) -> NDArray[np.float32]:
+        """Read rows of the table, by their places after one of them; neighbours at once."""
+        rows = row + np.asarray(places)
+        runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+        vectors: NDArray[np.float32] = np.concatenate(
+            [table[int(run[0]) : int(run[-1]) + 1] for run in runs]
+        ).astype(np.float32)
+        self._check_finite(vectors, lambda i: (int(rows[i]) + 1, self._first_byte(int(rows[i]))))
         return vectors
 
     def _first_byte(self, row: int) -> int:
@@ -113,19 +96,14 @@ class SafetensorsFile(VectorFile):
         return int(LENGTH_BYTES + length + start + (end - start) // self.count * row)
 
 
-def _check_length(path: Path) -> None:
+def _check_length(source: ByteStream, start: bytes) -> None:
     """Refuse a header that is longer than ours ever is, or than the file."""
-    try:
-        there = path.stat().st_size - LENGTH_BYTES
-        with path.open("rb") as file:
-            declared = int.from_bytes(file.read(LENGTH_BYTES), "little")
-    except OSError as error:
-        raise DataError(f"cannot read '{path}': {error.strerror or error}") from error
-    if declared > min(there, LONGEST_HEADER):
+    declared = int.from_bytes(start[:LENGTH_BYTES], "little")
+    most = min(source.length - LENGTH_BYTES, LONGEST_HEADER)
+    if declared > most:
         raise DataError(
-            f"'{path}' declares a header of {declared:,} bytes, where up to"
-            f" {max(0, min(there, LONGEST_HEADER)):,} are possible: it is damaged, or not a file of"
-            " word vectors"
+            f"'{source.path}' declares a header of {declared:,} bytes, where up to {most:,} are"
+            " possible: it is damaged, or not a file of word vectors"
         )
 
 

@@ -7,9 +7,9 @@ its lines with a space. A word can hold spaces, so numbers are counted from the 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,10 @@ from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.vectors.vector_file import (
     MAX_WORD_BYTES,
+    Block,
     ByteStream,
-    VectorBatch,
     VectorFile,
-    check_finite,
     open_stream,
-    take_first,
-    too_few,
-    too_many,
 )
 
 _ROOM = 2**20  # bytes read at a time
@@ -44,39 +40,25 @@ class TextFile(VectorFile):
         """One of `wordgate.vectors.formats.FORMATS`."""
         return "glove" if self.count is None else "word2vec-text"
 
-    def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
-        """Read the vectors of some words, see `VectorFile`."""
-        left = set(words)
+    def _blocks(self) -> Iterator[Block]:
         for stretch in self._stretches():
-            for i in take_first(left, stretch.words):
-                yield stretch.words[i], self._vectors(stretch, [i])[0]
+            yield stretch.words, partial(self._vectors, stretch)
 
-    def batches(self) -> Iterator[VectorBatch]:
-        """Read all rows, see `VectorFile`."""
-        for stretch in self._stretches():
-            yield VectorBatch(stretch.words, self._vectors(stretch, range(len(stretch.words))))
-
-    def words(self) -> Iterator[list[bytes]]:
-        """Read the words alone, see `VectorFile`."""
-        for stretch in self._stretches():
-            yield stretch.words
-
-    def _vectors(self, stretch: _Stretch, picked: Collection[int]) -> NDArray[np.float32]:
+    def _vectors(self, stretch: _Stretch, picked: Sequence[int]) -> NDArray[np.float32]:
         """Parse the numbers of some lines, float32 [len(picked), dim]."""
-        rows = list(picked)
-        texts = [stretch.numbers(i) for i in rows]
+        texts = [stretch.numbers(i) for i in picked]
         try:
-            vectors = _parsed(b" ".join(texts), (len(rows), self.dim))
+            vectors = _parsed(b" ".join(texts), (len(picked), self.dim))
         except ValueError:
-            raise self._no_number(stretch, rows, texts) from None
-        check_finite(self.path, vectors, lambda i: stretch.place(rows[i]))
+            raise self._no_number(stretch, picked, texts) from None
+        self._check_finite(vectors, lambda i: stretch.place(picked[i]))
         return vectors
 
-    def _no_number(self, stretch: _Stretch, rows: list[int], texts: list[bytes]) -> DataError:
+    def _no_number(self, stretch: _Stretch, picked: Sequence[int], texts: list[bytes]) -> DataError:
         """Name the first field that is no number."""
         i, field = next(
             (i, field)
-            for i, text in zip(rows, texts, strict=True)
+            for i, text in zip(picked, texts, strict=True)
             for field in text.split(b" ")
             if not _is_number(field)
         )
@@ -93,19 +75,23 @@ class TextFile(VectorFile):
         with open_stream(self.path) as source:
             source.read_fully(self._header)
             for position, block in self._whole_lines(source):
-                stretch = self._cut(block, row, position)
                 self.share_read = source.share_read
-                n = len(stretch.words)
-                if ended is not None and n:
+                last = len(block.rstrip(b" \r\n"))
+                if last and ended is not None:
                     raise self._empty_line(row, ended)
-                ended = stretch.ended if ended is None else ended
+                end = block.index(b"\n", last) + 1 if last else 0
+                if end < len(block) and ended is None:
+                    ended = position + end
+                if not last:
+                    continue
+                stretch = self._cut(block[:end], row, position)
+                n = len(stretch.starts)
                 if self.count is not None and row + n > self.count:
-                    raise too_many(self.path, self.count, stretch.place(self.count - row)[1])
+                    raise self._too_many(stretch.place(self.count - row)[1])
                 row += n
-                if n:
-                    yield stretch
+                yield stretch
             if self.count is not None and row < self.count:
-                raise too_few(self.path, self.count, row, source.position)
+                raise self._too_few(row, source.position)
 
     def _whole_lines(self, source: ByteStream) -> Iterator[tuple[int, bytes]]:
         """Give pieces of the file that end with a line break, each with its first byte's place."""
@@ -142,42 +128,36 @@ class TextFile(VectorFile):
         word_ends[usual] = spaces[(until - self.dim - trailing)[usual]]
         ends -= trailing
         stretch = _Stretch(block, starts, word_ends, ends, row + 1, position)
-        if not usual.all():
-            stretch = self._with_unusual(stretch, np.flatnonzero(~usual))
+        for i in np.flatnonzero(~usual).tolist():
+            self._cut_unusual(stretch, i)
         self._check_words(stretch)
         return stretch
 
-    def _with_unusual(self, stretch: _Stretch, unusual: NDArray[np.int64]) -> _Stretch:
-        """Look at lines with words that hold spaces; refuse those with too many or few numbers."""
-        last = len(stretch.block.rstrip(b" \r\n"))  # where the last line that is not empty ends
-        for i in map(int, unusual):
-            start = int(stretch.starts[i])
-            line = stretch.block[start : int(stretch.ends[i])].rstrip(b" \r")
-            if not line and start >= last:  # nothing but empty lines follows
-                return stretch.before(i)
-            word, *numbers = line.rsplit(b" ", self.dim)
-            row, position = stretch.place(i)
-            if not line:
-                raise self._empty_line(row - 1, position)
-            if len(numbers) < self.dim:
-                raise DataError(
-                    f"'{self.path}' has {len(numbers):,} of {self.dim:,} numbers in row {row:,}"
-                    f" (byte {position:,}): the file is damaged or cut off"
-                )
-            if has_stray_number(word):
-                raise DataError(
-                    f"'{self.path}' has more than {self.dim:,} numbers in row {row:,} (byte"
-                    f" {position:,}), where {self.dim:,} belong: the file is damaged"
-                )
-            stretch.word_ends[i] = start + len(word)
-            stretch.ends[i] = start + len(line)
-        return stretch
+    def _cut_unusual(self, stretch: _Stretch, i: int) -> None:
+        """Cut a line whose word may hold spaces; refuse one with too many or few numbers."""
+        start = int(stretch.starts[i])
+        line = stretch.block[start : int(stretch.ends[i])].rstrip(b" \r")
+        word, *numbers = line.rsplit(b" ", self.dim)
+        row, position = stretch.place(i)
+        if not line:
+            raise self._empty_line(row - 1, position)
+        if len(numbers) < self.dim:
+            raise DataError(
+                f"'{self.path}' has {len(numbers):,} of {self.dim:,} numbers in row {row:,}"
+                f" (byte {position:,}): the file is damaged or cut off"
+            )
+        if has_stray_number(word):
+            raise DataError(
+                f"'{self.path}' has more than {self.dim:,} numbers in row {row:,} (byte"
+                f" {position:,}), where {self.dim:,} belong: the file is damaged"
+            )
+        stretch.word_ends[i] = start + len(word)
+        stretch.ends[i] = start + len(line)
 
     def _check_words(self, stretch: _Stretch) -> None:
-        """Refuse words that can't be words."""
-        too_long = np.flatnonzero(stretch.word_ends - stretch.starts > MAX_WORD_BYTES)
-        if len(too_long):
-            row, position = stretch.place(int(too_long[0]))
+        too_long = stretch.word_ends - stretch.starts > MAX_WORD_BYTES
+        if too_long.any():
+            row, position = stretch.place(int(too_long.argmax()))
             raise DataError(
                 f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row {row:,} (byte"
                 f" {position:,}): the file is damaged"
@@ -200,7 +180,6 @@ class _Stretch:
     ends: NDArray[np.int64]  # where its numbers end, int64 [lines]
     row: int  # the number of the first in the file, from 1
     position: int  # the byte of the file at which the block begins
-    ended: int | None = None  # the byte of the file at which only empty lines begin, if they do
 
     @cached_property
     def words(self) -> list[bytes]:
@@ -215,12 +194,6 @@ class _Stretch:
     def place(self, i: int) -> tuple[int, int]:
         """Give a line's row in the file, and the byte where it begins."""
         return self.row + i, self.position + int(self.starts[i])
-
-    def before(self, i: int) -> _Stretch:
-        """Keep the lines before one, after which there are only empty ones."""
-        starts, word_ends, ends = self.starts[:i], self.word_ends[:i], self.ends[:i]
-        ended = self.place(i)[1]
-        return replace(self, starts=starts, word_ends=word_ends, ends=ends, ended=ended)
 
 
 def has_stray_number(word: bytes) -> bool:

@@ -7,17 +7,20 @@ import os
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import FileIO
-from itertools import compress
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 from wordgate.tables.source import GZIP_MAGIC, check_unpacked, is_file, missing_file
+
+MAX_DIM = 65_536  # dimensions of a vector; real ones have 25 to 4,096
+MAX_WORD_BYTES = 10_000  # bytes; a longer one means that the file is not read where it should be
 
 
 class ByteStream:
@@ -70,24 +73,17 @@ class ByteStream:
         return bytes(content[: self.readinto(memoryview(content))])
 
     def _checked_read(self, room: memoryview) -> int:
-        """Read once; what goes wrong becomes a sentence."""
         unpacked = f"after {self.position:,} bytes unpacked"
         try:
             return self._read_some(room) or 0
         except EOFError as error:
-            raise DataError(
-                f"'{self.path}' ends within its gzip data ({unpacked}): it is truncated; download"
-                " it again"
-            ) from error
+            wrong = f"ends within its gzip data ({unpacked}): it is truncated"
+            raise DataError(f"'{self.path}' {wrong}; download it again") from error
         except (gzip.BadGzipFile, zlib.error) as error:
+            wrong = f"is a damaged gzip file ({error}, {unpacked})"
             if str(error).startswith("Not a gzipped file"):
-                raise DataError(
-                    f"'{self.path}' has other data after its gzip data ({unpacked}): download it"
-                    " again"
-                ) from error
-            raise DataError(
-                f"'{self.path}' is a damaged gzip file ({error}, {unpacked}): download it again"
-            ) from error
+                wrong = f"has other data after its gzip data ({unpacked})"
+            raise DataError(f"'{self.path}' {wrong}: download it again") from error
         except OSError as error:
             raise _unreadable(self.path, error) from error
 
@@ -105,13 +101,9 @@ def open_stream(path: Path) -> Iterator[ByteStream]:
         raise DataError(f"'{path}' is a folder; give the file of word vectors in it")
     if not path.is_file():
         raise DataError(f"'{path}' is not a regular file, and must be read more than once")
-    try:
-        file = path.open("rb", buffering=0)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    with file:
+    with ExitStack() as stack:
         try:
-            stream = ByteStream(path, file)
+            stream = ByteStream(path, stack.enter_context(path.open("rb", buffering=0)))
         except OSError as error:
             raise _unreadable(path, error) from error
         yield stream
@@ -119,10 +111,6 @@ def open_stream(path: Path) -> Iterator[ByteStream]:
 
 def _unreadable(path: Path, error: OSError) -> DataError:
     return DataError(f"cannot read '{path}': {error.strerror or error}")
-
-
-MAX_DIM = 65_536  # dimensions of a vector; real ones have 25 to 4,096
-MAX_WORD_BYTES = 10_000  # bytes; a longer one means that the file is not read where it should be
 
 
 @dataclass(frozen=True)
@@ -136,6 +124,12 @@ class VectorBatch:
 
     words: list[bytes]
     vectors: NDArray[np.float32]
+
+
+Block: TypeAlias = tuple[Sequence[bytes], Callable[[Sequence[int]], NDArray[np.float32]]]
+"""The words of rows that follow one another, and what reads the vectors of some of these rows, by
+their positions in the block in ascending order: float32 [positions, dim]. It can be read until the
+next block is asked for."""
 
 
 class VectorFile(ABC):
@@ -161,11 +155,11 @@ class VectorFile(ABC):
         self._header = header
 
     @abstractmethod
+    def _blocks(self) -> Iterator[Block]:
+        """Walk the rows in the file's order, in bounded memory."""
+
     def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
         """Read the vectors of some words in one pass over the whole file.
-
-        Args:
-            words: The words, as bytes; any other is passed over.
 
         Yields:
             Each word that is there, in the file's order, with its vector, float32 [dim]; where a
@@ -174,70 +168,73 @@ class VectorFile(ABC):
         Raises:
             DataError: The file is damaged, or a wanted vector is not finite.
         """
+        left = set(frozenset(words))  # a set made of a set is packed tightly: fewer cache misses
+        for found, vectors_of in self._blocks():
+            if here := left.intersection(found):
+                left -= here
+                places = _take_first(found, here)
+                yield from zip((found[i] for i in places), vectors_of(places), strict=True)
 
-    @abstractmethod
     def batches(self) -> Iterator[VectorBatch]:
-        """Read all rows, some at a time.
-
-        Yields:
-            Blocks of rows in the file's order, in bounded memory.
+        """Read all rows in the file's order, some at a time, in bounded memory.
 
         Raises:
             DataError: The file is damaged, or a number is not finite.
         """
+        for words, vectors_of in self._blocks():
+            yield VectorBatch(list(words), vectors_of(range(len(words))))
 
-    @abstractmethod
     def words(self) -> Iterator[list[bytes]]:
         """Read the words alone, some at a time, in the file's order.
 
         Raises:
             DataError: The file is damaged.
         """
+        for words, _ in self._blocks():
+            yield list(words)
 
     def rows(self) -> int:
         """Give the rows the header declares; where there is none, count them in a pass."""
         return sum(map(len, self.words())) if self.count is None else self.count
 
+    def _check_finite(
+        self, vectors: NDArray[np.float32], place: Callable[[int], tuple[int, int]]
+    ) -> None:
+        """Refuse NaN and infinity; `place` gives the row, from 1, and the byte of vector i."""
+        finite = np.isfinite(vectors)
+        if finite.all():
+            return
+        first = int(finite.all(axis=1).argmin())
+        value = vectors[first][~finite[first]][0]
+        row, position = place(first)
+        raise DataError(
+            f"'{self.path}' contains {value} in the vector of row {row:,} (byte {position:,}),"
+            " where only finite numbers belong: the file is damaged or its training failed"
+        )
 
-def take_first(left: set[bytes], words: Sequence[bytes]) -> list[int]:
-    """Take the words of a file, in its order, out of those still looked for.
+    def _too_few(self, found: int, position: int) -> DataError:
+        """Say that the file ends before its last declared row is whole."""
+        return DataError(
+            f"'{self.path}' ends at byte {position:,} within row {found + 1:,} of {self.count:,}:"
+            " it is truncated; download it again"
+        )
 
-    Returns:
-        The place where each word that was found first stands.
-    """
-    here = left.intersection(words)
-    left -= here
+    def _too_many(self, position: int) -> DataError:
+        """Say that the file goes on after its last declared row."""
+        return DataError(
+            f"'{self.path}' declares {self.count:,} rows and goes on after them at byte"
+            f" {position:,}: its header or a row is damaged"
+        )
+
+
+def _take_first(words: Sequence[bytes], here: set[bytes]) -> list[int]:
+    """Find where each of the words that are here stands first."""
     places = []
-    for i in compress(range(len(words)), map(here.__contains__, words)):
-        if words[i] in here:  # and not a second time
-            here.remove(words[i])
+    for i, word in enumerate(words):
+        if word in here:
+            here.remove(word)
             places.append(i)
     return places
-
-
-def check_finite(
-    path: Path, vectors: NDArray[np.float32], place: Callable[[int], tuple[int, int]]
-) -> None:
-    """Refuse vectors with NaN or infinity.
-
-    Args:
-        path: The file, for the message.
-        vectors: float32 [m, dim].
-        place: Gives the row in the file, from 1, and the first byte of vector `i`.
-
-    Raises:
-        DataError: With the place of the first one.
-    """
-    finite = np.isfinite(vectors)
-    if finite.all():
-        return
-    first = int(np.flatnonzero(~finite.all(axis=1))[0])
-    value = vectors[first][~finite[first]][0]
-    row, position = place(first)
-    raise DataError(
-        f"'{path}' contains {value} in the vector of row {row:,} (byte {position:,}), where only"
-        " finite numbers belong: the file is damaged or its training failed"
-    )
 
 
 def check_header(path: Path, count: int, dim: int) -> None:
@@ -253,19 +250,3 @@ def check_header(path: Path, count: int, dim: int) -> None:
         )
     if count < 1:
         raise DataError(f"'{path}' declares {count:,} rows: there is no vector in it")
-
-
-def too_few(path: Path, declared: int, found: int, position: int) -> DataError:
-    """Say that a file ends before its last declared row is whole."""
-    return DataError(
-        f"'{path}' ends at byte {position:,} within row {found + 1:,} of {declared:,}: it is"
-        " truncated; download it again"
-    )
-
-
-def too_many(path: Path, declared: int, position: int) -> DataError:
-    """Say that a file goes on after its last declared row."""
-    return DataError(
-        f"'{path}' declares {declared:,} rows and goes on after them at byte {position:,}: its"
-        " header or a row is damaged"
-    )

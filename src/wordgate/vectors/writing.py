@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
@@ -55,14 +55,9 @@ def write_vectors(
     count: int,
     dim: int,
 ) -> None:
-    """Write word vectors; what stands at the path is replaced once all are written.
+    """Write so many word vectors; what stands at the path is replaced once all are written.
 
-    Args:
-        path: The file; ``.gz`` at its end compresses it.
-        batches: The rows.
-        format: One of `wordgate.vectors.formats.FORMATS`.
-        count: How many rows there are.
-        dim: Dimensions of a vector.
+    ``.gz`` at the path's end compresses the file. The format is one of `wordgate.vectors.formats`.
 
     Raises:
         SettingsError: The format is unknown, or can't be compressed.
@@ -71,7 +66,7 @@ def write_vectors(
     """
     path = Path(path)
     _check_call(path, format, count, dim)
-    rows = _checked(path, batches, _unfit(format), count, dim)
+    rows = _checked(path, batches, format, count, dim)
     with atomic_output(path) as aside, aside.open("wb") as file:
         if format == "safetensors":
             _write_table(file, rows, count, dim)
@@ -102,11 +97,7 @@ def _check_call(path: Path, form: str, count: int, dim: int) -> None:
 
 
 def _checked(
-    path: Path,
-    batches: Iterable[VectorBatch],
-    unfit: Callable[[bytes], str | None],
-    count: int,
-    dim: int,
+    path: Path, batches: Iterable[VectorBatch], form: str, count: int, dim: int
 ) -> Iterator[VectorBatch]:
     """Pass on the blocks; refuse rows that would not be read again as they are."""
     row = 0
@@ -118,15 +109,16 @@ def _checked(
                 f" where {[n, dim]} belongs"
             )
         for i, word in enumerate(block.words):
-            if why := unfit(word):
+            if why := _unfit(word, form):
                 raise DataError(
                     f"row {row + i + 1:,} cannot be written to '{path}': {why}; write another"
                     " format"
                 )
-        if not np.isfinite(block.vectors).all():
-            first = int(np.flatnonzero(~np.isfinite(block.vectors).all(axis=1))[0])
+        finite = np.isfinite(block.vectors).all(axis=1)
+        if not finite.all():
+            place = row + int(finite.argmin()) + 1
             raise DataError(
-                f"row {row + first + 1:,} cannot be written to '{path}': its vector is not finite"
+                f"row {place:,} cannot be written to '{path}': its vector is not finite"
             )
         row += n
         if row > count:
@@ -136,32 +128,23 @@ def _checked(
         raise DataError(f"{row:,} rows came for '{path}', where {count:,} were announced")
 
 
-def _unfit(form: str) -> Callable[[bytes], str | None]:
-    """Give what tells why a word can't stand in a format, or None where it can."""
-
-    def in_binary(word: bytes) -> str | None:
-        if b" " in word:
-            return (
-                f"its word {_shown(word)} contains a space, which ends a word in word2vec's"
-                " binary format"
-            )
-        if word.startswith(b"\n"):
-            return f"its word {_shown(word)} begins with a line break, which readers drop"
-        return too_long(word)
-
-    def in_text(word: bytes) -> str | None:
+def _unfit(word: bytes, form: str) -> str | None:
+    """Tell why a word can't stand in a format; None where it can."""
+    if form == "word2vec" and b" " in word:
+        return (
+            f"its word {_shown(word)} contains a space, which ends a word in word2vec's binary"
+            " format"
+        )
+    if form == "word2vec" and word.startswith(b"\n"):
+        return f"its word {_shown(word)} begins with a line break, which readers drop"
+    if form in ("word2vec-text", "glove"):
         if b"\n" in word:
             return f"its word {_shown(word)} contains a line break, which ends a row in text"
         if b" " in word and has_stray_number(word):
             return f"its word {_shown(word)} ends in what would be read as one of the numbers"
-        return too_long(word)
-
-    def too_long(word: bytes) -> str | None:
-        if len(word) > MAX_WORD_BYTES:
-            return f"its word has {len(word):,} bytes, where {MAX_WORD_BYTES:,} are possible"
-        return None
-
-    return {"word2vec": in_binary, "safetensors": too_long}.get(form, in_text)
+    if len(word) > MAX_WORD_BYTES:
+        return f"its word has {len(word):,} bytes, where {MAX_WORD_BYTES:,} are possible"
+    return None
 
 
 def _shown(word: bytes) -> str:
