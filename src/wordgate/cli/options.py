@@ -109,6 +109,14 @@ threads_option = click.option(
     " available cores]",
 )
 
+workers_option = click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1, MOST_THREADS),
+    help="Number of processes that train an LSTM together on the CPU: each computes a part of every"
+    " batch, with its share of --threads.  [default: as many as are worthwhile]",
+)
+
 
 def engine_option(what: str) -> Callable[[Command], Command]:
     """Give ``--engine``; what it distributes differs by command."""

@@ -16,6 +16,7 @@ from wordgate.cli.options import (
     reading_options,
     training_options,
     verbosity_options,
+    workers_option,
 )
 from wordgate.cli.searching import run_search, search_objective
 from wordgate.cli.streams import command, in_colour, print_json, wrapped, write_result
@@ -46,6 +47,7 @@ _COLOURS = {"better": "green", "worse": "red"}
     " compared with the count baseline on the same folds. The saved model is still that of the"
     " single split.",
 )
+@workers_option
 @engine_option("the models of --folds")
 @json_option
 @verbosity_options
@@ -63,6 +65,23 @@ def train(
     DATA is a CSV, TSV, JSONL, Parquet or Excel file, a folder or quoted glob pattern of such files,
     a URL, or the name of a data set. Columns are inferred and reported.
     """
+    from wordgate.training.torchrun import joined_processes
+
+    with joined_processes() as leads:
+        if leads:
+            _train(data, settings, as_json=as_json, verbose=verbose, quiet=quiet, options=options)
+
+
+def _train(
+    data: str,
+    settings: dict[str, object],
+    *,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+    options: dict[str, Any],
+) -> None:
+    """Train, and write what it came to."""
     from wordgate.experiments.train import train as run_training
     from wordgate.report.search_text import format_search
     from wordgate.runtime.display import one_line

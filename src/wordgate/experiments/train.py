@@ -42,7 +42,12 @@ from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import checked_seed
 from wordgate.storage.files import remove
-from wordgate.training.families import check_device, check_family, check_pretrained
+from wordgate.training.families import (
+    check_device,
+    check_family,
+    check_pretrained,
+    check_workers,
+)
 from wordgate.training.fitting import CheckpointConfig, RunContext
 
 
@@ -103,6 +108,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     threads: int | None = None,
+    workers: int | None = None,
     max_minutes: float | None = None,
     no_texts: bool = False,
     engine: str = LOCAL,
@@ -148,6 +154,8 @@ def train(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Number of CPU threads; None for the environment variable WORDGATE_THREADS, else
             OMP_NUM_THREADS, else the number of available cores.
+        workers: Number of processes that train an LSTM together on the CPU, each with its share of
+            the threads; None for as many as are worthwhile.
         max_minutes: Time limit for the whole call in minutes; the best epoch up to then is kept.
             With `resume`, 0 returns the model of the best epoch so far.
         no_texts: Leave the texts of test rows out of the report.
@@ -185,7 +193,7 @@ def train(
     overrides = with_options(settings, **named)
     asked = SearchOptions(minutes, preset, max_ms, max_mb, objective, trials, watch)
     if model == AUTO:
-        _refuse_with_auto(folds, max_minutes, engine)
+        _refuse_with_auto(folds, max_minutes, engine, workers)
         output = _Output.of_search(out, overwrite=overwrite, resume=resume)
         context = RunContext(options.seed, progress, device, threads, started=clock.started)
         searched = plan_search(
@@ -220,6 +228,7 @@ def train(
             f"--engine {engine} has no effect without --folds, whose models it fits: leave it out"
         )
     check_device(model, device, progress)
+    check_workers(model, workers, device)
     check_folds(folds, chosen, parts_given=options.names_parts, max_minutes=max_minutes)
     check_pretrained(model, chosen, progress)
     sources = options.read(chosen, overrides, progress, grouped=chosen.split == "grouped")
@@ -227,7 +236,13 @@ def train(
         teaching = teaching.beside(sources.table, options, progress)
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     context = RunContext(
-        options.seed, progress, device, threads, checkpoint=output.checkpoint, started=clock.started
+        options.seed,
+        progress,
+        device,
+        threads,
+        checkpoint=output.checkpoint,
+        started=clock.started,
+        processes=workers,
     )
     plan = Plan(
         model,
@@ -265,11 +280,14 @@ def _train_auto(
     return replace(_training_of(found.bundle), search=found.search)
 
 
-def _refuse_with_auto(folds: int | None, max_minutes: float | None, engine: str) -> None:
+def _refuse_with_auto(
+    folds: int | None, max_minutes: float | None, engine: str, workers: int | None
+) -> None:
     """Refuse options of a single training that a search leaves without effect."""
     idle = {
         "--folds": (folds, "every trial is judged on inner folds already"),
         "--max-minutes": (max_minutes, "give --minutes"),
+        "--workers": (workers, "give --threads"),
         "--engine": (None if engine == LOCAL else engine, "trials run in this process"),
     }
     for option, (value, instead) in idle.items():

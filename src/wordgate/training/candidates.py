@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
+from wordgate.errors import WordgateError
 from wordgate.models.base import Model
 from wordgate.settings import Settings
 from wordgate.storage.resumable import RunFingerprint
@@ -20,6 +21,7 @@ from wordgate.training.checkpoint import (
     TrainingState,
     count_earlier_candidates,
 )
+from wordgate.training.data_parallel import LostProcessError
 from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext, run_config
 from wordgate.training.loop import EarlyStopping, TrainingLoop
 from wordgate.training.protocol import ModelTrainer, SnapshotT
@@ -110,6 +112,7 @@ def train_candidates(
 
     Raises:
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
+        WordgateError: Another process that took part has ended.
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
     started, earlier_seconds, earlier_wall_seconds = time.perf_counter(), 0.0, 0.0
@@ -138,7 +141,7 @@ def train_candidates(
             context.progress.say("\n".join(loop.load_checkpoint()))
             resuming = False
             earlier_seconds, earlier_wall_seconds = state.seconds, state.wall_seconds
-        remarks = loop.run()
+        remarks = _run(loop, checkpoint)
         done = [*state.earlier, state.candidate()]
         if loop.is_late() or any(line.startswith(TIME_LIMIT) for line in remarks):
             break
@@ -151,3 +154,13 @@ def train_candidates(
         earlier_wall_seconds,
         candidate.trainer.engine(),
     )
+
+
+def _run(loop: TrainingLoop[Any], checkpoint: Checkpoint | None) -> list[str]:
+    """Run a loop; if another process is lost, say how to continue."""
+    try:
+        return loop.run()
+    except LostProcessError as error:
+        if checkpoint is None or not checkpoint.file.exists():
+            raise
+        raise WordgateError(f"{error}; {checkpoint.remedy()}") from error

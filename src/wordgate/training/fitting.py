@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
 from wordgate.vectors.lookup import VocabularyCoverage
 from wordgate.vectors.pretrained import PretrainedVectors
+
+if TYPE_CHECKING:
+    from wordgate.training.data_parallel import ProcessGroup
 
 TIME_LIMIT = "The time limit "
 """Begins every remark on what the time limit cut short, and so made no end of its own."""
@@ -113,6 +116,8 @@ class RunContext:
         started: The `time.monotonic()` at which the command began.
         checkpoint: Where to keep the training against an interruption; None for nowhere. Only
             families that can resume are kept; the others are fitted in one piece.
+        processes: In how many processes of this machine to train; None to choose.
+        group: The processes that train together; None for this one alone.
     """
 
     seed: int
@@ -123,6 +128,8 @@ class RunContext:
     checkpoint: CheckpointConfig | None = None
     predicted_after: int = 0
     started: float = field(default_factory=time.monotonic)
+    processes: int | None = None
+    group: "ProcessGroup | None" = None
 
 
 @dataclass(frozen=True)
