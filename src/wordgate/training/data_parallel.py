@@ -89,8 +89,11 @@ class ProcessGroup:
         """Concatenate float32 [n] tensors about `parts` over all parts."""
         return own
 
+    def meet(self) -> None:
+        """Wait until all processes have moved what they move of the weights of this one."""
+
     def end_update(self) -> None:
-        """Wait until no process changes the weights of this one any more."""
+        """Do the same in rank 0; the others do it when they wait for the next update."""
 
 
 @contextmanager

@@ -81,7 +81,7 @@ class LocalGroup(ProcessGroup):
         if own:
             flat = [tensor.flatten() for tensor in own]
             torch.cat(flat, out=area[self.rank, : lengths[self.rank]])
-        self._meet()
+        self.meet()
         return [slot[:length] for slot, length in zip(area, lengths, strict=True)]
 
     def gather_parts(self, own: Tensor) -> Tensor:
@@ -95,17 +95,7 @@ class LocalGroup(ProcessGroup):
         else:
             self._wait()
 
-    def _allocate(self, count: int) -> Tensor:
-        """Take float32 [count] of the shared memory; all processes must ask for the same."""
-        start, size = self._end, max(1, 4 * count)
-        self._end += -(-size // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
-        if self.rank == 0 and os.fstat(self._memory).st_size < self._end:
-            os.ftruncate(self._memory, self._end)
-        self._meet()
-        area = mmap.mmap(self._memory, size, offset=start)
-        return torch.frombuffer(area, dtype=torch.float32, count=count)
-
-    def _meet(self) -> None:
+    def meet(self) -> None:
         """Wait until all processes are here."""
         if self.rank == 0:
             self._wait()
@@ -113,6 +103,16 @@ class LocalGroup(ProcessGroup):
         else:
             self._write(_READY)
             self._read(0, 1)
+
+    def _allocate(self, count: int) -> Tensor:
+        """Take float32 [count] of the shared memory; all processes must ask for the same."""
+        start, size = self._end, max(1, 4 * count)
+        self._end += -(-size // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
+        if self.rank == 0 and os.fstat(self._memory).st_size < self._end:
+            os.ftruncate(self._memory, self._end)
+        self.meet()
+        area = mmap.mmap(self._memory, size, offset=start)
+        return torch.frombuffer(area, dtype=torch.float32, count=count)
 
     def _wait(self) -> None:
         for place in range(len(self._sockets)):

@@ -304,6 +304,7 @@ class LSTMTrainer:
             self._move(prepared, gradients, shrinkage, part)
         self.updates += 1
         if self.average is not None and self.average.is_due(self.updates):
+            group.meet()  # its parts are not those of the weights
             for part in group.parts:
                 self.average.update(self.updates, part, group.size)
         group.end_update()
