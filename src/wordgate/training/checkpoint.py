@@ -230,12 +230,6 @@ class Checkpoint:
         self.fingerprint = fingerprint
         self._due = _next(_SHARE * size / _BYTES_A_SECOND)
 
-    def remedy(self) -> str:
-        """Say how to continue an interrupted training."""
-        return (
-            f"the checkpoint is kept in {self.file}; run the same command with --resume to continue"
-        )
-
     def is_due(self) -> bool:
         """Tell whether it is time to save again."""
         return time.monotonic() >= self._due

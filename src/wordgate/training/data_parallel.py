@@ -10,6 +10,7 @@ Processes, not threads, which would wait for Python's lock thousands of times a 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain, pairwise
 from typing import Any
 
@@ -104,23 +105,24 @@ def joined_updates(trainer: ModelTrainer[Any, Any], group: ProcessGroup) -> Iter
     one of them may wait in the middle of an update.
     """
     if group.size > 1:
-        group.send(trainer.replica())
+        group.send(partial(_take_part, trainer.replica()))
         trainer.share()
     yield
     group.end_updates()
 
 
 def serve(group: ProcessGroup) -> None:
-    """Take part in the updates of one trainer after another, in a process other than rank 0."""
-    while (replica := group.receive()) is not None:
-        make: Callable[[ProcessGroup], ModelTrainer[Any, Any]] = replica
-        trainer = make(group)
-        trainer.share()
-        _take_part(trainer, group)
+    """Do in a process other than rank 0 what that sends, functions of the group, until None."""
+    while (work := group.receive()) is not None:
+        work(group)
 
 
-def _take_part(trainer: ModelTrainer[Any, Any], group: ProcessGroup) -> None:
+def _take_part(
+    replica: Callable[[ProcessGroup], ModelTrainer[Any, Any]], group: ProcessGroup
+) -> None:
     """Make a trainer's updates for as long as rank 0 does."""
+    trainer = replica(group)
+    trainer.share()
     epoch, done = divmod(trainer.updates, trainer.plan.updates_per_epoch)
     rest = (trainer.batches(number, 0) for number in range(epoch + 1, trainer.plan.epochs))
     for batch in chain(trainer.batches(epoch, done), *rest):

@@ -70,8 +70,9 @@ def _prepared(
         yield context
         return
     threads, count = choose_threads(context.threads), context.processes or 1
-    if context.processes is None and family.name == "lstm" and current_group() is None:
-        count = choose_processes(settings.lstm.batch_size, n_texts, threads)
+    chooses = context.processes is None and family.name == "lstm" and current_group() is None
+    if chooses:
+        count = choose_processes(settings, n_texts, threads)
     if count == 1 or context.device not in ("auto", "cpu"):
         with torch_threads(load_torch(context.progress), context.threads):
             yield replace(context, group=current_group())
@@ -88,7 +89,10 @@ def _prepared(
             return
         group = LocalGroup(0, count, others.sockets, others.memory)
         with torch_threads(torch, each):
-            yield replace(context, group=group)
+            if chooses and settings.lstm.lighter_candidate:
+                yield replace(context, helper=group)
+            else:
+                yield replace(context, group=group)
 
 
 def load_torch(progress: Progress) -> ModuleType:

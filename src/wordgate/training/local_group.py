@@ -3,7 +3,9 @@
 import mmap
 import os
 import pickle
+import signal
 import socket
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +50,27 @@ class LocalGroup(ProcessGroup):
         message = pickle.loads(self._read(0, length))  # noqa: S301 - of our own parent process
         self._end, self._areas = 0, []
         return message
+
+    def answer(self, message: object) -> None:
+        """Send an object from the process of rank 1 to rank 0."""
+        self.send(message)
+
+    def receive_answer(self) -> Any:
+        """Receive in rank 0 what rank 1 answers."""
+        return self.receive()
+
+    def end_with_others(self) -> None:
+        """Have this process interrupted as by SIGTERM if rank 0 ends while this one computes."""
+
+        def watch() -> None:
+            try:
+                ended = not self._sockets[0].recv(1, socket.MSG_PEEK)
+            except OSError:
+                ended = True
+            if ended:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=watch, daemon=True).start()
 
     def begin_update(self) -> None:
         """Have the others go on; see `ProcessGroup`."""

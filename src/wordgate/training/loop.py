@@ -21,7 +21,12 @@ from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.progress import ProgressBar, beating
 from wordgate.training.checkpoint import Checkpoint, TrainingState
 from wordgate.training.data_parallel import ProcessGroup, joined_updates
-from wordgate.training.fitting import TIME_LIMIT, RunContext, validation_scores
+from wordgate.training.fitting import (
+    TIME_LIMIT,
+    CheckpointConfig,
+    RunContext,
+    validation_scores,
+)
 from wordgate.training.protocol import SnapshotT, TrainingPlan
 
 EVALUATED_TEXTS_PER_SECOND = 4000.0
@@ -146,6 +151,15 @@ class TrainingLoop(Generic[SnapshotT]):
             f" {plan.updates:,} updates."
         )
         return [where, *warnings]
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Keep the training where it is now in another checkpoint.
+
+        Raises:
+            BundleError: The checkpoint can't be written.
+        """
+        self._checkpoint = checkpoint
+        self._save()
 
     def run(self) -> list[str]:
         """Run to the end.
@@ -293,7 +307,7 @@ class TrainingLoop(Generic[SnapshotT]):
         if interruption.asked and self._checkpoint is not None:
             if not self._is_cut:
                 self._save()
-            raise KeyboardInterrupt(self._checkpoint.remedy())
+            raise KeyboardInterrupt(CheckpointConfig(self._checkpoint.file).remedy())
 
 
 def _training_line(state: TrainingState[Any], plan: TrainingPlan, stopping: EarlyStopping) -> str:

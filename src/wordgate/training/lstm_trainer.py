@@ -6,7 +6,7 @@ What is prepared for an update, what it computes, what it moves; the loop around
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import islice, pairwise
 
@@ -22,7 +22,7 @@ from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.training import recurrent
 from wordgate.training.data_parallel import ProcessGroup, even_slices
 from wordgate.training.device import choose_device, choose_precision, engine
-from wordgate.training.fitting import EncodedData, FitData, RunContext
+from wordgate.training.fitting import EncodedData, RunContext
 from wordgate.training.losses import Loss
 from wordgate.training.optimizers import (
     Adam,
@@ -379,14 +379,8 @@ class LSTMTrainer:
 
     def replica(self) -> Callable[[ProcessGroup], "LSTMTrainer"]:
         """Give what makes a trainer like this one in another process; see `ModelTrainer`."""
-        source, table = self.data.source, self.embedding
-        train = replace(source.train, texts=(), groups=None)
-        data = EncodedData(
-            self.data.train,
-            self.data.train,
-            FitData(train, train, source.labels),
-            self.data.unknown,
-        )
+        table, encoded = self.embedding, self.data.train
+        data = EncodedData(encoded, encoded, self.data.source.without_texts(), self.data.unknown)
         pretrained = None if table.pretrained is None else table.pretrained.cpu().numpy()
         return partial(
             _replica,

@@ -76,7 +76,7 @@ def train_mlps(
     the averages of the training and of the validation texts, float32 [n, size] each.
     """
 
-    def start(position: int) -> Candidate[Layers]:
+    def start(position: int, _: RunContext) -> Candidate[Layers]:
         trainer = MLPTrainer(*averages(position), data, settings, context.seed)
         announcement = f"Training on {format_device(trainer.device)}: {trainer.plan.sentence()}"
         stopping = EarlyStopping(

@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from wordgate.runtime.cpu import wait_asleep
+from wordgate.runtime.cpu import THREADS_VARIABLE, wait_asleep
+from wordgate.settings import Settings
 
-SMALLEST_SHARD = 16
-"""Texts of a batch: the gradients of fewer are computed faster than they are exchanged."""
+SMALLEST_SHARD = 64
+"""Texts of a batch: the steps of an LSTM over fewer take hardly less time."""
 FEWEST_TEXTS = 4000
 """Training texts: fewer are learnt before another process would have been started."""
 _SECONDS, _POLL = 5.0, 0.005  # for a process to end by itself
@@ -45,11 +46,16 @@ def can_start_processes() -> bool:
     return os.name == "posix" and bool(sys.executable)
 
 
-def choose_processes(batch_size: int, n_texts: int, threads: int) -> int:
-    """Say in how many processes to train on batches of so many texts: one for few texts."""
+def choose_processes(settings: Settings, n_texts: int, threads: int) -> int:
+    """Say in how many processes to train an LSTM: in one on few texts.
+
+    Two candidates are trained in a process each; else each batch is cut among processes.
+    """
     if not can_start_processes() or n_texts < FEWEST_TEXTS:
         return 1
-    return max(1, min(threads, batch_size // SMALLEST_SHARD))
+    if settings.lstm.lighter_candidate:
+        return min(threads, 2)
+    return max(1, min(threads, settings.lstm.batch_size // SMALLEST_SHARD))
 
 
 @contextmanager
@@ -79,6 +85,7 @@ def helpers(count: int, threads: int) -> Iterator[Helpers]:
                         env={
                             **os.environ,
                             "OMP_NUM_THREADS": str(threads),
+                            THREADS_VARIABLE: str(threads),
                             _PLACE: " ".join(map(str, place)),
                         },
                     )
@@ -101,7 +108,7 @@ def run() -> None:
     with socket.socket(fileno=own) as connection:
         try:
             serve(LocalGroup(rank, size, [connection], memory))
-        except LostProcessError:
+        except (LostProcessError, KeyboardInterrupt):  # that process has ended, or ends this one
             sys.exit(1)
 
 
@@ -114,7 +121,9 @@ def _shared_memory() -> int:
 
 
 def _end(started: Sequence["subprocess.Popen[bytes]"]) -> None:
-    """Wait for processes whose connection is closed; one that works on is killed."""
+    """End processes whose connection is closed."""
+    for process in started:
+        process.terminate()  # one that trains keeps its training
     deadline = time.monotonic() + _SECONDS
     for process in started:
         while process.poll() is None and time.monotonic() < deadline:

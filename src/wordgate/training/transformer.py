@@ -58,7 +58,7 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
             encoder.encode(part.texts, threads=threads) for part in (data.train, data.valid)
         )
 
-    def start(_: int) -> Candidate[TransformerNetwork]:
+    def start(_: int, context: RunContext) -> Candidate[TransformerNetwork]:
         texts = EncodedData(encoded, encoded_valid, data)
         trainer = TransformerTrainer(network, texts, settings, context)
         stopping = EarlyStopping(
