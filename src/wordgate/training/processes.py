@@ -33,10 +33,12 @@ class Helpers:
     """Other processes, which have been started and wait.
 
     Attributes:
+        started: These processes.
         sockets: One to each of them.
         memory: The file descriptor of the memory they share.
     """
 
+    started: Sequence["subprocess.Popen[bytes]"]
     sockets: Sequence[socket.socket]
     memory: int
 
@@ -90,7 +92,7 @@ def helpers(count: int, threads: int) -> Iterator[Helpers]:
                         },
                     )
                 )
-        yield Helpers(sockets, memory)
+        yield Helpers(started, sockets, memory)
 
 
 def run() -> None:
