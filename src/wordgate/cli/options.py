@@ -114,7 +114,8 @@ workers_option = click.option(
     metavar="N",
     type=click.IntRange(1, MOST_THREADS),
     help="Number of processes that train an LSTM together on the CPU: each computes a part of every"
-    " batch, with its share of --threads.  [default: as many as are worthwhile]",
+    " batch, with its share of --threads. By default two candidates are trained at the same time,"
+    " or batches are cut where they are large enough."
 )
 
 
