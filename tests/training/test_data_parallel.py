@@ -1,6 +1,8 @@
 """A batch cut among processes: the gradients of the whole, and the same bits at each repetition."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,12 +16,13 @@ from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.runtime.progress import Silent
 from wordgate.text.encoder import TextEncoder
-from wordgate.training import processes
+from wordgate.training import families, processes
 from wordgate.training.data_parallel import LostProcessError, even_slices, joined_updates
 from wordgate.training.families import check_workers
 from wordgate.training.fitting import EncodedData, FitData, RunContext
 from wordgate.training.local_group import LocalGroup
 from wordgate.training.lstm_trainer import LSTMTrainer
+from wordgate.training.mlp import MLPTrainer
 from wordgate.training.processes import choose_processes, helpers
 from wordgate.training.rng import EmbeddingInit, random_embeddings
 
@@ -281,3 +284,45 @@ def test_a_fit_cut_among_processes_is_repeatable_and_close_to_that_of_one(
     assert two.model.log_proba(train.texts) == pytest.approx(
         one.model.log_proba(train.texts), abs=1e-2
     )
+
+
+def test_the_layers_of_an_mlp_are_cut_among_processes_too(settings, group):
+    rng = np.random.default_rng(0)
+    averages = rng.normal(size=(50, 4)).astype(np.float32)
+    train = Dataset([""] * 50, averages[:, :3].argmax(axis=1))
+    data = FitData(train, train, ["a", "b", "c"])
+    chosen = settings(**{"mlp.hidden_size": 6, "mlp.batch_size": 16, "class_weight": "balanced"})
+    whole, first, again = (
+        made(MLPTrainer(averages, averages, data, chosen, 0, each), 4)
+        for each in (None, group, group)
+    )
+    assert np.array(first[1]) == pytest.approx(np.array(whole[1]), rel=1e-5)
+    for name, array in whole[0].items():
+        assert first[0][name] == pytest.approx(array, rel=1e-3, abs=1e-5), name
+        assert np.array_equal(first[0][name], again[0][name])
+
+
+def test_a_transformer_is_cut_among_processes_too(
+    tiny_transformer, settings, examples, group, tmp_path, monkeypatch
+):
+    """Without its dropout, which each process draws for its own texts."""
+    folder = shutil.copytree(tiny_transformer, tmp_path / "still")
+    config = json.loads((folder / "config.json").read_text())
+    nothing = dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob"), 0.0)
+    (folder / "config.json").write_text(json.dumps({**config, **nothing}))
+    changes = {"max_tokens": 16, "epochs": 1, "min_updates": 0, "batch_size": 16}
+    chosen = settings(
+        **{f"transformer.{name}": value for name, value in changes.items()},
+        **{"transformer.model": str(folder)},
+    )
+    train = examples(40)
+    data, context = FitData(train, train, ["a", "b"]), RunContext(0, Silent(), "cpu", 1)
+    whole = families.fit("transformer", data, chosen, context)
+    monkeypatch.setattr(families, "current_group", lambda: group)
+    first, again = (families.fit("transformer", data, chosen, context) for _ in range(2))
+    assert first.engine == {**whole.engine, "processes": str(PROCESSES)}
+    assert first.history[0].train_loss == pytest.approx(whole.history[0].train_loss, rel=1e-5)
+    arrays, repeated, others = (each.model.state()[1] for each in (first, again, whole))
+    for name, array in others.items():
+        assert np.array_equal(arrays[name], repeated[name])
+        assert arrays[name] == pytest.approx(array, abs=2e-4), name

@@ -115,7 +115,7 @@ workers_option = click.option(
     type=click.IntRange(1, MOST_THREADS),
     help="Number of processes that train an LSTM together on the CPU: each computes a part of every"
     " batch, with its share of --threads. By default two candidates are trained at the same time,"
-    " or batches are cut where they are large enough."
+    " or batches are cut where they are large enough.",
 )
 
 

@@ -10,7 +10,7 @@ Processes, not threads, which would wait for Python's lock thousands of times a 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, reduce
 from itertools import chain, pairwise
 from typing import Any
 
@@ -130,6 +130,35 @@ def _take_part(
             return
         trainer.update(batch)
     group.has_update()  # it is told that there is no other
+
+
+def sum_gradients(weights: Sequence[Tensor], metrics: Tensor, group: ProcessGroup) -> Tensor:
+    """Replace the gradients of weights by their sums over all processes, in the order of the ranks.
+
+    Args:
+        weights: float32 tensors with gradients; a missing gradient counts as zeros.
+        metrics: float64 [2], see `ModelTrainer.update`.
+        group: The processes.
+
+    Returns:
+        The summed metrics.
+    """
+    if group.size == 1:
+        return metrics
+    gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in weights]
+    own = [metrics.view(torch.float32), *gradients]
+    sizes = [each.numel() for each in own]
+    total = group.gather(own, [sum(sizes)] * group.size)
+    of_metrics = [each[: sizes[0]].view(torch.float64) for each in total]
+    summed = reduce(torch.add, [each[sizes[0] :] for each in total])
+    for weight, part in zip(weights, torch.split(summed, sizes[1:]), strict=True):
+        weight.grad = part.view_as(weight)
+    return reduce(torch.add, of_metrics)
+
+
+def own_texts(n_texts: int, group: ProcessGroup) -> slice | None:
+    """Give the texts of a batch that this process computes; None if there are too few for it."""
+    return slice(group.rank, None, group.size) if group.rank < n_texts else None
 
 
 def even_slices(length: int, count: int) -> list[slice]:

@@ -67,7 +67,7 @@ def _prepared(
         return
     if family.cpu_alone:
         load_torch(context.progress)
-        yield context
+        yield replace(context, group=current_group())
         return
     threads, count = choose_threads(context.threads), context.processes or 1
     chooses = context.processes is None and family.name == "lstm" and current_group() is None

@@ -90,7 +90,7 @@ class FitData:
 
     def without_texts(self) -> "FitData":
         """Leave out the texts and word vectors, which encoded texts replace."""
-        train, valid = (replace(part, texts=(), groups=None) for part in (self.train, self.valid))
+        train, valid = (replace(part, texts=()) for part in (self.train, self.valid))
         return FitData(train, valid, self.labels)
 
     def check_not_empty(self, model: str, choice: str) -> None:

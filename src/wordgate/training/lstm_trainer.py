@@ -104,7 +104,6 @@ class BatchShard:
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
     masks: recurrent.Masks
     weights: torch.Tensor | None  # float32 [batch], or [batch, classes] of their labels
-    share: float  # the weight of its mean loss in that of the whole update
 
 
 @dataclass(frozen=True)
@@ -277,7 +276,6 @@ class LSTMTrainer:
                 targets=all_targets[rows],
                 masks=masks if size == 1 else masks.of_texts(rows),
                 weights=None if weights is None else self._tensor(weights[rows]),
-                share=1.0 if size == 1 else self.loss.share(all_targets, rows),
             )
         shards = [
             ShardWords(
@@ -338,12 +336,16 @@ class LSTMTrainer:
             precision=self.precision,
             squares=squares,
         )
-        loss = self.loss(scores, shard.targets, shard.weights) * shard.share
+        loss = self.loss.part(scores, shard.targets, shard.weights, prepared.targets)
         weights = self.optimizer.weights.values()
         gradient, *others = torch.autograd.grad(loss, [rows, *weights], materialize_grads=True)
-        of_all = loss.detach() * (len(prepared.targets) / len(scores))
-        metrics = self.loss.metrics(of_all, scores, shard.targets).view(torch.float32)
-        return [metrics, *others, gradient, *([] if squares is None else [squares])]
+        metrics = self.loss.metrics(loss, scores, shard.targets, prepared.targets)
+        return [
+            metrics.view(torch.float32),
+            *others,
+            gradient,
+            *([] if squares is None else [squares]),
+        ]
 
     @torch.no_grad()
     def _sum(self, prepared: Prepared, of_shards: Sequence[Gradients], part: int) -> Gradients:
@@ -519,7 +521,7 @@ def _sum_rows(of_shards: Sequence[torch.Tensor], prepared: Prepared, part: int) 
 
 def _replica(
     data: EncodedData,
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     pretrained: NDArray[np.bool_] | None,
     settings: Settings,
     seed: int,

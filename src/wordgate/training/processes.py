@@ -70,7 +70,8 @@ def helpers(count: int, threads: int) -> Iterator[Helpers]:
     with ExitStack() as stack:
         memory = _shared_memory()
         stack.callback(os.close, memory)
-        sockets, started = [], []
+        sockets: list[socket.socket] = []
+        started: list[subprocess.Popen[bytes]] = []
         stack.callback(_end, started)
         for rank in range(1, count + 1):
             own, other = socket.socketpair()
