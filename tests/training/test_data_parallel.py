@@ -1,36 +1,51 @@
-"""A batch cut among threads: the same gradients as uncut, and the same bits at each repetition."""
+"""A batch cut among processes: the gradients of the whole, and the same bits at each repetition."""
 
-import threading
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from wordgate.data.dataset import Dataset
+from wordgate.errors import SettingsError
 from wordgate.runtime.progress import Silent
 from wordgate.text.encoder import TextEncoder
-from wordgate.training import data_parallel
-from wordgate.training.data_parallel import ShardThreads, count_shards, even_slices
+from wordgate.training import families, processes
+from wordgate.training.data_parallel import LostProcessError, even_slices, joined_updates
+from wordgate.training.families import check_workers
 from wordgate.training.fitting import EncodedData, FitData, RunContext
+from wordgate.training.local_group import LocalGroup
 from wordgate.training.lstm_trainer import LSTMTrainer
+from wordgate.training.mlp import MLPTrainer
+from wordgate.training.pretrained_transformer import pretrained_transformer
+from wordgate.training.processes import choose_processes, helpers
 from wordgate.training.rng import EmbeddingInit, random_embeddings
+from wordgate.training.transformer import TransformerTrainer
 
 N_TEXTS = 50
-THREADS = 3
+PROCESSES = 3
 
 
 @pytest.fixture(autouse=True)
-def small_shards(monkeypatch):
-    """Cut batches of few texts, too."""
-    monkeypatch.setattr(data_parallel, "SMALLEST_SHARD", 16)
-
-
-@pytest.fixture
-def torch_set_to():
-    """Give torch's own number of threads back after a test."""
+def one_thread():
+    """Compute as each process of a group does."""
     before = torch.get_num_threads()
-    yield torch.set_num_threads
+    torch.set_num_threads(1)
+    yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def group():
+    """This process and two others, which are started once."""
+    with helpers(PROCESSES - 1, 1) as others:
+        own = LocalGroup(0, PROCESSES, others.sockets, others.memory)
+        yield own
+        own.send(None)
 
 
 def dataset(texts, kind):
@@ -47,12 +62,11 @@ def dataset(texts, kind):
 
 
 @pytest.fixture
-def begun(settings, examples, torch_set_to):
-    """A trainer before its first update, whose batches are cut among so many threads."""
+def begun(settings, examples):
+    """A trainer before its first update, whose batches a group computes, or this process alone."""
 
-    def begin(threads, kind="plain", **changes):
-        torch_set_to(threads)
-        train = dataset(examples(2 * N_TEXTS).texts, kind)
+    def begin(group, kind="plain", n_texts=2 * N_TEXTS, **changes):
+        train = dataset(examples(n_texts).texts, kind)
         chosen = settings(batch_size=N_TEXTS, min_updates=0, **changes)
         encoder, encoded = TextEncoder.fit(train.texts, max_tokens=50)
         data = EncodedData(
@@ -61,9 +75,8 @@ def begun(settings, examples, torch_set_to):
         vectors = random_embeddings(encoder.vocabulary, chosen, 0).vectors
         pretrained = np.zeros(vectors.shape, bool)
         pretrained[5:20, :2] = True
-        return LSTMTrainer(
-            data, EmbeddingInit(vectors, pretrained), chosen, RunContext(0, Silent(), "cpu")
-        )
+        context = RunContext(0, Silent(), "cpu", group=group)
+        return LSTMTrainer(data, EmbeddingInit(vectors, pretrained), chosen, context)
 
     return begin
 
@@ -71,9 +84,11 @@ def begun(settings, examples, torch_set_to):
 def made(trainer, n_updates=2, start=0):
     """Make updates from a number on; give all arrays, and the metrics of each update."""
     batches, metrics = trainer.batches(0, start), []
-    for _ in range(n_updates):
-        prepared = next(batches)
-        metrics.append(trainer.update(prepared).tolist())
+    with joined_updates(trainer, trainer._group):
+        for _ in range(n_updates):
+            prepared = next(batches)
+            trainer._group.begin_update()
+            metrics.append(trainer.update(prepared).tolist())
     return {name: array.copy() for name, array in trainer.arrays().items()}, metrics
 
 
@@ -105,11 +120,11 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_cut_batch_has_the_gradient_of_the_whole(begun, way):
+def test_a_cut_batch_has_the_gradient_of_the_whole(begun, group, way):
     """Adam's moments are means of the gradients and of their squares."""
     kind, changes = WAYS[way]
-    whole, cut = (begun(threads, kind, **changes) for threads in (1, THREADS))
-    assert len(next(cut.batches(0, 0)).shards) == THREADS
+    whole, cut = (begun(each, kind, **changes) for each in (None, group))
+    assert len(next(cut.batches(0, 0)).shards) == PROCESSES
     (expected, loss), (found, cut_loss) = made(whole, 1), made(cut, 1)
     assert np.array(cut_loss) == pytest.approx(np.array(loss), rel=1e-5)
     for name, array in expected.items():
@@ -119,43 +134,119 @@ def test_a_cut_batch_has_the_gradient_of_the_whole(begun, way):
             assert found[name] == pytest.approx(array, rel=1e-3, abs=3e-5 * largest), name
 
 
-def test_each_number_of_threads_gives_its_own_bits_every_time(begun):
-    changes = {**CHANCE, "lstm.bidirectional": True, "lstm.weight_averaging": 0.5}
-    first, again, whole = (made(begun(threads, **changes)) for threads in (THREADS, THREADS, 1))
+@pytest.mark.parametrize(
+    "changes", [{"lstm.bidirectional": True}, {"lstm.embedding_updates": "keras"}]
+)
+def test_each_number_of_processes_gives_its_own_bits_every_time(begun, group, changes):
+    changes = {**CHANCE, **changes, "lstm.weight_averaging": 0.5}
+    first, again, whole = (made(begun(each, **changes)) for each in (group, group, None))
     assert first[1] == again[1]
     assert all(np.array_equal(first[0][name], again[0][name]) for name in first[0])
     for name, array in whole[0].items():
         assert first[0][name] == pytest.approx(array, abs=2e-2), name
 
 
-def test_a_cut_training_goes_on_in_the_same_bits(begun):
-    trainer = begun(THREADS, **CHANCE, weight_averaging=0.5)
-    kept = {name: array.copy() for name, array in made(trainer, 1)[0].items()}
+def test_a_cut_training_goes_on_in_the_same_bits(begun, group):
+    trainer = begun(group, **CHANCE, weight_averaging=0.5)
+    made(trainer, 1)
+    kept = {name: array.copy() for name, array in trainer.arrays().items()}
     expected = made(trainer, 1, start=1)
-    resumed = begun(THREADS, **CHANCE, weight_averaging=0.5)
+    resumed = begun(group, **CHANCE, weight_averaging=0.5)
     resumed.restore(kept, 1)
     found = made(resumed, 1, start=1)
     assert found[1] == expected[1]
     assert all(np.array_equal(found[0][name], array) for name, array in expected[0].items())
 
 
-def test_a_fit_on_two_threads_is_repeatable_and_close_to_that_on_one(examples, fit_model):
-    train, changes = examples(160), {"epochs": 2, "lstm.batch_size": 40, "lstm.min_updates": 0}
-    two, again, one = (fit_model(train, threads=n, **changes) for n in (2, 2, 1))
-    assert two.engine["threads"] == "2"
-    arrays, repeated = (fitted.model.state()[1] for fitted in (two, again))
-    assert all(np.array_equal(arrays[name], repeated[name]) for name in arrays)
-    assert two.model.log_proba(train.texts) == pytest.approx(
-        one.model.log_proba(train.texts), abs=1e-2
+def test_a_batch_of_fewer_texts_than_processes_leaves_some_without(begun, group):
+    whole, cut = (begun(each, n_texts=N_TEXTS + 2, batches="shuffled") for each in (None, group))
+    sizes = [len(batch.targets) for batch in cut.batches(0, 0)]
+    assert min(sizes) == 2 < PROCESSES
+    (expected, losses), (found, cut_losses) = made(whole), made(cut)
+    assert np.array(cut_losses) == pytest.approx(np.array(losses), rel=1e-4)
+    assert all(found[name] == pytest.approx(array, abs=1e-2) for name, array in expected.items())
+
+
+def test_a_process_that_is_lost_is_told(begun):
+    with helpers(1, 1) as others:
+        trainer = begun(LocalGroup(0, 2, others.sockets, others.memory))
+        trainer.share = lambda: others.started[0].kill()
+        with pytest.raises(LostProcessError, match=r"of the 2 processes .* number 2 has ended"):
+            made(trainer, 10)
+
+
+def test_the_processes_end_with_their_context():
+    with helpers(2, 1) as others:
+        assert [one.poll() for one in others.started] == [None, None]
+    assert all(one.poll() is not None for one in others.started)
+
+
+def test_processes_import_nothing_of_a_script_and_end_with_it(tmp_path):
+    """A script without `if __name__ == "__main__"` must not run again in each of them."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "print('ran', flush=True)\n"
+        "import os, signal\n"
+        "from wordgate.training.processes import helpers\n"
+        "with helpers(1, 1) as others:\n"
+        "    print(others.started[0].pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=environment, check=False
+    )
+    ran, pid = done.stdout.split()
+    assert ran == "ran"
+    assert wait_until_gone(int(pid))
+
+
+def wait_until_gone(pid):
+    """Wait until a process has ended, a minute at most; nobody may be left to collect it."""
+    for _ in range(600):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.1)
+    return False
 
 
 @pytest.mark.parametrize(
-    ("n_texts", "threads", "shards"),
-    [(64, 1, 1), (64, 2, 2), (64, 16, 4), (31, 2, 1), (32, 2, 2), (1, 8, 1), (128, 3, 3)],
+    ("changes", "n_texts", "threads", "count"),
+    [
+        ({"lstm.batch_size": 128}, 10_000, 2, 2),
+        ({"lstm.batch_size": 128}, 10_000, 16, 2),
+        ({"lstm.batch_size": 64}, 10_000, 2, 1),
+        ({"lstm.batch_size": 64, "lstm.lighter_candidate": True}, 10_000, 4, 2),
+        ({"lstm.batch_size": 64, "lstm.lighter_candidate": True}, 10_000, 1, 1),
+        ({"lstm.batch_size": 128}, 1000, 2, 1),
+    ],
 )
-def test_small_batches_are_cut_into_fewer_shards(n_texts, threads, shards):
-    assert count_shards(n_texts, threads) == shards
+def test_how_many_processes_train(settings, changes, n_texts, threads, count):
+    assert choose_processes(settings(**changes), n_texts, threads) == count
+
+
+@pytest.mark.parametrize(
+    ("family", "workers", "device", "message"),
+    [
+        ("lstm", 0, "cpu", "workers is 0; it must be a whole number of 1 or more"),
+        ("lstm", True, "cpu", "workers is True; it must be a whole number of 1 or more"),
+        ("count", 2, "auto", "--workers 2 has no effect: count models are trained in one process"),
+        (
+            "lstm",
+            2,
+            "cuda",
+            "--workers 2 has no effect: on GPUs, processes are started by torchrun",
+        ),
+    ],
+)
+def test_workers_without_effect_are_refused(family, workers, device, message):
+    with pytest.raises(SettingsError) as error:
+        check_workers(family, workers, device)
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize(("length", "count"), [(10, 3), (2, 3), (0, 2), (7, 1)])
@@ -165,36 +256,93 @@ def test_slices_cover_a_length(length, count):
     assert [place for own in slices for place in range(length)[own]] == list(range(length))
 
 
-def test_each_shard_has_a_thread_of_its_own_which_uses_no_other(torch_set_to):
-    torch_set_to(2)
-    together = threading.Barrier(3, timeout=60)
-
-    def work(item):
-        together.wait()
-        return item, threading.get_ident(), torch.get_num_threads()
-
-    threads = ShardThreads()
-    results = threads.map(work, ["a", "b", "c"])
-    assert [item for item, _, _ in results] == ["a", "b", "c"]
-    assert results[0][1] == threading.get_ident()
-    assert len({thread for _, thread, _ in results}) == 3
-    assert [used for _, _, used in results] == [1, 1, 1]
-    assert torch.get_num_threads() == 2
-    assert threads.map(work, ["d", "e", "f"])[1][1:] == results[1][1:]
-    assert threads.map(lambda _: torch.get_num_threads(), ["alone"]) == [2]
+def test_candidates_trained_at_the_same_time_are_those_trained_in_turn(
+    examples, fit_model, monkeypatch
+):
+    train, changes = examples(160), {"lstm.epochs": 2, "lstm.lighter_candidate": True}
+    alone = fit_model(train, threads=1, **changes)
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    both = fit_model(train, threads=2, **changes)
+    assert both.engine == alone.engine
+    arrays, others = (fitted.model.state()[1] for fitted in (both, alone))
+    assert all(np.array_equal(arrays[name], others[name]) for name in others)
+    assert [one.valid_loss for one in both.history] == [one.valid_loss for one in alone.history]
 
 
-@pytest.mark.parametrize("wrong", [0, 1])
-def test_what_goes_wrong_in_a_shard_is_raised_when_all_have_ended(torch_set_to, wrong):
-    torch_set_to(2)
-    ended = []
+@pytest.mark.slow
+def test_a_fit_cut_among_processes_is_repeatable_and_close_to_that_of_one(
+    examples, fit_model, monkeypatch
+):
+    train, changes = examples(160), {"epochs": 2, "lstm.batch_size": 40, "lstm.min_updates": 0}
+    one = fit_model(train, threads=1, **changes)
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    monkeypatch.setattr(processes, "SMALLEST_SHARD", 20)
+    two, again = (fit_model(train, threads=2, **changes) for _ in range(2))
+    assert two.engine == {**one.engine, "processes": "2"}
+    arrays, repeated = (fitted.model.state()[1] for fitted in (two, again))
+    assert all(np.array_equal(arrays[name], repeated[name]) for name in arrays)
+    assert two.model.log_proba(train.texts) == pytest.approx(
+        one.model.log_proba(train.texts), abs=1e-2
+    )
 
-    def work(item):
-        if item == wrong:
-            raise ValueError("shard")
-        ended.append(item)
 
-    with pytest.raises(ValueError, match="shard"):
-        ShardThreads().map(work, [0, 1, 2])
-    assert sorted(ended) == [item for item in range(3) if item != wrong]
-    assert torch.get_num_threads() == 2
+def test_the_layers_of_an_mlp_are_cut_among_processes_too(settings, group):
+    rng = np.random.default_rng(0)
+    averages = rng.normal(size=(50, 4)).astype(np.float32)
+    train = Dataset([""] * 50, averages[:, :3].argmax(axis=1))
+    data = FitData(train, train, ["a", "b", "c"])
+    chosen = settings(**{"mlp.hidden_size": 6, "mlp.batch_size": 16, "class_weight": "balanced"})
+    whole, first, again = (
+        made(MLPTrainer(averages, averages, data, chosen, 0, each), 4)
+        for each in (None, group, group)
+    )
+    assert np.array(first[1]) == pytest.approx(np.array(whole[1]), rel=1e-5)
+    for name, array in whole[0].items():
+        assert first[0][name] == pytest.approx(array, rel=1e-3, abs=1e-5), name
+        assert np.array_equal(first[0][name], again[0][name])
+
+
+@pytest.fixture
+def tiny(tiny_transformer, settings, examples):
+    """Texts, and settings to fine-tune a tiny transformer by."""
+    changes = {"max_tokens": 16, "epochs": 1, "min_updates": 0, "batch_size": 16}
+    chosen = settings(
+        **{f"transformer.{name}": value for name, value in changes.items()},
+        **{"transformer.model": str(tiny_transformer), "class_weight": "balanced"},
+    )
+    train = examples(40)
+    return FitData(train, train, ["a", "b"]), chosen
+
+
+def test_a_transformer_is_cut_among_processes_too(tiny, group, monkeypatch):
+    context = RunContext(0, Silent(), "cpu", 1)
+    whole = families.fit("transformer", *tiny, context)
+    monkeypatch.setattr(families, "current_group", lambda: group)
+    first, again = (families.fit("transformer", *tiny, context) for _ in range(2))
+    assert first.engine == {**whole.engine, "processes": str(PROCESSES)}
+    assert first.history[0].train_loss == pytest.approx(whole.history[0].train_loss, abs=0.1)
+    arrays, repeated = (each.model.state()[1] for each in (first, again))
+    assert all(np.array_equal(array, repeated[name]) for name, array in arrays.items())
+
+
+def test_the_parts_of_a_transformers_batch_have_the_gradient_of_the_whole(tiny):
+    """Without dropout, which each process draws for its own texts."""
+    data, chosen = tiny
+    encoder, network = pretrained_transformer(chosen.transformer.model, 2, 16, 0, multilabel=False)
+    encoded = encoder.encode(data.train.texts)
+    texts, context = EncodedData(encoded, encoded, data), RunContext(0, Silent(), "cpu")
+    trainer = TransformerTrainer(network, texts, chosen, context)
+    network.modules.eval()
+    batch = next(trainer.batches(0, 0))
+
+    def gradients(parts):
+        metrics = sum(trainer._backward(part, batch) for part in parts)
+        found = [weight.grad.clone() for weight in trainer._weights.values()]
+        trainer._optimizer.zero_grad()
+        return metrics.tolist(), found
+
+    loss, whole = gradients([batch])
+    cut_loss, cut = gradients([batch.of_texts(slice(first, None, 3)) for first in range(3)])
+    assert cut_loss == pytest.approx(loss, rel=1e-5)
+    for expected, found in zip(whole, cut, strict=True):
+        assert found.numpy() == pytest.approx(expected.numpy(), rel=1e-3, abs=1e-6)

@@ -118,6 +118,15 @@ threads = option(
     type=click.IntRange(1, MOST_THREADS),
 )
 
+workers = option(
+    "--workers",
+    "N",
+    "Number of processes that train an LSTM together on the CPU: each computes a part of every"
+    " batch, with its share of --threads. By default two candidates are trained at the same time,"
+    " or batches are cut where they are large enough.",
+    type=click.IntRange(1, MOST_THREADS),
+)
+
 
 def engine(what: str) -> Callable[[Command], Command]:
     """Give ``--engine``; what it distributes differs by command."""

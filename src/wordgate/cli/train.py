@@ -32,6 +32,7 @@ _COLOURS = {"better": "green", "worse": "red"}
     " compared with the count baseline on the same folds. The saved model is still that of the"
     " single split."
 )
+@params.workers
 @params.engine("the models of --folds")
 @params.as_json
 @params.verbosity
@@ -49,6 +50,23 @@ def train(
     DATA is a CSV, TSV, JSONL, Parquet or Excel file, a folder or quoted glob pattern of such files,
     a URL, or the name of a data set. Columns are inferred and reported.
     """
+    from wordgate.training.torchrun import joined_processes
+
+    with joined_processes() as leads:
+        if leads:
+            _train(data, settings, as_json=as_json, verbose=verbose, quiet=quiet, options=options)
+
+
+def _train(
+    data: str,
+    settings: dict[str, object],
+    *,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+    options: dict[str, Any],
+) -> None:
+    """Train, and write what it came to."""
     from wordgate.experiments.train import train as run_training
     from wordgate.families import FAMILIES
     from wordgate.report.search_text import format_search

@@ -38,7 +38,12 @@ from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import checked_seed
-from wordgate.training.families import check_device, check_family, check_pretrained
+from wordgate.training.families import (
+    check_device,
+    check_family,
+    check_pretrained,
+    check_workers,
+)
 from wordgate.training.fitting import RunContext
 
 
@@ -93,6 +98,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     threads: int | None = None,
+    workers: int | None = None,
     max_minutes: float | None = None,
     no_texts: bool = False,
     engine: str = LOCAL,
@@ -124,6 +130,8 @@ def train(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Number of CPU threads; None for the environment variable WORDGATE_THREADS, else
             OMP_NUM_THREADS, else the number of available cores.
+        workers: Number of processes that train an LSTM together on the CPU, each with its share of
+            the threads; None for as many as are worthwhile.
         max_minutes: Time limit for the whole call in minutes; the best epoch up to then is kept.
             With `resume`, 0 returns the model of the best epoch so far.
         no_texts: Leave the texts of test rows out of the report.
@@ -149,9 +157,11 @@ def train(
     search, of_data = search_and_data(options)
     source = DataSource(data, of_data, as_names(unlabelled) or (), checked_seed(seed))
     overrides = source.overrides(settings, **{"teacher.models": as_names(teacher)})
-    context = RunContext(source.seed, progress, device, threads, started=clock.started)
+    context = RunContext(
+        source.seed, progress, device, threads, started=clock.started, processes=workers
+    )
     if model == AUTO:
-        _refuse_with_auto(folds, max_minutes, engine)
+        _refuse_with_auto(folds, max_minutes, engine, workers)
         output = _Output.of_search(out, overwrite=overwrite, resume=resume)
         config = plan_search(
             search,
@@ -191,6 +201,7 @@ def train(
             f"--engine {engine} has no effect without --folds, whose models it fits: leave it out"
         )
     check_device(model, device, progress)
+    check_workers(model, workers, device)
     check_folds(folds, chosen, parts_given=source.names_parts, max_minutes=max_minutes)
     check_pretrained(model, chosen, progress)
     sources = source.read(chosen, overrides, progress)
@@ -212,11 +223,14 @@ def train(
     return training
 
 
-def _refuse_with_auto(folds: int | None, max_minutes: float | None, engine: str) -> None:
+def _refuse_with_auto(
+    folds: int | None, max_minutes: float | None, engine: str, workers: int | None
+) -> None:
     """Refuse options of a single training that a search leaves without effect."""
     idle = {
         "--folds": (folds, "every trial is judged on inner folds already"),
         "--max-minutes": (max_minutes, "give --minutes"),
+        "--workers": (workers, "give --threads"),
         "--engine": (None if engine == LOCAL else engine, "trials run in this process"),
     }
     for option, (value, instead) in idle.items():

@@ -1,4 +1,4 @@
-"""Training one or several candidates, one after the other, with one deadline and one checkpoint.
+"""Training one or several candidates with one deadline and one checkpoint.
 
 What generalises best differs between data sets: few or repeated texts want a small LSTM whose word
 vectors move slowly, many different texts or many labels a larger and faster one; averages of word
@@ -8,10 +8,17 @@ between epochs.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic
 
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import WordgateError
+from wordgate.evaluation.metrics import Epoch
 from wordgate.models.base import Model
+from wordgate.runtime.progress import Silent, stage
 from wordgate.settings import Settings
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.checkpoint import (
@@ -20,10 +27,21 @@ from wordgate.training.checkpoint import (
     TrainingState,
     count_earlier_candidates,
 )
-from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext, run_config
+from wordgate.training.data_parallel import LostProcessError
+from wordgate.training.fitting import (
+    TIME_LIMIT,
+    CheckpointConfig,
+    FitData,
+    Fitted,
+    RunContext,
+    run_config,
+)
 from wordgate.training.loop import EarlyStopping, TrainingLoop
-from wordgate.training.protocol import ModelTrainer, SnapshotT
+from wordgate.training.protocol import FloatArrays, ModelTrainer, SnapshotT
 from wordgate.vectors.lookup import VocabularyCoverage
+
+if TYPE_CHECKING:
+    from wordgate.training.local_group import LocalGroup
 
 
 @dataclass(frozen=True)
@@ -92,7 +110,7 @@ class Trained(Generic[SnapshotT]):
 
 def train_candidates(
     names: Sequence[str],
-    start: Callable[[int], Candidate[SnapshotT]],
+    start: Callable[[int, RunContext], Candidate[SnapshotT]],
     data: FitData,
     settings: Settings,
     digests: Callable[[], Mapping[str, str]],
@@ -100,9 +118,12 @@ def train_candidates(
 ) -> Trained[SnapshotT]:
     """Train one candidate after the other, from where a checkpoint stands if there is one.
 
+    Two candidates are trained at the same time if there is another process.
+
     Args:
         names: What each candidate is called, as in "the lightly regularised candidate".
-        start: Makes the candidate at a position, from 0, when its turn has come.
+        start: Makes the candidate at a position, from 0, when its turn has come; where there may be
+            another process, it can be pickled.
         data: What they are trained on.
         settings: The recipe's settings.
         digests: What decides the result besides these and the seed, by name, for the checkpoint.
@@ -111,33 +132,83 @@ def train_candidates(
     Raises:
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
         KeyboardInterrupt: The training was interrupted, and is kept.
+        WordgateError: Another process that took part has ended.
     """
-    started, earlier_seconds, earlier_wall_seconds = time.perf_counter(), 0.0, 0.0
     kept, first, config = context.checkpoint, 0, {}
-    resuming = kept is not None and kept.resume
     if kept is not None:
         config = run_config(data.parts, data.n_classes, settings, context.seed, digests())
-    if kept is not None and resuming:
-        first = min(count_earlier_candidates(kept.file), len(names) - 1)
+        if kept.resume:
+            first = min(count_earlier_candidates(kept.file), len(names) - 1)
+    work = _Work(start, config, data.valid.targets)
+    try:
+        if context.helper is not None and first == 0 and len(names) == 2:
+            trained = _train_both(names, work, context, context.helper)
+        else:
+            trained = _train_in_turn(names, first, work, context)
+    except LostProcessError as error:
+        if kept is None or not kept.file.exists():
+            raise
+        raise WordgateError(f"{error}; {kept.remedy()}") from error
+    if kept is not None:
+        kept.beside.file.unlink(missing_ok=True)
+    return trained
+
+
+@dataclass(frozen=True)
+class _Work(Generic[SnapshotT]):
+    """What the training of candidates needs besides its context.
+
+    Attributes:
+        start: Makes the candidate at a position.
+        config: What decides the result, for the checkpoint.
+        targets: int64 [n_valid] or [n_valid, labels], those of the validation texts.
+    """
+
+    start: Callable[[int, RunContext], Candidate[SnapshotT]]
+    config: Mapping[str, str]
+    targets: NDArray[np.int64]
+
+    def checkpoint(self, kept: CheckpointConfig, state: TrainingState[SnapshotT]) -> Checkpoint:
+        """Make the checkpoint of a candidate's training."""
+        fingerprint = RunFingerprint(self.config, state.trainer.engine())
+        return Checkpoint(kept.file, fingerprint, state.size())
+
+    def loop(
+        self,
+        candidate: Candidate[SnapshotT],
+        state: TrainingState[SnapshotT],
+        context: RunContext,
+        *,
+        resume: bool,
+    ) -> TrainingLoop[SnapshotT]:
+        """Announce a candidate, and go to where its checkpoint stands if it is to be resumed."""
+        kept = context.checkpoint
+        checkpoint = None if kept is None else self.checkpoint(kept, state)
+        stopping = candidate.early_stopping
+        loop = TrainingLoop(state, self.targets, stopping, context, checkpoint)
+        context.progress.say(candidate.announcement)
+        if resume:
+            context.progress.say("\n".join(loop.load_checkpoint()))
+        return loop
+
+
+def _train_in_turn(
+    names: Sequence[str], first: int, work: _Work[SnapshotT], context: RunContext
+) -> Trained[SnapshotT]:
+    """Train the candidates from a position on, one after the other."""
+    started, earlier_seconds, earlier_wall_seconds = time.perf_counter(), 0.0, 0.0
+    resuming = context.checkpoint is not None and context.checkpoint.resume
     done: list[TrainedCandidate[SnapshotT]] = []
     for position in range(first, len(names)):
-        candidate = start(position)
+        candidate = work.start(position, context)
         state = TrainingState(candidate.trainer, position=position, earlier=done)
         if done:
             state.seconds = earlier_seconds + time.perf_counter() - started
             state.wall_seconds = earlier_wall_seconds
-        checkpoint = None
-        if kept is not None:
-            fingerprint = RunFingerprint(config, candidate.trainer.engine())
-            checkpoint = Checkpoint(kept.file, fingerprint, state.size())
-        loop = TrainingLoop(
-            state, data.valid.targets, candidate.early_stopping, context, checkpoint
-        )
-        context.progress.say(candidate.announcement)
+        loop = work.loop(candidate, state, context, resume=resuming)
         if resuming:
-            context.progress.say("\n".join(loop.load_checkpoint()))
-            resuming = False
             earlier_seconds, earlier_wall_seconds = state.seconds, state.wall_seconds
+            resuming = False
         remarks = loop.run()
         done = [*state.earlier, state.candidate()]
         if loop.is_late() or any(line.startswith(TIME_LIMIT) for line in remarks):
@@ -151,3 +222,104 @@ def train_candidates(
         earlier_wall_seconds,
         candidate.trainer.engine(),
     )
+
+
+def _train_both(
+    names: Sequence[str], work: _Work[SnapshotT], context: RunContext, helper: "LocalGroup"
+) -> Trained[SnapshotT]:
+    """Train the first candidate here, and the second one at the same time in another process."""
+    kept, progress = context.checkpoint, context.progress
+    beside = None if kept is None else kept.beside
+    there = replace(context, progress=Silent(), threads=None, checkpoint=beside, helper=None)
+    helper.send(partial(_train_second, names[1], work, there, kept))
+    candidate = work.start(0, context)
+    state = TrainingState(candidate.trainer)
+    loop = work.loop(candidate, state, context, resume=kept is not None and kept.resume)
+    earlier_seconds, earlier_wall_seconds = state.seconds, state.wall_seconds
+    progress.say(f"Training {names[1]} at the same time, in another process.")
+    remarks = loop.run()
+    first = state.candidate()
+    helper.send(_Result.of(first, remarks, []))
+    with stage(progress, f"Waiting for {names[1]}"):
+        result = helper.receive_answer()
+    if isinstance(result, WordgateError):
+        raise result
+    for line in result.lines:
+        progress.say(line)
+    return Trained(
+        [first, result.candidate(candidate.trainer)],
+        candidate.early_stopping,
+        list(dict.fromkeys([*(r for r in remarks if r.startswith(TIME_LIMIT)), *result.remarks])),
+        earlier_seconds,
+        earlier_wall_seconds,
+        candidate.trainer.engine(),
+    )
+
+
+def _train_second(
+    name: str,
+    work: _Work[SnapshotT],
+    context: RunContext,
+    joint: CheckpointConfig | None,
+    group: "LocalGroup",
+) -> None:
+    """Train the second of two candidates in a process of its own, and answer with the result.
+
+    Until both are trained it is kept in a checkpoint of its own; then both are in the joint one,
+    just as if they had been trained one after the other.
+    """
+    kept, lines = context.checkpoint, _Lines()
+    context = replace(context, progress=lines)
+    try:
+        candidate = work.start(1, context)
+        state = TrainingState(candidate.trainer)
+        own = replace(work, config={**work.config, "candidate": name})
+        loop = own.loop(candidate, state, context, resume=kept is not None and kept.resume)
+        group.end_with_others()
+        remarks = loop.run()
+        result = _Result.of(state.candidate(), remarks, lines.lines)
+        first = group.receive()
+        if joint is not None:
+            state.position, state.earlier = 1, [first.candidate(candidate.trainer)]
+            loop.keep(work.checkpoint(joint, state))
+        group.answer(result)
+    except WordgateError as error:
+        group.answer(error)
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What the training of a candidate came to, to be sent to another process."""
+
+    history: list[Epoch]
+    best_epoch: int
+    arrays: FloatArrays
+    remarks: Sequence[str]
+    lines: Sequence[str]  # what it reported
+
+    @classmethod
+    def of(
+        cls, trained: TrainedCandidate[Any], remarks: Sequence[str], lines: Sequence[str]
+    ) -> "_Result":
+        """Take a trained candidate apart."""
+        arrays = dict(trained.network.arrays())
+        return cls(trained.history, trained.best_epoch, arrays, remarks, lines)
+
+    def candidate(self, trainer: ModelTrainer[Any, SnapshotT]) -> TrainedCandidate[SnapshotT]:
+        """Put it together again; any candidate's trainer can."""
+        network = trainer.restore_snapshot(self.arrays)
+        return TrainedCandidate(self.history, self.best_epoch, network)
+
+
+class _Lines(Silent):
+    """Keeps messages, to be shown by another process."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Keep a message."""
+        self.lines.append(text)
+
+    def detail(self, text: str) -> None:
+        """Leave details out."""

@@ -2,17 +2,26 @@
 
 import importlib
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from wordgate.errors import SettingsError, did_you_mean
-from wordgate.families import FAMILIES, imported
-from wordgate.runtime.cpu import single_thread_environment, torch_threads, wait_asleep
+from wordgate.families import FAMILIES, Family, imported
+from wordgate.runtime.cpu import (
+    choose_threads,
+    single_thread_environment,
+    torch_threads,
+    wait_asleep,
+)
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 from wordgate.settings import Settings
 from wordgate.training.fitting import FitData, Fitted, RunContext
+from wordgate.training.processes import can_start_processes, choose_processes, helpers
+from wordgate.training.torchrun import current_group
 from wordgate.training.weights import check_weights
 
 
@@ -35,14 +44,47 @@ def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> 
     known = FAMILIES[family]
     if known.vectors == "required" and data.vectors is None:
         raise SettingsError(f"{family} averages word vectors, and there are none")
-    threads: AbstractContextManager[object] = nullcontext()
-    if known.uses_torch:
-        torch = load_torch(context.progress)
-        if not known.cpu_alone:
-            threads = torch_threads(torch, context.threads)
-    with threads:
-        fitted: Fitted = imported(known.fit)(data, settings, context)
+    with _prepared(known, len(data.train), settings, context) as prepared:
+        fitted: Fitted = imported(known.fit)(data, settings, prepared)
     return fitted
+
+
+@contextmanager
+def _prepared(
+    family: Family, n_texts: int, settings: Settings, context: RunContext
+) -> Iterator[RunContext]:
+    """Import torch if need be, set its threads, and start other processes if they are worth it."""
+    if not family.uses_torch:
+        yield context
+        return
+    if family.cpu_alone:
+        load_torch(context.progress)
+        yield replace(context, group=current_group())
+        return
+    threads, count = choose_threads(context.threads), context.processes or 1
+    chooses = context.processes is None and family.name == "lstm" and current_group() is None
+    if chooses:
+        count = choose_processes(settings, n_texts, threads)
+    if count == 1 or context.device not in ("auto", "cpu"):
+        with torch_threads(load_torch(context.progress), context.threads):
+            yield replace(context, group=current_group())
+        return
+    each = max(1, threads // count)
+    with helpers(count - 1, each) as others:  # they import torch at the same time
+        torch = load_torch(context.progress)
+        from wordgate.training.device import choose_device
+        from wordgate.training.local_group import LocalGroup
+
+        if choose_device(context.device).type != "cpu":
+            with torch_threads(torch, context.threads):
+                yield context
+            return
+        group = LocalGroup(0, count, others.sockets, others.memory)
+        with torch_threads(torch, each):
+            if chooses and settings.lstm.lighter_candidate:
+                yield replace(context, helper=group)
+            else:
+                yield replace(context, group=group)
 
 
 def load_torch(progress: Progress) -> ModuleType:
@@ -99,6 +141,31 @@ def engine_of(family: str, settings: Settings, context: RunContext) -> dict[str,
     with torch_threads(torch, context.threads):
         engine: dict[str, str] = imported(known.engine)(settings, choose_device(context.device))
     return engine
+
+
+def check_workers(family: str, workers: int | None, device: str) -> None:
+    """Refuse a number of processes that can't be started, or has no effect.
+
+    Raises:
+        SettingsError: It is no such number.
+    """
+    if workers is None:
+        return
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise SettingsError(f"workers is {workers!r}; it must be a whole number of 1 or more")
+    if workers == 1:
+        return
+    why = None
+    if family != "lstm":
+        why = f"{family} models are trained in one process"
+    elif device not in ("auto", "cpu"):
+        why = "on GPUs, processes are started by torchrun"
+    elif current_group() is not None:
+        why = "torchrun has started the processes already"
+    elif not can_start_processes():
+        why = "processes that share memory can't be started on this system"
+    if why is not None:
+        raise SettingsError(f"--workers {workers} has no effect: {why}")
 
 
 def check_device(family: str, device: str, progress: Progress | None = None) -> None:

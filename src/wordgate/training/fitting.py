@@ -3,9 +3,9 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
 from wordgate.vectors.lookup import VocabularyCoverage
 from wordgate.vectors.pretrained import PretrainedVectors
+
+if TYPE_CHECKING:
+    from wordgate.training.data_parallel import ProcessGroup
+    from wordgate.training.local_group import LocalGroup
 
 TIME_LIMIT = "The time limit "
 """Begins every remark on what the time limit cut short, and so made no end of its own."""
@@ -36,6 +40,18 @@ class CheckpointConfig:
 
     file: Path
     resume: bool = False
+
+    def remedy(self) -> str:
+        """Say how to continue an interrupted training."""
+        return (
+            f"the checkpoint is kept in {self.file}; run the same command with --resume to continue"
+        )
+
+    @property
+    def beside(self) -> "CheckpointConfig":
+        """Where a candidate is kept that another process trains at the same time."""
+        file = self.file.with_name(f"{self.file.name}-2")
+        return CheckpointConfig(file, self.resume and file.exists())
 
 
 @dataclass(frozen=True)
@@ -71,6 +87,11 @@ class FitData:
         """All data sets that have a part in the model."""
         more = [] if self.vocabulary_of is None else [self.vocabulary_of]
         return [self.train, self.valid, *more]
+
+    def without_texts(self) -> "FitData":
+        """Leave out the texts and word vectors, which encoded texts replace."""
+        train, valid = (replace(part, texts=()) for part in (self.train, self.valid))
+        return FitData(train, valid, self.labels)
 
     def check_not_empty(self, model: str, choice: str) -> None:
         """Refuse to fit "an LSTM" on nothing, and to choose "the best epoch" by nothing.
@@ -113,6 +134,9 @@ class RunContext:
         started: The `time.monotonic()` at which the command began.
         checkpoint: Where to keep the training against an interruption; None for nowhere. Only
             families that can resume are kept; the others are fitted in one piece.
+        processes: In how many processes of this machine to train; None to choose.
+        group: The processes that train together; None for this one alone.
+        helper: This process and another one, which can train another candidate; None for none.
     """
 
     seed: int
@@ -123,6 +147,9 @@ class RunContext:
     checkpoint: CheckpointConfig | None = None
     predicted_after: int = 0
     started: float = field(default_factory=time.monotonic)
+    processes: int | None = None
+    group: "ProcessGroup | None" = None
+    helper: "LocalGroup | None" = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,13 @@ from wordgate.runtime.cpu import prefetch
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.progress import ProgressBar, beating
 from wordgate.training.checkpoint import Checkpoint, TrainingState
-from wordgate.training.fitting import TIME_LIMIT, RunContext, validation_scores
+from wordgate.training.data_parallel import ProcessGroup, joined_updates
+from wordgate.training.fitting import (
+    TIME_LIMIT,
+    CheckpointConfig,
+    RunContext,
+    validation_scores,
+)
 from wordgate.training.protocol import SnapshotT, TrainingPlan
 
 EVALUATED_TEXTS_PER_SECOND = 4000.0
@@ -120,6 +126,7 @@ class TrainingLoop(Generic[SnapshotT]):
         self._early_stopping = early_stopping
         self._context = context
         self._checkpoint = checkpoint
+        self._group = context.group or ProcessGroup()
         self._evaluation_seconds = len(targets) / EVALUATED_TEXTS_PER_SECOND
         self._is_cut = False
         self._late_after: float | None = None  # seconds until a beginning that was late already
@@ -145,6 +152,15 @@ class TrainingLoop(Generic[SnapshotT]):
         )
         return [where, *warnings]
 
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Keep the training where it is now in another checkpoint.
+
+        Raises:
+            BundleError: The checkpoint can't be written.
+        """
+        self._checkpoint = checkpoint
+        self._save()
+
     def run(self) -> list[str]:
         """Run to the end.
 
@@ -166,10 +182,11 @@ class TrainingLoop(Generic[SnapshotT]):
             deferred as interruption,
             self._context.progress.bar(planned, done=self._trainer.updates) as bar,
         ):
-            while (end := self._end()) is None:
-                self._run_epoch(bar, interruption)
-                with beating(bar, f"validation after epoch {self.state.epoch + 1}"):
-                    self._end_epoch()
+            with joined_updates(self._trainer, self._group):
+                while (end := self._end()) is None:
+                    self._run_epoch(bar, interruption)
+                    with beating(bar, f"validation after epoch {self.state.epoch + 1}"):
+                        self._end_epoch()
             self._stop_if_asked(interruption)
         self._context.progress.say(_training_line(self.state, plan, self._early_stopping))
         return end
@@ -218,6 +235,7 @@ class TrainingLoop(Generic[SnapshotT]):
             for batch in prepared:
                 if running.seen and self.is_late():
                     break
+                self._group.begin_update()
                 sums += trainer.update(batch)
                 state.batch += 1
                 running.seen += len(batch.targets)
@@ -289,10 +307,7 @@ class TrainingLoop(Generic[SnapshotT]):
         if interruption.asked and self._checkpoint is not None:
             if not self._is_cut:
                 self._save()
-            raise KeyboardInterrupt(
-                f"the checkpoint is kept in {self._checkpoint.file}; run the same command with"
-                " --resume to continue"
-            )
+            raise KeyboardInterrupt(CheckpointConfig(self._checkpoint.file).remedy())
 
 
 def _training_line(state: TrainingState[Any], plan: TrainingPlan, stopping: EarlyStopping) -> str:

@@ -112,14 +112,25 @@ class Loss:
             return len(targets)
         return self.class_weights[targets].sum()
 
-    def share(self, targets: torch.Tensor, rows: slice) -> float:
-        """Give the weight of some texts' average loss in that of their batch.
+    def part(
+        self,
+        scores: torch.Tensor,
+        targets: torch.Tensor,
+        text_weights: torch.Tensor | None,
+        of_batch: torch.Tensor,
+    ) -> torch.Tensor:
+        """Give what some texts of a batch add to its average loss.
 
         Args:
-            targets: Those of the batch, as for `__call__`.
-            rows: Its texts.
+            scores: As for `__call__`.
+            targets: As for `__call__`.
+            text_weights: As for `__call__`.
+            of_batch: The targets of the whole batch.
         """
-        return float(self.total_weight(targets[rows]) / self.total_weight(targets))
+        loss = self(scores, targets, text_weights)
+        if len(targets) == len(of_batch):
+            return loss
+        return loss * float(self.total_weight(targets) / self.total_weight(of_batch))
 
     def _of_softmax(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Compute the loss of each text, [batch]."""
@@ -157,9 +168,15 @@ class Loss:
 
     @torch.no_grad()
     def metrics(
-        self, loss: torch.Tensor, scores: torch.Tensor, targets: torch.Tensor
+        self,
+        loss: torch.Tensor,
+        scores: torch.Tensor,
+        targets: torch.Tensor,
+        of_batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Give what `ModelTrainer.update` does of a batch and its loss."""
+        """Give what `ModelTrainer.update` does of a batch, or of a `part` of one, and its loss."""
+        if of_batch is not None:
+            loss = loss * (len(of_batch) / len(targets))
         if self.multilabel:
             loss = loss / scores.shape[1]
             correct = ((scores >= 0.0) == (targets >= 0.5)).all(dim=1)

@@ -1,5 +1,8 @@
 """Fitting the family `lstm`: from texts to the network of the best epoch."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from wordgate.models.lstm import LSTMModel, Network
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
@@ -34,22 +37,10 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     choose_device(context.device)
     encoder, train, first, coverage = _read_words(data, settings, context)
     vocabulary, valid = encoder.vocabulary, encoder.encode(data.valid.texts)
-    encoded = EncodedData(train, valid, data, vocabulary.unknown)
+    encoded = EncodedData(train, valid, data.without_texts(), vocabulary.unknown)
     tried = candidate_settings(settings)
     names = [f"the {strength} regularized candidate" for strength in STRENGTHS[: len(tried)]]
-
-    def start(position: int) -> Candidate[Network]:
-        is_last = position == len(tried) - 1
-        init = first if is_last else first.copy()  # training changes them
-        trainer = LSTMTrainer(encoded, init, tried[position], context)
-        which = f" {names[position]}" if len(tried) > 1 else ""
-        stopping = EarlyStopping(
-            patience=trainer.patience,
-            warm_epochs=trainer.warm_epochs,
-            ties=settings.lstm.epoch_ties,
-            criterion=_epoch_score(data, settings),
-        )
-        return Candidate(trainer, stopping, _announcement(len(vocabulary), trainer, which))
+    start = _Start(encoded, first, tried, names, _epoch_score(data, settings))
 
     def digests() -> dict[str, str]:
         vectors = "drawn" if coverage is None else first.digest()
@@ -67,6 +58,30 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     remarks += [] if coverage is None else coverage.remarks()
     model = LSTMModel(encoder, network, context.threads)
     return trained.fitted(model, position, remarks, coverage, tried[position])
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Makes the candidate at a position."""
+
+    data: EncodedData
+    first: EmbeddingInit
+    tried: Sequence[Settings]
+    names: Sequence[str]
+    criterion: str
+
+    def __call__(self, position: int, context: RunContext) -> Candidate[Network]:
+        settings, is_last = self.tried[position], position == len(self.tried) - 1
+        init = self.first if is_last else self.first.copy()  # training changes them
+        trainer = LSTMTrainer(self.data, init, settings, context)
+        which = f" {self.names[position]}" if len(self.tried) > 1 else ""
+        stopping = EarlyStopping(
+            patience=trainer.patience,
+            warm_epochs=trainer.warm_epochs,
+            ties=settings.lstm.epoch_ties,
+            criterion=self.criterion,
+        )
+        return Candidate(trainer, stopping, _announcement(len(init.vectors), trainer, which))
 
 
 def _read_words(

@@ -5,7 +5,7 @@ What is prepared for an update, what it computes, what it moves; the loop around
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import islice, pairwise
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from wordgate.data.dataset import Targets
 from wordgate.models.lstm import Network
+from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.training import recurrent
-from wordgate.training.data_parallel import ShardThreads, count_shards, even_slices
+from wordgate.training.data_parallel import ProcessGroup, even_slices
 from wordgate.training.device import choose_device, choose_precision, engine
 from wordgate.training.fitting import EncodedData, RunContext
 from wordgate.training.losses import Loss
@@ -55,6 +56,7 @@ SMALLEST_EPOCH = 20
 MOST_EPOCHS_FOR_SMALL_DATA = 40
 FEWEST_EPOCHS_FOR_LARGE_DATA = 4
 GATES = 4
+_METRICS = 4  # float32 numbers that take as many bytes as float64 [2]
 _PATIENCE = {"lstm.patience", "lstm.patience_updates"}
 
 
@@ -84,32 +86,39 @@ def make_plan(n_texts: int, settings: Settings) -> TrainingPlan:
 
 
 @dataclass(frozen=True)
+class ShardWords:
+    """The words of the texts that one process computes."""
+
+    count: int  # of different words
+    places: torch.Tensor  # int64 [count], where they are among the words of the whole update
+    cuts: Sequence[slice]  # those in each part of the table
+
+
+@dataclass(frozen=True)
 class BatchShard:
-    """The texts of an update that one thread computes; `batch` and `distinct` are its own."""
+    """The texts of an update that this process computes; `batch` and `distinct` are its own."""
 
     words: torch.Tensor  # int64 [distinct], its different words, ascending
-    places: torch.Tensor  # int64 [distinct], where they are among the words of the whole update
-    cuts: Sequence[slice]  # its words in each part of the table
     positions: torch.Tensor  # int64 [batch, time], places in its `words`
     lengths: torch.Tensor  # int64 [batch]
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
     masks: recurrent.Masks
     weights: torch.Tensor | None  # float32 [batch], or [batch, classes] of their labels
-    share: float  # the weight of its mean loss in that of the whole update
 
 
 @dataclass(frozen=True)
 class Prepared:
     """Everything an update needs besides the weights.
 
-    Threads compute the shards; then each of them moves a part of the table of word vectors.
+    Each process computes a shard of the batch, and moves parts of the table of word vectors.
     """
 
     words: torch.Tensor  # int64 [distinct], the batch's different words, ascending
     cuts: Sequence[slice]  # those in each part of the table
-    parts: Sequence[slice]  # the rows of the table in each part, as many parts as shards
+    parts: Sequence[slice]  # the rows of the table in each part, as many parts as processes
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
-    shards: Sequence[BatchShard]
+    shards: Sequence[ShardWords]  # by rank; of fewer texts than processes one each
+    own: BatchShard | None  # None where there are too few texts for this process
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,15 @@ class Gradients:
     rows: torch.Tensor  # float32 [distinct, embedding], of word vectors
     squares: torch.Tensor | None  # float32 [distinct, embedding], see `BatchRows.update`
     metrics: torch.Tensor  # of a shard: see `ModelTrainer.update`; of a part: its norms, [2]
+
+    @classmethod
+    def of_shard(
+        cls, flat: torch.Tensor, weights: int, words: int, *, with_squares: bool
+    ) -> "Gradients":
+        """Take float32 [numbers] apart: float64 metrics, weights, rows of words, squares."""
+        metrics, rest = flat[:_METRICS].view(torch.float64), flat[_METRICS:]
+        rows = rest[weights:].view(1 + with_squares, words, -1)
+        return cls(rest[:weights], rows[0], rows[1] if with_squares else None, metrics)
 
 
 def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
@@ -163,8 +181,7 @@ class LSTMTrainer:
         self.updates = 0
         self.data = data
         self._threads = context.threads
-        self._shard_threads = ShardThreads()
-        self._most_shards = torch.get_num_threads() if self.device.type == "cpu" else 1
+        self._group = context.group or ProcessGroup()
         source = data.source
         self._text_weights, log_odds = mean_one(source.train), label_log_odds(source)
         self.loss = Loss.of(
@@ -207,7 +224,7 @@ class LSTMTrainer:
 
     def engine(self) -> dict[str, str]:
         """Name what computes: it moves the last bits of a result."""
-        return engine_of(self.settings, self.device)
+        return engine_of(self.settings, self.device) | self._group.engine()
 
     def batches(self, epoch: int, start: int) -> Iterator[Prepared]:
         """Prepare the updates of an epoch but for the first `start`; see `ModelTrainer`."""
@@ -241,46 +258,72 @@ class LSTMTrainer:
         rng = rng_for(self.seed, "dropout", epoch, update)
         ids = self._without_some_words(batch, rng)
         masks = self._masks(len(batch.rows), rng)
-        n_shards = count_shards(len(ids), self._most_shards)
-        texts = [slice(first, None, n_shards) for first in range(n_shards)]  # equally long ones
+        size, rank = self._group.size, self._group.rank
+        texts = [slice(first, None, size) for first in range(min(size, len(ids)))]  # equally long
         found = [np.unique(ids[rows], return_inverse=True) for rows in texts]
         words = found[0][0]
-        if n_shards > 1:
+        if len(texts) > 1:
             words = np.unique(np.concatenate([own for own, _ in found]))
-        bounds = self.embedding.bounds(words, n_shards)
+        bounds = self.embedding.bounds(words, size)
         all_targets = self._tensor(targets)
-        shards = [
-            BatchShard(
-                words=self._tensor(own),
-                places=self._tensor(np.searchsorted(words, own)),
-                cuts=_slices(np.searchsorted(own, bounds)),
+        own = None
+        if rank < len(texts):
+            rows, (own_words, positions) = texts[rank], found[rank]
+            own = BatchShard(
+                words=self._tensor(own_words),
                 positions=self._tensor(positions.reshape(ids[rows].shape)),
                 lengths=self._tensor(batch.lengths[rows]),
                 targets=all_targets[rows],
-                masks=masks if n_shards == 1 else masks.of_texts(rows),
+                masks=masks if size == 1 else masks.of_texts(rows),
                 weights=None if weights is None else self._tensor(weights[rows]),
-                share=1.0 if n_shards == 1 else self.loss.share(all_targets, rows),
             )
-            for rows, (own, positions) in zip(texts, found, strict=True)
+        shards = [
+            ShardWords(
+                count=len(of_shard),
+                places=self._tensor(np.searchsorted(words, of_shard)),
+                cuts=_slices(np.searchsorted(of_shard, bounds)),
+            )
+            for of_shard, _ in found
         ]
         cuts = _slices(np.searchsorted(words, bounds))
-        return Prepared(self._tensor(words), cuts, _slices(bounds), all_targets, shards)
+        return Prepared(self._tensor(words), cuts, _slices(bounds), all_targets, shards, own)
 
     def update(self, prepared: Prepared) -> torch.Tensor:
         """Make one update; see `ModelTrainer`."""
-        run, parts = self._shard_threads.map, range(len(prepared.shards))
-        of_shards = run(partial(self._compute, prepared), prepared.shards)
-        summed = run(partial(self._sum, prepared, of_shards), parts)
-        norms = torch.cat([own.metrics for own in summed])
-        shrinkage = clipping_factor(norms, self.settings.lstm.gradient_clip)
-        run(partial(self._move, prepared, summed, shrinkage), parts)
+        group = self._group
+        own = [] if prepared.own is None else self._compute(prepared, prepared.own)
+        of_shards = self._of_shards(prepared, group.gather(own, self._lengths(prepared)))
+        summed = [self._sum(prepared, of_shards, part) for part in group.parts]
+        shrinkage: torch.Tensor | float = 1.0
+        if largest := self.settings.lstm.gradient_clip:
+            norms = group.gather_parts(torch.cat([each.metrics for each in summed]))
+            shrinkage = clipping_factor(norms, largest)
+        for part, gradients in zip(group.parts, summed, strict=True):
+            self._move(prepared, gradients, shrinkage, part)
         self.updates += 1
         if self.average is not None and self.average.is_due(self.updates):
-            run(partial(self.average.update, self.updates, parts=len(parts)), parts)
-        return reduce(torch.add, [own.metrics for own in of_shards])
+            group.meet()  # its parts are not those of the weights
+            for part in group.parts:
+                self.average.update(self.updates, part, group.size)
+        group.end_update()
+        return reduce(torch.add, [each.metrics for each in of_shards])
 
-    def _compute(self, prepared: Prepared, shard: BatchShard) -> Gradients:
-        """Compute the gradients of a shard's part of the loss."""
+    def _lengths(self, prepared: Prepared) -> list[int]:
+        """Count the numbers that `_compute` gives in each process."""
+        a_word = self.embedding.vectors.shape[1] * (1 + self.embedding.wants_squares)
+        lengths = [self.optimizer.size + each.count * a_word + _METRICS for each in prepared.shards]
+        return lengths + [0] * (self._group.size - len(lengths))
+
+    def _of_shards(self, prepared: Prepared, gathered: Sequence[torch.Tensor]) -> list[Gradients]:
+        """Take the gradients of shards apart that `_compute` gave."""
+        size, with_squares = self.optimizer.size, self.embedding.wants_squares
+        return [
+            Gradients.of_shard(flat, size, shard.count, with_squares=with_squares)
+            for flat, shard in zip(gathered, prepared.shards, strict=False)
+        ]
+
+    def _compute(self, prepared: Prepared, shard: BatchShard) -> list[torch.Tensor]:
+        """Compute the gradients of a shard's part of the loss, see `Gradients.of_shard`."""
         rows = self.embedding.rows(shard.words)
         squares = torch.zeros_like(rows) if self.embedding.wants_squares else None
         scores = recurrent.logits(
@@ -293,17 +336,21 @@ class LSTMTrainer:
             precision=self.precision,
             squares=squares,
         )
-        loss = self.loss(scores, shard.targets, shard.weights) * shard.share
+        loss = self.loss.part(scores, shard.targets, shard.weights, prepared.targets)
         weights = self.optimizer.weights.values()
         gradient, *others = torch.autograd.grad(loss, [rows, *weights], materialize_grads=True)
-        flat = torch.cat([other.flatten() for other in others])
-        of_all = loss.detach() * (len(prepared.targets) / len(scores))
-        return Gradients(flat, gradient, squares, self.loss.metrics(of_all, scores, shard.targets))
+        metrics = self.loss.metrics(loss, scores, shard.targets, prepared.targets)
+        return [
+            metrics.view(torch.float32),
+            *others,
+            gradient,
+            *([] if squares is None else [squares]),
+        ]
 
     @torch.no_grad()
     def _sum(self, prepared: Prepared, of_shards: Sequence[Gradients], part: int) -> Gradients:
         """Sum the gradients of a part of the weights, and of a part of the words, over shards."""
-        mine = even_slices(self.optimizer.size, len(of_shards))[part]
+        mine = even_slices(self.optimizer.size, self._group.size)[part]
         weights = reduce(torch.add, [own.weights[mine] for own in of_shards])
         rows = _sum_rows([own.rows for own in of_shards], prepared, part)
         squares = [own.squares for own in of_shards if own.squares is not None]
@@ -316,21 +363,44 @@ class LSTMTrainer:
     def _move(
         self,
         prepared: Prepared,
-        summed: Sequence[Gradients],
+        own: Gradients,
         shrinkage: torch.Tensor | float,
         part: int,
     ) -> None:
         """Move a part of the weights and of the table of word vectors against their gradients."""
-        own, words = summed[part], prepared.words[prepared.cuts[part]]
+        words = prepared.words[prepared.cuts[part]]
         if self.settings.lstm.gradient_clip:
             own.weights.mul_(shrinkage)
             own.rows.mul_(shrinkage)
             if own.squares is not None:
                 own.squares.mul_(shrinkage**2)
         number, rates = self.updates + 1, self._word_vector_rates(self._factor())
-        weights = even_slices(self.optimizer.size, len(summed))[part]
+        weights = even_slices(self.optimizer.size, self._group.size)[part]
         self.optimizer.update(own.weights, self.learning_rate, number, weights)
         self.embedding.update(words, own.rows, own.squares, rates, number, prepared.parts[part])
+
+    def replica(self) -> Callable[[ProcessGroup], "LSTMTrainer"]:
+        """Give what makes a trainer like this one in another process; see `ModelTrainer`."""
+        table, encoded = self.embedding, self.data.train
+        data = EncodedData(encoded, encoded, self.data.source.without_texts(), self.data.unknown)
+        pretrained = None if table.pretrained is None else table.pretrained.cpu().numpy()
+        return partial(
+            _replica,
+            data,
+            table.vectors.shape,
+            pretrained,
+            self.settings,
+            self.seed,
+            self.device.type,
+            self.updates,
+        )
+
+    def share(self) -> None:
+        """Give all processes of the group its weights; see `ModelTrainer`."""
+        self.embedding.share(self._group.share)
+        self.optimizer.share(self._group.share)
+        if self.average is not None:
+            self.average.share(self._group.share)
 
     def snapshot(self) -> Network:
         """Copy the weights as they are now, or their average, into the network that predicts."""
@@ -439,7 +509,7 @@ def _slices(bounds: NDArray[np.int64]) -> list[slice]:
 
 def _sum_rows(of_shards: Sequence[torch.Tensor], prepared: Prepared, part: int) -> torch.Tensor:
     """Sum what shards have for their words, [distinct, embedding] each, in a part of the table."""
-    if len(of_shards) == 1:
+    if len(prepared.parts) == 1:
         return of_shards[0]
     words = prepared.cuts[part]
     total = of_shards[0].new_zeros(words.stop - words.start, of_shards[0].shape[1])
@@ -447,6 +517,24 @@ def _sum_rows(of_shards: Sequence[torch.Tensor], prepared: Prepared, part: int) 
         own = shard.cuts[part]
         total.index_add_(0, shard.places[own] - words.start, rows[own])
     return total
+
+
+def _replica(
+    data: EncodedData,
+    shape: tuple[int, ...],
+    pretrained: NDArray[np.bool_] | None,
+    settings: Settings,
+    seed: int,
+    device: str,
+    updates: int,
+    group: ProcessGroup,
+) -> LSTMTrainer:
+    """Make a trainer whose weights are yet to be shared."""
+    init = EmbeddingInit(np.empty(shape, np.float32), pretrained)
+    context = RunContext(seed, Silent(), device, group=group)
+    trainer = LSTMTrainer(data, init, settings, context)
+    trainer.updates = updates
+    return trainer
 
 
 def _embedding(init: EmbeddingInit, settings: Settings, device: torch.device) -> BatchRows:

@@ -7,6 +7,7 @@ units, ``classes`` labels.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -18,6 +19,7 @@ from wordgate.models.base import class_log_proba
 from wordgate.runtime.cpu import single_thread_environment, torch_threads
 from wordgate.settings import Settings
 from wordgate.training.candidates import Candidate, Trained, train_candidates
+from wordgate.training.data_parallel import ProcessGroup, own_texts, sum_gradients
 from wordgate.training.device import format_device
 from wordgate.training.fitting import FitData, RunContext
 from wordgate.training.loop import EarlyStopping
@@ -76,8 +78,8 @@ def train_mlps(
     the averages of the training and of the validation texts, float32 [n, size] each.
     """
 
-    def start(position: int) -> Candidate[Layers]:
-        trainer = MLPTrainer(*averages(position), data, settings, context.seed)
+    def start(position: int, _: RunContext) -> Candidate[Layers]:
+        trainer = MLPTrainer(*averages(position), data, settings, context.seed, context.group)
         announcement = f"Training on {format_device(trainer.device)}: {trainer.plan.sentence()}"
         stopping = EarlyStopping(
             patience=settings.mlp.patience, criterion="loss" if data.multilabel else "accuracy"
@@ -97,6 +99,12 @@ class MLPBatch:
     hidden_mask: torch.Tensor | None  # float32 [batch, hidden], of dropout; None without
     weights: torch.Tensor | None = None  # float32 [batch], or [batch, classes] of their labels
 
+    def of_texts(self, rows: slice) -> "MLPBatch":
+        """Give what is about some texts of the batch."""
+        mask = None if self.hidden_mask is None else self.hidden_mask[rows]
+        weights = None if self.weights is None else self.weights[rows]
+        return MLPBatch(self.averages[rows], self.targets[rows], mask, weights)
+
 
 class MLPTrainer:
     """The layers in training, with the moments of Adam (Kingma & Ba 2015).
@@ -107,18 +115,27 @@ class MLPTrainer:
         data: Their targets.
         settings: The recipe's settings, of which those of the table ``mlp`` matter.
         seed: Decides the weights to begin with, the order and the dropout.
+        group: The processes that compute a part of each batch; None for this one alone.
     """
 
     evaluation_cost = None
 
-    def __init__(self, train: Floats, valid: Floats, data: FitData, settings: Settings, seed: int):
+    def __init__(
+        self,
+        train: Floats,
+        valid: Floats,
+        data: FitData,
+        settings: Settings,
+        seed: int,
+        group: ProcessGroup | None = None,
+    ):
         self.device = torch.device("cpu")
         size, n_updates = settings.mlp.batch_size, math.ceil(len(train) / settings.mlp.batch_size)
         self.plan = TrainingPlan(size, settings.mlp.epochs, n_updates, open_end=True)
         self.updates = 0
         self._train, self._targets = torch.from_numpy(train), torch.from_numpy(data.train.to_learn)
-        self._valid = valid
-        self._settings, self._seed = settings, seed
+        self._valid, self._data = valid, data
+        self._settings, self._seed, self._group = settings, seed, group or ProcessGroup()
         weights, log_odds = mean_one(data.train), label_log_odds(data)
         self._loss = Loss.of(settings, class_weights(data, settings.class_weight), log_odds)
         self._text_weights = None if weights is None else torch.from_numpy(weights)
@@ -137,7 +154,7 @@ class MLPTrainer:
 
     def engine(self) -> dict[str, str]:
         """Name what computes: it moves the last bits of a result."""
-        return single_thread_environment("torch")
+        return single_thread_environment("torch") | self._group.engine()
 
     def batches(self, epoch: int, start: int) -> Iterator[MLPBatch]:
         """Prepare the updates of an epoch but for the first `start`; see `ModelTrainer`."""
@@ -145,18 +162,32 @@ class MLPTrainer:
 
     def update(self, batch: MLPBatch) -> torch.Tensor:
         """Make one update; see `ModelTrainer`."""
-        weights, targets = self._weights, batch.targets
-        hidden = functional.linear(
-            batch.averages, weights["hidden_weights"], weights["hidden_bias"]
-        )
-        hidden = _dropped(torch.relu(hidden), batch.hidden_mask)
-        logits = functional.linear(hidden, weights["output_weights"], weights["output_bias"])
-        loss = self._loss(logits, targets, batch.weights)
+        own, metrics = own_texts(len(batch.targets), self._group), torch.zeros(2).double()
         self._adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        if own is not None:
+            metrics = self._backward(batch if self._group.size == 1 else batch.of_texts(own), batch)
+        metrics = sum_gradients(list(self._weights.values()), metrics, self._group)
         self._adam.step()
         self.updates += 1
-        return self._loss.metrics(loss, logits, targets)
+        return metrics
+
+    def _backward(self, own: MLPBatch, whole: MLPBatch) -> torch.Tensor:
+        """Compute the gradients and metrics of the texts of a batch that are this process's."""
+        weights = self._weights
+        hidden = functional.linear(own.averages, weights["hidden_weights"], weights["hidden_bias"])
+        hidden = _dropped(torch.relu(hidden), own.hidden_mask)
+        logits = functional.linear(hidden, weights["output_weights"], weights["output_bias"])
+        loss = self._loss.part(logits, own.targets, own.weights, whole.targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return self._loss.metrics(loss, logits, own.targets, whole.targets)
+
+    def replica(self) -> Callable[[ProcessGroup], "MLPTrainer"]:
+        """Give what makes a trainer like this one in another process; see `ModelTrainer`."""
+        parts = self._train.numpy(), self._data.without_texts(), self._settings, self._seed
+        return partial(_replica, *parts, dict(self.arrays()), self.updates)
+
+    def share(self) -> None:
+        """Do nothing: a replica is made with the weights."""
 
     def snapshot(self) -> Layers:
         """Copy the weights as they are now."""
@@ -194,6 +225,20 @@ class MLPTrainer:
             weights = None if self._text_weights is None else self._text_weights[rows]
             averages = _dropped(averages, input_mask)
             yield MLPBatch(averages, self._targets[rows], hidden_mask, weights)
+
+
+def _replica(
+    train: Floats,
+    data: FitData,
+    settings: Settings,
+    seed: int,
+    arrays: FloatArrays,
+    updates: int,
+    group: ProcessGroup,
+) -> MLPTrainer:
+    trainer = MLPTrainer(train, train[:0], data, settings, seed, group)
+    trainer.restore(arrays, updates)
+    return trainer
 
 
 def _mask(rng: np.random.Generator, rate: float, shape: tuple[int, ...]) -> torch.Tensor | None:

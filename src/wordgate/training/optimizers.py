@@ -7,7 +7,7 @@ torch's SparseAdam do, and `KerasRows` the whole table, as Keras does.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,8 +46,18 @@ class Adam:
         self.weight_decay = weight_decay
         self._flat = torch.cat([tensor.detach().flatten() for tensor in weights.values()])
         self._first, self._second = torch.zeros_like(self._flat), torch.zeros_like(self._flat)
-        self.first, self.second = self._by_name(self._first), self._by_name(self._second)
         self.size = len(self._flat)
+        self._name()
+
+    def share(self, shared: Callable[[Tensor], Tensor]) -> None:
+        """Replace weights and moments by tensors that are shared with other processes."""
+        flat = self._flat, self._first, self._second
+        self._flat, self._first, self._second = map(shared, flat)
+        self._name()
+
+    def _name(self) -> None:
+        """Make the weights and moments by name views of the flat tensors."""
+        self.first, self.second = self._by_name(self._first), self._by_name(self._second)
         for name, view in self._by_name(self._flat).items():
             self.weights[name].data = view
 
@@ -109,6 +119,11 @@ class BatchRows:
         self.pretrained = pretrained
         self.first = torch.zeros_like(vectors)
         self.second = torch.zeros_like(vectors)
+
+    def share(self, shared: Callable[[Tensor], Tensor]) -> None:
+        """Replace vectors and moments by tensors that are shared with other processes."""
+        for tensor in self.tensors().values():
+            tensor.data = shared(tensor)
 
     def rows(self, words: Tensor) -> Tensor:
         """Copy the vectors of int64 [distinct] words, ready to receive a gradient."""
@@ -288,6 +303,11 @@ class WeightAverage:
         self._tensors = dict(tensors)
         self._exponent = 2.0 / share - 2.0
         self.average = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+    def share(self, shared: Callable[[Tensor], Tensor]) -> None:
+        """Replace the average by tensors that are shared with other processes."""
+        for tensor in self.average.values():
+            tensor.data = shared(tensor)
 
     def is_due(self, updates: int) -> bool:
         """Tell whether the average takes the weights in after so many updates."""

@@ -3,9 +3,9 @@
 Shapes: ``n`` texts of which ``batch`` share an update, ``classes`` labels.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -100,6 +100,15 @@ class ModelTrainer(Protocol[BatchT, SnapshotT]):
             float64 [2]: the summed loss of the batch, and how many of its texts got the label of
             the highest target; still on the device, so that nobody has to wait for it.
         """
+
+    def replica(self) -> Callable[[Any], "ModelTrainer[BatchT, SnapshotT]"]:
+        """Give what makes a trainer like this one in another process, of that one's group.
+
+        It can be pickled, and lacks what evaluating needs.
+        """
+
+    def share(self) -> None:
+        """Give all processes of the group the weights that it has in rank 0; called by all."""
 
     def snapshot(self) -> SnapshotT:
         """Copy the weights as they are now, as they are to be evaluated and kept."""

@@ -7,9 +7,11 @@ generator alone: it is seeded anew for each epoch, and its state stands among th
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,11 +20,12 @@ from numpy.typing import NDArray
 from wordgate.data.dataset import Targets
 from wordgate.models.transformer import TransformerModel
 from wordgate.models.transformer_network import TransformerNetwork, preserve_rng_state
-from wordgate.runtime.progress import stage
+from wordgate.runtime.progress import Silent, stage
 from wordgate.settings import Settings
 from wordgate.storage.resumable import WORDS
 from wordgate.text.batches import bucketed
 from wordgate.training.candidates import Candidate, train_candidates
+from wordgate.training.data_parallel import ProcessGroup, own_texts, sum_gradients
 from wordgate.training.device import choose_device, choose_precision, engine, format_device
 from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext
 from wordgate.training.loop import EarlyStopping
@@ -58,7 +61,7 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
             encoder.encode(part.texts, threads=threads) for part in (data.train, data.valid)
         )
 
-    def start(_: int) -> Candidate[TransformerNetwork]:
+    def start(_: int, context: RunContext) -> Candidate[TransformerNetwork]:
         texts = EncodedData(encoded, encoded_valid, data)
         trainer = TransformerTrainer(network, texts, settings, context)
         stopping = EarlyStopping(
@@ -166,6 +169,11 @@ class TransformerBatch:
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes] of 0 and 1
     weights: torch.Tensor | None = None  # float32 [batch], of the texts; None if all weigh the same
 
+    def of_texts(self, rows: slice) -> "TransformerBatch":
+        """Give what is about some texts of the batch."""
+        weights = None if self.weights is None else self.weights[rows]
+        return TransformerBatch(self.ids[rows], self.lengths[rows], self.targets[rows], weights)
+
 
 class TransformerTrainer:
     """The weights of a transformer in fine-tuning, and its updates.
@@ -194,6 +202,7 @@ class TransformerTrainer:
                 network.modules["head"].bias.copy_(torch.from_numpy(log_odds))  # type: ignore[operator]
         self._groups = numbered(source.train.groups, len(data.train))
         self._settings, self._seed, self._threads = settings, context.seed, context.threads
+        self._group = context.group or ProcessGroup()
         self._per_group = choose_texts_per_group(self._groups, settings)
         self.device = choose_device(context.device)
         of_labels = class_weights(source, settings.class_weight)
@@ -226,7 +235,7 @@ class TransformerTrainer:
 
     def engine(self) -> dict[str, str]:
         """Name what computes: it moves the last bits of a result."""
-        return engine_of(self._settings, self.device)
+        return engine_of(self._settings, self.device) | self._group.engine()
 
     def batches(self, epoch: int, start: int) -> Iterator[TransformerBatch]:
         """Prepare the updates of an epoch but for the first `start`; see `ModelTrainer`."""
@@ -248,21 +257,48 @@ class TransformerTrainer:
 
     def update(self, batch: TransformerBatch) -> torch.Tensor:
         """Make one update; see `ModelTrainer`."""
-        epoch, done = divmod(self.updates, self.plan.updates_per_epoch)
-        if not done:
-            torch.manual_seed(int(rng_for(self._seed, "dropout", epoch).integers(2**62)))
-        in_bfloat16 = self.precision == torch.bfloat16
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bfloat16):
-            scores = self._network.logits(batch.ids, batch.lengths).float()
-        loss = self._loss(scores, batch.targets, batch.weights)
-        loss.backward()  # type: ignore[no-untyped-call]
+        own = own_texts(len(batch.targets), self._group)
+        metrics = torch.zeros(2, dtype=torch.float64, device=self.device)
+        if own is not None:
+            self._seed_dropout()
+            metrics = self._backward(batch if self._group.size == 1 else batch.of_texts(own), batch)
+        metrics = sum_gradients(list(self._weights.values()), metrics, self._group)
         torch.nn.utils.clip_grad_norm_(self._network.modules.parameters(), LARGEST_GRADIENT)
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate
         self._optimizer.step()
         self._optimizer.zero_grad()
         self.updates += 1
-        return self._loss.metrics(loss, scores, batch.targets)
+        return metrics
+
+    def _seed_dropout(self) -> None:
+        """Seed the dropout of an epoch; with several processes, of each update of each of them."""
+        epoch, done = divmod(self.updates, self.plan.updates_per_epoch)
+        several = self._group.size > 1
+        if several or not done:
+            place = (self.updates, self._group.rank) if several else ()
+            torch.manual_seed(int(rng_for(self._seed, "dropout", epoch, *place).integers(2**62)))
+
+    def _backward(self, own: TransformerBatch, whole: TransformerBatch) -> torch.Tensor:
+        """Compute the gradients and metrics of the texts of a batch that are this process's."""
+        in_bfloat16 = self.precision == torch.bfloat16
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bfloat16):
+            scores = self._network.logits(own.ids, own.lengths).float()
+        loss = self._loss.part(scores, own.targets, own.weights, whole.targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return self._loss.metrics(loss, scores, own.targets, whole.targets)
+
+    def replica(self) -> Callable[[ProcessGroup], "TransformerTrainer"]:
+        """Give what makes a trainer like this one in another process; see `ModelTrainer`."""
+        network = self._network
+        form = network.config, network.pad_id, dict(network.arrays()), network.multilabel
+        encoded = self._data.train
+        data = EncodedData(encoded, encoded, self._data.source.without_texts())
+        own = self._settings, self._seed, self.device.type, dict(self.arrays()), self.updates
+        return partial(_replica, form, data, *own)
+
+    def share(self) -> None:
+        """Do nothing: a replica is made with the weights."""
 
     def snapshot(self) -> TransformerNetwork:
         """Copy the network as it is now."""
@@ -318,6 +354,24 @@ class TransformerTrainer:
 
     def _tensor(self, array: Targets) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)
+
+
+def _replica(
+    form: tuple[Any, int, FloatArrays, bool],
+    data: EncodedData,
+    settings: Settings,
+    seed: int,
+    device: str,
+    arrays: FloatArrays,
+    updates: int,
+    group: ProcessGroup,
+) -> TransformerTrainer:
+    config, pad_id, of_network, multilabel = form
+    network = TransformerNetwork.from_arrays(config, pad_id, of_network, multilabel=multilabel)
+    context = RunContext(seed, Silent(), device, group=group)
+    trainer = TransformerTrainer(network, data, settings, context)
+    trainer.restore(arrays, updates)
+    return trainer
 
 
 def numbered(groups: Sequence[str] | None, n_texts: int) -> NDArray[np.int64]:

@@ -1,0 +1,81 @@
+"""How many times as fast an LSTM is fitted in several processes: `make bench-processes`.
+
+The peer is the same fit in one process. The fits alternate, since machines are busy at times, and
+include the start of the processes. Texts are the first tweets of *twitter-entity-sentiment*.
+
+    python benchmarks/processes.py --recipe notebook-fast --texts 12000 --epochs 1 --repeats 3
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent / "training"))
+
+LABELS = ["Negative", "Neutral", "Positive"]
+
+
+def main() -> None:
+    """Print a table of the ways to fit a recipe."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recipe", default="default")
+    parser.add_argument("--texts", type=int, default=12_000)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+
+    from wordgate.runtime.cpu import available_cores, processor
+    from wordgate.settings import load_settings
+
+    settings = load_settings(options.recipe, {"lstm.epochs": options.epochs, "lstm.min_updates": 0})
+    data, cores = first_texts(options.texts), available_cores()
+    ways = {
+        "one process, one thread": (1, 1),
+        f"one process, {cores} threads": (cores, 1),
+        f"{cores} processes, a part of every batch each": (cores, cores),
+        "as many as wordgate chooses": (cores, None),
+    }
+    seconds_of(first_texts(1000), settings, cores, 1)  # imports torch
+    seconds = [
+        [seconds_of(data, settings, *way) for way in ways.values()] for _ in range(options.repeats)
+    ]
+    print(f"{processor()}, {cores} cores; recipe {options.recipe}, {options.texts:,} texts,")
+    print(f"{options.epochs} epochs of each candidate; medians of {options.repeats}\n")
+    print("| fit | s | times as fast as in one thread |\n|---|---|---|")
+    for number, way in enumerate(ways):
+        taken = [run[number] for run in seconds]
+        ratio = statistics.median(run[0] / run[number] for run in seconds)
+        print(f"| {way} | {statistics.median(taken):.1f} | {ratio:.2f} |")
+
+
+def first_texts(count):
+    """Give so many tweets to train on, and a tenth of that to validate on."""
+    from rows import tweets
+
+    from wordgate.data.dataset import Dataset
+    from wordgate.training.fitting import FitData
+
+    table, targets = tweets()
+    everything = Dataset(table.texts, targets, table.groups)
+    rows = np.arange(count + count // 10)
+    return FitData(everything.part(rows[:count]), everything.part(rows[count:]), LABELS)
+
+
+def seconds_of(data, settings, threads, processes):
+    """Time a fit."""
+    from wordgate.runtime.progress import Silent
+    from wordgate.training.families import fit
+    from wordgate.training.fitting import RunContext
+
+    context = RunContext(0, Silent(), "cpu", threads, processes=processes)
+    started = time.perf_counter()
+    fit("lstm", data, settings, context)
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
