@@ -31,7 +31,7 @@ def settings_page() -> str:
     parts = [HEAD + "## General settings"]
     for section, rows in sections.items():
         if section:
-            parts.append(f"\n## {section}\n\nRead by: {_readers(section)}.")
+            parts.append(f"\n## {section}\n\nUsed by: {_readers(section)}.")
         parts += ["", "| setting | default | meaning |", "|---|---|---|", *rows]
     parts.append(DIFFERENCES)
     others = RECIPES[1:]

@@ -297,7 +297,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     self.search_ = replace(result, latency_ms=latency, megabytes=megabytes)
                     return
         raise SettingsError(
-            f"no model keeps {config.limits_text()} once it is fitted on all texts; allow"
+            f"no model is within {config.limits_text()} once it is fitted on all texts; allow"
             " more, or give more minutes"
         )
 

@@ -106,7 +106,7 @@ def test_labels_that_could_be_taken_for_others_are_quoted(wordgate, make_topics)
 
 def test_explain_tells_of_the_most_probable_label_or_of_the_one_named(wordgate, topics_model):
     out = wordgate("explain", topics_model, "cheap and fast").out
-    assert out.startswith("Given: price 0.")
+    assert out.startswith("Predicted: price 0.")
     assert "\nExplained label: price, which is predicted; its probability is 0." in out
     assert "its threshold 0.4." in out
     assert "cheap(++) and fast" in out

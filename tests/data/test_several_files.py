@@ -28,7 +28,7 @@ def test_the_files_are_one_table(parts, source):
     assert table.rows[-4:] == ([3, 4, 5, 7] if twice else [1, 2, 3, 5])
     [malformed] = table.reading.malformed
     assert (malformed.line, malformed.why) == (3, "1 field instead of 3 (in 'in/b.csv.gz')")
-    assert "1 empty file passed over" in table.reading.warnings
+    assert "1 empty file skipped" in table.reading.warnings
     files = "in and others (4 files)" if twice else f"{str(source).rstrip('/')} (3 files)"
     assert table.reading.source == files.replace("in and", "in/a.csv and")
 

@@ -224,7 +224,7 @@ def test_limits_are_kept_or_refused(file, tmp_path, count_alone):
     assert training.search.megabytes == pytest.approx(size, abs=0.1)
     assert size <= 1.0
     assert [trial.recipe for trial in training.search.trials][:2] == ["default", "small"]
-    with pytest.raises(SettingsError, match=r"none of 3 trials keeps --max-mb 0\.001: "):
+    with pytest.raises(SettingsError, match=r"none of 3 trials is within --max-mb 0\.001: "):
         wordgate.train(file, out=tmp_path / "other", max_mb=0.001, **options)
 
 
@@ -360,7 +360,7 @@ def test_the_command_prints_the_search_and_training_points_to_it(
     search = ["--family", "auto", "--trials", "2", "--objective", "macro_f1", *quick]
     assert exit_code(["train", str(file), "--out", out, *search]) == 0
     written = capsys.readouterr()
-    assert "was chosen from 2 trials" in written.out
+    assert "was selected from 2 trials" in written.out
     assert "Searching for 15 minutes" in written.err
     recipe = str(tmp_path / "mine.toml")
     tune = ["tune", str(file), "--family", "count", "--trials", "2", "--out", recipe, *quick]

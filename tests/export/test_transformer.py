@@ -199,9 +199,7 @@ def test_what_no_graph_here_computes_is_refused(session):
     )
     network = make_network("bert")
     network.encoder_config.is_decoder = True
-    assert refusal(session, network).startswith(
-        "a transformer that reads a text from its start alone"
-    )
+    assert refusal(session, network).startswith("a decoder-only transformer")
 
 
 def test_a_network_s_own_description_is_filled_in():

@@ -22,25 +22,25 @@ from wordgate.report.search_text import (
 def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
     lines = format_search(search_result).splitlines()
     assert lines[:6] == [
-        "lstm (trial 5) was chosen from 15 trials of 3 families: accuracy 0.700 on 3 inner folds of"
-        " the training rows, 0.682 on the test rows (0.660 to 0.690).",
-        "Price of choosing: the score it was chosen by is 1.8 points above the test score, because"
-        " the highest of 13 scores is partly luck; expect the test score on new texts.",
-        "Second choice: lstm (trial 6), 0.699 on 3 inner folds (-0.1 points, 0.90 ms, 9.00 MB).",
+        "lstm (trial 5) was selected from 15 trials of 3 families: accuracy 0.700 on 3 inner folds"
+        " of the training rows, 0.682 on the test rows (0.660 to 0.690).",
+        "Selection bias: the selection score is 1.8 points above the test score, because"
+        " the highest of 13 scores is partly due to chance; expect the test score on new texts.",
+        "Runner-up: lstm (trial 6), 0.699 on 3 inner folds (-0.1 points, 0.90 ms, 9.00 MB).",
         "Measured from the saved model: 0.41 ms per text (limit 5), 4.10 MB on disk (limit 50).",
-        "1 trial was over a limit and could not be chosen. The trials took 16.2 min of the 20 min"
-        " for the whole command; the search ended because the time was over.",
+        "1 trial was over a limit and could not be selected. The trials took 16.2 min of the 20 min"
+        " for the whole command; the search ended because the time limit was reached.",
         "Left out: logreg.",
     ]
     assert lines[-1] == (
-        "Settings of lstm that mattered (share of the variance of its scores): lstm.hidden_size"
+        "Importance of the lstm settings (share of the variance of its scores): lstm.hidden_size"
         " 70%, lstm.learning_rate 30%."
     )
     few = format_search(replace(search_result, importances={}, chosen=0, second=None))
-    assert "Second choice" not in few
+    assert "Runner-up" not in few
     assert few.endswith(
-        "Which settings of count mattered cannot be told from 0 finished trials with other"
-        " settings; 10 are needed."
+        "The importance of the count settings cannot be estimated from 0 finished trials with"
+        " tuned settings; 10 are needed."
     )
 
 
@@ -48,12 +48,13 @@ def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
     ("test_score", "high", "told"),
     [
         (0.695, 0.71, "is 0.5 points above the test score (within its interval), because"),
-        (0.71, 0.73, "none visible. The test score is 1.0 points above the score it was chosen by"),
-        (0.7, 0.73, "none visible. The test score equals the score it was chosen by"),
+        (0.71, 0.73, "none observed. The test score is 1.0 points above the selection score"),
+        (0.7, 0.73, "none observed. The test score equals the selection score"),
         (
             None,
             None,
-            "the highest of 13 scores is partly luck. By how much is unknown without a score",
+            "the highest of 13 scores is partly due to chance. By how much is unknown without a"
+            " score",
         ),
     ],
 )
@@ -103,7 +104,7 @@ def test_the_page_has_the_trials_the_limits_and_the_front(search_result, search)
     shown, folded = search.split("6 more")
     assert re.findall('<tr class="best"><th scope="row"><bdi>(.*?)</bdi>', shown) == ["5 lstm"]
     assert "over --max-ms; over --max-mb: recipe default" in folded
-    assert "second choice: " in shown
+    assert "runner-up: " in shown
     front = search.split("trial on the front")[1].split("</table>")[0]
     assert re.findall("<bdi>(. [a-z]+)</bdi>", front) == ["0 count", "1 lstm", "5 lstm"]
     trials = search_result.trials[:6]

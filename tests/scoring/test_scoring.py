@@ -262,7 +262,7 @@ def test_the_bar_goes_from_the_beginning_to_the_end(write, here, count_model, li
     assert 0.5 * total < done <= total
     assert listening.lines == [
         "read in.csv: CSV, valid UTF-8, fields separated by commas",
-        "header: yes (the first record contains the name 'text' that was asked for)",
+        "header: yes (the first record contains the name 'text' that was requested)",
         "text: column 2 'text' (as in training)",
         f"new columns: {', '.join(ADDED)}",
     ]

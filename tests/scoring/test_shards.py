@@ -187,7 +187,7 @@ def test_what_is_whole_is_left_alone_and_what_is_not_is_made_again(
     assert sorted(texts_scored) == [20, 50]
     assert [shard.was_complete for shard in scored.shards] == [False, True, True, False]
     assert (
-        "warning: in/part=1/d: out/part=1/d is missing or was changed, and is made again"
+        "warning: in/part=1/d: out/part=1/d is missing or was changed, and is written again"
         in listening.lines
     )
     write("in/part=1/d", rows(7))
@@ -244,7 +244,7 @@ def test_a_file_at_fault_stops_the_others_or_is_left_out(score, inputs, here, wr
     assert manifest["failed"][0]["input"] == "in/part=1/c.jsonl"
     write("in/part=1/c.jsonl", '{"text": "We love it"}\n')
     assert score(inputs, "out", text="text", resume=True).rows == 112
-    with pytest.raises(DataError, match=r"^1 file could not be scored, and no file could$"):
+    with pytest.raises(DataError, match=r"^no file could be scored; 1 file left out$"):
         score(inputs + "/_logs/*.csv", "logs", text="body", skip_errors=True)
 
 

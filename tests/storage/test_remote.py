@@ -86,7 +86,7 @@ def test_what_the_other_end_says_is_said_without_secrets(fsspec, monkeypatch):
 
 def test_a_missing_file_is_named_and_a_web_address_is_not_written_to():
     assert refusal("memory://none/a.csv") == "no file 'memory://none/a.csv'"
-    with pytest.raises(DataError, match=r"^'https://x\.org/a' is a web address, which can only be"):
+    with pytest.raises(DataError, match=r"^'https://x\.org/a' is a web URL, which can only be"):
         RemoteFile("https://u:p@x.org/a").check_writable()
 
 

@@ -56,7 +56,7 @@ def test_a_device_that_is_not_there_is_named(cards, name, number):
     with pytest.raises(SettingsError) as error:
         choose_device(name)
     assert str(error.value) == (
-        f"device '{name}' was asked for, but torch {torch.__version__} sees {number} CUDA devices;"
+        f"device '{name}' was requested, but torch {torch.__version__} sees {number} CUDA devices;"
         " use --device cpu"
     )
 

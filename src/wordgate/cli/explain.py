@@ -130,7 +130,7 @@ def _labels(explanation: "LabelExplanation") -> "Text":
         ", ".join(f"{one_line(label)} {share:.3f}" for label, share in shares)
         for shares in explanation.given_and_others()
     )
-    line = Text("Given: ").append(given or "no label", "bold")
+    line = Text("Predicted: ").append(given or "no label", "bold")
     line.append(f". Not predicted: {others}." if others else ".")
     return line.append(f"\n{one_line(explanation.verdict())}")
 

@@ -123,7 +123,7 @@ workers = option(
     "N",
     "Number of processes that train an LSTM together on the CPU: each computes a part of every"
     " batch, with its share of --threads. By default two candidates are trained at the same time,"
-    " or batches are cut where they are large enough.",
+    " or batches are split if they are large enough.",
     type=click.IntRange(1, MOST_THREADS),
 )
 
@@ -349,8 +349,8 @@ kernel = option(
     "--kernel",
     "NAME",
     "Implementation of the LSTM: numpy; numba, twice as fast; or numba-int8, faster still,"
-    " int8-quantized. numba needs the 'numba' extra and compiles for a few seconds. Of a"
-    " transformer: torch-bfloat16, three times as fast where the processor has it, or onnx-int8,"
+    " int8-quantized. numba needs the 'numba' extra and compiles for a few seconds. For a"
+    " transformer: torch-bfloat16, three times as fast if the processor supports it, or onnx-int8,"
     " int8-quantized, which needs the 'onnx' extra.",
     default="numpy",
 )

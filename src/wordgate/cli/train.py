@@ -129,7 +129,7 @@ def _search_hint(training: "Training") -> str:
     name = "the count baseline" if first == "count" != family else first
     return (
         f"To search family and settings: the same command with --family {params.AUTO}"
-        f" ({PRESETS[DEFAULT_PRESET]:.0f} minutes, or --minutes N); it would look first at {name},"
+        f" ({PRESETS[DEFAULT_PRESET]:.0f} minutes, or --minutes N); it would try {name} first,"
         f" which took {max(seconds, 0.1):.1f} s here."
     )
 

@@ -69,10 +69,10 @@ def tune(
         wrapped(
             f"{found or 'The settings of the recipe'}: {OBJECTIVE_NAMES[search.objective]}"
             f" {search.chosen_score:.3f} on inner folds of the training rows, which is optimistic,"
-            " as the best of several is. The test rows had no part in it."
+            " because it is the highest of several scores. The test rows were not used."
         ),
         wrapped(important_settings(search)),
         *search.left_out,
-        f"Saved to {out}. Train with it, and test: {train}",
+        f"Saved to {out}. Train and test with it: {train}",
     ]
     write_result("\n".join(lines))

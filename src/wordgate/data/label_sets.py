@@ -226,7 +226,7 @@ def _question(cells: Sequence[Cell]) -> list[str]:
         return []
     return [
         f"the labels of {cut.n_rows:,} rows hold {cut.separator!r}, and each is taken as one label:"
-        f" if it separates several, say --label-separator {cut.separator!r}; if not,"
+        f" if it separates several, use --label-separator {cut.separator!r}; if not,"
         f" --label-separator {NO_SEPARATOR}"
     ]
 

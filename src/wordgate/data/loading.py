@@ -93,7 +93,7 @@ def _load_files(
         parts = [(source, with_columns(part, names)) for source, part in parts]
     warnings = [f"{one.form.source}: {text}" for one in loaded for text in one.warnings]
     if empty := len(files) - len(filled):
-        warnings.append(f"{counted(empty, 'empty file')} passed over")
+        warnings.append(f"{counted(empty, 'empty file')} skipped")
     form = replace(loaded[0].form, source=f"{called.rstrip('/')} ({counted(len(loaded), 'file')})")
     return Loaded(form, put_together(parts), tuple(warnings))
 

@@ -37,7 +37,7 @@ class SearchLimits(BaseModel, frozen=True, extra="forbid"):
 
 
 class SecondBest(BaseModel, frozen=True, extra="forbid"):
-    """The model that would have been chosen without the winner."""
+    """The second-best model of a search."""
 
     family: str
     settings: dict[str, Any] = Field(description="what differs from the recipe")
@@ -52,23 +52,25 @@ class SearchFacts(BaseModel, frozen=True, extra="forbid"):
     n_trials: int = Field(description="finished trials, those ended early included")
     minutes: float = Field(description="what the search took, interrupted runs included")
     ended_by: Literal["minutes", "trials", "interruption"]
-    settings: dict[str, Any] = Field(description="those of the winner that differ from the recipe")
+    settings: dict[str, Any] = Field(
+        description="those of the selected model that differ from the recipe"
+    )
     chosen_score: float = Field(
         description="score on inner folds of the training rows, by which it was chosen; optimistic,"
-        " as the best of several is"
+        " because it is the highest of several scores"
     )
     test_score: float | None = Field(
         default=None, description="the same score on the test rows, which no trial has seen"
     )
     test_interval: Interval | None = Field(default=None, description="its 95% interval")
     difference: float | None = Field(
-        default=None, description="`chosen_score` less `test_score`: the price of choosing"
+        default=None, description="`chosen_score` minus `test_score`: the selection bias"
     )
     second: SecondBest | None = Field(
-        default=None, description="what would have been chosen otherwise; null for a single trial"
+        default=None, description="the second-best model; null for a single trial"
     )
     importances: dict[str, float] = Field(
-        description="share of each setting of the winner's family in the variance of its scores"
+        description="share of each setting of the selected family in the variance of its scores"
         " (fANOVA, Hutter et al. 2014); empty for fewer than 10 trials"
     )
     latency_ms: float | None = Field(
@@ -133,7 +135,7 @@ class SearchResult:
         limits: The limits that it kept.
         trials: All trials, in the order of their numbers.
         chosen: The number of the trial whose settings won.
-        second: The number of the trial that would have won otherwise; None for a single one.
+        second: The number of the second-best trial; None for a single one.
         chosen_score: The score on the inner folds by which it was chosen.
         test_score: The same score on the test rows, which no trial has seen; None if undefined.
         interval: The 95% interval of the test score, groups resampled.
@@ -163,7 +165,7 @@ class SearchResult:
 
     @property
     def difference(self) -> float | None:
-        """The price of choosing: the score it was chosen by less the score on the test rows."""
+        """The selection bias: the score it was selected by minus the score on the test rows."""
         return None if self.test_score is None else self.chosen_score - self.test_score
 
     def trial(self, number: int) -> SearchTrial:

@@ -114,7 +114,9 @@ def _trained(
     clock = Clock(context.started, config.limits.minutes)
     for place, trial in enumerate(found.ranking):
         spec = spec_of(trial)
-        context.progress.say(f"Training the winner on all training rows: {spec.sentence()}.")
+        context.progress.say(
+            f"Training the selected model on all training rows: {spec.sentence()}."
+        )
         plan = Plan(
             config.plan_of(spec),
             config.context_of(spec.family),
@@ -140,8 +142,8 @@ def _trained(
             " The next best trial takes its place."
         )
     raise SettingsError(
-        f"no model keeps {config.limits_text()} once it is trained on all training rows:"
-        f" {', '.join(measured)}; allow more, or give more --minutes"
+        f"no model is within {config.limits_text()} once it is trained on all training rows:"
+        f" {', '.join(measured)}; relax the limits, or give more --minutes"
     )
 
 

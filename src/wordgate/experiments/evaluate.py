@@ -328,7 +328,7 @@ def _separator_hint(unknown: Sequence[str], labels: tuple[str, ...], *, multilab
         return ""
     hint = f" '{shown(label, 40)}' is several labels of the model, separated by {separator!r}"
     if multilabel:
-        return f"{hint}: say --label-separator {separator!r}"
+        return f"{hint}: use --label-separator {separator!r}"
     return (
         f"{hint}, and the model gives each text one: evaluate it on one label per text, or train"
         f" one for several with --label-separator {separator!r}"

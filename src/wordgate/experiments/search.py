@@ -197,7 +197,7 @@ class Search:
         needed = self._costs.seconds(spec.name) * self._ranking.n_folds()
         self._left_out.append(
             f"Left out: {spec.name}, {spec.recipe} settings: a trial takes about {needed:.0f} s,"
-            " and the model as long again; give more --minutes."
+            " and training the final model about as long; give more --minutes."
         )
 
     def _drop_families(self) -> None:

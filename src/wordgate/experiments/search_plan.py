@@ -192,8 +192,9 @@ class SearchConfig:
 
     def sentence(self) -> str:
         """Say what is about to be done, and how long it takes."""
-        what = "training and test of the winner included" if self.refits else "reading included"
-        return f"Searching for {self.limits.minutes:g} minutes, {what}: {', '.join(self.families)}"
+        what = "training and testing the selected model" if self.refits else "reading the data"
+        minutes = "1 minute" if self.limits.minutes == 1 else f"{self.limits.minutes:g} minutes"
+        return f"Searching for {minutes}, including {what}: {', '.join(self.families)}"
 
     def own_overrides(self, family: str) -> dict[str, object]:
         """Give the settings of the user that a family reads."""

@@ -84,7 +84,7 @@ class Found:
             second=others[0].number if others else None,
             chosen_score=facts.chosen_score,
             test_score=facts.test_score,
-            interval=facts.test_interval or Interval.none("the test rows had no part in it"),
+            interval=facts.test_interval or Interval.none("the test rows were not used"),
             importances=facts.importances,
             minutes=facts.minutes,
             ended_by=facts.ended_by,
@@ -188,9 +188,9 @@ class Ranking:
         smallest = min(measured, key=lambda trial: trial.megabytes or 0.0)
         quickest = min(measured, key=lambda trial: trial.latency_ms or 0.0)
         return (
-            f"none of {len(measured):,} trials keeps {given}: the smallest is"
-            f" {_measured(smallest)}, the quickest {_measured(quickest)}; allow more,"
-            " or give more --minutes"
+            f"none of {len(measured):,} trials is within {given}: the smallest is"
+            f" {_measured(smallest)}, the fastest {_measured(quickest)}; relax the"
+            " limits, or give more --minutes"
         )
 
     def difference(self, one: SearchTrial, other: SearchTrial) -> PairedDifference:

@@ -228,7 +228,7 @@ def _refuse_with_auto(
 ) -> None:
     """Refuse options of a single training that a search leaves without effect."""
     idle = {
-        "--folds": (folds, "every trial is judged on inner folds already"),
+        "--folds": (folds, "every trial is already evaluated on inner folds"),
         "--max-minutes": (max_minutes, "give --minutes"),
         "--workers": (workers, "give --threads"),
         "--engine": (None if engine == LOCAL else engine, "trials run in this process"),

@@ -38,7 +38,7 @@ class Tuned:
         family: The family.
         settings: The settings that differ from the recipe it started from.
         recipe: The content of a recipe with these settings, as TOML.
-        search: The trials, and the score on inner folds; the test rows have no part in it.
+        search: The trials, and the score on inner folds; the test rows are not used.
     """
 
     family: str
@@ -162,8 +162,8 @@ def _tuned(
     remark = (
         f"{family}, tuned on {source} in {result.minutes:.1f} minutes and"
         f" {len(result.trials):,} trials.\n"
-        f"{name} {result.chosen_score:.3f} on inner folds of the training rows: optimistic, as the"
-        " best of several is."
+        f"{name} {result.chosen_score:.3f} on inner folds of the training rows: optimistic,"
+        " because it is the highest of several scores."
     )
     changes = {**config.overrides, **settings}
     return Tuned(family, settings, own_recipe_toml(recipe, changes, remark), result)

@@ -134,10 +134,7 @@ def _check_kind(network: TransformerNetwork) -> None:
             f" that can have {', '.join(_ACTIVATIONS)}"
         )
     if getattr(described, "is_decoder", False):
-        raise SettingsError(
-            "a transformer that reads a text from its start alone (is_decoder) cannot be exported"
-            " to ONNX"
-        )
+        raise SettingsError("a decoder-only transformer (is_decoder) cannot be exported to ONNX")
 
 
 def _activation(described: Any) -> str:

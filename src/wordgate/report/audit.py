@@ -183,7 +183,7 @@ def _groups_section(audit: Audit) -> Section:
     rows.append(_sizes("with duplicates merged" if rows else "by duplicates", groups.joined))
     sentences = [
         f"{capitalized(groups.column)}.",
-        f"{groups.rows_joined:,} rows are now in a group with their duplicates;"
+        f"{groups.rows_joined:,} rows were grouped with their duplicates;"
         f" {groups.rows_apart:,} still have a near duplicate in another group.",
     ]
     return Section("Groups", sentences, ("groups", "number", "median rows", "largest"), rows)

@@ -67,7 +67,11 @@ def model_page(
         audit=audit,
         methods=[
             f"Confidence interval of {metrics.main.name}: {metrics.main.interval.method}.",
-            *([] if difference is None else [f"Difference to the baseline: {difference.method}."]),
+            *(
+                []
+                if difference is None
+                else [f"Difference from the baseline: {difference.method}."]
+            ),
             f"Recipe {config.recipe}, seed {config.seed}.",
         ],
         versions=list(config.environment.items()),

@@ -76,13 +76,13 @@ def _headline(result: SearchResult) -> list[tuple[str, str, str]]:
     chosen = result.trial(result.chosen)
     points = UNDEFINED if difference is None else f"{100 * difference:+.1f}"
     cells = [
-        ("chosen by", format_share(result.chosen_score), f"{name}, {inner_folds(chosen)}"),
+        ("selection score", format_share(result.chosen_score), f"{name}, {inner_folds(chosen)}"),
         (f"test {name}", format_share(result.test_score), str(result.interval)),
-        ("price of choosing", points, "points"),
+        ("selection bias", points, "points"),
     ]
     limits = result.limits
     for title, value, limit, unit in (
-        ("one text", result.latency_ms, limits.max_ms, "ms"),
+        ("latency", result.latency_ms, limits.max_ms, "ms"),
         ("size", result.megabytes, limits.max_mb, "MB"),
     ):
         if value is not None:
@@ -124,7 +124,7 @@ def _history_figure(result: SearchResult) -> Figure:
     rows = [
         (f"{trial.number} {trial.family}", f"{x:.2f}", format_share(y)) for x, y, trial in ended
     ]
-    note = "Over the time that the trials took."
+    note = "Time: cumulative time of the trials."
     if others:
         note += " Not eligible: over a limit, or stopped early, with a score on fewer rows."
     return Figure(
@@ -160,13 +160,13 @@ def _steps(points: Sequence[tuple[float, float]], end: float) -> list[tuple[floa
 
 
 def _importance_figure(result: SearchResult) -> Figure | None:
-    """Show which settings mattered; nothing where too few trials tell."""
+    """Show the importance of the settings; nothing if there are too few trials."""
     found = list(result.importances.items())
     if not found:
         return None
     bars = [ChartBar(name, Estimate(share)) for name, share in found[:MOST_SETTINGS]]
     return Figure(
-        "Settings that mattered",
+        "Importance of the settings",
         bar_chart(
             bars,
             title="share of the variance of the scores",
@@ -174,7 +174,7 @@ def _importance_figure(result: SearchResult) -> Figure | None:
         ),
         PageTable(("setting", "importance"), [(name, f"{share:.3f}") for name, share in found]),
         f"Shares of the variance of the scores of {result.trial(result.chosen).family} over the"
-        " ranges that were searched, estimated by Optuna (fANOVA).",
+        " search space, estimated by Optuna (fANOVA).",
     )
 
 
@@ -182,7 +182,7 @@ def _cost_figures(result: SearchResult) -> list[Figure]:
     """Show the score against latency and size, each with its limit, if they were measured."""
     limits = result.limits
     figures = (
-        _cost_figure(result, "latency", "ms per text", "latency_ms", limits.max_ms, "quicker"),
+        _cost_figure(result, "latency", "ms per text", "latency_ms", limits.max_ms, "faster"),
         _cost_figure(result, "size", "MB", "megabytes", limits.max_mb, "smaller"),
     )
     return [figure for figure in figures if figure is not None]
@@ -215,7 +215,7 @@ def _cost_figure(
         *([Line("over a limit", points(over), "quiet", marks=True, joined=False)] if over else []),
         Line("Pareto front", points(front), "one"),
         Line("trials", points(others), "one", marks=True, joined=False),
-        Line("chosen", points(chosen), "two", marks=True, joined=False),
+        Line("selected", points(chosen), "two", marks=True, joined=False),
     ]
     costs, scores = zip(*points(measured), strict=True)
     title = f"{capitalized(name)} against {what}"
@@ -252,7 +252,7 @@ def _front(trials: Sequence[SearchTrial], cost: str) -> list[SearchTrial]:
 
 def _trial_row(result: SearchResult, trial: SearchTrial) -> tuple[str, ...]:
     """Write a trial as `_HEADER` names it; what is special about it stands before the settings."""
-    marks = {result.chosen: ["chosen"], result.second: ["second choice"]}.get(trial.number, [])
+    marks = {result.chosen: ["selected"], result.second: ["runner-up"]}.get(trial.number, [])
     told = "; ".join([*marks, *trial_remarks(trial)])
     settings = ", ".join(short_settings(trial)) or "recipe default"
     return (
@@ -263,14 +263,14 @@ def _trial_row(result: SearchResult, trial: SearchTrial) -> tuple[str, ...]:
 
 
 def _methods(result: SearchResult) -> list[str]:
-    """Describe how trials were judged, a sentence each."""
+    """Describe how trials were evaluated, a sentence each."""
     inner = inner_folds(result.trial(result.chosen))
     return [
-        f"Trials were judged on {inner} of the training and validation rows, near duplicates and"
-        " groups kept together. No trial saw a test row.",
+        f"Trials were evaluated on {inner} of the training and validation rows, with near"
+        " duplicates and groups kept together. No trial used a test row.",
         "±: standard error of the mean over the inner folds. ms: median time to predict one text."
         " MB: size of the model. s: time of fitting and predicting.",
-        "Between models whose scores differ by no more than half a point, and not significantly"
-        " (paired test by group), the smaller one was chosen.",
+        "Of models whose scores differ by no more than half a point, and not significantly"
+        " (paired test by group), the smaller one was selected.",
         f"Interval of the test score: {result.interval.method}.",
     ]

@@ -14,19 +14,19 @@ from wordgate.settings import format_setting
 
 TRIAL_HEADER = ("trial", "family", "score", "±", "ms", "MB", "s", "settings")
 FEWEST_FOR_IMPORTANCES = 10
-"""Finished trials below which the importance of a setting cannot be told."""
+"""Finished trials below which the importance of a setting is not estimated."""
 SHOWN_LIVE = 10
 """Trials that the table in a terminal has."""
 _LIMIT_NAMES = {"latency": "--max-ms", "size": "--max-mb"}
 _ENDS = {
-    "minutes": "the time was over",
+    "minutes": "the time limit was reached",
     "trials": "no trial was left to try",
     "interruption": "it was interrupted",
 }
 
 
 def format_search(result: SearchResult) -> str:
-    """Write a search for a terminal: the choice, its price, the runner-up and the best trials."""
+    """Write a search for a terminal: the selection, its bias, the runner-up and the best trials."""
     sentences = [choice(result), price(result), *runner_up(result), *_measured_costs(result)]
     sentences += [ending(result), *result.left_out]
     table = _format_trials(ranked(result.trials)[:SHOWN_LIVE], result.chosen)
@@ -93,7 +93,7 @@ def number_cells(trial: SearchTrial) -> tuple[str, ...]:
 
 
 def inner_folds(trial: SearchTrial) -> str:
-    """Write on how many folds a trial was judged."""
+    """Write on how many folds a trial was evaluated."""
     n = len(trial.fold_scores)
     return "1 inner fold" if n == 1 else f"{n} inner folds"
 
@@ -132,7 +132,7 @@ def _short_value(value: object) -> str:
 
 
 def ranked(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
-    """Order trials: those judged on all folds by their score, then those stopped early, failed.
+    """Order trials: those evaluated on all folds by their score, then those stopped early, failed.
 
     Trials that repeat the settings of another one, and those still running, are left out.
     """
@@ -165,7 +165,7 @@ def trial_name(trial: SearchTrial) -> str:
 
 
 def choice(result: SearchResult) -> str:
-    """Write which trial won, and at which score."""
+    """Write which trial was selected, and its scores."""
     chosen, name = result.trial(result.chosen), OBJECTIVE_NAMES[result.objective]
     finished = [trial for trial in ranked(result.trials) if trial.state != "failed"]
     n_families = len({trial.family for trial in finished})
@@ -174,7 +174,7 @@ def choice(result: SearchResult) -> str:
     won = (
         "is the only finished trial"
         if n_trials == 1
-        else f"was chosen from {n_trials:,} trials{families}"
+        else f"was selected from {n_trials:,} trials{families}"
     )
     score = format_share(result.chosen_score)
     rows = "" if chosen.rows == 1.0 else f"{chosen.rows:.0%} of "
@@ -190,31 +190,35 @@ def _tested(result: SearchResult) -> str:
 
 
 def price(result: SearchResult) -> str:
-    """Write in one sentence what choosing cost: how optimistic the score is that was chosen by."""
+    """Write the selection bias: how much the score that was maximized exceeds the test score."""
     n_tried = len(candidates(result.trials))
-    luck = f", because the highest of {n_tried:,} scores is partly luck" if n_tried > 1 else ""
+    luck = (
+        f", because the highest of {n_tried:,} scores is partly due to chance"
+        if n_tried > 1
+        else ""
+    )
     if result.difference is None:
-        told = f"the score it was chosen by is optimistic{luck}. By how much is unknown"
-        return f"Price of choosing: {told if luck else 'unknown'} without a score on test rows."
+        bias = f"the selection score is optimistic{luck}. By how much is unknown"
+        return f"Selection bias: {bias if luck else 'unknown'} without a score on test rows."
     points = 100 * result.difference
     if points < 0.05:
         higher = "equals" if points > -0.05 else f"is {-points:.1f} points above"
         return (
-            f"Price of choosing: none visible. The test score {higher} the score it was chosen by;"
-            " the trials saw fewer training rows than the final model."
+            f"Selection bias: none observed. The test score {higher} the selection score;"
+            " the trials were trained on fewer rows than the final model."
         )
     low, high = result.interval.low, result.interval.high
     chance = ""
     if low is not None and high is not None and low <= result.chosen_score <= high:
         chance = " (within its interval)"
     return (
-        f"Price of choosing: the score it was chosen by is {points:.1f} points above the test"
+        f"Selection bias: the selection score is {points:.1f} points above the test"
         f" score{chance}{luck}; expect the test score on new texts."
     )
 
 
 def runner_up(result: SearchResult) -> list[str]:
-    """Write what would have been chosen otherwise; nothing where there was no other trial."""
+    """Write the second-best trial; nothing if there was no other trial."""
     if result.second is None:
         return []
     second = result.trial(result.second)
@@ -223,7 +227,7 @@ def runner_up(result: SearchResult) -> list[str]:
     why = "" if points < 0.05 else "; it is not significantly better, and larger or slower"
     judged = f"{format_share(second.score)} on {inner_folds(second)}"
     facts = ", ".join([level, *_costs(second)])
-    return [f"Second choice: {trial_name(second)}, {judged} ({facts}){why}."]
+    return [f"Runner-up: {trial_name(second)}, {judged} ({facts}){why}."]
 
 
 def _measured_costs(result: SearchResult) -> list[str]:
@@ -244,26 +248,28 @@ def ending(result: SearchResult) -> str:
     """Write how many trials were over a limit, and why the search ended."""
     broken = sum(bool(trial.over_limits) for trial in ranked(result.trials))
     over = "1 trial was" if broken == 1 else f"{broken:,} trials were"
-    return (f"{over} over a limit and could not be chosen. " if broken else "") + (
+    return (f"{over} over a limit and could not be selected. " if broken else "") + (
         f"The trials took {format_minutes(result.minutes)} of the {result.limits.minutes:g} min for"
         f" the whole command; the search ended because {_ENDS[result.ended_by]}."
     )
 
 
 def important_settings(result: SearchResult) -> str:
-    """Write which settings of the chosen family mattered, or that too few trials tell."""
+    """Write the importance of the selected family's settings, or that there are too few trials."""
     family = result.trial(result.chosen).family
     if result.importances:
         largest = list(result.importances.items())[:5]
         named = ", ".join(f"{name} {share:.0%}" for name, share in largest)
-        return f"Settings of {family} that mattered (share of the variance of its scores): {named}."
+        return (
+            f"Importance of the {family} settings (share of the variance of its scores): {named}."
+        )
     tuned = [one for one in result.trials if one.family == family and one.recipe == "tuned"]
     n_finished = sum(one.state == "complete" for one in tuned)
     trials = "1 finished trial" if n_finished == 1 else f"{n_finished:,} finished trials"
     few = n_finished < FEWEST_FOR_IMPORTANCES
     why = f"; {FEWEST_FOR_IMPORTANCES} are needed" if few else ""
-    unknown = f"Which settings of {family} mattered cannot be told from {trials}"
-    return f"{unknown} with other settings{why}."
+    unknown = f"The importance of the {family} settings cannot be estimated from {trials}"
+    return f"{unknown} with tuned settings{why}."
 
 
 def format_minutes(minutes: float) -> str:

@@ -160,7 +160,7 @@ def _result(ray: Any, reference: Any) -> Any:
         raise
     except ray.exceptions.RayError as error:
         raise WordgateError(
-            f"a task failed {_RETRIES + 1} times because its worker died, such as for want of"
+            f"a task failed {_RETRIES + 1} times because its worker died, for example for lack of"
             f" memory: {_first_line(error)}"
         ) from error
 

@@ -123,7 +123,7 @@ def _results(
             " run the same command with --resume to continue"
         ) from error
     if all(result.error is not None for result in results):
-        raise DataError(f"{counted(len(results), 'file')} could not be scored, and no file could")
+        raise DataError(f"no file could be scored; {counted(len(results), 'file')} left out")
     return sorted(results, key=lambda result: result.name)
 
 
@@ -212,7 +212,7 @@ def _finished(
         with _writing():
             move_to(output, staged)
         return record
-    progress.say(f"warning: {shown_name(output)} is missing or was changed, and is made again")
+    progress.say(f"warning: {shown_name(output)} is missing or was changed, and is written again")
     return None
 
 

@@ -142,13 +142,13 @@ class Settings(SettingsTable):
     """
 
     split: Literal["grouped", "random"] = Field(
-        description="keep groups together (`grouped`), or split between any two rows (`random`)"
+        description="keep groups together (`grouped`), or assign rows at random (`random`)"
     )
     test_size: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         description="fraction of the rows for the test set"
     )
     valid_size: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        description="fraction of the other rows for the validation set"
+        description="fraction of the remaining rows for the validation set"
     )
     stratify: bool = Field(
         description="stratify a random split by label; a grouped split is always stratified, as"
@@ -165,19 +165,19 @@ class Settings(SettingsTable):
     objective: str | dict[str, dict[str, float]] = Field(
         description="objective for choosing thresholds on the validation rows: `f1`,"
         " `precision@P` or `recall@R`, such as `recall@0.9`, or"
-        " `cost@FALSE-POSITIVE:FALSE-NEGATIVE`, such as `cost@1:5`; or costs by label, in a `.toml`"
-        " file, in a table of a recipe, or such as `spam=1:5,scam=1:9`, and 1 for other labels;"
-        " `none` for 0.5, or, with one label per text, for the most probable label; `auto` is `f1`"
-        " with several labels per text and `none` with one"
+        " `cost@FALSE-POSITIVE:FALSE-NEGATIVE`, such as `cost@1:5`; or costs by label: a `.toml`"
+        " file, a table in a recipe, or a list such as `spam=1:5,scam=1:9`, where other costs are"
+        " 1; `none` for 0.5, or for the most probable label if there is one label per text; `auto`"
+        " is `f1` with several labels per text and `none` with one"
     )
     class_weight: ClassWeight | dict[str, float] = Field(
         description="weights of the labels in the loss of every family: `none`; `balanced`, which"
-        " is n / (labels * texts of the label); `moderate`, the fourth root of that; or your own,"
-        " such as `spam=5,ham=1` or a table in a recipe, and 1 for other labels. With several"
-        " labels per text, a weight is that of the texts with the label, and `balanced` is the"
-        " number of texts without the label divided by the number of texts with it, at most 100."
-        " Weights shift probabilities towards labels with higher weights, which calibration"
-        " corrects in part"
+        " is the number of texts / (number of labels * number of texts with the label), as in"
+        " scikit-learn; `moderate`, the fourth root of that; or your own, such as `spam=5,ham=1` or"
+        " a table in a recipe, where other weights are 1. With several labels per text, the weight"
+        " applies to the texts with the label, and `balanced` is the number of texts without the"
+        " label divided by the number of texts with it, at most 100. Weights shift probabilities"
+        " towards labels with higher weights; calibration corrects this in part"
     )
     text: TextSettings
     vectors: VectorSettings

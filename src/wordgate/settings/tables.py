@@ -63,8 +63,12 @@ class TextSettings(SettingsTable):
         description="`messages` recognizes URLs, @names and emoji; `keras` is the legacy tokenizer"
         " of Keras"
     )
-    max_tokens: AtLeastOne = Field(description="longer texts are truncated")
-    truncate: Literal["end", "front"] = Field(description="where long texts are truncated")
+    max_tokens: AtLeastOne = Field(
+        description="maximum number of tokens; longer texts are truncated"
+    )
+    truncate: Literal["end", "front"] = Field(
+        description="where longer texts are truncated: at the `end` or at the `front`"
+    )
     vocabulary_from: Literal["train", "all"] = Field(
         description="rows from which the vocabulary is built: those of `train`, or `all` rows,"
         " including test"
@@ -92,13 +96,14 @@ class VectorSettings(SettingsTable):
         " word, takes a quarter of the space"
     )
     spelling: Literal["exact", "any"] = Field(
-        description="how a word is looked up in pretrained vectors: as it is (`exact`), or also in"
-        " other case, with digits as `#`, without the sign of a hashtag, and with repeated letters"
-        " shortened (`any`)"
+        description="how a word is looked up in pretrained vectors: as it is (`exact`), or also"
+        " with different case, with digits as `#`, without the hashtag sign, and with repeated"
+        " letters shortened (`any`)"
     )
     more_words: NonNegativeInt = Field(
-        description="number of words that are added to the vocabulary, beyond `text.max_words`,"
-        " with their pretrained vectors, for future texts; the first words of the vector file"
+        description="number of words, the first ones of the vector file, that are added to the"
+        " vocabulary with their pretrained vectors, because they may occur in future texts;"
+        " `text.max_words` does not limit them"
     )
 
 
@@ -229,8 +234,8 @@ class LSTMSettings(SettingsTable):
     )
     output_dropout: Share = Field(description="dropout rate of the pooled states")
     dropout_masks: Literal["batch", "text", "gate"] = Field(
-        description="what shares one mask of input and recurrent dropout: all texts of a `batch`"
-        " (fastest), all gates of a `text`, or nothing (`gate`, as in Keras)"
+        description="scope of one mask of input and recurrent dropout: all texts of a `batch`"
+        " (fastest), all gates of a `text`, or a single `gate`, as in Keras"
     )
     weight_decay: NonNegativeFloat = Field(
         description="decoupled weight decay (AdamW) of all weights except the word vectors"
@@ -239,21 +244,21 @@ class LSTMSettings(SettingsTable):
         description="fraction of the target probability that is spread over all labels"
     )
     class_weight: ClassWeight = Field(
-        description="the general `class_weight` of an LSTM if that is `none` and not set:"
-        " `balanced` gives every label the same weight in the loss; `moderate` uses the fourth root"
-        " of these weights, which helps rare labels at hardly any cost in accuracy; with several"
-        " labels per text, all weights are equal unless this is set, and `balanced` gives the texts"
-        " with a label the same total weight as those without it"
+        description="default of the general `class_weight` for an LSTM, used if you do not set"
+        " that: `balanced` gives every label the same total weight in the loss; `moderate` uses the"
+        " fourth root of these weights, which improves rare labels at hardly any cost in accuracy."
+        " With several labels per text, all weights are equal unless you set this; `balanced` then"
+        " gives the texts with a label the same total weight as those without it"
     )
     lighter_candidate: bool = Field(
         description="also train a second, less regularized LSTM with the three settings below, and"
-        " keep the one with the better best epoch (`epoch_score`); not if you set one of the"
-        " settings in which the two differ, such as `hidden_size`, and none of these three"
+        " keep the one with the better best epoch (`epoch_score`). There is no second candidate if"
+        " you set a setting in which the two differ, such as `hidden_size`, and none of these three"
     )
     lighter_hidden_size: Units = Field(description="`hidden_size` of the second candidate")
     lighter_word_dropout: Share = Field(description="`word_dropout` of the second candidate")
     lighter_embedding_rates: PositiveFloat = Field(
-        description="factor of all learning rates of word vectors for the second candidate"
+        description="factor of the second candidate for all learning rates of word vectors"
     )
     precision: Precision = Field(
         description="precision of the training; `auto` is bfloat16 if the hardware supports it and"
@@ -261,24 +266,24 @@ class LSTMSettings(SettingsTable):
     )
     batch_size: AtLeastOne = Field(description="texts per update")
     batches: Literal["similar", "shuffled"] = Field(
-        description="batches of texts of `similar` length, or `shuffled`"
+        description="how batches are formed: from texts of `similar` length, or `shuffled`"
     )
     epochs: AtLeastOne = Field(description="maximum number of epochs")
     min_updates: NonNegativeInt = Field(
         description="minimum number of updates: small data gets smaller batches and more epochs,"
-        " up to 40 times as many if this is the value of a recipe; not if you also set"
+        " up to 40 times as many if the value comes from a recipe; ignored if you also set"
         " `batch_size` or `epochs`; 0 for no minimum"
     )
     max_updates: NonNegativeInt = Field(
-        description="approximate maximum number of updates: large data gets fewer epochs; if this"
-        " is the value of a recipe, at least `min_updates` and four epochs; ignored if you set"
+        description="approximate maximum number of updates: large data gets fewer epochs, but at"
+        " least `min_updates` and four epochs if the value comes from a recipe; ignored if you set"
         " `epochs`; 0 for no maximum"
     )
-    learning_rate: PositiveFloat = Field(description="maximum learning rate of Adam")
+    learning_rate: PositiveFloat = Field(description="peak learning rate of Adam")
     schedule: Literal["one-cycle", "warm-constant", "constant"] = Field(
-        description="`one-cycle` has a warm-up, then decays to zero (Smith 2018); `warm-constant`"
-        " has a warm-up, then stays constant until `patience` ends the training, with `epochs` as"
-        " the maximum; `constant`"
+        description="learning rate schedule: `one-cycle` (warm-up, then decay to zero; Smith 2018),"
+        " `warm-constant` (warm-up, then constant until `patience` ends the training, with `epochs`"
+        " as the maximum), or `constant`"
     )
     warmup: Share = Field(
         description="fraction of the updates in which the learning rate rises; for `warm-constant`,"
@@ -297,9 +302,9 @@ class LSTMSettings(SettingsTable):
         " `min_updates` unless you set only `patience`"
     )
     patience_updates: NonNegativeInt = Field(
-        description="small data has few updates per epoch: also do not stop before this number of"
-        " updates without a better validation score; 0, as when you set only `patience`,"
-        " for no such minimum"
+        description="minimum number of updates without a better validation score before training"
+        " stops, for small data with few updates per epoch; 0 for no minimum, which is also the"
+        " case if you set only `patience`"
     )
     epoch_score: Literal["accuracy", "accuracy+macro-f1", "loss", "last"] = Field(
         description="how the best epoch is chosen: highest validation `accuracy`, highest mean of"
@@ -365,7 +370,7 @@ class TransformerSettings(SettingsTable):
         description="pretrained model: a folder, `minilm`, or OWNER/NAME on the Hugging Face Hub",
     )
     max_tokens: Annotated[int, Field(ge=4)] = Field(
-        description="longer texts are truncated, in subwords of the transformer"
+        description="maximum number of subwords; longer texts are truncated"
     )
     texts_per_group: NonNegativeInt = Field(
         description="texts of each group per epoch, different ones each time, because duplicates"
@@ -376,9 +381,9 @@ class TransformerSettings(SettingsTable):
     epochs: AtLeastOne = Field(description="maximum number of epochs")
     min_updates: NonNegativeInt = Field(
         description="minimum number of updates: small data gets more epochs, up to 20 times as"
-        " many if this is the value of a recipe; not if you also set `epochs`; 0 for no minimum"
+        " many if the value comes from a recipe; ignored if you also set `epochs`; 0 for no minimum"
     )
-    learning_rate: PositiveFloat = Field(description="maximum learning rate of AdamW")
+    learning_rate: PositiveFloat = Field(description="peak learning rate of AdamW")
     weight_decay: NonNegativeFloat = Field(description="decoupled weight decay of AdamW")
     warmup: Share = Field(
         description="fraction of the updates in which the learning rate rises; then it falls"
@@ -403,8 +408,8 @@ class TeacherSettings(SettingsTable):
         " whose log-probabilities are averaged",
     )
     weight: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
-        description="weight of the probabilities of the teacher in the target of a training text;"
-        " the label has the rest (Hinton et al. 2015)"
+        description="weight of the teacher's probabilities in the target of a training text; the"
+        " label has the remaining weight (Hinton et al. 2015)"
     )
     texts: NonNegativeInt = Field(
         description="maximum number of texts that the teacher labels: training texts, unlabeled"

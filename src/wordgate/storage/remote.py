@@ -143,7 +143,7 @@ class RemoteFile:
         """Refuse an address that nothing can be written to, or that can't be opened."""
         if self._is_web:
             raise DataError(
-                f"'{self.name}' is a web address, which can only be read: give a path, or an"
+                f"'{self.name}' is a web URL, which can only be read: give a path, or a"
                 " address such as s3://bucket/name"
             )
         _filesystem(self.url)

@@ -94,7 +94,7 @@ def infer_header(
     below = [[record[i].strip() for record in others] for i in range(len(cells))]
     named = next((cell for cell in cells if cell and name_key(cell) in given), None)
     if named is not None:
-        return True, f"the first record contains the name '{shown(named, 40)}' that was asked for"
+        return True, f"the first record contains the name '{shown(named, 40)}' that was requested"
     return (
         _numbers_below(cells, below, first_is_number=True)
         or _long_cell(cells)

@@ -28,7 +28,7 @@ class LostProcessError(WordgateError):
         which = "one" if rank is None else f"number {rank + 1}"
         super().__init__(
             f"of the {size} processes that train together, {which} has ended unexpectedly, such as"
-            " for want of memory"
+            " for lack of memory"
         )
 
 

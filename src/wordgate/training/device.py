@@ -33,7 +33,7 @@ def choose_device(name: str) -> torch.device:
     index, found = int(named[1] or 0), torch.cuda.device_count()
     if index >= found:
         raise SettingsError(
-            f"device '{name}' was asked for, but torch {torch.__version__} sees"
+            f"device '{name}' was requested, but torch {torch.__version__} sees"
             f" {found} CUDA devices; use --device cpu"
         )
     return torch.device("cuda", index)
