@@ -80,7 +80,7 @@ CALLS = {
     "evaluate MODEL no.csv": (1, "no file 'no.csv'"),
     "evaluate MODEL DATA --label id": (
         1,
-        "the model knows none of the labels of this data: 'r000' (5 rows), ",
+        "the model has none of the labels of this data: 'r000' (5 rows), ",
     ),
     "info FOLDER": (1, " is not a wordgate model: it has no manifest.json"),
     "demo --out DATA": (1, " exists and is not a folder; choose another --out"),

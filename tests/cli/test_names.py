@@ -147,7 +147,7 @@ def test_no_advice_leaves_no_rows(tmp_path, count_model, labels):
     with pytest.raises(WordgateError) as caught:
         wordgate.evaluate(count_model.folder, file)
     message = str(caught.value)
-    assert "the model knows none of the labels of this data" in message
+    assert "the model has none of the labels of this data" in message
     assert "bad, good" in message
     assert "--drop-label" not in message
 

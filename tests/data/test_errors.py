@@ -61,6 +61,10 @@ def test_a_single_label(write, message):
         " least two labels"
     )
     assert len(read_table(path, min_labels=1)) == 2
+    assert message(write("b.csv", "text,label\nI liked it,good\n")) == (
+        "the only remaining row of 'b.csv' has the label 'good' (column 2): a classifier needs at"
+        " least two labels"
+    )
 
 
 def test_a_label_to_drop_that_is_misspelt_is_refused(reviews, message):

@@ -148,7 +148,7 @@ def test_a_label_that_the_model_lacks_is_still_refused(write):
     train = write_rows(write, "train.csv", rows_of(["1"]))
     wordgate.train(train, model="count", out="model", progress=Silent())
     other = write_rows(write, "other.csv", rows_of(["1.00"]))
-    with pytest.raises(DataError, match=r"^labels the model does not know: '1\.00'"):
+    with pytest.raises(DataError, match=r"^labels that the model does not have: '1\.00'"):
         wordgate.evaluate("model", other)
 
 

@@ -199,11 +199,19 @@ def test_labels_the_model_does_not_know_are_refused(count_model, make_file):
     rows = [*strangers(40), ("a", "ugly", "x"), ("b", "ugly", "y"), ("c", "goood", "z")]
     file = make_file(rows)
     assert refusal(count_model.folder, file) == (
-        "labels the model does not know: 'goood' (1 rows), 'ugly' (2 rows); did you mean 'good'?\n"
-        "To leave such rows out: --drop-label goood --drop-label ugly"
+        "labels that the model does not have: 'goood' (1 row), 'ugly' (2 rows); did you mean"
+        " 'good'?\nTo leave such rows out: --drop-label goood --drop-label ugly"
     )
     evaluation = wordgate.evaluate(count_model.folder, file, drop_labels=["goood", "ugly"])
     assert evaluation.scores.n == 40
+
+
+def test_long_unknown_labels_are_shortened(count_model, make_file):
+    rows = [*strangers(40), ("a", 50 * "ugly ", "x")]
+    told = refusal(count_model.folder, make_file(rows)).splitlines()[0]
+    assert told.startswith("labels that the model does not have: 'ugly ugly ")
+    assert "...' (1 row)" in told
+    assert len(told) < 150
 
 
 @pytest.mark.slow

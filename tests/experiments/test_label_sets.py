@@ -199,7 +199,7 @@ def test_a_limit_keeps_labels_in_proportion_and_groups_whole(table, rows):
 
 
 def test_a_model_of_one_label_a_text_is_not_evaluated_on_several(write, count_model):
-    with pytest.raises(DataError, match=r"knows none of the labels .* 'delivery;price'"):
+    with pytest.raises(DataError, match=r"has none of the labels .* 'delivery;price'"):
         wordgate.evaluate(count_model.folder, write(), label="labels", progress=Silent())
 
 

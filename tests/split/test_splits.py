@@ -133,8 +133,8 @@ def test_a_label_with_two_rows_is_learned_and_tested_and_named():
     assert split.warnings == (
         "Label 'y' has 2 rows (1 train, 0 validation, 1 test): its precision, recall and F1 "
         "are unreliable.",
-        "There are only 4 validation rows: what is chosen on them, such as regularization,"
-        " calibration and thresholds, is unreliable.",
+        "There are only 4 validation rows: choices made on them, such as regularization,"
+        " calibration and thresholds, are unreliable.",
         "The test set has only 10 distinct texts: scores on it can be off by 31 points in either "
         "direction.",
     )

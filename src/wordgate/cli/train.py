@@ -193,7 +193,7 @@ def _format_folds(
     lines.append(f"{'all rows':<20}{n_rows:>12,}{format_share(main.value):>12}")
     lines.append(
         f"95% interval {main.interval}, groups resampled. Each row was tested once, by a model"
-        " that saw none of its group; the saved model is that of the single split."
+        " trained without its group; the saved model is that of the single split."
     )
     if validation.difference_to_count is not None:
         difference, unit = validation.difference_to_count, points_of(metrics)

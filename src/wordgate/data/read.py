@@ -417,8 +417,13 @@ def _check_labels(
             f" as '{shown(there[0], 40)}' and 'other'"
         )
     if len(there) == 1:
+        remaining = (
+            f"the only remaining row of {source} has"
+            if n_rows == 1
+            else f"all {n_rows:,} remaining rows of {source} have"
+        )
         raise DataError(
-            f"all {n_rows:,} remaining rows of {source} have the label '{shown(there[0], 40)}'"
+            f"{remaining} the label '{shown(there[0], 40)}'"
             f" (column {chosen['label'].number}): a classifier needs at least two labels{others}"
         )
     raise DataError(

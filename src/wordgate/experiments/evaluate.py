@@ -33,7 +33,7 @@ from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.report.text import score_cells, score_header
 from wordgate.runtime.cpu import choose_threads, limited_blas
-from wordgate.runtime.display import html_table, shown
+from wordgate.runtime.display import counted, html_table, shown
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 
@@ -295,12 +295,14 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
     if unknown:
         hint = _separator_hint(unknown, labels, multilabel=multilabel)
         counts = Counter(given)
-        counted = ", ".join(f"'{one}' ({counts[one]:,} rows)" for one in unknown[:_MOST_LISTED])
+        listed = ", ".join(
+            f"'{shown(one, 60)}' ({counted(counts[one], 'row')})" for one in unknown[:_MOST_LISTED]
+        )
         if len(unknown) > _MOST_LISTED:
-            counted += f" and {len(unknown) - _MOST_LISTED:,} more"
+            listed += f" and {len(unknown) - _MOST_LISTED:,} more"
         if len(unknown) == len(counts):
             raise DataError(
-                f"the model knows none of the labels of this data: {counted}; it knows"
+                f"the model has none of the labels of this data: {listed}; it has"
                 f" {', '.join(labels):.200}."
                 + (
                     hint
@@ -309,7 +311,7 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
             )
         flags = " ".join(f"--drop-label {shlex.quote(label)}" for label in unknown)
         raise DataError(
-            f"labels the model does not know: {counted}"
+            f"labels that the model does not have: {listed}"
             f"{f'.{hint}' if hint else did_you_mean(unknown[0], labels)}\n"
             f"To leave such rows out: {flags}"
         )

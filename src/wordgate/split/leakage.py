@@ -151,8 +151,8 @@ def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) 
         warnings.append("There are no validation rows: early stopping is not possible.")
     elif len(parts.valid) < _FEW_VALID_ROWS:
         warnings.append(
-            f"There are only {len(parts.valid)} validation rows: what is chosen on them, such as"
-            " regularization, calibration and thresholds, is unreliable."
+            f"There are only {len(parts.valid)} validation rows: choices made on them, such as"
+            " regularization, calibration and thresholds, are unreliable."
         )
     if leak.test_groups < _FEW_TEST_GROUPS:
         points = round(98 / max(1, leak.test_groups) ** 0.5)
