@@ -1,4 +1,4 @@
-"""Ray Data: scores the rows of a data set with a model.
+"""Scoring with Ray Data.
 
 >>> import ray, wordgate.ray
 >>> rows = ray.data.read_parquet("rows")    # doctest: +SKIP
@@ -21,15 +21,15 @@ __all__ = ["Scorer"]
 class Scorer:
     """Scores the batches of a data set, for ``ray.data.Dataset.map_batches``.
 
-    It takes batches of every format (``numpy``, ``pandas``, ``pyarrow``) and gives them back in the
-    same one, with the columns that `wordgate.score` adds. Each actor loads the model once, from a
-    folder that every node sees: on a shared disk, or in the ``working_dir`` of the job's
+    Batches can have any batch format (``numpy``, ``pandas``, ``pyarrow``) and keep it; the columns
+    that `wordgate.score` adds are added. Each actor loads the model once, from a folder that
+    every node can read: on a shared disk, or in the ``working_dir`` of the job's
     ``runtime_env``.
 
     Args:
         model: The folder of the model.
         text: The text columns, by name; None for those of the training.
-        **options: See `ScorerOptions`. Without `threads`, an actor computes in as many as it has
+        **options: See `ScorerOptions`. Without `threads`, an actor uses as many as it has
             CPUs (``num_cpus`` of ``map_batches``, 1 by default).
 
     Raises:

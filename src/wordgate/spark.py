@@ -55,7 +55,7 @@ def score(
 def scorer(model: str | Path, text: Columns | None = None, **options: Unpack[ScorerOptions]) -> Any:
     """Make a function for ``df.mapInArrow`` or ``df.mapInPandas`` that scores rows.
 
-    All columns stay. pandas has no integers with nulls, so ``mapInPandas`` rounds those above
+    All columns are kept. pandas has no integers with nulls, so ``mapInPandas`` rounds those above
     2**53; ``mapInArrow`` changes nothing.
 
     Args:
@@ -75,7 +75,7 @@ def scorer(model: str | Path, text: Columns | None = None, **options: Unpack[Sco
 
 
 def schema(of: Any, model: str | Path, **options: Unpack[ScorerOptions]) -> Any:
-    """Give the columns of a DataFrame once it is scored.
+    """Return the schema of a DataFrame after scoring.
 
     Args:
         of: The ``StructType`` of the DataFrame, ``df.schema``.
@@ -160,7 +160,7 @@ def _on_this_worker(made: FrameScorer) -> FrameScorer:
     sent = SparkFiles.get(os.path.basename(path))
     if not os.path.isdir(sent):
         raise BundleError(
-            f"there is no model at {path} on this worker: use a folder that every worker sees, or"
-            f" send it with spark.sparkContext.addFile({path!r}, recursive=True)"
+            f"there is no model at {path} on this worker: use a folder that every worker can read, or"
+            f" distribute it with spark.sparkContext.addFile({path!r}, recursive=True)"
         )
     return replace(made, path=sent)

@@ -128,13 +128,13 @@ class SearchTrial:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A finished search, and the test of its winner.
+    """A finished search, and the test scores of the selected model.
 
     Attributes:
         objective: The score that was maximized.
-        limits: The limits that it kept.
+        limits: The limits of the search.
         trials: All trials, in the order of their numbers.
-        chosen: The number of the trial whose settings won.
+        chosen: The number of the selected trial.
         second: The number of the second-best trial; None for a single one.
         chosen_score: The score on the inner folds by which it was chosen.
         test_score: The same score on the test rows, which no trial has seen; None if undefined.

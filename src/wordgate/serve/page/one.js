@@ -55,7 +55,7 @@ export class OneText {
     const parts = form.split(" | ");
     this.box.placeholder = form;
     fill(find("form-hint"), "This model reads several columns joined into one text: write ", el("code", {}, form),
-      `. Leave out an unknown ${parts.slice(0, -1).join(" or ")} together with its bar.`);
+      `. Leave out an unknown ${parts.slice(0, -1).join(" or ")} together with its separator.`);
   }
 
   write(text) {
