@@ -160,7 +160,7 @@ def _on_this_worker(made: FrameScorer) -> FrameScorer:
     sent = SparkFiles.get(os.path.basename(path))
     if not os.path.isdir(sent):
         raise BundleError(
-            f"there is no model at {path} on this worker: use a folder that every worker can read, or"
-            f" distribute it with spark.sparkContext.addFile({path!r}, recursive=True)"
+            f"there is no model at {path} on this worker: use a folder that every worker can read,"
+            f" or distribute it with spark.sparkContext.addFile({path!r}, recursive=True)"
         )
     return replace(made, path=sent)

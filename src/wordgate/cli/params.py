@@ -223,7 +223,7 @@ teaching = stack(
         "Knowledge distillation: train an LSTM or MLP on a larger model's predictions for your"
         " texts and variations of them. The larger model: minilm, a folder, or OWNER/NAME on the"
         " Hugging Face Hub, which are fine-tuned first; or the folder of a saved model. May be"
-        " repeated: their predictions are averaged.",
+        " repeated: the predictions of several are averaged.",
         multiple=True,
     ),
     option(
