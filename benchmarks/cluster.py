@@ -266,7 +266,7 @@ def _rates(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
             rates.append(_child(engine, chosen, place / "in", place / "rated")["rate"])
     tasks = _child("tasks", chosen, place / "in", place / "rated")["rate"]
     local, ray = (statistics.median(rates) for rates in found.values())
-    print("\n| engine | rows/s after the start | share |\n|---|---|---|")
+    print("\n| engine | rows/s after the start | relative to local |\n|---|---|---|")
     print(f"| local | {local:,.0f} | |\n| ray | {ray:,.0f} | {ray / local:.0%} |")
     print(f"tasks that do nothing: {tasks:,.0f} a second from one driver", flush=True)
     return {"local": local, "ray": ray, "share": ray / local, "tasks_per_second": tasks}
@@ -373,8 +373,8 @@ def _simulation(_: Path, chosen: argparse.Namespace) -> list[dict[str, float]]:
     """Simulate many rows on 10,000 workers, by the size of the shards and the failures."""
     print(
         f"\n{chosen.simulated_rows:,} rows on 10,000 workers, the driver killed twice\n"
-        "\n| shards | rows a shard | failures a minute | s | ideal s | attempts lost"
-        " | outputs moved twice | rows lost | rows doubled |\n|---|---|---|---|---|---|---|---|---|"
+        "\n| shards | rows per shard | failures per minute | s | s without failures | attempts lost"
+        " | outputs replaced | rows lost | rows duplicated |\n|---|---|---|---|---|---|---|---|---|"
     )
     measured = []
     for shards in (10_000, 100_000, 400_000):

@@ -38,7 +38,7 @@ def main() -> None:
     train, valid = features[:N_TRAIN], features[N_TRAIN:]
     print(
         f"{N_TRAIN:,} tweets, {features.shape[1]:,} n-grams, {targets.shape[1]} labels\n\n"
-        "| fitted by | C | seconds | log loss on others |\n|---|---|---|---|"
+        "| fitted by | C | seconds | log loss on unseen tweets |\n|---|---|---|---|"
     )
     every = load_settings("default").count.c
     for name, fit, c_values in (

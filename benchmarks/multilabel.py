@@ -142,7 +142,9 @@ def one_vs_rest(splits, *, words_only):
 def single():
     """Train each family on one label per text, on lists of one, and with another seed."""
     frame = tweets()[["id", "text", "sentiment"]].rename(columns={"sentiment": "label"})
-    header = "one label per text | lists of one | same answer | same answer of another seed"
+    header = (
+        "one label per text | lists of one | same prediction | same prediction with another seed"
+    )
     print(f"| family | seed | {header} |")
     print("|---|---|---|---|---|---|", flush=True)
     reading = {"text": "text", "label": "label", "group": "id"}

@@ -37,7 +37,7 @@ def main() -> None:
         "one process, one thread": (1, 1),
         f"one process, {cores} threads": (cores, 1),
         f"{cores} processes, a part of every batch each": (cores, cores),
-        "as many as wordgate chooses": (cores, None),
+        "wordgate's choice": (cores, None),
     }
     seconds_of(first_texts(1000), settings, cores, 1)  # imports torch
     seconds = [
@@ -45,7 +45,7 @@ def main() -> None:
     ]
     print(f"{processor()}, {cores} cores; recipe {options.recipe}, {options.texts:,} texts,")
     print(f"{options.epochs} epochs of each candidate; medians of {options.repeats}\n")
-    print("| fit | s | times as fast as in one thread |\n|---|---|---|")
+    print("| fit | s | speed relative to one thread |\n|---|---|---|")
     for number, way in enumerate(ways):
         taken = [run[number] for run in seconds]
         ratio = statistics.median(run[0] / run[number] for run in seconds)

@@ -32,8 +32,8 @@ def main() -> None:
     """Print the table."""
     print("Tweets, 3 labels, seed 0")
     print(
-        "| recipe, split | accuracy | 95% interval | count | most frequent | leaked |"
-        " near copies | fit s | wall s | peak MB |"
+        "| recipe, split | accuracy | 95% interval | count | most frequent label | group in train |"
+        " near duplicate in train | fit s | wall s | peak MB |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for name, options in RUNS:

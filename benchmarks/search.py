@@ -3,7 +3,7 @@
     python benchmarks/search.py                        all data sets, 10 minutes each: hours
     python benchmarks/search.py --data reviews-200 --minutes 1
     python benchmarks/search.py --tables               only the tables of the results so far
-    python benchmarks/search.py price --seeds 20       the price of choosing
+    python benchmarks/search.py price --seeds 20       the selection bias
 
 Tweets and movie reviews, each whole and with 1,000 and 200 rows to learn from (the test rows are
 those of the whole); tweets with 20 emoji; and long texts, "threads": eight tweets of one topic

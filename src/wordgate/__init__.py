@@ -1,4 +1,4 @@
-"""Train, evaluate and save text classifiers that read word order.
+"""Train, evaluate, save and use text classifiers.
 
 >>> import wordgate
 >>> training = wordgate.train("tweets.csv", out="model")    # doctest: +SKIP

@@ -42,7 +42,7 @@ def test_families_that_can_not_take_part_are_named(wordgate, reviews, tmp_path, 
     monkeypatch.setattr("wordgate.experiments.resolving.FAMILIES", few)
     ended = wordgate("compare", reviews, "--split", "grouped", "--out", tmp_path / "comparison")
     assert ended.code == 0
-    sentence = "Left out: mlp, which averages word vectors: give some with --vectors;"
+    sentence = "Left out: mlp, which averages word vectors: give a file with --vectors;"
     assert sentence in ended.out
     assert sentence in ended.err
 

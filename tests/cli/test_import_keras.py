@@ -10,7 +10,7 @@ LENGTH = (
     "Note: texts of more than 8 tokens (the fixed length of the model) are truncated at the front,"
     " as with pad_sequences' default truncating='pre'.\n"
 )
-DROPPED = "Note: words that the vocabulary does not know are dropped.\n"
+DROPPED = "Note: words that are not in the vocabulary are dropped.\n"
 
 
 @pytest.fixture

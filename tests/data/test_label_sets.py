@@ -189,8 +189,8 @@ def test_where_a_separator_may_be_meant_the_user_is_asked(write, separator):
     file = csv(write, cells)
     assert read_table(file).labels == cells
     assert warnings(file) == [
-        f"the labels of 15 rows hold '{separator}', and each is taken as one label: if it separates"
-        f" several, use --label-separator '{separator}'; if not, --label-separator none"
+        f"the labels of 15 rows contain '{separator}', and each is read as one label: if it"
+        f" separates several, use --label-separator '{separator}'; if not, --label-separator none"
     ]
     assert warnings(file, label_separator="none") == []
     assert warnings(file, label_separator=separator) == []

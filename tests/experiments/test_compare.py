@@ -108,8 +108,8 @@ def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeyp
     found = compare(models=None, settings=None, split="grouped")
     assert found.families == ("count",)
     assert found.left_out == (
-        "Left out: logreg, which averages word vectors: give some with --vectors; 'wordgate vectors"
-        " distill' creates them for your vocabulary.",
+        "Left out: logreg, which averages word vectors: give a file with --vectors; 'wordgate"
+        " vectors distill' creates them for your vocabulary.",
     )
 
 

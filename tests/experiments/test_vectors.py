@@ -240,7 +240,8 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
     with pytest.raises(SettingsError) as error:
         wordgate.train(reviews, settings={"lstm.vectors_scale": 0.7}, progress=Silent())
     assert str(error.value) == (
-        "lstm.vectors_scale has no effect without --vectors: give some, or leave it out"
+        "lstm.vectors_scale has no effect without --vectors: give a file with --vectors, or leave"
+        " it out"
     )
 
 

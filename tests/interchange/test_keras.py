@@ -64,7 +64,7 @@ def test_the_bundle_tells_where_it_came_from(imported, tmp_path):
         "notes": [
             "texts of more than 6 tokens (as given by max_tokens) are truncated at the end, as with"
             " pad_sequences' truncating='post'",
-            "words that the vocabulary does not know are dropped",
+            "words that are not in the vocabulary are dropped",
             "the embedding has 37 rows, of which the vocabulary needs 30; the others were left out",
         ],
     }

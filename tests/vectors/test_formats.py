@@ -47,7 +47,7 @@ def test_gensims_own_format_is_a_pickle(refusal):
     buffer = io.BytesIO()
     np.save(buffer, TABLE)
     assert refusal(buffer.getvalue()) == (
-        f"is a numpy array, as gensim's own format keeps beside a pickle: {SAVE}"
+        f"is a numpy array, as gensim's own format stores with a pickle: {SAVE}"
     )
 
 
@@ -71,7 +71,7 @@ def tarred():
         (b"", "is empty: download it again"),
         (
             b"\xba\x16\x4f\x2f\x0c\0\0\0" + bytes(90),
-            "is a model in fastText's own binary format: give the .vec file beside it",
+            "is a model in fastText's own binary format: give the .vec file instead",
         ),
         (zipped(), "is a zip archive: unpack it, and give the file of vectors in it"),
         (tarred(), "is a tar archive: unpack it, and give the file of vectors in it"),

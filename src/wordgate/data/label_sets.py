@@ -225,8 +225,8 @@ def _question(cells: Sequence[Cell]) -> list[str]:
     if cut is None:
         return []
     return [
-        f"the labels of {cut.n_rows:,} rows hold {cut.separator!r}, and each is taken as one label:"
-        f" if it separates several, use --label-separator {cut.separator!r}; if not,"
+        f"the labels of {cut.n_rows:,} rows contain {cut.separator!r}, and each is read as one"
+        f" label: if it separates several, use --label-separator {cut.separator!r}; if not,"
         f" --label-separator {NO_SEPARATOR}"
     ]
 

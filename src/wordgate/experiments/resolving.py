@@ -66,7 +66,7 @@ def resolve_settings(
             if setting in overrides:
                 raise SettingsError(f"{setting} has no effect with --vectors; set {instead}")
     elif not teachers & {_FINE_TUNED, "transformer"}:
-        why = "without --vectors: give some, or leave it out"
+        why = "without --vectors: give a file with --vectors, or leave it out"
         _refuse(overrides, "vectors.", why, "stored")
         _refuse(overrides, "lstm.vectors_", why)
     return settings
@@ -255,7 +255,7 @@ def available_families(vectors: str | Path | None) -> tuple[tuple[str, ...], tup
             continue
         if vectors is None and FAMILIES[family].vectors == "required":
             left_out.append(
-                f"Left out: {family}, which averages word vectors: give some with --vectors;"
+                f"Left out: {family}, which averages word vectors: give a file with --vectors;"
                 " 'wordgate vectors distill' creates them for your vocabulary."
             )
             continue

@@ -189,7 +189,7 @@ def _notes(encoder: TextEncoder, sizes: KerasNetwork) -> list[str]:
     notes = [
         f"texts of more than {encoder.max_tokens} tokens ({length}) are truncated at the"
         f" {encoder.truncate}, as with pad_sequences' {truncating}",
-        f"words that the vocabulary does not know are {unknown}",
+        f"words that are not in the vocabulary are {unknown}",
     ]
     if sizes.words > words:
         notes.append(

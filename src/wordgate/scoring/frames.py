@@ -183,7 +183,7 @@ def _table(frame: Frame, places: Sequence[int]) -> pa.Table:
             columns = [frame.column(place) for place in places]
     except pa.ArrowException as error:
         listed = ", ".join(f"'{names[place]}'" for place in places)
-        raise DataError(f"the texts of {listed} are not strings alone: {error}") from error
+        raise DataError(f"the texts of {listed} are not all strings: {error}") from error
     return pa.table(columns, names=list(map(str, places)))
 
 

@@ -40,8 +40,8 @@ _PICKLE = f"a pickle, which could run code; if it is gensim's own format: {_AS_W
 _UNPACK = "unpack it, or use gzip"
 _KNOWN = [
     *((b"\x80%c" % protocol, _PICKLE) for protocol in range(2, 6)),
-    (b"\x93NUMPY", f"a numpy array, as gensim's own format keeps beside a pickle: {_AS_WORD2VEC}"),
-    (b"\xba\x16\x4f\x2f", "a model in fastText's own binary format: give the .vec file beside it"),
+    (b"\x93NUMPY", f"a numpy array, as gensim's own format stores with a pickle: {_AS_WORD2VEC}"),
+    (b"\xba\x16\x4f\x2f", "a model in fastText's own binary format: give the .vec file instead"),
     (b"PK\x03\x04", "a zip archive: unpack it, and give the file of vectors in it"),
     (b"PK\x05\x06", "an empty zip archive: download it again"),
     (b"\x89HDF", "an HDF5 file: save the vectors as word2vec or text"),
