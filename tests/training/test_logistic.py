@@ -159,6 +159,11 @@ def test_the_most_accurate_on_validation_is_kept(choose):
     ]
 
 
+def test_a_single_value_was_not_selected_from_others(choose):
+    choice = choose({0.1: answering(1, 1, -1, -1)})
+    assert choice.remarks() == ["C = 0.1 was the only value tried: validation accuracy (1.000)."]
+
+
 def test_ties_go_to_the_lower_log_loss_and_then_to_the_stronger_penalty(choose):
     surer, sure = answering(2, 2, -2, -2), answering(1, 1, -1, -1)
     assert choose({0.1: sure, 1: surer, 10: sure}).best.c == 1

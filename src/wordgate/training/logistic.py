@@ -356,8 +356,9 @@ class RegularizationChoice:
         score = f"accuracy ({best.accuracy:.3f})"
         if best.linear.multilabel:
             score = f"log loss ({best.log_loss:.3f})"
-        remarks = [f"C = {best.c:g} was selected from {tried} by validation {score}."]
         n = len(self.tried)
+        chosen = "was the only value tried:" if n == 1 else f"was selected from {tried} by"
+        remarks = [f"C = {best.c:g} {chosen} validation {score}."]
         if self.left_out:
             remarks.append(
                 f"{TIME_LIMIT}ended the search after {n} of {n + self.left_out} values of C."
