@@ -15,6 +15,7 @@ from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.experiments.reading import limit_rows
 from wordgate.prediction import explaining
+from wordgate.prediction.decision import DecisionRule
 from wordgate.runtime.progress import Silent
 from wordgate.split.splits import grouped_split, random_split
 from wordgate.tables.encoding import without_surrogates
@@ -169,6 +170,6 @@ def log_proba(predictor, texts):
 
 def explain(predictor, text):
     """Explain a text, an empty one included."""
-    temperature = predictor.config.temperature
+    rule, temperature = DecisionRule.of(predictor.config), predictor.config.temperature
     text = without_surrogates(text)
-    return explaining.explain(predictor._model, predictor.labels, temperature, text)
+    return explaining.explain(predictor._model, rule, temperature, text)
