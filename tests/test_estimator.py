@@ -318,9 +318,11 @@ def test_bad_settings_are_refused_when_fitting(data):
     assert "no setting 'hiden'" in refusal(
         SettingsError, lambda: counting(settings={"hiden": 1}).fit(texts, labels)
     )
-    assert refusal(SettingsError, lambda: WordgateClassifier(model="svm").fit(texts, labels)) == (
-        "no family of models 'svm'; available: count, logreg, mlp, lstm, transformer"
-    )
+    for name in ("svm", None):
+        unknown = WordgateClassifier(model=name)
+        assert refusal(SettingsError, lambda model=unknown: model.fit(texts, labels)) == (
+            f"no family of models '{name}'; available: count, logreg, mlp, lstm, transformer"
+        )
     assert refusal(DataError, lambda: counting().fit(texts, labels, groups[:3])) == (
         "there are 90 texts but 3 groups"
     )

@@ -264,8 +264,8 @@ def _read_like(
             roles = ("text", "label", "group")
             columns = ", ".join(name for role in roles for name in column_flags(table, role))
             raise DataError(
-                f"{error}\n'{file}' is read with the columns of the training rows ({columns}): use"
-                " the same names in its header"
+                f"{error}\n'{called(file)}' is read with the columns of the training rows"
+                f" ({columns}): use the same names in its header"
             ) from error
 
     try:
@@ -280,8 +280,8 @@ def _read_like(
         if found.label_sets is not None:
             here, there = "several labels per text", "one"
         raise DataError(
-            f"'{file}' has {here}, and the training rows have {there}: write the labels of both in"
-            " the same form"
+            f"'{called(file)}' has {here}, and the training rows have {there}: write the labels of"
+            " both in the same form"
         )
     return found
 
