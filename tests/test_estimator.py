@@ -458,3 +458,19 @@ def test_a_score_of_several_labels_needs_several(data):
     assert refusal(DataError, lambda: classifier.score([], [])) == (
         "there are no texts to compute an accuracy of"
     )
+
+
+def test_rows_of_0_and_1_are_an_indicator_matrix_in_every_form(data):
+    texts, labels, _ = data
+    marks = np.array([[int(label == "bad"), int(label == "good"), n % 3 == 0]
+                      for n, label in enumerate(labels)], np.int64)  # fmt: skip
+    expected = counting().fit(texts, marks)
+    for form in (marks.tolist(), [*map(tuple, marks.tolist())], list(marks), list(marks == 1),
+                 pandas.Series(marks.tolist()), marks.astype(float).tolist()):  # fmt: skip
+        classifier = counting().fit(texts, form)
+        assert classifier.classes_.tolist() == [0, 1, 2]
+        assert (classifier.predict_proba(texts) == expected.predict_proba(texts)).all()
+        assert classifier.score(texts, form) == expected.score(texts, marks)
+    sets = counting().fit(texts, [{0, 1} if label == "bad" else {1} for label in labels])
+    assert sets.classes_.tolist() == [0, 1]
+    assert sets.predict(["We love it", "We hate it"]).tolist() == [[0, 1], [1, 1]]

@@ -176,7 +176,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 mapping with one column. No text may be empty.
             y: The labels, of any sortable type, in any of these forms. If a text can have several:
                 a list of labels for each text, or an indicator matrix of 0 and 1, which is an
-                array, a sparse matrix, or a frame with one column per label.
+                array, a sparse matrix, a frame with one column per label, or a list of its rows.
             groups: Groups whose rows are kept together when the validation set is split off, in
                 any of these forms. A row whose group is missing or blank is a group of its own,
                 together with its exact duplicates.

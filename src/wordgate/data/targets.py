@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.data.label_sets import are_indicators
 from wordgate.errors import DataError
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.values import checked_column, column_names, is_empty, is_missing
@@ -40,14 +41,13 @@ def read_targets(y: Any, n_texts: int) -> GivenTargets:
     Args:
         y: One label per text, in a column as `checked_column` takes it; or several: a list, tuple
             or set of labels for each text, or an indicator matrix of 0 and 1 with a column for each
-            label, which may be an array, a sparse matrix or a data frame.
+            label, which may be an array, a sparse matrix, a data frame, or a list of its rows.
         n_texts: How many texts there are.
 
     Raises:
         DataError: It is something else, there are not as many as texts, or fewer than two labels.
     """
-    matrix = _indicator_matrix(y)
-    labels = checked_column(y, "labels") if matrix is None else []
+    matrix, labels = _matrix_or_labels(y)
     _check_number(len(labels) if matrix is None else len(matrix[0]), n_texts)
     if matrix is not None:
         targets, columns = matrix
@@ -77,8 +77,7 @@ def match_targets(y: Any, predicted: NDArray[np.int64], classes: NDArray[Any]) -
         DataError: `y` is in none of these forms, or in one that the model does not predict, or
             there are not as many labels as predictions.
     """
-    matrix, several = _indicator_matrix(y), predicted.ndim == 2
-    labels = checked_column(y, "labels") if matrix is None else []
+    (matrix, labels), several = _matrix_or_labels(y), predicted.ndim == 2
     _check_number(len(labels) if matrix is None else len(matrix[0]), len(predicted))
     are_sets = matrix is not None or (bool(labels) and all(map(_is_set, labels)))
     if labels and are_sets != several:
@@ -144,6 +143,17 @@ def _kind(label: Any) -> str:
 def _check_number(n_labels: int, n_texts: int) -> None:
     if n_labels != n_texts:
         raise DataError(f"there are {n_texts:,} texts but {n_labels:,} labels")
+
+
+def _matrix_or_labels(y: Any) -> tuple[tuple[NDArray[np.int64], Sequence[Any]] | None, list[Any]]:
+    """Read an indicator matrix and the names of its columns, or else the labels of each text."""
+    if (matrix := _indicator_matrix(y)) is not None:
+        return matrix, []
+    labels = checked_column(y, "labels")
+    if are_indicators(labels):
+        marks = np.array([list(map(int, row)) for row in labels], np.int64)
+        return (marks, range(marks.shape[1])), []
+    return None, labels
 
 
 def _indicator_matrix(y: Any) -> tuple[NDArray[np.int64], Sequence[Any]] | None:
