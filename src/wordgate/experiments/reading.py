@@ -174,7 +174,7 @@ class DataSource:
     def __post_init__(self) -> None:
         for name in self.options.keys() - DataOptions.__optional_keys__:
             if found := [one for one in setting_fields() if f".{one}".endswith(f".{name}")]:
-                example = f"lstm.{name}" if f"lstm.{name}" in found else found[0]
+                example = next((one for one in (name, f"lstm.{name}") if one in found), found[0])
                 raise TypeError(
                     f"unexpected keyword argument {name!r}: settings are given together, as in"
                     f" settings={{'{example}': ...}}"
