@@ -14,7 +14,12 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from wordgate.data.columns import Choice
-from wordgate.data.structured import first_structured, literal, refuse_structured
+from wordgate.data.structured import (
+    StructuredColumnError,
+    first_structured,
+    literal,
+    refuse_structured,
+)
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.tables import Cell, ListCell, Records, StructuredCell
@@ -316,7 +321,7 @@ def _refuse_indicators(records: Records, choice: Choice, source: str) -> None:
     if not are_indicators([*rows.values()]):
         return
     place = min(rows)
-    raise DataError(
+    raise StructuredColumnError(
         f"{records.called(number)} of {source}, the label, contains lists of 0 and 1 of one length,"
         f" such as {shown(str(cells[place]), 60)} ({records.line(place)}), which do not name"
         " the labels: write the names of each text's labels in its list, or a column of 0 and 1 for"
