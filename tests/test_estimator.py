@@ -2,9 +2,11 @@ import numpy as np
 import pandas
 import polars
 import pytest
+import scipy.sparse
 import sklearn
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -316,9 +318,11 @@ def test_bad_settings_are_refused_when_fitting(data):
     assert "no setting 'hiden'" in refusal(
         SettingsError, lambda: counting(settings={"hiden": 1}).fit(texts, labels)
     )
-    assert refusal(SettingsError, lambda: WordgateClassifier(model="svm").fit(texts, labels)) == (
-        "no family of models 'svm'; available: count, logreg, mlp, lstm, transformer"
-    )
+    for name in ("svm", None):
+        unknown = WordgateClassifier(model=name)
+        assert refusal(SettingsError, lambda model=unknown: model.fit(texts, labels)) == (
+            f"no family of models '{name}'; available: count, logreg, mlp, lstm, transformer"
+        )
     assert refusal(DataError, lambda: counting().fit(texts, labels, groups[:3])) == (
         "there are 90 texts but 3 groups"
     )
@@ -386,3 +390,87 @@ def test_a_device_that_has_no_effect_is_refused_as_in_training(data):
     frame = {"text": texts, "label": labels}
     act = lambda: wordgate.train(frame, model="count", device="cuda")  # noqa: E731
     assert refusal(SettingsError, act) == message
+
+
+def _several(labels):
+    return [["good", "new"] if label == "good" else ["bad"] for label in labels]
+
+
+def test_the_score_takes_labels_in_every_form_of_fit(data):
+    texts, labels, _ = data
+    asked = labels[:-9] + ["bad" if label == "good" else "good" for label in labels[-9:]]
+    share = 1 - 9 / len(labels)
+    single = counting().fit(texts, labels)
+    frame = pandas.DataFrame({"label": asked})
+    for form in (asked, tuple(asked), np.array(asked), polars.Series(asked), frame, iter(asked)):
+        assert single.score(texts, form) == pytest.approx(share)
+    sets = _several(asked)
+    several = counting().fit(texts, _several(labels))
+    marks = np.array([[int(name in one) for name in several.classes_] for one in sets])
+    columns = pandas.DataFrame({name: marks[:, i] for i, name in enumerate(several.classes_)})
+    arrays = [np.array(one) for one in sets]
+    for form in (sets, arrays, marks, scipy.sparse.csr_matrix(marks), columns):
+        assert several.score(texts, form) == pytest.approx(share)
+    assert several.score(texts, columns[["new", "bad", "good"]]) == pytest.approx(share)
+    assert several.score(texts, [[*one, "rare"] for one in sets]) == 0
+
+
+def test_the_score_is_that_of_scikit_learn(data):
+    texts, labels, _ = data
+    asked = labels[:-40] + ["good"] * 39 + ["never seen"]
+    weights = np.arange(len(texts)) % 5
+    classifier = counting().fit(texts, labels)
+    predicted = classifier.predict(texts)
+    for sample_weight in (None, weights):
+        expected = accuracy_score(asked, predicted, sample_weight=sample_weight)
+        assert classifier.score(texts, asked, sample_weight) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([0, 1] * 45, "the labels are of another type than those of the model: 0 (number), not"
+         " 'bad' (string)"),
+        (["bad"] * 3, "there are 90 texts but 3 labels"),
+        ([None] * 90, "label 1 of 90 is None, which is not a label"),
+        ([["bad"]] * 90, "the model predicts one label per text, not several"),
+        (np.eye(90, 2), "the model predicts one label per text, not several"),
+    ],
+)  # fmt: skip
+def test_labels_that_no_score_can_be_computed_of_are_refused(data, y, message):
+    texts, labels, _ = data
+    classifier = counting().fit(texts, labels)
+    assert message == refusal(DataError, lambda: classifier.score(texts, y))
+
+
+def test_a_score_of_several_labels_needs_several(data):
+    texts, labels, _ = data
+    classifier = counting().fit(texts, _several(labels))
+    needed = "a column of 0 and 1 is needed for each label of the model (bad, good, new), not "
+    frame = pandas.DataFrame({"bad": [0, 1] * 45, "good": [1, 0] * 45, "old": [0] * 90})
+    for y, message in [
+        (labels, "the model predicts several labels per text: a list of labels for each text is"
+         " needed, or a column of 0 and 1 for each label"),
+        (np.eye(90, 2), f"{needed}2 columns"),
+        (frame, f"{needed}bad, good, old"),
+    ]:  # fmt: skip
+        assert message == refusal(DataError, lambda y=y: classifier.score(texts, y))
+    assert refusal(DataError, lambda: classifier.score([], [])) == (
+        "there are no texts to compute an accuracy of"
+    )
+
+
+def test_rows_of_0_and_1_are_an_indicator_matrix_in_every_form(data):
+    texts, labels, _ = data
+    marks = np.array([[int(label == "bad"), int(label == "good"), n % 3 == 0]
+                      for n, label in enumerate(labels)], np.int64)  # fmt: skip
+    expected = counting().fit(texts, marks)
+    for form in (marks.tolist(), [*map(tuple, marks.tolist())], list(marks), list(marks == 1),
+                 pandas.Series(marks.tolist()), marks.astype(float).tolist()):  # fmt: skip
+        classifier = counting().fit(texts, form)
+        assert classifier.classes_.tolist() == [0, 1, 2]
+        assert (classifier.predict_proba(texts) == expected.predict_proba(texts)).all()
+        assert classifier.score(texts, form) == expected.score(texts, marks)
+    sets = counting().fit(texts, [{0, 1} if label == "bad" else {1} for label in labels])
+    assert sets.classes_.tolist() == [0, 1]
+    assert sets.predict(["We love it", "We hate it"]).tolist() == [[0, 1], [1, 1]]

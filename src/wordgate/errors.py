@@ -79,5 +79,5 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
 def near_miss(name: str, options: Iterable[str]) -> str:
     """End a message with the nearest option, or with nothing where none is near."""
     lowered = {str(option).lower(): option for option in reversed([*options])}
-    near = difflib.get_close_matches(name.lower(), lowered, n=1)
+    near = difflib.get_close_matches(str(name).lower(), lowered, n=1)
     return f"; did you mean '{lowered[near[0]]}'?" if near else ""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
 from wordgate.data.labels import alike_labels, missing_labels
-from wordgate.data.targets import GivenTargets, read_targets
+from wordgate.data.targets import GivenTargets, match_targets, read_targets
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.dedup.keys import group_keys
 from wordgate.dedup.near_duplicates import find_near_duplicates
@@ -42,6 +42,7 @@ from wordgate.settings import LARGEST_SEED, Settings, checked_seed, flat_overrid
 from wordgate.tables.values import checked_column, checked_groups, checked_texts
 from wordgate.training.families import check_device, check_family
 from wordgate.training.fitting import RunContext
+from wordgate.training.weights import check_text_weights
 
 require_extra("train", "WordgateClassifier")
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
@@ -175,7 +176,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 mapping with one column. No text may be empty.
             y: The labels, of any sortable type, in any of these forms. If a text can have several:
                 a list of labels for each text, or an indicator matrix of 0 and 1, which is an
-                array, a sparse matrix, or a frame with one column per label.
+                array, a sparse matrix, a frame with one column per label, or a list of its rows.
             groups: Groups whose rows are kept together when the validation set is split off, in
                 any of these forms. A row whose group is missing or blank is a group of its own,
                 together with its exact duplicates.
@@ -375,6 +376,37 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "predictor_")
         return self.predictor_.log_proba(X)
 
+    def score(
+        self,
+        X: Iterable[str],  # noqa: N803
+        y: Any,
+        sample_weight: Iterable[float] | None = None,
+    ) -> float:
+        """Compute the accuracy of `predict`.
+
+        Args:
+            X: The texts, in any form that `fit` accepts.
+            y: The labels, in any form that `fit` accepts. The columns of a frame are matched with
+                `classes_` by name.
+            sample_weight: The weight of each text, 0 or more; None for equal weights.
+
+        Returns:
+            The share of texts whose label is right, 0 to 1. If a text can have several labels, all
+            of them have to be (subset accuracy).
+
+        Raises:
+            DataError: `X` contains something other than strings, or an empty text; or texts, labels
+                and weights differ in number, or labels in type from those of `fit`.
+        """
+        check_is_fitted(self, "predictor_")
+        output = predicted(self.predictor_, X)
+        several = self.predictor_.config.multilabel
+        classes = output.given().astype(np.int64) if several else output.classes()
+        is_right = match_targets(y, classes, self.classes_)
+        if not len(is_right):
+            raise DataError("there are no texts to compute an accuracy of")
+        return float(np.average(is_right, weights=_weights(sample_weight, len(is_right))))
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the fitted model in a folder, for `wordgate.load` and the command line.
 
@@ -441,6 +473,9 @@ def _weights(sample_weight: Iterable[float] | None, n_texts: int) -> NDArray[np.
     if len(column) != n_texts:
         raise DataError(f"there are {n_texts:,} texts but {len(column):,} weights")
     try:
-        return np.array(column, np.float32)
-    except (TypeError, ValueError) as error:
+        with np.errstate(over="ignore"):
+            weights = np.array(column, np.float64).astype(np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"the weights of the texts are not numbers: {error}") from error
+    check_text_weights(weights, "text")  # of the validation set, too, and by their own places
+    return weights

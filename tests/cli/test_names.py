@@ -1,6 +1,8 @@
 """Names that a user gives: of files, of addresses, of formats; and names that are given back."""
 
+import io
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import pytest
 import wordgate
 from wordgate.cli.main import exit_code
 from wordgate.cli.params import FILE
-from wordgate.errors import WordgateError
+from wordgate.errors import BundleError, DataError, SettingsError, WordgateError
 from wordgate.runtime.progress import Silent
 
 ADDRESSES = ["https://example.com/data/rows.csv", "http://x.org/m", "s3://bucket/rows.parquet"]
@@ -197,3 +199,63 @@ def test_results_are_shown_in_a_line(reviews, count_model):
         assert shown.startswith(begin)
         assert len(shown) < 160
         assert "\n" not in shown
+
+
+def test_a_tilde_is_the_home_of_an_exported_file(monkeypatch, tmp_path, count_model):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    exported = wordgate.export_onnx(count_model.folder, "~/m.onnx")
+    assert exported.out == tmp_path / "m.onnx"
+    assert exported.out.is_file()
+
+
+def test_a_tilde_is_the_home_of_word_vectors_and_of_keras_files(monkeypatch, tmp_path, reviews):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "v.safetensors").write_text("there", encoding="utf-8")
+    with pytest.raises(DataError, match=re.escape(str(tmp_path / "v.safetensors"))):
+        wordgate.distill(reviews, out="~/v.safetensors", teacher="t", progress=Silent())
+    (tmp_path / "t.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(BundleError, match=re.escape(str(tmp_path / "t.json"))):
+        wordgate.import_keras("~/m.keras", "~/t.json", labels=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        (pandas.DataFrame({"text": ["a lamp"]}), "DataFrame"),
+        ({"text": ["a lamp"]}, "dict"),
+        ([{"text": "a lamp"}], "list"),
+        (io.StringIO("text\na lamp\n"), "StringIO"),
+        (b"in.csv", "bytes"),
+        (None, "NoneType"),
+    ],
+)
+def test_what_is_no_file_is_not_scored(tmp_path, count_model, source, kind):
+    message = f"^the file to score must be a string or a path, or a list of these, not a {kind}$"
+    with pytest.raises(DataError, match=message):
+        wordgate.score(count_model.folder, source, tmp_path / "out.csv", progress=Silent())
+
+
+@pytest.mark.parametrize("out", [None, 5, ["out.csv"], {"out": "out.csv"}])
+def test_nothing_is_written_to_what_is_no_name(tmp_path, monkeypatch, reviews, count_model, out):
+    monkeypatch.chdir(tmp_path)
+    message = "^out must be the path of a file, or of a folder for several, not a "
+    with pytest.raises(SettingsError, match=message):
+        wordgate.score(count_model.folder, reviews, out, progress=Silent())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_frame_is_no_file_of_unlabelled_texts(reviews):
+    frame = pandas.DataFrame({"text": ["a lamp"]})
+    message = "^the file of unlabelled texts must be a string or a path, or a list of these, not a"
+    for run in (wordgate.train, wordgate.compare):
+        with pytest.raises(DataError, match=message):
+            run(reviews, unlabelled=frame, progress=Silent())
+    with pytest.raises(DataError, match=r"^a teacher must be a string or a path, .* not a int$"):
+        wordgate.train(reviews, teacher=5, progress=Silent())
+
+
+def test_a_frame_of_test_rows_is_named_by_its_kind(reviews):
+    test = pandas.DataFrame({"phrase": ["a lamp"] * 99})
+    with pytest.raises(DataError, match="'a DataFrame' is read with the columns of the training"):
+        wordgate.train(reviews, test=test, model="count", progress=Silent())

@@ -246,6 +246,8 @@ def test_a_delimiter_that_is_named_and_stands_nowhere_is_not_taken(write):
         ("\ufeffsep=;\n", "text;label"),
         ("# export 3\n\n", "text;label"),
         ("# exported; by Bob\n", "text;label"),
+        ("# export 3\n# by Bob; user\n", "text;label"),
+        ("# id; see below\n", "text;label"),
         ("# export 3\n", "Satz;Sinn"),
         ("Survey results\n\nof 2026\n", "text;label"),
         ("Survey results;\n;\n", "text;label"),

@@ -70,6 +70,31 @@ def test_numbers_in_lists_are_labels(write, source):
     assert table.label_sets[:2] == [("10", "2"), ("10",)]
 
 
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    "rows", [[[0, 1, 1], [1, 0, 0]], [[0.0, 1.0], [1.0, 0.0]], [[True, False], [False, False]]]
+)
+def test_lists_that_mark_labels_by_place_are_refused(write, message, source, rows):
+    found = message(SOURCES[source](write, TEXTS, rows * 8))
+    assert "'label'" in found
+    assert "the label, contains lists of 0 and 1 of one length, such as " in found
+    assert "(line 1), which do not name the labels: write the names" in found
+    texts_alone = read_table(SOURCES[source](write, TEXTS, rows * 8), labelled=False)
+    assert len(texts_alone) == 16
+
+
+@pytest.mark.parametrize("written", ["[0, 1, 0]", "(1, 0, 0)"])
+def test_written_lists_that_mark_labels_by_place_are_refused(write, message, written):
+    assert "lists of 0 and 1 of one length" in message(csv(write, [written, "[1, 1, 0]"] * 8))
+
+
+def test_lists_of_the_labels_0_and_1_are_labels(write):
+    table = read_table(jsonl(write, TEXTS, [[0, 1], [1]] * 8))
+    assert table.label_sets[:2] == [("0", "1"), ("1",)]
+    table = read_table(jsonl(write, TEXTS, [[0, 1], [1, 2]] * 8))
+    assert table.label_names() == ["0", "1", "2"]
+
+
 @pytest.mark.parametrize("kind", [tuple, set, frozenset, np.array])
 def test_lists_of_a_frame_may_be_of_any_kind(kind):
     table = read_table(pd.DataFrame({"text": TEXTS, "label": list(map(kind, LISTS))}))

@@ -113,6 +113,16 @@ ALIKE = [
     ),
     (["-1", "\u22121"], "the labels '-1' and '\u22121' differ only in case, spaces or the form of"),
     (["1", "\u0661"], "the labels '1' and '\u0661' differ only in case, spaces or the form of"),
+    (
+        ["\u2764", "\u2764\ufe0f"],
+        "the labels '\u2764' and '\u2764\ufe0f' differ only in case, spaces or the form of",
+    ),
+    (
+        ["\uac00", "\uac00\u3164"],
+        "the labels '\uac00' and '\uac00\u3164' differ only in case, spaces or the form",
+    ),
+    (["ok", "'ok'"], "the labels \"'ok'\" and 'ok' differ only in quotes; they are treated"),
+    (["ok", "“OK”"], "the labels 'ok' and '“OK”' differ only in quotes, case, spaces or the form"),
     (["1", "True"], "the labels '1' and 'True' differ only in how a value is written; they"),
     (
         ["0", "false", "no"],
@@ -129,8 +139,18 @@ def test_labels_that_look_alike_count_as_different_and_it_is_told(write, forms, 
     assert table.reading.warnings[0].startswith(remark)
 
 
+@pytest.mark.parametrize("labels", [["1", "1,0"], ["2,5", "2.50"], ["-3,1415", "-3.1415"]])
+def test_numbers_with_a_decimal_comma_look_alike(labels):
+    assert alike_labels(labels) == [
+        f"the labels {labels[0]!r} and {labels[1]!r} differ only in how a number is written; they"
+        " are treated as different labels"
+    ]
+
+
 @pytest.mark.parametrize("labels", [["1", "2", "10"], ["1.5", "15"], ["a", "à"], ["-1", "1"],
-                                    ["9" * 5000, "8" * 5000], ["1e999999", "1"]])  # fmt: skip
+                                    ["9" * 5000, "8" * 5000], ["1e999999", "1"],
+                                    ["1,000", "1"], ["0,1", "1"], ["'", '"'],
+                                    ["👍", "👍🏽"]])  # fmt: skip
 def test_other_labels_are_left_alone(labels):
     assert join_labels(labels) == (labels, [])
     assert alike_labels(labels) == []

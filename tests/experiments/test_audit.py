@@ -183,3 +183,9 @@ def test_labels_of_copies_may_differ_by_topic_and_it_is_said(strangers):
     found = audit(strangers.assign(topic="a"), text="topic,text")
     assert sections(found)[3].sentences[-1] == sentence
     assert not any("is searched" in line for line in sections(audit(strangers))[2].sentences)
+
+
+def test_lists_that_mark_labels_by_place_are_not_audited_as_labels():
+    frame = pd.DataFrame({"text": [f"a lamp {i}" for i in range(20)], "label": [[0, 1, 0]] * 20})
+    with pytest.raises(DataError, match="the label, contains lists of 0 and 1 of one length"):
+        audit(frame)

@@ -329,3 +329,28 @@ def test_rows_without_ids_join_the_group_of_their_text_whatever_its_topic(make_f
     )
     assert training.metrics.split.leaked_by_group == 4
     assert training.metrics.split.near_duplicates_in_train >= 4
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("class_weight", "unexpected keyword argument 'class_weight': settings are given together,"
+         " as in settings={'class_weight': ...}"),
+        ("hidden_size", "unexpected keyword argument 'hidden_size': settings are given together, as"
+         " in settings={'lstm.hidden_size': ...}"),
+        ("lable", "unexpected keyword argument 'lable'; did you mean 'label'?"),
+    ],
+)  # fmt: skip
+def test_an_unknown_option_of_data_is_named(reviews, option, message):
+    for run in (wordgate.train, wordgate.compare):
+        with pytest.raises(TypeError) as caught:
+            run(reviews, progress=Silent(), **{option: "x"})
+        assert str(caught.value) == message
+
+
+def test_an_unknown_option_is_named_where_nothing_is_trained(reviews, count_model):
+    message = "^unexpected keyword argument 'txet'; did you mean 'text'[?]$"
+    with pytest.raises(TypeError, match=message):
+        wordgate.evaluate(count_model.folder, reviews, txet="text")
+    with pytest.raises(TypeError, match=message):
+        wordgate.audit(reviews, txet="text")

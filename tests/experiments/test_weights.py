@@ -78,6 +78,17 @@ def test_the_estimator_takes_weights_of_texts_and_labels(frame):
     assert spam[1] == pytest.approx(spam[2], rel=0.05)
 
 
+@pytest.mark.parametrize("value", [-1.0, float("nan"), 1e300])
+def test_a_wrong_weight_is_named_by_its_place_in_any_part(frame, value):
+    for place in range(0, 60, 3):  # one in ten of them is a validation row
+        weights = np.ones(len(frame))
+        weights[place] = value
+        with pytest.raises(DataError, match=f"^the weight of text {place + 1} of 300 is "):
+            WordgateClassifier(model="count").fit(frame.text, frame.label, sample_weight=weights)
+    with pytest.raises(DataError, match=r"^the weights of all 300 texts are 0$"):
+        WordgateClassifier(model="count").fit(frame.text, frame.label, sample_weight=[0] * 300)
+
+
 def test_as_many_weights_as_texts_are_needed(frame):
     with pytest.raises(DataError, match="there are 300 texts but 2 weights"):
         WordgateClassifier(model="count").fit(frame.text, frame.label, sample_weight=[1, 2])

@@ -7,12 +7,19 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from itertools import chain
+from numbers import Number
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from wordgate.data.columns import Choice
-from wordgate.data.structured import first_structured, literal, refuse_structured
+from wordgate.data.structured import (
+    StructuredColumnError,
+    first_structured,
+    literal,
+    refuse_structured,
+)
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.tables import Cell, ListCell, Records, StructuredCell
@@ -69,6 +76,8 @@ def read_labels(
     given = _checked_separator(separator)
     columns = [records.columns[column.number - 1] for column in choice.columns]
     lists = _listed(columns[0]) if len(columns) == 1 else None
+    if lists is not None and labelled:
+        _refuse_indicators(records, choice, source)
     kind = "has lists of labels" if lists is not None else ""
     if len(columns) != 1:
         kind = "has a column of 0 and 1 for each label" if columns else "has no label column"
@@ -129,6 +138,25 @@ def labels_in(cell: ListCell) -> tuple[str, ...] | None:
             return None
         found.add(without_surrogates(str(value)).strip())
     return tuple(sorted(found - {""}))
+
+
+def are_indicators(rows: Sequence[object]) -> bool:
+    """Tell whether lists are rows of 0 and 1, one place for each label, rather than of labels.
+
+    They have one length, 2 or more. Labels 0 and 1 are never repeated in a list, and no data has
+    both of them on every text.
+    """
+    found = [list(row) for row in rows if _is_ordered(row)]
+    is_even = len(found) == len(rows) > 0 and {len(found[0])} == set(map(len, found))
+    return is_even and len(found[0]) > 1 and all(map(_is_mark, chain.from_iterable(found)))
+
+
+def _is_ordered(row: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(row, list | tuple) or (isinstance(row, np.ndarray) and row.ndim == 1)
+
+
+def _is_mark(value: object) -> bool:
+    return isinstance(value, Number | np.bool_) and bool(value in (0, 1))
 
 
 def _checked_separator(separator: str | None) -> str | None:
@@ -284,12 +312,35 @@ def _listed(cells: Sequence[Cell]) -> list[LabelCell] | None:
     ]
 
 
+def _refuse_indicators(records: Records, choice: Choice, source: str) -> None:
+    """Refuse lists that mark labels by their places, which they do not name."""
+    number = choice.columns[0].number - 1
+    cells = [_as_list(cell) for cell in records.columns[number]]
+    values = {i: [*cell.values] for i, cell in enumerate(cells) if isinstance(cell, ListCell)}
+    rows = {place: row for place, row in values.items() if row}
+    if not are_indicators([*rows.values()]):
+        return
+    place = min(rows)
+    raise StructuredColumnError(
+        f"{records.called(number)} of {source}, the label, contains lists of 0 and 1 of one length,"
+        f" such as {shown(str(cells[place]), 60)} ({records.line(place)}), which do not name"
+        " the labels: write the names of each text's labels in its list, or a column of 0 and 1 for"
+        " each label, and name these columns with --label"
+    )
+
+
 def _as_labels(cell: Cell) -> LabelCell:
     """Give the labels of a list, or of a string that holds one; else the cell as it is."""
-    if isinstance(cell, str) and not isinstance(cell, StructuredCell) and cell.strip():
-        cell = _written_list(cell.strip())
+    cell = _as_list(cell)
     labels = labels_in(cell) if isinstance(cell, ListCell) else None
     return cell if labels is None else labels
+
+
+def _as_list(cell: Cell) -> Cell:
+    """Read a string that holds a list; give any other cell as it is."""
+    if isinstance(cell, str) and not isinstance(cell, StructuredCell) and cell.strip():
+        return _written_list(cell.strip())
+    return cell
 
 
 def _written_list(cell: str) -> Cell:

@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
-from unicodedata import category, decimal, normalize
+from unicodedata import decimal, normalize
+
+import regex
 
 from wordgate.tables.header import is_number
 from wordgate.tables.values import MISSING_WORDS, value_key
@@ -13,6 +15,10 @@ from wordgate.tables.values import MISSING_WORDS, value_key
 _Row = TypeVar("_Row", str, tuple[str, ...])  # the label of a row, or its labels, sorted
 _Key = TypeVar("_Key", bound=Hashable)
 _TRUTH = {"true": Decimal(1), "false": Decimal(0)}
+# Format characters, variation selectors and others that show nothing.
+_INVISIBLE = regex.compile(r"[\p{Cf}\p{Default_Ignorable_Code_Point}]")
+_DECIMAL_COMMA = regex.compile(r"^([-+]?[0-9]+),([0-9]{1,2}|[0-9]{4,})$")
+_QUOTED = regex.compile(r"""\s*(?|"(.+)"|'(.+)'|“(.+)”|‘(.+)’|«(.+)»|„(.+)“)\s*""")
 _MISSING = MISSING_WORDS | {"NA", "N/A", "n/a", "#N/A", "\\N"}
 
 
@@ -91,18 +97,34 @@ def _joined(name: str, same: Sequence[str]) -> str:
 
 
 def _likeness(label: str) -> Hashable:
-    """Reduce a label to what is left without case, spaces, and invisible or fancy characters."""
-    visible = (c for c in normalize("NFKC", label).replace("\u2212", "-") if category(c) != "Cf")
+    """Reduce a label to what is left without case, spaces, quotes, and unusual characters."""
+    visible = _INVISIBLE.sub("", normalize("NFKC", label).replace("\u2212", "-"))
     digits = "".join(str(decimal(c, c)) for c in visible)
-    plain = " ".join(digits.casefold().split())
-    return Decimal(plain) if is_number(plain) else _TRUTH.get(plain, plain)
+    plain = " ".join(_unquoted(digits).casefold().split())
+    number = _number(plain)
+    return _TRUTH.get(plain, plain) if number is None else number
+
+
+def _number(label: str) -> Decimal | None:
+    """Read a number, also one with a decimal comma; not ``1,000``, which may be a thousand."""
+    plain = _DECIMAL_COMMA.sub(r"\1.\2", label.strip())
+    return Decimal(plain) if is_number(plain) else None
+
+
+def _unquoted(label: str) -> str:
+    quoted = _QUOTED.fullmatch(label)
+    return quoted[1] if quoted else label
 
 
 def _difference(same: Sequence[str]) -> str:
     if len({label.lower() for label in same}) == 1:
         return "case"
-    if all(map(is_number, same)):
+    if len(set(map(_unquoted, same))) == 1:
+        return "quotes"
+    if all(_number(label) is not None for label in same):
         return "how a number is written"
     if any(label.casefold() in _TRUTH for label in same):
         return "how a value is written"
+    if any(_unquoted(label) != label for label in same):
+        return "quotes, case, spaces or the form of characters"
     return "case, spaces or the form of characters"

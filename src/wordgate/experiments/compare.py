@@ -32,6 +32,7 @@ from wordgate.experiments.resolving import (
     refuse_unread,
     resolve_settings,
     resolve_vectors,
+    unlabelled_files,
     with_options,
 )
 from wordgate.experiments.resuming import (
@@ -134,7 +135,7 @@ def compare(
     require_extra("train", "comparing models")
     progress = Console() if progress is None else progress
     out = None if out is None else Path(out).expanduser()
-    source = DataSource(data, options, as_names(unlabelled) or (), checked_seed(seed))
+    source = DataSource(data, options, unlabelled_files(unlabelled), checked_seed(seed))
     n_threads = choose_threads(threads)
     chosen_engine = Engine.of(engine, threads, device)
     names, left_out = _families(models, vectors, taught=bool(given_teachers(teacher)))

@@ -103,7 +103,7 @@ def distill(
     n_threads = choose_threads(threads)
     if reading.get("group") is not None:
         raise SettingsError("group has no effect: words are taken from all rows; leave it out")
-    out = Path(out)
+    out = Path(out).expanduser()
     format_ = format_by_name(out)
     check_file(out, overwrite=overwrite)
     require_extra("distill", "distilling word vectors")

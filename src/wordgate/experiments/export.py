@@ -90,7 +90,7 @@ def export_onnx(
     require_extra("onnx", "writing an ONNX file")
     if data is not None:
         require_extra("train", "evaluating an int8 file on labeled texts")
-    out, folder = Path(out), BundleFolder.open(bundle)
+    out, folder = Path(out).expanduser(), BundleFolder.open(bundle)
     check_file(out, overwrite=overwrite)
     config = folder.config()
     progress = progress or Silent()

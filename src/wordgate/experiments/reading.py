@@ -17,11 +17,11 @@ from wordgate.data.label_sets import NO_SEPARATOR
 from wordgate.data.table import own_group
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings, normalized
 from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
-from wordgate.errors import DataError, SettingsError
+from wordgate.errors import DataError, SettingsError, did_you_mean
 from wordgate.experiments.resolving import refuse_idle_sizes, with_options
 from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress, stage
-from wordgate.settings import Settings
+from wordgate.settings import Settings, setting_fields
 from wordgate.split.assignment import GroupTable
 from wordgate.storage.remote import display_url, url_of
 
@@ -87,9 +87,21 @@ class DataOptions(ReadingOptions, total=False):
 
 
 def table_options(options: ReadingOptions, others: Collection[str] = ("limit",)) -> TableOptions:
-    """Leave out the options that are not of reading a table; unknown ones stay, and are refused."""
-    rest = {name: value for name, value in options.items() if name not in others}
-    return cast(TableOptions, rest)
+    """Leave out the options that are not of reading a table.
+
+    Raises:
+        TypeError: There is an option of another name.
+    """
+    known = TableOptions.__optional_keys__
+    _refuse_unknown(options, {*known, *others})
+    return cast(TableOptions, {name: value for name, value in options.items() if name in known})
+
+
+def _refuse_unknown(options: Mapping[str, object], known: Collection[str]) -> None:
+    for name in options:
+        if name not in known:
+            hint = did_you_mean(name, sorted(known))
+            raise TypeError(f"unexpected keyword argument {name!r}{hint}")
 
 
 @dataclass(frozen=True)
@@ -160,6 +172,14 @@ class DataSource:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name in self.options.keys() - DataOptions.__optional_keys__:
+            if found := [one for one in setting_fields() if f".{one}".endswith(f".{name}")]:
+                example = next((one for one in (name, f"lstm.{name}") if one in found), found[0])
+                raise TypeError(
+                    f"unexpected keyword argument {name!r}: settings are given together, as in"
+                    f" settings={{'{example}': ...}}"
+                )
+        _refuse_unknown(self.options, DataOptions.__optional_keys__)
         split, parts = self.options.get("split"), self._parts()
         if split is not None and parts:
             named = " and ".join(f"--{part.replace('_', '-')}" for part in parts)
@@ -264,8 +284,8 @@ def _read_like(
             roles = ("text", "label", "group")
             columns = ", ".join(name for role in roles for name in column_flags(table, role))
             raise DataError(
-                f"{error}\n'{file}' is read with the columns of the training rows ({columns}): use"
-                " the same names in its header"
+                f"{error}\n'{called(file)}' is read with the columns of the training rows"
+                f" ({columns}): use the same names in its header"
             ) from error
 
     try:
@@ -280,8 +300,8 @@ def _read_like(
         if found.label_sets is not None:
             here, there = "several labels per text", "one"
         raise DataError(
-            f"'{file}' has {here}, and the training rows have {there}: write the labels of both in"
-            " the same form"
+            f"'{called(file)}' has {here}, and the training rows have {there}: write the labels of"
+            " both in the same form"
         )
     return found
 

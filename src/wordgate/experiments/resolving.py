@@ -8,6 +8,7 @@ from wordgate.errors import MissingExtraError, SettingsError
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress
 from wordgate.settings import LARGEST_EMBEDDING, NO_TEACHER, Settings, flat_overrides, load_settings
+from wordgate.tables.listing import given_names
 from wordgate.training.families import check_family
 from wordgate.vectors.pretrained import PretrainedVectors
 
@@ -21,10 +22,13 @@ _FINE_TUNED = "a transformer to fine-tune"
 
 
 def as_names(value: Sequence[str | Path] | str | Path | None) -> tuple[str, ...] | None:
-    """Give one name or several as a tuple; None for None."""
-    if value is None:
-        return None
-    return tuple(map(str, [value] if isinstance(value, str | Path) else value)) or None
+    """Give one name of a teacher or several as a tuple; None for None."""
+    return None if value is None else given_names(value, "a teacher") or None
+
+
+def unlabelled_files(value: Sequence[str | Path] | str | Path | None) -> tuple[str, ...]:
+    """Give the names of the files of unlabelled texts; none for None."""
+    return () if value is None else given_names(value, "the file of unlabelled texts")
 
 
 def given_teachers(teacher: str | Sequence[str] | None) -> tuple[str, ...]:

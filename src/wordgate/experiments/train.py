@@ -21,6 +21,7 @@ from wordgate.experiments.resolving import (
     choose_recipe,
     resolve_settings,
     resolve_vectors,
+    unlabelled_files,
 )
 from wordgate.experiments.resuming import KeptTraining, is_complete, kept_beside
 from wordgate.experiments.search_plan import (
@@ -155,7 +156,7 @@ def train(
     n_threads = choose_threads(threads)
     progress = Console() if progress is None else progress
     search, of_data = search_and_data(options)
-    source = DataSource(data, of_data, as_names(unlabelled) or (), checked_seed(seed))
+    source = DataSource(data, of_data, unlabelled_files(unlabelled), checked_seed(seed))
     overrides = source.overrides(settings, **{"teacher.models": as_names(teacher)})
     context = RunContext(
         source.seed, progress, device, threads, started=clock.started, processes=workers

@@ -61,7 +61,8 @@ def import_keras(
             cannot be written.
         SettingsError: `labels` or `max_tokens` do not fit the model.
     """
-    model, tokenizer, names = Path(model), Path(tokenizer), _listed(labels)
+    model, tokenizer = Path(model).expanduser(), Path(tokenizer).expanduser()
+    names = _listed(labels)
     if out is not None:
         check_destination(out, overwrite=overwrite)
     with _naming_file(tokenizer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from wordgate.scoring.scoring import score_file
 from wordgate.scoring.sharded import score_shards
 from wordgate.scoring.shards import is_sharded
 from wordgate.storage.remote import local_name, url_of
+from wordgate.tables.listing import given_names
 from wordgate.tables.source import STANDARD
 
 
@@ -118,6 +120,13 @@ def score(
         checkpoint_seconds=checkpoint_seconds,
     )
     chosen = Engine.of(engine, threads)
+    if not isinstance(source, str | os.PathLike):
+        source = given_names(source, "the file to score")
+    if not isinstance(out, str | os.PathLike):
+        raise SettingsError(
+            "out must be the path of a file, or of a folder for several, not a"
+            f" {type(out).__name__}"
+        )
     if is_sharded(source, out):
         return score_shards(bundle, source, str(out), options, progress, chosen)
     if not chosen.is_local:

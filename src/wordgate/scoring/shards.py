@@ -61,7 +61,7 @@ def plan_shards(source: Names, out: str, form: str | None) -> list[Shard]:
         DataError: There is no such file, or none at all.
         SettingsError: The output is no folder, or an output would replace an input.
     """
-    sources = [source] if isinstance(source, str | os.PathLike) else list(source)
+    sources = [source] if isinstance(source, str | os.PathLike) else source
     if out == STANDARD or STANDARD in sources:
         raise SettingsError(
             "several files are scored into a folder: name one, such as scored/"

@@ -116,11 +116,14 @@ def n_before_header(records: Sequence[Sequence[str]], width: int, given: Collect
         given: Column names that the user's flags mention.
     """
     others = 0  # before it that look like records
-    for place, record in enumerate(records[: _MOST_BEFORE + 1]):
+    first = records[: _MOST_BEFORE + 1]
+    is_named_later = any(len(one) == width and len(known_names(one)) >= 2 for one in first)
+    for place, record in enumerate(first):
         names = known_names(record)
         if len(record) == width and (len(names) >= 2 or any(name_key(c) in given for c in record)):
             return place
-        is_marked = record[0].startswith("#") and (len(record) != width or not names)
+        is_comment = len(record) != width or not names or is_named_later
+        is_marked = record[0].startswith("#") and is_comment
         if is_marked or 0 < len(record) < width or not any(cell.strip() for cell in record):
             continue
         uniform = [other for other in records[place + 1 :] if len(other) == width]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from wordgate.errors import DataError
 from wordgate.storage.places import (
@@ -21,6 +22,7 @@ from wordgate.storage.places import (
 )
 from wordgate.storage.remote import RemoteFile
 from wordgate.tables.source import is_file, missing_file
+from wordgate.tables.values import column_names
 
 MANIFEST = "_manifest.json"
 """The list of all outputs that a scoring puts beside them, which is no data."""
@@ -34,6 +36,29 @@ class ListedFile:
     place: Path | RemoteFile
     name: str  # relative to the folder, or to the beginning of the pattern
     size: int  # in bytes; 0 where that is unknown
+
+
+def given_names(value: Any, what: str) -> tuple[str, ...]:
+    """Give one name or several, of files or the like, as a tuple.
+
+    Args:
+        value: A string or path, or several of these.
+        what: What is asked for, such as ``the file``, for a message.
+
+    Raises:
+        DataError: It is something else, such as a data frame, whose columns would be taken for
+            names.
+    """
+    if isinstance(value, str | os.PathLike):
+        return (os.fspath(value),)
+    is_of_names = isinstance(value, Iterable) and not hasattr(value, "read")
+    if is_of_names and column_names(value) is None:
+        names = list(value)
+        if all(isinstance(name, str | os.PathLike) for name in names):
+            return tuple(map(os.fspath, names))
+    raise DataError(
+        f"{what} must be a string or a path, or a list of these, not a {type(value).__name__}"
+    )
 
 
 def is_several(name: str | os.PathLike[str]) -> bool:

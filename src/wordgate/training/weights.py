@@ -27,17 +27,24 @@ def check_weights(data: FitData, settings: Settings) -> None:
     """
     if isinstance(settings.class_weight, Mapping):
         check_known_labels("class_weight", settings.class_weight, data.labels)
-    weights = data.train.weights
-    if weights is None:
-        return
+    if data.train.weights is not None:
+        check_text_weights(data.train.weights, "training text")
+
+
+def check_text_weights(weights: NDArray[np.float32], called: str) -> None:
+    """Refuse weights of texts, float32 [n], that are none; `called` is what a text is called.
+
+    Raises:
+        DataError: A weight is negative or no number, or all are 0.
+    """
     bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0.0)))
     if len(bad):
         raise DataError(
-            f"the weight of training text {bad[0] + 1:,} of {len(weights):,} is {weights[bad[0]]};"
+            f"the weight of {called} {bad[0] + 1:,} of {len(weights):,} is {weights[bad[0]]};"
             " it must be a finite number of 0 or more"
         )
     if not weights.any():
-        raise DataError(f"the weights of all {len(weights):,} training texts are 0")
+        raise DataError(f"the weights of all {len(weights):,} {called}s are 0")
 
 
 def check_known_labels(setting: str, named: Iterable[str], labels: Sequence[str]) -> None:
