@@ -15,14 +15,14 @@ from wordgate.errors import SettingsError
 from wordgate.runtime.progress import Silent
 from wordgate.text.encoder import TextEncoder
 from wordgate.training import families, processes
-from wordgate.training.data_parallel import LostProcessError, even_slices, joined_updates
+from wordgate.training.data_parallel import LostProcessError, replicated_updates
 from wordgate.training.families import check_workers
 from wordgate.training.fitting import EncodedData, FitData, RunContext
 from wordgate.training.local_group import LocalGroup
 from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.training.mlp import MLPTrainer
 from wordgate.training.pretrained_transformer import pretrained_transformer
-from wordgate.training.processes import choose_processes, helpers
+from wordgate.training.processes import choose_processes, start_workers
 from wordgate.training.rng import EmbeddingInit, random_embeddings
 from wordgate.training.transformer import TransformerTrainer
 
@@ -42,8 +42,9 @@ def one_thread():
 @pytest.fixture(scope="module")
 def group():
     """This process and two others, which are started once."""
-    with helpers(PROCESSES - 1, 1) as others:
-        own = LocalGroup(0, PROCESSES, others.sockets, others.memory)
+    with start_workers(PROCESSES - 1, 1) as workers:
+        workers.check()
+        own = LocalGroup(0, PROCESSES, workers.sockets)
         yield own
         own.send(None)
 
@@ -84,10 +85,10 @@ def begun(settings, examples):
 def made(trainer, n_updates=2, start=0):
     """Make updates from a number on; give all arrays, and the metrics of each update."""
     batches, metrics = trainer.batches(0, start), []
-    with joined_updates(trainer, trainer._group):
+    with replicated_updates(trainer, trainer._group):
         for _ in range(n_updates):
             prepared = next(batches)
-            trainer._group.begin_update()
+            trainer._group.next_update(more=True)
             metrics.append(trainer.update(prepared).tolist())
     return {name: array.copy() for name, array in trainer.arrays().items()}, metrics
 
@@ -124,7 +125,7 @@ def test_a_cut_batch_has_the_gradient_of_the_whole(begun, group, way):
     """Adam's moments are means of the gradients and of their squares."""
     kind, changes = WAYS[way]
     whole, cut = (begun(each, kind, **changes) for each in (None, group))
-    assert len(next(cut.batches(0, 0)).shards) == PROCESSES
+    assert len(next(cut.batches(0, 0)).places) == PROCESSES
     (expected, loss), (found, cut_loss) = made(whole, 1), made(cut, 1)
     assert np.array(cut_loss) == pytest.approx(np.array(loss), rel=1e-5)
     for name, array in expected.items():
@@ -167,29 +168,81 @@ def test_a_batch_of_fewer_texts_than_processes_leaves_some_without(begun, group)
     assert all(found[name] == pytest.approx(array, abs=1e-2) for name, array in expected.items())
 
 
-def test_a_process_that_is_lost_is_told(begun):
-    with helpers(1, 1) as others:
-        trainer = begun(LocalGroup(0, 2, others.sockets, others.memory))
-        trainer.share = lambda: others.started[0].kill()
-        with pytest.raises(LostProcessError, match=r"of the 2 processes .* number 2 has ended"):
+def test_a_killed_worker_is_reported(begun):
+    with start_workers(1, 1) as workers:
+        workers.check()
+        trainer = begun(LocalGroup(0, 2, workers.sockets))
+        workers.started[0].kill()
+        message = "of the 2 training processes, number 2 ended unexpectedly"
+        with pytest.raises(LostProcessError, match=message):
             made(trainer, 10)
 
 
-def test_the_processes_end_with_their_context():
-    with helpers(2, 1) as others:
-        assert [one.poll() for one in others.started] == [None, None]
-    assert all(one.poll() is not None for one in others.started)
+def fail(group):
+    """Fail in a worker process."""
+    raise ZeroDivisionError(f"in rank {group.rank}")
 
 
-def test_processes_import_nothing_of_a_script_and_end_with_it(tmp_path):
+@pytest.mark.parametrize("learns_of_it", ["reading", "writing"])
+def test_the_traceback_of_a_worker_that_fails_is_shown(learns_of_it):
+    with start_workers(1, 1) as workers:
+        workers.check()
+        group = LocalGroup(0, 2, workers.sockets)
+        group.send(fail)
+        message = r"(?s)number 2 failed:.*Traceback.*in fail.*ZeroDivisionError: in rank 1"
+        with pytest.raises(LostProcessError, match=message):
+            if learns_of_it == "reading":
+                group.receive()
+            workers.started[0].wait()
+            group.next_update(more=True)
+
+
+def echo(group):
+    """Send back what comes, with a change to prove that arrays can be written to."""
+    array, text = group.receive()
+    array += 1
+    group.send((array, text))
+
+
+def test_messages_keep_arrays_of_every_layout():
+    numbers = np.arange(24.0).reshape(4, 6)
+    with start_workers(1, 1) as workers:
+        workers.check()
+        pair = LocalGroup(0, 2, workers.sockets)
+        pair.send(echo)
+        for array in (numbers, numbers.T, numbers[:, ::2], numbers[:0], np.float32(3)):
+            pair.send((array, "text"))
+            back, text = pair.receive()
+            assert np.array_equal(back, array + 1)
+            assert text == "text"
+            pair.send(echo)
+
+
+def test_workers_end_with_their_context_and_leave_no_descriptors():
+    before = open_descriptors()
+    with start_workers(2, 1) as workers:
+        workers.check()
+        LocalGroup(0, 3, workers.sockets).send(max)
+        assert [one.poll() for one in workers.started] == [None, None]
+    assert all(one.poll() is not None for one in workers.started)
+    assert open_descriptors() == before
+
+
+def open_descriptors():
+    """Count the open files of this process, where the system lists them."""
+    folder = Path("/dev/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def test_workers_import_nothing_of_a_script_and_end_with_it(tmp_path):
     """A script without `if __name__ == "__main__"` must not run again in each of them."""
     script = tmp_path / "script.py"
     script.write_text(
         "print('ran', flush=True)\n"
         "import os, signal\n"
-        "from wordgate.training.processes import helpers\n"
-        "with helpers(1, 1) as others:\n"
-        "    print(others.started[0].pid, flush=True)\n"
+        "from wordgate.training.processes import start_workers\n"
+        "with start_workers(1, 1) as workers:\n"
+        "    print(workers.started[0].pid, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -247,13 +300,6 @@ def test_workers_without_effect_are_refused(family, workers, device, message):
     with pytest.raises(SettingsError) as error:
         check_workers(family, workers, device)
     assert str(error.value) == message
-
-
-@pytest.mark.parametrize(("length", "count"), [(10, 3), (2, 3), (0, 2), (7, 1)])
-def test_slices_cover_a_length(length, count):
-    slices = even_slices(length, count)
-    assert len(slices) == count
-    assert [place for own in slices for place in range(length)[own]] == list(range(length))
 
 
 def test_candidates_trained_at_the_same_time_are_those_trained_in_turn(
