@@ -1,4 +1,4 @@
-"""Training in several processes, from the command line: rank 0 runs the command, any may be lost."""
+"""Training in several processes, from the command line, of which any may be lost."""
 
 import os
 import random

@@ -1,9 +1,13 @@
 """A batch cut among processes: the gradients of the whole, and the same bits at each repetition."""
 
+import errno
 import os
+import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +16,20 @@ import torch
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
+from wordgate.families import FAMILIES
+from wordgate.runtime import cpu
 from wordgate.runtime.progress import Silent
 from wordgate.text.encoder import TextEncoder
-from wordgate.training import families, processes
+from wordgate.training import device, families, processes
 from wordgate.training.data_parallel import LostProcessError, replicated_updates
 from wordgate.training.families import check_workers
-from wordgate.training.fitting import EncodedData, FitData, RunContext
+from wordgate.training.fitting import CheckpointConfig, EncodedData, FitData, RunContext
 from wordgate.training.local_group import LocalGroup
+from wordgate.training.loop import TrainingLoop
 from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.training.mlp import MLPTrainer
 from wordgate.training.pretrained_transformer import pretrained_transformer
-from wordgate.training.processes import choose_processes, start_workers
+from wordgate.training.processes import WorkerStartError, choose_processes, start_workers
 from wordgate.training.rng import EmbeddingInit, random_embeddings
 from wordgate.training.transformer import TransformerTrainer
 
@@ -190,11 +197,11 @@ def test_the_traceback_of_a_worker_that_fails_is_shown(learns_of_it):
         group = LocalGroup(0, 2, workers.sockets)
         group.send(fail)
         message = r"(?s)number 2 failed:.*Traceback.*in fail.*ZeroDivisionError: in rank 1"
-        with pytest.raises(LostProcessError, match=message):
-            if learns_of_it == "reading":
-                group.receive()
+        if learns_of_it == "writing":
             workers.started[0].wait()
-            group.next_update(more=True)
+        learn = {"reading": group.receive, "writing": partial(group.next_update, more=True)}
+        with pytest.raises(LostProcessError, match=message):
+            learn[learns_of_it]()
 
 
 def echo(group):
@@ -282,6 +289,92 @@ def test_how_many_processes_train(settings, changes, n_texts, threads, count):
     assert choose_processes(settings(**changes), n_texts, threads) == count
 
 
+def test_a_frozen_program_is_no_python_to_start_workers_with(settings, monkeypatch):
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert choose_processes(settings(**{"lstm.batch_size": 128}), 10_000, 2) == 1
+
+
+class Listener(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+@pytest.fixture
+def prepared(settings, monkeypatch):
+    """Whether a fit of two candidates is given workers, and what is reported of it."""
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    monkeypatch.delenv(cpu.THREADS_VARIABLE, raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(cpu, "available_cores", lambda: 4)
+    chosen = settings(lighter_candidate=True)
+
+    def prepare(threads=None, workers=None):
+        listener = Listener()
+        context = RunContext(0, listener, "auto", threads, processes=workers)
+        with families._prepared(FAMILIES["lstm"], 10, chosen, context) as given:
+            return (given.worker or given.group) is not None, listener.lines
+
+    return prepare
+
+
+def test_two_candidates_are_given_a_worker(prepared):
+    torch.set_num_threads(2)
+    assert prepared() == (True, [])
+    assert prepared(threads=1) == (False, [])
+
+
+def test_a_number_of_threads_set_in_torch_holds_for_workers_too(prepared):
+    torch.set_num_threads(1)
+    assert prepared() == (False, [])
+
+
+def test_a_forked_process_starts_workers_only_if_threads_are_asked_for(prepared, monkeypatch):
+    torch.set_num_threads(4)
+    monkeypatch.setattr(cpu, "_was_forked", True)
+    assert prepared() == (False, [])
+    assert prepared(threads=2) == (True, [])
+
+
+def refuse(*_):
+    raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+
+@pytest.mark.parametrize(
+    ("what", "instead", "why"),
+    [
+        ("_start", refuse, "a worker process can't be started: Resource temporarily unavailable"),
+        ("shared_memory", refuse, "a worker process can't be started: Resource temporarily"),
+        ("sys.executable", "/bin/true", "'/bin/true' does not start a worker process"),
+    ],
+)
+def test_where_no_worker_starts_one_process_trains_unless_workers_are_asked_for(
+    prepared, monkeypatch, what, instead, why
+):
+    monkeypatch.setattr(f"wordgate.training.processes.{what}", instead)
+    has_worker, lines = prepared(threads=2)
+    assert not has_worker
+    assert len(lines) == 1
+    assert lines[0].startswith(f"Training in one process: {why}")
+    with pytest.raises(WorkerStartError, match=re.escape(why)):
+        prepared(threads=2, workers=2)
+
+
+def test_no_worker_is_kept_where_a_gpu_is_chosen(prepared, monkeypatch):
+    started = []
+    start = processes._start
+    monkeypatch.setattr(processes, "_start", lambda *of: started.append(start(*of)) or started[-1])
+    monkeypatch.setattr(device, "choose_device", lambda _: torch.device("cuda"))
+    assert prepared(threads=2) == (False, [])
+    with pytest.raises(SettingsError, match="--workers 2 has no effect: on GPUs"):
+        prepared(threads=2, workers=2)
+    assert [one.poll() is not None for one in started] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("family", "workers", "device", "message"),
     [
@@ -313,6 +406,42 @@ def test_candidates_trained_at_the_same_time_are_those_trained_in_turn(
     arrays, others = (fitted.model.state()[1] for fitted in (both, alone))
     assert all(np.array_equal(arrays[name], others[name]) for name in others)
     assert [one.valid_loss for one in both.history] == [one.valid_loss for one in alone.history]
+
+
+def test_candidates_that_the_time_limit_cut_are_resumed_to_the_same_bits(
+    examples, fit_model, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    train, kept = examples(160), CheckpointConfig(tmp_path / "checkpoint")
+    changes = {"lstm.epochs": 2, "lstm.lighter_candidate": True, "threads": 2}
+    whole = fit_model(train, **changes)
+    cut = fit_model(train, **changes, checkpoint=kept, deadline=time.monotonic())
+    assert any("The time limit" in remark for remark in cut.remarks)
+    assert kept.file.exists()
+    assert kept.beside.file.exists()
+    resumed = fit_model(train, **changes, checkpoint=replace(kept, resume=True))
+    assert not kept.beside.file.exists()  # both are in the joint one
+    again = fit_model(train, **changes, checkpoint=replace(kept, resume=True))
+    for fitted in (resumed, again):
+        arrays, expected = (each.model.state()[1] for each in (fitted, whole))
+        assert all(np.array_equal(arrays[name], expected[name]) for name in expected)
+
+
+def test_a_new_training_leaves_no_second_checkpoint_of_another_one(
+    examples, fit_model, monkeypatch, tmp_path
+):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    monkeypatch.setattr(TrainingLoop, "run", interrupt)
+    kept = CheckpointConfig(tmp_path / "checkpoint")
+    kept.beside.file.write_text("of another training")
+    with pytest.raises(KeyboardInterrupt):
+        fit_model(examples(160), threads=2, checkpoint=kept, **{"lstm.lighter_candidate": True})
+    assert not (
+        kept.beside.file.exists() and kept.beside.file.read_bytes() == b"of another training"
+    )
 
 
 @pytest.mark.slow

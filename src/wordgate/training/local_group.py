@@ -6,7 +6,6 @@ import pickle
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from typing import IO, Any
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from wordgate.training.data_parallel import LostProcessError, ProcessGroup
+from wordgate.training.processes import shared_memory
 
 _UPDATE, _STOP, _READY, _MEMORY, _FAILED = b"u", b"s", b"r", b"m", b"f"
 _ALIGNMENT = 64  # bytes
@@ -148,14 +148,6 @@ class LocalGroup(ProcessGroup):
         if kind == _FAILED:
             raise LostProcessError(other, self.world_size, _unpickled(memory))
         return kind, memory
-
-
-def shared_memory() -> IO[bytes]:
-    """Open an empty file in memory, or where there is no such file, one without a name on disk."""
-    try:
-        return os.fdopen(os.memfd_create("wordgate"), "w+b")
-    except (AttributeError, OSError):  # macOS has none; a container may refuse it
-        return tempfile.TemporaryFile()
 
 
 def _write_pickled(message: object, file: IO[bytes]) -> None:

@@ -8,11 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 from wordgate.errors import WordgateError
 from wordgate.runtime.cpu import THREADS_VARIABLE, wait_asleep
@@ -74,7 +76,7 @@ def choose_processes(settings: Settings, n_texts: int, threads: int) -> int:
 
 @contextmanager
 def start_workers(count: int, threads: int) -> Iterator[Workers]:
-    """Start so many processes, of so many threads each; they end when the context does.
+    """Start so many worker processes, of so many threads each; they end when the context does.
 
     They import no module of the caller's, and neither Ctrl-C nor another signal of the terminal
     reaches them: they end when this process does, however it ends.
@@ -86,6 +88,7 @@ def start_workers(count: int, threads: int) -> Iterator[Workers]:
         workers = Workers([], [])
         stack.callback(_end, workers)
         try:
+            shared_memory().close()
             for rank in range(1, count + 1):
                 own, other = socket.socketpair()
                 workers.sockets.append(own)
@@ -96,6 +99,14 @@ def start_workers(count: int, threads: int) -> Iterator[Workers]:
             reason = error.strerror or error
             raise WorkerStartError(f"a worker process can't be started: {reason}") from error
         yield workers
+
+
+def shared_memory() -> IO[bytes]:
+    """Open an empty file in memory, or where there is no such file, one without a name on disk."""
+    try:
+        return os.fdopen(os.memfd_create("wordgate"), "w+b")
+    except (AttributeError, OSError):  # macOS has none; a container may refuse it
+        return tempfile.TemporaryFile()
 
 
 def _start(place: str, descriptor: int, threads: int) -> "subprocess.Popen[bytes]":
