@@ -76,7 +76,7 @@ def print_accuracies(recipe, count):
 
     settings = load_settings(recipe, {"lstm.lighter_candidate": False})
     table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
-    print(f"| seed | {' | '.join(f'{n} processes' for n in WORLD_SIZES)} | test rows |")
+    print(f"| seed | {' | '.join(f'processes: {n}' for n in WORLD_SIZES)} | test rows |")
     print("|---" * (2 + len(WORLD_SIZES)) + "|", flush=True)
     for seed in (0, 1):
         own = limit_rows(table, count, seed)

@@ -21,6 +21,7 @@ from wordgate.runtime import cpu
 from wordgate.runtime.progress import Silent
 from wordgate.text.encoder import TextEncoder
 from wordgate.training import device, families, processes
+from wordgate.training.checkpoint import kept_histories
 from wordgate.training.data_parallel import LostProcessError, replicated_updates
 from wordgate.training.families import check_workers
 from wordgate.training.fitting import CheckpointConfig, EncodedData, FitData, RunContext
@@ -425,6 +426,42 @@ def test_candidates_that_the_time_limit_cut_are_resumed_to_the_same_bits(
     for fitted in (resumed, again):
         arrays, expected = (each.model.state()[1] for each in (fitted, whole))
         assert all(np.array_equal(arrays[name], expected[name]) for name in expected)
+
+
+def test_an_interruption_while_the_second_candidate_is_awaited_keeps_the_first(
+    examples, fit_model, monkeypatch, tmp_path
+):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    train, kept = examples(160), CheckpointConfig(tmp_path / "checkpoint")
+    changes = {"lstm.epochs": 2, "lstm.lighter_candidate": True, "threads": 2}
+    whole = fit_model(train, **changes)
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(LocalGroup, "receive", interrupt)
+        with pytest.raises(KeyboardInterrupt, match="run the same command with --resume"):
+            fit_model(train, **changes, checkpoint=kept)
+    assert len(kept_histories(kept.file)[0]) == 2
+    resumed = fit_model(train, **changes, checkpoint=replace(kept, resume=True))
+    arrays, expected = (each.model.state()[1] for each in (resumed, whole))
+    assert all(np.array_equal(arrays[name], expected[name]) for name in expected)
+
+
+def test_a_training_resumed_in_another_number_of_processes_says_so(
+    examples, fit_model, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    monkeypatch.setattr(processes, "SMALLEST_SHARD", 20)
+    train, kept = examples(160), CheckpointConfig(tmp_path / "checkpoint")
+    changes = {"epochs": 2, "lstm.batch_size": 40, "lstm.min_updates": 0}
+    fit_model(train, threads=2, checkpoint=kept, deadline=time.monotonic(), **changes)
+    listener = Listener()
+    resumed = replace(kept, resume=True)
+    fit_model(train, threads=1, checkpoint=resumed, progress=listener, **changes)
+    assert "was started with processes 2 instead of 1: its result may differ" in "\n".join(
+        listener.lines
+    )
 
 
 def test_a_new_training_leaves_no_second_checkpoint_of_another_one(

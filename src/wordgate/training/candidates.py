@@ -166,7 +166,8 @@ class _Work(Generic[SnapshotT]):
 
     def checkpoint(self, kept: CheckpointConfig, state: TrainingState[SnapshotT]) -> Checkpoint:
         """Make the checkpoint of a candidate's training."""
-        fingerprint = RunFingerprint(self.config, state.trainer.engine())
+        environment = {"processes": "1", **state.trainer.engine()}
+        fingerprint = RunFingerprint(self.config, environment)
         return Checkpoint(kept.file, fingerprint, state.size())
 
     def loop(

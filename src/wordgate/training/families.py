@@ -115,6 +115,8 @@ def _workers(stack: ExitStack, count: int, threads: int, context: RunContext) ->
         if choose_device(context.device).type == "cpu":
             stack.push(starting.pop_all())
             return workers.sockets
+        for process in workers.started:
+            process.kill()  # it may be importing torch for seconds
         if context.processes is not None:
             raise SettingsError(_no_effect(context.processes, _ON_GPUS))
     return []

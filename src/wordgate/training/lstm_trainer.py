@@ -21,7 +21,7 @@ from wordgate.settings import Settings
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.training import recurrent
 from wordgate.training.data_parallel import ProcessGroup
-from wordgate.training.device import choose_device, choose_precision, engine
+from wordgate.training.device import choose_device, choose_precision, engine, replica_device
 from wordgate.training.fitting import EncodedData, RunContext
 from wordgate.training.losses import Loss
 from wordgate.training.optimizers import (
@@ -333,8 +333,8 @@ class LSTMTrainer:
         table, encoded = self.embedding, self.data.train
         data = EncodedData(encoded, encoded, self.data.source.without_texts(), self.data.unknown)
         pretrained = None if table.pretrained is None else table.pretrained.cpu().numpy()
-        own = self.settings, self.seed, self.device.type, dict(self.arrays()), self.updates
-        return partial(_replica, data, pretrained, *own)
+        own = self.settings, self.seed, replica_device(self.device), dict(self.arrays())
+        return partial(_replica, data, pretrained, *own, self.updates)
 
     def snapshot(self) -> Network:
         """Copy the weights as they are now, or their average, into the network that predicts."""

@@ -26,7 +26,13 @@ from wordgate.storage.resumable import WORDS
 from wordgate.text.batches import bucketed
 from wordgate.training.candidates import Candidate, train_candidates
 from wordgate.training.data_parallel import ProcessGroup, own_texts, sum_gradients
-from wordgate.training.device import choose_device, choose_precision, engine, format_device
+from wordgate.training.device import (
+    choose_device,
+    choose_precision,
+    engine,
+    format_device,
+    replica_device,
+)
 from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext
 from wordgate.training.loop import EarlyStopping
 from wordgate.training.losses import Loss
@@ -296,8 +302,8 @@ class TransformerTrainer:
         form = network.config, network.pad_id, dict(network.arrays()), network.multilabel
         encoded = self._data.train
         data = EncodedData(encoded, encoded, self._data.source.without_texts())
-        own = self._settings, self._seed, self.device.type, dict(self.arrays()), self.updates
-        return partial(_replica, form, data, *own)
+        own = self._settings, self._seed, replica_device(self.device), dict(self.arrays())
+        return partial(_replica, form, data, *own, self.updates)
 
     def snapshot(self) -> TransformerNetwork:
         """Copy the network as it is now."""
