@@ -66,15 +66,15 @@ class ProcessGroup:
         """
         return more
 
-    def all_gather(self, own: Sequence[Tensor], lengths: Sequence[int]) -> list[Tensor]:  # noqa: ARG002
-        """Gather flat tensors of all processes.
+    def all_gather(self, own: Sequence[Tensor]) -> list[Tensor]:
+        """Gather tensors of all processes.
 
         Args:
-            own: float32 tensors of any shape, one or more, which are concatenated.
-            lengths: How many numbers each process has, by rank.
+            own: float32 tensors, in all processes of the same shapes.
 
         Returns:
-            float32 [length] of each process, by rank; valid until the next call but one.
+            float32 [n] of each process by rank, its tensors flat and concatenated; valid until the
+            next call but one.
         """
         return [torch.cat([tensor.flatten() for tensor in own])]
 
@@ -112,27 +112,42 @@ def _update_replica(
     group.next_update()  # rank 0 says that there is no other
 
 
-def sum_gradients(weights: Sequence[Tensor], metrics: Tensor, group: ProcessGroup) -> Tensor:
-    """Replace the gradients of weights by their sums over all processes, in the order of the ranks.
+def sum_over_ranks(
+    metrics: Tensor, gradients: Sequence[Tensor], group: ProcessGroup
+) -> tuple[Tensor, Sequence[Tensor]]:
+    """Sum what all processes have, in the order of the ranks.
 
     Args:
-        weights: float32 tensors with gradients; a missing gradient counts as zeros.
         metrics: float64 [2], see `ModelTrainer.update`.
+        gradients: float32 tensors, in all processes of the same shapes.
         group: The processes.
 
     Returns:
-        The summed metrics.
+        The sums, of the same shapes.
+    """
+    if group.world_size == 1:
+        return metrics, gradients
+    own = [metrics.view(torch.float32), *gradients]
+    sizes = [each.numel() for each in own]
+    gathered = group.all_gather(own)
+    of_metrics = [each[: sizes[0]].view(torch.float64) for each in gathered]
+    parts = torch.split(reduce(torch.add, [each[sizes[0] :] for each in gathered]), sizes[1:])
+    summed = [part.view(own.shape) for part, own in zip(parts, gradients, strict=True)]
+    return reduce(torch.add, of_metrics), summed
+
+
+def sum_gradients(weights: Sequence[Tensor], metrics: Tensor, group: ProcessGroup) -> Tensor:
+    """Replace the gradients of weights by their sums over all processes; give the summed metrics.
+
+    A missing gradient counts as zeros.
     """
     if group.world_size == 1:
         return metrics
     gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in weights]
-    own = [metrics.view(torch.float32), *gradients]
-    sizes = [each.numel() for each in own]
-    shards = group.all_gather(own, [sum(sizes)] * group.world_size)
-    summed = reduce(torch.add, [each[sizes[0] :] for each in shards])
-    for weight, part in zip(weights, torch.split(summed, sizes[1:]), strict=True):
-        weight.grad = part.view_as(weight)
-    return reduce(torch.add, [each[: sizes[0]].view(torch.float64) for each in shards])
+    metrics, summed = sum_over_ranks(metrics, gradients, group)
+    for weight, gradient in zip(weights, summed, strict=True):
+        weight.grad = gradient
+    return metrics
 
 
 def own_texts(n_texts: int, group: ProcessGroup) -> slice | None:

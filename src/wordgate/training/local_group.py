@@ -71,20 +71,20 @@ class LocalGroup(ProcessGroup):
             return more
         return self._read(0)[0] == _UPDATE
 
-    def all_gather(self, own: Sequence[Tensor], lengths: Sequence[int]) -> list[Tensor]:
+    def all_gather(self, own: Sequence[Tensor]) -> list[Tensor]:
         """Gather through shared memory; see `ProcessGroup`.
 
         Two areas take turns: at the barrier after writing to one of them, all processes have read
         the other.
         """
-        if not self._areas or self._areas[0].shape[1] < max(lengths):
-            self._areas = self._allocate(2 * max(lengths))
+        size = sum(tensor.numel() for tensor in own)
+        if not self._areas or self._areas[0].shape[1] < size:
+            self._areas = self._allocate(2 * size)
         area = self._areas[0]
         self._areas.reverse()
-        flat = [tensor.flatten() for tensor in own]
-        torch.cat(flat, out=area[self.rank, : lengths[self.rank]])
+        torch.cat([tensor.flatten() for tensor in own], out=area[self.rank, :size])
         self._barrier()
-        return [slot[:length] for slot, length in zip(area, lengths, strict=True)]
+        return list(area[:, :size])
 
     def _barrier(self) -> None:
         """Wait until all processes are here."""

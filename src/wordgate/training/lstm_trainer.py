@@ -5,9 +5,9 @@ What is prepared for an update, what it computes, what it moves; the loop around
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -20,7 +20,7 @@ from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.training import recurrent
-from wordgate.training.data_parallel import ProcessGroup
+from wordgate.training.data_parallel import ProcessGroup, own_texts, sum_over_ranks
 from wordgate.training.device import choose_device, choose_precision, engine, replica_device
 from wordgate.training.fitting import EncodedData, RunContext
 from wordgate.training.losses import Loss
@@ -56,7 +56,6 @@ SMALLEST_EPOCH = 20
 MOST_EPOCHS_FOR_SMALL_DATA = 40
 FEWEST_EPOCHS_FOR_LARGE_DATA = 4
 GATES = 4
-_METRICS = 4  # float32 numbers that take as many bytes as float64 [2]
 _PATIENCE = {"lstm.patience", "lstm.patience_updates"}
 
 
@@ -87,10 +86,9 @@ def make_plan(n_texts: int, settings: Settings) -> TrainingPlan:
 
 @dataclass(frozen=True)
 class BatchShard:
-    """The texts of an update that this process computes; `batch` and `distinct` are its own."""
+    """The texts of an update that this process computes; `batch` is their number."""
 
-    words: torch.Tensor  # int64 [distinct], its different words, ascending
-    positions: torch.Tensor  # int64 [batch, time], places in its `words`
+    positions: torch.Tensor  # int64 [batch, time], places in the words of the whole batch
     lengths: torch.Tensor  # int64 [batch]
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
     masks: recurrent.Masks
@@ -99,22 +97,11 @@ class BatchShard:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything an update needs besides the weights; each process computes a shard of it."""
+    """Everything an update needs besides the weights."""
 
     words: torch.Tensor  # int64 [distinct], the batch's different words, ascending
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
-    places: Sequence[torch.Tensor]  # by rank, int64 [distinct]: a shard's words among `words`
     own: BatchShard | None  # None where there are too few texts for this process
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """Gradients of a shard, or summed over shards."""
-
-    metrics: torch.Tensor  # see `ModelTrainer.update`
-    weights: torch.Tensor  # float32 [size], flat
-    rows: torch.Tensor  # float32 [distinct, embedding], of word vectors
-    squares: torch.Tensor | None  # float32 [distinct, embedding], see `BatchRows.update`
 
 
 def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
@@ -235,61 +222,52 @@ class LSTMTrainer:
         rng = rng_for(self.seed, "dropout", epoch, update)
         ids = self._without_some_words(batch, rng)
         masks = self._masks(len(batch.rows), rng)
-        size, rank = self._group.world_size, self._group.rank
-        texts = [slice(first, None, size) for first in range(min(size, len(ids)))]  # equally long
-        found = [np.unique(ids[rows], return_inverse=True) for rows in texts]
-        words = found[0][0]
-        if len(texts) > 1:
-            words = np.unique(np.concatenate([of_shard for of_shard, _ in found]))
-        all_targets = self._tensor(targets)
-        own = None
-        if rank < len(texts):
-            rows, (own_words, positions) = texts[rank], found[rank]
+        words, positions = np.unique(ids, return_inverse=True)
+        all_targets, own = self._tensor(targets), None
+        rows = own_texts(len(ids), self._group)  # every so many, so that shards are equally long
+        if rows is not None:
             own = BatchShard(
-                words=self._tensor(own_words),
-                positions=self._tensor(positions.reshape(ids[rows].shape)),
+                positions=self._tensor(positions.reshape(ids.shape)[rows]),
                 lengths=self._tensor(batch.lengths[rows]),
                 targets=all_targets[rows],
-                masks=masks if size == 1 else masks.of_texts(rows),
+                masks=masks if self._group.world_size == 1 else masks.of_texts(rows),
                 weights=None if weights is None else self._tensor(weights[rows]),
             )
-        places = [self._tensor(np.searchsorted(words, of_shard)) for of_shard, _ in found]
-        return Prepared(self._tensor(words), all_targets, places, own)
+        return Prepared(self._tensor(words), all_targets, own)
 
-    @torch.no_grad()
     def update(self, prepared: Prepared) -> torch.Tensor:
         """Make one update; see `ModelTrainer`."""
-        own = self._compute(prepared)
-        gradients = self._sum(prepared, self._group.all_gather(own, self._lengths(prepared)))
+        metrics, gradients = sum_over_ranks(*self._compute(prepared), self._group)
+        of_weights, of_words, *squares = gradients
         if largest := self.settings.lstm.gradient_clip:
-            norms = [torch.linalg.vector_norm(x) for x in (gradients.weights, gradients.rows)]
+            norms = [torch.linalg.vector_norm(gradient) for gradient in (of_weights, of_words)]
             factor = clipping_factor(torch.stack(norms), largest)
-            gradients.weights.mul_(factor)
-            gradients.rows.mul_(factor)
-            if gradients.squares is not None:
-                gradients.squares.mul_(factor**2)
+            of_weights.mul_(factor)
+            of_words.mul_(factor)
+            for each in squares:
+                each.mul_(factor**2)
         number, rates = self.updates + 1, self._word_vector_rates(self._factor())
-        self.optimizer.update(gradients.weights, self.learning_rate, number)
-        self.embedding.update(prepared.words, gradients.rows, gradients.squares, rates, number)
+        self.optimizer.update(of_weights, self.learning_rate, number)
+        of_squares = squares[0] if squares else None
+        self.embedding.update(prepared.words, of_words, of_squares, rates, number)
         self.updates = number
         if self.average is not None:
             self.average.update(number)
-        return gradients.metrics
+        return metrics
 
-    def _lengths(self, prepared: Prepared) -> list[int]:
-        """Count the numbers that `_compute` gives in each process."""
-        of_word = self.embedding.vectors.shape[1] * (1 + self.embedding.wants_squares)
-        lengths = [_METRICS + self.optimizer.size + len(one) * of_word for one in prepared.places]
-        return lengths + [0] * (self._group.world_size - len(lengths))
+    def _compute(self, prepared: Prepared) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Compute this process's part of an update.
 
-    @torch.enable_grad()
-    def _compute(self, prepared: Prepared) -> list[torch.Tensor]:
-        """Compute metrics and gradients of this process's shard, in the order of `Gradients`."""
-        shard = prepared.own
+        Returns:
+            Metrics float64 [2], see `ModelTrainer.update`; the gradients of all weights, float32
+            [weights], and of word vectors, float32 [distinct, embedding]; if the table wants them,
+            the squares of each occurrence's gradient, float32 [distinct, embedding].
+        """
+        rows, shard = self.embedding.rows(prepared.words), prepared.own
+        squares = [torch.zeros_like(rows)] if self.embedding.wants_squares else []
         if shard is None:
-            return [torch.empty(0, device=self.device)]
-        rows = self.embedding.rows(shard.words)
-        squares = torch.zeros_like(rows) if self.embedding.wants_squares else None
+            none = rows.new_zeros(self.optimizer.size)
+            return none.new_zeros(2, dtype=torch.float64), [none, torch.zeros_like(rows), *squares]
         scores = recurrent.logits(
             rows,
             shard.positions,
@@ -298,35 +276,13 @@ class LSTMTrainer:
             self.settings.lstm.pooling,
             shard.masks,
             precision=self.precision,
-            squares=squares,
+            squares=squares[0] if squares else None,
         )
         loss = self.loss.part(scores, shard.targets, shard.weights, prepared.targets)
         weights = self.optimizer.weights.values()
         gradient, *others = torch.autograd.grad(loss, [rows, *weights], materialize_grads=True)
         metrics = self.loss.metrics(loss, scores, shard.targets, prepared.targets)
-        own = [metrics.view(torch.float32), *others, gradient]
-        return own if squares is None else [*own, squares]
-
-    def _sum(self, prepared: Prepared, shards: Sequence[torch.Tensor]) -> Gradients:
-        """Sum what `_compute` gave, in the order of the ranks; words are those of the batch."""
-        size, width = self.optimizer.size, self.embedding.vectors.shape[1]
-        weights_end = _METRICS + size
-        shards = shards[: len(prepared.places)]
-        by_word = [
-            shard[weights_end:].view(-1, len(places), width)
-            for shard, places in zip(shards, prepared.places, strict=True)
-        ]
-        tables = by_word[0]
-        if len(shards) > 1:
-            tables = tables.new_zeros(len(tables), len(prepared.words), width)
-            for places, rows in zip(prepared.places, by_word, strict=True):
-                tables.index_add_(1, places, rows)
-        return Gradients(
-            metrics=reduce(torch.add, [shard[:_METRICS].view(torch.float64) for shard in shards]),
-            weights=reduce(torch.add, [shard[_METRICS:weights_end] for shard in shards]),
-            rows=tables[0],
-            squares=tables[1] if self.embedding.wants_squares else None,
-        )
+        return metrics, [torch.cat([other.flatten() for other in others]), gradient, *squares]
 
     def replica(self) -> Callable[[ProcessGroup], "LSTMTrainer"]:
         """Give what makes a trainer like this one in another process; see `ModelTrainer`."""

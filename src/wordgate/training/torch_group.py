@@ -50,14 +50,13 @@ class TorchGroup(ProcessGroup):
             dist.broadcast(flag, src=0)
         return bool(flag.item())
 
-    def all_gather(self, own: Sequence[Tensor], lengths: Sequence[int]) -> list[Tensor]:
+    def all_gather(self, own: Sequence[Tensor]) -> list[Tensor]:
         """Gather by all of them sending to all; see `ProcessGroup`."""
-        sent = torch.zeros(max(lengths), device=own[0].device)
-        torch.cat([tensor.flatten() for tensor in own], out=sent[: lengths[self.rank]])
-        received = [torch.empty_like(sent) for _ in lengths]
+        sent = torch.cat([tensor.flatten() for tensor in own])
+        received = [torch.empty_like(sent) for _ in range(self.world_size)]
         with self._lost_process():
             dist.all_gather(received, sent)
-        return [each[:length] for each, length in zip(received, lengths, strict=True)]
+        return received
 
     def close(self) -> None:
         """Leave the group."""
