@@ -4,6 +4,11 @@ The peer is the same fit in one process. The fits alternate, since machines are 
 include the start of the processes. Texts are the first tweets of *twitter-entity-sentiment*.
 
     python benchmarks/processes.py --recipe notebook-fast --texts 12000 --epochs 1 --repeats 3
+
+With `--accuracy` it trains one candidate in 1, 2 and 4 processes of one thread each, on two splits
+by groups of as many tweets, and prints their accuracies on the test rows.
+
+    python benchmarks/processes.py --accuracy --texts 12000
 """
 
 import argparse
@@ -14,9 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent / "training"))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "training")]
 
 LABELS = ["Negative", "Neutral", "Positive"]
+WORLD_SIZES = (1, 2, 4)
 
 
 def main() -> None:
@@ -26,7 +32,11 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=12_000)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--accuracy", action="store_true")
     options = parser.parse_args()
+    if options.accuracy:
+        print_accuracies(options.recipe, options.texts)
+        return
 
     from wordgate.runtime.cpu import available_cores, processor
     from wordgate.settings import load_settings
@@ -50,6 +60,38 @@ def main() -> None:
         taken = [run[number] for run in seconds]
         ratio = statistics.median(run[0] / run[number] for run in seconds)
         print(f"| {way} | {statistics.median(taken):.1f} | {ratio:.2f} |")
+
+
+def print_accuracies(recipe, count):
+    """Print a table of test accuracies by seed and number of processes."""
+    from real_data import real_file
+    from wordgate.data import read_table
+    from wordgate.data.dataset import Dataset
+    from wordgate.experiments.reading import limit_rows
+    from wordgate.runtime.progress import Silent
+    from wordgate.settings import load_settings
+    from wordgate.split.splits import grouped_split
+    from wordgate.training.families import fit
+    from wordgate.training.fitting import FitData, RunContext
+
+    settings = load_settings(recipe, {"lstm.lighter_candidate": False})
+    table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
+    print(f"| seed | {' | '.join(f'processes: {n}' for n in WORLD_SIZES)} | test rows |")
+    print("|---" * (2 + len(WORLD_SIZES)) + "|", flush=True)
+    for seed in (0, 1):
+        own = limit_rows(table, count, seed)
+        split = grouped_split(own.texts, own.labels, own.groups, seed=seed)
+        targets = np.array([LABELS.index(label) for label in own.labels])
+        rows = Dataset(own.texts, targets, own.groups)
+        data = FitData(rows.part(split.train), rows.part(split.valid), LABELS)
+        test = rows.part(split.test)
+        accuracies = []
+        for size in WORLD_SIZES:
+            context = RunContext(seed, Silent(), "cpu", size, processes=size)
+            predicted = fit("lstm", data, settings, context).model.log_proba(test.texts)
+            accuracies.append(float((predicted.argmax(axis=1) == test.targets).mean()))
+        shown = " | ".join(f"{accuracy:.3f}" for accuracy in accuracies)
+        print(f"| {seed} | {shown} | {len(test):,} |", flush=True)
 
 
 def first_texts(count):

@@ -1,4 +1,4 @@
-"""Training in several processes, from the command line: one leads, any may be lost."""
+"""Training in several processes, from the command line, of which any may be lost."""
 
 import os
 import random
@@ -85,10 +85,10 @@ def test_when_a_process_is_killed_the_training_can_be_resumed(table, tmp_path, w
         env=environment(),
     )
     wait_for(checkpoint.exists, started)
-    os.kill(helper_of(started.pid, way), signal.SIGKILL)
+    os.kill(worker_of(started.pid, way), signal.SIGKILL)
     _, errors = started.communicate(timeout=120)
     assert started.returncode == 1
-    assert "of the 2 processes that train together," in errors
+    assert "of the 2 training processes," in errors
     assert f"the checkpoint is kept in {checkpoint}; run the same command with --resume" in errors
     assert not out.exists()
     resumed = run(command(way, table, out, "--resume", "--max-minutes", "0", epochs=100_000))
@@ -137,8 +137,8 @@ def wait_for(condition, process):
     raise TimeoutError
 
 
-def helper_of(parent, way):
-    """Find the process that helps: it names its rank among its variables."""
+def worker_of(parent, way):
+    """Find the worker process: it names its rank among its variables."""
     rank = {"workers": "WORDGATE_PROCESS=1 2", "torchrun": "RANK=1"}[way]
     for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
         if any(

@@ -1,9 +1,13 @@
 """A batch cut among processes: the gradients of the whole, and the same bits at each repetition."""
 
+import errno
 import os
+import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +16,21 @@ import torch
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
+from wordgate.families import FAMILIES
+from wordgate.runtime import cpu
 from wordgate.runtime.progress import Silent
 from wordgate.text.encoder import TextEncoder
-from wordgate.training import families, processes
-from wordgate.training.data_parallel import LostProcessError, even_slices, joined_updates
+from wordgate.training import device, families, processes
+from wordgate.training.checkpoint import kept_histories
+from wordgate.training.data_parallel import LostProcessError, replicated_updates
 from wordgate.training.families import check_workers
-from wordgate.training.fitting import EncodedData, FitData, RunContext
+from wordgate.training.fitting import CheckpointConfig, EncodedData, FitData, RunContext
 from wordgate.training.local_group import LocalGroup
+from wordgate.training.loop import TrainingLoop
 from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.training.mlp import MLPTrainer
 from wordgate.training.pretrained_transformer import pretrained_transformer
-from wordgate.training.processes import choose_processes, helpers
+from wordgate.training.processes import WorkerStartError, choose_processes, start_workers
 from wordgate.training.rng import EmbeddingInit, random_embeddings
 from wordgate.training.transformer import TransformerTrainer
 
@@ -42,8 +50,9 @@ def one_thread():
 @pytest.fixture(scope="module")
 def group():
     """This process and two others, which are started once."""
-    with helpers(PROCESSES - 1, 1) as others:
-        own = LocalGroup(0, PROCESSES, others.sockets, others.memory)
+    with start_workers(PROCESSES - 1, 1) as workers:
+        workers.check()
+        own = LocalGroup(0, PROCESSES, workers.sockets)
         yield own
         own.send(None)
 
@@ -84,10 +93,10 @@ def begun(settings, examples):
 def made(trainer, n_updates=2, start=0):
     """Make updates from a number on; give all arrays, and the metrics of each update."""
     batches, metrics = trainer.batches(0, start), []
-    with joined_updates(trainer, trainer._group):
+    with replicated_updates(trainer, trainer._group):
         for _ in range(n_updates):
             prepared = next(batches)
-            trainer._group.begin_update()
+            trainer._group.next_update(more=True)
             metrics.append(trainer.update(prepared).tolist())
     return {name: array.copy() for name, array in trainer.arrays().items()}, metrics
 
@@ -124,7 +133,7 @@ def test_a_cut_batch_has_the_gradient_of_the_whole(begun, group, way):
     """Adam's moments are means of the gradients and of their squares."""
     kind, changes = WAYS[way]
     whole, cut = (begun(each, kind, **changes) for each in (None, group))
-    assert len(next(cut.batches(0, 0)).shards) == PROCESSES
+    assert len(next(cut.batches(0, 0)).own.targets) == -(-N_TEXTS // PROCESSES)
     (expected, loss), (found, cut_loss) = made(whole, 1), made(cut, 1)
     assert np.array(cut_loss) == pytest.approx(np.array(loss), rel=1e-5)
     for name, array in expected.items():
@@ -167,29 +176,81 @@ def test_a_batch_of_fewer_texts_than_processes_leaves_some_without(begun, group)
     assert all(found[name] == pytest.approx(array, abs=1e-2) for name, array in expected.items())
 
 
-def test_a_process_that_is_lost_is_told(begun):
-    with helpers(1, 1) as others:
-        trainer = begun(LocalGroup(0, 2, others.sockets, others.memory))
-        trainer.share = lambda: others.started[0].kill()
-        with pytest.raises(LostProcessError, match=r"of the 2 processes .* number 2 has ended"):
+def test_a_killed_worker_is_reported(begun):
+    with start_workers(1, 1) as workers:
+        workers.check()
+        trainer = begun(LocalGroup(0, 2, workers.sockets))
+        workers.started[0].kill()
+        message = "of the 2 training processes, number 2 ended unexpectedly"
+        with pytest.raises(LostProcessError, match=message):
             made(trainer, 10)
 
 
-def test_the_processes_end_with_their_context():
-    with helpers(2, 1) as others:
-        assert [one.poll() for one in others.started] == [None, None]
-    assert all(one.poll() is not None for one in others.started)
+def fail(group):
+    """Fail in a worker process."""
+    raise ZeroDivisionError(f"in rank {group.rank}")
 
 
-def test_processes_import_nothing_of_a_script_and_end_with_it(tmp_path):
+@pytest.mark.parametrize("learns_of_it", ["reading", "writing"])
+def test_the_traceback_of_a_worker_that_fails_is_shown(learns_of_it):
+    with start_workers(1, 1) as workers:
+        workers.check()
+        group = LocalGroup(0, 2, workers.sockets)
+        group.send(fail)
+        message = r"(?s)number 2 failed:.*Traceback.*in fail.*ZeroDivisionError: in rank 1"
+        if learns_of_it == "writing":
+            workers.started[0].wait()
+        learn = {"reading": group.receive, "writing": partial(group.next_update, more=True)}
+        with pytest.raises(LostProcessError, match=message):
+            learn[learns_of_it]()
+
+
+def echo(group):
+    """Send back what comes, with a change to prove that arrays can be written to."""
+    array, text = group.receive()
+    array += 1
+    group.send((array, text))
+
+
+def test_messages_keep_arrays_of_every_layout():
+    numbers = np.arange(24.0).reshape(4, 6)
+    with start_workers(1, 1) as workers:
+        workers.check()
+        pair = LocalGroup(0, 2, workers.sockets)
+        pair.send(echo)
+        for array in (numbers, numbers.T, numbers[:, ::2], numbers[:0], np.float32(3)):
+            pair.send((array, "text"))
+            back, text = pair.receive()
+            assert np.array_equal(back, array + 1)
+            assert text == "text"
+            pair.send(echo)
+
+
+def test_workers_end_with_their_context_and_leave_no_descriptors():
+    before = open_descriptors()
+    with start_workers(2, 1) as workers:
+        workers.check()
+        LocalGroup(0, 3, workers.sockets).send(max)
+        assert [one.poll() for one in workers.started] == [None, None]
+    assert all(one.poll() is not None for one in workers.started)
+    assert open_descriptors() == before
+
+
+def open_descriptors():
+    """Count the open files of this process, where the system lists them."""
+    folder = Path("/dev/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def test_workers_import_nothing_of_a_script_and_end_with_it(tmp_path):
     """A script without `if __name__ == "__main__"` must not run again in each of them."""
     script = tmp_path / "script.py"
     script.write_text(
         "print('ran', flush=True)\n"
         "import os, signal\n"
-        "from wordgate.training.processes import helpers\n"
-        "with helpers(1, 1) as others:\n"
-        "    print(others.started[0].pid, flush=True)\n"
+        "from wordgate.training.processes import start_workers\n"
+        "with start_workers(1, 1) as workers:\n"
+        "    print(workers.started[0].pid, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -229,6 +290,92 @@ def test_how_many_processes_train(settings, changes, n_texts, threads, count):
     assert choose_processes(settings(**changes), n_texts, threads) == count
 
 
+def test_a_frozen_program_is_no_python_to_start_workers_with(settings, monkeypatch):
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert choose_processes(settings(**{"lstm.batch_size": 128}), 10_000, 2) == 1
+
+
+class Listener(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+@pytest.fixture
+def prepared(settings, monkeypatch):
+    """Whether a fit of two candidates is given workers, and what is reported of it."""
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    monkeypatch.delenv(cpu.THREADS_VARIABLE, raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(cpu, "available_cores", lambda: 4)
+    chosen = settings(lighter_candidate=True)
+
+    def prepare(threads=None, workers=None):
+        listener = Listener()
+        context = RunContext(0, listener, "auto", threads, processes=workers)
+        with families._prepared(FAMILIES["lstm"], 10, chosen, context) as given:
+            return (given.worker or given.group) is not None, listener.lines
+
+    return prepare
+
+
+def test_two_candidates_are_given_a_worker(prepared):
+    torch.set_num_threads(2)
+    assert prepared() == (True, [])
+    assert prepared(threads=1) == (False, [])
+
+
+def test_a_number_of_threads_set_in_torch_holds_for_workers_too(prepared):
+    torch.set_num_threads(1)
+    assert prepared() == (False, [])
+
+
+def test_a_forked_process_starts_workers_only_if_threads_are_asked_for(prepared, monkeypatch):
+    torch.set_num_threads(4)
+    monkeypatch.setattr(cpu, "_was_forked", True)
+    assert prepared() == (False, [])
+    assert prepared(threads=2) == (True, [])
+
+
+def refuse(*_):
+    raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+
+@pytest.mark.parametrize(
+    ("what", "instead", "why"),
+    [
+        ("_start", refuse, "a worker process can't be started: Resource temporarily unavailable"),
+        ("shared_memory", refuse, "a worker process can't be started: Resource temporarily"),
+        ("sys.executable", "/bin/true", "'/bin/true' does not start a worker process"),
+    ],
+)
+def test_where_no_worker_starts_one_process_trains_unless_workers_are_asked_for(
+    prepared, monkeypatch, what, instead, why
+):
+    monkeypatch.setattr(f"wordgate.training.processes.{what}", instead)
+    has_worker, lines = prepared(threads=2)
+    assert not has_worker
+    assert len(lines) == 1
+    assert lines[0].startswith(f"Training in one process: {why}")
+    with pytest.raises(WorkerStartError, match=re.escape(why)):
+        prepared(threads=2, workers=2)
+
+
+def test_no_worker_is_kept_where_a_gpu_is_chosen(prepared, monkeypatch):
+    started = []
+    start = processes._start
+    monkeypatch.setattr(processes, "_start", lambda *of: started.append(start(*of)) or started[-1])
+    monkeypatch.setattr(device, "choose_device", lambda _: torch.device("cuda"))
+    assert prepared(threads=2) == (False, [])
+    with pytest.raises(SettingsError, match="--workers 2 has no effect: on GPUs"):
+        prepared(threads=2, workers=2)
+    assert [one.poll() is not None for one in started] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("family", "workers", "device", "message"),
     [
@@ -249,13 +396,6 @@ def test_workers_without_effect_are_refused(family, workers, device, message):
     assert str(error.value) == message
 
 
-@pytest.mark.parametrize(("length", "count"), [(10, 3), (2, 3), (0, 2), (7, 1)])
-def test_slices_cover_a_length(length, count):
-    slices = even_slices(length, count)
-    assert len(slices) == count
-    assert [place for own in slices for place in range(length)[own]] == list(range(length))
-
-
 def test_candidates_trained_at_the_same_time_are_those_trained_in_turn(
     examples, fit_model, monkeypatch
 ):
@@ -267,6 +407,78 @@ def test_candidates_trained_at_the_same_time_are_those_trained_in_turn(
     arrays, others = (fitted.model.state()[1] for fitted in (both, alone))
     assert all(np.array_equal(arrays[name], others[name]) for name in others)
     assert [one.valid_loss for one in both.history] == [one.valid_loss for one in alone.history]
+
+
+def test_candidates_that_the_time_limit_cut_are_resumed_to_the_same_bits(
+    examples, fit_model, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    train, kept = examples(160), CheckpointConfig(tmp_path / "checkpoint")
+    changes = {"lstm.epochs": 2, "lstm.lighter_candidate": True, "threads": 2}
+    whole = fit_model(train, **changes)
+    cut = fit_model(train, **changes, checkpoint=kept, deadline=time.monotonic())
+    assert any("The time limit" in remark for remark in cut.remarks)
+    assert kept.file.exists()
+    assert kept.beside.file.exists()
+    resumed = fit_model(train, **changes, checkpoint=replace(kept, resume=True))
+    assert not kept.beside.file.exists()  # both are in the joint one
+    again = fit_model(train, **changes, checkpoint=replace(kept, resume=True))
+    for fitted in (resumed, again):
+        arrays, expected = (each.model.state()[1] for each in (fitted, whole))
+        assert all(np.array_equal(arrays[name], expected[name]) for name in expected)
+
+
+def test_an_interruption_while_the_second_candidate_is_awaited_keeps_the_first(
+    examples, fit_model, monkeypatch, tmp_path
+):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    train, kept = examples(160), CheckpointConfig(tmp_path / "checkpoint")
+    changes = {"lstm.epochs": 2, "lstm.lighter_candidate": True, "threads": 2}
+    whole = fit_model(train, **changes)
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(LocalGroup, "receive", interrupt)
+        with pytest.raises(KeyboardInterrupt, match="run the same command with --resume"):
+            fit_model(train, **changes, checkpoint=kept)
+    assert len(kept_histories(kept.file)[0]) == 2
+    resumed = fit_model(train, **changes, checkpoint=replace(kept, resume=True))
+    arrays, expected = (each.model.state()[1] for each in (resumed, whole))
+    assert all(np.array_equal(arrays[name], expected[name]) for name in expected)
+
+
+def test_a_training_resumed_in_another_number_of_processes_says_so(
+    examples, fit_model, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    monkeypatch.setattr(processes, "SMALLEST_SHARD", 20)
+    train, kept = examples(160), CheckpointConfig(tmp_path / "checkpoint")
+    changes = {"epochs": 2, "lstm.batch_size": 40, "lstm.min_updates": 0}
+    fit_model(train, threads=2, checkpoint=kept, deadline=time.monotonic(), **changes)
+    listener = Listener()
+    resumed = replace(kept, resume=True)
+    fit_model(train, threads=1, checkpoint=resumed, progress=listener, **changes)
+    assert "was started with processes 2 instead of 1: its result may differ" in "\n".join(
+        listener.lines
+    )
+
+
+def test_a_new_training_leaves_no_second_checkpoint_of_another_one(
+    examples, fit_model, monkeypatch, tmp_path
+):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    monkeypatch.setattr(TrainingLoop, "run", interrupt)
+    kept = CheckpointConfig(tmp_path / "checkpoint")
+    kept.beside.file.write_text("of another training")
+    with pytest.raises(KeyboardInterrupt):
+        fit_model(examples(160), threads=2, checkpoint=kept, **{"lstm.lighter_candidate": True})
+    assert not (
+        kept.beside.file.exists() and kept.beside.file.read_bytes() == b"of another training"
+    )
 
 
 @pytest.mark.slow

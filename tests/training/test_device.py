@@ -10,7 +10,12 @@ import torch
 from wordgate.errors import SettingsError
 from wordgate.runtime import cpu
 from wordgate.runtime.cpu import torch_threads, wait_asleep
-from wordgate.training.device import choose_device, choose_precision, format_device
+from wordgate.training.device import (
+    choose_device,
+    choose_precision,
+    format_device,
+    replica_device,
+)
 from wordgate.training.lstm_trainer import LSTMTrainer
 
 
@@ -145,3 +150,11 @@ def test_waiting_follows_what_the_user_has_set(before, after, monkeypatch):
     monkeypatch.setattr(os, "environ", dict(before))
     wait_asleep()
     assert os.environ == after
+
+
+def test_a_replica_computes_on_the_gpu_of_its_own_process(cards):
+    """`cuda` would be the first GPU in every process."""
+    cards(2)
+    assert choose_device("cuda") == torch.device("cuda", 0)
+    assert choose_device(replica_device(torch.device("cuda", 0))) == torch.device("cuda")
+    assert choose_device(replica_device(torch.device("cpu"))) == torch.device("cpu")

@@ -145,3 +145,17 @@ def test_the_weights_of_texts_are_a_mean_over_the_batch_whatever_it_holds():
     proba = softmax(SCORES)
     each = -np.log(proba[np.arange(6), ONE])
     assert weighed(losses.Loss(), ONE) == pytest.approx((TEXTS * each).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_parts_of_a_batch_add_up_to_its_loss_even_where_all_labels_of_one_weigh_nothing(gamma):
+    weights = torch.tensor([0.0, 1.0, 3.0])
+    loss = losses.Loss(False, weights, label_smoothing=0.0, gamma=gamma)
+    scores, targets = torch.from_numpy(SCORES).float(), torch.tensor([0, 0, 1, 2, 1, 0])
+    whole = float(loss(scores, targets))
+    parts = [
+        float(loss.part(scores[rows], targets[rows], None, targets))
+        for rows in (slice(0, 2), slice(2, 6))
+    ]
+    assert parts[0] == 0.0
+    assert sum(parts) == pytest.approx(whole, rel=1e-6)

@@ -121,9 +121,10 @@ threads = option(
 workers = option(
     "--workers",
     "N",
-    "Number of processes that train an LSTM together on the CPU: each computes a part of every"
-    " batch, with its share of --threads. By default two candidates are trained at the same time,"
-    " or batches are split if they are large enough.",
+    "Number of processes that train an LSTM on the CPU: each computes a part of every batch, in"
+    " an equal share of --threads.  [default: 2 processes for two candidates, trained at the same"
+    " time; else one for every 64 texts of a batch, at most one a thread; 1 for fewer than 4,000"
+    " training texts]",
     type=click.IntRange(1, MOST_THREADS),
 )
 

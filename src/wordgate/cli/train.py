@@ -50,10 +50,10 @@ def train(
     DATA is a CSV, TSV, JSONL, Parquet or Excel file, a folder or quoted glob pattern of such files,
     a URL, or the name of a data set. Columns are inferred and reported.
     """
-    from wordgate.training.torchrun import joined_processes
+    from wordgate.training.torchrun import distributed
 
-    with joined_processes() as leads:
-        if leads:
+    with distributed() as is_first:
+        if is_first:
             _train(data, settings, as_json=as_json, verbose=verbose, quiet=quiet, options=options)
 
 

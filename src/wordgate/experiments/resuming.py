@@ -107,6 +107,7 @@ class KeptTraining:
             with suppress(OSError):  # the model is written: that this fails is no reason to say so
                 (self.teaching / _FINISHED).touch()
         if self.checkpoint is not None:  # after the baseline, which would block a new training
+            remove(self.checkpoint.beside.file)
             remove(self.checkpoint.file)
         if self.teaching is not None:  # after the checkpoint, which would be of no use without
             clear_teacher_cache(self.teaching)

@@ -131,8 +131,9 @@ def train(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Number of CPU threads; None for the environment variable WORDGATE_THREADS, else
             OMP_NUM_THREADS, else the number of available cores.
-        workers: Number of processes that train an LSTM together on the CPU, each with its share of
-            the threads; None for as many as are worthwhile.
+        workers: Number of processes that train an LSTM on the CPU: each computes a part of every
+            batch, in an equal share of the threads. None to choose by the settings, the threads and
+            the number of texts.
         max_minutes: Time limit for the whole call in minutes; the best epoch up to then is kept.
             With `resume`, 0 returns the model of the best epoch so far.
         no_texts: Leave the texts of test rows out of the report.

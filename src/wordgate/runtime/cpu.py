@@ -58,6 +58,20 @@ def choose_threads(threads: int | None = None, *, at_most: int | None = None) ->
     return cores if at_most is None else min(cores, at_most)
 
 
+def choose_torch_threads(threads: int | None) -> int:
+    """Choose in how many threads torch and processes it starts compute, as `torch_threads` does.
+
+    Of a forked process, which can use only one itself, more have to be asked for.
+
+    Raises:
+        SettingsError: That is no number of threads.
+    """
+    torch = sys.modules.get("torch")
+    if _was_forked and threads is None:
+        return 1
+    return choose_threads(threads, at_most=None if torch is None else torch.get_num_threads())
+
+
 @contextmanager
 def torch_threads(torch: ModuleType, threads: int | None) -> Iterator[int]:
     """Let torch compute in so many threads for the time being; more than cores slow it down.

@@ -132,7 +132,7 @@ def train_candidates(
     Raises:
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
         KeyboardInterrupt: The training was interrupted, and is kept.
-        WordgateError: Another process that took part has ended.
+        WordgateError: Another process that trains has failed or ended.
     """
     kept, first, config = context.checkpoint, 0, {}
     if kept is not None:
@@ -141,17 +141,13 @@ def train_candidates(
             first = min(count_earlier_candidates(kept.file), len(names) - 1)
     work = _Work(start, config, data.valid.targets)
     try:
-        if context.helper is not None and first == 0 and len(names) == 2:
-            trained = _train_both(names, work, context, context.helper)
-        else:
-            trained = _train_in_turn(names, first, work, context)
+        if context.worker is not None and first == 0 and len(names) == 2:
+            return _train_both(names, work, context, context.worker)
+        return _train_in_turn(names, first, work, context)
     except LostProcessError as error:
         if kept is None or not kept.file.exists():
             raise
         raise WordgateError(f"{error}; {kept.remedy()}") from error
-    if kept is not None:
-        kept.beside.file.unlink(missing_ok=True)
-    return trained
 
 
 @dataclass(frozen=True)
@@ -170,7 +166,8 @@ class _Work(Generic[SnapshotT]):
 
     def checkpoint(self, kept: CheckpointConfig, state: TrainingState[SnapshotT]) -> Checkpoint:
         """Make the checkpoint of a candidate's training."""
-        fingerprint = RunFingerprint(self.config, state.trainer.engine())
+        environment = {"processes": "1", **state.trainer.engine()}
+        fingerprint = RunFingerprint(self.config, environment)
         return Checkpoint(kept.file, fingerprint, state.size())
 
     def loop(
@@ -198,6 +195,9 @@ def _train_in_turn(
     """Train the candidates from a position on, one after the other."""
     started, earlier_seconds, earlier_wall_seconds = time.perf_counter(), 0.0, 0.0
     resuming = context.checkpoint is not None and context.checkpoint.resume
+    if context.checkpoint is not None and context.checkpoint.beside.resume:
+        file = context.checkpoint.beside.file
+        context.progress.say(f"{file} is not used: candidates are trained one after the other.")
     done: list[TrainedCandidate[SnapshotT]] = []
     for position in range(first, len(names)):
         candidate = work.start(position, context)
@@ -225,27 +225,36 @@ def _train_in_turn(
 
 
 def _train_both(
-    names: Sequence[str], work: _Work[SnapshotT], context: RunContext, helper: "LocalGroup"
+    names: Sequence[str], work: _Work[SnapshotT], context: RunContext, worker: "LocalGroup"
 ) -> Trained[SnapshotT]:
     """Train the first candidate here, and the second one at the same time in another process."""
     kept, progress = context.checkpoint, context.progress
-    beside = None if kept is None else kept.beside
-    there = replace(context, progress=Silent(), threads=None, checkpoint=beside, helper=None)
-    helper.send(partial(_train_second, names[1], work, there, kept))
+    resumes = kept is not None and kept.resume
+    if kept is not None and not resumes:
+        kept.beside.file.unlink(missing_ok=True)  # that of another training
+    there = replace(context, progress=Silent(), threads=None, worker=None)
+    worker.send(partial(_train_second, names[1], work, there))
     candidate = work.start(0, context)
     state = TrainingState(candidate.trainer)
-    loop = work.loop(candidate, state, context, resume=kept is not None and kept.resume)
+    loop = work.loop(candidate, state, context, resume=resumes)
     earlier_seconds, earlier_wall_seconds = state.seconds, state.wall_seconds
     progress.say(f"Training {names[1]} at the same time, in another process.")
     remarks = loop.run()
+    if not loop.is_cut:
+        loop.save()
     first = state.candidate()
-    helper.send(_Result.of(first, remarks, []))
-    with stage(progress, f"Waiting for {names[1]}"):
-        result = helper.receive_answer()
-    if isinstance(result, WordgateError):
-        raise result
+    try:
+        with stage(progress, f"Waiting for {names[1]}"):
+            result = _answer(worker)
+    except KeyboardInterrupt:
+        if kept is None:
+            raise
+        raise KeyboardInterrupt(kept.remedy()) from None
     for line in result.lines:
         progress.say(line)
+    if kept is not None:
+        worker.send(None if loop.is_cut else _Result.of(first, remarks, []))
+        _answer(worker)
     return Trained(
         [first, result.candidate(candidate.trainer)],
         candidate.early_stopping,
@@ -256,35 +265,45 @@ def _train_both(
     )
 
 
-def _train_second(
-    name: str,
-    work: _Work[SnapshotT],
-    context: RunContext,
-    joint: CheckpointConfig | None,
-    group: "LocalGroup",
-) -> None:
-    """Train the second of two candidates in a process of its own, and answer with the result.
+def _answer(worker: "LocalGroup") -> Any:
+    """Receive what the other process answers, or raise the error that it answers."""
+    answer = worker.receive()
+    if isinstance(answer, WordgateError):
+        raise answer
+    return answer
 
-    Until both are trained it is kept in a checkpoint of its own; then both are in the joint one,
-    just as if they had been trained one after the other.
+
+def _train_second(
+    name: str, work: _Work[SnapshotT], context: RunContext, group: "LocalGroup"
+) -> None:
+    """Train the second of two candidates in a process of its own, and send the result to rank 0.
+
+    It has a checkpoint of its own until both are trained; then both are in the joint one, just as
+    if they had been trained one after the other.
     """
-    kept, lines = context.checkpoint, _Lines()
-    context = replace(context, progress=lines)
+    joint, lines = context.checkpoint, _Lines()
+    own = None if joint is None else joint.beside
+    context = replace(context, progress=lines, checkpoint=own)
     try:
         candidate = work.start(1, context)
         state = TrainingState(candidate.trainer)
-        own = replace(work, config={**work.config, "candidate": name})
-        loop = own.loop(candidate, state, context, resume=kept is not None and kept.resume)
-        group.end_with_others()
+        alone = replace(work, config={**work.config, "candidate": name})
+        loop = alone.loop(candidate, state, context, resume=own is not None and own.resume)
+        group.stop_with_rank_0()
         remarks = loop.run()
-        result = _Result.of(state.candidate(), remarks, lines.lines)
+        if not loop.is_cut:
+            loop.save()
+        group.send(_Result.of(state.candidate(), remarks, lines.lines))
+        if joint is None or own is None:
+            return
         first = group.receive()
-        if joint is not None:
+        if first is not None and not loop.is_cut:
             state.position, state.earlier = 1, [first.candidate(candidate.trainer)]
-            loop.keep(work.checkpoint(joint, state))
-        group.answer(result)
+            loop.save(work.checkpoint(joint, state))
+            own.file.unlink(missing_ok=True)
+        group.send(None)
     except WordgateError as error:
-        group.answer(error)
+        group.send(error)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,11 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda", index)
 
 
+def replica_device(device: torch.device) -> str:
+    """Name the device of a replica, of which each process on a GPU has one of its own."""
+    return "cpu" if device.type == "cpu" else "auto"
+
+
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """Resolve ``auto``, ``float32`` or ``bfloat16``.
 

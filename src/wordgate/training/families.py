@@ -3,15 +3,16 @@
 import importlib
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from socket import socket
 from types import ModuleType
 
 from wordgate.errors import SettingsError, did_you_mean
 from wordgate.families import FAMILIES, Family, imported
 from wordgate.runtime.cpu import (
-    choose_threads,
+    choose_torch_threads,
     single_thread_environment,
     torch_threads,
     wait_asleep,
@@ -20,9 +21,16 @@ from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 from wordgate.settings import Settings
 from wordgate.training.fitting import FitData, Fitted, RunContext
-from wordgate.training.processes import can_start_processes, choose_processes, helpers
+from wordgate.training.processes import (
+    WorkerStartError,
+    can_start_processes,
+    choose_processes,
+    start_workers,
+)
 from wordgate.training.torchrun import current_group
 from wordgate.training.weights import check_weights
+
+_ON_GPUS = "on GPUs, processes are started by torchrun"
 
 
 def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> Fitted:
@@ -53,7 +61,7 @@ def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> 
 def _prepared(
     family: Family, n_texts: int, settings: Settings, context: RunContext
 ) -> Iterator[RunContext]:
-    """Import torch if need be, set its threads, and start other processes if they are worth it."""
+    """Import torch if need be, set its threads, and start worker processes if they are worth it."""
     if not family.uses_torch:
         yield context
         return
@@ -61,30 +69,57 @@ def _prepared(
         load_torch(context.progress)
         yield replace(context, group=current_group())
         return
-    threads, count = choose_threads(context.threads), context.processes or 1
-    chooses = context.processes is None and family.name == "lstm" and current_group() is None
-    if chooses:
+    threads, count = choose_torch_threads(context.threads), context.processes or 1
+    if context.processes is None and family.name == "lstm" and current_group() is None:
         count = choose_processes(settings, n_texts, threads)
-    if count == 1 or context.device not in ("auto", "cpu"):
-        with torch_threads(load_torch(context.progress), context.threads):
-            yield replace(context, group=current_group())
-        return
-    each = max(1, threads // count)
-    with helpers(count - 1, each) as others:  # they import torch at the same time
+    with ExitStack() as stack:
+        sockets: list[socket] = []
+        if count > 1 and context.device in ("auto", "cpu"):
+            sockets = _workers(stack, count - 1, max(1, threads // count), context)
         torch = load_torch(context.progress)
-        from wordgate.training.device import choose_device
+        if not sockets:
+            stack.enter_context(torch_threads(torch, context.threads))
+            yield replace(context, group=current_group())
+            return
         from wordgate.training.local_group import LocalGroup
 
-        if choose_device(context.device).type != "cpu":
-            with torch_threads(torch, context.threads):
-                yield context
-            return
-        group = LocalGroup(0, count, others.sockets, others.memory)
-        with torch_threads(torch, each):
-            if chooses and settings.lstm.lighter_candidate:
-                yield replace(context, helper=group)
-            else:
-                yield replace(context, group=group)
+        stack.enter_context(torch_threads(torch, max(1, threads // count)))
+        group = LocalGroup(0, count, sockets)
+        if context.processes is None and settings.lstm.lighter_candidate:
+            yield replace(context, worker=group)
+        else:
+            yield replace(context, group=group)
+
+
+def _workers(stack: ExitStack, count: int, threads: int, context: RunContext) -> list[socket]:
+    """Start so many worker processes for as long as the stack, unless a GPU is chosen.
+
+    Where nobody asked for them and the system refuses them, that is reported and there are none.
+
+    Raises:
+        SettingsError: They were asked for, and `auto` chooses a GPU.
+        WorkerStartError: They were asked for, and can't be started.
+    """
+    with ExitStack() as starting:
+        try:
+            workers = starting.enter_context(start_workers(count, threads))
+            load_torch(context.progress)  # at the same time as they do
+            workers.check()
+        except WorkerStartError as error:
+            if context.processes is not None:
+                raise
+            context.progress.say(f"Training in one process: {error}.")
+            return []
+        from wordgate.training.device import choose_device
+
+        if choose_device(context.device).type == "cpu":
+            stack.push(starting.pop_all())
+            return workers.sockets
+        for process in workers.started:
+            process.kill()  # it may be importing torch for seconds
+        if context.processes is not None:
+            raise SettingsError(_no_effect(context.processes, _ON_GPUS))
+    return []
 
 
 def load_torch(progress: Progress) -> ModuleType:
@@ -159,13 +194,17 @@ def check_workers(family: str, workers: int | None, device: str) -> None:
     if family != "lstm":
         why = f"{family} models are trained in one process"
     elif device not in ("auto", "cpu"):
-        why = "on GPUs, processes are started by torchrun"
+        why = _ON_GPUS
     elif current_group() is not None:
         why = "torchrun has started the processes already"
     elif not can_start_processes():
         why = "processes that share memory can't be started on this system"
     if why is not None:
-        raise SettingsError(f"--workers {workers} has no effect: {why}")
+        raise SettingsError(_no_effect(workers, why))
+
+
+def _no_effect(workers: int, why: str) -> str:
+    return f"--workers {workers} has no effect: {why}"
 
 
 def check_device(family: str, device: str, progress: Progress | None = None) -> None:

@@ -136,7 +136,7 @@ class RunContext:
             families that can resume are kept; the others are fitted in one piece.
         processes: In how many processes of this machine to train; None to choose.
         group: The processes that train together; None for this one alone.
-        helper: This process and another one, which can train another candidate; None for none.
+        worker: This process and another one, which can train another candidate; None for none.
     """
 
     seed: int
@@ -149,7 +149,7 @@ class RunContext:
     started: float = field(default_factory=time.monotonic)
     processes: int | None = None
     group: "ProcessGroup | None" = None
-    helper: "LocalGroup | None" = None
+    worker: "LocalGroup | None" = None
 
 
 @dataclass(frozen=True)

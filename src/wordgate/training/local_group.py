@@ -1,65 +1,57 @@
-"""A group of processes on one machine, with the same weights in shared memory."""
+"""A group of processes of one machine, which exchange gradients through shared memory."""
 
 import mmap
 import os
 import pickle
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from wordgate.training.data_parallel import LostProcessError, ProcessGroup
+from wordgate.training.processes import shared_memory
 
-_LENGTH_BYTES = 8
-_UPDATE, _END, _READY = b"u", b"e", b"."
+_UPDATE, _STOP, _READY, _MEMORY, _FAILED = b"u", b"s", b"r", b"m", b"f"
+_ALIGNMENT = 64  # bytes
 
 
 class LocalGroup(ProcessGroup):
-    """Processes of one machine, which have the same weights in shared memory.
-
-    Each of them moves a part of the weights. They meet by single bytes through sockets: those of
-    rank 0 lead to all others.
+    """Processes of one machine, synchronized by single bytes through sockets.
 
     Args:
         rank: The number of this process.
-        size: The number of processes.
+        world_size: The number of processes.
         sockets: In rank 0 those to the others by rank; elsewhere the one to rank 0.
-        memory: The file descriptor of the shared memory.
     """
 
-    def __init__(self, rank: int, size: int, sockets: Sequence[socket.socket], memory: int):
-        self.rank, self.size = rank, size
-        self._sockets, self._memory = sockets, memory
-        self._end = 0  # of the part of the memory that is in use
-        self._areas: list[Tensor] = []
+    def __init__(self, rank: int, world_size: int, sockets: Sequence[socket.socket]):
+        self.rank, self.world_size = rank, world_size
+        self._sockets = sockets
+        self._areas: list[Tensor] = []  # float32 [rank, numbers] each, used in turn
 
     def send(self, message: object) -> None:
-        """Send an object; see `ProcessGroup`."""
-        content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-        self._write(len(content).to_bytes(_LENGTH_BYTES, "big"))
-        self._write(content)
-        self._end, self._areas = 0, []
+        """Send an object, from rank 0 to all others or from another one to rank 0.
+
+        It is written into shared memory, once for all; what arrives has its arrays there.
+        """
+        self._send_pickled(_MEMORY, message)
 
     def receive(self) -> Any:
-        """Receive an object; see `ProcessGroup`."""
-        length = int.from_bytes(self._read(0, _LENGTH_BYTES), "big")
-        message = pickle.loads(self._read(0, length))  # noqa: S301 - of our own parent process
-        self._end, self._areas = 0, []
-        return message
+        """Receive an object from rank 0, or in rank 0 from rank 1."""
+        _, memory = self._read(0)
+        return _unpickled(memory)
 
-    def answer(self, message: object) -> None:
-        """Send an object from the process of rank 1 to rank 0."""
-        self.send(message)
+    def fail(self, report: str) -> None:
+        """Send rank 0 the traceback with which this process ends."""
+        self._send_pickled(_FAILED, report)
 
-    def receive_answer(self) -> Any:
-        """Receive in rank 0 what rank 1 answers."""
-        return self.receive()
-
-    def end_with_others(self) -> None:
+    def stop_with_rank_0(self) -> None:
         """Have this process interrupted as by SIGTERM if rank 0 ends while this one computes."""
 
         def watch() -> None:
@@ -72,94 +64,114 @@ class LocalGroup(ProcessGroup):
 
         threading.Thread(target=watch, daemon=True).start()
 
-    def begin_update(self) -> None:
-        """Have the others go on; see `ProcessGroup`."""
-        self._write(_UPDATE)
-
-    def end_updates(self) -> None:
-        """Have the others stop; see `ProcessGroup`."""
-        self._write(_END)
-
-    def has_update(self) -> bool:
-        """Wait for rank 0; see `ProcessGroup`."""
-        return self._read(0, 1) == _UPDATE
-
-    def share(self, tensor: Tensor) -> Tensor:
-        """Move a tensor into shared memory; see `ProcessGroup`."""
-        shared = self._allocate(tensor.numel()).view(tensor.shape)
+    def next_update(self, *, more: bool = False) -> bool:
+        """Tell all processes whether there is another update; see `ProcessGroup`."""
         if self.rank == 0:
-            shared.copy_(tensor)
-        return shared
+            self._write(_UPDATE if more else _STOP)
+            return more
+        return self._read(0)[0] == _UPDATE
 
-    def gather(self, own: Sequence[Tensor], lengths: Sequence[int]) -> list[Tensor]:
+    def all_gather(self, own: Sequence[Tensor]) -> list[Tensor]:
         """Gather through shared memory; see `ProcessGroup`.
 
-        Two areas take turns: whoever writes into one has met all others since they read it.
+        Two areas take turns: at the barrier after writing to one of them, all processes have read
+        the other.
         """
-        if not self._areas or self._areas[0].shape[1] < max(lengths):
-            self._areas = [self._allocate(2 * self.size * max(lengths)) for _ in range(2)]
-            self._areas = [area.view(self.size, -1) for area in self._areas]
+        size = sum(tensor.numel() for tensor in own)
+        if not self._areas or self._areas[0].shape[1] < size:
+            self._areas = self._allocate(2 * size)
         area = self._areas[0]
         self._areas.reverse()
-        if own:
-            flat = [tensor.flatten() for tensor in own]
-            torch.cat(flat, out=area[self.rank, : lengths[self.rank]])
-        self.meet()
-        return [slot[:length] for slot, length in zip(area, lengths, strict=True)]
+        torch.cat([tensor.flatten() for tensor in own], out=area[self.rank, :size])
+        self._barrier()
+        return list(area[:, :size])
 
-    def gather_parts(self, own: Tensor) -> Tensor:
-        """Gather what the others have of their parts; see `ProcessGroup`."""
-        return torch.cat(self.gather([own], [len(own)] * self.size))
-
-    def end_update(self) -> None:
-        """Let rank 0 wait for all others, which then wait in `has_update`."""
-        if self.rank:
-            self._write(_READY)
-        else:
-            self._wait()
-
-    def meet(self) -> None:
+    def _barrier(self) -> None:
         """Wait until all processes are here."""
         if self.rank == 0:
-            self._wait()
+            for place in range(len(self._sockets)):
+                self._read(place)
             self._write(_READY)
         else:
             self._write(_READY)
-            self._read(0, 1)
+            self._read(0)
 
-    def _allocate(self, count: int) -> Tensor:
-        """Take float32 [count] of the shared memory; all processes must ask for the same."""
-        start, size = self._end, max(1, 4 * count)
-        self._end += -(-size // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
-        if self.rank == 0 and os.fstat(self._memory).st_size < self._end:
-            os.ftruncate(self._memory, self._end)
-        self.meet()
-        area = mmap.mmap(self._memory, size, offset=start)
-        return torch.frombuffer(area, dtype=torch.float32, count=count)
+    def _allocate(self, width: int) -> list[Tensor]:
+        """Map two areas of shared memory, float32 [rank, width] each, into all processes."""
+        shape = 2, self.world_size, width
+        if self.rank == 0:
+            with shared_memory() as file:
+                file.truncate(4 * int(np.prod(shape)))
+                self._write(_MEMORY, file)
+                memory = mmap.mmap(file.fileno(), 0)
+        else:
+            _, memory = self._read(0, mmap.ACCESS_WRITE)
+        return list(torch.frombuffer(memory, dtype=torch.float32).view(shape))
 
-    def _wait(self) -> None:
-        for place in range(len(self._sockets)):
-            self._read(place, 1)
+    def _send_pickled(self, kind: bytes, message: object) -> None:
+        with shared_memory() as file:
+            _write_pickled(message, file)
+            self._write(kind, file)
 
-    def _write(self, content: bytes) -> None:
+    def _write(self, kind: bytes, memory: IO[bytes] | None = None) -> None:
+        """Send all connected processes a byte, and the descriptor of a file if there is one."""
         place = 0
         try:
-            for place, one in enumerate(self._sockets):  # noqa: B007 - which it was, if it fails
-                one.sendall(content)
-        except OSError as error:
-            raise self._lost(place) from error
+            for place, connection in enumerate(self._sockets):  # noqa: B007 - used where it fails
+                if memory is None:
+                    connection.sendall(kind)
+                else:
+                    socket.send_fds(connection, [kind], [memory.fileno()])
+        except OSError:
+            while True:  # what that process has sent before it ended may tell why
+                self._read(place)
 
-    def _read(self, place: int, length: int) -> bytearray:
-        content = bytearray(length)
-        view = memoryview(content)
+    def _read(self, place: int, access: int = mmap.ACCESS_COPY) -> tuple[bytes, Any]:
+        """Read a byte, and map the file whose descriptor comes with it, None if there is none.
+
+        Raises:
+            LostProcessError: The other process has ended, or tells that it failed.
+        """
+        other = 0 if self.rank else place + 1
         try:
-            while view and (received := self._sockets[place].recv_into(view)):
-                view = view[received:]
+            kind, descriptors, _, _ = socket.recv_fds(self._sockets[place], 1, 1)
         except OSError as error:
-            raise self._lost(place) from error
-        if view:
-            raise self._lost(place)
-        return content
+            raise LostProcessError(other, self.world_size) from error
+        if not kind:
+            raise LostProcessError(other, self.world_size)
+        memory = None
+        for descriptor in descriptors:
+            try:
+                memory = mmap.mmap(descriptor, 0, access=access)
+            finally:
+                os.close(descriptor)
+        if kind == _FAILED:
+            raise LostProcessError(other, self.world_size, _unpickled(memory))
+        return kind, memory
 
-    def _lost(self, place: int) -> LostProcessError:
-        return LostProcessError(0 if self.rank else place + 1, self.size)
+
+def _write_pickled(message: object, file: IO[bytes]) -> None:
+    """Write a pickled object, and behind it the arrays in it, each at a multiple of 64 bytes.
+
+    In front of them stand their number and their sizes in bytes, int64.
+    """
+    arrays: list[pickle.PickleBuffer] = []
+    content = pickle.dumps(message, protocol=5, buffer_callback=arrays.append)
+    parts = [memoryview(content), *(array.raw() for array in arrays)]
+    sizes = np.array([len(parts), *map(len, parts)], np.int64)
+    for part in (memoryview(sizes.tobytes()), *parts):
+        file.write(part)
+        file.write(bytes(-len(part) % _ALIGNMENT))
+    file.flush()
+
+
+def _unpickled(memory: Any) -> Any:
+    """Read what `_write_pickled` wrote; its arrays stay in the memory."""
+    view, count = memoryview(memory), int.from_bytes(memory[:8], sys.byteorder)
+    sizes = np.frombuffer(view, np.int64, 1 + count)
+    steps = -(-np.array([sizes.nbytes, *sizes[1:]]) // _ALIGNMENT) * _ALIGNMENT
+    starts = np.cumsum(steps).tolist()
+    parts = [
+        view[start : start + size] for start, size in zip(starts, sizes[1:].tolist(), strict=False)
+    ]
+    return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301 - of our own processes

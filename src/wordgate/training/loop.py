@@ -20,7 +20,7 @@ from wordgate.runtime.cpu import prefetch
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.progress import ProgressBar, beating
 from wordgate.training.checkpoint import Checkpoint, TrainingState
-from wordgate.training.data_parallel import ProcessGroup, joined_updates
+from wordgate.training.data_parallel import ProcessGroup, replicated_updates
 from wordgate.training.fitting import (
     TIME_LIMIT,
     CheckpointConfig,
@@ -110,6 +110,10 @@ class TrainingLoop(Generic[SnapshotT]):
         early_stopping: Keeps the best epoch, and ends a training that stalls.
         context: Where each epoch is reported, and when training and validation must have ended.
         checkpoint: Where the state is kept; None for nowhere.
+
+    Attributes:
+        is_cut: Whether time ended the last epoch before its end; after its validation the training
+            can't be saved any more.
     """
 
     def __init__(
@@ -128,7 +132,7 @@ class TrainingLoop(Generic[SnapshotT]):
         self._checkpoint = checkpoint
         self._group = context.group or ProcessGroup()
         self._evaluation_seconds = len(targets) / EVALUATED_TEXTS_PER_SECOND
-        self._is_cut = False
+        self.is_cut = False
         self._late_after: float | None = None  # seconds until a beginning that was late already
         self._earlier_seconds = state.seconds
         self._earlier_wall_seconds = state.wall_seconds
@@ -152,15 +156,6 @@ class TrainingLoop(Generic[SnapshotT]):
         )
         return [where, *warnings]
 
-    def keep(self, checkpoint: Checkpoint) -> None:
-        """Keep the training where it is now in another checkpoint.
-
-        Raises:
-            BundleError: The checkpoint can't be written.
-        """
-        self._checkpoint = checkpoint
-        self._save()
-
     def run(self) -> list[str]:
         """Run to the end.
 
@@ -182,7 +177,7 @@ class TrainingLoop(Generic[SnapshotT]):
             deferred as interruption,
             self._context.progress.bar(planned, done=self._trainer.updates) as bar,
         ):
-            with joined_updates(self._trainer, self._group):
+            with replicated_updates(self._trainer, self._group):
                 while (end := self._end()) is None:
                     self._run_epoch(bar, interruption)
                     with beating(bar, f"validation after epoch {self.state.epoch + 1}"):
@@ -201,9 +196,9 @@ class TrainingLoop(Generic[SnapshotT]):
         plan, state = self._trainer.plan, self.state
         if state.batch or not state.history:
             return None
-        if state.epoch == plan.epochs and not self._is_cut:
+        if state.epoch == plan.epochs and not self.is_cut:
             return []
-        if self._is_cut or self.is_late():
+        if self.is_cut or self.is_late():
             return [self._time_is_up()]
         if self._early_stopping.should_stop(state):
             return [] if plan.open_end else [self._early_stopping.remark()]
@@ -235,7 +230,7 @@ class TrainingLoop(Generic[SnapshotT]):
             for batch in prepared:
                 if running.seen and self.is_late():
                     break
-                self._group.begin_update()
+                self._group.next_update(more=True)
                 sums += trainer.update(batch)
                 state.batch += 1
                 running.seen += len(batch.targets)
@@ -244,11 +239,11 @@ class TrainingLoop(Generic[SnapshotT]):
                 if self._checkpoint and (interruption.asked or self._checkpoint.is_due()):
                     self._settle(sums)
                     self._stop_if_asked(interruption)
-                    self._save()
+                    self.save()
         self._settle(sums)
-        self._is_cut = state.batch < plan.updates_per_epoch
-        if self._is_cut:
-            self._save()  # as it is now: after validation nothing tells that it was cut
+        self.is_cut = state.batch < plan.updates_per_epoch
+        if self.is_cut:
+            self.save()  # as it is now: after validation nothing tells that it was cut
 
     def _end_epoch(self) -> None:
         """Evaluate the network, keep it if it is the best so far, and report the epoch."""
@@ -296,17 +291,23 @@ class TrainingLoop(Generic[SnapshotT]):
         running.seconds += now - self._clock
         self._clock = now
 
-    def _save(self) -> None:
-        if self._checkpoint is not None:
+    def save(self, checkpoint: Checkpoint | None = None) -> None:
+        """Save the training as it is now, in its own checkpoint, if it has one, or in another.
+
+        Raises:
+            BundleError: The checkpoint can't be written.
+        """
+        checkpoint = checkpoint or self._checkpoint
+        if checkpoint is not None:
             self.state.seconds = self._earlier_seconds + time.perf_counter() - self._started
             elapsed = time.monotonic() - self._context.started
             self.state.wall_seconds = self._earlier_wall_seconds + elapsed
-            self._checkpoint.save(self.state)
+            checkpoint.save(self.state)
 
     def _stop_if_asked(self, interruption: Interruption) -> None:
         if interruption.asked and self._checkpoint is not None:
-            if not self._is_cut:
-                self._save()
+            if not self.is_cut:
+                self.save()
             raise KeyboardInterrupt(CheckpointConfig(self._checkpoint.file).remedy())
 
 

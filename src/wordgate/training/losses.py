@@ -93,18 +93,21 @@ class Loss:
             return functional.cross_entropy(
                 scores, targets, weight=self.class_weights, label_smoothing=self.label_smoothing
             )
-        losses = (
-            self._of_sigmoids(scores, targets)
-            if self.multilabel
-            else self._of_softmax(scores, targets)
-        )
+        return self._summed(scores, targets, text_weights) / self.total_weight(targets)
+
+    def _summed(
+        self, scores: torch.Tensor, targets: torch.Tensor, text_weights: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Sum the weighted losses of texts; arguments as for `__call__`."""
+        of_texts = self._of_sigmoids if self.multilabel else self._of_softmax
+        losses = of_texts(scores, targets)
         if text_weights is not None and text_weights.ndim == 2:
             losses = losses * text_weights
         if self.multilabel:
             losses = losses.sum(dim=1)
         if text_weights is not None and text_weights.ndim == 1:
             losses = losses * text_weights
-        return losses.sum() / self.total_weight(targets)
+        return losses.sum()
 
     def total_weight(self, targets: torch.Tensor) -> torch.Tensor | float:
         """Give what the summed losses of texts are divided by, for targets as for `__call__`."""
@@ -127,10 +130,9 @@ class Loss:
             text_weights: As for `__call__`.
             of_batch: The targets of the whole batch.
         """
-        loss = self(scores, targets, text_weights)
         if len(targets) == len(of_batch):
-            return loss
-        return loss * float(self.total_weight(targets) / self.total_weight(of_batch))
+            return self(scores, targets, text_weights)
+        return self._summed(scores, targets, text_weights) / self.total_weight(of_batch)
 
     def _of_softmax(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Compute the loss of each text, [batch]."""

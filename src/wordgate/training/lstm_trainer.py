@@ -5,10 +5,10 @@ What is prepared for an update, what it computes, what it moves; the loop around
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial, reduce
-from itertools import islice, pairwise
+from functools import partial
+from itertools import islice
 
 import numpy as np
 import torch
@@ -20,8 +20,8 @@ from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.training import recurrent
-from wordgate.training.data_parallel import ProcessGroup, even_slices
-from wordgate.training.device import choose_device, choose_precision, engine
+from wordgate.training.data_parallel import ProcessGroup, own_texts, sum_over_ranks
+from wordgate.training.device import choose_device, choose_precision, engine, replica_device
 from wordgate.training.fitting import EncodedData, RunContext
 from wordgate.training.losses import Loss
 from wordgate.training.optimizers import (
@@ -56,7 +56,6 @@ SMALLEST_EPOCH = 20
 MOST_EPOCHS_FOR_SMALL_DATA = 40
 FEWEST_EPOCHS_FOR_LARGE_DATA = 4
 GATES = 4
-_METRICS = 4  # float32 numbers that take as many bytes as float64 [2]
 _PATIENCE = {"lstm.patience", "lstm.patience_updates"}
 
 
@@ -86,20 +85,10 @@ def make_plan(n_texts: int, settings: Settings) -> TrainingPlan:
 
 
 @dataclass(frozen=True)
-class ShardWords:
-    """The words of the texts that one process computes."""
-
-    count: int  # of different words
-    places: torch.Tensor  # int64 [count], where they are among the words of the whole update
-    cuts: Sequence[slice]  # those in each part of the table
-
-
-@dataclass(frozen=True)
 class BatchShard:
-    """The texts of an update that this process computes; `batch` and `distinct` are its own."""
+    """The texts of an update that this process computes; `batch` is their number."""
 
-    words: torch.Tensor  # int64 [distinct], its different words, ascending
-    positions: torch.Tensor  # int64 [batch, time], places in its `words`
+    positions: torch.Tensor  # int64 [batch, time], places in the words of the whole batch
     lengths: torch.Tensor  # int64 [batch]
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
     masks: recurrent.Masks
@@ -108,36 +97,11 @@ class BatchShard:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything an update needs besides the weights.
-
-    Each process computes a shard of the batch, and moves parts of the table of word vectors.
-    """
+    """Everything an update needs besides the weights."""
 
     words: torch.Tensor  # int64 [distinct], the batch's different words, ascending
-    cuts: Sequence[slice]  # those in each part of the table
-    parts: Sequence[slice]  # the rows of the table in each part, as many parts as processes
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
-    shards: Sequence[ShardWords]  # by rank; of fewer texts than processes one each
     own: BatchShard | None  # None where there are too few texts for this process
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """Gradients of a shard, or of a part of all weights summed over shards."""
-
-    weights: torch.Tensor  # float32 [size], flat
-    rows: torch.Tensor  # float32 [distinct, embedding], of word vectors
-    squares: torch.Tensor | None  # float32 [distinct, embedding], see `BatchRows.update`
-    metrics: torch.Tensor  # of a shard: see `ModelTrainer.update`; of a part: its norms, [2]
-
-    @classmethod
-    def of_shard(
-        cls, flat: torch.Tensor, weights: int, words: int, *, with_squares: bool
-    ) -> "Gradients":
-        """Take float32 [numbers] apart: float64 metrics, weights, rows of words, squares."""
-        metrics, rest = flat[:_METRICS].view(torch.float64), flat[_METRICS:]
-        rows = rest[weights:].view(1 + with_squares, words, -1)
-        return cls(rest[:weights], rows[0], rows[1] if with_squares else None, metrics)
 
 
 def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
@@ -258,74 +222,52 @@ class LSTMTrainer:
         rng = rng_for(self.seed, "dropout", epoch, update)
         ids = self._without_some_words(batch, rng)
         masks = self._masks(len(batch.rows), rng)
-        size, rank = self._group.size, self._group.rank
-        texts = [slice(first, None, size) for first in range(min(size, len(ids)))]  # equally long
-        found = [np.unique(ids[rows], return_inverse=True) for rows in texts]
-        words = found[0][0]
-        if len(texts) > 1:
-            words = np.unique(np.concatenate([own for own, _ in found]))
-        bounds = self.embedding.bounds(words, size)
-        all_targets = self._tensor(targets)
-        own = None
-        if rank < len(texts):
-            rows, (own_words, positions) = texts[rank], found[rank]
+        words, positions = np.unique(ids, return_inverse=True)
+        all_targets, own = self._tensor(targets), None
+        rows = own_texts(len(ids), self._group)  # every so many, so that shards are equally long
+        if rows is not None:
             own = BatchShard(
-                words=self._tensor(own_words),
-                positions=self._tensor(positions.reshape(ids[rows].shape)),
+                positions=self._tensor(positions.reshape(ids.shape)[rows]),
                 lengths=self._tensor(batch.lengths[rows]),
                 targets=all_targets[rows],
-                masks=masks if size == 1 else masks.of_texts(rows),
+                masks=masks if self._group.world_size == 1 else masks.of_texts(rows),
                 weights=None if weights is None else self._tensor(weights[rows]),
             )
-        shards = [
-            ShardWords(
-                count=len(of_shard),
-                places=self._tensor(np.searchsorted(words, of_shard)),
-                cuts=_slices(np.searchsorted(of_shard, bounds)),
-            )
-            for of_shard, _ in found
-        ]
-        cuts = _slices(np.searchsorted(words, bounds))
-        return Prepared(self._tensor(words), cuts, _slices(bounds), all_targets, shards, own)
+        return Prepared(self._tensor(words), all_targets, own)
 
     def update(self, prepared: Prepared) -> torch.Tensor:
         """Make one update; see `ModelTrainer`."""
-        group = self._group
-        own = [] if prepared.own is None else self._compute(prepared, prepared.own)
-        of_shards = self._of_shards(prepared, group.gather(own, self._lengths(prepared)))
-        summed = [self._sum(prepared, of_shards, part) for part in group.parts]
-        shrinkage: torch.Tensor | float = 1.0
+        metrics, gradients = sum_over_ranks(*self._compute(prepared), self._group)
+        of_weights, of_words, *squares = gradients
         if largest := self.settings.lstm.gradient_clip:
-            norms = group.gather_parts(torch.cat([each.metrics for each in summed]))
-            shrinkage = clipping_factor(norms, largest)
-        for part, gradients in zip(group.parts, summed, strict=True):
-            self._move(prepared, gradients, shrinkage, part)
-        self.updates += 1
-        if self.average is not None and self.average.is_due(self.updates):
-            group.meet()  # its parts are not those of the weights
-            for part in group.parts:
-                self.average.update(self.updates, part, group.size)
-        group.end_update()
-        return reduce(torch.add, [each.metrics for each in of_shards])
+            norms = [torch.linalg.vector_norm(gradient) for gradient in (of_weights, of_words)]
+            factor = clipping_factor(torch.stack(norms), largest)
+            of_weights.mul_(factor)
+            of_words.mul_(factor)
+            for each in squares:
+                each.mul_(factor**2)
+        number, rates = self.updates + 1, self._word_vector_rates(self._factor())
+        self.optimizer.update(of_weights, self.learning_rate, number)
+        of_squares = squares[0] if squares else None
+        self.embedding.update(prepared.words, of_words, of_squares, rates, number)
+        self.updates = number
+        if self.average is not None:
+            self.average.update(number)
+        return metrics
 
-    def _lengths(self, prepared: Prepared) -> list[int]:
-        """Count the numbers that `_compute` gives in each process."""
-        a_word = self.embedding.vectors.shape[1] * (1 + self.embedding.wants_squares)
-        lengths = [self.optimizer.size + each.count * a_word + _METRICS for each in prepared.shards]
-        return lengths + [0] * (self._group.size - len(lengths))
+    def _compute(self, prepared: Prepared) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Compute this process's part of an update.
 
-    def _of_shards(self, prepared: Prepared, gathered: Sequence[torch.Tensor]) -> list[Gradients]:
-        """Take the gradients of shards apart that `_compute` gave."""
-        size, with_squares = self.optimizer.size, self.embedding.wants_squares
-        return [
-            Gradients.of_shard(flat, size, shard.count, with_squares=with_squares)
-            for flat, shard in zip(gathered, prepared.shards, strict=False)
-        ]
-
-    def _compute(self, prepared: Prepared, shard: BatchShard) -> list[torch.Tensor]:
-        """Compute the gradients of a shard's part of the loss, see `Gradients.of_shard`."""
-        rows = self.embedding.rows(shard.words)
-        squares = torch.zeros_like(rows) if self.embedding.wants_squares else None
+        Returns:
+            Metrics float64 [2], see `ModelTrainer.update`; the gradients of all weights, float32
+            [weights], and of word vectors, float32 [distinct, embedding]; if the table wants them,
+            the squares of each occurrence's gradient, float32 [distinct, embedding].
+        """
+        rows, shard = self.embedding.rows(prepared.words), prepared.own
+        squares = [torch.zeros_like(rows)] if self.embedding.wants_squares else []
+        if shard is None:
+            none = rows.new_zeros(self.optimizer.size)
+            return none.new_zeros(2, dtype=torch.float64), [none, torch.zeros_like(rows), *squares]
         scores = recurrent.logits(
             rows,
             shard.positions,
@@ -334,73 +276,21 @@ class LSTMTrainer:
             self.settings.lstm.pooling,
             shard.masks,
             precision=self.precision,
-            squares=squares,
+            squares=squares[0] if squares else None,
         )
         loss = self.loss.part(scores, shard.targets, shard.weights, prepared.targets)
         weights = self.optimizer.weights.values()
         gradient, *others = torch.autograd.grad(loss, [rows, *weights], materialize_grads=True)
         metrics = self.loss.metrics(loss, scores, shard.targets, prepared.targets)
-        return [
-            metrics.view(torch.float32),
-            *others,
-            gradient,
-            *([] if squares is None else [squares]),
-        ]
-
-    @torch.no_grad()
-    def _sum(self, prepared: Prepared, of_shards: Sequence[Gradients], part: int) -> Gradients:
-        """Sum the gradients of a part of the weights, and of a part of the words, over shards."""
-        mine = even_slices(self.optimizer.size, self._group.size)[part]
-        weights = reduce(torch.add, [own.weights[mine] for own in of_shards])
-        rows = _sum_rows([own.rows for own in of_shards], prepared, part)
-        squares = [own.squares for own in of_shards if own.squares is not None]
-        norms = torch.stack([torch.linalg.vector_norm(weights), torch.linalg.vector_norm(rows)])
-        return Gradients(
-            weights, rows, _sum_rows(squares, prepared, part) if squares else None, norms
-        )
-
-    @torch.no_grad()
-    def _move(
-        self,
-        prepared: Prepared,
-        own: Gradients,
-        shrinkage: torch.Tensor | float,
-        part: int,
-    ) -> None:
-        """Move a part of the weights and of the table of word vectors against their gradients."""
-        words = prepared.words[prepared.cuts[part]]
-        if self.settings.lstm.gradient_clip:
-            own.weights.mul_(shrinkage)
-            own.rows.mul_(shrinkage)
-            if own.squares is not None:
-                own.squares.mul_(shrinkage**2)
-        number, rates = self.updates + 1, self._word_vector_rates(self._factor())
-        weights = even_slices(self.optimizer.size, self._group.size)[part]
-        self.optimizer.update(own.weights, self.learning_rate, number, weights)
-        self.embedding.update(words, own.rows, own.squares, rates, number, prepared.parts[part])
+        return metrics, [torch.cat([other.flatten() for other in others]), gradient, *squares]
 
     def replica(self) -> Callable[[ProcessGroup], "LSTMTrainer"]:
         """Give what makes a trainer like this one in another process; see `ModelTrainer`."""
         table, encoded = self.embedding, self.data.train
         data = EncodedData(encoded, encoded, self.data.source.without_texts(), self.data.unknown)
         pretrained = None if table.pretrained is None else table.pretrained.cpu().numpy()
-        return partial(
-            _replica,
-            data,
-            table.vectors.shape,
-            pretrained,
-            self.settings,
-            self.seed,
-            self.device.type,
-            self.updates,
-        )
-
-    def share(self) -> None:
-        """Give all processes of the group its weights; see `ModelTrainer`."""
-        self.embedding.share(self._group.share)
-        self.optimizer.share(self._group.share)
-        if self.average is not None:
-            self.average.share(self._group.share)
+        own = self.settings, self.seed, replica_device(self.device), dict(self.arrays())
+        return partial(_replica, data, pretrained, *own, self.updates)
 
     def snapshot(self) -> Network:
         """Copy the weights as they are now, or their average, into the network that predicts."""
@@ -502,38 +392,20 @@ class LSTMTrainer:
         return {**self.embedding.tensors(), **self.optimizer.tensors(), **averaged}
 
 
-def _slices(bounds: NDArray[np.int64]) -> list[slice]:
-    """Turn bounds [n + 1] into n slices."""
-    return [slice(*both) for both in pairwise(bounds.tolist())]
-
-
-def _sum_rows(of_shards: Sequence[torch.Tensor], prepared: Prepared, part: int) -> torch.Tensor:
-    """Sum what shards have for their words, [distinct, embedding] each, in a part of the table."""
-    if len(prepared.parts) == 1:
-        return of_shards[0]
-    words = prepared.cuts[part]
-    total = of_shards[0].new_zeros(words.stop - words.start, of_shards[0].shape[1])
-    for shard, rows in zip(prepared.shards, of_shards, strict=True):
-        own = shard.cuts[part]
-        total.index_add_(0, shard.places[own] - words.start, rows[own])
-    return total
-
-
 def _replica(
     data: EncodedData,
-    shape: tuple[int, ...],
     pretrained: NDArray[np.bool_] | None,
     settings: Settings,
     seed: int,
     device: str,
+    arrays: FloatArrays,
     updates: int,
     group: ProcessGroup,
 ) -> LSTMTrainer:
-    """Make a trainer whose weights are yet to be shared."""
-    init = EmbeddingInit(np.empty(shape, np.float32), pretrained)
+    init = EmbeddingInit(np.empty_like(arrays["embedding"]), pretrained)
     context = RunContext(seed, Silent(), device, group=group)
     trainer = LSTMTrainer(data, init, settings, context)
-    trainer.updates = updates
+    trainer.restore(arrays, updates)
     return trainer
 
 

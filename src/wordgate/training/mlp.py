@@ -165,7 +165,9 @@ class MLPTrainer:
         own, metrics = own_texts(len(batch.targets), self._group), torch.zeros(2).double()
         self._adam.zero_grad()
         if own is not None:
-            metrics = self._backward(batch if self._group.size == 1 else batch.of_texts(own), batch)
+            metrics = self._backward(
+                batch if self._group.world_size == 1 else batch.of_texts(own), batch
+            )
         metrics = sum_gradients(list(self._weights.values()), metrics, self._group)
         self._adam.step()
         self.updates += 1
@@ -185,9 +187,6 @@ class MLPTrainer:
         """Give what makes a trainer like this one in another process; see `ModelTrainer`."""
         parts = self._train.numpy(), self._data.without_texts(), self._settings, self._seed
         return partial(_replica, *parts, dict(self.arrays()), self.updates)
-
-    def share(self) -> None:
-        """Do nothing: a replica is made with the weights."""
 
     def snapshot(self) -> Layers:
         """Copy the weights as they are now."""

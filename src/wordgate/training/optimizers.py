@@ -7,7 +7,7 @@ torch's SparseAdam do, and `KerasRows` the whole table, as Keras does.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wordgate.training.data_parallel import even_slices
 from wordgate.training.protocol import check_array
 
 MOMENTUM = 0.9
@@ -31,8 +30,7 @@ class Adam:
     """Named weights and their moments, with decoupled weight decay (Loshchilov & Hutter 2019).
 
     `torch.optim` has the other form of epsilon, and imports torch's compiler: 1.3 s a process. The
-    weights are laid into one flat tensor, of which an update takes few steps, and threads a part
-    each.
+    weights are laid into one flat tensor, of which an update takes few steps.
 
     Attributes:
         weights: The weights by name, views of the flat tensor from now on.
@@ -47,37 +45,17 @@ class Adam:
         self._flat = torch.cat([tensor.detach().flatten() for tensor in weights.values()])
         self._first, self._second = torch.zeros_like(self._flat), torch.zeros_like(self._flat)
         self.size = len(self._flat)
-        self._name()
-
-    def share(self, shared: Callable[[Tensor], Tensor]) -> None:
-        """Replace weights and moments by tensors that are shared with other processes."""
-        flat = self._flat, self._first, self._second
-        self._flat, self._first, self._second = map(shared, flat)
-        self._name()
-
-    def _name(self) -> None:
-        """Make the weights and moments by name views of the flat tensors."""
         self.first, self.second = self._by_name(self._first), self._by_name(self._second)
         for name, view in self._by_name(self._flat).items():
             self.weights[name].data = view
 
     @torch.no_grad()
-    def update(
-        self, gradient: Tensor, learning_rate: float, updates: int, part: slice = slice(None)
-    ) -> None:
-        """Move weights against their gradient.
-
-        Args:
-            gradient: float32 [part], of the weights in their order.
-            learning_rate: The rate.
-            updates: The number of this update, from 1.
-            part: Which of the flat weights are moved.
-        """
-        weights, first, second = self._flat[part], self._first[part], self._second[part]
-        _move_moments(first, second, gradient)
+    def update(self, gradient: Tensor, learning_rate: float, updates: int) -> None:
+        """Move the weights against a gradient, float32 [size]; the first update has number 1."""
+        _move_moments(self._first, self._second, gradient)
         if self.weight_decay:
-            weights.mul_(1.0 - learning_rate * self.weight_decay)
-        _step(weights, first, second.sqrt(), learning_rate, updates)
+            self._flat.mul_(1.0 - learning_rate * self.weight_decay)
+        _step(self._flat, self._first, self._second.sqrt(), learning_rate, updates)
 
     def tensors(self) -> dict[str, Tensor]:
         """Name all that an update changes, the count of updates aside."""
@@ -120,27 +98,9 @@ class BatchRows:
         self.first = torch.zeros_like(vectors)
         self.second = torch.zeros_like(vectors)
 
-    def share(self, shared: Callable[[Tensor], Tensor]) -> None:
-        """Replace vectors and moments by tensors that are shared with other processes."""
-        for tensor in self.tensors().values():
-            tensor.data = shared(tensor)
-
     def rows(self, words: Tensor) -> Tensor:
         """Copy the vectors of int64 [distinct] words, ready to receive a gradient."""
         return self.vectors.index_select(0, words).requires_grad_()
-
-    def bounds(self, words: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-        """Cut the table into parts that take equally long to update.
-
-        Args:
-            words: int64 [distinct], those of the batch, ascending.
-            count: The number of parts.
-
-        Returns:
-            int64 [count + 1], the rows at which parts begin, and the table's end.
-        """
-        inner = words[[len(words) * number // count for number in range(1, count)]]
-        return np.concatenate([[0], inner, [len(self.vectors)]])
 
     @torch.no_grad()
     def update(
@@ -150,7 +110,6 @@ class BatchRows:
         squares: Tensor | None,  # noqa: ARG002 - only `KerasRows` wants them
         rates: Rates,
         updates: int,
-        part: slice = slice(None),  # noqa: ARG002 - `KerasRows` moves more rows than the words'
     ) -> None:
         """Move word vectors against a gradient.
 
@@ -161,7 +120,6 @@ class BatchRows:
                 occurrences, summed; None unless they are wanted.
             rates: The steps' lengths; where one is 0, nothing moves.
             updates: The number of this update, from 1.
-            part: The part of the table that holds the words; no other is moved.
         """
         if not self._moves(rates):
             return
@@ -205,10 +163,6 @@ class KerasRows(BatchRows):
 
     wants_squares = True
 
-    def bounds(self, words: NDArray[np.int64], count: int) -> NDArray[np.int64]:  # noqa: ARG002
-        """Cut the table evenly; see `BatchRows.bounds`."""
-        return np.arange(count + 1) * len(self.vectors) // count
-
     @torch.no_grad()
     def update(
         self,
@@ -217,20 +171,18 @@ class KerasRows(BatchRows):
         squares: Tensor | None,
         rates: Rates,
         updates: int,
-        part: slice = slice(None),
     ) -> None:
-        """Move a part of the table; see `BatchRows.update`."""
+        """Move the table; see `BatchRows.update`."""
         if not self._moves(rates):
             return
         if squares is None:
             raise ValueError("the squares of each occurrence's gradient are needed")
-        self.first[part].mul_(MOMENTUM)
+        self.first.mul_(MOMENTUM)
         self.first.index_add_(0, words, gradient, alpha=1.0 - MOMENTUM)
-        self.second[part].mul_(SECOND_MOMENTUM)
+        self.second.mul_(SECOND_MOMENTUM)
         self.second.index_add_(0, words, squares, alpha=1.0 - SECOND_MOMENTUM)
-        begin, end, _ = part.indices(len(self.vectors))
-        for start in range(begin, end, _ROWS_AT_ONCE):
-            some = slice(start, min(start + _ROWS_AT_ONCE, end))
+        for start in range(0, len(self.vectors), _ROWS_AT_ONCE):
+            some = slice(start, start + _ROWS_AT_ONCE)
             spread, rate = self.second[some].sqrt(), self._rate(rates, some)
             _step(self.vectors[some], self.first[some], spread, rate, updates)
 
@@ -304,26 +256,16 @@ class WeightAverage:
         self._exponent = 2.0 / share - 2.0
         self.average = {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
-    def share(self, shared: Callable[[Tensor], Tensor]) -> None:
-        """Replace the average by tensors that are shared with other processes."""
-        for tensor in self.average.values():
-            tensor.data = shared(tensor)
-
-    def is_due(self, updates: int) -> bool:
-        """Tell whether the average takes the weights in after so many updates."""
-        return updates <= AVERAGE_EVERY or updates % AVERAGE_EVERY == 0
-
     @torch.no_grad()
-    def update(self, updates: int, part: int = 0, parts: int = 1) -> None:
-        """Take the weights in, or one of so many parts of them, if it is due."""
-        if not self.is_due(updates):
+    def update(self, updates: int) -> None:
+        """Take the weights in, if that is due after so many updates."""
+        if updates > AVERAGE_EVERY and updates % AVERAGE_EVERY:
             return
         weight = 1.0
         if updates > AVERAGE_EVERY:
             weight = (self._exponent + 1.0) / (updates / AVERAGE_EVERY + self._exponent)
         for name, tensor in self._tensors.items():
-            rows = even_slices(len(tensor), parts)[part]
-            self.average[name][rows].lerp_(tensor[rows], weight)
+            self.average[name].lerp_(tensor, weight)
 
     def tensors(self) -> dict[str, Tensor]:
         """Name all that an update changes."""

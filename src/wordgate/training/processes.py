@@ -1,4 +1,4 @@
-"""The processes that help this one to train: how many, and how they are started.
+"""The worker processes that train together with this one: how many, and how they are started.
 
 Nothing here imports torch, so that they import it while this process does.
 """
@@ -10,10 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import IO
 
+from wordgate.errors import WordgateError
 from wordgate.runtime.cpu import THREADS_VARIABLE, wait_asleep
 from wordgate.settings import Settings
 
@@ -21,37 +24,48 @@ SMALLEST_SHARD = 64
 """Texts of a batch: the steps of an LSTM over fewer take hardly less time."""
 FEWEST_TEXTS = 4000
 """Training texts: fewer are learnt before another process would have been started."""
-_SECONDS, _POLL = 5.0, 0.005  # for a process to end by itself
-_START = (
-    "import sys; sys.path[:] = sys.argv[1:]; from wordgate.training.processes import run; run()"
-)
-_PLACE = "WORDGATE_PROCESS"
+_TO_START, _TO_END, _POLL = 60.0, 5.0, 0.005  # seconds
+_CODE = "import sys; sys.path[:] = sys.argv[1:]; from wordgate.training.processes import run; run()"
+_RANK = "WORDGATE_PROCESS"  # rank, world size and the descriptor of a worker's socket
+
+
+class WorkerStartError(WordgateError):
+    """This system doesn't let another process be started."""
 
 
 @dataclass(frozen=True)
-class Helpers:
-    """Other processes, which have been started and wait.
+class Workers:
+    """Worker processes, and a socket to each of them, by rank."""
 
-    Attributes:
-        started: These processes.
-        sockets: One to each of them.
-        memory: The file descriptor of the memory they share.
-    """
+    started: list["subprocess.Popen[bytes]"]
+    sockets: list[socket.socket]
 
-    started: Sequence["subprocess.Popen[bytes]"]
-    sockets: Sequence[socket.socket]
-    memory: int
+    def check(self) -> None:
+        """Wait until all of them run.
+
+        Raises:
+            WorkerStartError: One of them doesn't, such as where `sys.executable` is no Python.
+        """
+        for connection in self.sockets:
+            connection.settimeout(_TO_START)
+            try:
+                runs = connection.recv(1)
+            except OSError:
+                runs = b""
+            connection.settimeout(None)
+            if not runs:
+                raise WorkerStartError(f"'{sys.executable}' does not start a worker process")
 
 
 def can_start_processes() -> bool:
-    """Tell whether this system can start processes that inherit sockets and memory."""
-    return os.name == "posix" and bool(sys.executable)
+    """Tell whether this system starts processes that inherit sockets, and by what."""
+    return os.name == "posix" and bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
 def choose_processes(settings: Settings, n_texts: int, threads: int) -> int:
-    """Say in how many processes to train an LSTM: in one on few texts.
+    """Choose in how many processes to train an LSTM: in one on few texts.
 
-    Two candidates are trained in a process each; else each batch is cut among processes.
+    Two candidates are trained in a process each; else each batch is split among processes.
     """
     if not can_start_processes() or n_texts < FEWEST_TEXTS:
         return 1
@@ -61,74 +75,89 @@ def choose_processes(settings: Settings, n_texts: int, threads: int) -> int:
 
 
 @contextmanager
-def helpers(count: int, threads: int) -> Iterator[Helpers]:
-    """Start so many processes, of so many threads each; they end when the context does.
+def start_workers(count: int, threads: int) -> Iterator[Workers]:
+    """Start so many worker processes, of so many threads each; they end when the context does.
 
     They import no module of the caller's, and neither Ctrl-C nor another signal of the terminal
     reaches them: they end when this process does, however it ends.
+
+    Raises:
+        WorkerStartError: The system refuses.
     """
     with ExitStack() as stack:
-        memory = _shared_memory()
-        stack.callback(os.close, memory)
-        sockets: list[socket.socket] = []
-        started: list[subprocess.Popen[bytes]] = []
-        stack.callback(_end, started)
-        for rank in range(1, count + 1):
-            own, other = socket.socketpair()
-            sockets.append(stack.enter_context(own))
-            with other:
-                place = [rank, count + 1, other.fileno(), memory]
-                started.append(
-                    subprocess.Popen(  # noqa: S603 - Python itself
-                        [sys.executable, "-I", "-c", _START, *sys.path],
-                        stdin=subprocess.DEVNULL,
-                        stdout=subprocess.DEVNULL,
-                        pass_fds=(other.fileno(), memory),
-                        start_new_session=True,
-                        env={
-                            **os.environ,
-                            "OMP_NUM_THREADS": str(threads),
-                            THREADS_VARIABLE: str(threads),
-                            _PLACE: " ".join(map(str, place)),
-                        },
-                    )
-                )
-        yield Helpers(started, sockets, memory)
+        workers = Workers([], [])
+        stack.callback(_end, workers)
+        try:
+            shared_memory().close()
+            for rank in range(1, count + 1):
+                own, other = socket.socketpair()
+                workers.sockets.append(own)
+                with other:
+                    place = f"{rank} {count + 1} {other.fileno()}"
+                    workers.started.append(_start(place, other.fileno(), threads))
+        except OSError as error:
+            reason = error.strerror or error
+            raise WorkerStartError(f"a worker process can't be started: {reason}") from error
+        yield workers
+
+
+def shared_memory() -> IO[bytes]:
+    """Open an empty file in memory, or where there is no such file, one without a name on disk."""
+    try:
+        return os.fdopen(os.memfd_create("wordgate"), "w+b")
+    except (AttributeError, OSError):  # macOS has none; a container may refuse it
+        return tempfile.TemporaryFile()
+
+
+def _start(place: str, descriptor: int, threads: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - Python itself
+        [sys.executable, "-I", "-c", _CODE, *sys.path],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        pass_fds=(descriptor,),
+        start_new_session=True,
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": str(threads),
+            THREADS_VARIABLE: str(threads),
+            _RANK: place,
+        },
+    )
 
 
 def run() -> None:
-    """Take part in the training of the process that started this one, until that ends."""
-    rank, size, own, memory = map(int, os.environ.pop(_PLACE).split())
+    """Train together with the process that started this one, until that ends."""
+    rank, world_size, descriptor = map(int, os.environ.pop(_RANK).split())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     wait_asleep()
+    with socket.socket(fileno=descriptor) as connection:
+        connection.sendall(b"r")  # see `Workers.check`
 
-    import torch
+        import torch
 
-    from wordgate.training.data_parallel import LostProcessError, serve
-    from wordgate.training.local_group import LocalGroup
+        from wordgate.training.data_parallel import LostProcessError, serve
+        from wordgate.training.local_group import LocalGroup
 
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    with socket.socket(fileno=own) as connection:
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        group = LocalGroup(rank, world_size, [connection])
         try:
-            serve(LocalGroup(rank, size, [connection], memory))
+            serve(group)
         except (LostProcessError, KeyboardInterrupt):  # that process has ended, or ends this one
+            sys.exit(1)
+        except Exception:
+            group.fail(traceback.format_exc())
             sys.exit(1)
 
 
-def _shared_memory() -> int:
-    """Give the descriptor of an empty file in memory, or of one that nobody else can open."""
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("wordgate")
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
+def _end(workers: Workers) -> None:
+    """Close the connections, at which the processes end; kill those that don't.
 
-
-def _end(started: Sequence["subprocess.Popen[bytes]"]) -> None:
-    """End processes whose connection is closed."""
-    for process in started:
-        process.terminate()  # one that trains keeps its training
-    deadline = time.monotonic() + _SECONDS
-    for process in started:
+    One that trains a candidate saves a checkpoint first: a signal would interrupt it in that.
+    """
+    for connection in workers.sockets:
+        connection.close()
+    deadline = time.monotonic() + _TO_END
+    for process in workers.started:
         while process.poll() is None and time.monotonic() < deadline:
             time.sleep(_POLL)
         process.kill()

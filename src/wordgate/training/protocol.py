@@ -102,13 +102,10 @@ class ModelTrainer(Protocol[BatchT, SnapshotT]):
         """
 
     def replica(self) -> Callable[[Any], "ModelTrainer[BatchT, SnapshotT]"]:
-        """Give what makes a trainer like this one in another process, of that one's group.
+        """Give what makes a trainer like this one, as it is now, in another process of the group.
 
         It can be pickled, and lacks what evaluating needs.
         """
-
-    def share(self) -> None:
-        """Give all processes of the group the weights that it has in rank 0; called by all."""
 
     def snapshot(self) -> SnapshotT:
         """Copy the weights as they are now, as they are to be evaluated and kept."""

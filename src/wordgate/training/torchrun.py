@@ -1,4 +1,4 @@
-"""Commands that torchrun starts in several processes: one leads, the others help it to train.
+"""Commands that torchrun starts in several processes: rank 0 runs, the others train with it.
 
 Nothing here imports torch.
 """
@@ -17,17 +17,17 @@ _current: "TorchGroup | None" = None
 
 
 def current_group() -> "TorchGroup | None":
-    """Give the group in which this process leads; None if it was not started so."""
+    """Give the group of which this process is rank 0; None if torchrun has not started it."""
     return _current
 
 
 @contextmanager
-def joined_processes() -> Iterator[bool]:
-    """Join the other processes that the environment names, such as those of torchrun, if any.
+def distributed() -> Iterator[bool]:
+    """Join the processes that the environment variables of torchrun name, if there are any.
 
     Yields:
-        Whether this process does the command's work. Otherwise it has helped another one to train,
-        until that came to its end, and there is nothing left to do.
+        Whether this process is rank 0, which runs the command. Another one has served rank 0 until
+        that ended, and has nothing left to do.
 
     Raises:
         LostProcessError: Another process has ended unexpectedly.
@@ -44,13 +44,13 @@ def joined_processes() -> Iterator[bool]:
     from wordgate.training.data_parallel import serve
     from wordgate.training.torch_group import TorchGroup
 
-    leads = os.environ["RANK"] == "0"
-    if not leads:  # it ends when the one that leads does, which keeps its training before
+    is_first = os.environ["RANK"] == "0"
+    if not is_first:  # it ends when rank 0 does, which saves a checkpoint before
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         torch.set_num_threads(choose_threads())
     group = TorchGroup()
-    if not leads:
+    if not is_first:
         serve(group)
         yield False
     else:

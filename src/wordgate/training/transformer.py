@@ -26,7 +26,13 @@ from wordgate.storage.resumable import WORDS
 from wordgate.text.batches import bucketed
 from wordgate.training.candidates import Candidate, train_candidates
 from wordgate.training.data_parallel import ProcessGroup, own_texts, sum_gradients
-from wordgate.training.device import choose_device, choose_precision, engine, format_device
+from wordgate.training.device import (
+    choose_device,
+    choose_precision,
+    engine,
+    format_device,
+    replica_device,
+)
 from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext
 from wordgate.training.loop import EarlyStopping
 from wordgate.training.losses import Loss
@@ -261,7 +267,9 @@ class TransformerTrainer:
         metrics = torch.zeros(2, dtype=torch.float64, device=self.device)
         if own is not None:
             self._seed_dropout()
-            metrics = self._backward(batch if self._group.size == 1 else batch.of_texts(own), batch)
+            metrics = self._backward(
+                batch if self._group.world_size == 1 else batch.of_texts(own), batch
+            )
         metrics = sum_gradients(list(self._weights.values()), metrics, self._group)
         torch.nn.utils.clip_grad_norm_(self._network.modules.parameters(), LARGEST_GRADIENT)
         for group in self._optimizer.param_groups:
@@ -274,7 +282,7 @@ class TransformerTrainer:
     def _seed_dropout(self) -> None:
         """Seed the dropout of an epoch; with several processes, of each update of each of them."""
         epoch, done = divmod(self.updates, self.plan.updates_per_epoch)
-        several = self._group.size > 1
+        several = self._group.world_size > 1
         if several or not done:
             place = (self.updates, self._group.rank) if several else ()
             torch.manual_seed(int(rng_for(self._seed, "dropout", epoch, *place).integers(2**62)))
@@ -294,11 +302,8 @@ class TransformerTrainer:
         form = network.config, network.pad_id, dict(network.arrays()), network.multilabel
         encoded = self._data.train
         data = EncodedData(encoded, encoded, self._data.source.without_texts())
-        own = self._settings, self._seed, self.device.type, dict(self.arrays()), self.updates
-        return partial(_replica, form, data, *own)
-
-    def share(self) -> None:
-        """Do nothing: a replica is made with the weights."""
+        own = self._settings, self._seed, replica_device(self.device), dict(self.arrays())
+        return partial(_replica, form, data, *own, self.updates)
 
     def snapshot(self) -> TransformerNetwork:
         """Copy the network as it is now."""
