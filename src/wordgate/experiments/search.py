@@ -7,7 +7,7 @@ families that are still in the race.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -40,8 +40,6 @@ MOST_TUNED = 60
 """Trials of one family: more of them find what chance has made good."""
 _DEFAULTS_SHARE = 0.5
 """Of the time, what the default recipes may be expected to take on all folds."""
-_FIRST_SHARE = 0.5
-"""Of the time, what the first fit of a family may take: the rest is for those that are quicker."""
 _WEIGHTS = Choices(("none", "moderate", "balanced"))
 """Weights of labels, which macro F1 depends on more than accuracy does."""
 _MOST_REPEATED = 20
@@ -71,14 +69,26 @@ class _Attempt:
 
 
 class Search:
-    """A search over the training rows, whose last fit must end at a `time.monotonic()`."""
+    """A search over the training rows.
+
+    Args:
+        folds: The training rows and their inner folds.
+        config: What is searched.
+        study: Where the trials are kept.
+        deadline: Gives the `time.monotonic()` at which the last fit must end, the refit of the
+            winner included, as it is expected whenever it is asked.
+    """
 
     def __init__(
-        self, folds: InnerFolds, config: SearchConfig, deadline: float, study: SearchStudy
+        self,
+        folds: InnerFolds,
+        config: SearchConfig,
+        study: SearchStudy,
+        deadline: Callable[[], float],
     ):
         self.folds, self.config, self.deadline, self.study = folds, config, deadline, study
         self._ranking = Ranking(folds, config, study)
-        self._costs = Costs(folds.fold(0).train.texts)
+        self._costs = Costs(folds.fold(0).train.texts, len(folds.labels))
         self._left_out = [*config.left_out]
         self._dropped: set[str] = set()
         for trial in study.trials():
@@ -389,11 +399,10 @@ class Search:
         self._show()
 
     def _fit(self, attempt: _Attempt, number: int, rung: Rung, *, must: bool) -> FoldAnswers:
-        spec, left = attempt.spec, max(0.0, self._left() - self._kept_for(attempt.spec))
-        if not must and not self._costs.is_known(spec.name):
-            left *= _FIRST_SHARE
+        spec = attempt.spec
+        left = max(0.0, self._seconds_for_fit(spec, rung, must=must))
         found = fit_fold(spec, self.folds, number, rung.share, self.config, time.monotonic() + left)
-        self._costs.record(spec.name, rung.share, found.seconds)
+        self._costs.record(spec.name, rung.share, found.seconds, is_cut=found.is_cut)
         attempt.seconds += found.seconds
         if found.is_cut and not must:
             raise _OutOfTimeError
@@ -403,7 +412,23 @@ class Search:
 
     def _left(self) -> float:
         """Give the seconds until the last fit must end."""
-        return self.deadline - time.monotonic()
+        return self.deadline() - time.monotonic()
+
+    def _seconds_for_fit(self, spec: TrialSpec, rung: Rung, *, must: bool) -> float:
+        """Give the seconds that a fit may take, so that there is time for the model after it.
+
+        Of a family that has not been fitted it is the fit itself that tells how long the model
+        takes; the first model of all may be one that has to be trained on less time.
+        """
+        if self._costs.is_known(spec.name):
+            return self._left() - self._kept_for(spec)
+        left = self._left()
+        if not self.config.refits:
+            return left
+        if spec.name != "count" and not must:
+            left -= OTHER_SETTINGS * self.folds.growth * self._costs.seconds("count")
+        refits = OTHER_SETTINGS * self.folds.growth / (1.0 if must else rung.share)
+        return left / (1.0 + refits)
 
     def _rungs(self) -> list[Rung]:
         return self.folds.rungs(self._ranking.n_folds())
@@ -417,7 +442,7 @@ class Search:
             n_folds = 1
             if rung.share == 1.0:
                 n_folds, done = rung.n_folds - done, rung.n_folds
-            needed += n_folds * self._costs.seconds(spec.name, rung.share)
+            needed += n_folds * self._costs.least(spec.name, rung.share)
         return factor * needed + self._kept_for(spec) <= self._left()
 
     def _kept_for(self, spec: TrialSpec) -> float:
@@ -426,14 +451,14 @@ class Search:
             return 0.0
         best = self._ranking.best()
         names = {spec.name} if best is None else {spec.name, spec_of(best).name}
-        winner = max(self._costs.seconds(name) for name in names)
-        baseline = 0.0 if names == {"count"} else self._costs.seconds("count")
+        winner = max(self._costs.least(name) for name in names)
+        baseline = 0.0 if names == {"count"} else self._costs.least("count")
         return OTHER_SETTINGS * self.folds.growth * (winner + baseline)
 
     def _show(self) -> None:
         trials = self.study.trials()
         watch, objective = self.config.options.get("watch"), self.config.objective
         if watch is not None:
-            watch(objective, trials, self.deadline)
+            watch(objective, trials, self.deadline())
         elif trials:
             self.config.context.progress.say(trial_line(trials[-1], objective, trials))

@@ -90,7 +90,7 @@ class Found:
             ended_by=facts.ended_by,
             latency_ms=facts.latency_ms,
             megabytes=facts.megabytes,
-            left_out=self.left_out,
+            left_out=tuple(facts.left_out),
         )
 
 
