@@ -13,7 +13,7 @@ from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.evaluation.search import SearchResult
-from wordgate.experiments.fitting import PREDICTED_TEXTS_PER_SECOND, Clock
+from wordgate.experiments.fitting import EVALUATION_SECONDS, PREDICTED_TEXTS_PER_SECOND, Clock
 from wordgate.experiments.reading import DataSource, Sources
 from wordgate.experiments.resuming import (
     check_place,
@@ -37,9 +37,12 @@ from wordgate.training.families import engine_of
 from wordgate.training.fitting import TIME_LIMIT
 
 _WHAT = "search"
-_FINISH_SECONDS, _FINISH_SHARE = 4.0, 0.3
-"""What follows the last fit: seconds, and as a share of what came before the search."""
-_FINISH_CPU_SECONDS = 2.0  # what it computes; predictions aside
+_FINISH_SHARE = 0.1
+"""What follows the last fit, as a share of what came before the search; predictions aside."""
+_FINISH_CPU_SECONDS, _RANKING_CPU_SECONDS = 2.0, 1.0
+"""What it computes at least, and what choosing the winner does."""
+_LEAST_REFIT_SECONDS = 3.0
+"""What the winner may take in any case: a search that ends too late would else be for nothing."""
 _ROOM_MB = 0.002  # by which the numbers measured last may lengthen the files
 
 
@@ -74,7 +77,7 @@ def train_auto(
             splits.labels,
             out,
             resume=resume,
-            finish=finish.seconds,
+            finish=finish.with_ranking,
             then="is trained now",
         ) as found:
             yield _trained(sources, config, found, prepared, finish, no_texts=no_texts)
@@ -96,9 +99,14 @@ class Finish:
 
     def seconds(self) -> float:
         """Expect the seconds, by how busy the machine has been so far."""
-        computed = _FINISH_CPU_SECONDS + self.n_predicted / PREDICTED_TEXTS_PER_SECOND
+        predicting = self.n_predicted / PREDICTED_TEXTS_PER_SECOND
+        computed = _FINISH_CPU_SECONDS + predicting / 2.0  # on a processor of its own
         slowdown = self.contention.slowdown()
-        return max(_FINISH_SECONDS, slowdown * computed) + self.analysis
+        return max(EVALUATION_SECONDS + predicting, slowdown * computed) + self.analysis
+
+    def with_ranking(self) -> float:
+        """Expect the seconds and those for choosing the winner, which comes before its fit."""
+        return self.seconds() + _RANKING_CPU_SECONDS * self.contention.slowdown()
 
 
 @contextmanager
@@ -152,7 +160,9 @@ def _trained(
 ) -> tuple[Bundle, SearchResult]:
     """Train the winner; the next one in its place where it breaks a limit once it is written."""
     context, measured = config.context, []
-    clock = Clock(context.started, config.limits.minutes, finish_seconds=finish.seconds())
+    end = context.started + 60.0 * config.limits.minutes
+    after = min(finish.seconds(), end - time.monotonic() - _LEAST_REFIT_SECONDS)
+    clock = Clock(context.started, config.limits.minutes, finish_seconds=after)
     for place, trial in enumerate(found.ranking):
         spec = spec_of(trial)
         context.progress.say(f"Training the winner on all training rows: {spec.sentence()}.")

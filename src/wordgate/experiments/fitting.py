@@ -34,7 +34,7 @@ class Clock:
     started: float = field(default_factory=command_started)
     max_minutes: float | None = None
     resumed: bool = False
-    finish_seconds: float = 0.0  # what follows the fit takes at least
+    finish_seconds: float | None = None  # what follows the fit takes, if that is known
 
     def __post_init__(self) -> None:
         if self.max_minutes is None or self.max_minutes > 0:
@@ -51,7 +51,7 @@ class Clock:
         if self.max_minutes is None:
             return math.inf
         evaluation = EVALUATION_SECONDS + n_predicted / PREDICTED_TEXTS_PER_SECOND
-        finish = max(evaluation, self.finish_seconds)
+        finish = evaluation if self.finish_seconds is None else self.finish_seconds
         return self.started + self.max_minutes * 60.0 - finish
 
 

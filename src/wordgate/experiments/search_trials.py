@@ -205,8 +205,8 @@ _GUESSES = {
     "count": _Guess(0.2, 1.5e-6, 100_000, per_label=True),
     "logreg": _Guess(1.0, 1.0e-6, 1500),
     "mlp": _Guess(3.0, 2.0e-6, 1500),
-    "lstm": _Guess(5.0, 4.0e-6, 1500),
-    "transformer": _Guess(5.0, 1.6e-4, 600, 6e5),
+    "lstm": _Guess(12.0, 3.0e-6, 1500),
+    "transformer": _Guess(5.0, 6.0e-5, 600, 3e5),
     "taught": _Guess(60.0, 3.2e-4, 600, 6e5),
 }
 """On two cores of 2020; the fits that were made tell how much slower it is here."""
