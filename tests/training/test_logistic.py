@@ -212,6 +212,7 @@ def test_the_same_strength_twice_is_tried_once():
         (4.5, [0.1, 0.3, 3, 1000]),
         (2.5, [0.1, 3]),
         (1.5, [0.1, 3]),  # what the deadline then cuts short
+        (0.0, [3]),
     ],
 )
 def test_where_there_is_time_for_some_penalties_only_they_are_spread(monkeypatch, seconds, tried):

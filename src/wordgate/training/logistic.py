@@ -70,10 +70,12 @@ def in_time(steps: Iterable[Step], deadline: float) -> Iterator[Step]:
 def in_time_spread(values: Sequence[float], deadline: float) -> Iterator[float]:
     """Give values in turn; where time is left for some of them only, those spread over all.
 
-    Each is expected to take as long as the one before. What is done with one in spite of the
-    deadline is for the caller to end.
+    Each is expected to take as long as the one before; if time is up at the beginning, there is the
+    middle one alone. What is done with one in spite of the deadline is for the caller to end.
     """
     left = list(values)
+    if time.monotonic() >= deadline:
+        left = left[len(left) // 2 :][:1]
     while left:
         started = time.monotonic()
         yield left.pop(0)
