@@ -58,6 +58,18 @@ def test_a_fit_that_was_cut_short_would_have_taken_longer():
     assert costs.seconds("count") > 15.0
 
 
+@pytest.mark.parametrize(
+    ("n_texts", "order"),
+    [(100, ["count", "transformer", "lstm"]), (20_000, ["count", "lstm", "transformer"])],
+)
+def test_the_families_that_take_the_least_time_come_first(n_texts, order):
+    """On few texts an LSTM takes more updates than the fine-tuning of a transformer."""
+    costs = Costs(["a text of some words"] * n_texts, 30)
+    assert sorted(["lstm", "transformer", "count"], key=costs.order) == order
+    costs.record("transformer", 1.0, 1000.0)
+    assert sorted(["lstm", "transformer", "count"], key=costs.order) == order
+
+
 @pytest.mark.parametrize("slowdown", [1.0, 5.0])
 def test_a_busy_machine_needs_more_time_for_what_follows_the_last_fit(slowdown, monkeypatch):
     monkeypatch.setattr(Contention, "slowdown", lambda _: slowdown)

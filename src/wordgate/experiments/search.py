@@ -133,7 +133,7 @@ class Search:
     # The default recipes.
 
     def _starts(self) -> list[TrialSpec]:
-        """Give the trials that come first and have not been made, cheapest family first."""
+        """Give the trials that come first and have not been made, the cheapest ones first."""
         done = {(trial.family, trial.recipe) for trial in self._ranking.finished()}
         specs = []
         for family in self.config.families:
@@ -144,6 +144,7 @@ class Search:
                 specs.append(TrialSpec(family, SMALL, changes))
             if family == "lstm" and self.config.teaching is not None:
                 specs.append(TrialSpec(family, TAUGHT, {}))
+        specs.sort(key=lambda spec: self._costs.order(spec.name))
         return [spec for spec in specs if (spec.family, spec.recipe) not in done]
 
     def _start_families(self) -> None:
