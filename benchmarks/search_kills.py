@@ -4,10 +4,10 @@
     python benchmarks/search_kills.py --kills 5 --trials 8
 
 A search of the family `count` on 200 generated texts, with `trials` and without a limit of time,
-runs in a child of this process, which is sent SIGKILL after a random time. What is kept is continued
-with `resume` until a child ends by itself, killed again with a probability of 1/2. Reported are
-trials that had finished and are lost, and searches whose trials or winner differ from those of an
-uninterrupted search.
+runs in a child of this process, which is sent SIGKILL after a random time. What is kept is
+continued with `resume` until a child ends by itself, killed again with a probability of 1/2.
+Reported are trials that had finished and are lost, and searches whose trials or winner differ
+from those of an uninterrupted search.
 """
 
 import argparse

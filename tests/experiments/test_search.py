@@ -1,6 +1,7 @@
 """A search: no trial sees test rows, limits are kept, and it goes on where it was interrupted."""
 
 import math
+import os
 import platform
 import random
 import time
@@ -152,6 +153,40 @@ def test_no_signal_is_sent_on_windows_where_it_would_be_a_ctrl_c(tmp_path, monke
     monkeypatch.setattr(study.os, "kill", lambda *_: pytest.fail("a signal was sent"))
     (trial,) = SearchStudy(tmp_path, ["count"], 0).trials()
     assert trial.state == "failed"
+
+
+def test_the_last_process_of_several_deletes_the_trials(tmp_path, monkeypatch):
+    """A process that ends first does not take the journal from the others."""
+    mine, other, dead = SearchStudy(tmp_path, ["count"], 0), os.getpid() + 1, os.getpid() + 2
+    for process in (other, dead):
+        monkeypatch.setattr(study.os, "getpid", lambda process=process: process)
+        SearchStudy(tmp_path, ["count"], 0)
+    monkeypatch.undo()
+    monkeypatch.setattr(study, "_is_other_process", lambda process: process == other)
+    mine.clear()
+    trial = SearchStudy(tmp_path, ["count"], 0).ask("count")
+    assert trial.number == 0
+    monkeypatch.setattr(study, "_is_other_process", lambda _: False)
+    mine.clear()
+    assert not tmp_path.exists()
+    mine.leave()
+    mine.clear()  # another one was quicker
+    assert not tmp_path.exists()
+
+
+def test_a_process_of_another_computer_keeps_the_trials_until_it_leaves(tmp_path, monkeypatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(study.platform, "node", lambda: "elsewhere/2")
+        elsewhere.setattr(study.os, "getpid", lambda: 1)
+        other = SearchStudy(tmp_path, ["count"], 0)
+    mine = SearchStudy(tmp_path, ["count"], 0)
+    mine.clear()
+    assert (tmp_path / JOURNAL).exists()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(study.os, "getpid", lambda: 1)
+        other.leave()
+    mine.clear()
+    assert not tmp_path.exists()
 
 
 def rows_and_config(**options):

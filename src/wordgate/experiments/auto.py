@@ -243,6 +243,7 @@ def _open_study(
         else:
             for warning in fingerprint.check(kept, _WHAT, folder):
                 config.context.progress.say(warning)
+        stack.callback(study.leave)
         yield study
 
 
