@@ -52,6 +52,14 @@ def test_the_quickest_fit_tells_how_slow_the_machine_is():
     assert costs.least("lstm") < costs.seconds("lstm")
 
 
+def test_teaching_takes_no_longer_than_its_limit():
+    texts = ["a text of some words"] * 1000
+    free, limited = Costs(texts), Costs(texts, teaching_seconds=30.0)
+    assert limited.seconds("taught") == pytest.approx(30.0 + free.seconds("lstm"))
+    assert free.seconds("taught") > limited.seconds("taught")
+    assert Costs(texts, teaching_seconds=3600.0).seconds("taught") == free.seconds("taught")
+
+
 def test_a_fit_that_was_cut_short_would_have_taken_longer():
     costs = Costs(["a text of some words"] * 1000)
     costs.record("count", 1.0, 10.0, is_cut=True)

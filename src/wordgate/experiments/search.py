@@ -6,6 +6,7 @@ successive halving ends what is no good (Jamieson & Talwalkar 2016). Time is sha
 families that are still in the race.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -88,7 +89,12 @@ class Search:
     ):
         self.folds, self.config, self.deadline, self.study = folds, config, deadline, study
         self._ranking = Ranking(folds, config, study)
-        self._costs = Costs(folds.fold(0).train.texts, len(folds.labels))
+        teaching = None if config.teaching is None else config.teaching.minutes
+        self._costs = Costs(
+            folds.fold(0).train.texts,
+            len(folds.labels),
+            math.inf if teaching is None else 60.0 * teaching,
+        )
         self._left_out = [*config.left_out]
         self._dropped: set[str] = set()
         for trial in study.trials():
@@ -207,7 +213,7 @@ class Search:
     def _leave_out(self, spec: TrialSpec) -> None:
         needed = self._costs.seconds(spec.name) * self._ranking.n_folds()
         self._left_out.append(
-            f"Left out: {spec.name}, {spec.recipe} settings: a trial takes about {needed:.0f} s,"
+            f"Left out: {spec.family}, {spec.recipe} settings: a trial takes about {needed:.0f} s,"
             " and the model as long again; give more --minutes."
         )
 

@@ -3,6 +3,7 @@
 The inner folds are made of the training rows alone. No function here is given a test row.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.summary import model_bytes
 from wordgate.data.dataset import Dataset, labels_of
+from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import objective_score
 from wordgate.experiments.fitting import Calibrated
 from wordgate.experiments.search_plan import SearchConfig, TrialSpec
@@ -223,10 +225,12 @@ class Costs:
     Attributes:
         texts: The training texts of an inner fold.
         n_labels: How many labels there are.
+        teaching_seconds: How long a teacher may be fine-tuned and asked.
     """
 
     texts: Sequence[str]
     n_labels: int = 2
+    teaching_seconds: float = math.inf
     _seen: dict[str, list[float]] = field(default_factory=dict)  # how much slower than guessed
 
     def record(self, name: str, share: float, seconds: float, *, is_cut: bool = False) -> None:
@@ -238,7 +242,10 @@ class Costs:
         """Expect the seconds of a fit on a share of an inner fold's training rows, or more."""
         seen = self._seen.get(name)
         slowness = max(median(seen), median(seen[-3:])) if seen else self._slowness()
-        return slowness * self._guessed(name, share)
+        seconds = slowness * self._guessed(name, share)
+        if name == TAUGHT_LSTM and not seen and self.teaching_seconds < seconds:
+            return min(seconds, self.teaching_seconds + self.seconds("lstm", share))
+        return seconds
 
     def order(self, name: str) -> tuple[bool, float]:
         """Give what is smaller for what is tried first: `count`, then what takes the least time.
