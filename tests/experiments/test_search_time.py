@@ -151,3 +151,20 @@ def test_a_winner_whose_training_was_cut_short_is_told(tmp_path, monkeypatch):
     )
     assert cut.search.left_out[-1] == told
     assert cut.metrics.search.left_out[-1] == told
+
+
+def test_each_trial_is_told_once_when_it_ends(rows, fits, tmp_path):
+    """The default recipes are begun one after the other, and end after all have been begun."""
+    lines = []
+
+    class Lines(Silent):
+        def say(self, message):
+            lines.append(message)
+
+    config = replace(config_of("count", "lstm"), options={"trials": 2})
+    config = replace(config, context=RunContext(0, Lines()))
+    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
+    study, end = SearchStudy(tmp_path, ["count", "lstm"], 0), time.monotonic() + 500.0
+    Search(folds, config, study, lambda: end).run()
+    told = [line.partition(":")[0] for line in lines if line.startswith("Trial ")]
+    assert told == ["Trial 0, count", "Trial 1, lstm"]

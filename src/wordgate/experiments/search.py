@@ -396,14 +396,14 @@ class Search:
         decisions = np.concatenate([one.decisions for one in attempt.answers])
         self.study.complete(attempt.trial, float(np.mean(attempt.scores)), decisions)
         attempt.ended = True
-        self._show()
+        self._show(attempt.trial.number)
 
     def _end(self, attempt: _Attempt, *, failed: bool = False) -> None:
         """End a trial early."""
         attempt.ended = True
         self.study.note(attempt.trial, seconds=attempt.seconds)
         self.study.end(attempt.trial, failed=failed)
-        self._show()
+        self._show(attempt.trial.number)
 
     def _fit(self, attempt: _Attempt, number: int, rung: Rung, *, must: bool) -> FoldAnswers:
         spec = attempt.spec
@@ -462,10 +462,12 @@ class Search:
         baseline = 0.0 if names == {"count"} else self._costs.least("count")
         return OTHER_SETTINGS * self.folds.growth * (winner + baseline)
 
-    def _show(self) -> None:
+    def _show(self, ended: int) -> None:
+        """Show the trials after that of a number has ended."""
         trials = self.study.trials()
         watch, objective = self.config.options.get("watch"), self.config.objective
         if watch is not None:
             watch(objective, trials, self.deadline())
-        elif trials:
-            self.config.context.progress.say(trial_line(trials[-1], objective, trials))
+        else:
+            (trial,) = (one for one in trials if one.number == ended)
+            self.config.context.progress.say(trial_line(trial, objective, trials))
