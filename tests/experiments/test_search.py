@@ -313,6 +313,34 @@ def test_a_tie_goes_to_the_smaller_model_or_to_the_default(recipe, n_rows, n_wor
     assert next(Ranking(folds, config, kept).ranked()).number == winner
 
 
+def test_a_default_in_place_of_tuned_settings_does_not_win_over_a_better_family():
+    """Tuned settings that gain too little over the recipe stand for the recipe, and no more."""
+    targets = np.arange(300) % 2
+    rows = Dataset([f"text {number}" for number in range(300)], targets)
+    _, config = rows_and_config()
+    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
+    truth = folds.tested(1).targets
+    answers, trials = [], []
+    for number, (family, recipe, wrong) in enumerate(
+        [
+            ("count", "default", range(10)),
+            ("count", "tuned", range(9, 18)),
+            ("lstm", "default", range(9)),
+        ]
+    ):
+        own = truth.copy()
+        own[list(wrong)] = 1 - own[list(wrong)]
+        answers.append(own)
+        trials.append(
+            SearchTrial(
+                number, family, recipe, {"count.words": number}, "complete", (truth == own).mean(),
+                megabytes=number + 1.0,
+            )
+        )  # fmt: skip
+    kept = Kept(tuple(trials), answers)
+    assert Ranking(folds, config, kept)._best(trials).number == 2
+
+
 def test_a_trial_knows_that_time_cut_it_short_even_with_a_single_penalty():
     texts, labels = zip(*texts_and_labels(), strict=True)
     rows = Dataset(list(texts), np.array([label == "good" for label in labels], np.int64))

@@ -187,7 +187,8 @@ class Search:
         except SettingsError:
             raise
         except WordgateError as error:
-            self._left_out.append(f"Left out: {spec.name}. {error}.")
+            end = "" if str(error).endswith((".", "?")) else "."
+            self._left_out.append(f"Left out: {spec.name}. {error}{end}")
 
     def _finish(self, attempt: _Attempt, *, must: bool) -> None:
         """Make the rest of a trial that was begun; that of the first one in any case."""
