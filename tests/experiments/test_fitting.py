@@ -17,6 +17,12 @@ def test_the_deadline_leaves_time_to_judge():
     assert clock.fitting_deadline(40_000) == pytest.approx(207.0)
 
 
+def test_the_deadline_leaves_the_time_that_the_rest_is_known_to_take():
+    clock = Clock(started=100.0, max_minutes=2.0, finish_seconds=30.0)
+    assert clock.fitting_deadline(0) == pytest.approx(190.0)
+    assert clock.fitting_deadline(200_000) == pytest.approx(190.0)
+
+
 def test_elapsed_counts_from_the_start():
     assert 5.0 <= Clock(started=time.monotonic() - 5.0).elapsed() < 60.0
 

@@ -1,6 +1,7 @@
 """A search: no trial sees test rows, limits are kept, and it goes on where it was interrupted."""
 
 import math
+import os
 import platform
 import random
 import time
@@ -154,6 +155,40 @@ def test_no_signal_is_sent_on_windows_where_it_would_be_a_ctrl_c(tmp_path, monke
     assert trial.state == "failed"
 
 
+def test_the_last_process_of_several_deletes_the_trials(tmp_path, monkeypatch):
+    """A process that ends first does not take the journal from the others."""
+    mine, other, dead = SearchStudy(tmp_path, ["count"], 0), os.getpid() + 1, os.getpid() + 2
+    for process in (other, dead):
+        monkeypatch.setattr(study.os, "getpid", lambda process=process: process)
+        SearchStudy(tmp_path, ["count"], 0)
+    monkeypatch.undo()
+    monkeypatch.setattr(study, "_is_other_process", lambda process: process == other)
+    mine.clear()
+    trial = SearchStudy(tmp_path, ["count"], 0).ask("count")
+    assert trial.number == 0
+    monkeypatch.setattr(study, "_is_other_process", lambda _: False)
+    mine.clear()
+    assert not tmp_path.exists()
+    mine.leave()
+    mine.clear()  # another one was quicker
+    assert not tmp_path.exists()
+
+
+def test_a_process_of_another_computer_keeps_the_trials_until_it_leaves(tmp_path, monkeypatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(study.platform, "node", lambda: "elsewhere/2")
+        elsewhere.setattr(study.os, "getpid", lambda: 1)
+        other = SearchStudy(tmp_path, ["count"], 0)
+    mine = SearchStudy(tmp_path, ["count"], 0)
+    mine.clear()
+    assert (tmp_path / JOURNAL).exists()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(study.os, "getpid", lambda: 1)
+        other.leave()
+    mine.clear()
+    assert not tmp_path.exists()
+
+
 def rows_and_config(**options):
     """Make rows of 300 texts, and what is searched in them."""
     rows = Dataset([f"text {number}" for number in range(300)], np.arange(300) % 2)
@@ -276,6 +311,34 @@ def test_a_tie_goes_to_the_smaller_model_or_to_the_default(recipe, n_rows, n_wor
     )  # fmt: skip
     kept = Kept(trials, [truth, worse])
     assert next(Ranking(folds, config, kept).ranked()).number == winner
+
+
+def test_a_default_in_place_of_tuned_settings_does_not_win_over_a_better_family():
+    """Tuned settings that gain too little over the recipe stand for the recipe, and no more."""
+    targets = np.arange(300) % 2
+    rows = Dataset([f"text {number}" for number in range(300)], targets)
+    _, config = rows_and_config()
+    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
+    truth = folds.tested(1).targets
+    answers, trials = [], []
+    for number, (family, recipe, wrong) in enumerate(
+        [
+            ("count", "default", range(10)),
+            ("count", "tuned", range(9, 18)),
+            ("lstm", "default", range(9)),
+        ]
+    ):
+        own = truth.copy()
+        own[list(wrong)] = 1 - own[list(wrong)]
+        answers.append(own)
+        trials.append(
+            SearchTrial(
+                number, family, recipe, {"count.words": number}, "complete", (truth == own).mean(),
+                megabytes=number + 1.0,
+            )
+        )  # fmt: skip
+    kept = Kept(tuple(trials), answers)
+    assert Ranking(folds, config, kept)._best(trials).number == 2
 
 
 def test_a_trial_knows_that_time_cut_it_short_even_with_a_single_penalty():

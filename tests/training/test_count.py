@@ -18,7 +18,7 @@ from wordgate.data.demo import demo_corpus
 from wordgate.models.base import model_from_state
 from wordgate.text import ngrams
 from wordgate.text.ngrams import NgramVectorizer
-from wordgate.training import logistic
+from wordgate.training import count, logistic
 from wordgate.training.count import count_matrix
 
 ANALYZERS = {
@@ -156,6 +156,29 @@ def test_time_that_is_up_between_finding_and_counting_leaves_characters_out(fit_
     fitted = fit_tuned(deadline=deadline)
     assert fitted.remarks[-1] == "The time limit left no time for n-grams of characters."
     assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["words"]
+
+
+@pytest.mark.parametrize("counting", [False, True])
+def test_n_grams_of_characters_end_within_a_kind_when_half_of_the_time_is_over(
+    fit_tuned, monkeypatch, counting
+):
+    """Finding and counting n-grams looks at the clock before each chunk of texts."""
+    monkeypatch.setattr(ngrams, "_TEXTS_AT_ONCE", 10)
+    now, chunks = time.monotonic(), []
+    lookup = NgramVectorizer.lookup
+
+    def look_up(self, texts):
+        found = lookup(self, texts)
+        if self.analyzer == "characters" and (self.frequencies is not None) == counting:
+            chunks.append(len(texts))
+            monkeypatch.setattr(count.time, "monotonic", lambda: now + 51.0)
+        return found
+
+    monkeypatch.setattr(NgramVectorizer, "lookup", look_up)
+    fitted = fit_tuned(deadline=now + 100.0)
+    assert chunks == [10]
+    assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["words"]
+    assert fitted.remarks[-1] == "The time limit left no time for n-grams of characters."
 
 
 def test_the_only_n_grams_and_the_only_penalty_are_fitted_even_when_time_is_up(fit_tuned):

@@ -207,3 +207,24 @@ def test_the_same_strength_twice_is_tried_once():
         (ROWS, TARGETS), (ROWS, TARGETS), 2, [1.0, 0.1, 1.0], progress=Silent(), deadline=math.inf
     )
     assert (choice.tried, choice.left_out) == ((0.1, 1.0), 0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tried"),
+    [
+        (math.inf, [0.1, 0.3, 1, 3, 30, 1000]),
+        (6.5, [0.1, 0.3, 1, 3, 30, 1000]),
+        (4.5, [0.1, 0.3, 3, 1000]),
+        (2.5, [0.1, 3]),
+        (1.5, [0.1, 3]),  # what the deadline then cuts short
+        (0.0, [3]),
+    ],
+)
+def test_where_there_is_time_for_some_penalties_only_they_are_spread(monkeypatch, seconds, tried):
+    now = [100.0]
+    monkeypatch.setattr(logistic.time, "monotonic", lambda: now[0])
+    found = []
+    for c in logistic.in_time_spread([0.1, 0.3, 1, 3, 30, 1000], now[0] + seconds):
+        found.append(c)
+        now[0] += 1.0
+    assert found == tried

@@ -13,7 +13,9 @@ def run(arguments: list[str] | None = None) -> None:
     streams = None
     try:
         from wordgate.cli.streams import StandardStreams
+        from wordgate.runtime.command_start import note_process_start
 
+        note_process_start()
         streams = StandardStreams()
         status = _status(arguments)
         streams.flush()

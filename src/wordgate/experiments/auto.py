@@ -1,9 +1,9 @@
 """Training with the family `auto`: a search, and the training and test of its winner."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +13,7 @@ from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.evaluation.search import SearchResult
-from wordgate.experiments.fitting import Clock
+from wordgate.experiments.fitting import EVALUATION_SECONDS, PREDICTED_TEXTS_PER_SECOND, Clock
 from wordgate.experiments.reading import DataSource, Sources
 from wordgate.experiments.resuming import (
     check_place,
@@ -29,14 +29,20 @@ from wordgate.experiments.splits import DataSplits
 from wordgate.experiments.training_run import Plan, PreparedData, prepare, train_on_table
 from wordgate.prediction.predictor import load
 from wordgate.report.search import search_page
+from wordgate.runtime.contention import Contention
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.search.study import SearchStudy, clear_trials
 from wordgate.storage.resumable import VECTORS, RunFingerprint, as_it_is
 from wordgate.training.families import engine_of
+from wordgate.training.fitting import TIME_LIMIT
 
 _WHAT = "search"
-_FINISH_SECONDS, _FINISH_SHARE = 4.0, 0.3
-"""What follows the last fit: seconds, and as a share of what came before the search."""
+_FINISH_SHARE = 0.1
+"""What follows the last fit, as a share of what came before the search; predictions aside."""
+_FINISH_CPU_SECONDS, _RANKING_CPU_SECONDS = 2.0, 1.0
+"""What it computes at least, and what choosing the winner does."""
+_LEAST_REFIT_SECONDS = 3.0
+"""What the winner may take in any case: a search that ends too late would else be for nothing."""
 _ROOM_MB = 0.002  # by which the numbers measured last may lengthen the files
 
 
@@ -57,14 +63,50 @@ def train_auto(
         teaching = config.teaching.beside(sources.table, source, context.progress)
         config = replace(config, teaching=teaching)
     with limited_blas(choose_threads(context.threads)):
-        before = time.monotonic()
+        contention = Contention()
         prepared = prepare(sources.table, settings, context, config.teaching)
-        finish = _FINISH_SECONDS + _FINISH_SHARE * (time.monotonic() - before)
-        rows, labels = training_rows(prepared.splits), prepared.splits.labels
+        splits = prepared.splits
+        finish = Finish(
+            contention,
+            _FINISH_SHARE * (time.monotonic() - contention.started),
+            len(splits.valid) + len(splits.test),
+        )
         with searching(
-            config, rows, labels, out, resume=resume, finish=finish, then="is trained now"
+            config,
+            training_rows(splits),
+            splits.labels,
+            out,
+            resume=resume,
+            finish=finish.with_ranking,
+            then="is trained now",
         ) as found:
-            yield _trained(sources, config, found, prepared, no_texts=no_texts)
+            yield _trained(sources, config, found, prepared, finish, no_texts=no_texts)
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What follows the last fit of a search: more where other programs use the processor, too.
+
+    Attributes:
+        contention: That of all that has been computed.
+        analysis: Seconds of analysis and report, expected from what came before the search.
+        n_predicted: How many texts are predicted.
+    """
+
+    contention: Contention
+    analysis: float
+    n_predicted: int
+
+    def seconds(self) -> float:
+        """Expect the seconds, by how busy the machine has been so far."""
+        predicting = self.n_predicted / PREDICTED_TEXTS_PER_SECOND
+        computed = _FINISH_CPU_SECONDS + predicting / 2.0  # on a processor of its own
+        slowdown = self.contention.slowdown()
+        return max(EVALUATION_SECONDS + predicting, slowdown * computed) + self.analysis
+
+    def with_ranking(self) -> float:
+        """Expect the seconds and those for choosing the winner, which comes before its fit."""
+        return self.seconds() + _RANKING_CPU_SECONDS * self.contention.slowdown()
 
 
 @contextmanager
@@ -75,19 +117,20 @@ def searching(
     out: Path | None = None,
     *,
     resume: bool = False,
-    finish: float = 0.0,
+    finish: Callable[[], float] = float,
     then: str,
 ) -> Iterator[Found]:
     """Search on training rows, and keep the trials until what is done with them has been done.
 
-    They are kept beside `out`, if there is one. `finish` are the seconds that follow the last fit,
-    and `then` says what becomes of the best trial where the search is interrupted.
+    They are kept beside `out`, if there is one. `finish` gives the seconds that follow the last
+    fit, as they are expected at that time, and `then` says what becomes of the best trial where the
+    search is interrupted.
     """
     context = config.context
     folds = InnerFolds.of(rows, labels, config.settings, context.seed)
     with _open_study(config, rows, out, resume=resume) as study:
-        deadline = context.started + 60.0 * config.limits.minutes - finish
-        found = Search(folds, config, deadline, study).run()
+        end = context.started + 60.0 * config.limits.minutes
+        found = Search(folds, config, study, lambda: end - finish()).run()
         is_interrupted = found.ended_by == "interruption"
         if is_interrupted:
             kept = f" Finished trials are kept in {study.folder}: --resume --overwrite goes on with"
@@ -107,11 +150,19 @@ def training_rows(splits: DataSplits) -> Dataset:
 
 
 def _trained(
-    sources: Sources, config: SearchConfig, found: Found, prepared: PreparedData, *, no_texts: bool
+    sources: Sources,
+    config: SearchConfig,
+    found: Found,
+    prepared: PreparedData,
+    finish: Finish,
+    *,
+    no_texts: bool,
 ) -> tuple[Bundle, SearchResult]:
     """Train the winner; the next one in its place where it breaks a limit once it is written."""
     context, measured = config.context, []
-    clock = Clock(context.started, config.limits.minutes)
+    end = context.started + 60.0 * config.limits.minutes
+    after = min(finish.seconds(), end - time.monotonic() - _LEAST_REFIT_SECONDS)
+    clock = Clock(context.started, config.limits.minutes, finish_seconds=after)
     for place, trial in enumerate(found.ranking):
         spec = spec_of(trial)
         context.progress.say(
@@ -129,8 +180,9 @@ def _trained(
         if not broken:
             metrics = bundle.metrics
             assert metrics is not None and metrics.search is not None  # noqa: S101, PT018
+            left_out = [*metrics.search.left_out, *_cut_short(metrics.remarks)]
             facts = metrics.search.model_copy(
-                update={"latency_ms": latency, "megabytes": megabytes}
+                update={"latency_ms": latency, "megabytes": megabytes, "left_out": left_out}
             )
             result = found.result(config, place, facts)
             page = search_page(result, sources.table.reading.source)
@@ -145,6 +197,16 @@ def _trained(
         f"no model is within {config.limits_text()} once it is trained on all training rows:"
         f" {', '.join(measured)}; relax the limits, or give more --minutes"
     )
+
+
+def _cut_short(remarks: Sequence[str]) -> list[str]:
+    """Say that the winner is not what was chosen, if the time limit cut its training short."""
+    if not any(remark.startswith(TIME_LIMIT) for remark in remarks):
+        return []
+    return [
+        f"{TIME_LIMIT}cut the training of the final model short: it may be worse than the model"
+        " that was chosen; give more --minutes."
+    ]
 
 
 def measure_bundle(
@@ -183,6 +245,7 @@ def _open_study(
         else:
             for warning in fingerprint.check(kept, _WHAT, folder):
                 config.context.progress.say(warning)
+        stack.callback(study.leave)
         yield study
 
 

@@ -13,6 +13,7 @@ from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature, fit_temperature
 from wordgate.evaluation.multilabel import decided_classes, given_labels
 from wordgate.evaluation.thresholds import Objective, choose_thresholds
+from wordgate.runtime.command_start import command_started
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings, format_setting
 from wordgate.training.families import fit
@@ -30,9 +31,10 @@ class Clock:
     A training that is resumed may have 0 minutes, which make what there is.
     """
 
-    started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=command_started)
     max_minutes: float | None = None
     resumed: bool = False
+    finish_seconds: float | None = None  # what follows the fit takes, if that is known
 
     def __post_init__(self) -> None:
         if self.max_minutes is None or self.max_minutes > 0:
@@ -49,7 +51,8 @@ class Clock:
         if self.max_minutes is None:
             return math.inf
         evaluation = EVALUATION_SECONDS + n_predicted / PREDICTED_TEXTS_PER_SECOND
-        return self.started + self.max_minutes * 60.0 - evaluation
+        finish = evaluation if self.finish_seconds is None else self.finish_seconds
+        return self.started + self.max_minutes * 60.0 - finish
 
 
 def peak_memory_mb() -> float:

@@ -6,8 +6,9 @@ successive halving ends what is no good (Jamieson & Talwalkar 2016). Time is sha
 families that are still in the race.
 """
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -40,8 +41,6 @@ MOST_TUNED = 60
 """Trials of one family: more of them find what chance has made good."""
 _DEFAULTS_SHARE = 0.5
 """Of the time, what the default recipes may be expected to take on all folds."""
-_FIRST_SHARE = 0.5
-"""Of the time, what the first fit of a family may take: the rest is for those that are quicker."""
 _WEIGHTS = Choices(("none", "moderate", "balanced"))
 """Weights of labels, which macro F1 depends on more than accuracy does."""
 _MOST_REPEATED = 20
@@ -71,14 +70,31 @@ class _Attempt:
 
 
 class Search:
-    """A search over the training rows, whose last fit must end at a `time.monotonic()`."""
+    """A search over the training rows.
+
+    Args:
+        folds: The training rows and their inner folds.
+        config: What is searched.
+        study: Where the trials are kept.
+        deadline: Gives the `time.monotonic()` at which the last fit must end, the refit of the
+            winner included, as it is expected whenever it is asked.
+    """
 
     def __init__(
-        self, folds: InnerFolds, config: SearchConfig, deadline: float, study: SearchStudy
+        self,
+        folds: InnerFolds,
+        config: SearchConfig,
+        study: SearchStudy,
+        deadline: Callable[[], float],
     ):
         self.folds, self.config, self.deadline, self.study = folds, config, deadline, study
         self._ranking = Ranking(folds, config, study)
-        self._costs = Costs(folds.fold(0).train.texts)
+        teaching = None if config.teaching is None else config.teaching.minutes
+        self._costs = Costs(
+            folds.fold(0).train.texts,
+            len(folds.labels),
+            math.inf if teaching is None else 60.0 * teaching,
+        )
         self._left_out = [*config.left_out]
         self._dropped: set[str] = set()
         for trial in study.trials():
@@ -123,7 +139,7 @@ class Search:
     # The default recipes.
 
     def _starts(self) -> list[TrialSpec]:
-        """Give the trials that come first and have not been made, cheapest family first."""
+        """Give the trials that come first and have not been made, the cheapest ones first."""
         done = {(trial.family, trial.recipe) for trial in self._ranking.finished()}
         specs = []
         for family in self.config.families:
@@ -134,6 +150,7 @@ class Search:
                 specs.append(TrialSpec(family, SMALL, changes))
             if family == "lstm" and self.config.teaching is not None:
                 specs.append(TrialSpec(family, TAUGHT, {}))
+        specs.sort(key=lambda spec: self._costs.order(spec.name))
         return [spec for spec in specs if (spec.family, spec.recipe) not in done]
 
     def _start_families(self) -> None:
@@ -170,7 +187,8 @@ class Search:
         except SettingsError:
             raise
         except WordgateError as error:
-            self._left_out.append(f"Left out: {spec.name}. {error}.")
+            end = "" if str(error).endswith((".", "?")) else "."
+            self._left_out.append(f"Left out: {spec.name}. {error}{end}")
 
     def _finish(self, attempt: _Attempt, *, must: bool) -> None:
         """Make the rest of a trial that was begun; that of the first one in any case."""
@@ -196,7 +214,7 @@ class Search:
     def _leave_out(self, spec: TrialSpec) -> None:
         needed = self._costs.seconds(spec.name) * self._ranking.n_folds()
         self._left_out.append(
-            f"Left out: {spec.name}, {spec.recipe} settings: a trial takes about {needed:.0f} s,"
+            f"Left out: {spec.family}, {spec.recipe} settings: a trial takes about {needed:.0f} s,"
             " and training the final model about as long; give more --minutes."
         )
 
@@ -379,21 +397,20 @@ class Search:
         decisions = np.concatenate([one.decisions for one in attempt.answers])
         self.study.complete(attempt.trial, float(np.mean(attempt.scores)), decisions)
         attempt.ended = True
-        self._show()
+        self._show(attempt.trial.number)
 
     def _end(self, attempt: _Attempt, *, failed: bool = False) -> None:
         """End a trial early."""
         attempt.ended = True
         self.study.note(attempt.trial, seconds=attempt.seconds)
         self.study.end(attempt.trial, failed=failed)
-        self._show()
+        self._show(attempt.trial.number)
 
     def _fit(self, attempt: _Attempt, number: int, rung: Rung, *, must: bool) -> FoldAnswers:
-        spec, left = attempt.spec, max(0.0, self._left() - self._kept_for(attempt.spec))
-        if not must and not self._costs.is_known(spec.name):
-            left *= _FIRST_SHARE
+        spec = attempt.spec
+        left = max(0.0, self._seconds_for_fit(spec, rung, must=must))
         found = fit_fold(spec, self.folds, number, rung.share, self.config, time.monotonic() + left)
-        self._costs.record(spec.name, rung.share, found.seconds)
+        self._costs.record(spec.name, rung.share, found.seconds, is_cut=found.is_cut)
         attempt.seconds += found.seconds
         if found.is_cut and not must:
             raise _OutOfTimeError
@@ -403,7 +420,23 @@ class Search:
 
     def _left(self) -> float:
         """Give the seconds until the last fit must end."""
-        return self.deadline - time.monotonic()
+        return self.deadline() - time.monotonic()
+
+    def _seconds_for_fit(self, spec: TrialSpec, rung: Rung, *, must: bool) -> float:
+        """Give the seconds that a fit may take, so that there is time for the model after it.
+
+        Of a family that has not been fitted it is the fit itself that tells how long the model
+        takes; the first model of all may be one that has to be trained on less time.
+        """
+        if self._costs.is_known(spec.name):
+            return self._left() - self._kept_for(spec)
+        left = self._left()
+        if not self.config.refits:
+            return left
+        if spec.name != "count" and not must:
+            left -= OTHER_SETTINGS * self.folds.growth * self._costs.seconds("count")
+        refits = OTHER_SETTINGS * self.folds.growth / (1.0 if must else rung.share)
+        return left / (1.0 + refits)
 
     def _rungs(self) -> list[Rung]:
         return self.folds.rungs(self._ranking.n_folds())
@@ -417,7 +450,7 @@ class Search:
             n_folds = 1
             if rung.share == 1.0:
                 n_folds, done = rung.n_folds - done, rung.n_folds
-            needed += n_folds * self._costs.seconds(spec.name, rung.share)
+            needed += n_folds * self._costs.least(spec.name, rung.share)
         return factor * needed + self._kept_for(spec) <= self._left()
 
     def _kept_for(self, spec: TrialSpec) -> float:
@@ -426,14 +459,16 @@ class Search:
             return 0.0
         best = self._ranking.best()
         names = {spec.name} if best is None else {spec.name, spec_of(best).name}
-        winner = max(self._costs.seconds(name) for name in names)
-        baseline = 0.0 if names == {"count"} else self._costs.seconds("count")
+        winner = max(self._costs.least(name) for name in names)
+        baseline = 0.0 if names == {"count"} else self._costs.least("count")
         return OTHER_SETTINGS * self.folds.growth * (winner + baseline)
 
-    def _show(self) -> None:
+    def _show(self, ended: int) -> None:
+        """Show the trials after that of a number has ended."""
         trials = self.study.trials()
         watch, objective = self.config.options.get("watch"), self.config.objective
         if watch is not None:
-            watch(objective, trials, self.deadline)
-        elif trials:
-            self.config.context.progress.say(trial_line(trials[-1], objective, trials))
+            watch(objective, trials, self.deadline())
+        else:
+            (trial,) = (one for one in trials if one.number == ended)
+            self.config.context.progress.say(trial_line(trial, objective, trials))

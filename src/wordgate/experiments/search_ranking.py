@@ -90,7 +90,7 @@ class Found:
             ended_by=facts.ended_by,
             latency_ms=facts.latency_ms,
             megabytes=facts.megabytes,
-            left_out=self.left_out,
+            left_out=tuple(facts.left_out),
         )
 
 
@@ -148,8 +148,7 @@ class Ranking:
 
         A trial is as good if it is no worse than by `SAME`, nor by more than chance.
         """
-        best = max(candidates, key=lambda trial: (score_of(trial), *_lightness(trial)))
-        best = self._default_in_place_of(best, candidates)
+        best = self._best(candidates)
         near = [trial for trial in candidates if abs(score_of(trial) - score_of(best)) <= SAME]
         for trial in sorted(near, key=_lightness, reverse=True):
             if _lightness(trial) <= _lightness(best):
@@ -157,6 +156,15 @@ class Ranking:
             if best.state != "complete" or self.difference(best, trial).proven is None:
                 return trial
         return best
+
+    def _best(self, candidates: Sequence[SearchTrial]) -> SearchTrial:
+        """Give the best trial; of a family whose tuning gains too little, its default counts."""
+        while True:
+            best = max(candidates, key=lambda trial: (score_of(trial), *_lightness(trial)))
+            default = self._default_in_place_of(best, candidates)
+            if default is best:
+                return best
+            candidates = [one for one in candidates if one is default or one.family != best.family]
 
     def _default_in_place_of(
         self, best: SearchTrial, candidates: Sequence[SearchTrial]

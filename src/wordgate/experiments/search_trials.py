@@ -3,6 +3,7 @@
 The inner folds are made of the training rows alone. No function here is given a test row.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.summary import model_bytes
 from wordgate.data.dataset import Dataset, labels_of
+from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import objective_score
 from wordgate.experiments.fitting import Calibrated
 from wordgate.experiments.search_plan import SearchConfig, TrialSpec
@@ -137,8 +139,9 @@ def fit_fold(
 
     Fitting must end at the `time.monotonic()` of `until`.
     """
-    started, context = time.monotonic(), config.context
-    fold, plan = folds.fold(number, share), config.plan_of(spec)
+    context, plan = config.context, config.plan_of(spec)
+    fold = folds.fold(number, share)
+    started = time.monotonic()
     with context.progress.bar(None) as bar, beating(bar, f"Trial: {spec.sentence()}"):
         limited = replace(
             config.context_of(spec.family),
@@ -197,17 +200,22 @@ class _Guess:
     per_character: float
     longest: int
     least_characters: float = 0.0  # what it reads at least, however small the data
+    per_label: bool = False  # whether each label takes as long again
 
 
 _GUESSES = {
-    "count": _Guess(0.2, 2.5e-6, 100_000),
+    "count": _Guess(0.2, 1.5e-6, 100_000, per_label=True),
     "logreg": _Guess(1.0, 1.0e-6, 1500),
     "mlp": _Guess(3.0, 2.0e-6, 1500),
-    "lstm": _Guess(5.0, 4.0e-6, 1500),
-    "transformer": _Guess(5.0, 1.6e-4, 600, 6e5),
-    "taught": _Guess(60.0, 3.2e-4, 600, 6e5),
+    "lstm": _Guess(12.0, 3.0e-6, 1500),
+    "transformer": _Guess(7.0, 7.0e-5, 600),
+    "taught": _Guess(60.0, 1.4e-4, 600, 6e5),
 }
-"""On two cores of 2020; the fits of the family `count` tell how much slower it is here."""
+"""On two cores of 2020; the fits that were made tell how much slower it is here."""
+_UNSURE = 0.6
+"""A family of which no fit has been made may take this much less than expected."""
+_CUT_SHORT = 2.0
+"""A fit that the time limit has cut short would have taken at least this much longer."""
 
 
 @dataclass
@@ -216,32 +224,51 @@ class Costs:
 
     Attributes:
         texts: The training texts of an inner fold.
+        n_labels: How many labels there are.
+        teaching_seconds: How long a teacher may be fine-tuned and asked.
     """
 
     texts: Sequence[str]
-    _seen: dict[str, list[float]] = field(default_factory=dict)
-    _slowness: float = 1.0
+    n_labels: int = 2
+    teaching_seconds: float = math.inf
+    _seen: dict[str, list[float]] = field(default_factory=dict)  # how much slower than guessed
 
-    def record(self, name: str, share: float, seconds: float) -> None:
+    def record(self, name: str, share: float, seconds: float, *, is_cut: bool = False) -> None:
         """Learn what a fit on a share of the rows took."""
-        seen = self._seen.setdefault(name, [])
-        seen.append(seconds / share)
-        if name == "count":  # the first of which loads packages, too
-            slowness = min(seen) / self._guessed(name, 1.0)
-            self._slowness = min(max(slowness, 1.0), _MOST_SLOWNESS)
+        seconds *= _CUT_SHORT if is_cut else 1.0
+        self._seen.setdefault(name, []).append(seconds / self._guessed(name, share))
 
     def seconds(self, name: str, share: float = 1.0) -> float:
         """Expect the seconds of a fit on a share of an inner fold's training rows, or more."""
         seen = self._seen.get(name)
-        if seen:
-            return share * max(median(seen), median(seen[-3:]))
-        return self._slowness * self._guessed(name, share)
+        slowness = max(median(seen), median(seen[-3:])) if seen else self._slowness()
+        seconds = slowness * self._guessed(name, share)
+        if name == TAUGHT_LSTM and not seen and self.teaching_seconds < seconds:
+            return min(seconds, self.teaching_seconds + self.seconds("lstm", share))
+        return seconds
+
+    def order(self, name: str) -> tuple[bool, float]:
+        """Give what is smaller for what is tried first: `count`, then what takes the least time.
+
+        It is the same whatever fits have been made.
+        """
+        return name != "count", self._guessed(name, 1.0)
+
+    def least(self, name: str, share: float = 1.0) -> float:
+        """Give the seconds below which a fit is not expected to end."""
+        return (1.0 if self.is_known(name) else _UNSURE) * self.seconds(name, share)
 
     def is_known(self, name: str) -> bool:
         """Tell whether any fit of a family has been made."""
         return name in self._seen
 
+    def _slowness(self) -> float:
+        """Tell how much slower than guessed the quickest fit was; the first loads packages, too."""
+        least = min((min(seen) for seen in self._seen.values()), default=1.0)
+        return min(max(least, 1.0), _MOST_SLOWNESS)
+
     def _guessed(self, name: str, share: float) -> float:
         guess = _GUESSES[name]
         n_characters = sum(min(len(text), guess.longest) for text in self.texts) * share
-        return guess.seconds + guess.per_character * max(n_characters, guess.least_characters)
+        each = guess.per_character * (self.n_labels if guess.per_label else 1)
+        return guess.seconds + each * max(n_characters, guess.least_characters)

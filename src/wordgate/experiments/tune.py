@@ -1,6 +1,5 @@
 """Tuning: a search over the settings of one family, which ends in a recipe."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,8 @@ from wordgate.experiments.search_plan import (
     search_and_data,
 )
 from wordgate.experiments.splits import split_table
+from wordgate.runtime.command_start import command_started
+from wordgate.runtime.contention import Contention
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import checked_seed, own_recipe_toml
@@ -27,7 +28,7 @@ from wordgate.storage.files import atomic_write, check_file
 from wordgate.training.families import check_family
 from wordgate.training.fitting import RunContext
 
-_WRITING_SECONDS = 0.5
+_WRITING_CPU_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def tune(
         WordgateError: Data, settings or destination cannot be used; the message says what to do.
         KeyboardInterrupt: The search was interrupted before any trial had finished.
     """
-    started, progress = time.monotonic(), Console() if progress is None else progress
+    started, progress = command_started(), Console() if progress is None else progress
     file = None if out is None else _recipe_file(out, overwrite=overwrite)
     check_family(model)
     check_kept(file, resume=resume, overwrite=overwrite)
@@ -119,6 +120,7 @@ def tune(
     table = source.read(config.settings, overrides, progress).table
     config = config.for_labels(multilabel=table.label_sets is not None)
     with limited_blas(choose_threads(threads)):
+        contention = Contention()
         copies = near_duplicates_of(table, progress)
         splits = split_table(table, config.settings, source.seed, copies)
         check_settings(config.settings, splits.fit_data(None))
@@ -128,7 +130,7 @@ def tune(
             splits.labels,
             file,
             resume=resume,
-            finish=_WRITING_SECONDS,
+            finish=lambda: _WRITING_CPU_SECONDS * contention.slowdown(),
             then="is written",
         ) as found:
             tuned = _tuned(model, recipe or "default", config, found.result(config), called(data))

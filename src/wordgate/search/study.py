@@ -11,7 +11,7 @@ import platform
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ LEAST_FOR_IMPORTANCES = 10
 _STUDY = "wordgate"
 _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 _DECISIONS = "decisions"
+_PROCESS = "process of "  # begins the names of the attributes that tell who makes trials
 _RANDOM_TRIALS = 8
 
 
@@ -62,6 +63,8 @@ class SearchStudy:
                 ),
             )
         self._end_dead_trials()
+        self._process = f"{_PROCESS}{platform.node()}"
+        self.keep(**{f"{self._process}/{os.getpid()}": True})
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -157,9 +160,35 @@ class SearchStudy:
         with _quiet():
             return dict(get_param_importances(self._study, params=list(names)))
 
+    def leave(self) -> None:
+        """Note that this process makes no more trials."""
+        if not (self.folder / JOURNAL).exists():
+            return  # the last process that shared it has deleted it
+        with suppress(FileNotFoundError):
+            self.keep(**{f"{self._process}/{os.getpid()}": False})
+
     def clear(self) -> None:
-        """Delete what is kept, and the folder if nothing else is in it."""
-        clear_trials(self.folder)
+        """Delete what is kept, and the folder if nothing else is in it.
+
+        While other processes make trials, all is left for the last of them to delete.
+        """
+        self.leave()
+        with suppress(FileNotFoundError):
+            if self._has_other_process():
+                return
+            clear_trials(self.folder)
+
+    def _has_other_process(self) -> bool:
+        """Tell whether another process makes trials, as far as can be told of other computers."""
+        if not (self.folder / JOURNAL).exists():
+            return False
+        for name, is_running in self.attributes.items():
+            place, _, process = name.rpartition("/")
+            if not name.startswith(_PROCESS) or not is_running or int(process) == os.getpid():
+                continue
+            if place != self._process or _is_other_process(int(process)):
+                return True
+        return False
 
     def _decisions_file(self, number: int) -> Path:
         return self.folder / f"trial-{number}.safetensors"

@@ -5,7 +5,7 @@ Shapes: ``n`` texts, ``ngrams`` known n-grams, ``total`` entries of all texts to
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,10 +73,14 @@ class NgramVectorizer:
         ngram_range: tuple[int, int],
         min_texts: int,
         weighting: Weighting,
+        check: Callable[[], None] = lambda: None,
     ) -> "NgramVectorizer":
-        """Learn the n-grams of so many texts or more, sorted: the order of rows changes nothing."""
+        """Learn the n-grams of so many texts or more, sorted: the order of rows changes nothing.
+
+        `check` is called before each chunk of texts; an exception of it ends the work.
+        """
         count = _word_frequencies if analyzer == "words" else _character_frequencies
-        frequencies = count(texts, ngram_range)
+        frequencies = count(texts, ngram_range, check)
         vocabulary = sorted(ngram for ngram, n in frequencies.items() if n >= min_texts)
         if weighting == "counts":
             return cls(analyzer, ngram_range, vocabulary)
@@ -167,18 +171,30 @@ def text_chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     return (texts[start : start + _TEXTS_AT_ONCE] for start in range(0, len(texts), _TEXTS_AT_ONCE))
 
 
-def _word_frequencies(texts: Sequence[str], ngram_range: tuple[int, int]) -> Counter[str]:
+def _word_frequencies(
+    texts: Sequence[str], ngram_range: tuple[int, int], check: Callable[[], None]
+) -> Counter[str]:
     """Count in how many texts each n-gram of words occurs."""
-    return Counter(ngram for text in texts for ngram in set(word_ngrams(text, ngram_range)))
+    found: Counter[str] = Counter()
+    for part in text_chunks(texts):
+        check()
+        found.update(ngram for text in part for ngram in set(word_ngrams(text, ngram_range)))
+    return found
 
 
-def _character_frequencies(texts: Sequence[str], ngram_range: tuple[int, int]) -> Counter[str]:
+def _character_frequencies(
+    texts: Sequence[str], ngram_range: tuple[int, int], check: Callable[[], None]
+) -> Counter[str]:
     """Count in how many texts each n-gram of characters occurs, looking into each word once."""
-    words = {word for text in texts for word in spaced_words(text)}
+    words = set[str]()
+    for part in text_chunks(texts):
+        check()
+        words.update(word for text in part for word in spaced_words(text))
     ngrams = {ngram for word in words for ngram in character_ngrams(word, ngram_range)}
     every = NgramVectorizer("characters", ngram_range, sorted(ngrams))
     totals = np.zeros(len(every), np.int64)
     for part in text_chunks(texts):
+        check()
         _, ids, _ = count_by_text(*every.lookup(part), len(every))
         totals += np.bincount(ids, minlength=len(every))
     return Counter(dict(zip(every.vocabulary, totals.tolist(), strict=True)))

@@ -1,7 +1,10 @@
 """Fitting the family `count`, the one that every other has to beat."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -11,11 +14,16 @@ from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.text.ngrams import Analyzer, NgramVectorizer, text_chunks
 from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext
-from wordgate.training.logistic import in_time, search_regularization
+from wordgate.training.logistic import search_regularization
 from wordgate.training.weights import loss_weights
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+Kind = TypeVar("Kind")
+Result = TypeVar("Result")
+_COUNTING_SHARE = 0.5
+"""Of the time, what finding and counting n-grams may take: the rest is for the solver."""
 
 
 def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
@@ -23,11 +31,14 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
 
     Validation chooses the strength of regularization; with several labels per text that is one for
     all of them, by their mean log loss. A label without texts gets the probability 0, or, with
-    several labels per text, always `prior_log_odds`. Once time is up, a second kind of n-grams is
-    left out: after the one step of the solver that there is then, it would make the model worse.
+    several labels per text, always `prior_log_odds`. A second kind of n-grams is left out if it has
+    not been counted in half of the time: after the few steps of the solver for which there is time
+    then, it would make the model worse.
     """
     from scipy.sparse import hstack
 
+    now = time.monotonic()
+    limit = _TimeLimit(now + _COUNTING_SHARE * (context.deadline - now))
     data.check_not_empty("word counts", "the strength of regularization")
     train, valid = data.train, data.valid
     ranges: dict[Analyzer, tuple[int, int]] = {
@@ -38,8 +49,12 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     min_texts, weights = settings.count.min_texts, settings.count.weights
     with stage(context.progress, "Finding n-grams"):
         vectorizers = [
-            NgramVectorizer.fit(train.texts, kind, ranges[kind], min_texts, weights)
-            for kind in in_time(kinds, context.deadline)
+            *limit.first_of_all(
+                kinds,
+                lambda kind, check: NgramVectorizer.fit(
+                    train.texts, kind, ranges[kind], min_texts, weights, check
+                ),
+            )
         ]
     sizes = " and ".join(
         f"{len(vectorizer):,} {vectorizer.analyzer.removesuffix('s')} n-grams"
@@ -47,8 +62,10 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     )
     with stage(context.progress, f"Counting {sizes} in {len(train):,} texts"):
         blocks = [
-            count_matrix([vectorizer], train.texts)
-            for vectorizer in in_time(vectorizers, context.deadline)
+            *limit.first_of_all(
+                vectorizers,
+                lambda one, check: _block(one, train.texts, np.float32, check),
+            )
         ]
         vectorizers = vectorizers[: len(blocks)]
         of_train = hstack(blocks, format="csr")
@@ -73,6 +90,33 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     )
 
 
+class _OutOfTimeError(Exception):
+    """The time limit ended the work on a kind of n-grams."""
+
+
+@dataclass(frozen=True)
+class _TimeLimit:
+    """Ends the work on all but the first kind of n-grams at a `time.monotonic()`."""
+
+    end: float
+
+    def first_of_all(
+        self, kinds: Iterable[Kind], work: Callable[[Kind, Callable[[], None]], Result]
+    ) -> Iterator[Result]:
+        """Give the results of the kinds in turn, up to the one at which time is up."""
+        with suppress(_OutOfTimeError):
+            for number, kind in enumerate(kinds):
+                yield work(kind, self._check if number else _pass)
+
+    def _check(self) -> None:
+        if time.monotonic() >= self.end:
+            raise _OutOfTimeError
+
+
+def _pass() -> None:
+    """Let the work go on."""
+
+
 def count_matrix(
     vectorizers: Sequence[NgramVectorizer],
     texts: Sequence[str],
@@ -85,12 +129,16 @@ def count_matrix(
 
 
 def _block(
-    vectorizer: NgramVectorizer, texts: Sequence[str], dtype: type[np.floating[Any]]
+    vectorizer: NgramVectorizer,
+    texts: Sequence[str],
+    dtype: type[np.floating[Any]],
+    check: Callable[[], None] = _pass,
 ) -> "csr_matrix":
     from scipy.sparse import csr_matrix, vstack
 
     parts = [csr_matrix((0, len(vectorizer)), dtype=dtype)]
     for part in text_chunks(texts):
+        check()
         rows = vectorizer.transform(part)
         starts = np.concatenate([[0], np.cumsum(rows.lengths)]).astype(np.int32)
         data = (rows.values.astype(dtype), rows.ids.astype(np.int32), starts)

@@ -7,6 +7,7 @@ Shapes: ``n`` texts, ``features`` numbers a text, ``classes`` labels, ``columns`
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -66,6 +67,25 @@ def in_time(steps: Iterable[Step], deadline: float) -> Iterator[Step]:
         yield step
 
 
+def in_time_spread(values: Sequence[float], deadline: float) -> Iterator[float]:
+    """Give values in turn; where time is left for some of them only, those spread over all.
+
+    Each is expected to take as long as the one before; if time is up at the beginning, there is the
+    middle one alone. What is done with one in spite of the deadline is for the caller to end.
+    """
+    left = list(values)
+    if time.monotonic() >= deadline:
+        left = left[len(left) // 2 :][:1]
+    while left:
+        started = time.monotonic()
+        yield left.pop(0)
+        now = time.monotonic()
+        if deadline < math.inf and now > started:
+            n = max(1, int((deadline - now) / (now - started)))
+            if n < len(left):
+                left = [left[int((place + 0.5) * len(left) / n)] for place in range(n)]
+
+
 def fit_path(
     features: Features,
     targets: NDArray[np.int64],
@@ -78,6 +98,8 @@ def fit_path(
     deadline: float,
 ) -> Iterator[tuple[float, Linear]]:
     """Fit for each strength in turn, strongest penalty first; each begins where the last ended.
+
+    Where there is time for some of them only, those are as far apart as all are.
 
     The loss is the sum of the texts' weighted log losses and the squared coefficients over 2 C, as
     in scikit-learn; the intercepts go free.
@@ -107,7 +129,7 @@ def fit_path(
     )
     fixed = prior_log_odds(targets) if multilabel else np.full(n_classes, ABSENT_LOGIT)
     found, pools = [loss.start for loss in losses], ThreadpoolController()
-    for place, c in enumerate(sorted(set(c_values))):
+    for place, c in enumerate(in_time_spread(sorted(set(c_values)), deadline)):
         coefficients = np.zeros((features.shape[1], n_classes), np.float32)
         intercepts = fixed.copy()
         for number, loss in enumerate(losses):

@@ -1,0 +1,27 @@
+"""How much slower this process computes because other programs use the processor, too."""
+
+import time
+from dataclasses import dataclass, field
+
+_MOST = 10.0  # beyond, the process waits for something else
+_FEWEST_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Contention:
+    """Compares the time that passes with the processor time that this process gets.
+
+    It is for work that computes all the time, from when this is made: of work that waits for a disk
+    or a network it says too much.
+    """
+
+    started: float = field(default_factory=time.monotonic)
+    cpu_started: float = field(default_factory=time.process_time)
+
+    def slowdown(self) -> float:
+        """Give the seconds that pass for a second of processor time: 1 or more, at most 10."""
+        seconds = time.monotonic() - self.started
+        if seconds < _FEWEST_SECONDS:
+            return 1.0
+        computed = max(time.process_time() - self.cpu_started, seconds / _MOST)
+        return max(1.0, seconds / computed)

@@ -1,0 +1,170 @@
+"""The time of a search: what fits are expected to take, and what is kept for what follows them."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import wordgate
+from wordgate.data.dataset import Dataset
+from wordgate.evaluation.search import SearchLimits
+from wordgate.experiments import auto, search
+from wordgate.experiments.auto import Finish
+from wordgate.experiments.search import Search
+from wordgate.experiments.search_plan import SearchConfig
+from wordgate.experiments.search_trials import Costs, FoldAnswers, InnerFolds
+from wordgate.runtime.contention import Contention
+from wordgate.runtime.progress import Silent
+from wordgate.search.study import SearchStudy
+from wordgate.settings import load_settings
+from wordgate.training.fitting import RunContext
+
+pytestmark = pytest.mark.needs("optuna", "sklearn", "scipy", "jinja2")
+
+
+def test_a_fit_on_a_part_of_the_rows_tells_what_one_on_all_rows_takes():
+    """What a fit takes in any case does not grow with the rows."""
+    costs = Costs(["a text of some words"] * 1000)
+    guessed = costs.seconds("lstm")
+    costs.record("lstm", 0.25, costs.seconds("lstm", 0.25))
+    assert costs.seconds("lstm") == pytest.approx(guessed)
+    costs.record("lstm", 1.0, 3 * guessed)
+    costs.record("lstm", 1.0, 3 * guessed)
+    assert costs.seconds("lstm") == pytest.approx(3 * guessed)
+
+
+def test_many_labels_are_no_sign_of_a_slow_machine():
+    """The family `count` takes longer the more labels there are, an LSTM does not."""
+    texts = ["a text of some words"] * 10_000
+    few, many = Costs(texts, 2), Costs(texts, 96)
+    assert many.seconds("count") > 20 * few.seconds("count")
+    many.record("count", 1.0, many.seconds("count"))
+    assert many.seconds("lstm") == few.seconds("lstm")
+
+
+def test_the_quickest_fit_tells_how_slow_the_machine_is():
+    costs = Costs(["a text of some words"] * 1000)
+    guessed = costs.seconds("lstm")
+    costs.record("count", 1.0, 9 * costs.seconds("count"))  # which loads packages, too
+    costs.record("count", 1.0, 2 * Costs(costs.texts).seconds("count"))
+    assert costs.seconds("lstm") == pytest.approx(2 * guessed)
+    assert costs.least("lstm") < costs.seconds("lstm")
+
+
+def test_teaching_takes_no_longer_than_its_limit():
+    texts = ["a text of some words"] * 1000
+    free, limited = Costs(texts), Costs(texts, teaching_seconds=30.0)
+    assert limited.seconds("taught") == pytest.approx(30.0 + free.seconds("lstm"))
+    assert free.seconds("taught") > limited.seconds("taught")
+    assert Costs(texts, teaching_seconds=3600.0).seconds("taught") == free.seconds("taught")
+
+
+def test_a_fit_that_was_cut_short_would_have_taken_longer():
+    costs = Costs(["a text of some words"] * 1000)
+    costs.record("count", 1.0, 10.0, is_cut=True)
+    assert costs.seconds("count") > 15.0
+
+
+@pytest.mark.parametrize(
+    ("n_texts", "order"),
+    [(100, ["count", "transformer", "lstm"]), (20_000, ["count", "lstm", "transformer"])],
+)
+def test_the_families_that_take_the_least_time_come_first(n_texts, order):
+    """On few texts an LSTM takes more updates than the fine-tuning of a transformer."""
+    costs = Costs(["a text of some words"] * n_texts, 30)
+    assert sorted(["lstm", "transformer", "count"], key=costs.order) == order
+    costs.record("transformer", 1.0, 1000.0)
+    assert sorted(["lstm", "transformer", "count"], key=costs.order) == order
+
+
+@pytest.mark.parametrize("slowdown", [1.0, 5.0])
+def test_a_busy_machine_needs_more_time_for_what_follows_the_last_fit(slowdown, monkeypatch):
+    monkeypatch.setattr(Contention, "slowdown", lambda _: slowdown)
+    finish = Finish(Contention(), analysis=1.0, n_predicted=8000)
+    assert finish.seconds() == pytest.approx({1.0: 6.0, 5.0: 16.0}[slowdown])
+    assert finish.with_ranking() == pytest.approx(finish.seconds() + slowdown)
+
+
+@pytest.fixture
+def rows():
+    return Dataset([f"text {number}" for number in range(300)], np.arange(300) % 2)
+
+
+def config_of(*families, minutes=1.0):
+    settings, limits = load_settings("default"), SearchLimits(minutes=minutes)
+    context = RunContext(0, Silent())
+    return SearchConfig({}, families, "default", {}, settings, limits, context)
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """Answer at once in place of fits, and note when each had to end, in seconds from now."""
+    found = []
+
+    def answer(spec, folds, number, share, _config, until):
+        found.append((spec.family, share, until - time.monotonic()))
+        truth = folds.fold(number).test.targets
+        return FoldAnswers(truth, 1.0, 0.1, 1.0, 0.01, is_cut=False)
+
+    monkeypatch.setattr(search, "fit_fold", answer)
+    return found
+
+
+def test_the_first_fit_leaves_time_to_train_the_same_model_on_all_rows(rows, fits, tmp_path):
+    config = config_of("count")
+    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
+    study = SearchStudy(tmp_path, ["count"], 0)
+    end = time.monotonic() + 100.0
+    Search(folds, replace(config, options={"trials": 1}), study, lambda: end).run()
+    assert fits[0][2] * (1.0 + 1.3 * folds.growth) == pytest.approx(100.0, abs=2.0)
+
+
+def test_what_is_expected_to_fit_into_the_time_takes_part(rows, fits, tmp_path):
+    """An LSTM is expected to take 12 s a fold, or less, three folds of it and the model."""
+    config = replace(config_of("count", "lstm"), options={"trials": 2})
+    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
+    for seconds, families in ((20.0, {"count"}), (120.0, {"count", "lstm"})):
+        study = SearchStudy(tmp_path / str(seconds), ["count", "lstm"], 0)
+        end = time.monotonic() + seconds
+        found = Search(folds, config, study, lambda end=end: end).run()
+        assert {trial.family for trial in found.trials} == families
+        assert any("Left out: lstm" in one for one in found.left_out) == (len(families) == 1)
+
+
+def test_a_winner_whose_training_was_cut_short_is_told(tmp_path, monkeypatch):
+    file = tmp_path / "rows.csv"
+    lines = [
+        f"word{number % 7} word{number % 11} is {number % 2},{number % 2}" for number in range(120)
+    ]
+    file.write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    options = {"model": "auto", "minutes": 5.0, "trials": 1, "progress": Silent()}
+    monkeypatch.setattr("wordgate.experiments.search_plan.available_families",
+                        lambda _: (("count",), ()))  # fmt: skip
+    whole = wordgate.train(file, **options)
+    assert not any("cut the training" in one for one in whole.search.left_out)
+    monkeypatch.setattr(auto.Clock, "fitting_deadline", lambda *_: time.monotonic())
+    cut = wordgate.train(file, **options)
+    told = (
+        "The time limit cut the training of the final model short: it may be worse than the model"
+        " that was chosen; give more --minutes."
+    )
+    assert cut.search.left_out[-1] == told
+    assert cut.metrics.search.left_out[-1] == told
+
+
+def test_each_trial_is_told_once_when_it_ends(rows, fits, tmp_path):
+    """The default recipes are begun one after the other, and end after all have been begun."""
+    lines = []
+
+    class Lines(Silent):
+        def say(self, message):
+            lines.append(message)
+
+    config = replace(config_of("count", "lstm"), options={"trials": 2})
+    config = replace(config, context=RunContext(0, Lines()))
+    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
+    study, end = SearchStudy(tmp_path, ["count", "lstm"], 0), time.monotonic() + 500.0
+    Search(folds, config, study, lambda: end).run()
+    told = [line.partition(":")[0] for line in lines if line.startswith("Trial ")]
+    assert told == ["Trial 0, count", "Trial 1, lstm"]
