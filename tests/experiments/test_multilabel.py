@@ -283,7 +283,7 @@ def test_another_separator_than_in_training_is_named(frame, training, tmp_path):
     with pytest.raises(DataError) as error:
         wordgate.evaluate(tmp_path / "model", joined, label_separator=";", **judge)
     assert str(error.value).endswith(
-        "it knows billing, bug, speed. 'billing/bug' is several labels of the model, separated by"
+        "it has billing, bug, speed. 'billing/bug' is several labels of the model, separated by"
         " '/': use --label-separator '/'"
     )
     scores = wordgate.evaluate(tmp_path / "model", joined, label_separator="/", **judge).scores
