@@ -47,6 +47,12 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.fixture
+def importable(monkeypatch):
+    """Let workers import this module: they are sent functions of it."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+
+
 @pytest.fixture(scope="module")
 def group():
     """This process and two others, which are started once."""
@@ -191,6 +197,7 @@ def fail(group):
     raise ZeroDivisionError(f"in rank {group.rank}")
 
 
+@pytest.mark.usefixtures("importable")
 @pytest.mark.parametrize("learns_of_it", ["reading", "writing"])
 def test_the_traceback_of_a_worker_that_fails_is_shown(learns_of_it):
     with start_workers(1, 1) as workers:
@@ -212,6 +219,7 @@ def echo(group):
     group.send((array, text))
 
 
+@pytest.mark.usefixtures("importable")
 def test_messages_keep_arrays_of_every_layout():
     numbers = np.arange(24.0).reshape(4, 6)
     with start_workers(1, 1) as workers:

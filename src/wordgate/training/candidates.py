@@ -139,11 +139,11 @@ def train_candidates(
         config = run_config(data.parts, data.n_classes, settings, context.seed, digests())
         if kept.resume:
             first = min(count_earlier_candidates(kept.file), len(names) - 1)
-    work = _Work(start, config, data.valid.targets)
+    runs = _CandidateRuns(start, config, data.valid.targets)
     try:
         if context.worker is not None and first == 0 and len(names) == 2:
-            return _train_both(names, work, context, context.worker)
-        return _train_in_turn(names, first, work, context)
+            return _train_both(names, runs, context, context.worker)
+        return _train_in_turn(names, first, runs, context)
     except LostProcessError as error:
         if kept is None or not kept.file.exists():
             raise
@@ -151,7 +151,7 @@ def train_candidates(
 
 
 @dataclass(frozen=True)
-class _Work(Generic[SnapshotT]):
+class _CandidateRuns(Generic[SnapshotT]):
     """What the training of candidates needs besides its context.
 
     Attributes:
@@ -190,7 +190,7 @@ class _Work(Generic[SnapshotT]):
 
 
 def _train_in_turn(
-    names: Sequence[str], first: int, work: _Work[SnapshotT], context: RunContext
+    names: Sequence[str], first: int, runs: _CandidateRuns[SnapshotT], context: RunContext
 ) -> Trained[SnapshotT]:
     """Train the candidates from a position on, one after the other."""
     started, earlier_seconds, earlier_wall_seconds = time.perf_counter(), 0.0, 0.0
@@ -200,12 +200,12 @@ def _train_in_turn(
         context.progress.say(f"{file} is not used: candidates are trained one after the other.")
     done: list[TrainedCandidate[SnapshotT]] = []
     for position in range(first, len(names)):
-        candidate = work.start(position, context)
+        candidate = runs.start(position, context)
         state = TrainingState(candidate.trainer, position=position, earlier=done)
         if done:
             state.seconds = earlier_seconds + time.perf_counter() - started
             state.wall_seconds = earlier_wall_seconds
-        loop = work.loop(candidate, state, context, resume=resuming)
+        loop = runs.loop(candidate, state, context, resume=resuming)
         if resuming:
             earlier_seconds, earlier_wall_seconds = state.seconds, state.wall_seconds
             resuming = False
@@ -225,7 +225,7 @@ def _train_in_turn(
 
 
 def _train_both(
-    names: Sequence[str], work: _Work[SnapshotT], context: RunContext, worker: "LocalGroup"
+    names: Sequence[str], runs: _CandidateRuns[SnapshotT], context: RunContext, worker: "LocalGroup"
 ) -> Trained[SnapshotT]:
     """Train the first candidate here, and the second one at the same time in another process."""
     kept, progress = context.checkpoint, context.progress
@@ -233,10 +233,10 @@ def _train_both(
     if kept is not None and not resumes:
         kept.beside.file.unlink(missing_ok=True)  # that of another training
     there = replace(context, progress=Silent(), threads=None, worker=None)
-    worker.send(partial(_train_second, names[1], work, there))
-    candidate = work.start(0, context)
+    worker.send(partial(_train_second, names[1], runs, there))
+    candidate = runs.start(0, context)
     state = TrainingState(candidate.trainer)
-    loop = work.loop(candidate, state, context, resume=resumes)
+    loop = runs.loop(candidate, state, context, resume=resumes)
     earlier_seconds, earlier_wall_seconds = state.seconds, state.wall_seconds
     progress.say(f"Training {names[1]} at the same time, in another process.")
     remarks = loop.run()
@@ -274,7 +274,7 @@ def _answer(worker: "LocalGroup") -> Any:
 
 
 def _train_second(
-    name: str, work: _Work[SnapshotT], context: RunContext, group: "LocalGroup"
+    name: str, runs: _CandidateRuns[SnapshotT], context: RunContext, group: "LocalGroup"
 ) -> None:
     """Train the second of two candidates in a process of its own, and send the result to rank 0.
 
@@ -285,9 +285,9 @@ def _train_second(
     own = None if joint is None else joint.beside
     context = replace(context, progress=lines, checkpoint=own)
     try:
-        candidate = work.start(1, context)
+        candidate = runs.start(1, context)
         state = TrainingState(candidate.trainer)
-        alone = replace(work, config={**work.config, "candidate": name})
+        alone = replace(runs, config={**runs.config, "candidate": name})
         loop = alone.loop(candidate, state, context, resume=own is not None and own.resume)
         group.stop_with_rank_0()
         remarks = loop.run()
@@ -299,7 +299,7 @@ def _train_second(
         first = group.receive()
         if first is not None and not loop.is_cut:
             state.position, state.earlier = 1, [first.candidate(candidate.trainer)]
-            loop.save(work.checkpoint(joint, state))
+            loop.save(runs.checkpoint(joint, state))
             own.file.unlink(missing_ok=True)
         group.send(None)
     except WordgateError as error:
