@@ -39,7 +39,7 @@ def main() -> None:
             fed = {"ids": batch.ids, "lengths": batch.lengths}
             (proba[batch.rows],) = session.run(["probabilities"], fed)
 
-        parallel_for(judge, bucketed(encoded, batch_size=BATCH, rng=None))
+        parallel_for(judge, bucketed(encoded, batch_size=BATCH, rng=None), threads=None)
         return proba
 
     serve(predict, read_texts(file), ["onnxruntime", "numpy"])

@@ -38,7 +38,7 @@ def main() -> None:
                 found = classifier(torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths))
             proba[batch.rows] = found.numpy()
 
-        parallel_for(judge, bucketed(encoded, batch_size=BATCH, rng=None))
+        parallel_for(judge, bucketed(encoded, batch_size=BATCH, rng=None), threads=None)
         return proba
 
     serve(predict, read_texts(file), ["torch", "numpy"])
