@@ -47,7 +47,7 @@ _MOST_REPEATED = 20
 _MOST_FAILED = 10
 
 
-class _OutOfTimeError(Exception):
+class _SearchTimeoutError(Exception):
     """The time ended a trial."""
 
 
@@ -114,7 +114,7 @@ class Search:
             self._start_families()
             self._drop_families()
             ended_by = self._tune()
-        except _OutOfTimeError:
+        except _SearchTimeoutError:
             pass
         except KeyboardInterrupt:
             if not self._ranking.finished():
@@ -180,7 +180,7 @@ class Search:
         begun.append(attempt)
         try:
             self._climb(attempt, rungs, must=is_first)
-        except _OutOfTimeError:
+        except _SearchTimeoutError:
             if is_first:
                 raise
             self._leave_out(spec)
@@ -195,7 +195,7 @@ class Search:
         try:
             self._climb(attempt, self._rungs(), must=must)
             self._complete(attempt)
-        except _OutOfTimeError:
+        except _SearchTimeoutError:
             self._leave_out(attempt.spec)
 
     def _decide_folds(self, begun: Sequence[_Attempt]) -> None:
@@ -353,11 +353,11 @@ class Search:
                 is_sure = not attempt.step or (must and attempt.answers)
                 done = len(attempt.answers)
                 if not is_sure and not self._fits(attempt.spec, left, done=done):
-                    raise _OutOfTimeError
+                    raise _SearchTimeoutError
                 is_worse = self._take(attempt, left[0], must=must)
                 if attempt.is_over_limits or (prunable and is_worse and len(left) > 1):
                     self._end(attempt)
-        except _OutOfTimeError:
+        except _SearchTimeoutError:
             self._end(attempt, failed=not (must and attempt.step))
             raise
         except BaseException:
@@ -413,7 +413,7 @@ class Search:
         self._costs.record(spec.name, rung.share, found.seconds, is_cut=found.is_cut)
         attempt.seconds += found.seconds
         if found.is_cut and not must:
-            raise _OutOfTimeError
+            raise _SearchTimeoutError
         return found
 
     # Time.

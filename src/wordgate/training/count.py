@@ -90,7 +90,7 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     )
 
 
-class _OutOfTimeError(Exception):
+class _FitTimeoutError(Exception):
     """The time limit ended the work on a kind of n-grams."""
 
 
@@ -104,13 +104,13 @@ class _TimeLimit:
         self, kinds: Iterable[Kind], work: Callable[[Kind, Callable[[], None]], Result]
     ) -> Iterator[Result]:
         """Give the results of the kinds in turn, up to the one at which time is up."""
-        with suppress(_OutOfTimeError):
+        with suppress(_FitTimeoutError):
             for number, kind in enumerate(kinds):
                 yield work(kind, self._check if number else _pass)
 
     def _check(self) -> None:
         if time.monotonic() >= self.end:
-            raise _OutOfTimeError
+            raise _FitTimeoutError
 
 
 def _pass() -> None:

@@ -55,8 +55,8 @@ class ProcessGroup:
         """Send an object from rank 0 to all others."""
 
     def receive(self) -> Any:
-        """Receive what rank 0 sends."""
-        raise NotImplementedError
+        """Receive what rank 0 sends; None where there is no other process."""
+        return None
 
     def next_update(self, *, more: bool = False) -> bool:
         """Tell all processes whether there is another update.
