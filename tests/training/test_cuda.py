@@ -1,6 +1,7 @@
 """Training on a graphics card: it comes to what the processor comes to."""
 
 import shutil
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint, families
+from wordgate.training.cuda_graphs import GraphedFunction
 from wordgate.training.fitting import CheckpointConfig, FitData, RunContext
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -80,6 +82,46 @@ def test_on_a_card_a_training_is_taken_up_again(way, trained, tmp_path, monkeypa
         )
         assert furthest(resumed, whole) < CLOSE
         assert len(resumed.history) == len(whole.history)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    factors: list[torch.Tensor]
+    added: torch.Tensor | None
+
+
+def test_a_graph_computes_what_its_function_does_with_weights_as_they_are_now():
+    weight = torch.ones(3, device="cuda")
+    calls = []
+
+    def function(inputs):
+        calls.append(inputs)
+        product = weight * inputs.factors[0] * inputs.factors[1]
+        return [product if inputs.added is None else product + inputs.added]
+
+    graphed = GraphedFunction(function)
+    for number in range(6):
+        weight.mul_(2.0)
+        for size in (1, 3):  # in turn: what one graph keeps is no other's
+            drawn = [torch.full((size,), float(number), device="cuda") for _ in range(3)]
+            for inputs in (Inputs(drawn[:2], drawn[2]), Inputs(drawn[:2], None)):
+                (found,) = graphed(inputs)
+                expected = weight * drawn[0] * drawn[1]
+                if inputs.added is not None:
+                    expected = expected + inputs.added
+                assert torch.equal(found, expected)
+    assert len(calls) == 2 * 4  # each combination of shapes as it is, and to be captured
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_updates_are_launched_as_graphs(way, trained, monkeypatch):
+    replayed, real = [], torch.cuda.CUDAGraph.replay
+    monkeypatch.setattr(
+        torch.cuda.CUDAGraph, "replay", lambda graph: replayed.append(graph) or real(graph)
+    )
+    fitted = trained("cuda", **WAYS[way])
+    assert len(replayed) > 0.3 * 20 * len(fitted.history)
+    assert len(set(replayed)) < len(replayed)
 
 
 def test_what_a_card_computes_in_is_chosen_by_what_it_can(trained):

@@ -324,7 +324,7 @@ def prepared(settings, monkeypatch):
 
     def prepare(threads=None, workers=None):
         listener = Listener()
-        context = RunContext(0, listener, "auto", threads, processes=workers)
+        context = RunContext(0, listener, "cpu", threads, processes=workers)
         with families._prepared(FAMILIES["lstm"], 10, chosen, context) as given:
             return (given.worker or given.group) is not None, listener.lines
 

@@ -8,7 +8,7 @@ from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
-from wordgate.training import recurrent
+from wordgate.training import lstm_trainer, recurrent
 from wordgate.training.fitting import EncodedData, FitData, RunContext
 from wordgate.training.lstm_trainer import LSTMTrainer, make_plan
 from wordgate.training.protocol import TrainingPlan
@@ -194,6 +194,19 @@ def test_only_words_of_the_batch_move_and_padding_never_does(started):
     update(trainer, batch, targets)
     moved = (arrays(trainer)[0] != before).any(axis=1)
     assert set(np.flatnonzero(moved)) == set(np.unique(batch.ids)) - {0}
+
+
+@pytest.mark.parametrize("updates", ["batch", "keras"])
+def test_words_that_fill_up_a_shape_change_nothing(updates, started, all_chance, monkeypatch):
+    changes = {**all_chance, "lstm.embedding_updates": updates, "lstm.bidirectional": False}
+    exact, batches = started(**changes)
+    monkeypatch.setitem(lstm_trainer.ROUND_WORDS_TO, "cpu", 128)
+    rounded, _ = started(**changes)
+    assert len(rounded.prepare(*batches[0], epoch=0, update=0).words) == 128
+    for batch, targets in batches:
+        assert update(exact, batch, targets) == update(rounded, batch, targets)
+    for ours, theirs in zip(arrays(exact), arrays(rounded), strict=True):
+        assert np.array_equal(ours, theirs)
 
 
 def test_padding_stays_zero_through_a_whole_training(started, all_chance):

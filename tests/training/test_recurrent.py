@@ -221,8 +221,13 @@ def test_outputs_and_all_gradients_are_those_of_a_slow_lstm(pooling, bidirection
 @pytest.mark.parametrize("sharing", ["text", "gate"])
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both ways"])
 @pytest.mark.parametrize("pooling", POOLINGS[:4], ids="+".join)
-def test_with_masks_of_each_text_too(pooling, bidirectional, sharing, n_cases):
+@pytest.mark.parametrize("padded", [False, True], ids=["packed", "padded as on a GPU"])
+def test_with_masks_of_each_text_too(pooling, bidirectional, sharing, padded, n_cases, monkeypatch):
     for number, case in enumerate(islice(clear_cases(pooling, bidirectional, sharing), n_cases)):
+        if padded:
+            shape = len(case["texts"]), case["padded_time"], torch.device("cpu")
+            packing = recurrent.Packing.padded(*shape)
+            monkeypatch.setattr(recurrent.Packing, "of", lambda _, packing=packing: packing)
         slow, packed = parameters(case, torch.float64), parameters(case)
         expected, found = slow_logits(torch, slow, in_torch(case)), fused_logits(packed, case)
         assert relative_error(found.detach().numpy(), expected.detach().numpy()) < 1e-4, number

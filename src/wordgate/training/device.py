@@ -3,7 +3,9 @@
 import platform
 import re
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError
 from wordgate.runtime.cpu import multiplies_bfloat16, processor
@@ -57,6 +59,18 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     else:
         native = multiplies_bfloat16()
     return torch.bfloat16 if native else torch.float32
+
+
+def tensor_on(device: torch.device, array: NDArray[np.generic]) -> torch.Tensor:
+    """Copy an array to a device; on a CPU the tensor shares its memory.
+
+    To a GPU it is copied from page-locked memory, else the copy would wait for the kernels that
+    were launched before it.
+    """
+    tensor = torch.from_numpy(array)
+    if device.type == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def format_device(device: torch.device) -> str:

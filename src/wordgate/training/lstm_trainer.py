@@ -19,9 +19,17 @@ from wordgate.models.lstm import Network
 from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
 from wordgate.text.batches import PaddedBatch, bucketed
+from wordgate.text.vocabulary import PADDING
 from wordgate.training import recurrent
+from wordgate.training.cuda_graphs import GraphedFunction
 from wordgate.training.data_parallel import ProcessGroup, own_texts, sum_over_ranks
-from wordgate.training.device import choose_device, choose_precision, engine, replica_device
+from wordgate.training.device import (
+    choose_device,
+    choose_precision,
+    engine,
+    replica_device,
+    tensor_on,
+)
 from wordgate.training.fitting import EncodedData, RunContext
 from wordgate.training.losses import Loss
 from wordgate.training.optimizers import (
@@ -56,6 +64,8 @@ SMALLEST_EPOCH = 20
 MOST_EPOCHS_FOR_SMALL_DATA = 40
 FEWEST_EPOCHS_FOR_LARGE_DATA = 4
 GATES = 4
+ROUND_WORDS_TO = {"cpu": 1, "cuda": 128}
+"""A batch's words are filled up to a multiple of this number: each shape asks for a graph."""
 _PATIENCE = {"lstm.patience", "lstm.patience_updates"}
 
 
@@ -100,6 +110,7 @@ class Prepared:
     """Everything an update needs besides the weights."""
 
     words: torch.Tensor  # int64 [distinct], the batch's different words, ascending
+    n_words: int  # those after them only fill up a shape
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
     own: BatchShard | None  # None where there are too few texts for this process
 
@@ -163,6 +174,10 @@ class LSTMTrainer:
         self.average = None
         if settings.lstm.weight_averaging:
             self.average = WeightAverage(self._network_tensors(), settings.lstm.weight_averaging)
+        self._gradients: Callable[[Prepared], tuple[torch.Tensor, list[torch.Tensor]]]
+        self._gradients = self._compute
+        if self.device.type == "cuda":
+            self._gradients = GraphedFunction(self._compute)
 
     @property
     def learning_rate(self) -> float:
@@ -223,6 +238,9 @@ class LSTMTrainer:
         ids = self._without_some_words(batch, rng)
         masks = self._masks(len(batch.rows), rng)
         words, positions = np.unique(ids, return_inverse=True)
+        rounded = np.pad(
+            words, (0, -len(words) % ROUND_WORDS_TO[self.device.type]), constant_values=PADDING
+        )
         all_targets, own = self._tensor(targets), None
         rows = own_texts(len(ids), self._group)  # every so many, so that shards are equally long
         if rows is not None:
@@ -233,11 +251,11 @@ class LSTMTrainer:
                 masks=masks if self._group.world_size == 1 else masks.of_texts(rows),
                 weights=None if weights is None else self._tensor(weights[rows]),
             )
-        return Prepared(self._tensor(words), all_targets, own)
+        return Prepared(self._tensor(rounded), len(words), all_targets, own)
 
     def update(self, prepared: Prepared) -> torch.Tensor:
         """Make one update; see `ModelTrainer`."""
-        metrics, gradients = sum_over_ranks(*self._compute(prepared), self._group)
+        metrics, gradients = sum_over_ranks(*self._gradients(prepared), self._group)
         of_weights, of_words, *squares = gradients
         if largest := self.settings.lstm.gradient_clip:
             norms = [torch.linalg.vector_norm(gradient) for gradient in (of_weights, of_words)]
@@ -248,8 +266,9 @@ class LSTMTrainer:
                 each.mul_(factor**2)
         number, rates = self.updates + 1, self._word_vector_rates(self._factor())
         self.optimizer.update(of_weights, self.learning_rate, number)
-        of_squares = squares[0] if squares else None
-        self.embedding.update(prepared.words, of_words, of_squares, rates, number)
+        real = slice(prepared.n_words)
+        of_squares = squares[0][real] if squares else None
+        self.embedding.update(prepared.words[real], of_words[real], of_squares, rates, number)
         self.updates = number
         if self.average is not None:
             self.average.update(number)
@@ -380,7 +399,7 @@ class LSTMTrainer:
         )
 
     def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
-        return torch.from_numpy(array).to(self.device)
+        return tensor_on(self.device, array)
 
     def _network_tensors(self) -> dict[str, torch.Tensor]:
         """Name the weights and word vectors, as the network that predicts does."""

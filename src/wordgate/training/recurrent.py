@@ -18,9 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import embedding, linear
 
@@ -266,13 +264,17 @@ def _packed(
     state_mask: Tensor,
 ) -> Tensor:
     """Run the LSTM whose states have a mask for each text: float32 [time, batch, hidden]."""
-    packing, device = Packing.of(lengths.cpu().numpy()), words.positions.device
+    time, batch = words.positions.shape
+    if lengths.is_cuda:
+        packing = Packing.padded(batch, time, lengths.device)
+    else:
+        packing = Packing.of(lengths)
     hidden = direction.hidden_weights.shape[1]
-    padded = words.vectors.new_zeros(*words.positions.shape, hidden)
+    padded = words.vectors.new_zeros(time, batch, hidden)
     if not packing.counts:
         return padded
-    order = torch.from_numpy(packing.order).to(device)
-    rows, step = order[packing.text], torch.from_numpy(packing.step).to(device)
+    order, step = packing.order, packing.step
+    rows = order[packing.text]
     inputs = words.at(words.positions[step, rows])[:, None]
     if input_mask is not None:
         inputs = inputs * input_mask[rows]
@@ -326,23 +328,38 @@ class _Highest(torch.autograd.Function):
 class Packing:
     """Where the tokens of a batch go when they are laid end to end, step by step."""
 
-    order: NDArray[np.int64]  # [batch], the texts, longest first
-    text: NDArray[np.int64]  # [total], each token's text: a place in `order`
-    step: NDArray[np.int64]  # [total], each token's place in its text
+    order: Tensor  # int64 [batch], the texts, longest first
+    text: Tensor  # int64 [total], each token's text: a place in `order`
+    step: Tensor  # int64 [total], each token's place in its text
     counts: tuple[int, ...]  # how many texts read at each step; the sum is ``total``
-    earlier: NDArray[np.int64]  # [total - counts[0]], where the token before each token is
+    earlier: Tensor  # int64 [total - counts[0]], where the token before each token is
 
     @classmethod
-    def of(cls, lengths: NDArray[np.int64]) -> "Packing":
+    def of(cls, lengths: Tensor) -> "Packing":
         """Pack texts of int64 [batch] lengths; those of length 0 have no token."""
-        order = np.argsort(-lengths, kind="stable")
+        order = torch.argsort(lengths, descending=True, stable=True)
         longest_first = lengths[order]
-        reading = np.arange(longest_first[0])[:, None] < longest_first
-        step, text = np.nonzero(reading)
-        counts = reading.sum(axis=1)
+        reading = torch.arange(int(longest_first[0]))[:, None] < longest_first
+        step, text = reading.nonzero(as_tuple=True)
+        counts = reading.sum(dim=1)
         later = step > 0
-        earlier = (np.cumsum(counts) - counts)[step[later] - 1] + text[later]
+        earlier = (counts.cumsum(0) - counts)[step[later] - 1] + text[later]
         return cls(order, text, step, tuple(counts.tolist()), earlier)
+
+    @classmethod
+    def padded(cls, batch: int, time: int, device: torch.device) -> "Packing":
+        """Pack texts with their padding: on a GPU, where fewer launches count, not fewer tokens.
+
+        Nothing depends on the lengths, so that a CUDA graph serves all batches of this shape.
+        """
+        texts, steps = (torch.arange(n, device=device) for n in (batch, time))
+        return cls(
+            order=texts,
+            text=texts.repeat(time),
+            step=steps.repeat_interleave(batch, output_size=batch * time),
+            counts=(batch,) * time,
+            earlier=torch.arange(batch * (time - 1), device=device),
+        )
 
 
 def packed_states(
@@ -406,8 +423,8 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None, None]:
         gates, states, cells, squashed, weights, masks = ctx.saved_tensors
         total, _, hidden = gates.shape
-        counts, text = ctx.packing.counts, ctx.packing.text
-        earlier = torch.from_numpy(ctx.packing.earlier).to(gates.device)
+        packing = ctx.packing
+        counts, text, earlier = packing.counts, packing.text, packing.earlier
         slopes = _slopes(gates, cells, squashed, earlier)
         through_cell = (1.0 - squashed * squashed) * gates[:, 3]
         state_grad, cell_grad = upstream.new_zeros((2, counts[0], hidden))

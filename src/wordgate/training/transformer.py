@@ -32,6 +32,7 @@ from wordgate.training.device import (
     engine,
     format_device,
     replica_device,
+    tensor_on,
 )
 from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext
 from wordgate.training.loop import EarlyStopping
@@ -358,7 +359,7 @@ class TransformerTrainer:
             raise ValueError(f"{_RNG} cannot take these bytes: {error}") from error
 
     def _tensor(self, array: Targets) -> torch.Tensor:
-        return torch.from_numpy(array).to(self.device)
+        return tensor_on(self.device, array)
 
 
 def _replica(
