@@ -1,0 +1,64 @@
+"""An LSTM trained on a GPU by CUDA graphs, and kernel by kernel: `make bench-gpu`.
+
+The peer is the same training without graphs, and the CPU of the same machine. Texts are the first
+tweets of *twitter-entity-sentiment*.
+
+    python benchmarks/gpu.py --texts 20000
+"""
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "training")]
+
+RECIPES = {"default": 4, "notebook-fast": 4, "notebook": 3}  # and epochs of one candidate
+
+
+def main() -> None:
+    """Print a table of recipes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--texts", type=int, default=20_000)
+    count = parser.parse_args().texts
+    import torch
+
+    from processes import first_texts
+    from wordgate.training import lstm_trainer
+
+    if not torch.cuda.is_available():
+        raise SystemExit("torch sees no CUDA device on this machine")
+    data = first_texts(count)
+    graphed = lstm_trainer.GraphedFunction
+    epoch_seconds(data, "default", 1, "cuda")  # loads libraries and kernels
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {count:,} texts\n")
+    print(
+        "| recipe | s per epoch, graphs | kernel by kernel | ratio | CPU |\n|---|---|---|---|---|"
+    )
+    for recipe, epochs in RECIPES.items():
+        with_graphs = epoch_seconds(data, recipe, epochs, "cuda")
+        lstm_trainer.GraphedFunction = lambda function: function
+        by_kernel = epoch_seconds(data, recipe, epochs, "cuda")
+        lstm_trainer.GraphedFunction = graphed
+        on_cpu = epoch_seconds(data, recipe, epochs, "cpu")
+        print(
+            f"| {recipe} | {with_graphs:.2f} | {by_kernel:.2f} | {by_kernel / with_graphs:.1f}"
+            f" | {on_cpu:.2f} |",
+            flush=True,
+        )
+
+
+def epoch_seconds(data, recipe, epochs, device):
+    """Train one candidate: the median of its epochs' seconds, without their validation."""
+    from wordgate.runtime.progress import Silent
+    from wordgate.settings import load_settings
+    from wordgate.training.families import fit
+    from wordgate.training.fitting import RunContext
+
+    changes = {"lstm.epochs": epochs, "lstm.lighter_candidate": False}
+    fitted = fit("lstm", data, load_settings(recipe, changes), RunContext(0, Silent(), device))
+    return statistics.median(epoch.seconds for epoch in fitted.history)
+
+
+if __name__ == "__main__":
+    main()
