@@ -34,7 +34,7 @@ dist: $(VENV)/.dev
 
 # Kills, full disks and lying files, many of each: about an hour.
 faults: $(VENV)/.dev
-	WORDGATE_FAULTS=long $(BIN)/pytest tests/faults $$(grep -rl --include="test_*.py" how_many tests \
+	WORDGATE_FAULTS=long $(BIN)/pytest -n auto --dist worksteal tests/faults $$(grep -rl --include="test_*.py" how_many tests \
 		| grep -v ^tests/faults/) $(PYTEST)
 
 # Holds the code against the record of other code, or of another commit: GOLDEN="write FILE" writes

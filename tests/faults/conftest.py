@@ -21,19 +21,15 @@ from wordgate.runtime.cpu import available_cores
 
 LONG = os.environ.get("WORDGATE_FAULTS") == "long"
 SEED = os.environ.get("WORDGATE_FAULTS_SEED") or date.today().isoformat()
-_FOUND = pytest.StashKey[list[tuple[str, str]]]()
+_FOUND = "found"
 
 
-def pytest_configure(config):
-    config.stash[_FOUND] = []
-
-
-@pytest.fixture(scope="session")
-def found(request):
-    """Tell what was tried, and with what result."""
+@pytest.fixture
+def found(record_property):
+    """Tell what was tried, and with what result; a worker's report carries it to the summary."""
 
     def tell(what: str, figure: str) -> None:
-        request.config.stash[_FOUND].append((what, figure))
+        record_property(_FOUND, (what, figure))
 
     return tell
 
@@ -142,8 +138,9 @@ def _last_case(folder):
     return note.read_text().strip() if note.exists() else "none"
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    rows = config.stash[_FOUND]
+def pytest_terminal_summary(terminalreporter):
+    passed = terminalreporter.getreports("passed")
+    rows = [row for report in passed for name, row in report.user_properties if name == _FOUND]
     if not LONG or not rows:
         return
     terminalreporter.write_line("")
