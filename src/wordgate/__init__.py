@@ -128,5 +128,5 @@ def __getattr__(name: str) -> "Any":
 
 
 def __dir__() -> list[str]:
-    """Name what there is, the names not yet imported included."""
+    """List what there is, the names not yet imported included."""
     return sorted({*globals(), *__all__, "__version__"})

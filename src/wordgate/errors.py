@@ -37,7 +37,7 @@ class MissingExtraError(WordgateError, ImportError):
 
 
 def address_message(name: object) -> str | None:
-    """Give the message that a name is an address on the web, or None where it is none.
+    """Return the message that a name is an address on the web, or None where it is none.
 
     Args:
         name: What the user wrote, or a path made of it, which has lost a slash.
@@ -54,7 +54,7 @@ def address_message(name: object) -> str | None:
 
 
 def no_folder_message(path: Path, what: str = "") -> str:
-    """Give the message that there is no folder to write a path into: a ``model``, say."""
+    """Return the message that there is no folder to write a path into: a ``model``, say."""
     found = _ADDRESS.fullmatch(str(path))
     if found is not None:
         return f"{_called(found)} is a URL, and wordgate writes only local files: give a path"

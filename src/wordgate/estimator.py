@@ -298,8 +298,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     self.search_ = replace(result, latency_ms=latency, megabytes=megabytes)
                     return
         raise SettingsError(
-            f"no model is within {config.limits_text()} once it is fitted on all texts; allow"
-            " more, or give more minutes"
+            f"no model is within {config.limits_text()} once it is fitted on all texts; relax the"
+            " limits, or give more minutes"
         )
 
     def _teaching(
@@ -391,8 +391,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             sample_weight: The weight of each text, 0 or more; None for equal weights.
 
         Returns:
-            The share of texts whose label is right, 0 to 1. If a text can have several labels, all
-            of them have to be (subset accuracy).
+            The fraction of texts whose label is correct, 0 to 1. If a text can have several labels,
+            all of them have to be (subset accuracy).
 
         Raises:
             DataError: `X` contains something other than strings, or an empty text; or texts, labels
@@ -457,7 +457,7 @@ def _warn_of_labels(given: GivenTargets) -> None:
 
 
 def _seed_of(random_state: Any) -> int:
-    """Give the seed of a fit: a number as it is, else one that the generator draws."""
+    """Return the seed of a fit: a number as it is, else one that the generator draws."""
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(LARGEST_SEED, endpoint=True))
     if random_state is None or isinstance(random_state, np.random.RandomState):
@@ -466,7 +466,7 @@ def _seed_of(random_state: Any) -> int:
 
 
 def _weights(sample_weight: Iterable[float] | None, n_texts: int) -> NDArray[np.float32] | None:
-    """Give the weight of each text, float32 [n]."""
+    """Return the weight of each text, float32 [n]."""
     if sample_weight is None:
         return None
     column = checked_column(sample_weight, "weights")

@@ -58,7 +58,7 @@ class Family:
         return TORCH in self.packages or self.extra is not None
 
     def reads(self, setting: str) -> bool:
-        """Tell whether a setting, by its dotted name, has any effect on models of the family."""
+        """Return whether a setting, by its dotted name, has any effect on models of the family."""
         table, dot, _ = setting.rpartition(".")
         return not dot or table in self.tables
 

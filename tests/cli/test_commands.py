@@ -71,12 +71,11 @@ def test_a_training_is_verbose_or_quiet(trained):
 def test_an_lstm_without_vectors_is_told_what_may_help(wordgate, reviews, tmp_path, tiny):
     settings = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
     lines = wordgate("train", reviews, "--out", tmp_path / "m", *settings).out.splitlines()
-    first = lines.index("Next steps that usually help:")
+    first = lines.index("Word vectors usually help (a few minutes). Distill them with")
     assert lines[first + 1 : first + 4] == [
-        "  word vectors (a few minutes): the same command with --vectors words.bin, after",
         f"  wordgate vectors distill --teacher minilm --data {reviews} --out words.bin",
-        "  or distill a transformer into the LSTM: the same command with --teacher minilm (about"
-        " half an hour)",
+        "and train again with --vectors words.bin.",
+        "To distill a transformer into the LSTM (about half an hour), add --teacher minilm.",
     ]
 
 
@@ -133,7 +132,7 @@ def test_weights_of_a_label_that_the_data_lacks_are_refused(wordgate, reviews, t
 
 def test_train_says_what_a_random_split_leaks(trained):
     out = trained("--split", "random").out
-    assert "\nLEAK: Of 60 test rows, " in out
+    assert "\nLEAKAGE: Of 60 test rows, " in out
     assert "; use --split grouped to evaluate on unseen groups.\n" in out
 
 
@@ -329,7 +328,7 @@ def test_evaluate_says_first_what_was_seen(wordgate, count_model):
     ended = wordgate("evaluate", count_model.folder, count_model.data)
     assert ended.code == 0
     assert ended.out.startswith(
-        "250 of these 300 rows were seen during the model's training (240 as exact duplicates, "
+        "250 of these 300 rows were seen during the model's training (240 as exact duplicates; "
     )
     assert ended.err.startswith(f"Reading {count_model.data}, and looking for rows seen during")
     result = json.loads(wordgate("evaluate", count_model.folder, count_model.data, "--json").out)

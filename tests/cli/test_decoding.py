@@ -56,14 +56,14 @@ def test_bytes_that_fit_no_character_are_warned_of_once(answer, command):
     raw = b"\xffcaf\xc3\xa9\n" * 3
     found, read = answer(command, raw, "--encoding", "utf-8")
     assert (found.code, read.splitlines()[0]) == (0, "\ufffdcafé")
-    assert found.err.count("standard input is not utf-8: what does not fit was read as") == 1
+    assert found.err.count("standard input is not utf-8: invalid bytes were read as") == 1
 
 
 def test_bytes_that_fit_no_more_are_warned_of(wordgate, count_model, monkeypatch):
     monkeypatch.setattr("wordgate.tables.source._BLOCK", 8)  # of which the first are plain
     found = wordgate("predict", count_model.folder, stdin=b"a lamp\nun caf\xe9\n" * 2)
     assert (found.code, found.out.count("\tun caf\ufffd\n")) == (0, 2)
-    assert found.err.count("not UTF-8: what does not fit was read as") == 1
+    assert found.err.count("not UTF-8: invalid bytes were read as") == 1
     assert "; give its encoding with --encoding\n" in found.err
 
 

@@ -26,7 +26,7 @@ def test_distill_prints_the_result_and_tells_the_rest(run):
     )
     assert ended.err.startswith("Reading data.csv ...\ndata.csv: ")
     *_, words, loading, distilling, _, writing = ended.err.splitlines()
-    assert words == "words: 6 different ones"
+    assert words == "words: 6 distinct"
     assert loading.startswith("Loading the teacher ")
     assert (distilling, writing) == ("Distilling vectors of 8 words ...", "Writing words.bin ...")
 

@@ -121,7 +121,7 @@ def test_messages(wordgate, file, tmp_path):
         " which ends a word in word2vec's binary format; write another format\n"
     )
     assert wordgate("vectors", "convert", file, tmp_path / "out").err == (
-        f"wordgate: the ending of '{tmp_path / 'out'}' is not that of a format of word vectors;"
+        f"wordgate: the file extension of '{tmp_path / 'out'}' is not that of a word vector format;"
         " available: .bin, .vec, .txt, .safetensors\n"
     )
     assert wordgate("vectors", "convert", file, binary, "--to", "hdf5").code == 2

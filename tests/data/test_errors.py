@@ -118,9 +118,9 @@ def test_labels_that_differ_in_case_are_remarked(write):
         ('<?xml version="1.0"?>\n<rows/>', "is XML: write the table as CSV"),
         (
             "{'text': 'a, b', 'label': 'x'}\n" * 3,
-            "is lines of Python's dictionaries: write each by",
+            "is a file of Python dictionaries: write each with",
         ),
-        ("version https://git-lfs.github.com/spec/v1\noid x\nsize 1\n", "is a pointer of Git LFS"),
+        ("version https://git-lfs.github.com/spec/v1\noid x\nsize 1\n", "is a Git LFS pointer"),
     ],
 )
 def test_pages_in_place_of_a_table_say_what_to_do(write, content, said, message):

@@ -149,8 +149,8 @@ def test_one_label_in_each_list_is_remarked_on(write):
     table = read_table(jsonl(write, TEXTS, [["red"], ["blue"]] * 8))
     assert table.label_sets[:2] == [("red",), ("blue",)]
     assert table.reading.warnings == [
-        "no text has more than one label: if none ever will, give one label per text, which is"
-        " predicted better"
+        "no text has more than one label: if that is always so, give one label per text, for which"
+        " models are more accurate"
     ]
 
 

@@ -93,7 +93,7 @@ ALIKE = [
     ),
     (
         ["not ok", "not  ok"],
-        "the labels 'not  ok' and 'not ok' differ only in case, spaces or the form",
+        "the labels 'not  ok' and 'not ok' differ only in case, spaces or Unicode forms",
     ),
     (
         ["not ok", "not\xa0ok"],
@@ -101,28 +101,28 @@ ALIKE = [
     ),
     (
         ["ok", "o\u200bk"],
-        "the labels 'ok' and 'o\\u200bk' differ only in case, spaces or the form of",
+        "the labels 'ok' and 'o\\u200bk' differ only in case, spaces or Unicode forms",
     ),
     (
         ["ok", "\uff4f\uff4b"],
-        "the labels 'ok' and '\uff4f\uff4b' differ only in case, spaces or the",
+        "the labels 'ok' and '\uff4f\uff4b' differ only in case, spaces or Unicode",
     ),
     (
         ["ﬁne", "fine"],
-        "the labels 'fine' and 'ﬁne' differ only in case, spaces or the form of charact",
+        "the labels 'fine' and 'ﬁne' differ only in case, spaces or Unicode forms",
     ),
-    (["-1", "\u22121"], "the labels '-1' and '\u22121' differ only in case, spaces or the form of"),
-    (["1", "\u0661"], "the labels '1' and '\u0661' differ only in case, spaces or the form of"),
+    (["-1", "\u22121"], "the labels '-1' and '\u22121' differ only in case, spaces or Unicode"),
+    (["1", "\u0661"], "the labels '1' and '\u0661' differ only in case, spaces or Unicode forms"),
     (
         ["\u2764", "\u2764\ufe0f"],
-        "the labels '\u2764' and '\u2764\ufe0f' differ only in case, spaces or the form of",
+        "the labels '\u2764' and '\u2764\ufe0f' differ only in case, spaces or Unicode forms",
     ),
     (
         ["\uac00", "\uac00\u3164"],
-        "the labels '\uac00' and '\uac00\u3164' differ only in case, spaces or the form",
+        "the labels '\uac00' and '\uac00\u3164' differ only in case, spaces or Unicode forms",
     ),
     (["ok", "'ok'"], "the labels \"'ok'\" and 'ok' differ only in quotes; they are treated"),
-    (["ok", "“OK”"], "the labels 'ok' and '“OK”' differ only in quotes, case, spaces or the form"),
+    (["ok", "“OK”"], "the labels 'ok' and '“OK”' differ only in quotes, case, spaces or Unicode"),
     (["1", "True"], "the labels '1' and 'True' differ only in how a value is written; they"),
     (
         ["0", "false", "no"],
@@ -218,7 +218,7 @@ def test_labels_that_may_stand_for_missing_ones_are_remarked_on(write, word, for
     assert table.labels == labels
     advice = shlex.quote(word)
     assert table.reading.warnings == [
-        f"the label {word!r} of 4 rows may mean that there is none: if so, leave them out, by"
+        f"the label {word!r} of 4 rows may mean that there is no label: if so, leave them out, by"
         f" --drop-label {advice}"
     ]
     assert len(read_table(source, drop_labels=[word])) == 12
@@ -227,7 +227,7 @@ def test_labels_that_may_stand_for_missing_ones_are_remarked_on(write, word, for
 def test_no_advice_leaves_one_label(write):
     table = read_table(write("a.csv", "text,label\n" + "a lamp,ok\nno lamp,NA\n" * 8))
     assert table.reading.warnings == [
-        "the label 'NA' of 8 rows may mean that there is none: if so, leave them out"
+        "the label 'NA' of 8 rows may mean that there is no label: if so, leave them out"
     ]
 
 
@@ -237,7 +237,7 @@ TEXTS = [f"a {'fine' if i % 2 else 'broken'} lamp {i}" for i in range(40)]
 def test_an_array_that_has_made_words_of_missing_labels_is_warned_of():
     labels = np.array([("ok", "no", np.nan)[i % 3] for i in range(40)])
     with pytest.warns(
-        UserWarning, match="of 13 rows may mean that there is none: if so, leave them out$"
+        UserWarning, match="of 13 rows may mean that there is no label: if so, leave them out$"
     ):
         WordgateClassifier(model="count").fit(TEXTS, labels)
 

@@ -170,8 +170,8 @@ def test_something_else_in_the_baselines_place_is_refused(reviews, tiny, tmp_pat
     with pytest.raises(wordgate.WordgateError) as caught:
         wordgate.train(reviews, out=tmp_path / "m", settings=tiny, progress=Silent())
     assert str(caught.value) == (
-        f"{tmp_path / 'm'}.baseline is not a folder, but a baseline is kept in a folder of that"
-        " name; move it away, or choose another --out"
+        f"{tmp_path / 'm'}.baseline is not a folder, but a baseline is kept in a folder of this"
+        " name; move it, or choose another --out"
     )
     assert (tmp_path / "m.baseline").read_text() == "mine"
 

@@ -203,7 +203,7 @@ def test_files_of_others_are_not_taken_away(compare, tmp_path):
     for options in ({}, {"overwrite": True}, {"resume": True}):
         assert refusal(compare, out=out, **options) == (
             f"{others} contains 'model-00001.safetensors', which is not part of a comparison; move"
-            " that away, or choose another --out"
+            " it, or choose another --out"
         )
     weights.rename(others / "random-count-1.safetensors")  # named as ours are
     assert "contains 'random-count-1.safetensors', which" in refusal(
@@ -236,8 +236,8 @@ def test_a_file_where_its_folder_would_be_is_told_before_the_work(compare, tmp_p
     kept.write_text("mine")
     for options in ({}, {"overwrite": True}, {"resume": True}):
         assert refusal(compare, out=tmp_path / "comparison", **options) == (
-            f"{kept} is not a folder, but a comparison is kept in a folder of that name; move it"
-            " away, or choose another --out"
+            f"{kept} is not a folder, but a comparison is kept in a folder of this name; move it,"
+            " or choose another --out"
         )
     assert kept.read_text() == "mine"
 

@@ -129,7 +129,7 @@ def test_the_way_is_told(make):
     reading, summary, report, words, *stages = told.lines
     assert summary.startswith("data.csv: 3 texts")
     assert reading.startswith("Reading ")
-    assert words == "words: 9 different ones"
+    assert words == "words: 9 distinct"
     assert "rows: 3 read, 3 kept" in report
     assert [line.split()[0] for line in stages] == [
         *("Loading", "Distilling", "Finding", "Writing"),
@@ -141,7 +141,7 @@ def test_what_is_too_long_for_a_word_is_left_out_and_said(make, tmp_path):
     source = write(tmp_path / "data.csv", [("pos", "good " + "ab" * 501), ("neg", "lamp bad")])
     made = make(source, progress=told, teacher_words=False)
     assert read(made.out)[0] == ["bad", "good", "lamp"]
-    assert told.lines[3] == "left out: 1 of more than 1,000 characters"
+    assert told.lines[3] == "left out: 1 word of more than 1,000 characters"
 
 
 @pytest.fixture

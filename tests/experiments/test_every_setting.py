@@ -370,10 +370,10 @@ def test_a_setting_about_files_changes_something(setting, file):
         (
             {"split": "random"},
             {"test": True},
-            "split has no effect, since the data names its parts",
+            "split has no effect, because the subsets are given",
         ),
-        ({"valid_size": 0.2}, {"valid": True}, "valid_size has no effect, since the data names"),
-        ({"stratify": True}, {"valid": True}, "stratify has no effect, since the data names"),
+        ({"valid_size": 0.2}, {"valid": True}, "valid_size has no effect, because the subsets"),
+        ({"stratify": True}, {"valid": True}, "stratify has no effect, because the subsets"),
         ({"test_size": 0.3}, {"test_size": 0.2}, "test_size is set twice, as a setting and by its"),
         ({"split": "random"}, {"split": "grouped"}, "split is set twice, as a setting and by its"),
     ],

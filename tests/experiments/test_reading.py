@@ -62,10 +62,10 @@ def test_a_test_file_with_one_row_an_id_is_read_with_its_ids(make_file, make_row
     training = count(file, test=test)
     assert training.metrics.split.leaked_by_group == 54
     assert training.remarks[:2] == (
-        "54 of 60 test rows (90.0%) have another row of their group in train: the test score"
-        " partly measures memorization.",
-        "6 of 60 test rows (10.0%) have another row of their group in validation, which decides"
-        " when training stops.",
+        "54 of 60 test rows (90.0%) have another row of their group in the training set: the test"
+        " score partly measures memorization.",
+        "6 of 60 test rows (10.0%) have another row of their group in the validation set, which"
+        " decides when training stops.",
     )
 
 
@@ -185,7 +185,7 @@ def test_a_limit_samples_whole_groups_of_every_label_by_the_seed(limit):
     assert kept_of(data, limit, seed=1).rows != table.rows
     shuffled = data.sample(frac=1, random_state=0)
     assert sorted(kept_of(shuffled, limit).texts) == sorted(table.texts)
-    account = f"{2000 - len(table):,} (over the limit of {limit:,}: sampled whole groups, with"
+    account = f"{2000 - len(table):,} (over the limit of {limit:,}: whole groups, sampled with"
     assert account + " seed 0)" in "\n".join(read_parts(data, limit=limit).lines())
 
 
@@ -202,7 +202,7 @@ def test_without_groups_copies_stay_together():
     table = kept_of(data, 500)
     assert set(Counter(table.texts).values()) == {4}
     assert len(table) == 500
-    assert "sampled duplicates together" in next(iter(table.reading.dropped))
+    assert "duplicates together, sampled with" in next(iter(table.reading.dropped))
 
 
 @pytest.mark.parametrize("n_labels", [3, 101, 400])

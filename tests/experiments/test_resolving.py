@@ -97,12 +97,12 @@ def test_word_vectors_that_nobody_reads_are_refused():
     [
         (
             {"count.words": 0, "count.characters": 0},
-            "count.words=0 and count.characters=0 leave nothing to count; set one of them",
+            "count.words=0 and count.characters=0 leave no n-grams to count; set one of them",
         ),
         (
             {"count.characters": 1},
-            "count.characters=1 leaves no characters to count, whose n-grams begin at 2; set 0, or"
-            " 2 and more",
+            "count.characters=1 has no effect: character n-grams have at least 2 characters; set"
+            " 0, or 2 or more",
         ),
         ({"count.c": "1+0"}, "count.c is '0'; it must be above 0.0"),
         ({"logreg.c": "1+much"}, "logreg.c is 'much'; it must be a number"),

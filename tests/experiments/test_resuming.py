@@ -370,7 +370,7 @@ def test_a_folder_where_its_checkpoint_would_be_is_told_before_the_work(reviews,
     kept.mkdir()
     for options in ({}, {"overwrite": True}, {"resume": True}):
         assert refusal(BundleError, reviews, tmp_path / "model", tiny, **options) == (
-            f"{kept} is not a file, but a training is kept in a file of that name; move it away, or"
+            f"{kept} is not a file, but a training is kept in a file of this name; move it, or"
             " choose another --out"
         )
     assert list(tmp_path.iterdir()) == [kept]

@@ -380,9 +380,9 @@ def test_texts_with_several_labels_are_searched_by_micro_f1(tmp_path):
         ({"minutes": 1, "max_ms": -1}, "--max-ms is -1; it must be more than 0"),
         ({"minutes": 1, "objective": "f1"}, "a search has no objective 'f1'"),
         ({"minutes": 1, "objective": "micro_f1"}, "micro_f1 is not for one label per text"),
-        ({"minutes": 1, "out": "mine.txt"}, "--out mine.txt is no recipe"),
+        ({"minutes": 1, "out": "mine.txt"}, "--out mine.txt is not a recipe"),
         ({"minutes": 1, "recipe": "taught"}, "the recipe 'taught' has a teacher"),
-        ({"minutes": 1, "resume": True}, "give the place of the search to resume"),
+        ({"minutes": 1, "resume": True}, "give the output of the search to resume"),
     ],
 )
 def test_what_a_search_cannot_do_is_refused(file, options, message):

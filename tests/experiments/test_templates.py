@@ -64,7 +64,7 @@ def test_templates_are_not_called_memory(make_file, make):
         " like duplicates: their labels also differ."
     )
     told = " ".join([text, *training.remarks])
-    assert "LEAK" not in told
+    assert "LEAKAGE:" not in told
     assert "partly measures memorization" not in told
 
 
@@ -75,7 +75,7 @@ def test_exact_copies_among_templates_are_a_leak_of_so_many_rows(make_file):
     split = split.metrics.split
     assert (split.known_in_train, split.templated) == (7, True)
     text = leak_warning(split)
-    assert text.startswith("LEAK: Of 127 test rows, ")
+    assert text.startswith("LEAKAGE: Of 127 test rows, ")
     assert (
         " Scores on the 7 with the same text or group measure memorization; remove these rows"
         in text
@@ -89,7 +89,7 @@ def test_near_copies_of_the_same_label_are_still_memory(make_file, make_rows):
     split = training.metrics.split
     assert not split.templated
     assert split.similar_with_label > 0.9 * split.similar_in_train > 50
-    assert leak_warning(split).startswith("LEAK: Of 100 test rows, ")
+    assert leak_warning(split).startswith("LEAKAGE: Of 100 test rows, ")
     assert "These scores may partly measure memorization; remove these" in leak_warning(split)
     assert any(
         "the test score partly measures memorization" in remark for remark in training.remarks
@@ -137,7 +137,7 @@ def test_training_and_evaluation_say_the_same_of_a_file_of_templates(make_file, 
     told = " ".join([leak_warning(split), *training.remarks])
     is_memory = seen.rows > 0 and not split.templated
     warned = "partly measures memorization" in told
-    assert ("LEAK" in told, warned) == (is_memory, is_memory)
+    assert ("LEAKAGE:" in told, warned) == (is_memory, is_memory)
     assert split.leaked_by_group > 20
     if make is keyword:  # alike enough to stand in one group, and no near copies
         assert (seen.rows, split.templated) == (0, False)

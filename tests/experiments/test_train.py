@@ -241,7 +241,7 @@ def test_a_time_limit_that_is_over_at_once_still_gives_a_judged_model(reviews, t
         ),
         (
             {"split_column": "part", "test": "x.csv"},
-            "--split-column names the parts already; leave out --valid and --test",
+            "--split-column already assigns rows to subsets; leave out --valid and --test",
         ),
         (
             {"split": "random", "test": "x.csv", "valid": "y.csv"},

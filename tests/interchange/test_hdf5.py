@@ -146,13 +146,13 @@ def test_bytes_that_are_not_there_are_not_read():
     def hollow(file):
         file.create_dataset("a/b", (4, 3), np.float32)
 
-    assert refusal(hollow) == "the weights at 'a/b' claim 48 bytes, and only 0 are there"
+    assert refusal(hollow) == "the weights at 'a/b' claim 48 bytes, and only 0 are present"
 
     def vast(file):
         file.create_dataset("a/b", (2**40, 3), np.float32)
 
     assert refusal(vast, shape=(2**40, 3)) == (
-        "the weights at 'a/b' claim 13,194,139,533,312 bytes, and only 0 are there"
+        "the weights at 'a/b' claim 13,194,139,533,312 bytes, and only 0 are present"
     )
 
 

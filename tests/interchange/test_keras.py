@@ -86,13 +86,13 @@ def test_a_computation_in_half_precision_is_noted(fixtures, reconfigured):
     notes = wordgate.import_keras(
         model, fixtures / "tokenizer.json", labels=["a", "b", "c"]
     ).config.notes()
-    assert notes[-1] == "the model computed in mixed_float16, and here it computes in float32"
+    assert notes[-1] == "the model was computed in mixed_float16; wordgate computes in float32"
 
 
 def test_the_length_must_be_known(imported):
     assert refusal(imported, "functional", max_tokens=None) == (
-        "the model takes texts of any length; give with --max-tokens the number of tokens to which"
-        " its texts were padded in training (pad_sequences' maxlen)"
+        "the input length of the model is not fixed; use --max-tokens to give the number of tokens"
+        " to which texts were padded in training (pad_sequences' maxlen)"
     )
     assert refusal(imported, max_tokens=9) == (
         "max_tokens is 9, but the model's input has the fixed length 8"

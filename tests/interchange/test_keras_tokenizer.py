@@ -87,7 +87,7 @@ def test_a_word_index_with_gaps(retokenized):
     assert refusal(retokenized(word_index="{")).startswith(
         "the tokenizer's word_index is not JSON ("
     )
-    unkept = "cannot be kept: a word is a text that UTF-8 can write"
+    unkept = "cannot be imported: it cannot be encoded in UTF-8"
     assert of({"": 1}) == f"the tokenizer's word '' {unkept}"
     assert of({"\ud83d": 1}) == rf"the tokenizer's word '\ud83d' {unkept}"
 
@@ -103,4 +103,4 @@ def test_files_of_another_kind(tmp_path, monkeypatch):
         file.write_text(content)
         assert refusal(file) == f"the file does not contain Keras' legacy Tokenizer; {WRITE}"
     monkeypatch.setattr("wordgate.interchange.keras_files.LARGEST_FILE", 10)
-    assert refusal(file) == "the file has more than 10 bytes, which are not read"
+    assert refusal(file) == "the file has more than 10 bytes, which is the maximum"

@@ -163,7 +163,7 @@ def test_a_bundle_is_loaded_without_any_connection(model, monkeypatch):
 @pytest.mark.parametrize("kind", ["gpt2", "mobilebert", "stranger", None, 3, ["bert"]])
 def test_an_unknown_kind_is_refused(model, refusal, kind):
     assert refusal({"config": {**model.network.config, "model_type": kind}}).startswith(
-        f"no kind of transformer {kind!r}"
+        f"unsupported type of transformer {kind!r}"
     )
 
 
@@ -234,7 +234,7 @@ def test_a_config_of_another_size_asks_for_no_memory(model, refusal):
             {"max_tokens": 2},
             "the model's max_tokens is 2, and its tokenizer frames a text by 2",
         ),
-        ({"max_tokens": 33}, "the model's max_tokens is 33, and its weights read 32 at most"),
+        ({"max_tokens": 33}, "the model's max_tokens is 33, and its weights support at most 32"),
         (
             {"pooling": "max"},
             "the model pools by 'max', and this version of wordgate's transformers only by mean",
@@ -265,7 +265,7 @@ def test_a_tokenizer_of_more_pieces_than_weights_is_refused(model, refusal):
     tokenizer = json.loads(json.dumps(model.state()[0]["tokenizer"]))
     tokenizer["model"]["vocab"]["more"] = 35
     assert refusal({"tokenizer": tokenizer}) == (
-        "the model's tokenizer has 36 subwords, and its weights know 35"
+        "the model's tokenizer has 36 subwords, and its weights have 35"
     )
 
 

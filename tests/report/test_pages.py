@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from tests.report.conftest import PAGES
 
-from wordgate.report.comparison import format_comparison
+from wordgate.report.comparison import format_comparison, format_results
 
 _VOID = {"meta", "link", "br"}
 
@@ -109,7 +109,7 @@ def test_it_says_what_counts(make_report):
     assert text.count("+2.0 points, 95% interval -1.0 to +5.0, p < 0.001") == 1
     assert text.count("Grouped by column 'id'.") == 1
     assert text.count("A remark on the split.") == 1
-    assert text.count("LEAK: Of 300 test rows, 7 (2.3%)") == 1
+    assert text.count("LEAKAGE: Of 300 test rows, 7 (2.3%)") == 1
     assert "The model was overconfident" in text
     assert "temperature of 1.70" in text
     assert "5 epochs; the model has the weights of epoch 2." in text
@@ -235,7 +235,17 @@ def test_a_comparison_of_several_labels_is_one_of_micro_f1(several_comparison):
     assert "abstain" not in text
     written = format_comparison(found)
     assert "grouped split  micro F1" in written
-    assert "paired tests, in points of micro F1" in written
+    assert "paired test " in written
+    assert "  points of micro F1  " in written
+
+
+def test_a_narrow_table_leaves_out_the_interval_of_macro_f1(several_comparison):
+    comparison, _ = several_comparison
+    wide = format_results(comparison)
+    width = max(map(len, wide.splitlines()))
+    assert format_results(comparison, width) == wide
+    narrow = format_results(comparison, width - 1)
+    assert [text.splitlines()[0].count("95% interval") for text in (wide, narrow)] == [2, 1]
 
 
 def test_importing_it_imports_neither_torch_nor_cleanlab():

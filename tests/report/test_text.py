@@ -135,7 +135,7 @@ def test_of_several_labels_the_short_form_is_of_micro_f1(make_several):
     assert weakest_label(metrics) == [f"Weakest label: {lowest.label}, recall {lowest.recall:.0%}"]
     first, *_, last = scores_beside_baselines("lstm", metrics).splitlines()
     assert " ".join(first.split()) == (
-        "on the test rows micro F1 accuracy macro F1 log loss 95% interval of micro F1"
+        "on the test rows micro F1 95% interval accuracy macro F1 log loss"
     )
     assert last.startswith("this model (LSTM)")
     assert f"{metrics.micro_f1:.3f}" in last

@@ -63,7 +63,8 @@ def test_an_origin_must_be_one(origin):
         ({"batch_wait": float("inf")}, "--batch-wait is inf; it must be 0 or more"),
         (
             {"max_queue": 999},
-            "--max-queue 999 is below --max-texts 1000: a request with so many texts could never be"
+            "--max-queue 999 is below --max-texts 1000: a request with this many texts could never"
+            " be"
             " accepted",
         ),
         (

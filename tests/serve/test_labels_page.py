@@ -72,7 +72,7 @@ def test_another_label_is_explained_when_it_is_chosen(page):
     page.wait_for_function("() => document.querySelector('.sentence .for')?.textContent === 'fast'")
     words.first.hover()
     assert "Without it, speed would fall by 70 points." in page.inner_text("#tip")
-    assert "for speed" in page.inner_text("#reading-key")
+    assert "supports speed" in page.inner_text("#reading-key")
     write(page, "So fast, so cheap")
     assert words.all_inner_texts() == ["fast"]
 

@@ -87,7 +87,7 @@ def refuse(page, path, status, code, message, headers=None, times=None):
 def test_the_page_opens_with_a_sentence_read(page):
     assert page.inner_text("#text-status") == ""
     assert page.locator(".sentence .word").count() > 5
-    assert page.locator("#course .plot svg").count() == 1
+    assert page.locator("#chart .plot svg").count() == 1
     assert page.locator("#bars li").count() == 3
 
 
@@ -141,8 +141,8 @@ def test_each_words_side_shows_without_colour(page):
 
 def test_pointing_at_the_chart_tells_the_numbers_and_marks_the_word(page):
     write(page, GOOD)
-    page.locator("#course").scroll_into_view_if_needed()
-    box = page.locator("#course .start").bounding_box()
+    page.locator("#chart").scroll_into_view_if_needed()
+    box = page.locator("#chart .start").bounding_box()
     page.mouse.move(box["x"] + 5, box["y"] - 50)
     assert "Before the first word" in page.inner_text("#tip")
     page.mouse.move(box["x"] + 300, box["y"] - 50)
@@ -159,7 +159,7 @@ def test_pointing_at_the_chart_tells_the_numbers_and_marks_the_word(page):
 def test_pointing_at_a_word_marks_it_in_the_chart(page):
     write(page, GOOD)
     page.locator(".sentence .word").nth(1).hover()
-    assert page.locator("#course .band").get_attribute("visibility") == "visible"
+    assert page.locator("#chart .band").get_attribute("visibility") == "visible"
     assert "Without it" in page.inner_text("#tip")
     assert "“love”" in page.inner_text("#spoken")
     page.keyboard.press("Escape")
@@ -198,18 +198,18 @@ def test_every_word_stands_in_the_chart_at_every_width(width, visit):
     for text in (GOOD, LONG, "love", "أنا أحب هذه اللعبة love كثيرا"):
         write(page, text)
         words = page.locator(".sentence .word").all_inner_texts()
-        assert page.locator("#course .middle").all_text_contents() == ["start", *words]
-        assert page.locator("#course text").evaluate_all(outside) == [], text
+        assert page.locator("#chart .middle").all_text_contents() == ["start", *words]
+        assert page.locator("#chart text").evaluate_all(outside) == [], text
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), text
 
 
 def test_each_line_of_the_chart_takes_the_course_up(visit):
     page = opened(visit(390))
     write(page, LONG)
-    course = page.locator("#course .verdict-line").evaluate_all(
+    course = page.locator("#chart .verdict-line").evaluate_all(
         "all => all.map(one => one.getAttribute('d').match(/-?[\\d.]+ -?[\\d.]+/g))"
     )
-    bases = page.locator("#course .base").evaluate_all(
+    bases = page.locator("#chart .base").evaluate_all(
         "all => all.map(one => Number(one.getAttribute('y1')))"
     )
     places = [[tuple(map(float, point.split())) for point in line] for line in course]
@@ -221,7 +221,7 @@ def test_each_line_of_the_chart_takes_the_course_up(visit):
 
 def test_lines_are_named_beside_them_and_no_two_classes_look_alike(page):
     write(page, GOOD)
-    names = page.locator("#course svg > text:not(.middle):not(.quiet)")
+    names = page.locator("#chart svg > text:not(.middle):not(.quiet)")
     assert set(names.all_text_contents()) == {"Neutral", "Negative", "Positive"}
     colours = page.locator("#bars .bar-fill").evaluate_all(
         "all => all.map(one => getComputedStyle(one).backgroundColor)"
@@ -232,15 +232,15 @@ def test_lines_are_named_beside_them_and_no_two_classes_look_alike(page):
 
 def test_the_gates_are_shown_when_asked_for(page):
     write(page, GOOD)
-    assert page.locator("#course .gate").count() == 0
+    assert page.locator("#chart .gate").count() == 0
     page.get_by_label("Show the gates and the memory").check()
-    assert page.locator("#course .gate").count() == 3 * 7
-    assert page.locator("#course .memory").count() == 7
+    assert page.locator("#chart .gate").count() == 3 * 7
+    assert page.locator("#chart .memory").count() == 7
     page.get_by_role("slider", name="Prediction after each word").focus()
     page.keyboard.press("End")
     assert "Gates open" in page.inner_text("#tip")
     write(page, BAD)
-    assert page.locator("#course .gate").count() == 3 * 6
+    assert page.locator("#chart .gate").count() == 3 * 6
 
 
 def test_examples_stand_in_one_row_on_a_phone(visit):
@@ -262,25 +262,25 @@ def test_a_finger_is_told_the_numbers_too(browser, site):
     opened(page)
     page.locator(".sentence .word").nth(10).tap()
     assert "Without it" in page.inner_text("#tip")
-    page.locator("#course .middle").nth(3).scroll_into_view_if_needed()
-    box = page.locator("#course .middle").nth(3).bounding_box()
+    page.locator("#chart .middle").nth(3).scroll_into_view_if_needed()
+    box = page.locator("#chart .middle").nth(3).bounding_box()
     page.touchscreen.tap(box["x"] + 3, box["y"] - 40)
     page.wait_for_function("document.getElementById('tip').textContent.includes(' of ')")
     assert "waited" not in page.inner_text("#tip")
     assert "all" in page.inner_text("#tip")
-    page.locator("#course-title").tap()
+    page.locator("#chart-title").tap()
     assert page.locator("#tip").is_hidden()
     context.close()
 
 
 def test_a_table_says_the_same_as_the_chart(page):
     write(page, GOOD)
-    page.locator("#course-table summary").click()
-    rows = page.locator("#course-table tbody tr")
+    page.locator("#chart-table summary").click()
+    rows = page.locator("#chart-table tbody tr")
     assert rows.count() == 8
     assert rows.nth(2).locator("th").inner_text() == "love"
-    assert page.locator("#course-table thead th").all_inner_texts()[-1] == "memory change"
-    assert page.inner_text("#course-means") != ""
+    assert page.locator("#chart-table thead th").all_inner_texts()[-1] == "memory change"
+    assert page.inner_text("#chart-means") != ""
 
 
 ANY_TEXT = (
@@ -306,7 +306,7 @@ def test_any_text_stands_as_it_was_written(width, visit):
 
 def test_the_course_of_a_text_from_right_to_left_runs_so(page):
     write(page, "أنا أحب هذه اللعبة")
-    marks = page.locator("#course .middle")
+    marks = page.locator("#chart .middle")
     start, last = marks.first.bounding_box(), marks.last.bounding_box()
     assert last["x"] < start["x"]
 
@@ -624,12 +624,12 @@ def test_forty_labels_fit(visit, standin):
             page = opened(visit(width, address=address))
             assert page.locator("#bars li").count() == 6
             assert "34 other labels" in page.inner_text("#bars")
-            n_lines = page.locator("#course .base").count()
-            assert page.locator("#course .line").count() == 40 * n_lines
+            n_lines = page.locator("#chart .base").count()
+            assert page.locator("#chart .line").count() == 40 * n_lines
             fills = "all => all.map(one => one.style.fill)"
             bars = page.locator("#bars .shape path").evaluate_all(fills)
             assert len(set(bars)) == 6
-            assert set(page.locator("#course .dot").evaluate_all(fills)) == set(bars)
+            assert set(page.locator("#chart .dot").evaluate_all(fills)) == set(bars)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -644,7 +644,7 @@ def test_axe_finds_no_serious_trouble_and_nothing_overflows(width, scheme, visit
     write(page, f"{LONG} blargs")
     page.fill("#paste", f"{GOOD}\n{BAD}")
     label_all(page)
-    page.locator("#course-table summary").click()
+    page.locator("#chart-table summary").click()
     page.check("#gates")
     page.locator(".sentence .word").nth(3).hover()
     if folder := os.environ.get("WORDGATE_SCREENSHOTS"):  # to be looked at
@@ -684,8 +684,8 @@ def test_the_real_server_is_understood(width, visit, real_site):
     write(page, text)
     assert page.inner_text("#answer") in ("good", "bad")
     page.check("#gates")
-    assert page.locator("#course .gate").count() > 0
-    assert page.inner_text("#course-means") != ""
+    assert page.locator("#chart .gate").count() > 0
+    assert page.inner_text("#chart-means") != ""
     assert page.locator("#card .ruler-value").count() == 3
     dropped(page, "many.txt", "\n".join([text, "We hate it"] * 1500))
     page.wait_for_selector(".file")

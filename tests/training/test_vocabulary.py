@@ -98,9 +98,9 @@ def test_what_was_found_is_told(settings, word_vectors):
     told = Told()
     fit_vocabulary_with_vectors(data(of("w1 W0", "w29 w29")), word_vectors, settings(), told)
     assert told.lines[-2:] == [
-        "2 of 3 words have a vector (66.7%), and with them 50.0% of their occurrences in the"
+        "2 of 3 words have a vector (66.7%), which cover 50.0% of all word occurrences in the"
         " training texts.",
-        "The most frequent without: w29 (2).",
+        "Most frequent words without a vector: w29 (2).",
     ]
 
 

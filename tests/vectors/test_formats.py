@@ -24,7 +24,8 @@ SAVE = (
 )
 PICKLE = f"is a pickle, which could run code; if it is gensim's own format: {SAVE}"
 UNKNOWN = (
-    "is not in a known format of word vectors; known are word2vec (binary or text), fastText's"
+    "is not in a known format of word vectors; supported formats are word2vec (binary or text),"
+    " fastText's"
     " .vec, GloVe's text, and the safetensors files that 'wordgate vectors convert' writes"
 )
 BOTH = (b"a 1 2\nb 3 4\n", 2)
@@ -82,7 +83,7 @@ def tarred():
         (b"\x28\xb5\x2f\xfd...", "is compressed with zstd: unpack it, or use gzip"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n",
-            "is a pointer to a file in Git LFS: fetch the file itself",
+            "is a Git LFS pointer: fetch the file itself with 'git lfs pull'",
         ),
         (
             b"\n<!DOCTYPE html>\n<html>",

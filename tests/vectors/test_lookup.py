@@ -109,10 +109,10 @@ def test_coverage_counts_types_and_tokens_by_rule():
         more=0,
     )
     assert coverage.lines() == [
-        "3 of 5 words have a vector (60.0%), and with them 86.5% of their occurrences in the"
+        "3 of 5 words have a vector (60.0%), which cover 86.5% of all word occurrences in the"
         " training texts.",
         "Found by another spelling: 1 exact, 1 upper, 1 stretched.",
-        "The most frequent without: plugh (9), xyzzy (3).",
+        "Most frequent words without a vector: plugh (9), xyzzy (3).",
     ]
 
 
@@ -120,8 +120,8 @@ def test_a_table_that_knows_few_words_is_remarked_on():
     words, tokens = ["der", "die", "das"], np.array([30, 20, 51])
     known = lookup_words(MemoryTable("der", "die"), words, "any")
     assert VocabularyCoverage.of(words, tokens, known).remarks() == [
-        "Only 49.5% of the word occurrences have a vector: does the"
-        " vector file have the language of the texts and the spelling of the tokenizer?"
+        "Only 49.5% of the word occurrences have a vector: check that the vector file matches the"
+        " language of the texts and the tokenizer."
     ]
     assert VocabularyCoverage.of(words, np.array([31, 20, 51]), known).remarks() == []
 
@@ -132,6 +132,6 @@ def test_coverage_of_everything_says_no_more_than_that():
         words, np.array([2, 1]), lookup_words(MemoryTable(*words), words, "any")
     )
     assert coverage.lines() == [
-        "2 of 2 words have a vector (100.0%), and with them 100.0% of their occurrences in the"
+        "2 of 2 words have a vector (100.0%), which cover 100.0% of all word occurrences in the"
         " training texts."
     ]

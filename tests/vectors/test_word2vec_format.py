@@ -105,7 +105,8 @@ def test_a_header_that_claims_more_than_there_is(refusal):
         assert refusal(header + b"\n" + bytes(50)) in (
             f"begins with '{shown}', which is not a header of two whole numbers (rows and"
             " dimensions): the file is damaged",
-            "is not in a known format of word vectors; known are word2vec (binary or text),"
+            "is not in a known format of word vectors; supported formats are word2vec (binary or"
+            " text),"
             " fastText's .vec, GloVe's text, and the safetensors files that 'wordgate vectors"
             " convert' writes",
         )

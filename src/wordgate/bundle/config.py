@@ -9,14 +9,14 @@ from wordgate.data.columns import form
 from wordgate.runtime.packages import installed_versions
 
 SCHEMA_VERSION = 4
-"""Of the bundle's whole layout. Raise it with every change that an older wordgate can't read."""
+"""Version of the bundle layout; increased with every change that older versions cannot read."""
 
 
 SKETCHED = 3
-"""The first layout whose fingerprints tell near copies."""
+"""The first layout whose fingerprints detect near duplicates."""
 
 DEFAULT_SEPARATOR = ";"
-"""Joins the labels of a text where nothing stood between them in the data."""
+"""Separator of the labels of a text if the data has none."""
 
 _ROUNDING = 1e-9  # of two thresholds that sum to 1
 
@@ -91,23 +91,23 @@ class Config(BaseModel):
         return thresholds
 
     def separator(self) -> str | None:
-        """Give what joins several labels of a text in one cell; None where a text has one."""
+        """Return what joins several labels of a text in one cell; None where a text has one."""
         return (self.label_separator or DEFAULT_SEPARATOR) if self.multilabel else None
 
     def knows_training(self) -> bool:
-        """Tell whether the bundle's fingerprints are those of what the model was trained on.
+        """Return whether the bundle's fingerprints are those of what the model was trained on.
 
         Those of an imported model are empty, since another library trained it on unknown texts.
         """
         return self.data.get("training_texts") != "unknown"
 
     def n_rows(self) -> int | None:
-        """Give the number of rows of the data; None where it is unknown."""
+        """Return the number of rows of the data; None where it is unknown."""
         n_kept = self.data.get("n_kept")
         return n_kept if type(n_kept) is int else None
 
     def notes(self) -> list[str]:
-        """Give what an import took for granted."""
+        """Return what an import took for granted."""
         notes = self.data.get("notes")
         return [str(note) for note in notes] if isinstance(notes, list) else []
 

@@ -158,7 +158,7 @@ class BundleFolder:
             raise BundleError(f"{self.path / 'metrics.json'} is damaged: {fault}") from error
 
     def fingerprints(self) -> Fingerprints:
-        """Read the hashes of what the model was trained on; an older layout has no near copies."""
+        """Read the hashes of the training texts; an older layout has no near duplicates."""
         name = "fingerprints.safetensors"
         arrays = self._arrays(name)
         try:
@@ -274,7 +274,7 @@ def _leads_out(file: Path) -> bool:
 
 
 def _size(file: Path) -> int | None:
-    """Give a file's size in bytes; None where there is no file that can be read to its end."""
+    """Return a file's size in bytes; None where there is no file that can be read to its end."""
     try:
         found = file.stat()
     except OSError:
@@ -302,7 +302,7 @@ def _bytes(file: Path) -> bytes:
 
 
 def _is_entry(entry: tuple[str, object]) -> bool:
-    """Tell whether a manifest's entry names a file of the folder itself, its size and its hash."""
+    """Return whether an entry of a manifest has a file of the folder, its size and its hash."""
     name, facts = entry
     return (
         _FILE_NAME.fullmatch(name) is not None

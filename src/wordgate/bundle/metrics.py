@@ -102,7 +102,7 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
     )
     similar_with_label: int | None = Field(
         default=None,
-        description="of these, rows whose label is that of most of the similar train rows",
+        description="of these, rows whose label is that of most of the similar training rows",
     )
     templated: bool = Field(
         default=False,
@@ -154,7 +154,7 @@ class CrossValidation(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def main(self) -> MainScore:
-        """Give accuracy."""
+        """Return the accuracy."""
         return MainScore("accuracy", self.accuracy, self.interval)
 
 
@@ -187,7 +187,7 @@ class VectorFacts(VocabularyCoverage):
     size: int = Field(description="dimensions of a vector")
 
     def sentence(self) -> str:
-        """Say it in one sentence."""
+        """Write it in one sentence."""
         occurrences = self.found.tokens / max(1, self.vocabulary.tokens)
         return (
             f"Word vectors: {self.file}; {self.found.types:,} of {self.vocabulary.types:,} words"
@@ -221,14 +221,14 @@ class TeacherFacts(ComparedResult, frozen=True, extra="forbid"):
     seconds: float = Field(description="for its training and for labeling")
 
     def sentence(self) -> str:
-        """Say it in one sentence."""
+        """Write it in one sentence."""
         less = self.difference
         interval = "no interval"
         if less.low is not None and less.high is not None:
             interval = f"95% interval {100 * less.low:+.1f} to {100 * less.high:+.1f}"
         return (
-            f"Teacher {self.name}: {self._score()}. The model minus its teacher,"
-            f" both with {self._DECISION}: {100 * less.difference:+.1f} points ({interval});"
+            f"Teacher {self.name}: {self._score()}. Difference of the model from its teacher"
+            f" ({self._DECISION}): {100 * less.difference:+.1f} points ({interval});"
             f" both predict the same {self._LABEL} for {self.agreement:.1%} of the test rows."
         )
 
@@ -278,7 +278,7 @@ class RunMetrics(BaseModel, frozen=True, extra="forbid"):
     best_epoch: int
     history: list[Epoch]
     remarks: list[str] = Field(
-        description="remarks about this run, such as truncated texts or an early end"
+        description="remarks about this run, such as truncated texts or early stopping"
     )
     thresholds: ThresholdGain | None = Field(
         default=None, description="thresholds chosen on the validation rows, if requested"
@@ -363,7 +363,7 @@ def read_metrics(content: object) -> AnyMetrics:
 
 
 def metrics_schema() -> dict[str, Any]:
-    """Give the JSON Schema of `metrics.json`, in both forms."""
+    """Return the JSON Schema of `metrics.json`, in both forms."""
     either = TypeAdapter(AnyMetrics).json_schema(mode="serialization")
     one, several = either["anyOf"]
     return {

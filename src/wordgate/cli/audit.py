@@ -1,12 +1,13 @@
 """`wordgate audit`: duplicates, conflicting labels, and what a split would leak."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from wordgate.cli import params
-from wordgate.cli.streams import print_json, remark, write_result
+from wordgate.cli.streams import line_width, print_json, remark, write_result
 
 
 @click.command(short_help="Find duplicates, and measure the leakage under a random split.")
@@ -36,6 +37,6 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     if as_json:
         print_json(found.to_json())
         return
-    write_result(format_audit(found))
+    write_result(format_audit(found, line_width(sys.stdout)))
     if html is not None:
         write_result(f"\nWeb page: {html}")

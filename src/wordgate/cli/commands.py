@@ -46,7 +46,7 @@ class _HelpFormatter(click.HelpFormatter):
         super().write_dl([(name, _unbroken(text)) for name, text in rows], *args, **options)
 
     def getvalue(self) -> str:
-        """Give all that was written."""
+        """Return all that was written."""
         return super().getvalue().replace(_HYPHEN, "-")
 
 

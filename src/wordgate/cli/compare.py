@@ -1,5 +1,6 @@
 """`wordgate compare`: every family of models on the same splits, or saved models on one file."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from click.core import ParameterSource
 from wordgate.cli import params
 from wordgate.cli.evaluate import format_seen
 from wordgate.cli.live import LiveComparison, run_live
-from wordgate.cli.streams import print_json, warn_of_changes, wrapped, write_result
+from wordgate.cli.streams import line_width, print_json, warn_of_changes, wrapped, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.compare_models import ModelComparison, ModelEvaluation
@@ -98,12 +99,12 @@ def compare(
     if as_json:
         print_json(comparison.to_json())
         return
-    write_result(format_comparison(comparison))
+    write_result(wrapped(format_comparison(comparison, line_width(sys.stdout))))
     write_result(f"\nFull results: {out}/report.html")
 
 
 def _are_models(sources: Sequence[str], data: str | None) -> bool:
-    """Tell whether saved models are to be compared, or families of models on one source of data."""
+    """Return whether the arguments are saved models, not a source of data."""
     found = [Path(source, "config.json").is_file() for source in sources]
     if not any(found) and len(sources) == 1:
         if data is not None:
@@ -179,7 +180,7 @@ def _format_model_comparison(comparison: "ModelComparison") -> str:
 
 
 def _tables(comparison: "ModelComparison", rows: str, judged: "Sequence[ModelEvaluation]") -> str:
-    """Lay out the scores of the models on some rows, and their differences to the first."""
+    """Format the scores of the models on some rows, and their differences to the first."""
     from wordgate.experiments.compare_models import DIFFERENCE_HEADER
     from wordgate.report.text import score_cells, score_header, text_table
 

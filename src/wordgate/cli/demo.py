@@ -45,16 +45,16 @@ def _format_demo(outcome: "Demo") -> str:
     metrics = outcome.training.metrics
     why = (
         "The corpus is synthetic. Every message describes two feelings; the label is the later"
-        " one.\nBoth labels use the same words, so counts of 1 to 3 words are hardly better than"
-        " chance.\nThe LSTM reads the words in order. The test messages have sentence patterns and"
-        " names\nthat do not occur in the training messages."
+        " one. Both labels use the same words, so n-grams of 1 to 3 words are hardly better than"
+        " chance. The LSTM reads the words in order. The test messages have sentence patterns and"
+        " names that do not occur in the training messages."
     )
     return "\n\n".join(
         [
             scores_beside_baselines("lstm", metrics),
-            why,
+            wrapped(why),
             wrapped(f"{leak_warning(metrics.split)}\n{costs(metrics)}"),
-            "How its prediction changes as a sentence goes on:",
+            "How the prediction changes while it reads a sentence:",
             *(_growing(stages) for stages in outcome.growing),
             f"Saved: {outcome.folder}/corpus.csv and {outcome.folder}/model. Try:\n"
             f"  {command('predict', f'{outcome.folder}/model', outcome.growing[0][0][0])}\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wordgate.cli import params
-from wordgate.cli.streams import print_json, remark, warn_of_changes, write_result
+from wordgate.cli.streams import print_json, remark, warn_of_changes, wrapped, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.evaluate import Evaluation, Seen
@@ -58,13 +58,15 @@ def format_evaluation(evaluation: "Evaluation") -> str:
     """Write a model's scores on a file for a terminal, memory first."""
     from wordgate.report.text import format_share, label_tables
 
-    parts = [format_seen(evaluation.seen), *label_tables(evaluation.scores)]
+    parts = [wrapped(format_seen(evaluation.seen)), *label_tables(evaluation.scores)]
     if evaluation.unseen is not None:
         name, value, interval = evaluation.unseen.main
         parts.append(
-            f"On the {evaluation.unseen.n:,} unseen rows only: {name}"
-            f" {format_share(value)}, 95% interval {interval}"
-            f" (all rows: {format_share(evaluation.scores.main.value)})."
+            wrapped(
+                f"On the {evaluation.unseen.n:,} unseen rows only: {name}"
+                f" {format_share(value)}, 95% interval {interval}"
+                f" (all rows: {format_share(evaluation.scores.main.value)})."
+            )
         )
     return "\n\n".join(filter(None, parts))
 
@@ -94,7 +96,7 @@ def format_seen(seen: "Seen | None") -> str:
     if seen.rows > max(seen.texts, seen.groups or 0):
         worth += " (less so if the near duplicates come from a template)"
     return (
-        f"{rows} rows were seen during the model's training ({', '.join(ways)}): {worth}.{unknown}"
+        f"{rows} rows were seen during the model's training ({'; '.join(ways)}): {worth}.{unknown}"
     )
 
 
@@ -102,7 +104,6 @@ def _doubt(seen: "Seen") -> str:
     """Write how many near duplicates are an estimate, and how many of these may be none."""
     if not seen.estimated:
         return ""
-    return (
-        f", of which {seen.estimated:,} are estimated, with {seen.false_alarms:.1f} expected false"
-        " positives"
-    )
+    near = seen.near_copies - seen.texts if seen.near_copies is not None else 0
+    what = "an estimate" if seen.estimated == near else f"{seen.estimated:,} of them an estimate"
+    return f", {what} with {seen.false_alarms:.1f} expected false positives"

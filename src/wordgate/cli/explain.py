@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wordgate.prediction.explanation import ExplainedWord, Explanation, LabelExplanation
 
 MARKED, MARKED_TWICE = 0.05, 0.2
-"""Effects from which a word in the sentence has one mark, and two."""
+"""Minimum effects for one mark and for two marks at a word."""
 _COLOURED = 0.02
 # Text and ground are both named: they are read in a light terminal and in a dark one.
 _FOR = ("black on #cfe3f2", "black on #8fbfe3", "white on #1f5d86")
@@ -81,7 +81,7 @@ def _from_standard_input(encoding: str | None) -> str:
 
 
 def _print_explanation(explanation: "Explanation") -> None:
-    """Print an explanation as wide as the terminal is: in colour where there is some."""
+    """Print an explanation as wide as the terminal is: in color where there is some."""
     from rich.console import Console
     from rich.text import Text
 
@@ -136,7 +136,7 @@ def _labels(explanation: "LabelExplanation") -> "Text":
 
 
 def _sentence(explanation: "Explanation") -> "Text":
-    """Write the text with its words coloured, and the strong ones marked."""
+    """Write the text with its words colored, and the strong ones marked."""
     from rich.text import Text
 
     sentence, done = Text(), 0
@@ -152,7 +152,7 @@ def _sentence(explanation: "Explanation") -> "Text":
 
 
 def _strength(explanation: "Explanation", word: "ExplainedWord") -> int:
-    """Tell how many marks a word's effect has, 0 to 2."""
+    """Return how many marks a word's effect has, 0 to 2."""
     effect = abs(word.effect) / explanation.effect_scale
     return (effect >= MARKED) + (effect >= MARKED_TWICE)
 
@@ -173,7 +173,7 @@ def _key(explanation: "Explanation") -> str:
 
 
 def _table(explanation: "Explanation", console: "Console") -> "Table":
-    """Lay out a row for the verdict before any word, and one for each."""
+    """Format a row for the verdict before any word, and one for each."""
     from rich.table import Table
     from rich.text import Text
 

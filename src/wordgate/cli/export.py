@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wordgate.cli import params
-from wordgate.cli.streams import print_json, remark, write_result
+from wordgate.cli.streams import print_json, remark, wrapped, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.export import Exported
@@ -78,4 +78,4 @@ def _format_export(exported: "Exported", *, int8: bool) -> str:
         )
     elif int8:
         lines.append("To measure the accuracy, give labeled texts with --data.")
-    return "\n".join(map(one_line, lines))
+    return wrapped("\n".join(map(one_line, lines)))

@@ -67,7 +67,7 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics
 
 
 def _decision(config: "Config") -> list[str]:
-    """Say how labels follow from probabilities, where that is not by the most probable one."""
+    """Describe how labels follow from probabilities, where that is not by the most probable one."""
     from wordgate.prediction.decision import DecisionRule
 
     thresholds = DecisionRule.of(config).thresholds

@@ -1,10 +1,12 @@
 """The console while a search or a comparison runs: its results so far, in a table."""
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from wordgate.cli import params
+from wordgate.cli.streams import line_width
 from wordgate.runtime.display import counted
 from wordgate.runtime.live import LiveTable
 
@@ -58,7 +60,7 @@ class LiveComparison(LiveTable):
         self.show_result(
             f"{last.family}, {last.kind} split: {name} {format_share(value)},"
             f" {last.train_seconds:.1f} s",
-            lambda: format_results(comparison),
+            lambda: format_results(comparison, line_width(sys.stderr)),
         )
 
 

@@ -72,7 +72,7 @@ def exit_code(arguments: list[str] | None = None) -> int:
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError):
-        return "there is not enough memory for this"
+        return "there is not enough memory"
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror or error}{where}"

@@ -42,7 +42,7 @@ def stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
 def option(
     name: str, kind: "click.ParamType[Any] | str", description: str, *names: str, **settings: Any
 ) -> Callable[[Command], Command]:
-    """Give an option; if it has a default, that stands in ``--help``.
+    """Return an option; its default, if any, is shown in ``--help``.
 
     Args:
         name: The flag.
@@ -57,7 +57,7 @@ def option(
 
 
 def flag(name: str, description: str, *names: str) -> Callable[[Command], Command]:
-    """Give an option without a value."""
+    """Return an option without a value."""
     return click.option(name, *names, is_flag=True, help=description)
 
 
@@ -121,28 +121,28 @@ threads = option(
 workers = option(
     "--workers",
     "N",
-    "Number of processes that train an LSTM on the CPU: each computes a part of every batch, in"
-    " an equal share of --threads.  [default: 2 processes for two candidates, trained at the same"
-    " time; else one for every 64 texts of a batch, at most one a thread; 1 for fewer than 4,000"
-    " training texts]",
+    "Number of processes that train an LSTM on the CPU: each computes a part of every batch,"
+    " with an equal share of --threads.  [default: 2 processes for two candidates, trained at the"
+    " same time; else one for every 64 texts of a batch, at most one per thread; 1 for fewer than"
+    " 4,000 training texts]",
     type=click.IntRange(1, MOST_THREADS),
 )
 
 
 def engine(what: str) -> Callable[[Command], Command]:
-    """Give ``--engine``; what it distributes differs by command."""
+    """Return ``--engine``; what it distributes differs by command."""
     return option(
         "--engine",
         click.Choice(ENGINES),
-        f"Where {what} run: local, one after another; or ray, at the same time on the Ray"
-        " cluster that RAY_ADDRESS names, else on the cores of this machine, each with one thread"
-        " or as many as --threads. Needs the 'ray' extra.",
+        f"Where {what} run: local, one after another; or ray, in parallel on the Ray cluster at"
+        " RAY_ADDRESS or, if that is not set, on the cores of this machine. Each takes one thread,"
+        " or N with --threads N. ray needs the 'ray' extra.",
         default=LOCAL,
     )
 
 
 def split(default: str) -> Callable[[Command], Command]:
-    """Give ``--split``; what happens without it differs by command."""
+    """Return ``--split``; what happens without it differs by command."""
     return option(
         "--split",
         click.Choice(["grouped", "random"]),
@@ -151,19 +151,19 @@ def split(default: str) -> Callable[[Command], Command]:
 
 
 def family(description: str) -> Callable[[Command], Command]:
-    """Give ``--family``, of which some commands take ``auto``."""
+    """Return ``--family``, of which some commands take ``auto``."""
     return option("--family", "FAMILY", description, "--model", "model", default="lstm")
 
 
 def folds(description: str) -> Callable[[Command], Command]:
-    """Give ``--folds``; what is done beside them differs by command."""
+    """Return ``--folds``; what is done beside them differs by command."""
     return option("--folds", "K", description, type=click.IntRange(min=2))
 
 
 def _settings(
     _ctx: click.Context, _param: click.Parameter, assignments: tuple[str, ...]
 ) -> dict[str, object]:
-    """Give the settings of ``--set`` by their names."""
+    """Return the settings of ``--set`` by their names."""
     if not assignments:
         return {}
     from wordgate.settings import parse_assignments
@@ -256,9 +256,7 @@ search_limits = stack(
         type=float,
     ),
     option("--max-mb", "Y", "Search for models that take at most Y megabytes on disk.", type=float),
-    option(
-        "--trials", "N", "End a search after N trials at the latest.", type=click.IntRange(min=1)
-    ),
+    option("--trials", "N", "End a search after at most N trials.", type=click.IntRange(min=1)),
 )
 
 training = stack(
@@ -390,7 +388,7 @@ def chosen_settings(
 
 
 def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console) -> Progress:
-    """Give where the progress of a command goes: to a console of this type, or nowhere."""
+    """Return where the progress of a command goes: to a console of this type, or nowhere."""
     if verbose and quiet:
         raise click.UsageError("--verbose and --quiet are mutually exclusive: leave one out")
     return Silent() if quiet else console(verbose=verbose)

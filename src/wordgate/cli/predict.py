@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LINES_AT_ONCE = 8192
 NO_LABEL = "(none)"
-"""What stands where a text may have several labels and has none."""
+"""Shown in place of labels for a text without labels."""
 _MOST_NOT_GIVEN = 3  # labels that are shown beside it
 
 
@@ -86,7 +86,7 @@ def predict(
 
 
 def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> Iterator[list[str]]:
-    """Give the texts in chunks: of standard input, the lines that have come so far."""
+    """Return the texts in chunks: of standard input, the lines that have come so far."""
     from wordgate.tables.characters import arriving_lines
 
     if texts:
@@ -105,7 +105,7 @@ def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> I
 def _answers(
     predictor: "Predictor", rule: "DecisionRule", chunks: Iterable[list[str]]
 ) -> Iterator[list[dict[str, Any]]]:
-    """Give for each text what JSON has of it; of an empty one, an error in place of an answer."""
+    """Return for each text what JSON has of it; of an empty one, an error in place of an answer."""
     from wordgate.tables.values import EMPTY_TEXT, is_empty
 
     name = "labels" if rule.gives_several else "label"

@@ -65,8 +65,8 @@ def score(bundle: str, files: tuple[str, ...], *, as_json: bool, **options: Any)
     training data, or a semicolon.
 
     If IN is a folder, a quoted glob pattern, or several files, or if OUT ends with a slash, OUT is
-    a folder: it gets an output for each file, of the same relative name, and in the end
-    _manifest.json, which lists them all.
+    a folder: it gets one output per file, with the same relative name, and at the end
+    _manifest.json, which lists them.
 
     An interrupted run continues with --resume, with the same result as without the interruption.
     """
@@ -116,7 +116,7 @@ def _lines(scored: "Scored", out: str) -> list[str]:
 
 
 def _shown(out: str) -> str:
-    """Give a name without the secrets of a URL."""
+    """Return a name without the secrets of a URL."""
     from wordgate.storage.remote import display_url, url_of
 
     url = url_of(out)

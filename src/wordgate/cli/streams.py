@@ -60,7 +60,7 @@ class StandardStreams:
             vars(sys).update({name: stream, f"__{name}__": stream})
 
     def _replaced(self, stream: io.TextIOWrapper | None, *, strict: bool) -> TextIO | None:
-        """Give a stream that writes where another did; None where that was closed already."""
+        """Return a stream that writes where another did; None where that was closed already."""
         if stream is None:
             return None
         encoding, line_buffering = stream.encoding, stream.line_buffering
@@ -143,22 +143,39 @@ def in_colour(text: str, colour: str | None) -> str:
     return click.style(text, fg=colour) if sys.stdout.isatty() else text
 
 
+def line_width(stream: TextIO | None) -> int | None:
+    """Return the number of characters of a line on a terminal; None for a file or a pipe."""
+    if stream is None or not stream.isatty():
+        return None
+    return max(1, shutil.get_terminal_size().columns - 1)
+
+
 def wrapped(text: str, indent: int = 0) -> str:
-    """Break lines between words where standard output is a terminal, and indent their rest."""
-    if sys.stdout is None or not sys.stdout.isatty():
+    """Break long lines between words if standard output is a terminal.
+
+    Args:
+        text: One or more lines.
+        indent: Minimum number of spaces before the second and later parts of a line; there are at
+            least as many as at its beginning.
+    """
+    return _wrapped(text, line_width(sys.stdout), indent)
+
+
+def _wrapped(text: str, width: int | None, indent: int) -> str:
+    if width is None:
         return text
-    width = shutil.get_terminal_size().columns - 1
-    lines = (
-        textwrap.wrap(line, width, break_on_hyphens=False, subsequent_indent=" " * indent)
-        for line in text.splitlines()
-    )
-    return "\n".join("\n".join(broken) for broken in lines)
+    broken: list[str] = []
+    for line in text.splitlines():
+        margin = " " * max(indent, len(line) - len(line.lstrip(" ")))
+        parts = textwrap.wrap(line, width, break_on_hyphens=False, subsequent_indent=margin)
+        broken += parts or [""]
+    return "\n".join(broken)
 
 
 def remark(text: str) -> None:
-    """Write a line to standard error; that nobody reads it is no reason to end the work."""
+    """Write a message to standard error; a failure to write does not end the work."""
     with suppress(OSError):
-        _write_line(sys.stderr, text)
+        _write_line(sys.stderr, _wrapped(text, line_width(sys.stderr), 0))
 
 
 def _write_line(stream: TextIO | None, text: str) -> None:
@@ -168,7 +185,7 @@ def _write_line(stream: TextIO | None, text: str) -> None:
 
 
 def standard_input(encoding: str | None, *, waits_for_all: bool) -> Iterator[str]:
-    """Give the text of standard input as it comes, read as a file is.
+    """Return the text of standard input as it comes, read as a file is.
 
     A guess at its encoding is said, and once that some bytes don't fit, which are replaced. The
     encoding is found out by what comes first, or if it waits by all of it.
@@ -195,7 +212,7 @@ def standard_input(encoding: str | None, *, waits_for_all: bool) -> Iterator[str
             if not is_warned:
                 to_do = "" if found.asked else "; give its encoding with --encoding"
                 remark(
-                    f"wordgate: warning: standard input is not {found.name}: what does not fit was"
+                    f"wordgate: warning: standard input is not {found.name}: invalid bytes were"
                     f" read as \ufffd{to_do}"
                 )
             is_warned = True
@@ -232,7 +249,7 @@ def to_json(result: object) -> str:
 
 
 def argument_text(argument: str) -> str:
-    """Give a text of the command line; what the locale can't decode is UTF-8, as in files."""
+    """Return a text of the command line; what the locale can't decode is UTF-8, as in files."""
     from wordgate.tables.encoding import is_writable, without_surrogates
 
     if is_writable(argument):

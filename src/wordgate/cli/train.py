@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wordgate.experiments.train import Training
 
 _SETTINGS = ("epochs", "learning_rate", "batch_size", "objective", "class_weight")
-"""Options that stand for a setting."""
+"""Options that set a setting."""
 _COLOURS = {"better": "green", "worse": "red"}
 
 
@@ -88,7 +88,7 @@ def _train(
         return
     write_result(_format_training(training, verbose=verbose))
     if training.search is not None:
-        write_result(f"\n{format_search(training.search)}")
+        write_result(f"\n{wrapped(format_search(training.search))}")
     if training.metrics.folds is not None:
         family = training.bundle.config.family
         write_result(f"\n{_format_folds(family, training.metrics, training.metrics.folds)}")
@@ -96,7 +96,7 @@ def _train(
     text = one_line(training.predictor.config.text_form() or "a text")
     lines = [
         *_next_steps(training, data, options["text"]),
-        *([] if quiet or training.search is not None else [_search_hint(training)]),
+        *([] if quiet or training.search is not None else [wrapped(_search_hint(training))]),
         f"Full results: {Path(out, 'report.html')}" + ("" if verbose else " (-v prints them here)"),
         f"Saved to {out}. Try: {command('predict', out, text)}",
     ]
@@ -104,7 +104,7 @@ def _train(
 
 
 def _search_objective(value: str | None, family: str) -> str | None:
-    """Give the score that a search maximizes; None where thresholds or nothing was named."""
+    """Return the score that a search maximizes; None where thresholds or nothing was named."""
     from wordgate.evaluation.search import OBJECTIVE_NAMES
 
     if value not in OBJECTIVE_NAMES:
@@ -118,7 +118,7 @@ def _search_objective(value: str | None, family: str) -> str | None:
 
 
 def _search_hint(training: "Training") -> str:
-    """Tell in a line what a search would take, and where it would begin."""
+    """Describe in a line how long a search would take, and how it would start."""
     from wordgate.experiments.search_plan import DEFAULT_PRESET, PRESETS
 
     metrics, family = training.metrics, training.bundle.config.family
@@ -128,9 +128,9 @@ def _search_hint(training: "Training") -> str:
     seconds = metrics.train_seconds if first == family else metrics.baselines.count.train_seconds
     name = "the count baseline" if first == "count" != family else first
     return (
-        f"To search family and settings: the same command with --family {params.AUTO}"
-        f" ({PRESETS[DEFAULT_PRESET]:.0f} minutes, or --minutes N); it would try {name} first,"
-        f" which took {max(seconds, 0.1):.1f} s here."
+        f"To search over families and settings, add --family {params.AUTO}"
+        f" ({PRESETS[DEFAULT_PRESET]:.0f} minutes, or --minutes N). The search would start with"
+        f" {name}, which took {max(seconds, 0.1):.1f} s here."
     )
 
 
@@ -146,7 +146,8 @@ def _format_training(training: "Training", *, verbose: bool) -> str:
     beware += [*metrics.threshold_sentences(), *notes]
     caveats, costs = wrapped("\n".join(beware)), text.costs(metrics)
     if not verbose:
-        return "\n".join(["", text.headline(family, metrics), "", verdict, caveats, costs])
+        headline = _cells_whole(text.headline(family, metrics))
+        return "\n".join(["", headline, "", verdict, caveats, wrapped(costs)])
     parts = [
         *text.label_tables(metrics),
         text.threshold_table(metrics),
@@ -155,9 +156,16 @@ def _format_training(training: "Training", *, verbose: bool) -> str:
         caveats,
         *map(wrapped, metrics.sentences("vectors")),
         wrapped("\n".join(text.calibration_sentences(metrics))),
-        costs,
+        wrapped(costs),
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def _cells_whole(text: str) -> str:
+    """Break long lines only between cells, which are three spaces apart."""
+    cells = text.replace("   ", "\0").replace(" ", "\xa0").replace("\0", "   ")
+    lines = [line.replace("\xa0\xa0", "  ", 1) for line in cells.splitlines()]
+    return wrapped("\n".join(lines)).replace("\xa0", " ")
 
 
 def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
@@ -165,16 +173,18 @@ def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
     metrics = training.metrics
     if training.bundle.config.family != "lstm" or metrics.teacher is not None:
         return []
-    taught = "distill a transformer into the LSTM: the same command with --teacher minilm"
+    taught = wrapped(
+        "To distill a transformer into the LSTM (about half an hour), add --teacher minilm."
+    )
     if metrics.vectors is not None:
-        return [f"Next (about half an hour): {taught}"]
+        return [taught]
     columns = [] if text is None else ["--text", text]
     distill = ["distill", "--teacher", "minilm", "--data", data, *columns, "--out", "words.bin"]
     return [
-        "Next steps that usually help:",
-        "  word vectors (a few minutes): the same command with --vectors words.bin, after",
+        "Word vectors usually help (a few minutes). Distill them with",
         f"  {command('vectors', *distill)}",
-        f"  or {taught} (about half an hour)",
+        "and train again with --vectors words.bin.",
+        taught,
     ]
 
 

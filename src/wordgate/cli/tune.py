@@ -45,7 +45,7 @@ def tune(
     """Search the settings of one family on DATA, and write them as a recipe.
 
     Models are fitted and scored on inner folds of the training rows: those that 'wordgate train'
-    would train on with the same options. The test rows are left for it.
+    would train on with the same options. The test rows are not used.
     """
     from wordgate.evaluation.search import OBJECTIVE_NAMES
     from wordgate.experiments.tune import tune as search_settings
@@ -64,7 +64,7 @@ def tune(
                     Path(out).stem)  # fmt: skip
     found = ", ".join(f"{name}={value}" for name, value in tuned.settings.items())
     lines = [
-        format_progress(search.trials),
+        wrapped(format_progress(search.trials), indent=2),
         "",
         wrapped(
             f"{found or 'The settings of the recipe'}: {OBJECTIVE_NAMES[search.objective]}"
@@ -72,7 +72,7 @@ def tune(
             " because it is the highest of several scores. The test rows were not used."
         ),
         wrapped(important_settings(search)),
-        *search.left_out,
+        *map(wrapped, search.left_out),
         f"Saved to {out}. Train and test with it: {train}",
     ]
     write_result("\n".join(lines))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wordgate.cli import params
-from wordgate.cli.streams import print_json, write_result
+from wordgate.cli.streams import print_json, wrapped, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.distill import Distilled
@@ -117,9 +117,10 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
         f"words: {summary.upper_case:.1%} with upper case, {summary.duplicates:,} repeated,"
         f" {summary.with_spaces:,} with spaces, {summary.not_utf8:,} not UTF-8",
         f"first words: {'  '.join(summary.first_words)}",
-        f"Try: wordgate train DATA --vectors {shlex.quote(file)} --out model",
     ]
-    return "\n".join(map(one_line, lines))
+    facts = wrapped("\n".join(map(one_line, lines)), indent=2)
+    hint = one_line(f"Try: wordgate train DATA --vectors {shlex.quote(file)} --out model")
+    return f"{facts}\n{hint}"
 
 
 @vectors.command(short_help="Distill vectors for your words from a Sentence Transformers model.")

@@ -1,4 +1,4 @@
-"""From a file to a table of labelled texts: where bad input ends.
+"""From a file to a table of labeled texts: where bad input ends.
 
 ``read_table`` takes the columns that `wordgate.tables` reads, finds their roles (``roles``), and
 keeps the rows that can be used (``table``).

@@ -17,7 +17,7 @@ from wordgate.tables import Cell, Records
 from wordgate.tables.header import name_key
 
 MARKER = " | "
-"""What stands between two columns; bundles depend on it, and users type it."""
+"""Separator of joined columns; saved models depend on it, and users type it."""
 
 Columns = str | int | Sequence[str | int]
 """What a user may write for the text or the label: one column, several with commas between, or a
@@ -80,13 +80,13 @@ class Choice:
         return () if self.number is None else (*self.before, Column(self.number, self.name))
 
     def short_line(self) -> str:
-        """Give the columns alone: ``text = column 4``."""
+        """Return the columns alone: ``text = column 4``."""
         called = [column.called() for column in self.columns]
         number = "columns " if len(called) > 1 else "column "
         return f"{self.role} = {number + ', '.join(called) if called else 'none'}"
 
     def line(self) -> str:
-        """Give the columns and the reason in one line."""
+        """Return the columns and the reason in one line."""
         *others, last = [column.called() for column in self.columns] or ["none"]
         if others:
             return f"{self.role}: columns {', '.join(others)} and {last} ({self.reason})"

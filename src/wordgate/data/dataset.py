@@ -19,7 +19,7 @@ class Dataset:
     Attributes:
         texts: One string each.
         targets: int64 [n], each the number of a label; or int64 [n, labels], 1 for each label that
-            a text bears, and 0 for each other, where it may bear several.
+            a text has, and 0 for each other, where it may have several.
         groups: One group each, or None: each text is its own.
         soft_targets: float32 [n, classes], the probabilities to learn in place of `targets`, as a
             teacher gives them; None to learn the targets themselves.
@@ -39,18 +39,18 @@ class Dataset:
 
     @property
     def multilabel(self) -> bool:
-        """Whether a text may bear several labels, or none."""
+        """Whether a text may have several labels, or none."""
         return self.targets.ndim == 2
 
     @property
     def to_learn(self) -> Targets:
-        """What a network learns: probabilities if there are some, else the targets."""
+        """The targets of a network: probabilities if there are some, else the labels."""
         if self.soft_targets is not None:
             return self.soft_targets
         return self.targets.astype(np.float32) if self.multilabel else self.targets
 
     def digest(self) -> str:
-        """Give a SHA-256 that other texts, targets or groups, or another order, would change."""
+        """Return a SHA-256 that other texts, targets or groups, or another order, would change."""
         content = hashlib.sha256(self.targets.tobytes())
         for column in (self.texts, self.groups or ()):
             lengths = np.fromiter(map(len, column), np.int64)
@@ -83,7 +83,7 @@ def indicator_matrix(sets: Sequence[tuple[str, ...]], labels: Sequence[str]) -> 
 
 
 def label_counts(targets: NDArray[np.int64], n_labels: int) -> NDArray[np.int64]:
-    """Count the texts that bear each label, int64 [labels], by targets of either form."""
+    """Count the texts that have each label, int64 [labels], by targets of either form."""
     if targets.ndim == 2:
         return np.asarray(targets.sum(axis=0))
     return np.bincount(targets, minlength=n_labels)
@@ -92,7 +92,7 @@ def label_counts(targets: NDArray[np.int64], n_labels: int) -> NDArray[np.int64]
 def labels_of(
     targets: NDArray[np.int64], labels: Sequence[str]
 ) -> list[str] | list[tuple[str, ...]]:
-    """Name the label of each text, or its labels where it may bear several."""
+    """Name the label of each text, or its labels where it may have several."""
     if targets.ndim == 1:
         return [labels[target] for target in targets.tolist()]
     return [tuple(labels[number] for number in np.flatnonzero(row).tolist()) for row in targets]

@@ -10,7 +10,7 @@ one that came *last in time*::
 
 The feelings and the connective stand more than five words from each other. The second feeling is
 always the opposite of the first, so the first and the connective are enough to know the end, if
-one knows which feeling was the first: both stand between the same neighbours, and swapping them
+one knows which feeling was the first: both stand between the same neighbors, and swapping them
 leaves every run of one to three words as it was and turns the label over. Whatever counts such
 runs can do no better than guess. To have a verdict for a sentence that has only begun, one message
 in eleven stops after its first feeling; counts can read those, which makes them right on 0.545 of
@@ -168,7 +168,7 @@ def demo_corpus(seed: int = 0, n_groups: int = 320) -> DemoCorpus:
 
 
 def demo_sentences() -> list[tuple[str, ...]]:
-    """Give a few messages that grow, to show a verdict that changes as a sentence goes on.
+    """Return a few messages that grow, to show a verdict that changes as a sentence goes on.
 
     Of each message these are its beginnings, shortest first, the last of them whole: after the
     first feeling, after the connective and its scene, after the second feeling. The maker and the

@@ -30,7 +30,7 @@ LabelCell = Cell | tuple[str, ...]
 
 NO_SEPARATOR = "none"
 SEPARATORS = (";", "|", ", ", ",", "\t", "/", " ")
-"""What is recognised as a separator by itself, the likeliest first."""
+"""Separators that are detected automatically, the most likely first."""
 _WITHIN_LABELS = ("/", " ")  # as in "n/a" and "very good"
 
 _MOSTLY = 0.5
@@ -113,19 +113,19 @@ def recognised_separator(cells: Iterable[Cell]) -> str | None:
 
 
 def likely_separator(labels: Sequence[str]) -> str:
-    """Give one that stands in half of the labels or more, spaces aside; else an empty string."""
+    """Return one that stands in half of the labels or more, spaces aside; else an empty string."""
     usual = (one for one in SEPARATORS if one != " ")
     return next((s for s in usual if 2 * sum(s in one for one in labels) >= len(labels)), "")
 
 
 def separator_between(label: str, known: Collection[str]) -> str | None:
-    """Give what of `SEPARATORS` parts a label into known ones; None where nothing does."""
+    """Return what of `SEPARATORS` parts a label into known ones; None where nothing does."""
     found = (one for one in SEPARATORS if one in label and set(_parts(label, one)) <= {*known})
     return next(found, None)
 
 
 def labels_in(cell: ListCell) -> tuple[str, ...] | None:
-    """Give the labels of a list, sorted and distinct; None where it holds lists or objects.
+    """Return the labels of a list, sorted and distinct; None where it holds lists or objects.
 
     Null, NaN and empty strings in it are no labels.
     """
@@ -141,7 +141,7 @@ def labels_in(cell: ListCell) -> tuple[str, ...] | None:
 
 
 def are_indicators(rows: Sequence[object]) -> bool:
-    """Tell whether lists are rows of 0 and 1, one place for each label, rather than of labels.
+    """Return whether lists are rows of 0 and 1, one place for each label, rather than of labels.
 
     They have one length, 2 or more. Labels 0 and 1 are never repeated in a list, and no data has
     both of them on every text.
@@ -177,7 +177,7 @@ def _counted(cells: Iterable[Cell]) -> Counter[str]:
 
 @dataclass(frozen=True)
 class _Cut:
-    """What cells look like that are cut at a separator."""
+    """Statistics of cells that are split at a separator."""
 
     separator: str
     n_rows: int  # with several labels
@@ -203,13 +203,13 @@ class _Cut:
         )
 
     def is_certain(self) -> bool:
-        """Tell whether hardly anything else can be meant."""
+        """Return whether hardly anything else can be meant."""
         needed = 1.0 if self.separator in _WITHIN_LABELS else 0.5
         varied = 2 * self.labels <= self.sets and self.alone >= needed * self.labels
         return self.is_plausible and self.n_rows >= _FEWEST_TOGETHER and varied
 
     def is_possible(self) -> bool:
-        """Tell whether a user should be asked, who may have meant several labels."""
+        """Return whether a user should be asked, who may have meant several labels."""
         varied = self.labels < (self.sets / 2 if self.separator == " " else self.sets)
         enough = self.n_rows >= _FEWEST_TOGETHER and 2 * self.alone >= self.labels
         return self.is_plausible and enough and varied
@@ -224,7 +224,7 @@ def _is_short(label: str) -> bool:
 
 
 def _of_cells(cells: list[Cell], given: str | None) -> LabelColumn:
-    """Cut cells at the separator, given or recognised; an empty one is a text without labels."""
+    """Cut cells at the separator, given or recognized; an empty one is a text without labels."""
     separator = given or recognised_separator(cells)
     if separator is None:
         return LabelColumn(cells, warnings=_question(cells))
@@ -330,7 +330,7 @@ def _refuse_indicators(records: Records, choice: Choice, source: str) -> None:
 
 
 def _as_labels(cell: Cell) -> LabelCell:
-    """Give the labels of a list, or of a string that holds one; else the cell as it is."""
+    """Return the labels of a list, or of a string that holds one; else the cell as it is."""
     cell = _as_list(cell)
     labels = labels_in(cell) if isinstance(cell, ListCell) else None
     return cell if labels is None else labels

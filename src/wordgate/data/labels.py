@@ -23,14 +23,14 @@ _MISSING = MISSING_WORDS | {"NA", "N/A", "n/a", "#N/A", "\\N"}
 
 
 def join_labels(rows: Sequence[_Row]) -> tuple[list[_Row], list[str]]:
-    """Give labels that are the same one name, and a remark on each that stood in several forms."""
+    """Unify labels that are the same, and return a remark on each that has several forms."""
     several = {key: same for key, same in _by_key(rows, value_key).items() if len(same) > 1}
     names = {form: key for key, same in several.items() for form in same}
     return _renamed(rows, names), [_joined(key, same) for key, same in several.items()]
 
 
 def match_labels(rows: Sequence[_Row], known: Iterable[str]) -> tuple[list[_Row], list[str]]:
-    """Give labels the names of known ones that are the same, and a remark on each new name."""
+    """Rename labels to known ones that are the same, and return a remark on each new name."""
     forms = _by_key(known, value_key)
     names = {}
     for label in sorted(distinct_labels(rows).difference(*forms.values())):
@@ -74,8 +74,8 @@ def missing_labels(labels: Sequence[str], advice: str = ", by --drop-label {}") 
     counts = Counter(label for label in labels if label in _MISSING)
     said = advice if len(set(labels)) > 2 else ""
     return [
-        f"the label {label!r} of {count:,} rows may mean that there is none: if so, leave them out"
-        + said.format(shlex.quote(label))
+        f"the label {label!r} of {count:,} rows may mean that there is no label: if so, leave them"
+        " out" + said.format(shlex.quote(label))
         for label, count in sorted(counts.items())
     ]
 
@@ -126,5 +126,5 @@ def _difference(same: Sequence[str]) -> str:
     if any(label.casefold() in _TRUTH for label in same):
         return "how a value is written"
     if any(_unquoted(label) != label for label in same):
-        return "quotes, case, spaces or the form of characters"
-    return "case, spaces or the form of characters"
+        return "quotes, case, spaces or Unicode forms"
+    return "case, spaces or Unicode forms"

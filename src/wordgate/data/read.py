@@ -178,7 +178,7 @@ def _no_key(choice: Choice) -> str:
 
 
 def _cells(loaded: Loaded, chosen: dict[str, Choice], role: str) -> list[Cell] | None:
-    """Give the cells of the main column of a role; None where no column plays it."""
+    """Return the cells of the main column of a role; None where no column plays it."""
     choice = chosen.get(role)
     if choice is None or choice.number is None:
         return None
@@ -188,7 +188,7 @@ def _cells(loaded: Loaded, chosen: dict[str, Choice], role: str) -> list[Cell] |
 def _check_drop_labels(
     drop_labels: Sequence[str], labels: Sequence[LabelCell] | None, source: str
 ) -> list[str]:
-    """Refuse a label to drop that is probably misspelt; remark on one that is simply absent."""
+    """Refuse a label to drop that is probably misspelled; remark on one that is simply absent."""
     if not drop_labels:
         return []
     if labels is None:
@@ -269,8 +269,8 @@ def _kept_labels(
     warnings += remarks
     if not further and max(map(len, sets)) == 1:
         warnings.append(
-            "no text has more than one label: if none ever will, give one label per text, which is"
-            " predicted better"
+            "no text has more than one label: if that is always so, give one label per text, for"
+            " which models are more accurate"
         )
     return _Labels(sets=sets, separator=column.separator, warnings=warnings)
 
@@ -350,7 +350,7 @@ def _texts(
 def _groups(
     column: Sequence[Cell] | None, kept: list[int], numbers: list[int]
 ) -> tuple[list[str] | None, list[str]]:
-    """Give each row its group; a row without one is a group of its own."""
+    """Assign each row to its group; a row without one is a group of its own."""
     if column is None:
         return None, []
     names = [group_name(column[i]) for i in kept]

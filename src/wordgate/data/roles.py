@@ -30,7 +30,7 @@ from wordgate.tables.header import (
 SEVERAL_NAMES = (
     "tags", "genres", "topics", "categories", "classes", "keywords", "subjects", "themes",
 )  # fmt: skip
-"""Names of columns of several labels per text, which are the label where nothing better is."""
+"""Names of columns of several labels per text, used as label column if there is no better one."""
 _SAMPLE = 2_000
 # A column of this share of numbers is numeric: a few cells may be damaged.
 _MOSTLY = 0.95
@@ -155,7 +155,7 @@ def _free(columns: list[_Profile], chosen: dict[str, Choice]) -> list[_Profile]:
 
 
 def _labels(records: Records, choice: Choice) -> Sequence[Cell] | None:
-    """Give the cells of the label's column, or of its columns together; None where it has none."""
+    """Return the cells of the label column, or of all label columns; None if there are none."""
     columns = [records.columns[column.number - 1] for column in choice.columns]
     if len(columns) < 2:
         return columns[0] if columns else None
@@ -230,7 +230,7 @@ def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> C
 
 
 def _could_be_text(free: list[_Profile]) -> list[_Profile]:
-    """Give the columns of words that go first: by name, then by shape, and empty ones after all."""
+    """Return the columns of words, ranked by name, then by shape; empty ones last."""
     filled = [column for column in free if column.cells and not column.numeric]
     named = [column for column in free if rank(column.name, TEXT_NAMES) is not None]
     others = [column for column in filled if not _is_named_label(column)]
@@ -309,7 +309,7 @@ def _is_called(column: _Profile, names: tuple[str, ...]) -> bool:
 
 
 def _is_measure(column: _Profile) -> bool:
-    """Tell whether many numbers rather measure than name: fractions, or those of a score."""
+    """Return whether many numbers rather measure than name: fractions, or those of a score."""
     return column.numeric and not (
         _is_called(column, CLASS_NAMES)
         and all(float(cell).is_integer() for cell in column.sample if is_number(cell))
@@ -379,7 +379,7 @@ def _has_shape_of_ids(column: _Profile) -> bool:
 
 
 def _purity(column: _Profile, records: Records, labels: Sequence[str | None] | None) -> float:
-    """Give the share of the values on several rows that always go with one label, 0 to 1."""
+    """Return the share of the values on several rows that always go with one label, 0 to 1."""
     if labels is None:
         return 0.0
     first: dict[str, str] = {}

@@ -52,14 +52,14 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
 
 
 def why_structured(cell: object, role: str) -> str | None:
-    """Give why a cell can't be a text or a label; None where it is no list or object."""
+    """Return why a cell can't be a text or a label; None where it is no list or object."""
     if not isinstance(cell, StructuredCell):
         return None
     return f"the {role} is {cell.kind}: {shown(cell, 60)}"
 
 
 def has_structured(cells: Iterable[object]) -> bool:
-    """Tell whether any cell is a list or an object."""
+    """Return whether any cell is a list or an object."""
     return any(issubclass(kind, StructuredCell) for kind in set(map(type, cells)))
 
 
@@ -84,7 +84,7 @@ def first_structured(cells: Sequence[Cell], role: str) -> int | None:
 
 
 def _is_source(cell: str, opening: tuple[str, ...]) -> bool:
-    """Tell whether a string is a list or an object as JSON or Python writes it."""
+    """Return whether a string is a list or an object as JSON or Python writes it."""
     if not cell.startswith(opening) or not cell.endswith(("]", "}", ")")) or len(cell) > _LONGEST:
         return False
     return _ARRAY.fullmatch(cell) is not None or isinstance(

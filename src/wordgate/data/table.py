@@ -20,7 +20,7 @@ _PREVIEW_CHARACTERS = 200
 _PREVIEW_WIDTH = 72
 
 EMPTY, WHITE_SPACE = "empty text", "whitespace-only text"
-"""Why rows without a text are left out."""
+"""Reasons for leaving out rows without a text."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TableRow:
     group: str | None
 
     def label_text(self) -> str | None:
-        """Give the labels in one line, with commas between several; None without labels."""
+        """Return the labels in one line, with commas between several; None without labels."""
         if isinstance(self.label, tuple):
             return ", ".join(self.label) or "no label"
         return self.label
@@ -73,7 +73,7 @@ class ReadReport(SourceFormat):
         return next((choice for choice in self.columns if choice.role == role), None)
 
     def lines(self) -> list[str]:
-        """Give what was read, what was inferred and why, for a terminal."""
+        """Return what was read, what was inferred and why, for a terminal."""
         kept = f"rows: {self.n_read:,} read, {self.n_kept:,} kept{self._dropped()}"
         lines = [*super().lines(), *(choice.line() for choice in self.columns), kept]
         lines += self._warnings()
@@ -82,7 +82,7 @@ class ReadReport(SourceFormat):
         return lines
 
     def summary(self, n_labels: int | None = None, *, several: bool = False) -> list[str]:
-        """Give the rows, the columns, and whatever is unusual, for a terminal.
+        """Return the rows, the columns, and whatever is unusual, for a terminal.
 
         The number of labels is told if it is given; `several`: whether a text has several of them.
         """
@@ -109,7 +109,7 @@ class ReadReport(SourceFormat):
         return [f"malformed: {len(self.malformed):,} skipped ({'; '.join(first)})", *warnings]
 
     def to_json(self) -> dict[str, object]:
-        """Give the facts as plain JSON values; long lists of malformed records are cut."""
+        """Return the facts as plain JSON values; long lists of malformed records are cut."""
         facts = asdict(self)
         facts["n_malformed"] = len(self.malformed)
         facts["malformed"] = facts["malformed"][:_MALFORMED_IN_JSON]
@@ -127,8 +127,8 @@ class Table:
 
     Attributes:
         texts: The texts to classify; several columns joined, if requested.
-        bodies: The main text of each row, without other columns joined to it; duplicates are
-            searched in it, because a tweet is the same tweet under another topic.
+        bodies: The main text of each row, without other columns joined to it. Duplicates are
+            detected by the main text alone: the same tweet with another topic is a duplicate.
         labels: One label per text, or None if there are none or several per text.
         groups: The groups to keep together in a split, or None without a group column.
         rows: 1-based number of the record of each text; a header is not counted.
@@ -156,7 +156,7 @@ class Table:
         return len(self.texts)
 
     def row_labels(self) -> Sequence[str] | Sequence[tuple[str, ...]] | None:
-        """Give the label of each row, or the labels where a text has several; None without any."""
+        """Return the label of each row, or its labels if there can be several; None without any."""
         return self.labels if self.label_sets is None else self.label_sets
 
     def label_names(self) -> list[str]:

@@ -195,7 +195,7 @@ def _of_sets(rows: Sequence[Iterable[Any]]) -> tuple[NDArray[Any], NDArray[np.in
 
 
 def _numbered(labels: Sequence[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Give the distinct labels, sorted, and the number of each, int64 [n]."""
+    """Return the distinct labels, sorted, and the number of each, int64 [n]."""
     for position, label in enumerate(labels):
         _check_label(label, f"label {position + 1} of {len(labels)}")
     column = _array(labels)

@@ -48,9 +48,9 @@ def average_linkage(
 
     The mean over *all* pairs of texts, not the nearest pair alone, must reach it: so a text that
     is a little like two strangers doesn't chain them together. In each round every cluster names
-    its most similar neighbour, and those that name each other are joined. For average linkage
+    its most similar neighbor, and those that name each other are joined. For average linkage
     this gives the same tree as joining the closest pair one at a time (reciprocal nearest
-    neighbours; Murtagh, The Computer Journal 26(4), 1983).
+    neighbors; Murtagh, The Computer Journal 26(4), 1983).
 
     Args:
         sums: float32 CSR [K, features], the sum of the vectors of each cluster's texts, whose dot

@@ -34,7 +34,7 @@ _NIBBLES = 16  # values of one minimum: four bits are kept of each
 
 @dataclass(frozen=True)
 class NearCopies:
-    """Which texts are exact or near copies of training texts."""
+    """Which texts are exact or near duplicates of training texts."""
 
     found: NDArray[np.bool_]  # bool [texts]: those that are, or are estimated to be
     estimated: NDArray[np.bool_]  # bool [texts]: those of them that only sketches tell
@@ -66,7 +66,7 @@ class FeatureWeights:
         return cls(packed, float(np.float32(max(float(of_rare), math.log(2)) + 0.1)))
 
     def __call__(self, features: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Give the weight of each feature, float32."""
+        """Return the weight of each feature, float32."""
         weights = np.full(len(features), self.rare, np.float32)
         if len(self.common):
             numbers = self.common >> np.uint32(_WEIGHT_BITS)
@@ -79,15 +79,15 @@ class FeatureWeights:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Hashes of training texts and groups, and sketches that recognize near copies.
+    """Hashes of training texts and groups, and sketches that recognize near duplicates.
 
     A sketch holds 64 minima of a text's words and as many of its character shingles, four bits of
     each (b-bit minwise hashing; Li and König, WWW 2010), drawn by the features' weights, so that
     words which all texts share count for little (consistent weighted sampling). Together with the
     features' masses it estimates the similarity that near duplicates are verified by (`similarity`)
-    with a standard error of about 0.05. What is called a near copy is estimated at 0.55 or more,
-    where 0.5 makes one. Of the rows that were tested when the model was trained the verified answer
-    is kept.
+    with a standard error of about 0.05. A text is reported as a near duplicate if the estimate is
+    at least 0.55; the definition is a similarity of 0.5. For the test rows of the training, the
+    verified result is stored.
 
     They take 76 bytes a training text of five words or more, 8 of a shorter one, a validation or
     test text or a group, and 4 for each word or shingle that many texts share.
@@ -97,7 +97,8 @@ class Fingerprints:
         valid_texts: uint64 [texts], sorted: the same of the validation texts.
         groups: uint64 [groups], sorted: BLAKE2b of the names of the groups of both.
         tested: uint64 [texts], sorted: the test texts.
-        tested_copies: uint64 [texts], sorted: those of them with an exact or near copy in training.
+        tested_copies: uint64 [texts], sorted: those of them with an exact or near duplicate in
+            training.
         sketches: uint8 [long texts, 68]: two minima a byte, and the square roots of the masses of
             words and shingles, float16 each, of training texts of five words or more.
         common_words: uint32 [features]: `FeatureWeights.common` of words.
@@ -128,7 +129,7 @@ class Fingerprints:
         """Take the fingerprints of the texts that a model was trained, validated and tested on.
 
         The groups are those of training and validation texts, if there are any; copies, bool
-        [test], are the test texts that have an exact or near copy among the training texts.
+        [test], are the test texts that have an exact or near duplicate among the training texts.
         """
         names = sorted({normalized(text) for text in texts})
         words, grams, n_words = shingle(names)
@@ -151,7 +152,7 @@ class Fingerprints:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Fingerprints":
-        """Take back what ``arrays`` gave.
+        """Restore what ``arrays`` gave.
 
         Raises:
             BundleError: An array is missing or of another type or shape.
@@ -175,7 +176,7 @@ class Fingerprints:
 
     @classmethod
     def from_older(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Fingerprints":
-        """Take what an older layout has: exact copies and groups, but no near copies.
+        """Take what an older layout has: exact duplicates and groups, but no near duplicates.
 
         Raises:
             BundleError: An array is missing or of another type or shape.
@@ -190,24 +191,24 @@ class Fingerprints:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def seen_texts(self, texts: Sequence[str]) -> NDArray[np.bool_]:
-        """Tell which texts are exact copies of training or validation texts.
+        """Return which texts are exact duplicates of training or validation texts.
 
-        Case and white space apart.
+        Case and whitespace apart.
         """
         hashed = _hashed(texts)
         return np.isin(hashed, self.texts) | np.isin(hashed, self.valid_texts)
 
     def seen_groups(self, groups: Sequence[str]) -> NDArray[np.bool_]:
-        """Tell which rows' groups stood in training; a row without a group was in none."""
+        """Return which rows' groups were in training; a row without a group was in none."""
         return np.isin(hash_strings(groups, key="group"), self.groups)
 
     def near_copies(self, texts: Sequence[str], *, verified: bool = True) -> NearCopies:
-        """Tell which texts are exact or near copies of training texts.
+        """Return which texts are exact or near duplicates of training texts.
 
-        Texts of fewer than five words have exact copies only; exact copies of validation texts, and
-        no more than that, are found by `seen_texts`. If `verified`, texts that were tested in
-        training have the answer of then. The work grows with the texts times the training texts:
-        1,000 against 50,000 take about two seconds.
+        Texts of fewer than five words have exact duplicates only. For validation texts,
+        `seen_texts` finds exact duplicates. If `verified`, the test texts of the training have the
+        result of the training. The time is proportional to the number of texts times the number of
+        training texts: 1,000 times 50,000 take about two seconds.
         """
         hashed = _hashed(texts)
         found = np.isin(hashed, self.texts)

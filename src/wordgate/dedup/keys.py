@@ -1,4 +1,4 @@
-"""Keys of texts and groups: normalized, numbered and hashed, whatever the order of the rows."""
+"""Keys of texts and groups: normalized, numbered and hashed, independent of the row order."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -12,13 +12,13 @@ _Number = TypeVar("_Number", np.int64, np.uint64)
 
 
 def normalized(text: str) -> str:
-    """Return a text lower-cased and trimmed, with every run of white space as one space."""
+    """Return a text lower-cased and trimmed, with every run of whitespace as one space."""
     return " ".join(text.lower().split())
 
 
 @dataclass(frozen=True)
 class Factorized:
-    """Keys of rows as numbers that follow the keys' order, whatever the order of the rows.
+    """Keys of rows as numbers that follow the keys' order, regardless of the order of the rows.
 
     Attributes:
         names: The distinct keys, sorted.
@@ -39,7 +39,7 @@ class Factorized:
 def group_keys(texts: Sequence[str], groups: Sequence[str] | None) -> list[str]:
     r"""Name the group of every row, which is an empty string where it has none.
 
-    A row without a group stands with the rows of the same normalized text, so that exact copies
+    A row without a group stands with the rows of the same normalized text, so that exact duplicates
     stay together: its key is ``"\0"`` and this text.
     """
     if groups is None:

@@ -60,12 +60,12 @@ class MergedGroups:
 
 @dataclass(frozen=True)
 class LabelAgreement:
-    """How many rows bear the label of what they are similar to.
+    """How many rows have the label of what they are similar to.
 
     Attributes:
         rows: Rows that are similar to others.
-        agreeing: Those of them that bear the label of most of these.
-        by_chance: How many would, if likeness had nothing to do with labels.
+        agreeing: Those of them that have the label of most of these.
+        by_chance: How many would, if similarity had nothing to do with labels.
     """
 
     rows: int
@@ -74,7 +74,7 @@ class LabelAgreement:
 
     @property
     def is_templated(self) -> bool:
-        """Tell whether likeness says little about labels, as that of texts of one template does.
+        """Return whether similarity hardly predicts labels, as for texts made from one template.
 
         It does if they agree less than halfway from chance to always (Cohen's kappa below 0.5).
         Few rows tell nothing.
@@ -89,12 +89,12 @@ class NearDuplicates:
     """Exact and near duplicates among rows; R rows, T distinct normalized texts, P pairs.
 
     Attributes:
-        keys: The group of each row before joining: its own, or its exact copies'.
+        keys: The group of each row before joining: its own, or its exact duplicates'.
         joined: The groups with copies joined to them, and what stays apart.
         own_groups: Whether the rows came with groups.
         text: int64 [R], the number of each row's text.
-        n_words: int64 [T]. Texts of fewer than five words have exact copies only.
-        pairs: int64 [P, 2], numbers of texts that are near copies of each other, the smaller
+        n_words: int64 [T]. Texts of fewer than five words have exact duplicates only.
+        pairs: int64 [P, 2], numbers of texts that are near duplicates of each other, the smaller
             first.
         similarity: float32 [P], from `NEAR` to 1.
     """
@@ -110,7 +110,7 @@ class NearDuplicates:
     def has_duplicate_in(
         self, rows: NDArray[np.int64], others: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """Tell which rows, int64 [n], have an exact or near copy among others, int64 [m]."""
+        """Return which rows, int64 [n], have an exact or near duplicate among others, int64 [m]."""
         there = np.zeros(len(self.n_words), dtype=np.bool_)
         there[self.text[others]] = True
         copied = there.copy()
@@ -120,7 +120,7 @@ class NearDuplicates:
         return copied[self.text[rows]]
 
     def has_own_in(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell which rows have their very text, or a row of their own group, among others."""
+        """Return which rows have their very text, or a row of their own group, among others."""
         known = np.zeros(len(rows), dtype=np.bool_)
         for codes in (self.text, Factorized.of(self.keys).codes):
             known |= np.isin(codes[rows], codes[others])
@@ -129,10 +129,10 @@ class NearDuplicates:
     def label_agreement(
         self, rows: NDArray[np.int64], others: NDArray[np.int64], targets: NDArray[np.int64]
     ) -> LabelAgreement:
-        """Count the rows that are only similar to others, and those that bear their label.
+        """Count the rows that are only similar to others, and those that have their label.
 
-        Similar are near copies and the rows of a joined group; a row whose very text or own group
-        is among the others is more than that, and left out.
+        Similar rows are near duplicates and the rows of a merged group. A row whose exact text or
+        own group is among the others is left out.
 
         Args:
             rows: int64 [n], the rows asked about.
@@ -180,10 +180,10 @@ class NearDuplicates:
 
 
 def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> NearDuplicates:
-    """Find the exact and near copies among rows, and join their groups.
+    """Find the exact and near duplicates among rows, and join their groups.
 
-    Rows without a group, which is an empty string, begin with their exact copies. The order of the
-    rows changes nothing but the order of what is returned.
+    A row without a group (an empty string) starts in a group with its exact duplicates. The result
+    does not depend on the order of the rows.
 
     Raises:
         MissingExtraError: The extra `train` is not installed.
@@ -214,7 +214,7 @@ class ComparedTexts:
 
     @classmethod
     def of(cls, texts: Sequence[str], *, least: float = min(JOINED, NEAR)) -> ComparedTexts:
-        """Compare texts, one a row; keep the pairs whose similarity is at least so much."""
+        """Compare texts, one per row; keep the pairs whose similarity is at least a threshold."""
         text = Factorized.of([normalized(text) for text in texts])
         shingled = ShingledTexts.of(text.names)
         candidates = shingled.candidates()
@@ -223,7 +223,7 @@ class ComparedTexts:
         return cls(text, shingled, candidates[kept], similarity[kept])
 
     def similar(self, least: float) -> NDArray[np.int64]:
-        """Give the pairs whose similarity is at least so much, int64 [pairs, 2]."""
+        """Return the pairs whose similarity is at least a threshold, int64 [pairs, 2]."""
         return self.pairs[self.similarity >= least]
 
 
@@ -278,7 +278,7 @@ def _group_sums(
 def _group_edges(
     members: NDArray[np.int64], similar: NDArray[np.int64], n_texts: int
 ) -> NDArray[np.int64]:
-    """Turn alike texts, and texts that several groups have, into pairs of groups to compare."""
+    """Turn similar texts, and texts that several groups have, into pairs of groups to compare."""
     # A text stands for its first group: the other groups that have it are compared with that one,
     # so that a text in many groups makes few pairs.
     texts, groups = members[:, 0], members[:, 1]

@@ -48,7 +48,7 @@ class Shingles:
 def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:
     """Find the words and the character shingles of texts.
 
-    Case, punctuation and white space count for nothing. A word is a run of letters, marks and
+    Case, punctuation and whitespace count for nothing. A word is a run of letters, marks and
     digits; in scripts without spaces every character is one.
 
     Returns:
@@ -97,7 +97,7 @@ def _of_chunk(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int6
 
 
 def _kinds(characters: NDArray[np.uint32]) -> NDArray[np.int8]:
-    """Tell what each character is, int8 [characters], asking Unicode once for each that occurs."""
+    """Return the kind of each character, int8 [characters]; each is looked up only once."""
     occurring = np.flatnonzero(np.bincount(characters, minlength=1))
     table = np.zeros(int(occurring.max(initial=0)) + 1, dtype=np.int8)
     for code in occurring.tolist():

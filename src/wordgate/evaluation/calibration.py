@@ -5,7 +5,7 @@ overconfident; dividing all log-probabilities by one temperature, fitted on rows
 learn from, mends most of it and changes no predicted label: Guo, Pleiss, Sun & Weinberger (2017),
 "On calibration of modern neural networks".
 
-Where a text bears several labels, each label's probability stands by itself: every pair of a row
+Where a text has several labels, each label's probability stands by itself: every pair of a row
 and a label is a prediction of its own, and the temperature divides the logits log p - log(1 - p).
 """
 
@@ -143,7 +143,7 @@ def apply_temperature(log_proba: Floats, temperature: float, multilabel: bool = 
     Args:
         log_proba: float64 [n, classes].
         temperature: Above 0; 1 changes nothing.
-        multilabel: Whether a text bears several labels, so that each probability stands by itself.
+        multilabel: Whether a text has several labels, so that each probability stands by itself.
 
     Returns:
         float64 [n, classes], natural logarithms.

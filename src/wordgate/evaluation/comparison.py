@@ -17,17 +17,17 @@ from wordgate.families import FAMILIES
 from wordgate.runtime.display import html_table
 
 TAUGHT_LSTM = "taught"
-"""The name in a comparison of an LSTM that learned from a teacher."""
+"""Name of the distilled LSTM in comparisons."""
 COMPARED = tuple(
     name
     for family in FAMILIES
     for name in ((family, TAUGHT_LSTM) if family == "lstm" else (family,))
 )
-"""All that can be compared, the simplest first."""
+"""Everything that can be compared, the simplest first."""
 
 
 def summary_of(name: str) -> str:
-    """Tell in a line what one of `COMPARED` is."""
+    """Describe one of `COMPARED` in a line."""
     if name == TAUGHT_LSTM:
         return (
             "An LSTM distilled from a larger model: it learns from its predictions and the labels."
@@ -36,7 +36,7 @@ def summary_of(name: str) -> str:
 
 
 def family_of(name: str) -> str:
-    """Give the family of one of `COMPARED`."""
+    """Return the family of one of `COMPARED`."""
     return "lstm" if name == TAUGHT_LSTM else name
 
 
@@ -165,7 +165,7 @@ class Comparison:
         vectors: The file of pretrained word vectors; None without one.
         results: A `ModelResult` for each family and kind of split.
         paired_tests: A `PairedTest` of each family with the next simpler one.
-        leaks: For each kind of split, a sentence on the test rows that are known from training.
+        leaks: For each kind of split, a sentence on the test rows that were seen during training.
         left_out: Families that were left out, and why.
         recommendation: The recommended `family`, and `sentences`; None until all models are
             finished.

@@ -36,7 +36,7 @@ class WordCounts:
 
     Attributes:
         n_words: int64 [n], the words of each text.
-        unseen: float64 [n], the share of them that stands in no training text.
+        unseen: float64 [n], the share of them that occurs in no training text.
     """
 
     n_words: Ints
@@ -73,7 +73,7 @@ class Bins:
     number: Ints
 
     def parts(self, groups: Sequence[str] | None) -> Iterator[tuple[str, Ints, list[str] | None]]:
-        """Give the bins that hold rows: the name, the rows' positions, and the rows' groups."""
+        """Return the bins that hold rows: the name, the rows' positions, and the rows' groups."""
         for number, name in enumerate(self.names):
             rows = np.flatnonzero(self.number == number)
             if len(rows):
@@ -101,7 +101,7 @@ class PredictedRow:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What is said of a model's errors on test rows, with one label per text and with several.
+    """Results of error analysis that exist with one label per text and with several.
 
     Scores are shares of 1.
 
@@ -193,7 +193,7 @@ class PredictedRows:
         return np.asarray(found, np.bool_)
 
     def text(self, position: int) -> str:
-        """Give a text, cut to 400 characters, so that a page shows it."""
+        """Return a text, cut to 400 characters, so that a page shows it."""
         text = self.texts[position]
         return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rstrip() + "…"
 
@@ -287,7 +287,7 @@ def first_of_groups(rows: Ints, groups: Sequence[str] | None) -> list[int]:
 
 
 def count_words(texts: Sequence[str], training: Iterable[str]) -> WordCounts:
-    r"""Count each text's words, and the share of them that stands in no training text.
+    r"""Count each text's words, and the share of them that occurs in no training text.
 
     A word is a lower-cased run of ``\w``, or a character of a script without spaces, whatever the
     tokenizer of the model takes for one, so that models can be compared.

@@ -47,14 +47,14 @@ class Interval(BaseModel, frozen=True, extra="forbid"):
 
     @classmethod
     def none(cls, reason: str) -> "Interval":
-        """Give the interval without bounds, and the reason why it has none."""
+        """Return the interval without bounds, and the reason why it has none."""
         return cls(low=None, high=None, method=f"none: {reason}")
 
 
 class PairedDifference(BaseModel, frozen=True, extra="forbid"):
     """One model's score less another one's on the same test rows, paired by group.
 
-    The score is accuracy, and F1 where a text bears several labels.
+    The score is accuracy, and F1 where a text has several labels.
     """
 
     difference: float
@@ -65,7 +65,7 @@ class PairedDifference(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def proven(self) -> Literal["better", "worse"] | None:
-        """Say whether the first model is better or worse by more than chance; None: it is open.
+        """Return whether the first model is significantly better or worse; None if neither.
 
         Both the p-value and the interval must say so: near the border one of them alone may.
         """
@@ -171,7 +171,7 @@ def count_by_group(
 
 
 def _alike_sparse(rows: Any, number: Ints | None, as_dense: bool) -> tuple[Any, Ints]:
-    """Give the distinct sums of groups, sorted, and how many groups have each.
+    """Return the distinct sums of groups, sorted, and how many groups have each.
 
     The groups are sorted by the places of what they add, and then by the values; as dense rows are,
     by one pair after the other, where an earlier place is greater: the other row has 0 there.
@@ -199,7 +199,7 @@ def _alike_sparse(rows: Any, number: Ints | None, as_dense: bool) -> tuple[Any, 
 def bootstrap_interval(
     counts: GroupCounts, statistic: Statistic, *, seed: int = 0, n_resamples: int = 2000
 ) -> Interval:
-    """Find the 95% interval of a score by drawing as many groups as there are, again and again.
+    """Compute the 95% interval of a score by drawing as many groups as there are, again and again.
 
     It has no ends where there is a single group.
     """
@@ -216,7 +216,7 @@ def bootstrap_interval(
 
 
 def accuracy_interval(counts: GroupCounts, statistic: Statistic, *, seed: int = 0) -> Interval:
-    """Find the 95% interval of a share of correct rows, also where it is 0 or 1.
+    """Compute the 95% interval of a share of correct rows, also where it is 0 or 1.
 
     Without a single error (or a single correct row) every resample gives the same share, and the
     bootstrap no interval. Then the share of groups that hold any is bounded instead, exactly, after
@@ -239,7 +239,7 @@ def paired_difference(
 
     The interval resamples groups. The p-value is two-sided and exact: if both models were equally
     good, either could have given either answer throughout a group, so each group's difference could
-    as well bear the other sign (Fisher's randomisation test, 1935; Edgington & Onghena,
+    as well have the other sign (Fisher's randomisation test, 1935; Edgington & Onghena,
     "Randomization Tests", 2007).
 
     Args:
@@ -307,7 +307,7 @@ def paired_by_swaps(
 
 
 def _swap_p_value(counts: GroupCounts, difference: Statistic, seed: int, n_swaps: int) -> float:
-    """Give the share of swaps with a difference as far from 0 as the one observed."""
+    """Return the share of swaps with a difference as far from 0 as the one observed."""
     half = counts.distinct.shape[1] // 2
     gains = counts.distinct[:, half:] - counts.distinct[:, :half]
     differ = np.asarray(abs(gains).sum(axis=1)).ravel() > 0
@@ -350,7 +350,7 @@ def _drawn_sums(counts: GroupCounts, seed: int, n_resamples: int) -> Floats:
 
 
 def _tail_for_few_groups(n_groups: int) -> float:
-    """Give the probability left outside at either end (Hesterberg 2015, section 4.3).
+    """Return the probability left outside at either end (Hesterberg 2015, section 4.3).
 
     A percentile interval is a normal interval with a variance divided by n instead of n - 1. The
     tail that makes it as wide as Student's t would with the right variance is 0.025 for many groups
@@ -363,7 +363,7 @@ def _tail_for_few_groups(n_groups: int) -> float:
 
 
 def _sign_flip_p_value(counts: GroupCounts) -> float:
-    """Give the share of all sign patterns whose sum lies as far from 0 as the one observed.
+    """Return the share of all sign patterns whose sum lies as far from 0 as the one observed.
 
     The sum's distribution is not sampled but computed: its characteristic function is the product
     of cos(d * angle) over the groups' differences d, and one Fourier transform turns that into the

@@ -13,7 +13,7 @@ from wordgate.evaluation.multilabel import log_complement
 
 MIN_LABELLED_ROWS = 20
 _NO_ISSUES = "cleanlab found no probable label errors among the {:,} rows."
-_CHECK_BY_HAND = "An inaccurate model also reports correct labels, so check the rows by hand."
+_CHECK_BY_HAND = "An inaccurate model also flags correct labels, so check the rows by hand."
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class LabelIssues:
 def find_label_issues(log_proba: Floats, targets: Ints) -> LabelIssues:
     """Find rows whose label is probably wrong, or the reason why none can be found.
 
-    Labels that no row bears are left out, and the others' probabilities made to sum to 1.
+    Labels that no row has are left out, and the others' probabilities made to sum to 1.
 
     Args:
         log_proba: float64 [n, classes], of rows the model did not learn from, calibrated.
@@ -80,7 +80,7 @@ def _not_searched(reason: str) -> LabelIssues:
 
 
 def find_issues_by_label(log_proba: Floats, targets: Ints) -> tuple[Bools, str]:
-    """Find labels that rows probably bear or lack wrongly, each label by itself.
+    """Find labels that rows probably have or lack wrongly, each label by itself.
 
     Args:
         log_proba: float64 [n, labels], of rows the model did not learn from, calibrated.

@@ -91,7 +91,7 @@ class Intervals(BaseModel, frozen=True, extra="forbid"):
 
 
 class AveragedScores(BaseModel, frozen=True, extra="forbid"):
-    """What scores have in common, whether a text has one label or several."""
+    """Scores that exist with one label per text and with several."""
 
     accuracy: float
     macro_f1: float | None
@@ -124,7 +124,7 @@ class Scores(AveragedScores, frozen=True, extra="forbid"):
 
     @property
     def main(self) -> MainScore:
-        """Give the accuracy."""
+        """Return the accuracy."""
         return MainScore("accuracy", self.accuracy, self.intervals.accuracy)
 
 
@@ -275,7 +275,7 @@ def macro_f1(true: Ints, predicted: Ints | Bools, n_labels: int) -> float:
 
 
 def macro_f1_interval(counts: GroupCounts, seed: int) -> Interval:
-    """Find the interval of macro F1 by the sums [hits, support, predicted] of every label."""
+    """Compute the interval of macro F1 by the sums [hits, support, predicted] of every label."""
     interval = bootstrap_interval(counts, macro_f1_of_sums, seed=seed)
     if interval.low == interval.high == 1.0:
         return Interval.none("without an error every resample gives 1")
@@ -326,8 +326,8 @@ class ClassIntervals:
     Attributes:
         label: Its name.
         precision: Without ends where the label was never predicted.
-        recall: Without ends where no row bears it.
-        f1: Without ends where no row bears it, and where every resample gives the same.
+        recall: Without ends where no row has it.
+        f1: Without ends where no row has it, and where every resample gives the same.
     """
 
     label: str
@@ -344,7 +344,7 @@ def class_intervals(
     *,
     seed: int = 0,
 ) -> list[ClassIntervals]:
-    """Find the intervals of every label's scores, in the labels' order.
+    """Compute the intervals of every label's scores, in the labels' order.
 
     A score of a label is made of the groups that hold rows of it (or rows given it) alone; these
     are drawn, so that a label of five groups has the wide interval that five groups allow, however
@@ -382,7 +382,7 @@ def _hits_of(counts: GroupCounts, total: Floats) -> GroupCounts:
 
 
 def f1_interval(counts: GroupCounts, seed: int) -> Interval:
-    """Find the interval of F1 by the sums [hits, rows that bear a label plus rows given it]."""
+    """Compute the interval of F1 by the sums [hits, rows that have a label plus rows given it]."""
     interval = bootstrap_interval(counts, f1_of_sums, seed=seed)
     if interval.low is not None and interval.low == interval.high:
         return Interval.none(f"every resample gives {interval.low:g}")
@@ -394,7 +394,7 @@ def _share_interval(part: GroupCounts, empty: str, seed: int) -> Interval:
 
 
 def f1_of_sums(sums: Floats | Ints) -> Floats:
-    """F1 from correct rows, and rows that bear a label plus rows given it: float64 [draws].
+    """F1 from correct rows, and rows that have a label plus rows given it: float64 [draws].
 
     It is 0 where there are none of the latter.
     """

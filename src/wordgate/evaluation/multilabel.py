@@ -51,7 +51,7 @@ _CELLS_AT_ONCE = 4_000_000  # rows x labels sorted at a time: 32 MB of float64
 
 
 class MultilabelClassScore(LabelScore, frozen=True, extra="forbid"):
-    """One label's scores where a text may bear several."""
+    """One label's scores where a text may have several."""
 
     average_precision: float | None = Field(
         description="area under the precision-recall curve, as a sum of steps; null without rows"
@@ -107,7 +107,7 @@ def log_odds(log_proba: Floats) -> Floats:
 
 
 def given_labels(log_proba: Floats, thresholds: Floats | None = None) -> Bools:
-    """Tell which labels each text is given: bool [n, labels].
+    """Return which labels each text is given: bool [n, labels].
 
     Args:
         log_proba: float64 [n, labels], natural logarithms of the probabilities.
@@ -122,7 +122,7 @@ def decided_classes(
     thresholds: Floats | None = None,
     decisive: int = 1,
 ) -> Ints:
-    """Give the class of each text where it has one label: int64 [n].
+    """Return the class of each text where it has one label: int64 [n].
 
     It is the most probable one; or, of two with thresholds, the decisive one if it is at least as
     probable as its threshold, and the other one otherwise.
@@ -139,7 +139,7 @@ def decided_classes(
 
 
 def checked_thresholds(thresholds: Floats | None, shape: tuple[int, ...]) -> Floats:
-    """Give a threshold for each label, and 0.5 each where there are none.
+    """Return a threshold for each label, and 0.5 each where there are none.
 
     They are [labels] or as the shape of the probabilities, [n, labels].
 
@@ -294,9 +294,9 @@ class Cuts:
 
     Attributes:
         score: float64 [cuts], the lowest score above each cut, falling.
-        hits: int64 [cuts], rows above the cut that bear the label.
+        hits: int64 [cuts], rows above the cut that have the label.
         given: int64 [cuts], rows above the cut.
-        support: Rows that bear the label.
+        support: Rows that have the label.
     """
 
     score: Floats
@@ -306,7 +306,7 @@ class Cuts:
 
     @classmethod
     def of(cls, borne: Bools, score: Floats) -> "Cuts":
-        """Sort rows by their scores: bool [n], whether a row bears the label; float64 [n]."""
+        """Sort rows by their scores: bool [n], whether a row has the label; float64 [n]."""
         order = np.argsort(-score, kind="stable")
         ordered = score[order]
         ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
@@ -315,7 +315,7 @@ class Cuts:
 
     @property
     def precision(self) -> Floats:
-        """The share of the rows above each cut that bear the label, float64 [cuts]."""
+        """The share of the rows above each cut that have the label, float64 [cuts]."""
         return np.asarray(self.hits / self.given)
 
     @property
@@ -331,7 +331,7 @@ class Cuts:
     def average_precision(self) -> float | None:
         """Add up precision times what each cut adds to recall, as scikit-learn does.
 
-        None if no row bears the label.
+        None if no row has the label.
         """
         if not self.support:
             return None
@@ -356,7 +356,7 @@ def _ranking_precision(borne: Bools, log_proba: Floats) -> float | None:
 
 
 def _row_precisions(borne: Bools, log_proba: Floats) -> Floats:
-    """Give each row's part in `_ranking_precision`: float64 [n]."""
+    """Return each row's part in `_ranking_precision`: float64 [n]."""
     n_labels = borne.shape[1]
     order = np.argsort(-log_proba, axis=1, kind="stable")
     score = np.take_along_axis(log_proba, order, axis=1)
@@ -387,6 +387,6 @@ def _intervals(
 
 
 def hits_and_totals(borne: Bools, given: Bools) -> Ints:
-    """Count each row's correct labels, and those it bears plus those it is given: int64 [n, 2]."""
+    """Count each row's correct labels, and those it has plus those it is given: int64 [n, 2]."""
     hits, totals = (borne & given).sum(axis=1), borne.sum(axis=1) + given.sum(axis=1)
     return np.stack([hits, totals], axis=1).astype(np.int64)

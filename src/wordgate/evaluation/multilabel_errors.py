@@ -1,4 +1,4 @@
-"""Error analysis where a text may bear several labels: curves, slices, wrong and missed labels."""
+"""Error analysis where a text may have several labels: curves, slices, wrong and missed labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,17 +29,17 @@ from wordgate.evaluation.multilabel import (
 MOST_CURVES = 8
 MICRO_AVERAGE = "micro average"
 RECALLS = tuple(step / 40 for step in range(1, 41))
-"""At which recalls a curve has its points: a page would not show more."""
+"""Recalls of the points of a curve; a page could not show more."""
 
 
 @dataclass(frozen=True)
 class LabelError:
-    """A label that a test row is given wrongly, bears and is not given, or has wrongly itself.
+    """A label that a test row is given wrongly, has and is not given, or has wrongly itself.
 
     Attributes:
         row: The row's number in the user's file.
         label: The label.
-        true: The labels that it bears.
+        true: The labels that it has.
         given: The labels that it is given.
         probability: Of the label, calibrated.
         text: The row's text, cut to 400 characters; ``None`` where texts are left out.
@@ -80,7 +80,7 @@ class MultilabelAnalysis(Analysis):
         curves: Precision by recall: over all labels, then of the 8 most frequent ones.
         false_positives: The labels wrongly given with the highest probability, one of each group.
         missed: The labels not given that have the lowest probability, one of each group.
-        suspects: The labels that rows most probably bear or lack wrongly, one of each group.
+        suspects: The labels that rows most probably have or lack wrongly, one of each group.
     """
 
     scores: MultilabelScores
@@ -134,7 +134,7 @@ def analyse_multilabel_errors(
 def micro_f1_by_bin(
     bins: Bins, borne: Bools, given: Bools, groups: Sequence[str] | None, *, seed: int = 0
 ) -> list[Slice]:
-    """Find micro F1 in every bin whose rows bear labels, with an interval that resamples groups.
+    """Find micro F1 in every bin whose rows have labels, with an interval that resamples groups.
 
     `borne` and `given`, bool [n, labels], are the labels of each row and those that it is given.
     """
@@ -193,7 +193,7 @@ def _curves(
 def _curve(
     name: str, borne: Bools, score: Floats, chosen: tuple[float, float] | None
 ) -> PrecisionRecallCurve:
-    """Draw the curve of a label that some rows bear: bool and float64 [n]."""
+    """Draw the curve of a label that some rows have: bool and float64 [n]."""
     cuts = Cuts.of(borne, score)
     at = np.searchsorted(cuts.recall, np.array(RECALLS) - 1e-12)
     points = zip(cuts.recall[at].tolist(), cuts.precision[at].tolist(), strict=True)

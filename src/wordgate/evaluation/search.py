@@ -50,10 +50,10 @@ class SearchFacts(BaseModel, frozen=True, extra="forbid"):
     objective: SearchObjective
     limits: SearchLimits
     n_trials: int = Field(description="finished trials, those ended early included")
-    minutes: float = Field(description="what the search took, interrupted runs included")
+    minutes: float = Field(description="duration of the search, including interrupted runs")
     ended_by: Literal["minutes", "trials", "interruption"]
     settings: dict[str, Any] = Field(
-        description="those of the selected model that differ from the recipe"
+        description="settings of the selected model that differ from the recipe"
     )
     chosen_score: float = Field(
         description="score on inner folds of the training rows, by which it was chosen; optimistic,"
@@ -141,7 +141,7 @@ class SearchResult:
         interval: The 95% interval of the test score, groups resampled.
         importances: The share of each setting in the variance of the scores, by Optuna, largest
             first; empty for too few trials.
-        minutes: What the search took, earlier interrupted runs included.
+        minutes: Duration of the search, including earlier interrupted runs.
         ended_by: What ended it: ``minutes``, ``trials`` or ``interruption``.
         latency_ms: Median time to predict one text with the saved model, in milliseconds.
         megabytes: Size of the saved model on disk, in 10^6 bytes.
@@ -169,7 +169,7 @@ class SearchResult:
         return None if self.test_score is None else self.chosen_score - self.test_score
 
     def trial(self, number: int) -> SearchTrial:
-        """Give the trial of a number."""
+        """Return the trial with this number."""
         return next(trial for trial in self.trials if trial.number == number)
 
 

@@ -56,7 +56,7 @@ def coverage_curve(
 def abstention_sentences(points: Sequence[CoveragePoint]) -> list[str]:
     """Write thresholds for ``--abstain-below`` with their coverage and accuracy.
 
-    Thresholds with fewer than 30 labelled rows are left out.
+    Thresholds with fewer than 30 labeled rows are left out.
     """
     if not points:
         return []

@@ -23,14 +23,14 @@ from wordgate.evaluation.multilabel import (
 )
 
 MIN_POSITIVES = 10
-"""Rows that a label needs to have a threshold of its own: see docs/how-to/thresholds.md."""
+"""Minimum rows with a label for choosing a threshold: see docs/how-to/thresholds.md."""
 COSTS_BY_LABEL = "costs by label"
 OBJECTIVES = "f1, precision@P, recall@R such as recall@0.9, or cost@FALSE-POSITIVE:FALSE-NEGATIVE"
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What a threshold is chosen for.
+    """The objective for which a threshold is chosen.
 
     Attributes:
         kind: ``f1``; ``precision`` or ``recall``, of which a share is wanted; or ``cost``.
@@ -103,7 +103,7 @@ class Objective:
         return float((self.false_positive * false_positives + self.missed * missed).sum())
 
     def best(self, cuts: Cuts) -> Ints:
-        """Give the positions of the best cuts, at least one."""
+        """Return the positions of the best cuts, at least one."""
         if self.kind == "precision":
             precision = cuts.precision
             reached = np.flatnonzero(precision >= min(self.share, precision.max()))
@@ -163,7 +163,7 @@ def choose_thresholds(
     the nearest to 0.5. ``f1`` and ``cost`` are the best there is; ``precision@0.9`` is the lowest
     threshold whose precision is at least 0.9, which finds most, or that of the highest precision
     where none reaches it; ``recall@0.9`` the highest whose recall is. A label that fewer than 10
-    rows bear keeps 0.5.
+    rows have keeps 0.5.
 
     Args:
         true: int64 [n, labels] of 0 and 1; or int64 [n] of 0 and 1, two classes of which a text has
@@ -197,7 +197,7 @@ def choose_thresholds(
 
 
 def _choose(borne: Bools, proba: Floats, objective: Objective) -> float:
-    """Choose one label's threshold: bool [n], whether a row bears it; float64 [n]."""
+    """Choose one label's threshold: bool [n], whether a row has it; float64 [n]."""
     if borne.sum() < MIN_POSITIVES:
         return DEFAULT_THRESHOLD
     cuts = Cuts.of(borne, proba)
@@ -213,7 +213,7 @@ def _choose(borne: Bools, proba: Floats, objective: Objective) -> float:
 
 
 class LabelThreshold(BaseModel, frozen=True, extra="forbid"):
-    """What one label's threshold gains against 0.5; F1 is null without rows of the label."""
+    """Gain of one label's threshold over 0.5; F1 is null without rows of the label."""
 
     label: str
     threshold: float
@@ -249,7 +249,7 @@ class ThresholdGain(BaseModel, frozen=True, extra="forbid"):
     remarks: list[str]
 
     def sentence(self) -> str:
-        """Say it in one sentence."""
+        """Write it in one sentence."""
         chosen = sum(one.chosen for one in self.labels)
         start = (
             f"Thresholds for {self.objective}, chosen on the validation rows for {chosen:,} of"
@@ -350,7 +350,7 @@ def _remarks(
     valid: ScoredRows,
     thresholds: Floats,
 ) -> list[str]:
-    """Say which labels keep 0.5, and which don't reach the precision that was wanted."""
+    """Describe which labels keep 0.5, and which don't reach the precision that was wanted."""
     remarks = []
     few = [one.label for one in found if not one.chosen]
     if few:

@@ -38,11 +38,11 @@ from wordgate.training.fitting import TIME_LIMIT
 
 _WHAT = "search"
 _FINISH_SHARE = 0.1
-"""What follows the last fit, as a share of what came before the search; predictions aside."""
+"""Time after the last fit as a fraction of the time before the search, without predictions."""
 _FINISH_CPU_SECONDS, _RANKING_CPU_SECONDS = 2.0, 1.0
-"""What it computes at least, and what choosing the winner does."""
+"""Minimum CPU seconds of this, and those for choosing the winner."""
 _LEAST_REFIT_SECONDS = 3.0
-"""What the winner may take in any case: a search that ends too late would else be for nothing."""
+"""Minimum seconds for training the winner, without which a late search would be useless."""
 _ROOM_MB = 0.002  # by which the numbers measured last may lengthen the files
 
 
@@ -85,7 +85,7 @@ def train_auto(
 
 @dataclass(frozen=True)
 class Finish:
-    """What follows the last fit of a search: more where other programs use the processor, too.
+    """Expected time after the last fit of a search; longer if other programs use the processor.
 
     Attributes:
         contention: That of all that has been computed.
@@ -133,10 +133,10 @@ def searching(
         found = Search(folds, config, study, lambda: end - finish()).run()
         is_interrupted = found.ended_by == "interruption"
         if is_interrupted:
-            kept = f" Finished trials are kept in {study.folder}: --resume --overwrite goes on with"
+            kept = f" Finished trials are kept in {study.folder}: --resume --overwrite continues."
             context.progress.say(
-                f"Interrupted: the best of the finished trials {then}; a second Ctrl-C stops at"
-                f" once.{'' if out is None else f'{kept} them.'}"
+                f"Interrupted: the best of the finished trials {then}; a second Ctrl-C stops the"
+                f" command immediately.{'' if out is None else kept}"
             )
         yield found
         if not is_interrupted:
@@ -144,7 +144,7 @@ def searching(
 
 
 def training_rows(splits: DataSplits) -> Dataset:
-    """Give the rows of a split that a search may see: all but the test rows."""
+    """Return the rows of a split that a search may see: all but the test rows."""
     split = splits.split
     return splits.all_rows.part(np.sort(np.concatenate([split.train, split.valid])))
 
@@ -200,7 +200,7 @@ def _trained(
 
 
 def _cut_short(remarks: Sequence[str]) -> list[str]:
-    """Say that the winner is not what was chosen, if the time limit cut its training short."""
+    """Warn that the final model may be worse, if the time limit cut its training short."""
     if not any(remark.startswith(TIME_LIMIT) for remark in remarks):
         return []
     return [
@@ -250,7 +250,7 @@ def _open_study(
 
 
 def _fingerprint(config: SearchConfig, rows: Dataset) -> RunFingerprint:
-    """Name all that decides the trials of a search, but for its time."""
+    """List everything that determines the trials of a search, but for its time."""
     settings = config.plan_of(TrialSpec(config.families[0], DEFAULT, {})).settings
     vectors, teaching = config.vectors, config.teaching
     work = {
@@ -274,7 +274,7 @@ def check_kept(out: Path | None, *, resume: bool, overwrite: bool) -> None:
     """Refuse before the work what could not be written after it, or resumed."""
     if out is None:
         if resume:
-            raise SettingsError("give the place of the search to resume as `out`")
+            raise SettingsError("give the output of the search to resume as `out`")
         return
     kept = kept_beside(out, "search")
     check_place(kept, _WHAT, folder=True)

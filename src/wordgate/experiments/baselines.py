@@ -1,4 +1,4 @@
-"""What a training has to beat: the family `count` as it ships, and the most frequent label."""
+"""Baselines: the family `count` with its default recipe, and the most frequent label."""
 
 import time
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig, RunContext
 
 BASELINE = "count"
 SHARE_OF_TIME = 0.25
-"""Of the time for fitting, what the family `count` may take before another one is fitted."""
+"""Maximum fraction of the fitting time for the `count` baseline of another family."""
 _WHAT = "baseline"
 
 
 @dataclass(frozen=True)
 class BaselineResult:
-    """What a baseline says of the test rows, its scores, and what fitting it took and cut short."""
+    """Predictions of a baseline for the test rows, its scores, and its costs."""
 
     output: ModelOutput
     scores: AnyScores
@@ -70,7 +70,7 @@ def fit_baseline(
 
 
 def majority_baseline(train: Dataset, evaluator: Evaluator) -> BaselineResult:
-    """Give each test row the most frequent label of the training rows, or set of labels.
+    """Predict the most frequent label of the training rows, or set of labels, for each test row.
 
     Its probabilities are the labels' smoothed shares of the training rows.
     """

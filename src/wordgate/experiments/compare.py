@@ -112,14 +112,14 @@ def compare(
         unlabelled: As for `wordgate.train`, for the teacher of ``taught``.
         teaching_minutes: As for `wordgate.train`, for each split or fold.
         folds: Number of folds of a cross-validation, in place of a single test set.
-        seed: As for `wordgate.train`, like `device` and `threads`.
+        seed: Random seed, as for `wordgate.train`.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Number of CPU threads.
         no_texts: Leave the texts of the data out of the report.
         engine: Where models are fitted: ``local``, one after another in this process, or ``ray``,
-            at the same time on the cluster that RAY_ADDRESS names, else on one of all cores that is
-            started here. Each fit then takes one thread, or as many as `threads`; ``cuda`` takes a
-            GPU for each, and ``auto`` is the CPU.
+            in parallel on the Ray cluster at RAY_ADDRESS or, if that is not set, on a local cluster
+            with all cores. Each fit then takes one thread, or as many as `threads`; with ``cuda``,
+            each takes a GPU, and ``auto`` means the CPU.
         progress: Shows progress; None for standard error.
         watch: Called with the comparison so far, after every model.
         **options: How to read and split the data, as for `wordgate.train`: see `DataOptions`.
@@ -207,7 +207,7 @@ def _settings_without_teacher(
     vectors: str | Path | None,
     progress: Progress,
 ) -> Settings:
-    """Give the settings of all models but the distilled LSTM, which alone has a teacher."""
+    """Return the settings of all models but the distilled LSTM, which alone has a teacher."""
     families = tuple(dict.fromkeys(map(family_of, names)))
     if TAUGHT_LSTM in names:
         overrides = _settings_read_by(overrides, families, but="teacher")
@@ -245,7 +245,7 @@ def _settings_of_taught(
     vectors: str | Path | None,
     teacher: str | Sequence[str] | None,
 ) -> Settings | None:
-    """Give the settings of the distilled LSTM: its own recipe, and what its families read.
+    """Return the settings of the distilled LSTM: its own recipe, and what its families read.
 
     None where it is not compared; a teacher, and settings that nothing reads, are refused.
     """
@@ -275,7 +275,7 @@ def _settings_read_by(
 def _families(
     models: Sequence[str] | None, vectors: str | Path | None, *, taught: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give the families that take part, simplest first, and a sentence for each that can't."""
+    """Return the families that take part, simplest first, and a sentence for each that can't."""
     if models is not None:
         for name in models:
             check_family(family_of(name))

@@ -60,7 +60,7 @@ class ModelEvaluation:
         )
 
     def to_json(self) -> dict[str, object]:
-        """Give it as plain JSON values."""
+        """Return it as plain JSON values."""
         difference = self.difference
         return {
             "scores": self.scores.model_dump(mode="json"),
@@ -95,7 +95,7 @@ class ComparedModel:
         return one_line(f"{self.name} ({family_name(self.predictor.config.family)})")
 
     def to_json(self) -> dict[str, object]:
-        """Give it as plain JSON values."""
+        """Return it as plain JSON values."""
         return {
             "model": self.path,
             "family": self.predictor.config.family,
@@ -270,7 +270,7 @@ def _evaluations(
 
 
 def _evaluate_each(evaluator: Evaluator, outputs: Sequence[ModelOutput]) -> list[ModelEvaluation]:
-    """Score what each model says of the rows, and compare each with the first."""
+    """Score the predictions of each model for the rows, and compare each with the first."""
     first = outputs[0]
     evaluations = [ModelEvaluation(evaluator.scores(first), None, None)]
     for other in outputs[1:]:

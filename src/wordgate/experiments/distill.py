@@ -13,7 +13,7 @@ from wordgate.errors import DataError, SettingsError
 from wordgate.experiments.reading import ReadingOptions, called, limit_rows, table_options
 from wordgate.hub import locate_model
 from wordgate.runtime.cpu import choose_threads, limited_blas, torch_threads
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.storage.files import check_file
@@ -30,7 +30,7 @@ from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import format_by_name, write_vectors
 
 LONGEST_WORD = 1000
-"""Characters of a word; what is longer is no word, and no format of vectors holds it for sure."""
+"""Maximum characters of a word; not all vector formats can store longer ones."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def distill(
     cut = get_tokenizer(tokenizer)
     folder = locate_model(teacher, TEACHER)
     words = _words(_read(data, reading, progress), cut, progress)
-    progress.say(f"words: {len(words):,} different ones")
+    progress.say(f"words: {len(words):,} distinct")
     torch = load_torch(progress)
     with torch_threads(torch, threads), limited_blas(n_threads):
         with stage(progress, f"Loading the teacher {shown(str(teacher), 200)}"):
@@ -146,14 +146,16 @@ def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Ta
 
 
 def _words(tables: Iterable[Table], cut: Tokenizer, progress: Progress) -> list[str]:
-    """Give the words of all texts, the most frequent first; equals in order of code points."""
+    """Return the words of all texts, the most frequent first; equals in order of code points."""
     counts = Counter(word for table in tables for text in table.texts for word in cut(text))
     words = [word for word in counts if len(word) <= LONGEST_WORD]
     if not words:
         raise DataError("there are no words in the texts")
     if len(words) < len(counts):
         n_long = len(counts) - len(words)
-        progress.say(f"left out: {n_long:,} of more than {LONGEST_WORD:,} characters")
+        progress.say(
+            f"left out: {counted(n_long, 'word')} of more than {LONGEST_WORD:,} characters"
+        )
     return sorted(words, key=lambda word: (-counts[word], word))
 
 
@@ -168,7 +170,7 @@ def _load(folder: Path, name: str) -> SentenceTeacher:
 
 
 def further_words(own: Iterable[str], words: Sequence[str], cut: Tokenizer) -> list[str]:
-    """Give the words of a teacher's vocabulary that a text could have and the data hasn't."""
+    """Return the words of a teacher's vocabulary that a text could have and the data hasn't."""
     there = set(words)
     alone = dict.fromkeys(found[0] for found in map(cut, own) if len(found) == 1)
     return [word for word in alone if word not in there]

@@ -47,14 +47,14 @@ class Seen:
 
     Attributes:
         n: Test rows.
-        texts: Rows whose text stood in training or validation, word for word but for case and
+        texts: Rows whose text was in training or validation, word for word but for case and
             spaces.
         near_copies: Rows whose text is a near duplicate of one in training, exact ones included; as
             training counted them where they are its test rows, else estimated. None for a model of
             an older wordgate, which can't tell.
         estimated: Those of them that are estimated.
         false_alarms: How many of the estimated ones are to be expected to be none.
-        groups: Rows whose group stood in training or validation; None if the file or the model has
+        groups: Rows whose group was in training or validation; None if the file or the model has
             no groups.
         rows: Rows that are any of these.
     """
@@ -80,7 +80,7 @@ class Evaluation:
             imported without its training texts.
         reading: How the file was read.
         predictor: The model.
-        kernel: The implementation that computed it, as for `wordgate.load`.
+        kernel: The kernel that computed the predictions, as for `wordgate.load`.
     """
 
     scores: AnyScores
@@ -169,7 +169,7 @@ def evaluate(
 
 
 def unknown_rows(known: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
-    """Tell which rows are unknown, bool [n]; None if all or none are, or it can't be told."""
+    """Return which rows are unknown, bool [n]; None if all or none are, or it can't be told."""
     return None if known is None or known.all() or not known.any() else ~known
 
 
@@ -197,7 +197,7 @@ def labelled_rows(
     seed: int | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> LabelledRows:
-    """Read labeled texts, and tell which of them a model knows from its training.
+    """Read labeled texts, and return which of them a model knows from its training.
 
     A limit samples by `seed`, or by the model's.
     """
@@ -219,7 +219,7 @@ def _read(data: Any, config: Config, reading: TableOptions) -> tuple[Table, Tabl
     """Read a table, and give the options it was read by.
 
     Where several columns were the text in training and none is named, the same are read; and labels
-    of which a text may bear several are read as in training, unless it is said how.
+    of which a text may have several are read as in training, unless it is said how.
     """
     reading, form = reading.copy(), config.text_form()
     columns = config.columns().get("label", ())
@@ -242,7 +242,7 @@ def _read(data: Any, config: Config, reading: TableOptions) -> tuple[Table, Tabl
 
 
 def _with_reasons(table: Table, reasons: Mapping[str, str]) -> Table:
-    """Say by role why columns were chosen that no flag of the user named."""
+    """Add the reasons for columns that were not named by the user, by role."""
     columns = [
         replace(choice, reason=reasons[choice.role], given=False)
         if choice.role in reasons
@@ -323,7 +323,7 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
 
 
 def _separator_hint(unknown: Sequence[str], labels: tuple[str, ...], *, multilabel: bool) -> str:
-    """Name what stands between known labels in one that is unknown; else an empty string."""
+    """List what stands between known labels in one that is unknown; else an empty string."""
     found = ((label, separator_between(label, labels)) for label in unknown)
     label, separator = next((pair for pair in found if pair[1]), ("", None))
     if separator is None:

@@ -1,4 +1,4 @@
-"""Scoring what a model says of test rows."""
+"""Scoring a model's predictions for test rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +35,7 @@ class Evaluator:
     seed: int
 
     def scores(self, output: ModelOutput) -> AnyScores:
-        """Score what a model says of the test rows."""
+        """Score a model's predictions for the test rows."""
         test, (log_proba, thresholds) = self.test, (output.log_proba, output.thresholds)
         rows = (test.targets, log_proba, self.labels, test.groups)
         if test.multilabel:
@@ -47,7 +47,7 @@ class Evaluator:
         return Evaluator(self.test.part(np.flatnonzero(rows)), self.labels, self.seed)
 
     def correct(self, output: ModelOutput) -> NDArray[np.bool_]:
-        """Tell which rows are classified correctly, with all their labels if several: bool [n]."""
+        """Return which rows are classified correctly, with all their labels, bool [n]."""
         return _agree(self.test.targets, output.decisions(multilabel=self.test.multilabel))
 
     def paired_difference(self, output: ModelOutput, other: ModelOutput) -> PairedDifference:
@@ -63,14 +63,14 @@ class Evaluator:
         return paired_difference(*correct, test.groups, seed=self.seed)
 
     def agreement(self, output: ModelOutput, other: ModelOutput) -> float:
-        """Give the share of the rows that two models give the same label, or the same labels."""
+        """Return the share of the rows that two models give the same label, or the same labels."""
         several = self.test.multilabel
         decisions = (each.decisions(multilabel=several) for each in (output, other))
         return float(_agree(*decisions).mean())
 
 
 def _agree(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which rows have the same label, [n], or the same labels, [n, labels]: bool [n]."""
+    """Return which rows have the same label, [n], or the same labels, [n, labels]: bool [n]."""
     same = one == other
     return np.asarray(same.all(axis=1) if same.ndim == 2 else same)
 
@@ -78,7 +78,7 @@ def _agree(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
 def predictions(
     table: Table, dataset: Dataset, rows: NDArray[np.int64], output: ModelOutput
 ) -> PredictedRows:
-    """Join what a model says of a data set to its rows in the table, int64 [n]."""
+    """Join a model's predictions for a data set to its rows in the table, int64 [n]."""
     thresholds = output.thresholds
     return PredictedRows(
         log_proba=output.log_proba,

@@ -43,11 +43,11 @@ class Clock:
             raise SettingsError(f"max_minutes is {self.max_minutes}; it must be more than 0")
 
     def elapsed(self) -> float:
-        """Give the seconds since the beginning."""
+        """Return the seconds since the beginning."""
         return time.monotonic() - self.started
 
     def fitting_deadline(self, n_predicted: int) -> float:
-        """Give the `time.monotonic()` by which fitting leaves time to predict so many texts."""
+        """Return the `time.monotonic()` by which fitting leaves time to predict this many texts."""
         if self.max_minutes is None:
             return math.inf
         evaluation = EVALUATION_SECONDS + n_predicted / PREDICTED_TEXTS_PER_SECOND
@@ -56,7 +56,7 @@ class Clock:
 
 
 def peak_memory_mb() -> float:
-    """Give the largest resident size this process has had, in 10^6 bytes; 0 where unknown."""
+    """Return the largest resident size this process has had, in 10^6 bytes; 0 where unknown."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows
@@ -68,7 +68,7 @@ def peak_memory_mb() -> float:
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """What a model says of n texts.
+    """A model's predictions for n texts.
 
     Attributes:
         log_proba: float64 [n, classes], calibrated log-probabilities.
@@ -106,17 +106,17 @@ class ModelOutput:
         return ModelOutput(self.log_proba[:, order], chosen)
 
     def classes(self) -> NDArray[np.int64]:
-        """Give the class of each text where it has one label, int64 [n]."""
+        """Return the class of each text where it has one label, int64 [n]."""
         if self.thresholds is None:
             return decided_classes(self.log_proba)
         return decided_classes(np.exp(self.log_proba), self.thresholds)
 
     def given(self) -> NDArray[np.bool_]:
-        """Give the labels of each text where it may bear several, bool [n, labels]."""
+        """Return the labels of each text where it may have several, bool [n, labels]."""
         return given_labels(self.log_proba, self.thresholds)
 
     def decisions(self, *, multilabel: bool) -> NDArray[np.int64] | NDArray[np.bool_]:
-        """Give `given` where texts may bear several labels, else `classes`."""
+        """Return `given` where texts may have several labels, else `classes`."""
         return self.given() if multilabel else self.classes()
 
 
@@ -126,10 +126,10 @@ class Calibrated:
 
     Attributes:
         fitted: The model and how it got there.
-        temperature: What its log-probabilities are divided by, or its logits where texts may bear
+        temperature: What its log-probabilities are divided by, or its logits where texts may have
             several labels; 1 leaves them as they are.
         seconds: What fitting took, interrupted runs included.
-        multilabel: Whether a text may bear several labels.
+        multilabel: Whether a text may have several labels.
         thresholds: The least probability at which each label is given, float64 [labels]; None where
             none were chosen.
         valid: What it says of the validation rows; None where thresholds were not chosen.
@@ -187,9 +187,9 @@ def check_settings(settings: Settings, data: FitData) -> None:
 
 
 def threshold_objective(settings: Settings, data: FitData) -> Objective | None:
-    """Tell what thresholds are chosen for; None where none are.
+    """Return what thresholds are chosen for; None where none are.
 
-    By themselves they are chosen for F1 where texts may bear several labels, and not where each
+    By themselves they are chosen for F1 where texts may have several labels, and not where each
     text is given its most probable label, which with more than two classes is refused, as are costs
     of unknown labels, or of both classes.
     """

@@ -1,4 +1,4 @@
-"""Reading the data of an experiment: labelled rows of one source or several, and texts without."""
+"""Reading the data of an experiment: labeled rows of one source or several, and texts without."""
 
 import operator
 import os
@@ -56,17 +56,17 @@ class TableOptions(TypedDict, total=False):
 
 
 class ReadingOptions(TableOptions, total=False):
-    """Options of reading labelled texts: those of `TableOptions`, and how many to keep.
+    """Options of reading labeled texts: those of `TableOptions`, and how many to keep.
 
     Attributes:
-        limit: Keep so many rows at most: see `limit_rows`.
+        limit: Keep this many rows at most: see `limit_rows`.
     """
 
     limit: int | None
 
 
 class DataOptions(ReadingOptions, total=False):
-    """Options of labelled texts to train on, and of their parts.
+    """Options of labeled texts to train on, and of their parts.
 
     Attributes:
         split: ``grouped`` or ``random``; None for the value of the recipe.
@@ -117,14 +117,14 @@ class Sources:
     others: Mapping[str, ReadReport]
 
     def lines(self) -> list[str]:
-        """Say what was read, what was inferred and why."""
+        """Describe what was read, what was inferred and why."""
         lines = self.table.reading.lines()
         for part, reading in self.others.items():
             lines += ["", f"for {part}:", *reading.lines()]
         return lines
 
     def summary(self) -> list[str]:
-        """Say what was read in short."""
+        """Describe what was read in short."""
         table = self.table
         several = table.label_sets is not None
         lines = table.reading.summary(len(table.label_names()), several=several)
@@ -134,12 +134,12 @@ class Sources:
         return lines
 
     def report(self, progress: Progress, remarks: Sequence[str] = ()) -> None:
-        """Say what was read, then the remarks; in detail, what was inferred and why."""
+        """Describe what was read, then the remarks; in detail, what was inferred and why."""
         progress.say("\n".join([*self.summary(), *remarks]))
         progress.detail("\n".join(["", *self.lines()]))
 
     def facts(self) -> dict[str, object]:
-        """Give the facts as plain JSON values, without any text: a model is not its data."""
+        """Return the facts as plain JSON values, without any text: a model is not its data."""
         readings = {part: reading.to_json() for part, reading in self.others.items()}
         facts = self.table.reading.to_json()
         for reading in (facts, *readings.values()):
@@ -148,7 +148,7 @@ class Sources:
 
 
 def called(data: Any) -> str:
-    """Say what data is before it is read: the name of a file or a data set, or of its type."""
+    """Describe what data is before it is read: the name of a file or a data set, or of its type."""
     if isinstance(data, str | os.PathLike):
         url = url_of(data)
         return shown(os.fspath(data) if url is None else display_url(url), 200)
@@ -186,7 +186,7 @@ class DataSource:
             raise SettingsError(f"--split {split} has no effect with {named}: leave it out")
 
     def _parts(self) -> dict[str, str | Path]:
-        """Give the options by which the data itself says which rows are for which part."""
+        """Return the options by which the data itself says which rows are for which part."""
         named = {name: self.options.get(name) for name in ("valid", "test", "split_column")}
         return {name: cast(str | Path, value) for name, value in named.items() if value is not None}
 
@@ -198,7 +198,7 @@ class DataSource:
     def overrides(
         self, settings: Mapping[str, object] | None, **options: object
     ) -> dict[str, object]:
-        """Lay split, test size and other options over single settings; refuse idle ones."""
+        """Add split, test size and other options to settings; refuse those without effect."""
         split, test_size = self.options.get("split"), self.options.get("test_size")
         if test_size is not None and self.options.get("test") is not None:
             raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
@@ -235,7 +235,7 @@ class DataSource:
         split_column = files.pop("split_column", None)
         if split_column is not None and files:
             raise SettingsError(
-                "--split-column names the parts already; leave out --valid and --test"
+                "--split-column already assigns rows to subsets; leave out --valid and --test"
             )
         own = DataOptions.__optional_keys__ - TableOptions.__optional_keys__
         like, limit = table_options(self.options, own), self.options.get("limit")
@@ -351,10 +351,10 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
         or off(kept) > off(singly) + _OUT_OF_PROPORTION * limit
     ):
         kept, what = singly, "single rows, because the groups are too large"
-    reason = f"over the limit of {limit:,}: sampled {what}, with seed {seed}"
+    reason = f"over the limit of {limit:,}: {what}, sampled with seed {seed}"
     chosen = table.select(np.flatnonzero(kept))
     if set(chosen.parts or ()) != set(table.parts or ()):
-        raise DataError(f"the limit of {limit:,} rows is too low to keep rows of every part")
+        raise DataError(f"the limit of {limit:,} rows is too low to keep rows of every subset")
     warnings = table.reading.warnings
     if n_strata(kept) < len(strata.names):
         warnings = [*warnings, f"the limit of {limit:,} rows is too low to keep every label"]
@@ -384,19 +384,19 @@ def _strata(table: Table) -> list[Sequence[str]]:
 
 
 def _rarest_labels(sets: Sequence[tuple[str, ...]]) -> list[str]:
-    """Give the rarest label of each row, "" for a row without: in proportion, all labels are."""
+    """Return the rarest label of each row, "" for a row without: in proportion, all labels are."""
     counts = Counter(label for one in sets for label in one)
     return [min(one, key=lambda label: (counts[label], label), default="") for one in sets]
 
 
 def column_flag(table: Table, role: str) -> str:
-    """Give the name or number of the column that plays a role, ``none`` where there is none."""
+    """Return the name or number of the column that plays a role, ``none`` where there is none."""
     columns = column_flags(table, role)
     return columns[0] if columns else "none"
 
 
 def column_flags(table: Table, role: str) -> list[str]:
-    """Give the names or numbers of the columns that play a role; the text may have several."""
+    """Return the names or numbers of the columns that play a role; the text may have several."""
     choice = table.reading.choice(role)
     return [] if choice is None else [column.flag() for column in choice.columns]
 

@@ -22,23 +22,23 @@ _FINE_TUNED = "a transformer to fine-tune"
 
 
 def as_names(value: Sequence[str | Path] | str | Path | None) -> tuple[str, ...] | None:
-    """Give one name of a teacher or several as a tuple; None for None."""
+    """Return one name of a teacher or several as a tuple; None for None."""
     return None if value is None else given_names(value, "a teacher") or None
 
 
 def unlabelled_files(value: Sequence[str | Path] | str | Path | None) -> tuple[str, ...]:
-    """Give the names of the files of unlabelled texts; none for None."""
+    """Return the names of the files of unlabelled texts; none for None."""
     return () if value is None else given_names(value, "the file of unlabelled texts")
 
 
 def given_teachers(teacher: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Give the teachers that were named; none for ``none``."""
+    """Return the teachers that were named; none for ``none``."""
     names = as_names(teacher) or ()
     return () if names == (NO_TEACHER,) else names
 
 
 def choose_recipe(recipe: str | Path | None, teacher: str | Sequence[str] | None) -> str | Path:
-    """Give the recipe that was named; else ``taught`` where a teacher was, ``default`` without."""
+    """Return the named recipe; else ``taught`` with a teacher, ``default`` without."""
     if recipe is not None:
         return recipe
     return "taught" if given_teachers(teacher) else "default"
@@ -144,7 +144,7 @@ def _refuse_idle(settings: Settings, overrides: Mapping[str, object], *, vectors
 
 
 def _families_of_teachers(settings: Settings) -> set[str]:
-    """Name the families of the teachers that are saved models, and `_FINE_TUNED` for others."""
+    """List the families of the teachers that are saved models, and `_FINE_TUNED` for others."""
     folders = {name: Path(name).expanduser() for name in settings.teacher.models}
     return {
         BundleFolder.open(folder).config().family if (folder / MANIFEST).is_file() else _FINE_TUNED
@@ -178,7 +178,7 @@ def refuse_idle_sizes(
         if is_idle and setting in overrides:
             listed = ", ".join(part for part in ("train", "valid", "test") if part in named)
             raise SettingsError(
-                f"{setting} has no effect, since the data names its parts ({listed}): leave it out"
+                f"{setting} has no effect, because the subsets are given ({listed}): leave it out"
             )
     if grouped and "stratify" in overrides:
         raise SettingsError(
@@ -187,7 +187,7 @@ def refuse_idle_sizes(
 
 
 def with_options(settings: Mapping[str, object] | None, **options: object) -> dict[str, object]:
-    """Lay options, by their settings' names, over single settings; refuse one given twice."""
+    """Add options, named as settings, to single settings; refuse one that is given twice."""
     singly, given = flat_overrides(settings), given_options(**options)
     for name in given:
         if name in singly:
@@ -205,7 +205,7 @@ def given_options(**options: object) -> dict[str, object]:
 def check_folds(
     n_folds: int | None, settings: Settings, *, parts_given: bool, max_minutes: float | None
 ) -> None:
-    """Refuse folds where the parts are given or dealt at random, or the time is limited."""
+    """Refuse folds where the parts are given or assigned at random, or the time is limited."""
     check_n_folds(n_folds, parts_given=parts_given)
     if n_folds is None:
         return
@@ -249,7 +249,7 @@ def _check_vectors(families: Sequence[str], vectors: str | Path | None, *, taugh
 
 
 def available_families(vectors: str | Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give the families that can be trained here, simplest first, and a sentence for each other."""
+    """Return the families that can be trained, simplest first, and a sentence for each other."""
     families, left_out = [], []
     for family in FAMILIES:
         try:

@@ -1,4 +1,4 @@
-"""Keeping interrupted runs: where each is kept, results of folds, a teacher and its answers."""
+"""Storage of interrupted runs: results of folds, a teacher and its predictions."""
 
 import os
 import re
@@ -51,7 +51,7 @@ def _own_files(name: str) -> re.Pattern[str]:
 _RESULT_FILE = _own_files(rf"[a-z]+-(?:{'|'.join(COMPARED)})-[1-9][0-9]*")
 _TEACHER_FILE = _own_files(r"(?:teacher-[0-9]+|vectors|answers)")
 _FINISHED = "finished"
-"""Marks the folder of a teaching whose student is written: what else is in it can be deleted."""
+"""Marks a folder whose student has been written; its other files can be deleted."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def kept_beside(
 
 
 def is_complete(model: Path, kept: Path) -> bool:
-    """Tell whether a model is what a kept training came to at its very end.
+    """Return whether a model is what a saved training came to at its very end.
 
     The seconds that its epochs took are those of no other. A model that the time limit made is not
     the end, and before the first epoch is over nothing can be told.
@@ -144,8 +144,8 @@ def check_place(kept: Path, what: str, *, folder: bool) -> None:
     kind = "folder" if folder else "file"
     if kept.exists() and not (kept.is_dir() if folder else kept.is_file()):
         raise BundleError(
-            f"{kept} is not a {kind}, but a {what} is kept in a {kind} of that name; move it away,"
-            " or choose another --out"
+            f"{kept} is not a {kind}, but a {what} is kept in a {kind} of this name; move it, or"
+            " choose another --out"
         )
 
 
@@ -168,7 +168,7 @@ def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: b
 
 @contextmanager
 def telling_what_is_kept(kept: Path | None, what: str) -> Iterator[None]:
-    """Tell who interrupts a run how it goes on, if something was kept and no message says so."""
+    """On an interruption, report how to resume the run, unless the message says so already."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
@@ -191,7 +191,7 @@ def _clear(folder: Path, is_own: Callable[[Path], object]) -> None:
 
 
 class FoldFacts(BaseModel):
-    """How one model was fitted on one fold, and what that took.
+    """Facts about the fit of one model on one fold, and its costs.
 
     Attributes:
         temperature: The calibration temperature; 1 leaves log-probabilities as they are.
@@ -218,7 +218,7 @@ class FoldFacts(BaseModel):
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What one model says of the test rows of one fold.
+    """Predictions of one model for the test rows of one fold.
 
     Attributes:
         log_proba: float64 [n_test, classes], uncalibrated log-probabilities.
@@ -229,7 +229,7 @@ class FoldResult:
     facts: FoldFacts
 
     def output(self, *, multilabel: bool) -> ModelOutput:
-        """Give calibrated log-probabilities, with the thresholds."""
+        """Return calibrated log-probabilities, with the thresholds."""
         chosen = None if self.facts.thresholds is None else np.array(self.facts.thresholds)
         log_proba = apply_temperature(self.log_proba, self.facts.temperature, multilabel)
         return ModelOutput(log_proba, chosen)
@@ -287,13 +287,13 @@ def check_folder_is_own(folder: Path) -> None:
     others = sorted(file.name for file in seen if not _is_result(file))
     if others:
         raise BundleError(
-            f"{folder} contains '{others[0]}', which is not part of a comparison; move that away,"
-            " or choose another --out"
+            f"{folder} contains '{others[0]}', which is not part of a comparison; move it, or"
+            " choose another --out"
         )
 
 
 def _is_result(file: Path) -> bool:
-    """Tell whether a `ResultStore` wrote a file; an unreadable one is half written or damaged."""
+    """Return whether a `ResultStore` wrote a file; an unreadable one is half written or damaged."""
     if file.is_symlink() or not file.is_file() or not _RESULT_FILE.fullmatch(file.name):
         return False
     try:
@@ -319,12 +319,12 @@ def _validated(log_proba: NDArray[np.float64], facts: object, shape: tuple[int, 
 
 @dataclass
 class TeacherCache:
-    """A folder with the teachers, the word vectors made of one, and all answers so far.
+    """A folder with the teachers, the word vectors made of one, and all predictions so far.
 
     Attributes:
         fingerprint: What the teaching is of: data, settings, seed; and what it runs on.
         started: The `time.monotonic()` at which the command began.
-        keeps: Whether teachers and answers are written to it; the word vectors are in any case.
+        keeps: Whether teachers and predictions are written to it; the word vectors are in any case.
         earlier_seconds: What teaching took in commands that were interrupted.
         earlier_wall_seconds: What these commands took.
     """
@@ -339,7 +339,7 @@ class TeacherCache:
     _kept: float = field(default_factory=time.monotonic)
 
     def teacher(self, number: int) -> tuple[Model, float] | None:
-        """Give back a teacher and its temperature; None if it isn't kept."""
+        """Return a teacher and its temperature; None if it isn't kept."""
         if (found := self._read(f"teacher-{number}.safetensors")) is None:
             return None
         facts, arrays = found
@@ -356,7 +356,7 @@ class TeacherCache:
         self._write(f"teacher-{number}.safetensors", facts, arrays)
 
     def answers(self, shapes: Mapping[str, tuple[int, int]]) -> dict[str, NDArray[np.float32]]:
-        """Give the answers so far, of these shapes; NaN stands for what was not asked yet."""
+        """Return the predictions so far, of these shapes; NaN stands for what was not asked yet."""
         found = self._read(_ANSWERS)
         if found is None:
             return {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
@@ -368,7 +368,7 @@ class TeacherCache:
     def keep_answers(
         self, answers: Mapping[str, NDArray[np.float32]], *, at_once: bool = False
     ) -> None:
-        """Keep the answers so far, every twenty seconds or at once."""
+        """Keep the predictions so far, every twenty seconds or at once."""
         if at_once or time.monotonic() - self._kept >= _SECONDS_BETWEEN:
             self._write(_ANSWERS, {}, answers)
             self._kept = time.monotonic()
@@ -405,7 +405,7 @@ def clear_teacher_cache(folder: Path) -> None:
 
 
 def _is_over(folder: Path) -> bool:
-    """Tell whether a teaching is over, or nothing of it was kept; a kill left its folder."""
+    """Return whether a teaching is over, or nothing of it was kept; a kill left its folder."""
     return folder.is_dir() and ((folder / _FINISHED).is_file() or not any(folder.iterdir()))
 
 

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 FAR_BEHIND = 0.01
-"""A family is tried no further if the interval of its distance from the best begins beyond this."""
+"""A family is dropped if the interval of its distance from the best one starts above this."""
 MOST_TUNED = 60
-"""Trials of one family: more of them find what chance has made good."""
+"""Maximum number of trials of a family; more would mostly select by chance."""
 _DEFAULTS_SHARE = 0.5
-"""Of the time, what the default recipes may be expected to take on all folds."""
+"""Maximum fraction of the time for the default recipes on all folds."""
 _WEIGHTS = Choices(("none", "moderate", "balanced"))
 """Weights of labels, which macro F1 depends on more than accuracy does."""
 _MOST_REPEATED = 20
@@ -139,7 +139,7 @@ class Search:
     # The default recipes.
 
     def _starts(self) -> list[TrialSpec]:
-        """Give the trials that come first and have not been made, the cheapest ones first."""
+        """Return the trials that come first and have not been made, the cheapest ones first."""
         done = {(trial.family, trial.recipe) for trial in self._ranking.finished()}
         specs = []
         for family in self.config.families:
@@ -199,7 +199,7 @@ class Search:
             self._leave_out(attempt.spec)
 
     def _decide_folds(self, begun: Sequence[_Attempt]) -> None:
-        """Choose on how many folds all trials are judged, by the time that these take."""
+        """Choose on how many folds all trials are evaluated, by the time that these take."""
         if "folds" in self.study.attributes:
             return
         each = [self._costs.seconds(attempt.spec.name) for attempt in begun]
@@ -277,7 +277,7 @@ class Search:
         )
 
     def _alive(self) -> list[str]:
-        """Name the families that are still tuned."""
+        """List the families that are still tuned."""
         tuned = [trial.family for trial in self._ranking.finished() if trial.recipe == TUNED]
         started = {trial.family for trial in self._ranking.finished()}
         return [
@@ -290,7 +290,7 @@ class Search:
         ]
 
     def _next(self, alive: Sequence[str]) -> str | None:
-        """Give the family that has had the least time, the leading one twice as much as others."""
+        """Return the family with the least time so far; the leading one gets twice as much."""
         best = self._ranking.best()
         spent = dict.fromkeys(alive, 0.0)
         for trial in self._ranking.finished():
@@ -366,7 +366,7 @@ class Search:
             raise
 
     def _take(self, attempt: _Attempt, rung: Rung, *, must: bool) -> bool:
-        """Take one step of a trial; tell whether others are better there."""
+        """Take one step of a trial; return whether others are better there."""
         is_whole = rung.share == 1.0
         for number in range(len(attempt.answers), rung.n_folds) if is_whole else [0]:
             found = self._fit(attempt, number, rung, must=must)
@@ -419,11 +419,11 @@ class Search:
     # Time.
 
     def _left(self) -> float:
-        """Give the seconds until the last fit must end."""
+        """Return the seconds until the last fit must end."""
         return self.deadline() - time.monotonic()
 
     def _seconds_for_fit(self, spec: TrialSpec, rung: Rung, *, must: bool) -> float:
-        """Give the seconds that a fit may take, so that there is time for the model after it.
+        """Return the seconds that a fit may take, so that there is time for the model after it.
 
         Of a family that has not been fitted it is the fit itself that tells how long the model
         takes; the first model of all may be one that has to be trained on less time.
@@ -444,7 +444,7 @@ class Search:
     def _fits(
         self, spec: TrialSpec, rungs: Sequence[Rung], factor: float = 1.0, done: int = 0
     ) -> bool:
-        """Tell whether the steps of a trial fit into the time, and the model after them."""
+        """Return whether the steps of a trial fit into the time, and the model after them."""
         needed = 0.0
         for rung in rungs:
             n_folds = 1
@@ -454,7 +454,7 @@ class Search:
         return factor * needed + self._kept_for(spec) <= self._left()
 
     def _kept_for(self, spec: TrialSpec) -> float:
-        """Give the seconds to keep for training the winner, and what it has to beat."""
+        """Return the seconds to keep for training the winner, and what it has to beat."""
         if not self.config.refits:
             return 0.0
         best = self._ranking.best()

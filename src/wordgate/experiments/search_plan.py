@@ -1,4 +1,4 @@
-"""What a user asks of a search, and what is searched: resolved before any data is read."""
+"""Options of a search and the search space, resolved before any data is read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -87,7 +87,7 @@ def refuse_search(options: SearchOptions) -> None:
 
 
 def _limits(options: SearchOptions) -> SearchLimits:
-    """Give the limits of a search, and refuse impossible ones."""
+    """Return the limits of a search, and refuse impossible ones."""
     max_ms, max_mb, trials = options.get("max_ms"), options.get("max_mb"), options.get("trials")
     for name, value in (("max_ms", max_ms), ("max_mb", max_mb)):
         if value is not None and not 0 < value < float("inf"):
@@ -99,7 +99,7 @@ def _limits(options: SearchOptions) -> SearchLimits:
 
 
 def _minutes(minutes: float | None, preset: str | None) -> float:
-    """Give the minutes of a search; those of the preset `good` where nothing is said."""
+    """Return the minutes of a search; those of the preset `good` where nothing is said."""
     if minutes is not None and preset is not None:
         raise SettingsError("--minutes and --preset both limit the time: leave one out")
     if minutes is None:
@@ -113,7 +113,7 @@ def _minutes(minutes: float | None, preset: str | None) -> float:
 
 
 def _objective(asked: str | None, *, multilabel: bool) -> SearchObjective:
-    """Give the score to maximize: accuracy, or micro F1 of several labels per text."""
+    """Return the score to maximize: accuracy, or micro F1 of several labels per text."""
     if asked is None:
         return "micro_f1" if multilabel else "accuracy"
     if asked not in OBJECTIVES:
@@ -143,14 +143,14 @@ class TrialSpec:
         return TAUGHT_LSTM if self.recipe == TAUGHT else self.family
 
     def sentence(self) -> str:
-        """Say what it is in a few words."""
+        """Describe what it is in a few words."""
         settings = ", ".join(f"{name}={value}" for name, value in self.changes.items())
         return f"{self.name}, {settings or 'default recipe'}"
 
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """What is searched, and for what.
+    """Configuration of a search.
 
     Attributes:
         families: The families, cheapest first.
@@ -191,13 +191,13 @@ class SearchConfig:
         return replace(self, objective=objective)
 
     def sentence(self) -> str:
-        """Say what is about to be done, and how long it takes."""
+        """Describe what is about to be done, and how long it takes."""
         what = "training and testing the selected model" if self.refits else "reading the data"
         minutes = "1 minute" if self.limits.minutes == 1 else f"{self.limits.minutes:g} minutes"
         return f"Searching for {minutes}, including {what}: {', '.join(self.families)}"
 
     def own_overrides(self, family: str) -> dict[str, object]:
-        """Give the settings of the user that a family reads."""
+        """Return the settings of the user that a family reads."""
         return {
             name: value for name, value in self.overrides.items() if FAMILIES[family].reads(name)
         }
@@ -219,7 +219,7 @@ class SearchConfig:
         return ModelPlan(family, settings, vectors, teaching, str(recipe))
 
     def context_of(self, family: str) -> RunContext:
-        """Give what a family is fitted in: on the CPU where it is limited to that."""
+        """Return what a family is fitted in: on the CPU where it is limited to that."""
         is_limited = FAMILIES[family].cpu_alone
         return replace(self.context, device="auto") if is_limited else self.context
 

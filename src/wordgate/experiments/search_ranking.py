@@ -31,7 +31,7 @@ _MOST_TESTED = 5
 
 @dataclass(frozen=True)
 class Found:
-    """What a search has found.
+    """The findings of a search.
 
     Attributes:
         ranking: The trials that can win, the winner first.
@@ -73,7 +73,7 @@ class Found:
     def result(
         self, config: SearchConfig, place: int = 0, tested: SearchFacts | None = None
     ) -> SearchResult:
-        """Give the search with its trials, and the test of the winner if it was trained."""
+        """Return the search with its trials, and the test of the winner if it was trained."""
         facts = tested or self.facts(config, place)
         chosen, *others = self.ranking[place:]
         return SearchResult(
@@ -103,15 +103,15 @@ class Ranking:
     study: SearchStudy
 
     def n_folds(self) -> int:
-        """Give the number of folds that trials are judged on, the same for all of a search."""
+        """Return the number of folds that trials are evaluated on, the same for all of a search."""
         return int(self.study.attributes.get("folds", 1))
 
     def finished(self) -> list[SearchTrial]:
-        """Give the trials that have ended, but not by an error."""
+        """Return the trials that have ended, but not by an error."""
         return [trial for trial in self.study.trials() if trial.state in ("complete", "pruned")]
 
     def candidates(self) -> list[SearchTrial]:
-        """Give the trials that can win: complete, and within the limits."""
+        """Return the trials that can win: complete, and within the limits."""
         return [
             trial
             for trial in self.study.trials()
@@ -119,11 +119,11 @@ class Ranking:
         ]
 
     def best(self) -> SearchTrial | None:
-        """Give the trial of the highest score; None if there is none that can win."""
+        """Return the trial of the highest score; None if there is none that can win."""
         return max(self.candidates(), key=score_of, default=None)
 
     def ranked(self) -> Iterator[SearchTrial]:
-        """Give the trials that can win, the winner first; those far behind by their scores alone.
+        """Return the trials that can win, the winner first; those far behind by their scores alone.
 
         Raises:
             SettingsError: There is none.
@@ -158,7 +158,7 @@ class Ranking:
         return best
 
     def _best(self, candidates: Sequence[SearchTrial]) -> SearchTrial:
-        """Give the best trial; of a family whose tuning gains too little, its default counts."""
+        """Return the best trial; of a family whose tuning gains too little, its default counts."""
         while True:
             best = max(candidates, key=lambda trial: (score_of(trial), *_lightness(trial)))
             default = self._default_in_place_of(best, candidates)
@@ -179,7 +179,7 @@ class Ranking:
         return best
 
     def _unfinished_candidates(self) -> list[SearchTrial]:
-        """Give what has a score, where no trial is complete, of the largest share of the rows."""
+        """Return what has a score, where no trial is complete, of the largest share of the rows."""
         scored = [
             trial for trial in self.finished() if trial.score is not None and not trial.over_limits
         ]
@@ -202,7 +202,7 @@ class Ranking:
         )
 
     def difference(self, one: SearchTrial, other: SearchTrial) -> PairedDifference:
-        """Test the answers of a trial against those of another, groups resampled."""
+        """Test the predictions of a trial against those of another, groups resampled."""
         rows = self.folds.tested(self.n_folds())
         return paired_scores(
             self.config.objective,
@@ -223,16 +223,16 @@ def _measured(trial: SearchTrial) -> str:
 
 
 def spec_of(trial: SearchTrial) -> TrialSpec:
-    """Give family, recipe and settings of a trial."""
+    """Return family, recipe and settings of a trial."""
     return TrialSpec(trial.family, trial.recipe, trial.settings)
 
 
 def score_of(trial: SearchTrial) -> float:
-    """Give the score of a trial; what has none is the last."""
+    """Return the score of a trial; what has none is the last."""
     return -1.0 if trial.score is None else trial.score
 
 
 def _lightness(trial: SearchTrial) -> tuple[float, float]:
-    """Give what is larger for the smaller, and then for the quicker model."""
+    """Return what is larger for the smaller, and then for the quicker model."""
     size, latency = trial.megabytes or 0.0, trial.latency_ms or 0.0
     return -round(size, 1), -round(latency, 2)

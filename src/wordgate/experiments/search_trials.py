@@ -27,20 +27,20 @@ from wordgate.settings import Settings
 from wordgate.training.fitting import TIME_LIMIT
 
 LARGE = 20_000
-"""Training rows from which on a fifth of them is enough to judge by."""
+"""Number of training rows from which one inner fold, a fifth of them, is sufficient."""
 FEW = 3_000
-"""Training rows below which every trial is judged on all folds: one alone says too little."""
+"""Number of training rows below which every trial is evaluated on all folds."""
 MOST_FOLDS = 3
-"""Inner folds that a trial is judged on at most."""
+"""Maximum number of inner folds of a trial."""
 PILOT = 8_000
-"""Training rows of an inner fold from which on a trial begins with a part of them."""
+"""Number of training rows of an inner fold from which a trial starts with a part of them."""
 _PILOT_SHARE = 0.25
 _MOST_SLOWNESS = 4.0  # more is rather the start-up of a small fit
 OTHER_SETTINGS = 1.3
-"""How much longer a fit with other settings may take than those before."""
+"""Maximum factor by which a fit with other settings takes longer than earlier ones."""
 _LATENCY_TEXTS, _LATENCY_BLOCK, _LATENCY_SECONDS = 100, 10, 0.5
 _PAGES_BYTES = 400_000
-"""About what report, audit and model card take in a bundle."""
+"""Approximate size of report, audit and model card in a bundle."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ class InnerFolds:
         return len(self.rows) / (len(fold.train) + len(fold.valid))
 
     def rungs(self, n_folds: int) -> list[Rung]:
-        """Give the steps of a trial: a part of many rows first, one fold, then the others."""
+        """Return the steps of a trial: a part of many rows first, one fold, then the others."""
         pilot = [Rung(_PILOT_SHARE, 1)] if len(self.fold(0).train) > PILOT else []
         return [*pilot, Rung(1.0, 1), *([Rung(1.0, n_folds)] if n_folds > 1 else [])]
 
     def fold(self, number: int, share: float = 1.0) -> Fold:
-        """Give a fold, on a share of its training rows in whole groups."""
+        """Return a fold, on a share of its training rows in whole groups."""
         if (number, share) not in self._made:
             if share < 1.0:
                 fold = self.fold(number)
@@ -102,13 +102,13 @@ class InnerFolds:
         return self._made[number, share]
 
     def tested(self, n_folds: int) -> Dataset:
-        """Give the test rows of the first folds, fold by fold."""
+        """Return the test rows of the first folds, fold by fold."""
         return self.rows.part(np.concatenate([self.fold(one).rows for one in range(n_folds)]))
 
 
 @dataclass(frozen=True)
 class FoldAnswers:
-    """What a trial says of one fold, and what that took.
+    """Predictions of a trial for one fold, and what that took.
 
     Attributes:
         decisions: int64 [n], the labels' numbers; or bool [n, labels], the labels.
@@ -211,16 +211,16 @@ _GUESSES = {
     "transformer": _Guess(7.0, 7.0e-5, 600),
     "taught": _Guess(60.0, 1.4e-4, 600, 6e5),
 }
-"""On two cores of 2020; the fits that were made tell how much slower it is here."""
+"""On two cores of 2020; corrected by the times of finished fits."""
 _UNSURE = 0.6
-"""A family of which no fit has been made may take this much less than expected."""
+"""Factor by which a family without a finished fit may be faster than expected."""
 _CUT_SHORT = 2.0
-"""A fit that the time limit has cut short would have taken at least this much longer."""
+"""Minimum factor by which a fit that the time limit ended would have taken longer."""
 
 
 @dataclass
 class Costs:
-    """What fits take, learned from those that were made.
+    """Costs of fits, estimated from finished ones.
 
     Attributes:
         texts: The training texts of an inner fold.
@@ -248,22 +248,22 @@ class Costs:
         return seconds
 
     def order(self, name: str) -> tuple[bool, float]:
-        """Give what is smaller for what is tried first: `count`, then what takes the least time.
+        """Return what is smaller for what is tried first: `count`, then what takes the least time.
 
         It is the same whatever fits have been made.
         """
         return name != "count", self._guessed(name, 1.0)
 
     def least(self, name: str, share: float = 1.0) -> float:
-        """Give the seconds below which a fit is not expected to end."""
+        """Return the seconds below which a fit is not expected to end."""
         return (1.0 if self.is_known(name) else _UNSURE) * self.seconds(name, share)
 
     def is_known(self, name: str) -> bool:
-        """Tell whether any fit of a family has been made."""
+        """Return whether any fit of a family has been made."""
         return name in self._seen
 
     def _slowness(self) -> float:
-        """Tell how much slower than guessed the quickest fit was; the first loads packages, too."""
+        """Return how much slower than estimated the fastest fit was, from 1 to a maximum."""
         least = min((min(seen) for seen in self._seen.values()), default=1.0)
         return min(max(least, 1.0), _MOST_SLOWNESS)
 

@@ -32,7 +32,7 @@ RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
 
 @dataclass(frozen=True)
 class ComparisonConfig:
-    """What a comparison fits, and where.
+    """Configuration of a comparison.
 
     Attributes:
         plans: The models by their names, of those in `COMPARED`.
@@ -46,7 +46,7 @@ class ComparisonConfig:
     engine: Engine = field(default_factory=Engine)
 
     def context_of(self, name: str) -> RunContext:
-        """Give what a model is fitted in: on the CPU where its family is limited to that."""
+        """Return what a model is fitted in: on the CPU where its family is limited to that."""
         is_limited = FAMILIES[self.plans[name].family].cpu_alone
         return replace(self.context, device="auto") if is_limited else self.context
 
@@ -90,7 +90,7 @@ class SplitScheme:
         return WordCounts(n_words.astype(np.int64), self.joined([one.unseen for one in counted]))
 
     def leak(self) -> str:
-        """Say how many of the test rows leak from training."""
+        """Describe how many of the test rows leak from training."""
         split = self.splits.facts()
         place = "" if len(self.folds) == 1 else "One ordinary split in place of the folds, "
         return f"{place}{split.kind} split: {split.leakage()}"
@@ -130,10 +130,10 @@ class _Fits:
     config: ComparisonConfig
     store: ResultStore
     _of_teachers: dict[FoldTask, FoldResult] = field(default_factory=dict)
-    """Of ``transformer``, where the same model was fine-tuned as the teacher of `TAUGHT_LSTM`."""
+    """Remark on ``transformer`` if the same model was fine-tuned as teacher of `TAUGHT_LSTM`."""
 
     def results(self, tasks: Sequence[FoldTask]) -> Iterator[tuple[FoldTask, FoldResult]]:
-        """Give the results as they come: those that are stored, and those of the engine."""
+        """Return the results as they come: those that are stored, and those of the engine."""
         config, progress = self.config, self.config.context.progress
         if config.engine.is_local:
             for task in tasks:
@@ -190,7 +190,7 @@ class _Fits:
         return self.schemes[task.scheme].folds[task.number]
 
     def _name(self, task: FoldTask) -> str:
-        """Name what is stored of a fit."""
+        """List what is stored of a fit."""
         return f"{self.schemes[task.scheme].kind}-{task.family}-{task.number + 1}"
 
     def _title(self, task: FoldTask) -> str:
@@ -271,12 +271,12 @@ def _joined_result(family: str, scheme: SplitScheme, results: Sequence[FoldResul
 
 
 def output_of(result: ModelResult) -> ModelOutput:
-    """Give what the models of a result say of the test rows."""
+    """Return the predictions of the models of a result for the test rows."""
     return ModelOutput(result.log_proba, result.thresholds)
 
 
 def _teacher_as_model(taught: DistillationResult, config: ComparisonConfig) -> Calibrated | None:
-    """Give the teacher that equals the model ``transformer`` would be; None if none does."""
+    """Return the teacher that equals the model ``transformer`` would be; None if none does."""
     student, model = config.plans[TAUGHT_LSTM], config.plans.get("transformer")
     if model is None or student.teaching is None:
         return None
@@ -312,7 +312,7 @@ def _tested(calibrated: Calibrated, texts: Sequence[str]) -> FoldResult:
 
 
 def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFingerprint:
-    """Name all that decides the result of a model on a fold; of the settings those it reads."""
+    """List everything that determines the result of a model on a fold."""
     plan = config.plans[family]
     vectors, settings = plan.vectors, plan.settings
     readers = ("lstm", "transformer") if family == TAUGHT_LSTM else (family,)
@@ -332,7 +332,7 @@ def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFinger
 
 
 def _read_by(family: str, settings: Settings) -> dict[str, object]:
-    """Give the settings that a family reads; the split is what a comparison varies."""
+    """Return the settings that a family reads; the split is what a comparison varies."""
     return {
         name: value
         for name, value in settings.flat().items()

@@ -45,7 +45,7 @@ class Fold:
     vocabulary_of: Dataset | None
 
     def fit_data(self, vectors: PretrainedVectors | None) -> FitData:
-        """Give what a model is fitted on, and the word vectors it begins with."""
+        """Return what a model is fitted on, and the word vectors it begins with."""
         return FitData(self.train, self.valid, self.labels, self.vocabulary_of, vectors)
 
 
@@ -56,7 +56,7 @@ class DataSplits(Fold):
     Attributes:
         split: Positions of the rows in the table, and how they were split.
         copies: The near duplicates. The groups of all sets have them joined.
-        agreement: How many test rows are similar to train rows, and bear their label.
+        agreement: How many test rows are similar to train rows, and have their label.
         all_rows: All rows of the table as one data set.
     """
 
@@ -66,7 +66,7 @@ class DataSplits(Fold):
     all_rows: Dataset
 
     def facts(self) -> SplitFacts:
-        """Gather what is known of the split, near copies between its parts included."""
+        """Gather what is known of the split, near duplicates between its parts included."""
         split, copies, agreement = self.split, self.copies, self.agreement
         return SplitFacts(
             kind=split.kind,
@@ -86,7 +86,7 @@ class DataSplits(Fold):
         )
 
     def report(self, progress: Progress) -> None:
-        """Say how large the parts are, and what can't be trusted; in detail, how they were made."""
+        """Report the sizes of the subsets and warnings; in detail, how the rows were split."""
         progress.say("\n".join([self.split.summary(), *self.split.warnings]))
         progress.detail(self.split.reason)
 

@@ -43,11 +43,11 @@ from wordgate.training.weights import class_weights, lstm_class_weight
 from wordgate.vectors.pretrained import PretrainedVectors
 
 FITTING_SHARE = 0.5
-"""Of the time for teaching, what fitting the teachers may take; the rest is for labelling."""
+"""Maximum fraction of the teaching time for fitting the teachers; the rest is for labeling."""
 TEACHER_FILES = "files of the teachers"
 """In the fingerprint of what is kept: teachers of the same name may have been trained again."""
 TEACHING_SHARE = 0.6
-"""Of the time for everything, what teaching may take; the rest is for the student."""
+"""Maximum fraction of the total time for teaching; the rest is for the student."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class TeacherConfig:
         teacher_files: A digest that other files of any of the teachers would change.
         unlabelled: Texts without labels; None if there are none.
         minutes: How long teaching may take for each student; None for no limit.
-        folder: Where teachers and answers are kept against an interruption; None for nowhere.
+        folder: Where teachers and predictions are kept against an interruption; None for nowhere.
         resume: Whether to go on with what is kept there.
     """
 
@@ -80,7 +80,7 @@ class TeacherConfig:
         return replace(self, unlabelled=found)
 
     def facts(self) -> dict[str, str]:
-        """Name what decides, beside settings and seed, how students are taught."""
+        """List what decides, beside settings and seed, how students are taught."""
         return {
             TEACHER_FILES: self.teacher_files,
             "texts without labels": _digest(self.unlabelled.texts if self.unlabelled else ()),
@@ -95,14 +95,14 @@ class TeacherConfig:
 
 @dataclass(frozen=True)
 class DistillationResult:
-    """A teacher's answers, and how a student was taught by them.
+    """A teacher's predictions, and how a student was taught by them.
 
     Attributes:
         teacher: What the user calls its teacher.
         test_log_proba: float64 [n_test, classes], what the teacher says of the test rows.
-        n_labelled: Training texts that the teacher labelled.
-        n_unlabelled: Texts without labels that it labelled.
-        n_variations: Variations of texts that it labelled.
+        n_labelled: Training texts that the teacher labeled.
+        n_unlabelled: Texts without labels that it labeled.
+        n_variations: Variations of texts that it labeled.
         n_late: Texts that there was no time for.
         n_left_out: Texts without labels that copy a row held out, or are of its group.
         seconds: What fitting the teacher and asking it took.
@@ -122,7 +122,7 @@ class DistillationResult:
     fine_tuned: Mapping[str, Calibrated]
 
     def sentence(self) -> str:
-        """Say what was labelled, what was left out, and what it took."""
+        """Describe what was labeled, what was left out, and what it took."""
         parts = [f"{self.n_labelled:,} training texts"]
         if self.n_unlabelled or self.n_left_out:
             parts.append(f"{self.n_unlabelled:,} without labels")
@@ -147,7 +147,8 @@ def teacher_config(
 ) -> TeacherConfig | None:
     """Find the teachers that the settings name before any work is done; None without a teacher.
 
-    A family that can't be taught has no settings here. Teachers and answers are kept in `folder`.
+    A family that can't be taught has no settings here. Teachers and predictions are kept in
+    `folder`.
     """
     if settings is None or not settings.teacher.is_given:
         given = {"--unlabelled": has_unlabelled, "--teaching-minutes": minutes}
@@ -184,7 +185,7 @@ class ModelPlan:
     recipe: str = ""
 
     def vectors_with(self, taught: DistillationResult | None) -> PretrainedVectors | None:
-        """Give the word vectors that it began with: those given, or those of its teacher."""
+        """Return the word vectors that it began with: those given, or those of its teacher."""
         return self.vectors if self.vectors is not None or taught is None else taught.vectors
 
     def config(self, model: Calibrated, taught: DistillationResult | None, **run: Any) -> Config:
@@ -241,7 +242,7 @@ def fit_model(
 def _fingerprint(
     plan: ModelPlan, fold: Fold, unlabelled: Sequence[str], context: RunContext
 ) -> RunFingerprint:
-    """Name all that decides what a teaching comes to."""
+    """List everything that determines what a teaching comes to."""
     others = {
         "texts without labels": _digest(unlabelled),
         VECTORS: "the teacher's" if plan.vectors is None else as_it_is(plan.vectors.file.path),

@@ -47,10 +47,10 @@ from wordgate.vectors.formats import open_vectors
 from wordgate.vectors.pretrained import PretrainedVectors
 
 NEIGHBOURS = 8
-"""Words that may stand for a word in a variation: its nearest by their vectors."""
+"""Number of words that can replace a word in a variation: its nearest neighbors."""
 _TEACHER = Role("teacher", "transformer", "--teacher ", ("config.json",))
 FALSE_ALARMS = 0.02
-"""The share of unseen rows that fingerprints take for near copies and that are none, at most."""
+"""Maximum fraction of unseen rows that are taken for near duplicates by mistake."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class ModelTeacher:
         return apply_temperature(log_proba, self.temperature, self.multilabel)[:, self.columns]
 
     def labelling(self, settings: Settings, device: str) -> "ModelTeacher":
-        """Give the same teacher to label many texts: a transformer computes where it is fastest."""
+        """Return the same teacher for labeling many texts, a transformer on the best device."""
         if not isinstance(self.model, TransformerModel):
             return self
         from wordgate.training.device import choose_device, choose_precision
@@ -90,7 +90,7 @@ class ModelTeacher:
 class MeanTeacher:
     """Several teachers as one: the mean of their log-probabilities, brought to sum up to 1.
 
-    Where a text may bear several labels it is the mean of their logits.
+    Where a text may have several labels it is the mean of their logits.
     """
 
     teachers: Sequence[ModelTeacher]
@@ -116,7 +116,7 @@ class SavedModel:
     """A saved model that is to teach, by the name that the user calls it.
 
     Attributes:
-        labels: Its labels, by the columns of its answers.
+        labels: Its labels, by the columns of its predictions.
         fingerprints: Of the texts and groups that it was trained on.
     """
 
@@ -325,12 +325,12 @@ def label_texts(
 
 @dataclass(frozen=True)
 class Unlabelled:
-    """Texts without labels beside the labelled rows, L of those and U of these.
+    """Texts without labels beside the labeled rows, L of those and U of these.
 
     Attributes:
-        texts: Of length U, none of whose bodies copies another or that of a labelled row exactly.
+        texts: Of length U, none of whose bodies copies another or that of a labeled row exactly.
         groups: The group of each, an empty string for none.
-        labelled: The labelled texts, as data sets have them.
+        labelled: The labeled texts, as data sets have them.
         labelled_groups: The group of each, as the data names it.
         copies: Which of all L + U bodies copy which: the texts without columns joined to them, in
             which the split, too, finds duplicates.
@@ -353,7 +353,7 @@ class Unlabelled:
         labelled_bodies: Sequence[str] | None = None,
         bodies: Iterable[str] | None = None,
     ) -> "Unlabelled":
-        """Put texts beside the labelled rows, each once; groups are the data's own names.
+        """Put texts beside the labeled rows, each once; groups are the data's own names.
 
         Bodies are the texts without columns joined to them; None if there are no such columns.
         """
@@ -379,7 +379,7 @@ class Unlabelled:
         return len(self.texts)
 
     def without(self, *held_out: Dataset) -> list[str]:
-        """Give the texts that neither copy a row of these data sets nor are of its group."""
+        """Return the texts that neither copy a row of these data sets nor are of its group."""
         texts = {text for part in held_out for text in part.texts}
         rows = [row for row, text in enumerate(self.labelled) if text in texts]
         names = {self.labelled_groups[row] for row in rows} - {""}

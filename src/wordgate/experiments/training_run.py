@@ -58,7 +58,7 @@ from wordgate.training.fitting import CheckpointConfig, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
 _SHARE_AFTER_SEARCH = 0.6
-"""Of the time that a search keeps for baseline and winner, what the baseline may take."""
+"""Maximum fraction of the time after a search for the baseline; the rest is for the winner."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class _PreparedRun(PreparedData):
-    """What is known before the model is fitted: so the time limit knows what it took.
+    """State before the model is fitted, with the time it took so far.
 
     Attributes:
         count: The family count; None if the model is of that family.
@@ -110,7 +110,7 @@ class _PreparedRun(PreparedData):
 
 @dataclass(frozen=True)
 class _Tested:
-    """What a model says of the test rows, and what it comes to."""
+    """A model's predictions for the test rows, and what it comes to."""
 
     output: ModelOutput
     scores: AnyScores

@@ -73,7 +73,7 @@ def tune(
     """Search the settings of one family, and write them as a recipe.
 
     Models are fitted and scored on inner folds of the training rows: those that `wordgate.train`
-    would train on with the same options. The test rows are left for it.
+    would train on with the same options. The test rows are not used.
 
     Args:
         data: As for `wordgate.train`.
@@ -142,7 +142,7 @@ def tune(
 def _recipe_file(out: str | Path, *, overwrite: bool) -> Path:
     file = Path(out).expanduser()
     if file.suffix != ".toml":
-        raise SettingsError(f"--out {file} is no recipe: give a file that ends in .toml")
+        raise SettingsError(f"--out {file} is not a recipe: give a file name that ends in .toml")
     check_file(file, overwrite=overwrite)
     return file
 

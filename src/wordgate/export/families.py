@@ -31,7 +31,7 @@ from wordgate.models.lstm import Network
 from wordgate.models.lstm_forward import Direction
 
 MICROSOFT = "com.microsoft"
-"""The domain of ONNX Runtime's own operators, which it has on every processor."""
+"""Domain of the operators of ONNX Runtime, available on every processor."""
 _GATES = [0, 3, 1, 2]  # where ONNX' gates stand among ours
 _FAR = np.float32(4.0)  # more than two states, which lie between -1 and 1, can be apart
 
@@ -59,7 +59,7 @@ def lstm_logits(graph: WordGraph, network: Network, temperature: float, *, int8:
 
 
 def balance_scales(network: Network) -> Network:
-    """Give the same network with word vectors whose numbers all span the same range.
+    """Return the same network with word vectors whose numbers all span the same range.
 
     In 8 bits one scale serves all of a vector and all vectors of a batch, so numbers that are small
     in every word would be lost. What a number is divided by, its weights are multiplied by: Xiao,
@@ -217,7 +217,7 @@ def _values(graph: Graph, model: CountModel, ids: str, counts: str) -> Iterator[
 
 
 def _idf(model: CountModel) -> Floats:
-    """Give inverse document frequencies by id, float32 [ids]; 0 for padding and plain counts."""
+    """Return inverse document frequencies by id, float32 [ids]; 0 for padding and plain counts."""
     idf = np.zeros(FIRST_ID + len(model.coefficients), np.float32)
     for vectorizer, (first, end) in model.numbering():
         if vectorizer.frequencies is not None:
@@ -226,7 +226,7 @@ def _idf(model: CountModel) -> Floats:
 
 
 def _between(graph: Graph, ids: str, first: int, end: int) -> str:
-    """Tell which ids lie in a range, bool [batch, ngrams]."""
+    """Return which ids lie in a range, bool [batch, ngrams]."""
     begin, behind = (graph.array("number", np.int64(id_)) for id_ in (first, end))
     above = graph.add("GreaterOrEqual", ids, begin)
     return graph.add("And", above, graph.add("Less", ids, behind))

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 OPSET, IR_VERSION = 17, 8
-"""What every onnxruntime from 1.12 (2022) on reads; the extra `onnx` asks for 1.17."""
+"""Supported by onnxruntime from 1.12 (2022) on; the extra `onnx` requires 1.17."""
 
 LARGEST = 2_000_000_000
-"""Bytes of arrays: protobuf, in which ONNX files are written, ends at 2 GiB."""
+"""Maximum bytes of arrays: protobuf, the format of ONNX files, is limited to 2 GiB."""
 
 SAFE_WEIGHT = 64
 """The largest weight in 8 bits of the recurrence.
@@ -79,7 +79,7 @@ class Graph:
         return self.array("numbers", np.array(values, np.int64))
 
     def cast(self, values: str, dtype: type[np.generic]) -> str:
-        """Give values in another type."""
+        """Return values in another type."""
         from onnx import helper
 
         return self.add("Cast", values, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))

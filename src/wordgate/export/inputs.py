@@ -26,15 +26,15 @@ Inputs = tuple[NDArray[Any], NDArray[Any]]
 """The two inputs of a file, in their order."""
 
 LONGEST, LARGEST_BATCH = 200, 256
-"""Ids of the longest text, and texts of the largest batch, that a file is compared on."""
+"""Maximum ids per text, and texts per batch, in the comparison of a file."""
 
 _TRANSFORMER_BATCH = 64
-"""More, and texts of every subword, would take a large transformer an hour."""
+"""Maximum texts per batch for a transformer; larger batches would take an hour."""
 
 
 @dataclass(frozen=True)
 class InputForm:
-    """How texts that are ids come into a file, and which texts it is compared on.
+    """Encoding of texts as inputs of a file, and the texts on which it is compared.
 
     Attributes:
         feed: Lays texts out as the inputs of the file.
@@ -54,7 +54,7 @@ class InputForm:
 
 
 def input_form(model: Exportable) -> InputForm:
-    """Tell how texts come into the file of a model."""
+    """Return how texts come into the file of a model."""
     if isinstance(model, CountModel):
         n_ngrams = sum(map(len, model.vectorizers))
         return InputForm(ngram_inputs, n_ngrams + 1, vary=_repeated)
@@ -83,12 +83,12 @@ def encode(model: Exportable, texts: Sequence[str]) -> EncodedTexts:
 
 
 def word_inputs(texts: EncodedTexts) -> Inputs:
-    """Give ``ids``, int64 [batch, time], and ``lengths``, int64 [batch]."""
+    """Return ``ids``, int64 [batch, time], and ``lengths``, int64 [batch]."""
     return _rectangle(texts.ids, texts.lengths), texts.lengths
 
 
 def subword_inputs(texts: EncodedTexts) -> Inputs:
-    """Give ``input_ids``, the tokenizer's own, and ``attention_mask``, int64 [batch, time]."""
+    """Return ``input_ids``, the tokenizer's own, and ``attention_mask``, int64 [batch, time]."""
     lengths = texts.lengths
     return (
         _rectangle(texts.ids - FIRST_ID, lengths),
@@ -97,7 +97,7 @@ def subword_inputs(texts: EncodedTexts) -> Inputs:
 
 
 def ngram_inputs(texts: EncodedTexts) -> Inputs:
-    """Give ``ids``, int64 [batch, ngrams], and how often each occurs: ``counts``, float32."""
+    """Return ``ids``, int64 [batch, ngrams], and how often each occurs: ``counts``, float32."""
     n_ids = int(texts.ids.max(initial=0)) + 1
     rows, ids, counts = count_by_text(texts.ids.astype(np.int64), texts.lengths, n_ids)
     lengths = np.bincount(rows, minlength=len(texts))

@@ -23,7 +23,7 @@ _SMALLEST = np.finfo(np.float32).tiny
 
 
 def computed_in_int8(model: TransformerModel, config: Config) -> TransformerModel:
-    """Give the same model, computed by ONNX Runtime in int8; see `computed_by` for errors."""
+    """Return the same model, computed by ONNX Runtime in int8; see `computed_by` for errors."""
     # Predictors apply the temperature themselves.
     uncalibrated = config.model_copy(update={"temperature": 1.0})
     content = onnx_bytes(model, uncalibrated, int8=True)

@@ -28,7 +28,7 @@ Labels = Callable[[NDArray[np.floating[Any]]], NDArray[np.bool_]]
 FLOAT32_TOLERANCE = 1e-5
 """Between two probabilities of a label."""
 MEAN_TOLERANCE = 0.02
-"""Of int8: between the probabilities of a text where they differ most, in the mean of all texts."""
+"""For int8: maximum difference of the probabilities of a text, mean over all texts."""
 ACCURACY_TOLERANCE = 0.003
 
 _ALONE = (0, 1, 2, 3, 4, 5, 10, 50, 100, 199, 200)
@@ -77,7 +77,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How near a file's probabilities are to the model's own, on made-up texts.
+    """Agreement between the probabilities of a file and of the model, on random texts.
 
     Attributes:
         n: Texts.
@@ -95,7 +95,7 @@ class Agreement:
     expected_loss: float
 
     def excess(self) -> str | None:
-        """Say what is more than int8 may change, and how much it may; None if nothing is."""
+        """Describe what is more than int8 may change, and how much it may; None if nothing is."""
         for what, found, allowed in (
             ("the mean absolute difference of the probabilities", self.mean, MEAN_TOLERANCE),
             ("the expected loss of accuracy", self.expected_loss, ACCURACY_TOLERANCE),
@@ -107,7 +107,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class RowAccuracy:
-    """How many of n labelled rows the model gets right, and how many the file."""
+    """Numbers of n labeled rows that the model and the file classify correctly."""
 
     n: int
     ours: int
@@ -122,14 +122,14 @@ def check_made_up(
     int8: bool,
     given: Labels | None = None,
 ) -> Agreement:
-    """Compare the answers to made-up texts, in batches of 1 to 256 texts of 0 to 200 words.
+    """Compare the predictions to made-up texts, in batches of 1 to 256 texts of 0 to 200 words.
 
     The form may allow for fewer. Every word of the vocabulary stands in one of them, unless there
     are more than a million, or the form leaves that out. `given` tells which labels a text has,
     where it may have several.
 
     Raises:
-        BundleError: The answers are further apart than is allowed.
+        BundleError: The predictions are further apart than is allowed.
     """
     largest = None if int8 else FLOAT32_TOLERANCE
     agreement = agreement_on_made_up(session, ours, form, given=given, largest=largest)
@@ -146,7 +146,7 @@ def agreement_on_made_up(
     given: Labels | None = None,
     largest: float | None = None,
 ) -> Agreement:
-    """Compare the answers to made-up texts; see `check_made_up`.
+    """Compare the predictions to made-up texts; see `check_made_up`.
 
     Raises:
         BundleError: Two probabilities differ by more than `largest`.
@@ -179,7 +179,7 @@ def check_rows(
     form: InputForm,
     given: Labels | None = None,
 ) -> RowAccuracy:
-    """Compare the accuracy on labelled texts, in batches of up to as many texts as the form says.
+    """Compare the accuracy on labeled texts, in batches of up to as many texts as the form says.
 
     Of so few rows that one is more than 0.3 points, one may be lost or won. Targets are int64 [n];
     or [n, classes] of 0 and 1, and a text is right where all of its labels are.
@@ -220,7 +220,7 @@ def _expected_loss(ours: NDArray[np.float64], found: Floats, given: Labels | Non
 
 
 def _apart(expected: NDArray[np.float64], found: Floats) -> NDArray[np.float64]:
-    """Give each text's largest difference, float64 [n]; 1 where an answer is no number."""
+    """Return each text's largest difference, float64 [n]; 1 where an answer is no number."""
     return np.asarray(np.nan_to_num(np.abs(expected - found), nan=1.0).max(axis=1))
 
 

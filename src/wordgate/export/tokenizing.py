@@ -21,7 +21,7 @@ _TOKENS: dict[Analyzer, str] = {"words": r"\w+", "characters": r"\S+"}  # for `r
 
 
 def tokenizer_settings(encoder: TextEncoder) -> dict[str, Any]:
-    """Give all that makes ids of a text, in types that JSON has.
+    """Return all that makes ids of a text, in types that JSON has.
 
     Returns:
         ``steps``, each a list of kind, pattern and replacement as in `NormalizerStep`, and the
@@ -45,7 +45,7 @@ def tokenizer_settings(encoder: TextEncoder) -> dict[str, Any]:
 
 
 def ngram_settings(model: CountModel) -> dict[str, Any]:
-    """Give all that makes n-grams of a text, in types that JSON has.
+    """Return all that makes n-grams of a text, in types that JSON has.
 
     Returns:
         ``steps``, as of `tokenizer_settings`; and ``kinds``, each with its ``kind``, `words` or

@@ -90,7 +90,7 @@ _NAMES = {
     "xlm-roberta": _BERT,
 }
 _PROJECTIONS = ("encoder.embeddings_project", "encoder.encoder.embedding_hidden_mapping_in")
-"""What makes states of narrower embeddings, in ELECTRA and in ALBERT."""
+"""Projection of narrower embeddings to hidden states, in ELECTRA and ALBERT."""
 _FIRST_ROWS = ("token_type_embeddings", "task_type_embeddings")
 """Tables of embeddings of which a single text has the first alone."""
 _ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")

@@ -65,7 +65,7 @@ class ArrayFile:
         return array
 
     def _root(self) -> int:
-        """Give the address of the root group."""
+        """Return the address of the root group."""
         if self.size < len(SIGNATURE) or self._at(0, len(SIGNATURE)) != SIGNATURE:
             raise BundleError("the weights are not an HDF5 file")
         superblock, offsets, lengths = self._fields("<8xB4xBB", 0)
@@ -140,7 +140,7 @@ class ArrayFile:
         return found
 
     def _start(self, address: int, path: str, shape: tuple[int, ...]) -> int:
-        """Give the place of an array's first byte, and refuse an array that is not as expected."""
+        """Return the position of the first byte of an array; refuse an unexpected array."""
         messages = self._messages(address)
         if _TYPE not in messages:
             raise _no_array(path)
@@ -154,7 +154,7 @@ class ArrayFile:
         there = min(stored, max(0, self.size - start))
         if there < needed:
             raise BundleError(
-                f"the weights at '{path}' claim {needed:,} bytes, and only {there:,} are there"
+                f"the weights at '{path}' claim {needed:,} bytes, and only {there:,} are present"
             )
         return int(start)
 

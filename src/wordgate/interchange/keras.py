@@ -141,8 +141,8 @@ def _encoder(
     length = sizes.length or max_tokens
     if length is None:
         raise SettingsError(
-            "the model takes texts of any length; give with --max-tokens the number of tokens to"
-            " which its texts were padded in training (pad_sequences' maxlen)"
+            "the input length of the model is not fixed; use --max-tokens to give the number of"
+            " tokens to which texts were padded in training (pad_sequences' maxlen)"
         )
     if max_tokens not in (None, length):
         raise SettingsError(
@@ -181,7 +181,7 @@ def _bias(arrays: ArrayFile, path: str, size: int, *, present: bool) -> Floats:
 
 
 def _notes(encoder: TextEncoder, sizes: KerasNetwork) -> list[str]:
-    """Say what was taken from the model and what was assumed of it."""
+    """Describe what was taken from the model and what was assumed of it."""
     words = len(encoder.vocabulary)
     length = "as given by max_tokens" if sizes.length is None else "the fixed length of the model"
     truncating = "default truncating='pre'" if encoder.truncate == "front" else "truncating='post'"
@@ -199,5 +199,5 @@ def _notes(encoder: TextEncoder, sizes: KerasNetwork) -> list[str]:
         )
     mixed = sorted(sizes.policies - {"float32"})
     if mixed:
-        notes.append(f"the model computed in {mixed[0]}, and here it computes in float32")
+        notes.append(f"the model was computed in {mixed[0]}; wordgate computes in float32")
     return notes

@@ -17,7 +17,7 @@ CHAIN = ("Embedding", "LSTM", "Dense")
 READ = f"only {', '.join(('InputLayer', *CHAIN, *DROPOUTS))} can be imported"
 POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 LARGEST = 2**31 - 1
-"""The largest size of anything: ids are int32."""
+"""Maximum of any size, because ids are int32."""
 
 # The values that our network computes with, by class and field. A field that isn't there has them.
 _FIXED: dict[str, dict[str, tuple[Any, ...]]] = {
@@ -62,7 +62,7 @@ class Layer:
         return f"layer '{shown(self.name, 60)}' ({self.kind})"
 
     def size(self, field: str) -> int:
-        """Give a field that is a size."""
+        """Return a field that is a size."""
         value = self.config.get(field)
         if type(value) is not int or not 1 <= value <= LARGEST:
             raise BundleError(
@@ -72,7 +72,7 @@ class Layer:
         return value
 
     def flag(self, field: str) -> bool:
-        """Give a field that is on or off; on where it isn't there."""
+        """Return a field that is on or off; on where it isn't there."""
         value = self.config.get(field, True)
         if type(value) is not bool:
             raise BundleError(f"{self} has {field}={brief(value)}; it must be True or False")
@@ -133,7 +133,7 @@ def _check_fields(layer: Layer) -> None:
 
 
 def _policy_of(layer: Layer) -> str:
-    """Give a layer's dtype policy, and refuse those whose weights are not float32."""
+    """Return a layer's dtype policy, and refuse those whose weights are not float32."""
     match layer.config.get("dtype", "float32"):
         case {"class_name": "DTypePolicy", "config": dict(fields)}:
             name = fields.get("name")
@@ -206,12 +206,12 @@ def _functional(described: Sequence[Any], fields: Mapping[str, Any]) -> list[Lay
 
 
 def _is_mask(entry: Any) -> bool:
-    """Tell whether it is NotEqual, the operation by which Keras computes a mask."""
+    """Return whether it is NotEqual, the operation by which Keras computes a mask."""
     return isinstance(entry, dict) and entry.get("class_name") == "NotEqual"
 
 
 def _mask_name(entry: Mapping[str, Any], first: str) -> str:
-    """Give the name of the operation that tells tokens from padding, and refuse any other."""
+    """Return the name of the operation that tells tokens from padding, and refuse any other."""
     match entry:
         case {
             "module": "keras.src.ops.numpy",
@@ -223,7 +223,7 @@ def _mask_name(entry: Mapping[str, Any], first: str) -> str:
 
 
 def _end(fields: Mapping[str, Any], name: str) -> str:
-    """Give the one layer at an end of a Functional model."""
+    """Return the one layer at an end of a Functional model."""
     match fields.get(name):
         case [str(layer), 0, 0] | [[str(layer), 0, 0]]:
             return layer
@@ -232,7 +232,7 @@ def _end(fields: Mapping[str, Any], name: str) -> str:
 
 
 def _source(layer: Layer, masks: set[str]) -> str:
-    """Give the name of the layer that a layer reads, and refuse one that is called otherwise."""
+    """Return the name of the layer that a layer reads, and refuse one that is called otherwise."""
     match layer.nodes:
         case [{"args": [tensor], "kwargs": dict(options)}] if source := _tensor(tensor):
             pass
@@ -250,7 +250,7 @@ def _source(layer: Layer, masks: set[str]) -> str:
 
 
 def _tensor(value: Any) -> str | None:
-    """Give the name of the layer whose only output this is."""
+    """Return the name of the layer whose only output this is."""
     match value:
         case {
             "class_name": "__keras_tensor__",
@@ -290,7 +290,7 @@ def _network(chain: Sequence[Layer]) -> KerasNetwork:
 
 
 def _length(layers: Sequence[Layer]) -> int | None:
-    """Give the number of tokens that the input or the embedding fixes, if one does."""
+    """Return the number of tokens that the input or the embedding fixes, if one does."""
     for layer in layers:
         shape = layer.config.get("batch_shape") or layer.config.get("batch_input_shape")
         if shape is None:

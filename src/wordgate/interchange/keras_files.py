@@ -29,11 +29,11 @@ from wordgate.text.vocabulary import UNKNOWN, Vocabulary
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 LIMITS = {METADATA: 2**20, CONFIG: 2**24, WEIGHTS: 2**33}
-"""How many bytes a member may have, unpacked."""
+"""Maximum uncompressed bytes of a member."""
 EXPANSION = 100
-"""How often a member may outgrow its packed size; Keras itself packs nothing."""
+"""Maximum compression ratio of a member; Keras itself does not compress."""
 SMALL = 2**20
-"""Members of so many bytes may outgrow it more."""
+"""Members up to this size may have a higher ratio."""
 RESAVE = "load it in Keras 3 and save it with model.save('model.keras')"
 _BLOCK = 2**20
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -48,7 +48,7 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class KerasArchive:
-    """What a `.keras` file holds."""
+    """The content of a `.keras` file."""
 
     version: str  # the version of Keras that saved it
     config: Mapping[str, Any]  # how the model is built
@@ -77,7 +77,7 @@ def open_keras(path: Path) -> Iterator[KerasArchive]:
 
 
 def _check_kind(path: Path) -> None:
-    """Refuse what is no zip, and say what it is instead."""
+    """Refuse a file that is not a zip archive, and say what it is instead."""
     if os.path.isdir(path):  # which takes a path too long for the system, too
         raise BundleError(f"this is a folder, not a .keras file; {RESAVE}")
     if not os.path.isfile(path):
@@ -94,7 +94,7 @@ def _check_kind(path: Path) -> None:
 
 
 def _version(metadata: Mapping[str, Any]) -> str:
-    """Give the version of Keras, and refuse those whose files have another layout."""
+    """Return the version of Keras, and refuse those whose files have another layout."""
     version = metadata.get("keras_version")
     match = _VERSION.fullmatch(version) if isinstance(version, str) else None
     if match is None:
@@ -102,7 +102,9 @@ def _version(metadata: Mapping[str, Any]) -> str:
             f"{METADATA} has the keras_version {brief(version)}, which is not a version"
         )
     if match[1] != "3":
-        raise BundleError(f"it was saved by Keras {match[0]}, and only Keras 3 is read; {RESAVE}")
+        raise BundleError(
+            f"it was saved by Keras {match[0]}, and only Keras 3 is supported; {RESAVE}"
+        )
     return match[0]
 
 
@@ -145,12 +147,12 @@ def _checked(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
         raise BundleError(f"{name} in it is encrypted or packed in a way that Keras never does")
     if info.file_size > LIMITS[name]:
         raise BundleError(
-            f"{name} in it claims {info.file_size:,} bytes; more than {LIMITS[name]:,} are not read"
+            f"{name} in it claims {info.file_size:,} bytes; the maximum is {LIMITS[name]:,}"
         )
     if info.file_size > max(SMALL, EXPANSION * info.compress_size):
         raise BundleError(
-            f"{name} in it claims {info.file_size:,} bytes out of {info.compress_size:,} packed"
-            " ones, as a zip bomb does"
+            f"{name} in it claims {info.file_size:,} bytes from {info.compress_size:,} compressed"
+            " bytes, like a zip bomb"
         )
     return info
 
@@ -195,7 +197,7 @@ def _tokenizer_config(path: Path) -> Mapping[str, Any]:
     if not os.path.isfile(path):  # which takes a path too long for the system, too
         raise BundleError("there is no such file")
     if path.stat().st_size > LARGEST_FILE:
-        raise BundleError(f"the file has more than {LARGEST_FILE:,} bytes, which are not read")
+        raise BundleError(f"the file has more than {LARGEST_FILE:,} bytes, which is the maximum")
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -208,7 +210,7 @@ def _tokenizer_config(path: Path) -> Mapping[str, Any]:
 
 
 def _words(config: Mapping[str, Any]) -> list[str]:
-    """Give all words in the order of their indices, which must be 1, 2, 3 and so on."""
+    """Return all words in the order of their indices, which must be 1, 2, 3 and so on."""
     index = config.get("word_index")
     if isinstance(index, str):
         index = _parsed(index, "the tokenizer's word_index")
@@ -223,8 +225,8 @@ def _words(config: Mapping[str, Any]) -> list[str]:
             )
         if not word or without_surrogates(word) != word:
             raise BundleError(
-                f"the tokenizer's word {brief(word)} cannot be kept: a word is a text that UTF-8"
-                " can write"
+                f"the tokenizer's word {brief(word)} cannot be imported: it cannot be encoded in"
+                " UTF-8"
             )
     return words
 

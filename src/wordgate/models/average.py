@@ -88,15 +88,15 @@ class AverageModel:
         return class_log_proba(features, self.multilabel)
 
     def with_threads(self, threads: int | None) -> "AverageModel":  # noqa: ARG002
-        """Give the model itself, which predicts in one thread."""
+        """Return the model itself, which predicts in one thread."""
         return self
 
     def in_int8(self) -> "AverageModel":
-        """Give the same model with rows that a byte a number can keep."""
+        """Return the same model with rows that a byte a number can keep."""
         return replace(self, rows=round_to_int8(self.rows), int8=True)
 
     def state(self) -> tuple[Description, Arrays]:
-        """Give the encoder, and the layers by their names."""
+        """Return the encoder, and the layers by their names."""
         arrays = {
             **int8_arrays("rows", self.rows, int8=self.int8),
             "weights": self.weights,
@@ -128,7 +128,7 @@ def averages(encoded: EncodedTexts, rows: Floats, weights: Floats) -> Floats:
     """Average rows, float32 [vocabulary, features], over each text's words by weights [vocabulary].
 
     Returns:
-        float32 [n, features]; zeros for a text whose words have no weight. A text's neighbours
+        float32 [n, features]; zeros for a text whose words have no weight. A text's neighbors
         have no part in its result.
     """
     means = np.zeros((len(encoded), rows.shape[1]), np.float32)

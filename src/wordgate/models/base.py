@@ -34,10 +34,10 @@ class Model(Protocol):
         """
 
     def state(self) -> tuple[Description, Arrays]:
-        """Give all that a model is: what JSON can say, and its arrays."""
+        """Return all that a model is: what JSON can say, and its arrays."""
 
     def with_threads(self, threads: int | None) -> "Model":
-        """Let it predict in so many threads, as for `choose_threads`; some have one in any case."""
+        """Let it predict in this many threads, as for `choose_threads`, where it can."""
 
 
 def model_from_state(family: str, description: Description, arrays: Arrays) -> Model:
@@ -75,7 +75,7 @@ def class_log_proba(logits: NDArray[np.floating[Any]], multilabel: bool) -> NDAr
 
 
 def is_multilabel(description: Description) -> bool:
-    """Tell whether a saved model gives each label a probability of its own.
+    """Return whether a saved model gives each label a probability of its own.
 
     Raises:
         BundleError: The description says neither yes nor no.
@@ -87,12 +87,12 @@ def is_multilabel(description: Description) -> bool:
 
 
 def multilabel_part(multilabel: bool) -> Description:
-    """Give the part of a description that `is_multilabel` reads; none for one label per text."""
+    """Return the part of a description that `is_multilabel` reads; none for one label per text."""
     return {_MULTILABEL: True} if multilabel else {}
 
 
 def required(parts: Mapping[str, Any], name: str) -> Any:
-    """Give a part of a saved model.
+    """Return a part of a saved model.
 
     Raises:
         BundleError: It is missing.

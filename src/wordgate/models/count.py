@@ -85,16 +85,16 @@ class CountModel:
         return EncodedTexts(np.concatenate(ids)[order].astype(np.int32), offsets)
 
     def numbering(self) -> Iterator[tuple[NgramVectorizer, tuple[int, int]]]:
-        """Give each kind of n-grams with the number of its first one, and that behind its last."""
+        """Return each kind of n-grams with the index of its first one, and the end index."""
         ends = accumulate(map(len, self.vectorizers), initial=0)
         return zip(self.vectorizers, pairwise(ends), strict=True)
 
     def with_threads(self, threads: int | None) -> "CountModel":  # noqa: ARG002
-        """Give the model itself, which predicts in one thread."""
+        """Return the model itself, which predicts in one thread."""
         return self
 
     def state(self) -> tuple[Description, Arrays]:
-        """Give what a saved model holds: settings that go into JSON, and arrays."""
+        """Return what a saved model holds: settings that go into JSON, and arrays."""
         described = [
             {
                 "kind": vectorizer.analyzer,
@@ -174,7 +174,7 @@ def _vectorizer(block: Mapping[str, Any], arrays: Arrays) -> NgramVectorizer:
 
 
 def _check_frequencies(frequencies: NDArray[Any] | None, n_texts: object, n_ngrams: int) -> None:
-    """Refuse frequencies that are not those of a vocabulary among so many texts."""
+    """Refuse frequencies that are not those of a vocabulary among this many texts."""
     if type(n_texts) is not int or n_texts < 0 or (n_texts > 0) != (frequencies is not None):
         weighted = "frequencies" if frequencies is not None else "no frequencies"
         raise BundleError(

@@ -14,7 +14,7 @@ from wordgate.models.base import Floats
 
 _HIGHEST = 127
 _SCALE_BITS = 16
-"""Digits of a scale: so few that 127 times it is exact, and rows once rounded stay as they are."""
+"""Bits of a scale: few enough that 127 times the scale is exact; quantization is idempotent."""
 
 
 def round_to_int8(rows: Floats) -> Floats:

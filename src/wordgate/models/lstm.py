@@ -106,11 +106,11 @@ class Network:
         )
 
     def in_int8(self) -> "Network":
-        """Give the same network with word vectors that a byte a number can keep."""
+        """Return the same network with word vectors that a byte a number can keep."""
         return replace(self, embedding=round_to_int8(self.embedding), int8=True)
 
     def computed_by(self, kernel: str) -> "Network":
-        """Give the same network, computed by another kernel; see `with_kernel` for errors."""
+        """Return the same network, computed by another kernel; see `with_kernel` for errors."""
         network = replace(self, kernel=kernel)
         network._forward_passes  # noqa: B018 - what can't compute fails here
         return network
@@ -127,7 +127,7 @@ class Network:
     ) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]; threads are as for `choose_threads`.
 
-        A text's neighbours, its padding and the number of threads have no part in its result.
+        A text's neighbors, its padding and the number of threads have no part in its result.
         """
         logits = np.zeros((len(encoded), len(self.output_bias)), np.float64)
 
@@ -207,7 +207,7 @@ class LSTMModel:
         return choose_threads(self.threads)
 
     def with_threads(self, threads: int | None) -> "LSTMModel":
-        """Give the same model, predicting in so many threads at most."""
+        """Return the same model, predicting in at most this many threads."""
         return replace(self, threads=threads)
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -244,7 +244,7 @@ class LSTMModel:
         return self.network.log_proba(encoded, threads=self.threads)
 
     def state(self) -> tuple[Description, Arrays]:
-        """Give the encoder and the kinds of pooling, and the weights by their names."""
+        """Return the encoder and the kinds of pooling, and the weights by their names."""
         description = {
             "encoder": self.encoder.state(),
             "pooling": list(self.network.pooling),
@@ -297,7 +297,7 @@ def _checked_pooling(pooling: object) -> tuple[str, ...]:
 
 
 def _shapes(network: Network, vocabulary: int) -> dict[str, tuple[int, ...]]:
-    """Give the shapes of all arrays by its number of hidden units, of classes and of words."""
+    """Return the shapes of all arrays by its number of hidden units, of classes and of words."""
     embedding, classes = network.embedding.shape[-1:], network.output_bias.shape[:1] or (1,)
     shapes: dict[str, tuple[int, ...]] = {"embedding": (vocabulary, *embedding)}
     features = 0

@@ -28,7 +28,7 @@ from wordgate.models.lstm_ir import (
 )
 
 _STEPS_AT_ONCE = 2
-"""Steps whose weights are read together, while they lie near the processor."""
+"""Number of steps that share a read of the weights while these are in the cache."""
 
 
 class CompiledLSTMForward:
@@ -74,7 +74,7 @@ class CompiledLSTMForward:
 
 
 def layout_for(kernel: str) -> KernelLayout:
-    """Give the way to compute that a kernel's name stands for.
+    """Return the way to compute that a kernel's name stands for.
 
     Raises:
         SettingsError: The processor can't.
@@ -103,7 +103,7 @@ def _by_units(rows: Floats, layout: KernelLayout) -> Floats:
 
 
 def _packed(rows: Floats, layout: KernelLayout) -> tuple[NDArray[Any], NDArray[np.int32], Floats]:
-    """Lay the recurrence's weights, `_by_units` [4 * size, size], out as a step reads them.
+    """Format the recurrence's weights, `_by_units` [4 * size, size], as a step reads them.
 
     With them, for int8, what its sums begin with, int32 [4 * size], and what a unit of them is
     worth, float32 [4 * size].
@@ -121,7 +121,7 @@ def _packed(rows: Floats, layout: KernelLayout) -> tuple[NDArray[Any], NDArray[n
 
 @lru_cache
 def _compiled(layout: KernelLayout) -> Any:
-    """Give the compiled reading of a batch; its arrays are those of `compile_step`."""
+    """Return the compiled reading of a batch; its arrays are those of `compile_step`."""
     read_word, together = _compiled_word(layout), _STEPS_AT_ONCE * layout.texts
 
     @njit(nogil=True)

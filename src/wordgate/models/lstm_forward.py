@@ -22,7 +22,7 @@ from wordgate.runtime.packages import require_extra
 
 NUMPY = "numpy"
 KERNELS = (NUMPY, "numba", "numba-int8")
-"""Of an LSTM; the first one stands for every family's own way to compute."""
+"""Kernels of an LSTM; the first one is the default of every family."""
 TRANSFORMER_KERNELS = ("torch-bfloat16", "onnx-int8")
 _ONE, _HALF = np.float32(1.0), np.float32(0.5)
 _BLOCK = 16
@@ -211,5 +211,5 @@ class InputProjection:
 
     @property
     def table(self) -> Floats:
-        """Give the table, float32 [vocabulary or a few more, width]; zeros where not filled."""
+        """Return the table, float32 [vocabulary or a few more, width]; zeros where not filled."""
         return self._blocks.reshape(-1, self._blocks.shape[2])

@@ -24,7 +24,7 @@ from numba.extending import intrinsic
 
 GATES = 4
 LEVELS = 127
-"""Steps of a state in int8, either way of zero."""
+"""Quantization steps of a state in int8, on either side of zero."""
 MIDDLE = 128
 """The byte of a state that is zero."""
 _BYTE, _WORD, _ADDRESS, _FLOAT = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
@@ -54,7 +54,7 @@ class KernelLayout:
 
 
 def best_layout(*, int8: bool) -> KernelLayout | None:
-    """Give the step that suits this processor; None if it has no instruction for int8."""
+    """Return the step that suits this processor; None if it has no instruction for int8."""
     has = binding.get_host_cpu_features().get
     if int8:
         if has("avx512vnni"):
@@ -85,7 +85,7 @@ class StepArguments(NamedTuple):
 
 
 def compile_step(layout: KernelLayout) -> Any:
-    """Give a function for numba's compiler that takes one step, of `StepArguments`."""
+    """Return a function for numba's compiler that takes one step, of `StepArguments`."""
     if layout.int8:
         binding.initialize_native_asmparser()
 
@@ -124,7 +124,7 @@ class _StepWriter:
             self._open(gates, text)
 
     def _row(self, words: Any, text: int) -> Any:
-        """Give the address of a word's part of the table."""
+        """Return the address of a word's part of the table."""
         word = self._load(words, 8 * text, _ADDRESS)
         return self.builder.add(self.step.table, self.builder.mul(word, self.step.stride))
 
@@ -222,7 +222,7 @@ class _StepWriter:
         return total
 
     def _fused(self, x: Any, y: Any, z: Any) -> Any:
-        """Give x * y + z, rounded once where the processor can."""
+        """Return x * y + z, rounded once where the processor can."""
         return self._intrinsic("llvm.fmuladd", x, y, z)
 
     def _intrinsic(self, name: str, *arguments: Any) -> Any:
@@ -245,7 +245,7 @@ class _StepWriter:
         return self.builder.inttoptr(address, ir.PointerType(kind))
 
     def _spread(self, number: Any, kind: Any) -> Any:
-        """Give a vector that holds the number in every lane."""
+        """Return a vector that holds the number in every lane."""
         nothing = ir.Constant(kind, ir.Undefined)
         alone = self.builder.insert_element(nothing, number, _WORD(0))
         everywhere = ir.Constant(ir.VectorType(_WORD, kind.count), [0] * kind.count)

@@ -49,7 +49,7 @@ class TransformerModel:
         return self.network.n_threads(self.threads)
 
     def with_threads(self, threads: int | None) -> TransformerModel:
-        """Give the same model, predicting in so many threads at most."""
+        """Return the same model, predicting in at most this many threads."""
         return replace(self, threads=threads)
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -67,20 +67,21 @@ class TransformerModel:
         return self.network.log_proba(encoded, threads=self.threads)
 
     def in_bfloat16(self) -> TransformerModel:
-        """Give the same model, predicting in bfloat16: probabilities differ by about 0.005.
+        """Return the same model, predicting in bfloat16: probabilities differ by about 0.005.
 
         Raises:
             SettingsError: The processor doesn't multiply it natively.
         """
         if not multiplies_bfloat16():
             raise SettingsError(
-                "kernel 'torch-bfloat16' needs a processor that multiplies bfloat16 (AVX512-BF16 or"
-                " AMX), which this one does not; use 'numpy', which means float32, or 'onnx-int8'"
+                "kernel 'torch-bfloat16' needs a processor that multiplies bfloat16 natively"
+                " (AVX512-BF16 or AMX), which this one does not; use 'numpy', which means float32,"
+                " or 'onnx-int8'"
             )
         return replace(self, network=self.network.in_bfloat16())
 
     def state(self) -> tuple[Description, Arrays]:
-        """Give the tokenizer and the network's form, and the weights by their names."""
+        """Return the tokenizer and the network's form, and the weights by their names."""
         description = {
             "config": dict(self.network.config),
             "pad_id": self.network.pad_id,
@@ -116,12 +117,12 @@ class TransformerModel:
         encoder = SubwordEncoder.from_state(description)
         if encoder.vocab_size > network.vocab_size:
             raise BundleError(
-                f"the model's tokenizer has {encoder.vocab_size:,} subwords, and its weights know"
+                f"the model's tokenizer has {encoder.vocab_size:,} subwords, and its weights have"
                 f" {network.vocab_size:,}"
             )
         if encoder.max_tokens > network.max_length:
             raise BundleError(
-                f"the model's max_tokens is {encoder.max_tokens:,}, and its weights read"
-                f" {network.max_length:,} at most"
+                f"the model's max_tokens is {encoder.max_tokens:,}, and its weights support at"
+                f" most {network.max_length:,}"
             )
         return cls(encoder, network)

@@ -57,7 +57,7 @@ ENCODERS = {
 whatever padding follows it; in others, such as MobileBERT and ConvBERT, padding leaks into it."""
 
 DROPOUT = 0.1
-"""Share of the mean's components dropped in training, as in encoders' own heads."""
+"""Dropout rate of the mean in training, as in the heads of these encoders."""
 
 _LEFT_OUT = frozenset(
     (
@@ -96,7 +96,7 @@ class TransformerNetwork:
 
     @property
     def encoder_config(self) -> Any:
-        """Give transformers' own object of the encoder's description, defaults filled in."""
+        """Return the configuration object of transformers for the encoder, with defaults."""
         return self.modules["encoder"].config
 
     @property
@@ -125,7 +125,7 @@ class TransformerNetwork:
 
     @property
     def position_padding(self) -> int | None:
-        """Give the position and the id of padding, behind which RoBERTa and its kin count."""
+        """Return the position id of padding, after which RoBERTa counts; None for other models."""
         return next((module.padding_idx for module in self._position_embeddings()), None)
 
     @torch.inference_mode()
@@ -248,7 +248,7 @@ class TransformerNetwork:
         return self
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Give the weights by their names."""
+        """Return the weights by their names."""
         return {name: w.cpu().float().numpy() for name, w in self.modules.state_dict().items()}
 
     @classmethod
@@ -297,7 +297,7 @@ def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in ENCODERS:
         known = did_you_mean(str(kind)[:80], ENCODERS)
-        raise BundleError(f"no kind of transformer {kind!r:.80}{known}")
+        raise BundleError(f"unsupported type of transformer {kind!r:.80}{known}")
     # Any other name would become an attribute of the description's object, and could take the
     # place of one that transformers relies on.
     own = AutoConfig.for_model(kind).to_dict().keys() - _LEFT_OUT

@@ -15,7 +15,7 @@ from wordgate.runtime.display import brief
 Threshold = float | Mapping[str, float]
 """One for every label, or by label."""
 Answer = str | None | tuple[str, ...]
-"""A text's label, None where it has none; or its labels, the most probable first."""
+"""The label of a text, None for abstention; or its labels, the most probable first."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ class DecisionRule:
         return self.multilabel or self.top is not None
 
     def thresholds_by_label(self) -> dict[str, float] | None:
-        """Give the thresholds by label; None where the most probable label is given."""
+        """Return the thresholds by label; None where the most probable label is given."""
         thresholds = self.thresholds
         return None if thresholds is None else dict(zip(self.labels, thresholds, strict=True))
 
     def answers(self, proba: NDArray[np.float64]) -> list[Answer]:
-        """Give each text its label, or its labels, by probabilities, float64 [n, labels]."""
+        """Assign each text its label, or its labels, by probabilities, float64 [n, labels]."""
         if self.gives_several:
             return self._several(proba)
         columns = self.columns(proba)
@@ -101,12 +101,12 @@ class DecisionRule:
         return [names[column] for column in columns.tolist()]
 
     def columns(self, proba: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Give each text's column where it has one label, whether it abstains or not: int64 [n]."""
+        """Return the column of each text's label, regardless of abstention, int64 [n]."""
         thresholds = None if self.thresholds is None else np.array(self.thresholds)
         return decided_classes(proba, thresholds, self.decisive)
 
     def given(self, proba: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-        """Tell for several labels per text which are at or above their thresholds: [n, labels]."""
+        """Return which of several labels per text reach their thresholds, bool [n, labels]."""
         return np.asarray(proba >= np.array(self.thresholds))
 
     def check_explained(self, label: str | None) -> None:
@@ -154,7 +154,7 @@ def _check_top(top: int, labels: tuple[str, ...]) -> None:
 def _thresholds(
     config: Config, threshold: Threshold | None
 ) -> tuple[tuple[float, ...] | None, int]:
-    """Give a model's thresholds, changed as the user wants, and the column that decides."""
+    """Return a model's thresholds, changed as the user wants, and the column that decides."""
     labels, own = config.labels, config.thresholds
     wanted = {} if threshold is None else _by_label(threshold, labels, config.multilabel)
     if config.multilabel:
@@ -168,7 +168,7 @@ def _thresholds(
 
 
 def _by_label(threshold: Threshold, labels: tuple[str, ...], multilabel: bool) -> dict[str, float]:
-    """Give the thresholds that a user has named, by label."""
+    """Return the thresholds that a user has named, by label."""
     if not multilabel and len(labels) != 2:
         raise SettingsError(
             f"threshold has no effect on a model that predicts the most probable of {len(labels)}"

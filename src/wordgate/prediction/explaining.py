@@ -22,16 +22,16 @@ from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.text.normalizer import tokens_with_offsets
 
 Numbers = NDArray[np.float64]
-_COURSE_MEANS: dict[Literal["states", "prefixes"], str] = {
+_METHODS: dict[Literal["states", "prefixes"], str] = {
     "states": "The prediction after each word is computed from the hidden state of the LSTM at this"
     " word; later words have no influence on it.",
     "prefixes": "The prediction after each word is the prediction for the text up to this word.",
 }
 _WORDS_NAMED = 5
 MOST_WORDS = 512
-"""Words of a text that are explained at most: each costs two predictions of all of it."""
+"""Maximum number of explained words; each takes two predictions of the text."""
 _MOST_CHARACTERS = 2_000_000
-"""Of all texts that are predicted for one explanation, where models read characters."""
+"""Maximum characters of all texts that are predicted for one explanation."""
 # What counting sees apart: words, and what stands between them and is no space.
 _COUNTED = re.compile(r"\w+|[^\w\s]+")
 
@@ -170,7 +170,7 @@ def _window(encoder: TextEncoder, ids: Sequence[int | None]) -> tuple[int, int]:
 
 
 def _is_counted(model: CountModel, word: str) -> bool:
-    """Tell whether any n-gram of a word, or inside it, was counted in training."""
+    """Return whether any n-gram of a word, or inside it, was counted in training."""
     return any(len(vectorizer.lookup([word])[0]) > 0 for vectorizer in model.vectorizers)
 
 
@@ -183,8 +183,8 @@ def explain(
     is explained, or the most probable one, and effects are differences of log-odds.
     """
     parsed = explainable_text(model, text)
-    course = _states(parsed) or _Course("prefixes", parsed.prefix_log_proba())
-    found = (model.log_proba([text]), course.log_proba, parsed.occluded_log_proba())
+    prefixes = _states(parsed) or _PrefixPredictions("prefixes", parsed.prefix_log_proba())
+    found = (model.log_proba([text]), prefixes.log_proba, parsed.occluded_log_proba())
     whole, after, without = (apply_temperature(one, temperature, rule.multilabel) for one in found)
     proba, labels = np.exp(whole), rule.labels
     if not rule.multilabel:
@@ -199,8 +199,8 @@ def explain(
         "label": labels[column],
         "probability": float(proba[0, column]),
         "probabilities": _by_label(proba[0], labels),
-        "course": course.kind,
-        "course_means": _COURSE_MEANS[course.kind],
+        "course": prefixes.kind,
+        "course_means": _METHODS[prefixes.kind],
         "start": start,
         "words": tuple(
             ExplainedWord(
@@ -208,8 +208,8 @@ def explain(
                 probabilities=after_words[i],
                 effect=float(effects[i, column]),
                 effects=_by_label(effects[i], labels),
-                gates=course.gates.get(i),
-                memory_change=course.memory_change.get(i),
+                gates=prefixes.gates.get(i),
+                memory_change=prefixes.memory_change.get(i),
             )
             for i, word in enumerate(parsed.words)
         ),
@@ -227,7 +227,7 @@ def _by_label(row: Numbers, labels: Sequence[str]) -> dict[str, float]:
     return dict(zip(labels, row.tolist(), strict=True))
 
 
-class _Course(NamedTuple):
+class _PrefixPredictions(NamedTuple):
     """The predictions after 0, 1, 2 ... words: `log_proba` is float64 [words + 1, classes].
 
     Gates and changes of the cell state are by the number of the word; empty unless there are any.
@@ -239,7 +239,7 @@ class _Course(NamedTuple):
     memory_change: Mapping[int, float] = MappingProxyType({})
 
 
-def _states(parsed: TokenizedText | RawText) -> _Course | None:
+def _states(parsed: TokenizedText | RawText) -> _PrefixPredictions | None:
     """Read the states of an LSTM that has some after every word: one of a single direction."""
     if not isinstance(parsed, TokenizedText) or not isinstance(parsed.model, LSTMModel):
         return None
@@ -250,7 +250,7 @@ def _states(parsed: TokenizedText | RawText) -> _Course | None:
     log_proba, states = prefix_predictions(network, parsed.ids[: n_ids[-1]])
     memory_change = states.memory_change()
     positions = {i: place for i, place in enumerate(parsed.positions) if place is not None}
-    return _Course(
+    return _PrefixPredictions(
         "states",
         log_proba[n_ids],
         {i: Gates(*states.gates[place].tolist()) for i, place in positions.items()},

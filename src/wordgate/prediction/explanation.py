@@ -1,7 +1,7 @@
-"""What an explanation is, and how a notebook shows it: no scripts, nothing fetched.
+"""Explanations, and their display in a notebook, without scripts or downloads.
 
-Notebooks are light or dark and don't say which. So all text has the notebook's own colour, words
-have washes that let either shine through, and lines have colours that stand out on both.
+Notebooks are light or dark and don't say which. So all text has the notebook's own color, words
+have washes that let either shine through, and lines have colors that stand out on both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,16 +21,16 @@ _EXACT = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=
 # Of the JSON Schema that a server gives of an explanation.
 
 FOR, AGAINST = (38, 120, 190), (214, 110, 20)
-"""Red, green, blue of words that speak for the verdict, and against it."""
+"""Colors (RGB) of words that support the prediction, and that oppose it."""
 _STRONGEST_WASH = 0.5
 _LEAST_SCALE = 0.1  # the effect that has the strongest wash, if no word has more
 _LINES = ("#3a8bd0", "#d9782a", "#8a8f98")
-"""Of the verdict and of the most probable other labels."""
+"""Colors of the predicted label and of the most probable other labels."""
 _DASHES = (None, "6 3", "2 3")
 _HEIGHT, _PLOT, _TOP, _LEFT = 210.0, 130.0, 10.0, 34.0
 _RIGHT, _WIDTH, _LABEL_ROOM = 560.0, 700.0, 64.0
 _CLOSE = "margin:.2em 0"
-_MOST_NAMED = 40  # words whose names have room below the course
+_MOST_NAMED = 40  # words whose names have room below the chart
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,9 @@ class Explanation:
     remarks: tuple[str, ...]
 
     effect_means: ClassVar[Literal["probability", "log-odds"]] = "probability"
-    """What an effect is a change of."""
+    """Quantity of which an effect is a difference."""
     effect_scale: ClassVar[float] = 1.0
-    """How large an effect is that counts as much as 1 does of a probability."""
+    """Size of an effect that corresponds to 1 on the scale of probabilities."""
 
     def ranked(self) -> list[tuple[str, float]]:
         """Return the labels with their probabilities, the most probable first."""
@@ -155,7 +155,7 @@ class LabelExplanation(Explanation):
     effect_scale: ClassVar[float] = 5.0  # near 0.5 the log-odds change 4 to 5 times as fast
 
     def given_and_others(self) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
-        """Give the labels that the text has, and the others, each with its probability."""
+        """Return the labels that the text has, and the others, each with its probability."""
         ranked = sorted(self.probabilities.items(), key=lambda one: -one[1])
         return (
             [(label, share) for label, share in ranked if label in self.labels],
@@ -163,7 +163,7 @@ class LabelExplanation(Explanation):
         )
 
     def verdict(self) -> str:
-        """Say whether the explained label is given, and why."""
+        """Describe whether the explained label is given, and why."""
         given = "predicted" if self.label in self.labels else "not predicted"
         return (
             f"Explained label: {self.label}, which is {given}; its probability is"
@@ -171,19 +171,19 @@ class LabelExplanation(Explanation):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give the same in types that JSON has."""
+        """Return the same in types that JSON has."""
         return {**super().to_json(), "labels": [*self.labels]}
 
 
 def _html(explanation: Explanation) -> Markup:
-    """Render an explanation: prediction, coloured words, chart, remarks, and a folded table."""
+    """Render an explanation: prediction, colored words, chart, remarks, and a folded table."""
     quiet = "margin:.2em 0;opacity:.75;font-size:.9em"
     parts = [_verdict(explanation)]
     if explanation.words:
         parts += [
             _sentence(explanation),
             element("p", _legend(explanation), style=quiet),
-            _course(explanation),
+            _chart(explanation),
             element("p", explanation.course_means, style=quiet),
         ]
     parts += [element("p", f"Note: {plain(one)}", style=_CLOSE) for one in explanation.remarks]
@@ -211,7 +211,7 @@ def _labels(explanation: LabelExplanation) -> Markup:
 
 
 def _sentence(explanation: Explanation) -> Markup:
-    """Write the text, with the background of each word coloured by its effect."""
+    """Write the text, with the background of each word colored by its effect."""
     text, done = explanation.text, 0
     least = _LEAST_SCALE * explanation.effect_scale
     scale = max([least, *(abs(word.effect) for word in explanation.words)])
@@ -244,23 +244,23 @@ def _legend(explanation: Explanation) -> str:
     )
 
 
-def _course(explanation: Explanation) -> Markup:
+def _chart(explanation: Explanation) -> Markup:
     """Draw the probabilities of the most probable labels before the first word and after each."""
     n = len(explanation.words)
     labels = [label for label, _ in explanation.ranked()[: len(_LINES)]]
     xs = [_LEFT + (_RIGHT - _LEFT) * i / max(1, n) for i in range(n + 1)]
     parts = [_grid(share) for share in (0.0, 0.5, 1.0)]
-    courses = [
+    series = [
         [row[label] for row in (explanation.start, *(w.probabilities for w in explanation.words))]
         for label in labels
     ]
-    for shares, colour, dashes in reversed(list(zip(courses, _LINES, _DASHES, strict=False))):
+    for shares, colour, dashes in reversed(list(zip(series, _LINES, _DASHES, strict=False))):
         points = " ".join(f"{x:.1f},{_y(share):.1f}" for x, share in zip(xs, shares, strict=True))
         parts.append(
             element("polyline", points=points, fill="none", stroke=colour, stroke_width=2.0,
                     stroke_dasharray=dashes, stroke_linejoin="round")
         )  # fmt: skip
-    ends = _apart([_y(shares[-1]) for shares in courses])
+    ends = _apart([_y(shares[-1]) for shares in series])
     for label, y, colour in zip(labels, ends, _LINES, strict=False):
         name = fitted(label, _WIDTH - _RIGHT - 8.0)
         parts.append(_text(name, _RIGHT + 8.0, y + 4.0, fill=colour, font_weight=600))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from wordgate.data import TableRow
 from wordgate.report.page import Section, render
 from wordgate.report.text import capitalized, text_table
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 from wordgate.split.audit import Audit, Conflicts, Disagreement, GroupSizes, LabelSetFacts
 from wordgate.split.pairs import Pair, differences
 
@@ -40,25 +40,31 @@ def audit_page(audit: Audit) -> str:
     )
 
 
-def format_audit(audit: Audit) -> str:
-    """Write an audit for a terminal, the advice last."""
+def format_audit(audit: Audit, width: int | None = None) -> str:
+    """Write an audit for a terminal, the advice last.
+
+    Args:
+        audit: The audit.
+        width: Characters per line of the terminal; None for a file. Lines have at most 96.
+    """
+    width = min(LINE_WIDTH, width or LINE_WIDTH)
     advice, *others = sections(audit)
-    parts = ["\n".join(_section_lines(section)) for section in others]
+    parts = ["\n".join(_section_lines(section, width)) for section in others]
     if audit.pairs:
         title = "EXAMPLES OF NEAR DUPLICATES  [-only in the first-] {+only in the second+}"
-        parts.append("\n\n".join([title, *map(_format_pair, audit.pairs)]))
-    return "\n\n".join([*parts, "\n".join(_section_lines(advice))])
+        parts.append("\n\n".join([title, *(_format_pair(pair, width) for pair in audit.pairs)]))
+    return "\n\n".join([*parts, "\n".join(_section_lines(advice, width))])
 
 
-def _section_lines(section: Section) -> Iterator[str]:
+def _section_lines(section: Section, width: int) -> Iterator[str]:
     yield section.title.upper()
     for sentence in section.sentences:
-        yield from _wrapped(sentence, indent=2)
+        yield from _wrapped(sentence, width, indent=2)
     if section.rows:
-        yield from text_table([section.header, *section.rows], margin="  ", gap="   ")
+        yield from text_table([section.header, *section.rows], margin="  ")
 
 
-def _format_pair(pair: Pair) -> str:
+def _format_pair(pair: Pair, width: int) -> str:
     """Show the differences of two texts, with the words of only one of them in brackets."""
     marks = {"same": "{}", "first": "[-{}-]", "second": "{{+{}+}}"}
     words = [
@@ -67,8 +73,8 @@ def _format_pair(pair: Pair) -> str:
     ]
     captions = f"{_caption(pair.first)} and {_caption(pair.second)}"
     lines = [
-        f"  {pair.why} ({pair.similarity:.2f}): {captions}",
-        *_wrapped(" ".join(words), indent=4),
+        *_wrapped(f"{pair.why} ({pair.similarity:.2f}): {captions}", width, indent=2),
+        *_wrapped(" ".join(words), width, indent=4),
     ]
     return "\n".join(lines)
 
@@ -81,11 +87,11 @@ def _caption(row: TableRow) -> str:
     return f"row {row.row:,}" + (f" ({', '.join(about)})" if about else "")
 
 
-def _wrapped(text: str, *, indent: int) -> list[str]:
+def _wrapped(text: str, width: int, *, indent: int) -> list[str]:
     margin = " " * indent
     hanging = margin + "  " if text.startswith("- ") else margin
     return textwrap.wrap(
-        text, LINE_WIDTH, initial_indent=margin, subsequent_indent=hanging, break_on_hyphens=False
+        text, width, initial_indent=margin, subsequent_indent=hanging, break_on_hyphens=False
     )
 
 
@@ -133,9 +139,10 @@ def _duplicates_section(audit: Audit) -> Section:
     found = audit.duplicates
     sentences = [
         f"{_of(found.rows, audit.n_rows)} have a duplicate:",
-        f"- {found.exact_rows:,} have an exact duplicate ({found.exact_texts:,} distinct);",
+        f"- {found.exact_rows:,} have an exact duplicate"
+        f" ({counted(found.exact_texts, 'distinct text')});",
         f"- {found.near_rows:,} have a near duplicate, a text that is similar but not identical"
-        f" ({found.near_pairs:,} pairs).",
+        f" ({counted(found.near_pairs, 'pair')}).",
     ]
     if audit.conflicts is not None:
         sentences.append(_conflicts(audit.conflicts, several=audit.label_sets is not None))
@@ -172,8 +179,8 @@ def _conflicts(conflicts: Conflicts, *, several: bool) -> str:
         groups = f" Groups with more than one {than_one}: {conflicts.groups:,}."
     return (
         f"Conflicting labels: {conflicts.exact_rows:,} rows have the same text as a row of {of}"
-        f" ({conflicts.exact_texts:,} distinct texts). Pairs of near duplicates with different"
-        f" labels: {conflicts.near_pairs:,}.{groups}"
+        f" ({counted(conflicts.exact_texts, 'distinct text')}). Pairs of near duplicates with"
+        f" different labels: {conflicts.near_pairs:,}.{groups}"
     )
 
 

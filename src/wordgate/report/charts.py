@@ -1,7 +1,7 @@
 """Charts, in SVG drawn for a width of 360 units: read on a phone as well as on paper.
 
 Colours are the page's own (classes `one`, `two`, `quiet`), so that they follow dark and light; what
-differs in colour differs in form, too.
+differs in color differs in form, too.
 """
 
 import math
@@ -16,7 +16,7 @@ from wordgate.svg import element, fitted, line, picture, plain, text, text_width
 
 WIDTH = 360.0
 FEW_LABELS = 4
-"""Of a matrix, whose cells have room for counts."""
+"""Maximum labels of a matrix, whose cells contain counts."""
 Tone = Literal["one", "two", "quiet"]
 
 
@@ -243,7 +243,7 @@ def matrix(
     across: str = "predicted",
     down: str = "true",
 ) -> Markup:
-    """Lay out a square matrix of counts over labels, shaded by their shares of the row's total.
+    """Format a square matrix of counts over labels, shaded by their shares of the row's total.
 
     It is a table, so that every label stands in full. Few labels show counts and shares; more of
     them whole per cents, under names that run upwards.

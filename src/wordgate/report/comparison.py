@@ -70,9 +70,14 @@ def comparison_page(
     )
 
 
-def format_comparison(comparison: Comparison) -> str:
-    """Write a comparison for a terminal: scores, costs, paired tests, leakage, recommendation."""
-    parts = [format_results(comparison)]
+def format_comparison(comparison: Comparison, width: int | None = None) -> str:
+    """Write a comparison for a terminal: scores, costs, paired tests, leakage, recommendation.
+
+    Args:
+        comparison: The comparison.
+        width: Characters per line of the terminal; None for a file.
+    """
+    parts = [format_results(comparison, width)]
     if comparison.paired_tests:
         parts.append(_format_paired_tests(comparison))
     if {"random", "grouped"} <= set(comparison.kinds):
@@ -84,18 +89,24 @@ def format_comparison(comparison: Comparison) -> str:
     return "\n\n".join(parts)
 
 
-def format_results(comparison: Comparison) -> str:
-    """Write the scores and costs of the finished models, a table for each kind of split."""
+def format_results(comparison: Comparison, width: int | None = None) -> str:
+    """Write the scores and costs of the finished models, a table for each kind of split.
+
+    A table that is wider than `width` characters has no interval of macro F1.
+    """
     blocks = []
     for kind in comparison.kinds:
         rows = [_result_row(result) for result in _results(comparison, kind)]
-        header = (f"{kind} split", *_header(comparison))
-        blocks.append("\n".join(text_table([header, *rows])))
+        rows.insert(0, (f"{kind} split", *_header(comparison)))
+        table = text_table(rows)
+        if width is not None and max(map(len, table)) > width:
+            table = text_table([_without_macro_interval(row) for row in rows])
+        blocks.append("\n".join(table))
     return "\n\n".join(blocks)
 
 
 def _results(comparison: Comparison, kind: str) -> list[ModelResult]:
-    """Give the results that there are on a kind of split, the simplest family first."""
+    """Return the results that there are on a kind of split, the simplest family first."""
     found = (comparison.result(family, kind) for family in comparison.families)
     return [result for result in found if result is not None]
 
@@ -122,7 +133,7 @@ def _result_row(result: ModelResult) -> tuple[str, ...]:
 
 
 def _without_macro_interval(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out the interval of macro F1, so that a page has room for the row."""
+    """Leave out the interval of macro F1, so that the row fits on a page or a line."""
     return cells[:4] + cells[5:]
 
 
@@ -145,20 +156,22 @@ def methods(comparison: Comparison) -> list[str]:
 
 
 def _format_paired_tests(comparison: Comparison) -> str:
-    title = f"paired tests, in points of {main_score(comparison)}"
-    rows: list[tuple[str, ...]] = [(title, *comparison.kinds)]
-    for simpler, family in itertools.pairwise(comparison.families):
-        tests = (comparison.paired_test(family, kind) for kind in comparison.kinds)
-        rows.append((f"{family} vs. {simpler}", *map(_format_test, tests)))
+    """Write the paired tests on each kind of split: points, interval, p-value."""
+    points = f"points of {main_score(comparison)}"
+    rows: list[tuple[str, ...]] = [("paired test", "split", points, "95% interval", "p-value")]
+    for kind in comparison.kinds:
+        for simpler, family in itertools.pairwise(comparison.families):
+            test = comparison.paired_test(family, kind)
+            rows.append((f"{family} vs. {simpler}", kind, *_test_cells(test)))
     return "\n".join(text_table(rows))
 
 
-def _format_test(test: PairedTest | None) -> str:
+def _test_cells(test: PairedTest | None) -> tuple[str, str, str]:
     if test is None:
-        return UNDEFINED
+        return (UNDEFINED, UNDEFINED, UNDEFINED)
     found = test.difference
-    interval = "" if found.low is None else f" ({found.interval()})"
-    return f"{found.points()}{interval}, {found.p()}"
+    interval = UNDEFINED if found.low is None else found.interval()
+    return (found.points(), interval, found.p().removeprefix("p = ").removeprefix("p "))
 
 
 def _format_gaps(comparison: Comparison) -> str:
@@ -175,12 +188,12 @@ def _format_gaps(comparison: Comparison) -> str:
 
 
 def _kinds_shown(comparison: Comparison) -> list[str]:
-    """Give the kinds of split in the order of the page: that of the recommendation first."""
+    """Return the kinds of split in the order of the page: that of the recommendation first."""
     return list(reversed(comparison.kinds))
 
 
 def _tones(comparison: Comparison) -> dict[str, Tone]:
-    """Give the split of the recommendation the first colour, and the other one none."""
+    """Assign the first color to the split of the recommendation, and no color to the other."""
     first, *others = _kinds_shown(comparison)
     return {first: "one", **dict.fromkeys(others, "quiet")}
 
@@ -220,7 +233,7 @@ def _ranking(chosen: Recommendation | None, results: Sequence[ModelResult]) -> l
 
 
 def _main_value(result: ModelResult) -> float:
-    """Give the score by which models are compared; one that is undefined is the lowest."""
+    """Return the score by which models are compared; one that is undefined is the lowest."""
     return result.scores.main.value or 0.0
 
 
@@ -281,7 +294,7 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
             zero=True,
         ),
         PageTable(("", "points", "95% CI", "p"), table),
-        "From the next simpler family, by group; not significant if the interval contains 0.",
+        "Difference from the next simpler family; not significant if the interval contains 0.",
     )
 
 
@@ -387,7 +400,7 @@ def _memory(at_random: ModelResult, grouped: ModelResult) -> str:
 
 
 def _is_beyond_chance(higher: ModelResult, lower: ModelResult) -> bool:
-    """Tell whether the difference of two accuracies is significantly above 0."""
+    """Return whether the difference of two accuracies is significantly above 0."""
     # The accuracies are from different rows, so the interval of their difference combines their own
     # (Newcombe 1998, "Interval estimation for the difference between independent proportions",
     # method 10). Without intervals the difference is not significant.

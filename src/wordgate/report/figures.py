@@ -33,9 +33,9 @@ from wordgate.report.text import format_share, label_pairs
 
 MOST_BARS, MOST_CELLS, MOST_PAIRS = 30, 20, 30
 FEWEST_ROWS = 10
-"""Bins of fewer rows are not drawn; the table of the figure has them."""
+"""Minimum rows of a bin in a chart; smaller bins are only in its table."""
 MANY_LABELS = 10
-"""With more labels, the matrix and the bars take the whole width."""
+"""Maximum labels for which matrix and bars are next to each other."""
 _RECALLS_TOLD = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 _SLICES = {
     "words": (
@@ -123,7 +123,7 @@ def _cooccurrence_figure(scores: MultilabelScores) -> Figure:
 
 
 def _highest(values: Sequence[int]) -> list[int]:
-    """Give the positions of the highest values, as many as a matrix has room for, in order."""
+    """Return the positions of the highest values, as many as a matrix has room for, in order."""
     return sorted(sorted(range(len(values)), key=lambda i: -values[i])[:MOST_CELLS])
 
 
@@ -131,7 +131,7 @@ def _label_matrix(
     per_class: Sequence[LabelScore], counts: Sequence[Sequence[int]], chosen: Sequence[int],
     label: str, down: str, across: str,
 ) -> Markup:  # fmt: skip
-    """Lay out counts of pairs of labels, with their shares of the test rows of the first one."""
+    """Format counts of pairs of labels, with their shares of the test rows of the first one."""
     return matrix(
         [per_class[i].label for i in chosen],
         [[counts[i][j] for j in chosen] for i in chosen],
@@ -170,7 +170,7 @@ def _curve_figure(curves: Sequence[PrecisionRecallCurve], n_labels: int) -> Figu
 
 
 def _precision_at(curve: PrecisionRecallCurve, recall: float) -> float | None:
-    """Give the precision at the first point with at least this recall."""
+    """Return the precision at the first point with at least this recall."""
     return next((y for x, y in curve.points if x >= recall - 1e-9), None)
 
 

@@ -47,7 +47,7 @@ def model_page(
     _, difference = metrics.difference_to_baseline(config.family)
     proven = outcome(config.family, metrics)
     leak = leak_warning(metrics.split)
-    is_loud = leak.startswith("LEAK")
+    is_loud = leak.startswith("LEAKAGE")
     return render(
         "model.html.j2",
         title=f"{family_name(config.family)} model on"
@@ -79,7 +79,7 @@ def model_page(
 
 
 def _headline(metrics: AnyMetrics) -> list[tuple[str, str, str]]:
-    """Give the numbers at the top of the page: name, value and remark."""
+    """Return the numbers at the top of the page: name, value and remark."""
     intervals, (name, value, interval) = metrics.intervals, metrics.main
     third = ("log loss", f"{metrics.log_loss:.3f}", "nats, lower is better")
     if isinstance(metrics, MultilabelMetrics):

@@ -35,9 +35,9 @@ from wordgate.report.search_text import (
 from wordgate.report.text import UNDEFINED, capitalized, format_share, source_name
 
 MOST_SETTINGS = 12
-"""Settings whose importance is drawn; the table of the figure has all."""
+"""Maximum settings in the chart of importance; its table has all."""
 SHOWN_TRIALS = 10
-"""Trials that are shown at once."""
+"""Maximum trials that are shown without unfolding."""
 _HEADER = ("trial", "score", "±", "ms", "MB", "s", "settings")
 
 
@@ -71,7 +71,7 @@ def search_page(result: SearchResult, source: str) -> str:
 
 
 def _headline(result: SearchResult) -> list[tuple[str, str, str]]:
-    """Give the numbers at the top of the page: name, value and remark."""
+    """Return the numbers at the top of the page: name, value and remark."""
     name, difference = OBJECTIVE_NAMES[result.objective], result.difference
     chosen = result.trial(result.chosen)
     points = UNDEFINED if difference is None else f"{100 * difference:+.1f}"
@@ -149,7 +149,7 @@ def _score_axis(name: str, scores: Sequence[float]) -> Axis:
 
 
 def _steps(points: Sequence[tuple[float, float]], end: float) -> list[tuple[float, float]]:
-    """Give the corners of the line of the best score so far, up to the end."""
+    """Return the corners of the line of the best score so far, up to the end."""
     corners: list[tuple[float, float]] = []
     for x, y in points:
         if not corners:
@@ -240,7 +240,7 @@ def _cost_figure(
 
 
 def _front(trials: Sequence[SearchTrial], cost: str) -> list[SearchTrial]:
-    """Give the trials that none surpasses at the same or a lower cost, the cheapest first."""
+    """Return the trials that none surpasses at the same or a lower cost, the cheapest first."""
     front: list[SearchTrial] = []
     best = -1.0
     for trial in sorted(trials, key=lambda one: (getattr(one, cost), -score_of(one), one.number)):

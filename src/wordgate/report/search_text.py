@@ -14,9 +14,9 @@ from wordgate.settings import format_setting
 
 TRIAL_HEADER = ("trial", "family", "score", "±", "ms", "MB", "s", "settings")
 FEWEST_FOR_IMPORTANCES = 10
-"""Finished trials below which the importance of a setting is not estimated."""
+"""Minimum finished trials for estimating the importance of settings."""
 SHOWN_LIVE = 10
-"""Trials that the table in a terminal has."""
+"""Maximum trials in the table in a terminal."""
 _LIMIT_NAMES = {"latency": "--max-ms", "size": "--max-mb"}
 _ENDS = {
     "minutes": "the time limit was reached",
@@ -34,7 +34,7 @@ def format_search(result: SearchResult) -> str:
 
 
 def _format_trials(trials: Sequence[SearchTrial], marked: int | None) -> str:
-    """Lay out trials in columns, the settings to the left of theirs; the marked one has a star."""
+    """Format trials in columns, the settings to the left of theirs; the marked one has a star."""
     rows = [TRIAL_HEADER, *(_trial_cells(trial, marked) for trial in trials)]
     lines = text_table([row[:-1] for row in rows])
     return "\n".join(f"{line}  {row[-1]}".rstrip() for line, row in zip(lines, rows, strict=True))
@@ -107,7 +107,7 @@ def format_error(trial: SearchTrial) -> str:
 
 
 def trial_remarks(trial: SearchTrial) -> list[str]:
-    """Tell what is special about a trial: a broken limit, an early stop, an error."""
+    """Return what is special about a trial: a broken limit, an early stop, an error."""
     remarks = [f"over {_LIMIT_NAMES[name]}" for name in trial.over_limits]
     if trial.state == "pruned" and not trial.over_limits:
         whole = trial.rows == 1.0
@@ -145,17 +145,17 @@ def ranked(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
 
 
 def score_of(trial: SearchTrial) -> float:
-    """Give the score of a trial; -1 where there is none."""
+    """Return the score of a trial; -1 where there is none."""
     return -1.0 if trial.score is None else trial.score
 
 
 def candidates(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
-    """Give the trials that can be chosen, the best first: finished, and within the limits."""
+    """Return the trials that can be chosen, the best first: finished, and within the limits."""
     return [one for one in ranked(trials) if one.state == "complete" and not one.over_limits]
 
 
 def best_of(trials: Sequence[SearchTrial]) -> SearchTrial | None:
-    """Give the trial with the best score among those that can be chosen; None without one."""
+    """Return the trial with the best score among those that can be chosen; None without one."""
     return next(iter(candidates(trials)), None)
 
 
@@ -278,7 +278,7 @@ def format_minutes(minutes: float) -> str:
 
 
 def search_facts(result: SearchResult) -> Mapping[str, object]:
-    """Give a search as JSON values: everything that the page has."""
+    """Return a search as JSON values: everything that the page has."""
     return {
         "objective": result.objective,
         "limits": result.limits.model_dump(mode="json"),

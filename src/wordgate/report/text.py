@@ -12,14 +12,14 @@ from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchFacts
 from wordgate.evaluation.selective_prediction import abstention_sentences
 from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.families import FAMILIES
-from wordgate.runtime.display import one_line
+from wordgate.runtime.display import counted, one_line
 
 UNDEFINED = "–"
 THRESHOLD_HEADER = ("label", "threshold", "F1", "F1 at 0.5", "points", "95% interval")
 MOST_PAIRS = 10
-"""Pairs of labels that are listed in a terminal."""
+"""Maximum pairs of labels in a terminal."""
 NOTABLE_COPIES = 0.1
-"""The share of test rows with a near duplicate in train above which a warning is given."""
+"""Fraction of test rows with a near duplicate in the training set that causes a warning."""
 
 
 def format_share(value: float | None, digits: int = 3) -> str:
@@ -28,7 +28,7 @@ def format_share(value: float | None, digits: int = 3) -> str:
 
 
 def score_header(main: str) -> tuple[str, ...]:
-    """Name what `score_cells` writes, by the name of the score that models are compared by."""
+    """List what `score_cells` writes, by the name of the score that models are compared by."""
     return (main, "95% interval", "macro F1", "95% interval")
 
 
@@ -48,12 +48,12 @@ def capitalized(name: str) -> str:
 
 
 def source_name(source: str) -> str:
-    """Give the file name of a source, without its folders: a report may be shared."""
+    """Return the file name of a source, without its folders: a report may be shared."""
     return Path(source).name
 
 
 def family_name(family: str) -> str:
-    """Give the title of a family."""
+    """Return the title of a family."""
     return FAMILIES[family].title if family in FAMILIES else family
 
 
@@ -85,7 +85,7 @@ def weakest_label(scores: AnyScores) -> list[str]:
 
 
 def outcome(family: str, metrics: AnyMetrics) -> str | None:
-    """Tell whether a model is significantly ``better`` or ``worse`` than its best baseline."""
+    """Return whether a model is significantly ``better`` or ``worse`` than its best baseline."""
     _, difference = metrics.difference_to_baseline(family)
     return None if difference is None else difference.proven
 
@@ -134,14 +134,14 @@ def leak_warning(split: SplitFacts) -> str:
     known = split.leaked_by_group if split.known_in_train is None else split.known_in_train
     remedy = {
         "random": "; use --split grouped to evaluate on unseen groups",
-        "given": "; remove these rows from train to evaluate on unseen groups",
+        "given": "; remove these rows from the training set to evaluate on unseen groups",
     }.get(split.kind, "")
     if split.templated:
         memory = (
             f" Scores on the {known:,} with the same text or group measure memorization{remedy}."
         )
         return (
-            f"{'LEAK: ' if known else ''}{split.leakage()}{memory if known else ''} The similar"
+            f"{'LEAKAGE: ' if known else ''}{split.leakage()}{memory if known else ''} The similar"
             " rows look like texts made from templates, not like duplicates: their labels also"
             " differ."
         )
@@ -150,11 +150,11 @@ def leak_warning(split: SplitFacts) -> str:
         memory = " Scores on these may measure memorization, unless they only share a template."
         return split.leakage() + (memory if near > NOTABLE_COPIES * split.n_test else "")
     may = "" if known else "may "
-    return f"LEAK: {split.leakage()} These scores {may}partly measure memorization{remedy}."
+    return f"LEAKAGE: {split.leakage()} These scores {may}partly measure memorization{remedy}."
 
 
 def label_tables(scores: AnyScores) -> list[str]:
-    """Lay out the scores label by label, and which labels are confused or occur together."""
+    """Format the scores label by label, and which labels are confused or occur together."""
     report = classification_report(scores)
     if isinstance(scores, MultilabelScores):
         return [report, cooccurrence_table(scores)]
@@ -162,7 +162,7 @@ def label_tables(scores: AnyScores) -> list[str]:
 
 
 def classification_report(scores: AnyScores) -> str:
-    """Lay out precision, recall and F1 of every label as scikit-learn does.
+    """Format precision, recall and F1 of every label as scikit-learn does.
 
     Undefined values are printed as ``–``, and a line names the labels that averages leave out.
     With several labels per text, average precision and thresholds are added.
@@ -218,7 +218,7 @@ def cooccurrence_table(scores: MultilabelScores) -> str:
 
 
 def label_pairs(scores: MultilabelScores) -> list[tuple[int, str, str]]:
-    """Give the pairs of labels that occur together: rows and names, the most frequent first."""
+    """Return the pairs of labels that occur together: rows and names, the most frequent first."""
     names = [score.label for score in scores.per_class]
     pairs = [
         (count, names[i], names[j])
@@ -230,7 +230,7 @@ def label_pairs(scores: MultilabelScores) -> list[tuple[int, str, str]]:
 
 
 def confusion_table(scores: Scores) -> str:
-    """Lay out the confusion matrix: true labels as rows, predicted labels as columns."""
+    """Format the confusion matrix: true labels as rows, predicted labels as columns."""
     names = [score.label for score in scores.per_class]
     rows = [("true \\ predicted", *names)]
     rows += [(n, *map(str, row)) for n, row in zip(names, scores.confusion, strict=True)]
@@ -239,19 +239,23 @@ def confusion_table(scores: Scores) -> str:
 
 
 def scores_beside_baselines(family: str, metrics: AnyMetrics) -> str:
-    """Lay out the scores of a model, its baselines and its teacher in a table."""
+    """Format the scores of a model, its baselines and its teacher in a table."""
     rows: list[tuple[str, Any]] = [*reversed(metrics.baselines.to_beat(family))]
     if (teacher := metrics.teacher) is not None:
         rows.append((f"its teacher ({one_line(teacher.name):.19})", teacher))
     rows.append((f"this model ({family_name(family)})", metrics))
     columns = score_columns(metrics)
-    lines = [f"{'on the test rows':<34}" + "".join(f"{name:>10}" for name in columns)]
-    for name, one in rows:
-        cells = [format_share(getattr(one, column)) for column in columns.values()]
-        lines.append(f"{name:<34}" + "".join(f"{cell:>10}" for cell in cells))
-    lines[0] += f"   95% interval of {metrics.main.name}"
-    lines[-1] += f"   {metrics.main.interval}"
-    return "\n".join(lines)
+    table = [("on the test rows", *columns)]
+    table += [
+        (name, *(format_share(getattr(one, column)) for column in columns.values()))
+        for name, one in rows
+    ]
+    intervals = ["95% interval", *[""] * (len(rows) - 1), str(metrics.main.interval)]
+    with_intervals = [
+        (name, main, interval, *others)
+        for (name, main, *others), interval in zip(table, intervals, strict=True)
+    ]
+    return "\n".join(text_table(with_intervals))
 
 
 def score_columns(metrics: AnyMetrics) -> dict[str, str]:
@@ -266,7 +270,7 @@ def calibration_sentences(metrics: AnyMetrics) -> list[str]:
 
 
 def threshold_table(metrics: AnyMetrics) -> str:
-    """Lay out each label's threshold, and its F1 on the test rows there and at 0.5; or nothing."""
+    """Format each label's threshold, and its F1 on the test rows there and at 0.5; or nothing."""
     if metrics.thresholds is None:
         return ""
     return "\n".join(text_table([THRESHOLD_HEADER, *threshold_rows(metrics.thresholds)]))
@@ -286,19 +290,21 @@ def threshold_rows(chosen: ThresholdGain) -> list[tuple[str, ...]]:
 
 def costs(metrics: AnyMetrics) -> str:
     """Write the time, the epochs and the memory of a training."""
-    epochs = f" for {metrics.epochs} epochs (best: {metrics.best_epoch})" if metrics.epochs else ""
+    epochs = ""
+    if metrics.epochs:
+        epochs = f" for {counted(metrics.epochs, 'epoch')} (best: {metrics.best_epoch})"
     return (
         f"Trained in {metrics.train_seconds:.1f} s{epochs}; total time {metrics.wall_seconds:.1f}"
         f" s, peak memory {metrics.peak_memory_mb:,.0f} MB."
     )
 
 
-def text_table(rows: Sequence[Sequence[str]], margin: str = "", gap: str = "  ") -> list[str]:
-    """Lay rows out in columns: the first one to the left, the others to the right."""
+def text_table(rows: Sequence[Sequence[str]], margin: str = "") -> list[str]:
+    """Format rows in columns: the first one to the left, the others to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
         margin
-        + gap.join(
+        + "  ".join(
             cell.rjust(width) if place else cell.ljust(width)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()

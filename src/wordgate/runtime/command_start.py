@@ -15,12 +15,12 @@ def note_process_start() -> None:
 
 
 def command_started() -> float:
-    """Give the `time.monotonic()` at which the command began; now, if none has been noted."""
+    """Return the `time.monotonic()` at which the command began; now, if none has been noted."""
     return time.monotonic() if _started is None else _started
 
 
 def _process_started() -> float:
-    """Give the `time.monotonic()` of the start of this process; now, where that is unknown."""
+    """Return the `time.monotonic()` of the start of this process; now, where that is unknown."""
     now = time.monotonic()
     if sys.platform != "linux":
         return now

@@ -1,4 +1,4 @@
-"""How much slower this process computes because other programs use the processor, too."""
+"""Slowdown of this process because other programs use the processor."""
 
 import time
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Contention:
     cpu_started: float = field(default_factory=time.process_time)
 
     def slowdown(self) -> float:
-        """Give the seconds that pass for a second of processor time: 1 or more, at most 10."""
+        """Return the seconds that pass for a second of processor time: 1 or more, at most 10."""
         seconds = time.monotonic() - self.started
         if seconds < _FEWEST_SECONDS:
             return 1.0

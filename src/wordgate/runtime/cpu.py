@@ -22,10 +22,10 @@ from wordgate.runtime.packages import installed_versions
 
 THREADS_VARIABLE = "WORDGATE_THREADS"
 MOST_THREADS = 4096
-"""More than any machine has cores; a larger number is a mistake, and would take the system down."""
+"""Maximum number of threads; a larger number is a mistake and could overload the system."""
 
 _SMALLEST_PART = 64
-"""Items, such as texts, of fewer of which starting a thread would take longer than it saves."""
+"""Minimum items, such as texts, per thread; with fewer, a thread costs more than it saves."""
 
 Item = TypeVar("Item")
 
@@ -74,7 +74,7 @@ def choose_torch_threads(threads: int | None) -> int:
 
 @contextmanager
 def torch_threads(torch: ModuleType, threads: int | None) -> Iterator[int]:
-    """Let torch compute in so many threads for the time being; more than cores slow it down.
+    """Let torch compute in this many threads for the time being; more than cores slow it down.
 
     In a process that was forked from one with torch it computes in one: the threads of OpenMP are
     not there any more, and work that is handed to them would wait for ever.
@@ -262,7 +262,7 @@ def _one_ahead(source: Iterator[Item], pool: ThreadPoolExecutor) -> Iterator[Ite
 
 @contextmanager
 def limited_blas(threads: int) -> Iterator[None]:
-    """Hold BLAS to so many threads for the time being; a library that has fewer keeps them."""
+    """Hold BLAS to this many threads for the time being; a library that has fewer keeps them."""
     pools = ThreadpoolController().select(user_api="blas")
     larger = [pool["filepath"] for pool in pools.info() if pool["num_threads"] > threads]
     with pools.select(filepath=larger).limit(limits=threads):
@@ -318,7 +318,7 @@ def processor() -> str:
 
 
 def single_thread_environment(*solver: str) -> dict[str, str]:
-    """Name what computes a fit on one thread of the processor, and what reads its texts.
+    """List what computes a fit on one thread of the processor, and what reads its texts.
 
     Args:
         solver: The package that minimizes the loss, if it is another than numpy.
@@ -339,7 +339,7 @@ def processor_flags() -> set[str]:
 
 
 def multiplies_bfloat16() -> bool:
-    """Tell whether the processor multiplies bfloat16 natively, by AVX512-BF16 or AMX."""
+    """Return whether the processor multiplies bfloat16 natively, by AVX512-BF16 or AMX."""
     return not processor_flags().isdisjoint(("avx512_bf16", "amx_bf16"))
 
 

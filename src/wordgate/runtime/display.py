@@ -7,7 +7,7 @@ _HARMLESS = "\u200d\ufe0f"  # an emoji's joiner and selector are "unprintable" t
 
 
 def shown(value: str, width: int) -> str:
-    r"""Shorten a value to a printable line of so many characters.
+    r"""Shorten a value to a printable line of this many characters.
 
     Line breaks become spaces, and other unprintable characters ``\x1b``.
     """
@@ -56,7 +56,7 @@ def shown_size(n_bytes: int) -> str:
 def html_table(
     title: str, rows: Iterable[Sequence[str]], header: Sequence[str] = (), note: str = ""
 ) -> str:
-    """Lay rows out as a table for a notebook: every text is escaped, and nothing is fetched.
+    """Format rows as a table for a notebook: every text is escaped, and nothing is fetched.
 
     The first cell of a row names it; the note stands below the table.
     """

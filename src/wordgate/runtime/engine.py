@@ -43,7 +43,7 @@ Result = TypeVar("Result")
 _RETRIES = 8  # of a task whose worker died
 _PATIENCE = 10.0  # seconds, for a cluster to answer
 _FEWEST_IN_FLIGHT, _IN_FLIGHT_A_CPU = 32, 2
-"""Tasks that are handed to the cluster at a time: the next ones wait here, where they cost less."""
+"""Number of tasks that are submitted at a time: the minimum, and the number per CPU."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Engine:
         return cls(RAY, chosen, int(device.startswith("cuda")))
 
     def device_of(self, device: str) -> str:
-        """Give the device of a task: on Ray the GPU that it was given, or the CPU for ``auto``."""
+        """Return the device of a task: on Ray its assigned GPU, or the CPU for ``auto``."""
         return device if self.is_local else "cuda" if self.gpus else "cpu"
 
     @property
@@ -151,7 +151,7 @@ def _call(
 
 
 def _result(ray: Any, reference: Any) -> Any:
-    """Give what a task returned, or raise what it raised."""
+    """Return what a task returned, or raise what it raised."""
     try:
         return ray.get(reference)
     except ray.exceptions.RayTaskError as error:
@@ -183,7 +183,7 @@ def _connected(engine: Engine) -> Any:
 
 
 def _address() -> str:
-    """Give the address of the cluster to use; empty for one to be started on this machine."""
+    """Return the address of the cluster to use; empty for one to be started on this machine."""
     return os.environ.get(ADDRESS, "").strip()
 
 

@@ -68,7 +68,7 @@ class LiveTable(Console):
         self._draw()
 
     def tick(self, label: str) -> None:
-        """Say what is being done, without a unit of work more."""
+        """Describe what is being done, without a unit of work more."""
         self._status = label
         self._draw()
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from wordgate.runtime.display import encodable
 
 _SILENCE, _LONGEST_SILENCE = 1.9, 30.0  # a beat may come a little early
-"""Seconds without a line in a log: at first, and after minutes."""
+"""Maximum seconds between lines in a log: at first, and after minutes."""
 _BEAT = 1.0
 
 
@@ -196,13 +196,13 @@ class _LogBar:
         return f"{self._done / max(1, self._total):.0%}"
 
     def beat(self) -> None:
-        """Say the last thing again, that one unit of work may last; nothing where none is known."""
+        """Repeat the last message while one unit of work lasts; nothing if there is none."""
         if self._label or (self._label is not None and self._total is not None):
             seconds = time.monotonic() - self._started
             self._say_after_silence(f"{self._label or self._reached()}, after {seconds:.0f} s")
 
     def tick(self, label: str) -> None:
-        """Say what is being done, without a unit of work more."""
+        """Describe what is being done, without a unit of work more."""
         self._label = None
         self._say_after_silence(label)
 

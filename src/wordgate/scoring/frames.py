@@ -97,7 +97,7 @@ class FrameScorer:
         return _load(self.path, self.digest, self.kernel, self.threads)
 
     def rule(self, config: Config) -> DecisionRule:
-        """Give the rule by which probabilities become labels."""
+        """Return the rule by which probabilities become labels."""
         return DecisionRule.of(
             config, threshold=self.threshold, top=self.top, abstain_below=self.abstain_below
         )

@@ -106,7 +106,7 @@ def _choose_text(records: Records, config: Config, flag: Flag | None, name: str)
 
 
 def _is_enough(columns: Collection[str], form: str | None, head: bytes) -> bool:
-    """Tell whether the head of a pipe tells what it holds.
+    """Return whether the head of a pipe tells what it holds.
 
     Two lines do where the first of them has the names of the text's columns, as the user or the
     training gave them; one of JSON does, unless its keys are to become columns.
@@ -120,7 +120,7 @@ def _is_enough(columns: Collection[str], form: str | None, head: bytes) -> bool:
 
 
 def own_names(names: Sequence[str] | None, width: int) -> list[str]:
-    """Give each column a name of its own.
+    """Make the names of the columns unique.
 
     That is ``column_3`` where there is none, ``text_2`` where it stood before; `names` is None
     without a header.
@@ -160,7 +160,7 @@ def without_collisions(wanted: Sequence[str], there: Iterable[str]) -> list[str]
 
 
 def _numbered(name: str, taken: set[str], next_numbers: dict[str, int] | None = None) -> str:
-    """Give the name, or the name with the first number from 2 that is free."""
+    """Return the name, or the name with the first number from 2 that is free."""
     counted = {} if next_numbers is None else next_numbers
     free, key = name, _folded(name)
     while _folded(free) in taken:

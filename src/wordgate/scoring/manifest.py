@@ -29,9 +29,9 @@ from wordgate.storage.resumable import RunFingerprint
 from wordgate.tables.listing import MANIFEST, MANIFEST_START
 
 VERSION = 1
-"""Of the layout of the manifest and of the records."""
+"""Version of the layout of the manifest and of the records."""
 _RECORDS = ".wordgate"
-"""The folder in that of the outputs which has the records until all shards are finished."""
+"""Folder in the output folder that contains the records until all shards are finished."""
 _RUN, _FINISHED, _ENDING = "run.json", "finished", ".json"
 _RECORD = TypeAdapter(ShardResult)
 
@@ -66,11 +66,11 @@ class OutputFolder:
             raise BundleError(no_folder_message(self._place))
 
     def staged(self, name: str) -> Path:
-        """Give the local file of an output until it is finished."""
+        """Return the local file of an output until it is finished."""
         return self.working.joinpath(*name.split("/"))
 
     def output(self, name: str) -> Path | RemoteFile:
-        """Give the place of an output."""
+        """Return the place of an output."""
         return inside(self._place, name)
 
     def finished(self, name: str) -> ShardResult | None:
@@ -128,7 +128,7 @@ class OutputFolder:
         return manifest
 
     def listed(self) -> list[ShardResult]:
-        """Give the shards of the manifest; none where there is none."""
+        """Return the shards of the manifest; none where there is none."""
         return list(filter(None, map(_result, (self.manifest() or {}).get("shards", ()))))
 
     def complete(
@@ -185,7 +185,7 @@ def _is_manifest(content: Mapping[str, Any]) -> bool:
 
 
 def _is_record(shard: object) -> bool:
-    """Tell whether a record names an output in the folder: it may be removed or replaced."""
+    """Return whether a record names an output in the folder: it may be removed or replaced."""
     name = shard.get("output") if isinstance(shard, dict) else None
     if not isinstance(name, str):
         return False

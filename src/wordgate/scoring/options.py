@@ -49,13 +49,13 @@ class ScoreOptions:
             raise SettingsError(f"no format '{self.to}'; available: {', '.join(FORMATS)}")
 
     def rule(self, config: Config) -> DecisionRule:
-        """Give the rule by which probabilities become labels."""
+        """Return the rule by which probabilities become labels."""
         return DecisionRule.of(
             config, threshold=self.threshold, top=self.top, abstain_below=self.abstain_below
         )
 
     def decisive(self) -> dict[str, str]:
-        """Give those that decide the result, as text."""
+        """Return those that decide the result, as text."""
         return {
             name: "default" if value is None else str(value)
             for name, value in {"format": self.to, **vars(self)}.items()

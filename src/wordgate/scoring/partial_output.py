@@ -108,7 +108,7 @@ class PartialOutput:
             self.folder.rmdir()
 
     def exists(self) -> bool:
-        """Tell whether an interrupted scoring left something to go on with."""
+        """Return whether an interrupted scoring left something to go on with."""
         return self.state.exists()
 
     def config(self) -> Mapping[str, Any]:
@@ -118,7 +118,7 @@ class PartialOutput:
         return config if isinstance(config, Mapping) else {}
 
     def is_complete(self, options: ScoreOptions, source: Path | None, model: Path) -> bool:
-        """Tell whether nothing is left to do, and refuse what was not asked for.
+        """Return whether nothing is left to do, and refuse what was not asked for.
 
         `source` is None where the input is no local file; `model` is a file of the model that is
         as old as it is.
@@ -214,7 +214,7 @@ class PartialOutput:
                 view = view[self._stream.write(view) or 0 :]
 
     def is_due(self) -> bool:
-        """Tell whether it is time to save again."""
+        """Return whether it is time to save again."""
         return time.monotonic() >= self._due
 
     def save(self, fingerprint: RunFingerprint, position: int, counts: Counts) -> None:
@@ -267,7 +267,7 @@ class PartialOutput:
 
 
 def destination(out: str) -> Path:
-    """Give the file that a result is written to: where a link leads, so that the link stays."""
+    """Return the file that a result is written to: where a link leads, so that the link stays."""
     path = Path(out).expanduser()
     if path.exists() and not path.is_file() and not path.is_dir():
         raise BundleError(f"{path} is not a file; give one, or - for standard output")
@@ -288,5 +288,5 @@ def _no_link(path: str, flags: int) -> int:
 
 
 def writing(path: Path) -> AbstractContextManager[None]:
-    """Say it in one sentence where the disk refuses."""
+    """Report an error of the file system in one sentence."""
     return system_errors(BundleError, f"{path} can't be written")

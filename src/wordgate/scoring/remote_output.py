@@ -57,7 +57,7 @@ def score_to_url(
 
 
 def _is_complete(remote: RemoteFile, staged: Path, *, resume: bool) -> bool:
-    """Tell whether nothing is left to do, and refuse what was not asked for."""
+    """Return whether nothing is left to do, and refuse what was not asked for."""
     if staged.exists() or PartialOutput(staged, 0.0).exists():
         if not resume:
             raise BundleError(
@@ -75,6 +75,6 @@ def _is_complete(remote: RemoteFile, staged: Path, *, resume: bool) -> bool:
 
 
 def staging_folder(called: str) -> Path:
-    """Give a local folder for results that are to be elsewhere, by a text that tells them apart."""
+    """Return a local folder for the results of a remote output, distinct by its name."""
     name = hashlib.sha256(called.encode()).hexdigest()[:32]
     return Path(platformdirs.user_state_dir("wordgate")) / "scoring" / name

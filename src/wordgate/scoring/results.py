@@ -43,7 +43,7 @@ class ShardResult:
     was_complete: bool = False
 
     def record(self) -> dict[str, Any]:
-        """Give what is kept of it: the same for the same shard, whenever it was scored."""
+        """Return what is kept of it: the same for the same shard, whenever it was scored."""
         facts = asdict(self)
         return {
             "input": facts.pop("input"),

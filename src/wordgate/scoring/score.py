@@ -85,8 +85,8 @@ def score(
         skip_errors: Of several files, whether to leave out those that cannot be scored, and to list
             them in the manifest.
         engine: Where several files are scored: ``local``, one after another in this process, or
-            ``ray``, at the same time on the cluster that RAY_ADDRESS names, else on one of all
-            cores that is started here. Each file then takes one thread, or as many as `threads`.
+            ``ray``, in parallel on the Ray cluster at RAY_ADDRESS or, if that is not set, on a
+            local cluster with all cores. Each file then takes one thread, or as many as `threads`.
         checkpoint_seconds: Minimum time between two checkpoints, in seconds.
         progress: Shows progress; None for standard error.
 

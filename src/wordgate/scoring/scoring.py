@@ -48,7 +48,7 @@ from wordgate.tables.workbook import WorkbookReader
 
 _STEPS = 1000  # of the bar
 _OF_NO_FORMAT = ("", ".txt", ".dat", ".data", ".out", ".tmp", ".new", ".bak")
-"""Endings that tell no format: a result of such a name has the input's."""
+"""File extensions that imply no format: the format is then that of the input."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _prepare(
     predictor: Predictor | None,
     version: str | None,
 ) -> _Work:
-    """Load the model, open the input, and tell what was inferred."""
+    """Load the model, open the input, and return what was inferred."""
     config = BundleFolder.open(bundle).config()
     rule = options.rule(config)
     predictor = predictor or load_aloud(
@@ -154,7 +154,7 @@ def _decisive(
     rule: DecisionRule,
     options: ScoreOptions,
 ) -> dict[str, str]:
-    """Name what decides a result."""
+    """List what decides a result."""
     facts = {
         "input": version,
         "model": BundleFolder.open(bundle).sha256(),
@@ -176,7 +176,7 @@ def _decisive(
 
 
 def format_by_name(out: str, source: str) -> str | None:
-    """Give the format that the ending of a result tells; None to take the input's."""
+    """Return the format that the ending of a result tells; None to take the input's."""
     form, ending = format_of(out), _ending(out)
     like_input = () if is_workbook(out) else (_ending(source),)
     if form is None and ending not in (*like_input, *_OF_NO_FORMAT):
@@ -188,7 +188,7 @@ def format_by_name(out: str, source: str) -> str | None:
 
 
 def _separator(config: Config, options: ScoreOptions) -> str:
-    """Give what joins the labels of a text in a cell.
+    """Return what joins the labels of a text in a cell.
 
     A label that holds it is refused: nobody could take them apart again.
     """
@@ -209,7 +209,7 @@ def _ending(name: str) -> str:
 
 
 def _environment(predictor: Predictor, kernel: str) -> dict[str, str]:
-    """Name what computes: it moves the last bits of a result."""
+    """List what computes: it moves the last bits of a result."""
     packages = ["numpy", "regex"]
     if kernel.startswith("numba"):
         packages += ["numba", "llvmlite"]
@@ -283,7 +283,7 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
 
 
 def _was_moved(work: _Work, kept: PartialOutput, state: ScoringState) -> bool:
-    """Tell whether it was killed in its last steps, when the result was in its place."""
+    """Return whether it was killed in its last steps, when the result was in its place."""
     if kept.rows.exists() or not kept.out.exists():
         return False
     # Parquet is made of the rows, which go after that; else they are the result.
@@ -291,7 +291,7 @@ def _was_moved(work: _Work, kept: PartialOutput, state: ScoringState) -> bool:
 
 
 def _with_bar(work: _Work, start: int, counts: Counts, progress: Progress) -> Iterator[Batch]:
-    """Give the batches, and move the bar as they are worked off."""
+    """Return the batches, and move the bar as they are worked off."""
     source, reader = work.opened.table.source, work.opened.table.reader
     total = source.size
     if isinstance(reader, ParquetReader | WorkbookReader):
@@ -321,7 +321,7 @@ def _scored(
     *,
     was_complete: bool = False,
 ) -> Scored:
-    """Give the result; `n_scored` texts were scored in these seconds."""
+    """Return the result; `n_scored` texts were scored in these seconds."""
     return Scored(
         **dict(counts),
         added=added,

@@ -46,7 +46,7 @@ _MOST_SHOWN = 5  # errors of rows
 
 @dataclass(frozen=True)
 class ShardJob:
-    """What the scorings of all shards have in common; it can be sent to another process."""
+    """Options that all shards have in common; can be sent to another process."""
 
     model: str
     out: str
@@ -198,7 +198,7 @@ def _score(
 def _finished(
     folder: OutputFolder, shard: Shard, version: str, progress: Progress
 ) -> ShardResult | None:
-    """Give the result of a shard that is finished: its output is there, as it was written."""
+    """Return the result of a shard that is finished: its output is there, as it was written."""
     record, output = folder.finished(shard.name), folder.output(shard.name)
     if record is None:
         return None
@@ -239,7 +239,7 @@ def _is_complete(
     *,
     resume: bool,
 ) -> bool:
-    """Tell whether nothing is left to do, and refuse what must not be done."""
+    """Return whether nothing is left to do, and refuse what must not be done."""
     begun, manifest = folder.run(), folder.manifest()
     if begun is not None and not resume:
         raise BundleError(
@@ -306,7 +306,7 @@ def _run_on(
 
 
 def _summary(shards: Sequence[ShardResult], seconds: float) -> Scored:
-    """Give the numbers of all shards together; one with an error has none."""
+    """Return the numbers of all shards together; one with an error has none."""
     new = sum(shard.scored for shard in shards if not shard.was_complete)
     errors = ((n, f"{shard.input}: {why}") for shard in shards for n, why in shard.first_errors)
     counts = totals(shards)

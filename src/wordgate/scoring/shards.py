@@ -37,7 +37,7 @@ class Shard:
 
 
 def is_sharded(source: Names, out: str | os.PathLike[str]) -> bool:
-    """Tell whether a scoring is one of shards: of several files, a folder or a glob pattern.
+    """Return whether a scoring is one of shards: of several files, a folder or a glob pattern.
 
     One file is one, too, where the name of the output ends as that of a folder does.
     """

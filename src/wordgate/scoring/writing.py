@@ -93,12 +93,12 @@ class Writer(ABC):
     """Writes batches in one format, and makes the file of what was written."""
 
     def heading(self) -> bytes:
-        """Give what stands before the first batch, if anything."""
+        """Return what stands before the first batch, if anything."""
         return b""
 
     @abstractmethod
     def rows(self, texts: BatchTexts, predictions: BatchPredictions) -> bytes:
-        """Give a batch's records, each with its prediction or its error."""
+        """Return a batch's records, each with its prediction or its error."""
 
     def finish(self, written: Path, out: Path) -> None:
         """Put what was written, heading first and batch after batch, in its place as a whole.
@@ -112,7 +112,7 @@ class Writer(ABC):
 
 
 class DelimitedWriter(Writer):
-    """Writes CSV and its kin.
+    """Writes CSV and TSV.
 
     Where the source is such a file with the same delimiter and the usual quotes, a record stays as
     it stood, to the byte but for its encoding, and the new cells follow it. One with a stray quote
@@ -139,7 +139,7 @@ class DelimitedWriter(Writer):
         self._answer = lru_cache(_MOST_ANSWERS)(self._answer_cell)
 
     def heading(self) -> bytes:
-        """Give the header, where the source has one, and a byte-order mark where it has that."""
+        """Return the header, where the source has one, and a byte-order mark where it has that."""
         reader = self._reader
         mark = BYTE_ORDER_MARK if reader.marked else ""
         if reader.names is None:
@@ -271,7 +271,7 @@ class ParquetWriter(Writer):
 def added_columns(
     texts: BatchTexts, predictions: BatchPredictions, *, several: bool
 ) -> Iterator[pa.Array]:
-    """Give the new columns of a batch with their types: answer, or list of them, numbers, error."""
+    """Return the new columns of a batch and their types: label or labels, probabilities, error."""
     import pyarrow as pa
 
     count = len(texts)
@@ -303,7 +303,7 @@ def _tables(written: Path) -> Iterator[pa.Table]:
 
 
 def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Join tables that follow each other to those of so many rows, or a few more."""
+    """Join tables that follow each other to those of this many rows, or a few more."""
     import pyarrow as pa
 
     group: list[pa.Table] = []
@@ -351,7 +351,7 @@ def _rows_of_decimals(proba: NDArray[np.float64], delimiter: str) -> list[str]:
 
 
 def _digits(proba: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Give the characters of ``0.123456``: uint8 [n, k, 8]."""
+    """Return the characters of ``0.123456``: uint8 [n, k, 8]."""
     millionths = np.rint(proba * 1e6).astype(np.int64)
     characters = np.full((*proba.shape, 8), ord("."), np.uint8)
     for place in (7, 6, 5, 4, 3, 2, 0):

@@ -49,7 +49,7 @@ class Range:
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
     def ends(self) -> tuple[object, ...]:
-        """Give values that are valid only if all are."""
+        """Return values that are valid only if all are."""
         return (self.low, self.high)
 
 
@@ -64,7 +64,7 @@ class Choices:
         return trial.suggest_categorical(name, self.values)
 
     def ends(self) -> tuple[object, ...]:
-        """Give all values."""
+        """Return all values."""
         return self.values
 
 
@@ -92,7 +92,7 @@ def space_of(
     vectors: bool = False,
     small: bool = False,
 ) -> dict[str, Range | Choices]:
-    """Give the ranges of a family: wordgate's own, and those of the user in their place.
+    """Return the ranges of a family: wordgate's own, and those of the user in their place.
 
     `fixed` settings have a value and are not searched; `vectors` tells whether there are pretrained
     word vectors, and `small` whether latency or size is limited.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 JOURNAL = "search.journal"
 """The file of a run's folder that keeps the study."""
 REDUCTION = 3
-"""Of the trials that reach a step, the best third go on (successive halving)."""
+"""One in this many trials continues at a step, the best ones (successive halving)."""
 LEAST_FOR_IMPORTANCES = 10
 _STUDY = "wordgate"
 _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
@@ -68,7 +68,7 @@ class SearchStudy:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What is kept of the study."""
+        """The stored attributes of the study."""
         return dict(self._study.user_attrs)
 
     def keep(self, **attributes: object) -> None:
@@ -78,7 +78,7 @@ class SearchStudy:
                 self._study.set_user_attr(name, value)
 
     def trials(self) -> tuple[SearchTrial, ...]:
-        """Give all trials, in the order of their numbers."""
+        """Return all trials, in the order of their numbers."""
         trials = self._study.get_trials(deepcopy=False)
         starts = [trial.datetime_start for trial in trials if trial.datetime_start is not None]
         return tuple(_trial_of(trial, min(starts, default=None)) for trial in trials)
@@ -112,13 +112,13 @@ class SearchStudy:
                 trial.set_user_attr(name, value)
 
     def report(self, trial: Trial, score: float, step: int) -> bool:
-        """Report the score of a trial at a step, from 0; tell whether it should end there."""
+        """Report the score of a trial at a step, from 0; return whether it should end there."""
         with _quiet(), _uninterrupted():
             trial.report(score, REDUCTION**step)
             return bool(trial.should_prune())
 
     def complete(self, trial: Trial, score: float, decisions: NDArray[Any]) -> None:
-        """End a trial on all of its folds; keep what it says of their test rows."""
+        """End a trial on all of its folds; keep its predictions for their test rows."""
         file = self._decisions_file(trial.number)
         with _uninterrupted():
             arrays = {_DECISIONS: decisions.astype(np.float32)}
@@ -133,7 +133,7 @@ class SearchStudy:
             self._study.tell(trial, state=TrialState.FAIL if failed else TrialState.PRUNED)
 
     def decisions(self, number: int) -> NDArray[np.int64]:
-        """Read what a complete trial says of the test rows of its folds, int64 [n] or [n, labels].
+        """Read the predictions of a complete trial for its folds, int64 [n] or [n, labels].
 
         Raises:
             BundleError: The file is damaged.
@@ -179,7 +179,7 @@ class SearchStudy:
             clear_trials(self.folder)
 
     def _has_other_process(self) -> bool:
-        """Tell whether another process makes trials, as far as can be told of other computers."""
+        """Return whether another process makes trials, as far as can be told of other computers."""
         if not (self.folder / JOURNAL).exists():
             return False
         for name, is_running in self.attributes.items():
@@ -238,7 +238,7 @@ def _trial_of(trial: FrozenTrial, began: Any) -> SearchTrial:
 
 
 def _constraints(trial: FrozenTrial) -> Sequence[float]:
-    """Tell Optuna how many limits a trial breaks: what is above 0 is infeasible."""
+    """Return the number of limits that a trial breaks; above 0 is infeasible for Optuna."""
     return [float(len(trial.user_attrs.get("over_limits", ())))]
 
 
@@ -261,7 +261,7 @@ def _storage(journal: Path) -> Any:
 
 
 def _is_other_process(process: int) -> bool:
-    """Tell whether a process of this computer runs that is not this one."""
+    """Return whether a process of this computer runs that is not this one."""
     if process in (os.getpid(), -1) or sys.platform == "win32":  # where signal 0 is a Ctrl-C
         return False
     try:

@@ -56,7 +56,7 @@ class Access:
             )
 
     def cors(self, headers: dict[bytes, bytes]) -> Headers:
-        """Give the headers that let a page of a named origin read the answer."""
+        """Return the headers that let a page of a named origin read the response."""
         if not self.origins:
             return []
         origin = headers.get(b"origin", b"")
@@ -69,7 +69,7 @@ def access(
 ) -> Access:
     """Decide on access from what the user gave.
 
-    Without names to allow, a server on the loopback device answers to its usual names, another one
+    Without names to allow, a server on the loopback device accepts its usual names, another one
     to any. Origins are such as ``https://example.com``.
 
     Raises:
@@ -86,7 +86,7 @@ def access(
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
+    """Return whether only this machine can reach an address."""
     if host.lower() == "localhost":
         return True
     try:

@@ -33,9 +33,9 @@ _PREFLIGHT: Headers = [
 
 @dataclass(frozen=True)
 class Route:
-    """The handler of a path, and the method that it answers (GET includes HEAD).
+    """The handler of a path, and the method that it supports (GET includes HEAD).
 
-    An open one answers without the key. In metrics a route is called by its path, or by its name.
+    An open one needs no key. In metrics a route is called by its path, or by its name.
     """
 
     method: str
@@ -49,7 +49,7 @@ class Application:
 
     Attributes:
         is_draining: Whether the server is about to end; ``/v2/health/ready`` says no then.
-        is_closing: Whether connections end with the answer that they owe.
+        is_closing: Whether connections end with the response that they owe.
         batcher: What predicts; it must be started in the event loop.
         metrics: What is counted.
         limits: What a request may have.
@@ -165,7 +165,7 @@ def _constant(response: Response) -> Handler:
 
 
 async def _send(response: Response, more_headers: Headers, body: RequestBody, send: Send) -> None:
-    """Send an answer; where the client may still be sending, see that it can read it."""
+    """Send a response; where the client may still be sending, see that it can read it."""
     headers = [*response.all_headers(), *more_headers]
     is_last = body.may_be_left_unread()
     if not is_last:

@@ -22,7 +22,7 @@ from wordgate.serve.responses import HTTPError, overloaded
 Result = TypeVar("Result")
 
 _LONGEST_BATCH = 0.1
-"""Seconds a batch may take, by what was measured: a slow model gets small batches."""
+"""Maximum expected seconds of a batch: a slow model gets small batches."""
 _FEWEST = 8
 _FORGETTING = 0.9
 _WARMING = ["a text to warm up with"] * 64
@@ -42,7 +42,7 @@ class Throughput:
         self._seconds = _FORGETTING * self._seconds + seconds
 
     def seconds(self, texts: float) -> float:
-        """Estimate how long so many texts will take; 0 before anything was measured."""
+        """Estimate how long this many texts will take; 0 before anything was measured."""
         return texts * self._seconds / self._texts if self._texts else 0.0
 
     def texts(self, seconds: float) -> float:
@@ -76,7 +76,7 @@ class Batcher:
         metrics.queue_texts.set_function(lambda: self._waiting)
 
     def start(self) -> None:
-        """Warm the model up, and begin to answer; to be called in the event loop."""
+        """Warm the model up, and begin to respond; to be called in the event loop."""
         self._model.predict_proba(_WARMING[:1])  # for which there may be a kernel to be compiled
         self._predicted([Job(_WARMING, len(_WARMING))])
         self._running = asyncio.get_running_loop().create_task(self._run())
@@ -92,7 +92,7 @@ class Batcher:
         self._refuse_if_no_place(self._latest_cost)
 
     async def predict(self, texts: list[str]) -> list[list[float]]:
-        """Give probabilities, [n, classes]; refuse if the queue is full or it takes too long."""
+        """Return probabilities, [n, classes]; refuse if the queue is full or it takes too long."""
         return await self._result(Job(texts, len(texts)))
 
     async def explain(self, text: str, label: str | None = None) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Limits:
             if not least <= value < float("inf"):
                 raise SettingsError(f"{flag(limit.name)} is {value}; it must be {least} or more")
         self._refuse(
-            "max_queue", "max_texts", "a request with so many texts could never be accepted"
+            "max_queue", "max_texts", "a request with this many texts could never be accepted"
         )
         self._refuse(
             "max_buffered_bytes", "max_body_bytes", "a body of that size could never be accepted"
@@ -84,5 +84,5 @@ class Limits:
 
 
 def flag(name: str) -> str:
-    """Give the option of a limit: ``--max-texts``."""
+    """Return the option of a limit: ``--max-texts``."""
     return "--" + name.replace("_", "-")

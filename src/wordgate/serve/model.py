@@ -1,4 +1,4 @@
-"""The forms of answers: predictions, and what ``/v1/model`` tells of the model."""
+"""The forms of responses: predictions, and what ``/v1/model`` tells of the model."""
 
 from typing import Annotated
 

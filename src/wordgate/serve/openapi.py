@@ -16,7 +16,7 @@ from wordgate.serve.responses import CODES
 Schema = dict[str, Any]
 
 ALWAYS = (400, 403, 408, 431, 500, 503)
-"""Statuses of any request: before it is understood, or because of what else goes on."""
+"""Status codes that any request can get, regardless of its path."""
 WITH_BODY = (413, 415, 422, 504)
 _HEADERS = {
     401: ("WWW-Authenticate", {"type": "string"}),
@@ -104,7 +104,7 @@ def _operation(
     body: str | None = None,
     locked: bool = False,
 ) -> Schema:
-    """Describe a path's method: its answer, refusals by their status, its body, and the key."""
+    """Describe a path's method: its response, refusals by their status, its body, and the key."""
     more = [*((401,) if locked else ()), *(WITH_BODY if body is not None else ())]
     refusals = {str(status): _refusal(status) for status in sorted({*ALWAYS, *statuses, *more})}
     success = {"description": answer, "content": _content(schema, kind)}

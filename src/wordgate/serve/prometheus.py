@@ -12,7 +12,7 @@ from prometheus_client import (
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 NO_ROUTE = "none"
-"""The route of requests to unknown paths, and of what never became a request."""
+"""The route of requests to unknown paths, and of invalid requests."""
 
 
 class ServerMetrics:
@@ -44,7 +44,7 @@ class ServerMetrics:
         )
 
     def count_request(self, route: str, status: int, seconds: float | None = None) -> None:
-        """Count an answer, and how long it took if it was a request at all."""
+        """Count a response, and how long it took if it was a request at all."""
         self._requests.labels(route, status).inc()
         if seconds is not None:
             self._seconds.labels(route).observe(seconds)

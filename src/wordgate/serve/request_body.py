@@ -17,12 +17,12 @@ _SHOWN = 60
 _NAMES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean",
           int: "a number", float: "a number", type(None): "null"}  # fmt: skip
 _SHORT = 65536
-"""Bytes of a body that may be left for the server to skip."""
+"""Maximum remaining bytes of a refused body that are read and discarded."""
 _SKIPPED = 4
-"""Of a longer one, how many times the longest body allowed is read and thrown away."""
+"""Maximum bytes of a longer body that are read and discarded, in multiples of the body limit."""
 LINGERING = 1.0
 """Seconds in which what a refused client still sends is read and thrown away: closed at once, the
-connection would be reset under its writing, and the answer lost with it."""
+connection would be reset under its writing, and the response lost with it."""
 
 
 class BufferedBytes:
@@ -99,7 +99,7 @@ class RequestBody:
         self._held = 0
 
     def may_be_left_unread(self) -> bool:
-        """Tell whether all of it has been read, or so little is left that it can be skipped."""
+        """Return whether all of it has been read, or so little is left that it can be skipped."""
         if self._is_whole:
             return True
         # A client that waits for "100 Continue" may leave its body out after another answer.
@@ -237,7 +237,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant
 
 
 def _fault(text: object, most: int) -> tuple[str, str] | None:
-    """Say with its code what is wrong with a text; None where nothing is."""
+    """Return what is wrong with a text, with its error code; None if nothing is."""
     if type(text) is not str:
         return "invalid_request", f"is {_NAMES[type(text)]}; it must be a string"
     if is_empty(text):

@@ -71,14 +71,14 @@ class Response:
     content_type: bytes = JSON
 
     def all_headers(self) -> Headers:
-        """Give all its headers; a body that there never is has no length and type."""
+        """Return all its headers; a body that there never is has no length and type."""
         length = str(len(self.body)).encode()
         own = [(b"content-type", self.content_type), (b"content-length", length)]
         return [*(own if self.status != 204 else []), *self.headers]
 
 
 class HTTPError(Exception):
-    """An answer that says no, by one of `CODES`, and says what is wrong and what to do."""
+    """A response that says no, by one of `CODES`, and says what is wrong and what to do."""
 
     def __init__(self, code: str, message: str, headers: Iterable[tuple[bytes, bytes]] = ()):
         super().__init__(message)
@@ -87,13 +87,13 @@ class HTTPError(Exception):
         self.headers = list(headers)
 
     def response(self) -> Response:
-        """Give it the form of every error."""
+        """Return it the form of every error."""
         body = orjson.dumps({"error": {"code": self.code, "message": self.message}})
         return Response(self.status, body, [*WITHOUT_BROWSER_TRICKS, *self.headers])
 
 
 class ClientGoneError(Exception):
-    """Nobody waits for the answer any more."""
+    """Nobody waits for the response any more."""
 
 
 def overloaded(message: str, seconds: int = 1) -> HTTPError:

@@ -1,7 +1,7 @@
 """The server process: sockets, connections with limits, signals, graceful shutdown.
 
 uvicorn reads HTTP; what it leaves open is closed here: heads and bodies that never end or arrive a
-byte at a time, answers nobody fetches, too many connections, errors in another form than ours.
+byte at a time, responses nobody fetches, too many connections, errors in another form than ours.
 """
 
 import asyncio
@@ -32,10 +32,10 @@ from wordgate.serve.responses import HTTPError, overloaded, to_http_bytes
 
 _MOST_HEAD_BYTES = 65536
 _CLOSING = 0.5
-"""Seconds in which an idle connection may still bring a request, when the server ends."""
+"""Seconds in which an idle connection can still send a request while the server shuts down."""
 _BACKLOG = 2048
 _SWITCHING = 0.0005
-"""Seconds after which the thread that predicts lets the event loop have its turn."""
+"""Thread switch interval in seconds, so that predictions do not block the event loop."""
 _OTHER_FILES = 64
 _ACCEPTING = 0.05
 _LOOKING = 0.02
@@ -253,7 +253,7 @@ class Connection(HttpToolsProtocol):
         return True
 
     def pause_writing(self) -> None:
-        """Give the client its time to fetch the answer."""
+        """Give the client time to fetch the response."""
         super().pause_writing()
         self._cancel(self._write_timer)
         self._write_timer = self.loop.call_later(
@@ -266,7 +266,7 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection, even if its client never fetched the last answer."""
+        """Close an idle connection, even if its client never fetched the last response."""
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
@@ -298,13 +298,13 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        """Refuse what is no HTTP, in our own form."""
-        self._refuse(HTTPError("bad_request", "what arrived is not HTTP as this server reads it"))
+        """Refuse a request that is not HTTP, with an error in our own form."""
+        self._refuse(HTTPError("bad_request", "the request is not valid HTTP"))
 
     # When the server ends
 
     def shutdown(self) -> None:
-        """Close the connection when its answers are sent; soon, if it owes none."""
+        """Close the connection when its responses are sent; soon, if it owes none."""
         if self._owes_answer():
             self.cycle.keep_alive = False
         elif self._stage is Stage.NOTHING:

@@ -21,9 +21,9 @@ else:
 
 LARGEST_SEED = 2**32 - 1
 EXTENDS = "extends"
-"""The key that names the recipe whose settings a recipe has but for its own."""
+"""The key that names the recipe from which a recipe inherits."""
 _BASE = "default"
-"""The recipe that a recipe of one's own extends where it names none."""
+"""The recipe that a user's recipe extends by default."""
 
 _NEEDED = {
     "bool_parsing": "true or false",
@@ -50,7 +50,7 @@ _MOST_SHOWN = 200  # characters of what a recipe says, in a message
 _MOST_FAULTS = 100
 _RECIPE, _COSTS_FILE, _SPACE = "recipe", "file of costs", "search space"
 _LONGEST = {_RECIPE: 2**14, _COSTS_FILE: 2**20, _SPACE: 2**14}
-"""Bytes: of recipes six of ours, of files of costs those of thousands of labels."""
+"""Maximum bytes of recipes and of files of costs."""
 _LONGEST_LINE = 2**12  # bytes, of a file of costs: the parser takes seconds over a key of 40,000
 
 SET_BY_CANDIDATE = frozenset(
@@ -60,7 +60,7 @@ SET_BY_CANDIDATE = frozenset(
         "vectors_random_learning_rate",
     )
 )
-"""The settings in which the second LSTM candidate differs: whoever sets one wants one LSTM."""
+"""Settings in which the second LSTM candidate differs; setting one of them disables it."""
 
 
 def recipe_names() -> list[str]:
@@ -70,7 +70,7 @@ def recipe_names() -> list[str]:
 
 
 def recipe_summary(name: str) -> str:
-    """Give the line that says what a recipe that comes with wordgate is for: its file's first."""
+    """Return the line that says what a recipe that comes with wordgate is for: its file's first."""
     return _content(name).decode("utf-8").partition("\n")[0].removeprefix("#").strip()
 
 
@@ -118,7 +118,7 @@ def own_recipe_toml(recipe: str | Path, changes: Mapping[str, object], remark: s
 
 
 def _by_table(written: Mapping[str, str]) -> list[str]:
-    """Lay out lines of settings, given by dotted names: those of no table, then each table."""
+    """Format lines of settings, given by dotted names: those of no table, then each table."""
     lines, tables = [], []
     for name, own in _nested(written).items():
         if isinstance(own, dict):
@@ -194,7 +194,7 @@ def _with_costs(values: dict[str, object]) -> dict[str, object]:
 
 
 def _set_in(values: dict[str, Any], inherited: Mapping[str, Any]) -> dict[str, object]:
-    """Give the settings that a recipe of a user's own sets: all, or what it changed in a whole one.
+    """Return the settings that a user's recipe sets; of a complete recipe, those changed.
 
     A copy of a recipe, with every setting in it, does what that recipe does.
     """
@@ -204,7 +204,7 @@ def _set_in(values: dict[str, Any], inherited: Mapping[str, Any]) -> dict[str, o
 
 
 def flat_overrides(overrides: Mapping[str, object] | None) -> dict[str, object]:
-    """Give settings as a user gave them, dotted names or nested tables, by their dotted names."""
+    """Flatten settings, given by dotted names or as nested tables, to dotted names."""
     return dict(flattened({str(name): value for name, value in (overrides or {}).items()}))
 
 
@@ -226,7 +226,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
 
 
 def checked_seed(seed: int, name: str = "seed") -> int:
-    """Give a seed back as a plain integer; a message calls it by the name.
+    """Return a seed back as a plain integer; a message calls it by the name.
 
     Raises:
         SettingsError: It is no whole number, or one that scikit-learn doesn't take.
@@ -341,7 +341,7 @@ def _suggested(name: str, fields: Mapping[str, object]) -> str:
 
 
 def _nested(values: Mapping[str, object]) -> dict[str, Any]:
-    """Give settings by dotted names as the tables that the schema has."""
+    """Nest settings with dotted names into the tables of the schema."""
     nested: dict[str, Any] = {}
     for name, value in values.items():
         table, dot, short = name.rpartition(".")
@@ -353,7 +353,7 @@ def _nested(values: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _fault(detail: Any) -> str:
-    """Say one fault as pydantic found it in the words of a user."""
+    """Write one error of pydantic as a message for users."""
     if detail["type"] == "no_effect":
         return f"  {detail['msg']}"
     name = f"{'.'.join(part for part in detail['loc'] if isinstance(part, str)):.{_MOST_SHOWN}}"

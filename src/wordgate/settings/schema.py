@@ -86,7 +86,7 @@ _OBJECTIVES = (
 
 
 def _costs(label: str, costs: Any) -> dict[str, float]:
-    """Give the costs of one label, in the order of `_COSTS`."""
+    """Return the costs of one label, in the order of `_COSTS`."""
     name = f"{label!r:.200}"
     if isinstance(costs, str) and costs.count(":") == 1:
         costs = dict(zip(_COSTS, costs.split(":"), strict=True))
@@ -124,7 +124,7 @@ def _by_label(value: object, setting: str) -> dict[str, Any]:
 
 
 def _positive(value: Any, what: str) -> float:
-    """Give a label's weight or cost as a number above 0."""
+    """Return a label's weight or cost as a number above 0."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
@@ -196,7 +196,7 @@ class Settings(SettingsTable):
 
     @property
     def empty_text_as(self) -> str | None:
-        """What an empty text is read as; None where its row is left out."""
+        """Replacement for an empty text; None to leave out its row."""
         return None if self.empty_texts == "drop" else self.empty_texts
 
     @property
@@ -211,7 +211,7 @@ class Settings(SettingsTable):
         return copy
 
     def updated(self, changes: Mapping[str, object]) -> "Settings":
-        """Give a copy in which settings, by their dotted names, have other values.
+        """Return a copy in which settings, by their dotted names, have other values.
 
         Values are not validated: they come from settings that were.
         """
@@ -226,15 +226,15 @@ class Settings(SettingsTable):
         return self.model_copy(update=update)
 
     def with_lighter_lstm(self) -> "Settings":
-        """Give the settings of the second, less regularized LSTM candidate."""
+        """Return the settings of the second, less regularized LSTM candidate."""
         return self.model_copy(update={"lstm": self.lstm.lighter()})
 
     def flat(self) -> dict[str, Any]:
-        """Give the settings by their dotted names, as plain JSON values."""
+        """Return the settings by their dotted names, as plain JSON values."""
         return dict(flattened(self.model_dump(mode="json")))
 
     def with_vectors_of(self, size: int) -> "Settings":
-        """Give the settings of an LSTM that starts from vectors of so many dimensions."""
+        """Return the settings of an LSTM that starts from vectors of this many dimensions."""
         return self.updated(
             {
                 "lstm.embedding_size": size + self.lstm.vectors_extra_size,
@@ -258,7 +258,7 @@ class Settings(SettingsTable):
 
 
 def setting_fields() -> dict[str, Any]:
-    """Give the pydantic field of every setting by its dotted name, in the order of the schema."""
+    """Return the pydantic field of every setting by its dotted name, in the order of the schema."""
     fields: dict[str, Any] = {}
     for name, field in Settings.model_fields.items():
         table = field.annotation
@@ -270,7 +270,7 @@ def setting_fields() -> dict[str, Any]:
 
 
 def flattened(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give the values of nested tables by their dotted names; values by label are no table."""
+    """Return the values of nested tables by their dotted names; values by label are no table."""
     for name, value in values.items():
         if isinstance(value, Mapping) and name not in ("class_weight", "objective"):
             yield from ((f"{name}.{short}", own) for short, own in value.items())

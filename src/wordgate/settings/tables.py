@@ -129,12 +129,12 @@ class CountSettings(SettingsTable):
     def _check_something_is_counted(self) -> "CountSettings":
         if not self.words and not self.characters:
             raise fault(
-                "count.words=0 and count.characters=0 leave nothing to count; set one of them"
+                "count.words=0 and count.characters=0 leave no n-grams to count; set one of them"
             )
         if self.characters == 1:
             raise fault(
-                "count.characters=1 leaves no characters to count, whose n-grams begin at 2; set 0,"
-                " or 2 and more"
+                "count.characters=1 has no effect: character n-grams have at least 2 characters;"
+                " set 0, or 2 or more"
             )
         return self
 
@@ -258,10 +258,11 @@ class LSTMSettings(SettingsTable):
     lighter_hidden_size: Units = Field(description="`hidden_size` of the second candidate")
     lighter_word_dropout: Share = Field(description="`word_dropout` of the second candidate")
     lighter_embedding_rates: PositiveFloat = Field(
-        description="factor of the second candidate for all learning rates of word vectors"
+        description="factor by which the second candidate multiplies all learning rates of word"
+        " vectors"
     )
     precision: Precision = Field(
-        description="precision of the training; `auto` is bfloat16 if the hardware supports it and"
+        description="precision of training; `auto` is bfloat16 if the hardware supports it and"
         " dropout masks are shared by the batch, else float32"
     )
     batch_size: AtLeastOne = Field(description="texts per update")
@@ -323,7 +324,7 @@ class LSTMSettings(SettingsTable):
         return self.recurrent_dropout > 0 and self.dropout_masks != "batch"
 
     def lighter(self) -> "LSTMSettings":
-        """Give the settings of the second, less regularized candidate."""
+        """Return the settings of the second, less regularized candidate."""
         factor = self.lighter_embedding_rates
         return self.model_copy(
             update={

@@ -1,4 +1,4 @@
-"""What splits of a data set would leak, and which of them to use."""
+"""Leakage of splits of a data set, and the recommended split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _SEEDS = (0, 1, 2)  # of the splits whose leakage is measured
 
 @dataclass(frozen=True)
 class MeasuredLeakage:
-    """Shares of the test rows that are known from training, from 0 to 1; means over three splits.
+    """Fractions of the test rows that were seen during training, means over three splits.
 
     Attributes:
         split: How the rows were split.

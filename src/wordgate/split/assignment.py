@@ -112,7 +112,7 @@ class GroupTable:
         return sorted(strata, key=lambda stratum: stratum[0])
 
     def sample(self, limit: int) -> NDArray[np.bool_]:
-        """Choose groups of so many rows at most together, bool [G], and each label in proportion.
+        """Choose groups of this many rows at most together, bool [G], and each label in proportion.
 
         Every label comes first with one group that fits, the rarest label before the others; then
         all labels grow at one pace. Within a label, groups are taken by rank, and one that doesn't
@@ -155,7 +155,7 @@ def largest_groups(
     size: NDArray[np.int64],
     rank: NDArray[np.uint64],
 ) -> NDArray[np.int64]:
-    """Give the largest group of each label: no label is to vanish from train.
+    """Return the largest group of each label: no label is to vanish from train.
 
     Shapes as in `GroupTable`: pairs int64 [P]; rows of a group int64 [G]; rank uint64 [G].
     """

@@ -92,12 +92,12 @@ class Conflicts:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """How often copies disagree on a label: one bears it, and another does not.
+    """How often duplicates disagree on a label: one has it, and another does not.
 
     Attributes:
         label: The label.
-        exact_texts: Different texts that stand in several rows, of which only some bear the label.
-        near_pairs: Pairs of near duplicates of which one bears it in all its rows, the other in
+        exact_texts: Different texts that stand in several rows, of which only some have the label.
+        near_pairs: Pairs of near duplicates of which one has it in all its rows, the other in
         none.
     """
 
@@ -345,7 +345,7 @@ def _sizes(groups: list[str]) -> GroupSizes:
 
 
 def _is_templated(table: Table, copies: NearDuplicates, conflicts: Conflicts | None) -> bool:
-    """Tell whether near duplicates agree in their labels little more often than by chance."""
+    """Return whether near duplicates agree in their labels little more often than by chance."""
     n_pairs, labels = len(copies.pairs), table.row_labels()
     if labels is None or conflicts is None or not n_pairs:
         return False

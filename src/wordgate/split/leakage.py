@@ -64,10 +64,10 @@ class SplitLeakage:
             own_groups=own_groups,
         )
 
-    def sentence(self, n: int, of: int, part: str = "test", other: str = "train") -> str:
+    def sentence(self, n: int, of: int, part: str = "test", other: str = "training") -> str:
         """Write how many rows of a part could be known from another, without a full stop."""
         shared = "another row of their group" if self.own_groups else "an exact duplicate"
-        return f"{n:,} of {of:,} {part} rows ({_percent(n, of)}) have {shared} in {other}"
+        return f"{n:,} of {of:,} {part} rows ({_percent(n, of)}) have {shared} in the {other} set"
 
 
 def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
@@ -89,7 +89,8 @@ def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequenc
         names = {"test": "test", "valid": "validation"}
         missing = " and ".join(names[part] for part in cut)
         how = "The subsets were given"
-        how += f", but not {missing}, which was split off train in whole groups" if cut else ""
+        if cut:
+            how += f", but not {missing}, which was split off the training set in whole groups"
     leaked = leak.sentence(leak.test_rows_in_train, len(parts.test))
     return f"{how}: {leaked}. {_sizes(parts, leak)}"
 
@@ -143,7 +144,7 @@ def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) 
         warnings.append(f"The same holds for {len(scarce) - _MOST_NAMED} more labels.")
     if (train == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(train == 0).tolist()])
-        warnings.append(f"No train row for {names}: the model cannot predict it.")
+        warnings.append(f"No training row for {names}: the model cannot predict it.")
     if (test == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(test == 0).tolist()])
         warnings.append(f"No test row for {names}: its recall is unknown.")

@@ -234,7 +234,7 @@ class _LocalSearch:
         self._rng = np.random.default_rng(groups.rank)
 
     def run(self) -> NDArray[np.int64]:
-        """Give the part of each group."""
+        """Return the part of each group."""
         self._descend()
         for _ in range(min(_MOST_TRIALS, _TRIALS_BY_GROUPS // len(self._part))):
             if (np.abs(self._lacking) <= self._tolerated).all():

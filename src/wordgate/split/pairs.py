@@ -87,6 +87,6 @@ def differences(first: str, second: str) -> list[Piece]:
 
 
 def _differ(values: Sequence[object], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which pairs of rows, int64 [pairs, 2], have different values: bool [pairs]."""
+    """Return which pairs of rows, int64 [pairs, 2], have different values: bool [pairs]."""
     ends = rows.tolist()
     return np.fromiter((values[a] != values[b] for a, b in ends), np.bool_, len(ends))

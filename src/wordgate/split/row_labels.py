@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from wordgate.dedup.keys import Factorized
 
 Labels = Sequence[str] | Sequence[tuple[str, ...]]
-"""The label of each row, or a tuple of its labels where rows may have several, or none."""
+"""The label of each row, or a tuple of its labels if rows can have several or none."""
 
 
 def have_several(labels: Labels) -> bool:
-    """Tell whether rows may have several labels, as the first of them shows."""
+    """Return whether rows may have several labels, as the first of them shows."""
     return bool(labels) and isinstance(labels[0], tuple)
 
 
 def label_keys(labels: Labels) -> Sequence[str]:
-    """Give one string for the labels of each row, the same for the same labels alone."""
+    """Return one string for the labels of each row, the same for the same labels alone."""
     if have_several(labels):
         return ["\x1f".join(one) for one in labels]
     return cast(Sequence[str], labels)
@@ -71,7 +71,7 @@ class RowLabels:
         return RowLabels(self.names, row, self.label[there], len(rows), self.several)
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Give all pairs of labels of one row: the row, int64 [n], and a number of the pair."""
+        """Return all pairs of labels of one row: the row, int64 [n], and a number of the pair."""
         rows, pairs, n_labels = [], [], len(self.names)
         for apart in range(1, int(np.bincount(self.row, minlength=1).max(initial=0))):
             same = self.row[apart:] == self.row[:-apart]

@@ -43,7 +43,7 @@ class Split(SplitParts):
     leaked_by_group: int
 
     def summary(self) -> str:
-        """Give kind and sizes in a line."""
+        """Return kind and sizes in a line."""
         kind = "Given parts" if self.kind == "given" else f"{self.kind.capitalize()} split"
         return (
             f"{kind}: {len(self.train):,} train, {len(self.valid):,} validation and"
@@ -68,7 +68,7 @@ def grouped_split(
         texts: One text a row.
         labels: One label a row, or tuples of labels, which may be empty.
         groups: One group a row (an empty string: none), or None. Rows without a group stand with
-            their exact copies.
+            their exact duplicates.
         test_size: The share of the rows for test.
         valid_size: The share of the rest for validation.
         seed: Another seed, another split.
@@ -101,7 +101,7 @@ def random_split(
     seed: int = 0,
     stratify: bool = True,
 ) -> Split:
-    """Assign single rows, whatever their groups, and count what leaks by it.
+    """Assign single rows, regardless of their groups, and count what leaks by it.
 
     The order of the rows changes nothing: they are ranked by a hash of text, label and seed.
     Parameters and errors are those of `grouped_split`; without `stratify`, a label's rows in the
@@ -130,7 +130,7 @@ def given_split(
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
     check_lengths(len(texts), parts=parts)
     if "train" not in parts:
-        raise DataError("no row is in the part 'train', so there is nothing to learn from")
+        raise DataError("the training set is empty: no row is assigned to 'train'")
     named = np.array(parts)
     train, valid, test = (np.flatnonzero(named == part) for part in ("train", "valid", "test"))
     cut: list[str] = []
@@ -175,8 +175,8 @@ class _Rows:
         found = RowLabels.of(labels)
         if found.counts().max(initial=0) < 2:
             raise DataError(
-                f"{len(texts)} rows with {len(found.names)} labels cannot be split: some label "
-                "needs a second row, one to learn from and one to be tested on"
+                f"{len(texts)} rows with {len(found.names)} labels cannot be split: a label has a"
+                " single row; each needs one for training and one for testing"
             )
         group = Factorized.of(group_keys(texts, groups))
         return cls(texts, keys, found, group.codes, group.names, groups is not None)

@@ -33,7 +33,7 @@ def system_errors(kind: type[WordgateError], message: str) -> Iterator[None]:
 
 @contextmanager
 def atomic_write(file: Path) -> Iterator[Path]:
-    """Give the path of a file to write beside another's place; then force it there.
+    """Return the path of a file to write beside another's place; then force it there.
 
     A file that is replaced leaves its permissions to the new one; of a link, what it leads to is
     replaced.
@@ -67,7 +67,7 @@ def atomic_output(file: Path) -> Iterator[Path]:
 
 
 def copy_mode(old: Path, new: Path) -> None:
-    """Give a file the permissions of another; where they are the same already, ask for nothing."""
+    """Give a file the permissions of another; do nothing if they are the same."""
     mode = stat.S_IMODE(old.stat().st_mode)
     if stat.S_IMODE(new.stat().st_mode) != mode:
         new.chmod(mode)
@@ -80,7 +80,7 @@ def remove(file: Path) -> None:
 
 
 def temporary_path(path: Path) -> Path:
-    """Say where what is to stand at a path is made: one place, so that a kill leaves but one."""
+    """Return the temporary path for writing a file, always the same one for a file."""
     return path.parent / f".{path.name}.new"
 
 
@@ -103,7 +103,7 @@ def check_file(path: Path, *, overwrite: bool) -> None:
 
 
 def resolve_link(path: Path) -> Path:
-    """Give what a link leads to, or the path itself."""
+    """Return what a link leads to, or the path itself."""
     return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 

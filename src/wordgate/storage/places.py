@@ -20,30 +20,30 @@ _BLOCK = 1 << 20
 
 
 def place_of(name: str | os.PathLike[str]) -> Path | RemoteFile:
-    """Give the file or folder of a name: a path, in which ``~`` is the home, or a URL."""
+    """Return the file or folder of a name: a path, in which ``~`` is the home, or a URL."""
     url = url_of(name)
     return Path(local_name(name)).expanduser() if url is None else RemoteFile(url)
 
 
 def shown_name(place: Path | RemoteFile) -> str:
-    """Give the name of a place for messages, without secrets."""
+    """Return the name of a place for messages, without secrets."""
     return place.name if isinstance(place, RemoteFile) else str(place)
 
 
 def name_of(place: Path | RemoteFile) -> str:
-    """Give the name from which `place_of` makes a place."""
+    """Return the name from which `place_of` makes a place."""
     return place.url if isinstance(place, RemoteFile) else str(place)
 
 
 def inside(folder: Path | RemoteFile, name: str) -> Path | RemoteFile:
-    """Give a file in a folder, by its relative name with slashes."""
+    """Return a file in a folder, by its relative name with slashes."""
     if isinstance(folder, RemoteFile):
         return RemoteFile(f"{folder.url.rstrip('/')}/{name}")
     return folder / name
 
 
 def is_folder(place: Path | RemoteFile) -> bool:
-    """Tell whether a place is a folder."""
+    """Return whether a place is a folder."""
     if isinstance(place, RemoteFile):
         return place.is_folder()
     try:
@@ -68,7 +68,7 @@ def files_matching(folder: Path | RemoteFile, pattern: str) -> dict[str, int]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Give all that is in a folder and in the folders in it, each of them once."""
+    """Return all that is in a folder and in the folders in it, each of them once."""
     known = set()
     for inner, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         if (real := os.path.realpath(inner)) in known:
@@ -126,7 +126,7 @@ def write_small(place: Path | RemoteFile, content: bytes) -> None:
 
 def make_folder(folder: Path) -> None:
     """Make a folder, and those to it, where there is none."""
-    with system_errors(DataError, f"cannot make the folder {folder}"):
+    with system_errors(DataError, f"cannot create the folder {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
 
 

@@ -33,7 +33,7 @@ _DRIVERS = {
 }
 _KNOWN = (*dict.fromkeys(_DRIVERS), "file")
 _OBJECT_STORES = frozenset(_DRIVERS) - {"http", "https"}
-"""Where a file appears when its upload is complete, and folders need not be made."""
+"""Protocols in which a file appears only when its upload is complete, and folders are implicit."""
 _VERSION_KEYS = re.compile("etag|md5|sha|digest|blob|modified|mtime|created|updated|generation")
 _BLOCK = 1 << 22  # bytes that are fetched at a time
 _REASON_WIDTH = 200
@@ -74,7 +74,7 @@ class RemoteFile:
             return stream.read(length)
 
     def exists(self) -> bool:
-        """Tell whether there is a file."""
+        """Return whether there is a file."""
         return self._info() is not None
 
     @property
@@ -105,7 +105,7 @@ class RemoteFile:
         return None if info.get("type") == "directory" else info
 
     def is_folder(self) -> bool:
-        """Tell whether it is a folder, or the beginning of the names of several objects."""
+        """Return whether it is a folder, or the beginning of the names of several objects."""
         if self._is_web:
             return False  # it would be downloaded to look for links
         with self._system("read") as (system, path):
@@ -143,8 +143,8 @@ class RemoteFile:
         """Refuse an address that nothing can be written to, or that can't be opened."""
         if self._is_web:
             raise DataError(
-                f"'{self.name}' is a web URL, which can only be read: give a path, or a"
-                " address such as s3://bucket/name"
+                f"'{self.name}' is a web URL, which can only be read: give a path, or a URL such"
+                " as s3://bucket/name"
             )
         _filesystem(self.url)
 
@@ -160,13 +160,13 @@ class RemoteFile:
 
     @contextmanager
     def _system(self, verb: str) -> Iterator[tuple[Any, str]]:
-        """Give the file system, and the path in it, to ``read`` or do what else the verb says."""
+        """Return the file system, and the path in it, to ``read`` or do what else the verb says."""
         with remote_errors(self.url, verb):
             yield _filesystem(self.url)
 
     @contextmanager
     def _replacing(self) -> Iterator[tuple[Any, str]]:
-        """Give a path to write to; elsewhere than in object stores, move it to its place then."""
+        """Return a path to write to; elsewhere than in object stores, move it to its place then."""
         with self._system("write") as (system, path):
             if _scheme(self.url) in _OBJECT_STORES:
                 yield system, path
@@ -179,7 +179,7 @@ class RemoteFile:
 
 
 def url_of(name: str | os.PathLike[str]) -> str | None:
-    """Give the address that a name is, or None where it is the name of a local file.
+    """Return the address that a name is, or None where it is the name of a local file.
 
     A path that was made of an address has lost a slash, which it gets back.
     """
@@ -190,7 +190,7 @@ def url_of(name: str | os.PathLike[str]) -> str | None:
 
 
 def local_name(name: str | os.PathLike[str]) -> str:
-    """Give the path that a name is: of ``file:///tmp/a.csv`` that of the file, else the name."""
+    """Return the path that a name is: of ``file:///tmp/a.csv`` that of the file, else the name."""
     found = _URL.fullmatch(str(name))
     if found is None or found["scheme"].lower() != "file":
         return str(name)
@@ -199,7 +199,7 @@ def local_name(name: str | os.PathLike[str]) -> str:
 
 
 def display_url(url: str) -> str:
-    """Give an address, or a text with some, without users, passwords and queries."""
+    """Return an address, or a text with some, without users, passwords and queries."""
     return _SECRETS.sub("", url)
 
 
@@ -216,7 +216,7 @@ def _sizes(folder: str, found: dict[str, dict[str, Any]]) -> dict[str, int]:
 
 
 def _filesystem(url: str) -> tuple[Any, str]:
-    """Give the file system of an address, and the path in it."""
+    """Return the file system of an address, and the path in it."""
     require_extra("files", f"opening '{display_url(url)}'")
     import fsspec
 
@@ -238,7 +238,7 @@ def _filesystem(url: str) -> tuple[Any, str]:
 
 @contextmanager
 def remote_errors(url: str, verb: str) -> Iterator[None]:
-    """Say in one sentence, without secrets, why the other end doesn't ``read`` or ``write`` a file.
+    """Report in one sentence, without secrets, why a remote file cannot be read or written.
 
     Any error is meant but that of a missing package: drivers raise those of their HTTP clients.
     """

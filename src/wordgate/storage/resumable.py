@@ -30,9 +30,9 @@ CORRUPT_FILE_ERRORS = (
 )
 """Errors that stored values of the wrong type or shape raise."""
 WORDS, VECTORS = "words", "word vectors"
-"""Digests of what follows from the rest: how the texts are read, and the vectors found for them."""
+"""Digests of derived data: the tokenized texts, and the vectors found for their words."""
 LAYOUT = 5
-"""Of files that keep resumable work; those of another one are refused."""
+"""Layout version of files of resumable work; other versions are refused."""
 REMEDY = "start over with --overwrite"
 METADATA = "wordgate"
 """The key of the content in a file's metadata."""
@@ -55,7 +55,7 @@ class RunFingerprint:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, dict[str, str]]:
-        """Give all of it as plain JSON values, to be kept."""
+        """Return all of it as plain JSON values, to be kept."""
         return {"config": dict(self.config), "environment": dict(self.environment)}
 
     def check(self, kept: Mapping[str, Any], what: str, place: object) -> list[str]:
@@ -89,7 +89,7 @@ class RunFingerprint:
 
 
 def as_it_is(path: Path) -> str:
-    """Give a SHA-256 that another file, or another file in a folder, would change.
+    """Return a SHA-256 that another file, or another file in a folder, would change.
 
     Names, sizes and times tell that: what is read may be large.
     """
@@ -122,13 +122,13 @@ def read_facts(form: type[FactsT], facts: object) -> FactsT:
 
 
 def first_fault(error: ValidationError) -> str:
-    """Say where the first fault is, and what it is: ``counts.rows: Input should be ...``."""
+    """Return place and kind of the first error: ``counts.rows: Input should be ...``."""
     fault = error.errors()[0]
     return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
 def _changed(now: Mapping[str, str], then: object) -> dict[str, str]:
-    """Say by name what differs: ``other data``, ``seed 0 instead of 1``."""
+    """List the differences by name: ``other data``, ``seed 0 instead of 1``."""
     known = dict(then) if isinstance(then, Mapping) else {}
     changed = {}
     for name in dict.fromkeys([*now, *known]):

@@ -95,7 +95,7 @@ def number(value: float) -> str:
 
 
 def is_known(kind: pa.DataType) -> bool:
-    """Tell whether there is a rule by which text holds values of a type."""
+    """Return whether there is a rule by which text holds values of a type."""
     from pyarrow import types
 
     inner = _inner_types(kind)
@@ -111,14 +111,14 @@ def is_known(kind: pa.DataType) -> bool:
 
 
 def holds_bytes(kind: pa.DataType) -> bool:
-    """Tell whether values of a type are or hold bytes, which may be no text."""
+    """Return whether values of a type are or hold bytes, which may be no text."""
     inner = _inner_types(kind)
     is_bytes = _is_binary_or_string(kind) and "binary" in str(kind)
     return any(map(holds_bytes, inner)) if inner else is_bytes
 
 
 def _inner_types(kind: pa.DataType) -> list[pa.DataType]:
-    """Give the types that a type is made of; none of a plain one."""
+    """Return the types that a type is made of; none of a plain one."""
     from pyarrow import types
 
     if hasattr(kind, "storage_type"):

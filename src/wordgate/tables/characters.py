@@ -14,9 +14,9 @@ from wordgate.tables.records import Batch, Reader, Records, gathered
 from wordgate.tables.source import Source
 
 WINDOW = 1 << 20
-"""Characters that are looked at together, unless a record is longer."""
+"""Characters that are parsed together, unless a record is longer."""
 LARGEST_RECORD = 1 << 23
-"""Characters of a record at most; beyond, a quote counts as stray and a line is passed over."""
+"""Maximum characters of a record; beyond it, a quote counts as stray, the line is skipped."""
 SHOWN_OF_LARGE = 1000
 _SAMPLE_IN_MEMORY = 1 << 24
 
@@ -53,7 +53,7 @@ class Characters:
         self.largest = LARGEST_RECORD if bounded else sys.maxsize
 
     def fill(self, wanted: int) -> None:
-        """Read until so many characters are pending, or the end; of a pipe, what comes next."""
+        """Read until this many characters are pending, or the end; of a pipe, what comes next."""
         parts, length = [self.pending], len(self.pending)
         while length < wanted and not self.ended:
             part = self._next()
@@ -64,13 +64,13 @@ class Characters:
         self.pending = "".join(parts)
 
     def beginning(self) -> str:
-        """Give what is pending at first, up to the end of a line where there is more."""
+        """Return what is pending at first, up to the end of a line where there is more."""
         if not self.pending:
             self.fill(self.window)
         return self.pending if self.ended else self.pending[: self.pending.rfind("\n") + 1 or None]
 
     def drop(self, count: int) -> None:
-        """Drop the first so many characters that are pending."""
+        """Drop this many of the pending characters."""
         self.pending = self.pending[count:]
         self.position += count
 
@@ -108,7 +108,7 @@ class Window:
     """The part of a text that is looked at for the next records, from where they begin.
 
     What it holds depends on where it begins and on nothing else, so that a reader that begins
-    again at the same place finds the same batches: their neighbours move a probability's last bits.
+    again at the same place finds the same batches: their neighbors move a probability's last bits.
     """
 
     def __init__(self, characters: Characters):
@@ -121,7 +121,7 @@ class Window:
         return self._characters.ended and len(self._characters.pending) <= self._size
 
     def whole_lines(self, *ends: str) -> str:
-        r"""Give the lines that are whole; at the end of the text the last one is.
+        r"""Return the lines that are whole; at the end of the text the last one is.
 
         Args:
             ends: What ends a line, the usual first; a ``\r`` that comes last may be half an end.
@@ -136,7 +136,7 @@ class Window:
         return ""
 
     def grow(self) -> bool:
-        """Make the window larger; tell whether it could be."""
+        """Make the window larger; return whether it could be."""
         characters = self._characters
         held = min(len(characters.pending), self._size)
         if self.at_end or held >= characters.largest:
@@ -148,7 +148,7 @@ class Window:
 
 
 def arriving_lines(parts: Iterable[str], at_most: int) -> Iterator[list[str]]:
-    r"""Give the lines of a text that have come, at most so many together, without their ``\n``."""
+    r"""Yield the complete lines of a text without their ``\n``, in chunks of limited size."""
     rest: list[str] = []  # of a line whose end has not come yet
     for part in parts:
         *lines, last = part.split("\n")
@@ -186,11 +186,11 @@ class TextReader(Reader, Generic[_Records]):
         """Take the next records out of the characters: those of the window's first lines."""
 
     def sample(self) -> Records:
-        """Give the first records."""
+        """Return the first records."""
         return gathered(self, self._ahead)
 
     def batches(self, start: int = 0) -> Iterator[_Records]:
-        """Give the records from a position on, as the base class says."""
+        """Return the records from a position on, as the base class says."""
         ahead, self._ahead = self._ahead, []
         self._characters.skip_to(start)
         for batch in chain(ahead, self._following()):

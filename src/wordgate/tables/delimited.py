@@ -1,4 +1,4 @@
-"""CSV and its kin: delimiter, header, quoted fields over several lines, malformed records."""
+"""CSV and TSV: delimiter, header, quoted fields over several lines, malformed records."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class DelimitedBatch(Batch):
     alone: set[int] = field(default_factory=set)  # with a stray quote: others read them otherwise
 
     def column(self, index: int) -> list[Cell]:
-        """Give a column's cells."""
+        """Return a column's cells."""
         if not self.rejected:
             return [record[index] for record in self.records]
         cells = enumerate(self.records)
         return [None if place in self.rejected else record[index] for place, record in cells]
 
     def whole(self) -> Iterator[int]:
-        """Give the places of the records that are neither blank nor rejected."""
+        """Return the places of the records that are neither blank nor rejected."""
         return (i for i, record in enumerate(self.records) if record and i not in self.rejected)
 
     def select(self, kept: Sequence[int]) -> None:
@@ -113,7 +113,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             self._finish(first)
 
     def _typical_records(self, *, is_cut: bool) -> list[list[str]]:
-        """Give records of the beginning; where it is cut, none after a quote that isn't closed."""
+        """Return records from the beginning, none after a quote that is not closed."""
         records: list[list[str]] = []
         for batch in self._ahead:
             if is_cut and records and batch.rejected:
@@ -172,7 +172,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             )
 
     def _named_width(self, records: Sequence[list[str]]) -> int:
-        """Give the number of fields that the names of a header promise; 0 without known names."""
+        """Return the number of fields that the names of a header promise; 0 without known names."""
         first, *others = records
         if not known_names(first):
             return 0
@@ -226,7 +226,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         )
 
     def _fitted_heading(self, heading: str) -> str:
-        """Give the header as it stood with as many fields as the records."""
+        """Return the header as it stood with as many fields as the records."""
         heading = self._delimiter * self._is_numbered + heading + self._delimiter * self._n_unnamed
         while heading.count(self._delimiter) >= self.width:
             if not heading.rstrip(" ").endswith(self._delimiter):
@@ -243,7 +243,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             batch.select([*(i for i in range(end) if i in batch.rejected), *range(end, len(batch))])
             if first is not None:
                 return raw
-        raise AssertionError("no record is whole")
+        raise AssertionError("no record is complete")
 
     def _next(self, window: Window) -> DelimitedBatch:
         """Take the records of the first lines, or one by looking at more and more of the text."""
@@ -319,7 +319,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         return _Taken(batch, length, len(lines))
 
     def _are_records(self, lines: Sequence[str]) -> bool:
-        """Tell whether a line of tabs with a stray quote, and the next, are whole records."""
+        """Return whether a line of tabs with a stray quote, and the next, are whole records."""
         is_known = len(lines) > 1 and self._profile.by_width
         return is_known and self._profile.are_records(lines, self._dialect)
 
@@ -395,7 +395,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
 
 
 def _are_row_numbers(cells: Sequence[str]) -> bool:
-    """Tell whether cells count the rows from 1."""
+    """Return whether cells count the rows from 1."""
     return len(cells) > 1 and all(cell == str(i) for i, cell in enumerate(cells, 1))
 
 
@@ -405,5 +405,5 @@ def _readable(text: str) -> str:
 
 
 def _stand_in(text: str) -> str:
-    """Give a character that a text doesn't hold."""
+    """Return a character that a text doesn't hold."""
     return next((chr(c) for c in range(0xFDD0, 0xFDF0) if chr(c) not in text), "\ufffd")

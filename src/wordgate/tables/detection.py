@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 
 SAMPLE = 1 << 14
-"""Bytes of lines that are not plain ASCII, which tell the encoding."""
+"""Bytes of lines that are not plain ASCII, from which the encoding is detected."""
 
 # Confidences of other Latin encodings than cp1252, below which it is kept: they differ in few
 # letters, and short texts tell little.
@@ -102,7 +102,7 @@ def _is_likely(codec: str, confidence: float, sample: bytes, cp1252: float) -> b
 
 
 def _plausible(sample: bytes) -> dict[str, float]:
-    """Give the encodings that decode the sample to a text, with their confidences, in order."""
+    """Return the encodings that decode the sample to a text, with their confidences, in order."""
     import chardet
 
     confidences: dict[str, float] = {}
@@ -125,14 +125,14 @@ def _decoded(sample: bytes, codec: str) -> str | None:
 
 
 def _is_latin(text: str) -> bool:
-    """Tell whether the letters beside ASCII are Latin ones."""
+    """Return whether the letters beside ASCII are Latin ones."""
     letters = [c for c in text if not c.isascii() and c.isalpha()]
     latin = sum(unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
     return 2 * latin >= len(letters)
 
 
 def _has_words(text: str, codec: str) -> bool:
-    """Tell whether letters beside ASCII make words, and hardly any word mixes two alphabets.
+    """Return whether letters beside ASCII make words, and hardly any word mixes two alphabets.
 
     Encodings of several bytes are left alone: Chinese and the like may stand beside ASCII.
     """

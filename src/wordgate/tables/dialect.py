@@ -37,7 +37,7 @@ def infer_dialect(text: str, *, is_whole: bool) -> tuple[Dialect, Profile]:
 
 
 def _profile(lines: Sequence[str], dialect: Dialect) -> Profile:
-    """Tell what records look like by those that are a line each."""
+    """Return what records look like by those that are a line each."""
     parsed = parse(lines, dialect, None, to_end=True)
     whole = [
         (record, of[0])
@@ -52,7 +52,7 @@ def _profile(lines: Sequence[str], dialect: Dialect) -> Profile:
 
 
 def separator_line(line: str) -> str | None:
-    """Give the delimiter that a line such as ``sep=;`` names; None where it is no such line."""
+    """Return the delimiter that a line such as ``sep=;`` names; None where it is no such line."""
     found = _SEPARATOR_LINE.fullmatch(line)
     return None if found is None else found[1]
 
@@ -69,7 +69,7 @@ def _n_marked_lines(lines: Sequence[str]) -> int:
 
 
 def _lines(text: str, length: int, *, is_whole: bool) -> list[str]:
-    """Give the lines of the first characters, but for a last one that may be cut short."""
+    """Return the lines of the first characters, but for a last one that may be cut short."""
     lines = list(io.StringIO(text[:length], newline=""))
     is_whole = is_whole and len(text) <= length
     return lines if is_whole or len(lines) < 2 or lines[-1].endswith("\n") else lines[:-1]
@@ -95,7 +95,7 @@ def _infer_delimiter(lines: list[str]) -> str:
 
 
 def _uniformity(lines: Sequence[str], dialect: Dialect) -> tuple[list[str], int, float]:
-    """Give the first record, the number of fields that most have, and the share of those."""
+    """Return the first record, the number of fields that most have, and the share of those."""
     parsed = parse(_masked(lines, dialect), dialect, None, to_end=True)
     filled = (record for record in parsed.records if "".join(record).strip())
     records = list(islice(filled, _SAMPLE_RECORDS))
@@ -127,7 +127,7 @@ def _unusual(lines: Sequence[str], usual: Dialect) -> str | None:
 
 
 def _is_punctuation(delimiter: str, lines: Sequence[str]) -> bool:
-    """Tell whether a character stands as in sentences and numbers: ``a lamp, 7,50``."""
+    """Return whether a character stands as in sentences and numbers: ``a lamp, 7,50``."""
     text = "".join(lines)
     spoken = text.count(f"{delimiter} ")
     if delimiter == ",":
@@ -164,7 +164,7 @@ def _with_options(lines: Sequence[str], delimiter: str) -> Dialect:
 
 
 def _may_escape(quote: str, lines: Sequence[str], delimiter: str) -> bool:
-    """Tell whether backslashes before quotes may escape them.
+    """Return whether backslashes before quotes may escape them.
 
     They stand in a field that other quotes enclose, or the lines have no other quotes.
     """
@@ -181,7 +181,7 @@ def _holds(lines: Sequence[str], parts: Sequence[str]) -> bool:
 
 
 def _are_in_apostrophes(lines: Sequence[str], delimiter: str) -> bool:
-    """Tell whether nearly all lines have a field in single quotes, and none begins with others."""
+    """Return whether nearly all lines have a field in single quotes, and none in others."""
     if not lines or any(line.startswith('"') or f'{delimiter}"' in line for line in lines):
         return False
     mark = re.escape(delimiter)
@@ -205,12 +205,12 @@ def _n_broken(lines: Sequence[str], dialect: Dialect) -> int:
 
 
 def _has_stray_quote(record: Sequence[str]) -> bool:
-    """Tell whether a line that was read by itself has a field that begins with a quote."""
+    """Return whether a line that was read by itself has a field that begins with a quote."""
     return any(cell.startswith('"') for cell in record)
 
 
 def _are_characters(lines: Sequence[str], dialect: Dialect, profile: Profile) -> bool:
-    """Tell whether quotes can't be meant to enclose fields.
+    """Return whether quotes can't be meant to enclose fields.
 
     They can't where they break lines that are whole without them, and no field needs them.
     """
@@ -234,7 +234,7 @@ def _are_characters(lines: Sequence[str], dialect: Dialect, profile: Profile) ->
 
 
 def _needs_quotes(raw: str, record: Sequence[str], dialect: Dialect) -> bool:
-    """Tell whether a record of one line would be another without its quotes."""
+    """Return whether a record of one line would be another without its quotes."""
     is_cut = raw.count(dialect.delimiter) >= len(record)
     return is_cut or ('""' in raw and any('"' in cell for cell in record))
 

@@ -53,7 +53,7 @@ codecs.register_error(_BYTES_AS_MARKS, _as_marks)
 
 @dataclass(frozen=True)
 class Encoding:
-    """How bytes are read."""
+    """A text encoding, and how it was determined."""
 
     codec: str  # its name for Python
     name: str  # to show
@@ -64,7 +64,7 @@ class Encoding:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What the user should know before trusting the letters."""
+        """Warnings about characters that may be wrong."""
         return (*filter(None, [self.doubt]), *self.warnings)
 
 
@@ -153,7 +153,7 @@ def without_surrogates(text: str) -> str:
 
 
 def is_utf8(raw: bytes) -> bool:
-    """Tell whether bytes are UTF-8."""
+    """Return whether bytes are UTF-8."""
     try:
         raw.decode()
     except UnicodeDecodeError:
@@ -162,7 +162,7 @@ def is_utf8(raw: bytes) -> bool:
 
 
 def is_writable(text: str) -> bool:
-    """Tell whether a text holds no lone surrogates, as bytes are kept that can't be decoded."""
+    """Return whether a text holds no lone surrogates, as bytes are kept that can't be decoded."""
     return text.isascii() or without_surrogates(text) == text
 
 
@@ -185,7 +185,7 @@ def _hex(code: int) -> str:
 
 
 def _checked(encoding: str, source: Source) -> str:
-    """Refuse what is no encoding of texts; give the one that serves where no mark tells which."""
+    """Refuse what is not a text encoding; return the one to use without a byte order mark."""
     try:
         b"a".decode(encoding)
         codecs.getincrementaldecoder(encoding)
@@ -225,7 +225,7 @@ def _refuse_binary(raw: bytes, name: str) -> None:
 
 
 def _utf16_order(head: bytes) -> str | None:
-    """Give the order of bytes, ``le`` or ``be``, in which they are lines of UTF-16; else None."""
+    """Return the order of bytes, ``le`` or ``be``, in which they are lines of UTF-16; else None."""
     for order in ("le", "be") if 0 in head else ():
         text = codecs.getincrementaldecoder(f"utf-16-{order}")("replace").decode(head)
         n_ends = text.count("\n")
@@ -274,7 +274,7 @@ def _doubt(codec: str, why: str = "since the bytes are not UTF-8") -> str:
 
 
 def _looked_at(source: Source) -> Iterator[bytes]:
-    """Give a file's bytes, or of a pipe the lines that have come."""
+    """Return a file's bytes, or of a pipe the lines that have come."""
     if source.path is not None or source.is_whole:
         return source.blocks()
     end = source.head.rfind(b"\n") + 1

@@ -18,7 +18,7 @@ LABEL_NAMES = (
     "intent", "rating", "stars", "score", "y",
 )  # fmt: skip
 CLASS_NAMES = ("label", "labels", "target", "class", "category", "intent")
-"""Names of labels that hold classes, however many; those of others may also measure."""
+"""Names of columns whose numbers are classes, even if many; others may be measurements."""
 # In this order: what says "group" outright, what identifies a thing, who wrote it.
 GROUP_NAMES = (
     "group", "groups", "id", "ids", "uid", "uuid", "guid", "no", "number", "thread",
@@ -40,7 +40,7 @@ _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
 def name_key(name: str) -> str:
-    """Give what names of columns have in common that are the same, but for spaces and form.
+    """Return what names of columns have in common that are the same, but for spaces and form.
 
     A letter with an accent has two forms in Unicode (NFC and NFD), of which people type one.
     """
@@ -48,7 +48,7 @@ def name_key(name: str) -> str:
 
 
 def is_number(cell: str) -> bool:
-    """Tell whether a cell is a plain number, as in ``2401`` or ``-0.5e3``."""
+    """Return whether a cell is a plain number, as in ``2401`` or ``-0.5e3``."""
     return _NUMBER.fullmatch(cell.strip()) is not None
 
 
@@ -139,7 +139,7 @@ def n_before_header(records: Sequence[Sequence[str]], width: int, given: Collect
 def resembles_header(
     cells: Sequence[str], others: Sequence[Sequence[str]], given: Collection[str]
 ) -> bool:
-    """Tell whether a record names columns, though the others have another width."""
+    """Return whether a record names columns, though the others have another width."""
     stripped = [cell.strip() for cell in cells]
     if _long_cell(stripped) or any(map(is_number, stripped)):
         return False
@@ -176,7 +176,7 @@ def _long_cell(cells: list[str]) -> tuple[bool, str] | None:
 
 
 def known_names(cells: Sequence[str]) -> list[str]:
-    """Give the cells that are known names of columns."""
+    """Return the cells that are known names of columns."""
     return [cell.strip() for cell in cells if name_key(cell).lower() in KNOWN_NAMES]
 
 

@@ -41,7 +41,7 @@ class JsonlBatch(Batch):
         return len(self.columns)
 
     def column(self, index: int) -> list[Cell]:
-        """Give a column's cells; None where a record lacks the key, "" where it is null or NaN."""
+        """Return the cells of a column; None if the key is missing, "" if it is null or NaN."""
         key = self.columns[index]
         values = [found.get(key, _MISSING) for found in self.found]
         if self.plain:
@@ -49,7 +49,7 @@ class JsonlBatch(Batch):
         return list(map(_cell, values))
 
     def cells(self) -> Iterator[Sequence[str | None]]:
-        """Give each record's values as text: strings as they are, all others as they stood."""
+        """Return each record's values as text: strings as they are, all others as they stood."""
         for place, raw in enumerate(self.raws):
             found = {} if place in self.rejected else _as_it_stood(raw)
             yield [found.get(key) for key in self.columns]
@@ -96,7 +96,7 @@ class JsonlReader(TextReader[JsonlBatch]):
             raise DataError(f"'{self.name}' {what}: write one object per line (JSON Lines)")
 
     def _is_of_columns(self) -> bool:
-        """Tell whether the only object has values of lists and objects alone."""
+        """Return whether the only object has values of lists and objects alone."""
         found = next(found for batch in self._ahead for found in batch.found if found)
         return all(isinstance(value, StructuredCell | dict | list) for value in found.values())
 
@@ -195,13 +195,13 @@ class JsonlReader(TextReader[JsonlBatch]):
 
 
 def looks_like_jsonl(text: str) -> bool:
-    """Tell whether the first line that isn't blank is a JSON object."""
+    """Return whether the first line that isn't blank is a JSON object."""
     first = text.lstrip()[:65_536].partition("\n")[0]
     return first.startswith("{") and not isinstance(_parsed(first, twice=True), str)
 
 
 def looks_like_json_array(text: str) -> bool:
-    """Tell whether a text begins as an array of objects, with nothing behind it."""
+    """Return whether a text begins as an array of objects, with nothing behind it."""
     if not _ARRAY.match(text):
         return False
     first = text.lstrip().partition("\n")[0]
@@ -264,7 +264,7 @@ def _parsed(content: str, *, twice: bool = False) -> Object | str:
 
 
 def _as_it_stood(raw: str) -> dict[str, str | None]:
-    """Give the values of an object that can be parsed, None for null; see `JsonlBatch.cells`."""
+    """Return the values of an object that can be parsed, None for null; see `JsonlBatch.cells`."""
     found: dict[str, str | None] = {}
     place = _blanks(raw, 1)
     while raw[place] != "}":
@@ -284,14 +284,14 @@ _scan = json.JSONDecoder().raw_decode
 
 
 def _blanks(raw: str, place: int) -> int:
-    """Pass over white space."""
+    """Pass over whitespace."""
     while raw[place] in " \t\n\r":
         place += 1
     return place
 
 
 def _two_keys(names: Iterable[str]) -> str:
-    """Give why a record is rejected that has a key twice, spaces around it apart."""
+    """Return why a record is rejected that has a key twice, spaces around it apart."""
     counts = Counter(without_surrogates(name.strip()) for name in names)
     return f"two keys '{shown(counts.most_common(1)[0][0], _MOST_SHOWN)}'"
 

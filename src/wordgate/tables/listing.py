@@ -25,7 +25,7 @@ from wordgate.tables.source import is_file, missing_file
 from wordgate.tables.values import column_names
 
 MANIFEST = "_manifest.json"
-"""The list of all outputs that a scoring puts beside them, which is no data."""
+"""The manifest that `score` writes next to its outputs, which is not data."""
 MANIFEST_START = b'{\n "wordgate_manifest":'
 
 
@@ -39,7 +39,7 @@ class ListedFile:
 
 
 def given_names(value: Any, what: str) -> tuple[str, ...]:
-    """Give one name or several, of files or the like, as a tuple.
+    """Return one name or several, of files or the like, as a tuple.
 
     Args:
         value: A string or path, or several of these.
@@ -62,7 +62,7 @@ def given_names(value: Any, what: str) -> tuple[str, ...]:
 
 
 def is_several(name: str | os.PathLike[str]) -> bool:
-    """Tell whether a name is that of a folder, or a glob pattern and not a file called so."""
+    """Return whether a name is that of a folder, or a glob pattern and not a file called so."""
     place = place_of(name)
     return is_folder(place) or _is_pattern(place)
 
@@ -117,7 +117,7 @@ def _split_pattern(place: Path | RemoteFile) -> tuple[Path | RemoteFile, str]:
 
 
 def _is_hidden(name: str) -> bool:
-    """Tell whether Spark and Hadoop pass over a file; ``_part=1`` is a folder of a partition."""
+    """Return whether Spark and Hadoop pass over a file; ``_part=1`` is a folder of a partition."""
     return any(
         part.startswith(".") or (part.startswith("_") and "=" not in part)
         for part in name.split("/")

@@ -24,8 +24,8 @@ _LONGEST_START = 10_000  # characters by which a page is known
 _PAGES = [
     (r"<!doctype html|<html[^>]*>\s*<head", "an HTML page", "download the file that it shows"),
     (r"<\?xml ", "XML", "write the table as CSV"),
-    (r"\{'.*\}\s*$", "lines of Python's dictionaries", "write each by json.dumps (JSON Lines)"),
-    (r"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself: git lfs pull"),
+    (r"\{'.*\}\s*$", "a file of Python dictionaries", "write each with json.dumps (JSON Lines)"),
+    (r"version https://git-lfs", "a Git LFS pointer", "fetch the file itself: git lfs pull"),
 ]
 
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -62,12 +62,12 @@ class SourceFormat:
     skipped_lines: int = 0
 
     def lines(self) -> list[str]:
-        """Give the form in one line or two, for a terminal."""
+        """Return the form in one line or two, for a terminal."""
         lines = [self._form_line()]
         return lines if self.header is None else [*lines, self._header_line()]
 
     def unusual_lines(self) -> list[str]:
-        """Give those of `lines` that say more than that it is UTF-8 with a header."""
+        """Return those of `lines` that say more than that it is UTF-8 with a header."""
         is_usual = self.encoding in (None, "UTF-8") and not self.quoting
         lines = [] if is_usual else [self._form_line()]
         if self.header is False or self.skipped_lines:
@@ -102,7 +102,7 @@ class OpenTable:
     reader: DelimitedReader | JsonlReader | ParquetReader | WorkbookReader
 
     def form(self) -> SourceFormat:
-        """Tell in what form the source is read."""
+        """Return the form in which the source is read."""
         reader, encoding = self.reader, self.encoding
         return SourceFormat(
             source=self.source.name,
@@ -118,7 +118,7 @@ class OpenTable:
         )
 
     def characters(self) -> Characters:
-        """Give a file's characters once more, from its beginning."""
+        """Return a file's characters once more, from its beginning."""
         assert self.encoding is not None  # noqa: S101 - a Parquet file has none
         return Characters(self.source, self.encoding, bounded=True)
 

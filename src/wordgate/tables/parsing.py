@@ -16,9 +16,9 @@ from wordgate.tables.header import is_number
 # Stands after the last line that is parsed: swallowed, it tells that a quote is still open.
 _SENTINEL = "end"
 NO_DELIMITER = "\udbfc"
-"""Stands for "no delimiter", as no decoded text holds it: a file of one column, commas included."""
+"""Represents "no delimiter" (a file of one column); it occurs in no decoded text."""
 STAND_INS = "\udbfd\udbfe\udbff"
-"""Stand for escaped characters while quotes are looked for; no decoded text holds them."""
+"""Represent escaped characters while quotes are parsed; they occur in no decoded text."""
 _SWAPPED = {ord('"'): "'", ord("'"): '"'}
 # The largest value that fits a C long everywhere.
 _LARGEST_FIELD = 2**31 - 1
@@ -28,7 +28,7 @@ _VALUE_WORDS = 3  # in each, on average: else they are texts
 
 @dataclass(frozen=True)
 class Dialect:
-    """How records are written."""
+    """The dialect of a CSV file."""
 
     delimiter: str
     quotes: bool = True  # whether one that opens a field is closed by another, and no character
@@ -37,7 +37,7 @@ class Dialect:
     apostrophes: bool = False  # whether quotes are single ones
 
     def line(self) -> str:
-        """Give what is unusual about it, as a clause; an empty string where nothing is."""
+        """Return what is unusual about it, as a clause; an empty string where nothing is."""
         clauses = [
             "" if self.quotes else "quotes are characters",
             "spaces before fields are ignored" if self.skips_spaces else "",
@@ -48,7 +48,7 @@ class Dialect:
 
     @property
     def quote(self) -> str:
-        """What encloses a field."""
+        """The quote character."""
         return "'" if self.apostrophes else '"'
 
     def masked(self, text: str) -> str:
@@ -58,7 +58,7 @@ class Dialect:
         return text.translate(_SWAPPED) if self.apostrophes else text
 
     def meant(self) -> dict[int, str]:
-        """Give what stands in a masked text for what, as `str.translate` takes it."""
+        """Return what stands in a masked text for what, as `str.translate` takes it."""
         table = dict(_SWAPPED) if self.apostrophes else {}
         if self.escapes:
             table |= {ord(s): c for s, c in zip(STAND_INS, self._escaped, strict=True)}
@@ -88,7 +88,7 @@ class Parsed:
         return self.ends[-1] if self.ends else 0
 
     def spans(self, lines: Sequence[str]) -> Iterator[tuple[list[str], Sequence[str]]]:
-        """Give each record with its lines."""
+        """Return each record with its lines."""
         starts = chain([0], self.ends)
         for record, start, end in zip(self.records, starts, self.ends, strict=False):
             yield record, lines[start:end]
@@ -96,7 +96,7 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Profile:
-    """What records look like, so that a line can be known for a record by itself."""
+    """Statistics of records, by which a line is recognized as a complete record."""
 
     width: int  # how many fields they have
     columns: dict[int, frozenset[str] | None]  # the few values of some; None for numbers
@@ -120,7 +120,7 @@ class Profile:
         return cls(width, columns, dialect.delimiter == "\t", opening)
 
     def fits(self, cells: Sequence[str]) -> bool:
-        """Tell whether the fields of a line are those of a record."""
+        """Return whether the fields of a line are those of a record."""
         if len(cells) != self.width or self.width < 2:
             return False
         known = [
@@ -130,7 +130,7 @@ class Profile:
         return all(known) and (self.by_width or bool(known))
 
     def are_records(self, lines: Sequence[str], dialect: Dialect) -> bool:
-        """Tell whether lines that a quote has joined are records, each by itself."""
+        """Return whether lines that a quote has joined are records, each by itself."""
         fit = [
             (line.startswith('"') or not self.opening) and self.fits(by_itself(line, dialect))
             for line in lines
@@ -139,7 +139,7 @@ class Profile:
 
 
 def _are_few(values: Collection[str], n_cells: int) -> bool:
-    """Tell whether short values stand so often that a record is known by them."""
+    """Return whether short values stand so often that a record is known by them."""
     n_words = sum(len(value.split()) for value in values)
     is_short = n_words <= _VALUE_WORDS * len(values)
     return len(values) <= _MOST_VALUES and 2 * len(values) <= n_cells and is_short
@@ -179,7 +179,7 @@ def parse(
 def _parse_from(
     start: int, lines: Sequence[str], dialect: Dialect, profile: Profile | None, parsed: Parsed
 ) -> bool:
-    """Take records up to the first stray quote; tell whether that is one, or is open at the end."""
+    """Take records up to the first stray quote; return whether there is one, or one is open."""
     following = chain(map(lines.__getitem__, range(start, len(lines))), (_SENTINEL,))
     reader = csv.reader(
         following,

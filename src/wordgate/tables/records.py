@@ -1,4 +1,4 @@
-"""Records of a table, whatever its format: a batch at a time, or all of them by column."""
+"""Records of a table, regardless of its format: a batch at a time, or all of them by column."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ListCell(StructuredCell):
 
     @property
     def kind(self) -> str:
-        """Call it a list, whatever its brackets."""
+        """Call it a list, regardless of its brackets."""
         return "a list"
 
 
@@ -87,20 +87,20 @@ class Batch(ABC):
 
     @abstractmethod
     def column(self, index: int) -> list[Cell]:
-        """Give a column's cells, by its number from 0; None in a record that was rejected."""
+        """Return a column's cells, by its number from 0; None in a record that was rejected."""
 
     def cells(self) -> Iterator[Sequence[str | None]]:
-        """Give each record's cells as they are written, None for null, a cell for each column."""
+        """Return each record's cells as they are written, None for null, a cell for each column."""
         columns = [self.column(i) for i in range(self.width)]
         return zip(*columns, strict=True) if columns else repeat((), len(self))
 
     def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Give each record as values by the names of its columns; an empty one if rejected."""
+        """Return each record as values by the names of its columns; an empty one if rejected."""
         for place, cells in enumerate(self.cells()):
             yield {} if place in self.rejected else dict(zip(names, cells, strict=True))
 
     def table(self, names: Sequence[str]) -> pa.Table:
-        """Give the columns under these names; null where a record has no cell."""
+        """Return the columns under these names; null where a record has no cell."""
         import pyarrow as pa
 
         columns = zip(*self.cells(), strict=True) if len(self) else repeat((), self.width)
@@ -127,17 +127,17 @@ class Reader(ABC):
 
     @abstractmethod
     def sample(self) -> Records:
-        """Give the first records; what is read next is not changed by that."""
+        """Return the first records; what is read next is not changed by that."""
 
     @abstractmethod
     def batches(self, start: int = 0) -> Iterator[Batch]:
-        """Give the records from a position on, 0 or the `end` of a batch.
+        """Return the records from a position on, 0 or the `end` of a batch.
 
         The same position always gives the same batches, unless the source is a pipe.
         """
 
     def schema(self, names: Sequence[str]) -> pa.Schema:
-        """Give the columns under these names with their types."""
+        """Return the columns under these names with their types."""
         import pyarrow as pa
 
         return pa.schema([(name, pa.string()) for name in names])
@@ -157,12 +157,12 @@ class Records:
     files: list[tuple[int, str]] = field(default_factory=list)  # of several: begin, and name
 
     def where(self, place: int) -> str:
-        """Say where a record is, by its place in the columns: ``row 3``, or its file, too."""
+        """Return the position of a record: ``row 3``, with its file if there are several."""
         row = f"row {self.rows[place]}"
         return f"{row} ({self.line(place)})" if self.files else row
 
     def line(self, place: int) -> str:
-        """Say on which line a record starts: ``line 4``, or ``line 4 of 'a.csv'``."""
+        """Return the line on which a record starts: ``line 4``, or ``line 4 of 'a.csv'``."""
         file = self._file(place)
         line = f"line {self.lines[place]}"
         return line if file is None else f"{line} of '{file}'"
@@ -181,7 +181,7 @@ class Records:
         return None if self.names is None else self.names[index]
 
     def called(self, index: int) -> str:
-        """How messages call a column: ``column 2 'text'``."""
+        """Name of a column in messages: ``column 2 'text'``."""
         name = self.name(index)
         return f"column {index + 1}" + (f" '{name}'" if name else "")
 
@@ -238,14 +238,14 @@ def put_together(parts: Sequence[tuple[str, Records]]) -> Records:
 
 
 def with_columns(records: Records, names: Sequence[str]) -> Records:
-    """Give records these columns; None in those that they lack."""
+    """Rearrange records to these columns; None where a column is missing."""
     there = dict(zip(records.names or (), records.columns, strict=True))
     nothing: list[Cell] = [None] * len(records.rows)
     return replace(records, names=list(names), columns=[there.get(name, nothing) for name in names])
 
 
 def _in_order(first_name: str, first: Records, name: str, records: Records) -> list[list[Cell]]:
-    """Give the columns of a file in the order of those of the first."""
+    """Return the columns of a file in the order of those of the first."""
     if first.names is None or records.names is None:
         if first.names is records.names and len(first.columns) == len(records.columns):
             return records.columns

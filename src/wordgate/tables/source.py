@@ -18,15 +18,15 @@ from wordgate.storage.places import place_of
 from wordgate.storage.remote import RemoteFile
 
 STANDARD = "-"
-"""Stands for standard input or output."""
+"""Represents standard input or output."""
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
 
 UNPACKED_AT_LEAST = 2**26
-"""Bytes that any file may unpack to, however small."""
+"""Uncompressed bytes that any file may have, however small."""
 SWELLING = 200
-"""How much larger than packed a larger file may be; texts are 3 to 20 times."""
+"""Maximum compression ratio of a larger file; that of texts is 3 to 20."""
 
 _BLOCK = 1 << 20  # bytes that are taken at a time; a pipe is made to hold as many, if possible
 _HEAD = 1 << 20
@@ -85,7 +85,7 @@ class Source:
     _rest: Iterator[bytes] = field(default_factory=lambda: iter(()))
 
     def blocks(self) -> Iterator[bytes]:
-        """Give all bytes, unpacked; of a pipe only once, unless `is_whole`.
+        """Return all bytes, unpacked; of a pipe only once, unless `is_whole`.
 
         Raises:
             DataError: The file can't be read, or is a damaged gzip file.
@@ -144,7 +144,7 @@ def _found(source: str | os.PathLike[str], enough: Callable[[bytes], bool] | Non
         names = _files(path)
         listed = f": {', '.join(names[:5])}" if names else " (it is empty)"
         more = ", ..." if len(names) > 5 else ""
-        raise DataError(f"'{path}' is a folder; give one file of it{listed}{more}")
+        raise DataError(f"'{path}' is a folder; give one of its files{listed}{more}")
     try:
         if not path.is_file():
             return _piped(path.open("rb"), str(path), enough)
@@ -178,12 +178,12 @@ def format_of(name: str | os.PathLike[str]) -> str | None:
 
 
 def is_workbook(name: str) -> bool:
-    """Tell by its ending whether a file is a workbook of a spreadsheet program."""
+    """Return whether the file extension is that of a spreadsheet program."""
     return name.lower().endswith(_WORKBOOKS)
 
 
 def version_of(path: Path | RemoteFile) -> str:
-    """Name what a file contains: as the other end tells its version, or by a hash of its bytes.
+    """List what a file contains: as the other end tells its version, or by a hash of its bytes.
 
     Raises:
         DataError: It can't be read.
@@ -197,7 +197,7 @@ def version_of(path: Path | RemoteFile) -> str:
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether something stands at a path; a path no system can hold is simply absent."""
+    """Return whether something stands at a path; a path no system can hold is simply absent."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -205,7 +205,7 @@ def is_file(path: Path) -> bool:
 
 
 def missing_file(path: Path) -> str:
-    """Give the message that a file is missing, with the one of its folder probably meant."""
+    """Return the message that a file is missing, with the one of its folder probably meant."""
     if (address := address_message(path)) is not None:
         return address
     message = f"no file '{path}'"
@@ -216,7 +216,7 @@ def missing_file(path: Path) -> str:
 
 
 def most_unpacked(packed: int) -> int:
-    """Give how many bytes so many may unpack to."""
+    """Return how many bytes so many may unpack to."""
     return max(UNPACKED_AT_LEAST, SWELLING * packed)
 
 
@@ -230,7 +230,7 @@ def check_unpacked(unpacked: int, packed: int, name: str) -> None:
 
 
 def _arriving(stream: BinaryIO) -> Iterator[bytes]:
-    """Give what has come through a buffered stream, in blocks, until it ends.
+    """Return what has come through a buffered stream, in blocks, until it ends.
 
     It waits only while nothing has come: a fast pipe is read in large blocks, a slow one line by
     line.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _FEW_CELLS = 10**7
-"""Cells that any file may have, in memory; a larger one has a byte of its own for each."""
+"""Cells that any file may have; a larger one needs at least one byte for each."""
 _ROWS = 1 << 16  # that are read together, where nothing else is asked
 
 
@@ -49,22 +49,22 @@ class ParquetBatch(Batch):
         return int(self.rows.num_columns)
 
     def column(self, index: int) -> list[Cell]:
-        """Give a column's cells as strings; nulls are empty."""
+        """Return a column's cells as strings; nulls are empty."""
         with _readable_parquet(self.name):
             return list(map(_cell, self._values(index)))
 
     def cells(self) -> Iterator[Sequence[str | None]]:
-        """Give each row's values as text; see `wordgate.tables.arrow`."""
+        """Return each row's values as text; see `wordgate.tables.arrow`."""
         columns = (map(cell_text, self._values(index)) for index in range(self.width))
         return self._rows(columns)
 
     def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Give each row's values by their names."""
+        """Return each row's values by their names."""
         columns = (map(finite, self._values(index, between="T")) for index in range(self.width))
         return (dict(zip(names, row, strict=True)) for row in self._rows(columns))
 
     def table(self, names: Sequence[str]) -> pa.Table:
-        """Give the columns."""
+        """Return the columns."""
         return self.rows.rename_columns(list(names))
 
     def _values(self, index: int, *, between: str = " ") -> list[Any]:
@@ -117,18 +117,18 @@ class ParquetReader(Reader):
         self.width = len(self.names)
 
     def sample(self) -> Records:
-        """Give the first rows."""
+        """Return the first rows."""
         return gathered(self, islice(self.batches(), 1))
 
     def schema(self, names: Sequence[str]) -> pa.Schema:
-        """Give the columns with the types they have."""
+        """Return the columns with the types they have."""
         import pyarrow as pa
 
         fields = [field.with_name(name) for name, field in zip(names, self._schema, strict=True)]
         return pa.schema(fields, metadata=self._schema.metadata)
 
     def batches(self, start: int = 0) -> Iterator[ParquetBatch]:
-        """Give the rows from a row on. Batches begin anew with each group of rows."""
+        """Return the rows from a row on. Batches begin anew with each group of rows."""
         import pyarrow as pa
 
         passed = 0
@@ -176,7 +176,7 @@ class ParquetReader(Reader):
                 )
 
     def _is_utf8(self, index: int) -> bool:
-        """Read a column, and tell whether all bytes in it are UTF-8."""
+        """Read a column, and return whether all bytes in it are UTF-8."""
         name = self._schema.names[index]
         alone = [name] if self._schema.names.count(name) == 1 else None
         try:
@@ -207,7 +207,7 @@ class ParquetReader(Reader):
 
 @contextmanager
 def _readable_parquet(name: str) -> Iterator[None]:
-    """Give in one sentence what pyarrow has against a file."""
+    """Return in one sentence what pyarrow has against a file."""
     import pyarrow as pa
 
     try:

@@ -19,7 +19,7 @@ from wordgate.tables.encoding import without_surrogates
 EMPTY_TEXT = "the text is empty"
 
 MISSING_WORDS = frozenset(("nan", "NaN", "NAN", "NaT", "<NA>", "None", "null", "NULL"))
-"""What programs write for a value that is missing."""
+"""Strings that programs write for missing values."""
 
 _WHOLE = re.compile(r"([-+]?[0-9]+)\.0")
 _NAMES_SHOWN = 5
@@ -31,7 +31,7 @@ _INVISIBLE = re.compile(
 
 
 def is_empty(text: str) -> bool:
-    """Tell whether a text holds nothing but white space and invisible characters.
+    """Return whether a text holds nothing but whitespace and invisible characters.
 
     It is never given a label: the one rule of training, evaluation and every way to predict.
     """
@@ -47,7 +47,7 @@ def is_missing(value: Any) -> bool:
 
 
 def value_key(name: str) -> str:
-    """Give what names of labels or groups have in common that are the same.
+    """Return what names of labels or groups have in common that are the same.
 
     Two names are the same if they are one string in different Unicode forms (NFC and NFD), or a
     whole number that a table has written as a fraction: ``1.0`` for ``1``. Further zeros tell
@@ -90,7 +90,7 @@ def checked_texts(texts: Any, *, may_be_empty: bool = False) -> list[str]:
 
 
 def empty_fault(text: str) -> str:
-    """Say what is wrong with a text that `is_empty`, to follow its name in a sentence."""
+    """Describe what is wrong with a text that `is_empty`, to follow its name in a sentence."""
     what = "whitespace" if text.isspace() else "invisible characters"
     what = f"contains only {what}" if text else "is empty"
     return f"{what}, so it cannot have a label: leave it out"

@@ -103,11 +103,11 @@ class WorkbookReader(Reader):
             self.header_reason += f"; rows left out before it: {n_before}"
 
     def sample(self) -> Records:
-        """Give the first rows."""
+        """Return the first rows."""
         return gathered(self, [self._batch_of(0, min(self.n_rows, _SAMPLE))])
 
     def batches(self, start: int = 0) -> Iterator[DelimitedBatch]:
-        """Give the rows from a row on."""
+        """Return the rows from a row on."""
         step = self._batch or max(1, self.n_rows)
         for first in range(start, self.n_rows, step):
             end = min(self.n_rows, first + step)
@@ -121,7 +121,7 @@ class WorkbookReader(Reader):
 
 
 def is_workbook_content(head: bytes) -> bool:
-    """Tell by the first bytes whether a file may be a workbook."""
+    """Return whether a file may be a workbook, by its first bytes."""
     return head.startswith((ZIP_MAGIC, OLD_MAGIC))
 
 
@@ -158,7 +158,7 @@ def _visible(workbook: python_calamine.CalamineWorkbook) -> list[str]:
 def _filled(
     workbook: python_calamine.CalamineWorkbook, sheet: str, name: str
 ) -> list[tuple[int, list[str]]]:
-    """Give the rows of a sheet that have cells, without the empty cells at their ends."""
+    """Return the rows of a sheet that have cells, without the empty cells at their ends."""
     import python_calamine
 
     try:

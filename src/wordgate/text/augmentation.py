@@ -6,8 +6,8 @@ Four operations, each of which draws how strongly it changes a text:
   "Distilling task-specific knowledge from BERT into simple neural networks", arXiv 1903.12136).
 - ``delete``: each token goes with a probability of 0.1 to 0.4 (random deletion; Wei and Zou 2019,
   "EDA", arXiv 1901.11196).
-- ``replace``: each token that has neighbours is replaced by one of them with a probability of 0.1
-  to 0.5 (EDA's synonym replacement, with near neighbours among word vectors for synonyms).
+- ``replace``: each token that has neighbors is replaced by one of them with a probability of 0.1
+  to 0.5 (EDA's synonym replacement, with near neighbors among word vectors for synonyms).
 - ``join``: the first part of the text followed by the last part of another one.
 
 Tokens are the tokenizer's, so languages without spaces are varied as others are.
@@ -27,7 +27,7 @@ DELETE = (0.1, 0.4)
 REPLACE = (0.1, 0.5)
 JOIN = (0.3, 0.7)
 _LONGEST = 2000
-"""Characters of a text that are varied: locating tokens is slow, and teachers read no more."""
+"""Maximum characters of a text that are varied: locating tokens in longer texts is slow."""
 _COSINES_AT_ONCE = 2**24  # 64 MB
 
 
@@ -42,7 +42,7 @@ class _Segments:
     def text(self, chosen: Sequence[int], replaced: Mapping[int, str]) -> str:
         """Join some of the tokens, by their positions, with words in place of some of them.
 
-        Between others than neighbours stands the longest of the gaps that lay between them.
+        Between others than neighbors stands the longest of the gaps that lay between them.
         """
         parts = []
         for place, i in enumerate(chosen):
@@ -58,7 +58,7 @@ class Augmenter:
 
     Args:
         tokenizer: Cuts the texts.
-        neighbours: For each token that may be replaced, what may replace it; empty to replace none.
+        neighbors: For each token that may be replaced, what may replace it; empty to replace none.
     """
 
     tokenizer: Tokenizer
@@ -136,7 +136,7 @@ def _join(own: _Segments, other: _Segments, rng: np.random.Generator) -> str:
 
 
 def _repeated(positions: NDArray[np.int64], n: int, rng: np.random.Generator) -> Iterator[int]:
-    """Give n positions, each of them once in a random order, then each again in another."""
+    """Return n positions, each once in random order, then each again in another order."""
     for start in range(0, n, len(positions)):
         yield from rng.permutation(positions)[: n - start].tolist()
 

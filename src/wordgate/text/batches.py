@@ -89,7 +89,7 @@ def bucketed(
 def _by_length(
     lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator | None
 ) -> NDArray[np.int64]:
-    """Order rows so that neighbours have similar lengths: rows int64 [n]."""
+    """Order rows so that neighbors have similar lengths: rows int64 [n]."""
     if rng is None:
         return (-lengths).argsort(kind="stable")
     shuffled = rng.permutation(len(lengths))

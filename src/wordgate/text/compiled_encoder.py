@@ -1,6 +1,6 @@
 """Text encoding by a compiled hash table that leads from pieces of texts to their ids.
 
-A piece is what stands between separators of the tokenizer, such as white space, and most texts are
+A piece is what stands between separators of the tokenizer, such as whitespace, and most texts are
 made of the same pieces. Compiled code walks over the UTF-8 bytes of many texts without holding the
 GIL and looks their pieces up. Pieces that are not in the table are encoded by `TextEncoder` and
 added, so the rules of tokenization stay in one place. Very long texts are encoded by `TextEncoder`
@@ -63,7 +63,7 @@ class _Table(NamedTuple):
     secret: NDArray[np.uint64]
 
     def has_room(self, filled: NDArray[np.int64]) -> bool:
-        """Whether so many entries, bytes and ids, int64 [3], fit."""
+        """Whether this many entries, bytes and ids, int64 [3], fit."""
         return bool((filled <= (len(self.entries), len(self.keys), len(self.values))).all())
 
 
@@ -144,7 +144,7 @@ class CompiledEncoder:
         return replace(both.select(order), n_truncated=both.n_truncated)
 
     def _ids(self, piece: str) -> list[int]:
-        """Give the ids of a piece, or -1 where it isn't read alone."""
+        """Return the ids of a piece, or -1 where it isn't read alone."""
         if not self._encoder.tokenizer.reads_alone(piece):
             return [_NOT_ALONE]
         ids = (self._encoder.vocabulary.id(token) for token in self._encoder.tokenizer(piece))
@@ -201,7 +201,7 @@ class CompiledEncoder:
 
 
 def _separator_kinds(tokenizer: Tokenizer) -> NDArray[np.uint8]:
-    """Tell of each byte, uint8 [256], whether it is a separator, or one may begin with it.
+    """Return for each byte, uint8 [256], whether it is or may start a separator.
 
     Separators beyond ASCII are all those of `str.isspace`, or none.
     """
@@ -254,7 +254,7 @@ def _look_up(  # type: ignore[no-untyped-def]
 
 @_compiled
 def _separator(data, place, kinds):  # type: ignore[no-untyped-def]
-    """Give the bytes of the separator at a place; 0 if none is there.
+    """Return the bytes of the separator at a place; 0 if none is there.
 
     The place is where a character begins, or inside one.
     """
@@ -265,9 +265,9 @@ def _separator(data, place, kinds):  # type: ignore[no-untyped-def]
 
 @_compiled
 def _space(data, place, byte):  # type: ignore[no-untyped-def]
-    """Give the bytes of the white space beyond ASCII, as `str.split` knows it; 0 if none is there.
+    """Return the bytes of non-ASCII whitespace, as `str.split` defines it; 0 if there is none.
 
-    The place's byte is what such white space begins with.
+    The place's byte is what such whitespace begins with.
     """
     second = data[place + 1]
     if byte == 0xC2:  # U+0085, U+00A0
@@ -290,7 +290,7 @@ def _mixed(hashed):  # type: ignore[no-untyped-def]
 
 @_compiled
 def _find(piece, hashed, slots, entries, keys):  # type: ignore[no-untyped-def]
-    """Give a piece's entry, or -1."""
+    """Return a piece's entry, or -1."""
     last = np.uint64(len(slots) - 1)
     slot = hashed & last
     while slots[slot]:

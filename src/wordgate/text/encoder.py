@@ -50,7 +50,7 @@ class EncodedTexts:
                 f"{self.offsets[0]} to {self.offsets[-1]}"
             )
         if (self.lengths < 0).any():
-            raise ValueError("offsets must never fall")
+            raise ValueError("offsets must not decrease")
         if (self.ids <= PADDING).any():
             raise ValueError(f"ids must be above {PADDING}, which is padding")
 
@@ -220,7 +220,7 @@ def concatenate(parts: Sequence[EncodedTexts]) -> EncodedTexts:
 
 
 def checked_list(texts: Iterable[str]) -> list[str]:
-    """Give texts as a list.
+    """Return texts as a list.
 
     Raises:
         DataError: It is one text, or something among them is not a string.

@@ -75,7 +75,7 @@ class NgramVectorizer:
         weighting: Weighting,
         check: Callable[[], None] = lambda: None,
     ) -> "NgramVectorizer":
-        """Learn the n-grams of so many texts or more, sorted: the order of rows changes nothing.
+        """Learn the n-grams of this many texts or more, sorted: the order of rows changes nothing.
 
         `check` is called before each chunk of texts; an exception of it ends the work.
         """
@@ -217,7 +217,7 @@ def word_ngrams(text: str, ngram_range: tuple[int, int]) -> Iterator[str]:
 
 
 def spaced_words(text: str) -> list[str]:
-    """Cut a text, lower-cased, at its white space; punctuation stays in the words."""
+    """Cut a text, lower-cased, at its whitespace; punctuation stays in the words."""
     return text.lower().split()
 
 

@@ -57,7 +57,7 @@ class _Traced(NamedTuple):
 
 
 def tokens_with_offsets(normalizer: Normalizer, text: str) -> list[Token]:
-    """Cut a text without lone surrogates as its tokenizer does; tell where each token stands.
+    """Cut a text without lone surrogates as its tokenizer does; return where each token stands.
 
     The offsets ascend and don't overlap. Where characters were changed on the way (lower-casing,
     entities, links, stretched letters) a token covers those that it was made of.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 FIRST_ID = 1
-"""What is added to a tokenizer's ids: 0 pads here, and is a subword like any other there."""
+"""Added to a tokenizer's ids, because 0 is padding here and an ordinary subword there."""
 
 _UNKNOWN = ("[UNK]", "<unk>")  # what tokenizers call the subword for all that they don't know
 _AT_ONCE = 4096  # texts: what a tokenizer tells of each takes far more memory than its ids
@@ -54,7 +54,7 @@ class SubwordEncoder:
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     def special_ids(self) -> frozenset[int]:
-        """Give the ids, as `encode` gives them, of subwords that stand for no characters of a text.
+        """Return the ids, as from `encode`, of subwords that represent no characters of a text.
 
         They frame a text, or stand for whatever the tokenizer doesn't know.
         """
@@ -139,7 +139,7 @@ class SubwordEncoder:
         return words
 
     def state(self) -> dict[str, Any]:
-        """Give what JSON can say of it, which is all."""
+        """Return what JSON can say of it, which is all."""
         return {"tokenizer": json.loads(self._tokenizer.to_str()), "max_tokens": self.max_tokens}
 
     @classmethod

@@ -152,7 +152,7 @@ class MessagesTokenizer:
     separators: ClassVar[str] = "".join(filter(str.isspace, map(chr, range(0x3001))))  # all of it
 
     def __call__(self, text: str) -> list[str]:
-        """Cut one text into tokens, none of them empty or holding white space."""
+        """Cut one text into tokens, none of them empty or holding whitespace."""
         if len(text) > _SHORT or "<" in text or "&" in text:
             return _tokens(text)
         tokens: list[str] = []
@@ -163,13 +163,13 @@ class MessagesTokenizer:
     def reads_alone(self, piece: str) -> bool:
         """Whether a piece's tokens are the same without the rest of the text; see `Tokenizer`.
 
-        Not so are entities that stand for white space, and tags that may go on behind it.
+        Not so are entities that stand for whitespace, and tags that may go on behind it.
         """
         text = _INVISIBLE.sub("", _unescape(piece).lower())
         return len(text.split()) <= 1 and not _OPEN_TAG.search(text.rstrip())
 
     def normalizer(self) -> Normalizer:
-        """Give the same as data; what is left out here is there to save time alone."""
+        """Return the same as data; what is left out here is there to save time alone."""
         typography = (
             NormalizerStep("replace", re.escape(fancy), plain) for fancy, plain in _TYPOGRAPHY
         )
@@ -189,7 +189,7 @@ class MessagesTokenizer:
 
 
 def _remember(piece: str) -> list[str]:
-    """Cut what stands between white space, and keep it: most texts are made of the same pieces."""
+    """Cut what stands between whitespace, and keep it: most texts are made of the same pieces."""
     # No token, and nothing that decides on one, reaches over white space, but for ``<br />`` and
     # what an entity such as ``&nbsp;`` stands for.
     global _REMEMBERED, _REMEMBERED_BEFORE
@@ -222,7 +222,7 @@ def _unescape(text: str) -> str:
 
 
 def _unify(text: str) -> str:
-    """Give characters that look or mean the same one form: Unicode's NFC, plain quotes."""
+    """Normalize characters that look or mean the same: NFC, plain quotes."""
     text = _INVISIBLE.sub("", text)
     for fancy, plain in _TYPOGRAPHY:
         text = text.replace(fancy, plain)
@@ -238,11 +238,11 @@ class Tokenizer(Protocol):
 
     @property
     def name(self) -> str:
-        """What settings and bundles call it."""
+        """Name in settings and bundles."""
 
     @property
     def separators(self) -> str:
-        """Characters of which no token has any; beyond ASCII all white space, or none."""
+        """Characters of which no token has any; beyond ASCII all whitespace, or none."""
 
     def __call__(self, text: str) -> list[str]:
         """Cut one text into its tokens, in order."""
@@ -255,7 +255,7 @@ class Tokenizer(Protocol):
         """
 
     def normalizer(self) -> Normalizer:
-        """Give the same as data, for programs without wordgate."""
+        """Return the same as data, for programs without wordgate."""
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,7 @@ class KerasTokenizer:
         return "Σ" not in piece
 
     def normalizer(self) -> Normalizer:
-        """Give the same as data."""
+        """Return the same as data."""
         filtered = f"[{re.escape(KERAS_FILTERS)}]"
         return Normalizer(
             (NormalizerStep("lower"), NormalizerStep("replace", filtered, " ")), "[^ ]+"

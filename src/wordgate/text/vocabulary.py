@@ -72,7 +72,7 @@ class Vocabulary:
                 that only they have teaches that tweet and nothing else. None: each text is its own.
             min_count: How often a word must stand in all texts together.
             min_groups: In how many groups a word must stand.
-            max_words: Keep so many words at most.
+            max_words: Keep this many words at most.
             unknown: Whether words not known get an id; else they are dropped.
             ties: Among words of equal count, ``"word"`` puts them in order of code points, so that
                 the order of the texts changes nothing; ``"first"`` puts the one that was read
@@ -101,7 +101,7 @@ class Vocabulary:
 def _count_groups(
     token_lists: Sequence[Sequence[str]], groups: Sequence[str] | None
 ) -> Counter[str]:
-    """Count the distinct groups that each word stands in."""
+    """Count the distinct groups that contain each word."""
     if groups is None:
         return Counter(chain.from_iterable(map(set, token_lists)))
     if len(groups) != len(token_lists):

@@ -28,9 +28,9 @@ from wordgate.training.vocabulary import (
 from wordgate.training.weights import loss_weights
 
 SMOOTHING = 1e-3
-"""Arora et al.'s a: a word that makes up this share of all tokens weighs half."""
+"""The constant a of Arora et al.: a word with this relative frequency has weight 0.5."""
 _CONSTANT = 1e-5
-"""A component that varies by a smaller part of its mean varies by rounding alone."""
+"""A component with a smaller variation relative to its mean varies only by rounding."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _begin(
 
 
 def _choose(fits: Sequence[_FittedLayers], *, by_loss: bool) -> tuple[int, list[str]]:
-    """Give the position of the most accurate, or of the lowest log loss, and say what it beat."""
+    """Return the position of the most accurate, or of the lowest log loss, and say what it beat."""
     ranks = [(0.0 if by_loss else -fit.accuracy, fit.log_loss) for fit in fits]
     position = ranks.index(min(ranks))
     if len(fits) == 1:
@@ -202,13 +202,13 @@ def _averaged(
 
 
 def _with_words(texts: EncodedTexts, weights: Floats) -> NDArray[np.bool_]:
-    """Tell which texts hold a word that weighs anything, bool [n]; its vector may be zeros."""
+    """Return which texts hold a word that weighs anything, bool [n]; its vector may be zeros."""
     weighing = np.concatenate([[0], np.cumsum(weights[texts.ids] > 0)])
     return np.asarray(np.diff(weighing[texts.offsets]) > 0)
 
 
 def _vectors(known: VocabularyWithVectors) -> Floats:
-    """Give float32 [vocabulary, size]; zeros for ids that have no vector."""
+    """Return float32 [vocabulary, size]; zeros for ids that have no vector."""
     vocabulary, found = known.encoder.vocabulary, known.found.vectors
     vectors = np.zeros((len(vocabulary), found.shape[1]), np.float32)
     vectors[vocabulary.first_id :] = found

@@ -74,12 +74,12 @@ class Trained(Generic[SnapshotT]):
     engine: Mapping[str, str]
 
     def choose(self) -> int:
-        """Give the position of the candidate whose best epoch is the best; the first of equals."""
+        """Return the position of the candidate with the best epoch; the first of equals."""
         ranks = [self.early_stopping.rank(each.best) for each in self.candidates]
         return ranks.index(max(ranks))
 
     def scores(self) -> list[float]:
-        """Give the score of each candidate's best epoch."""
+        """Return the score of each candidate's best epoch."""
         return [self.early_stopping.score(each.best) for each in self.candidates]
 
     def fitted(
@@ -90,7 +90,7 @@ class Trained(Generic[SnapshotT]):
         coverage: VocabularyCoverage | None = None,
         settings: Settings | None = None,
     ) -> Fitted:
-        """Give the model of the candidate at a position with how it got there, as `Fitted` has it.
+        """Return the model of the candidate at a position with its training, as `Fitted` has it.
 
         What a user should know of the training comes behind the remarks given.
         """
@@ -121,7 +121,7 @@ def train_candidates(
     Two candidates are trained at the same time if there is another process.
 
     Args:
-        names: What each candidate is called, as in "the lightly regularised candidate".
+        names: What each candidate is called, as in "the lightly regularized candidate".
         start: Makes the candidate at a position, from 0, when its turn has come; where there may be
             another process, it can be pickled.
         data: What they are trained on.
@@ -152,7 +152,7 @@ def train_candidates(
 
 @dataclass(frozen=True)
 class _CandidateRuns(Generic[SnapshotT]):
-    """What the training of candidates needs besides its context.
+    """Inputs of the training of candidates besides its context.
 
     Attributes:
         start: Makes the candidate at a position.
@@ -266,7 +266,7 @@ def _train_both(
 
 
 def _answer(worker: "LocalGroup") -> Any:
-    """Receive what the other process answers, or raise the error that it answers."""
+    """Receive the result of the other process, or raise its error."""
     answer = worker.receive()
     if isinstance(answer, WordgateError):
         raise answer
@@ -308,7 +308,7 @@ def _train_second(
 
 @dataclass(frozen=True)
 class _Result:
-    """What the training of a candidate came to, to be sent to another process."""
+    """Result of the training of a candidate, to be sent to another process."""
 
     history: list[Epoch]
     best_epoch: int

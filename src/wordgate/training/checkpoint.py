@@ -86,7 +86,7 @@ class TrainingState(Generic[SnapshotT]):
         self.epoch, self.batch, self.running = epoch.epoch, 0, RunningMetrics()
 
     def candidate(self) -> TrainedCandidate[SnapshotT]:
-        """Give what the training came to, once an epoch is over."""
+        """Return what the training came to, once an epoch is over."""
         if self.best is None:
             raise ValueError("no epoch is over, so none is the best")
         return TrainedCandidate(self.history, self.best_epoch, self.best)
@@ -107,7 +107,7 @@ class TrainingState(Generic[SnapshotT]):
         return sum(array.nbytes for array in self.arrays().values())
 
     def facts(self) -> dict[str, Any]:
-        """Give all the rest as plain JSON values."""
+        """Return all the rest as plain JSON values."""
         return {
             **{name: getattr(self, name) for name in _OWN_FACTS},
             "running": asdict(self.running),
@@ -193,7 +193,7 @@ class _StateFacts(BaseModel):
 
 
 _OWN_FACTS = [name for name in _StateFacts.model_fields if name not in ("updates", "earlier")]
-"""The names of facts that are fields of the state itself."""
+"""The names of the fields of the state that are stored as facts."""
 
 
 def _checked(facts: Mapping[str, Any]) -> _StateFacts:
@@ -231,7 +231,7 @@ class Checkpoint:
         self._due = _next(_SHARE * size / _BYTES_A_SECOND)
 
     def is_due(self) -> bool:
-        """Tell whether it is time to save again."""
+        """Return whether it is time to save again."""
         return time.monotonic() >= self._due
 
     def save(self, state: TrainingState[Any]) -> None:
@@ -264,7 +264,7 @@ class Checkpoint:
 
 
 def kept_histories(file: Path) -> list[list[dict[str, Any]]]:
-    """Give the epochs that were over when a training was kept, as `Epoch` names what they came to.
+    """Return the epochs that were complete when a training run was saved, as `Epoch` objects.
 
     Returns:
         Those of the candidate at work, and of each before it.

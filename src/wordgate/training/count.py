@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind")
 Result = TypeVar("Result")
 _COUNTING_SHARE = 0.5
-"""Of the time, what finding and counting n-grams may take: the rest is for the solver."""
+"""Maximum fraction of the time for finding and counting n-grams; the rest is for the solver."""
 
 
 def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
@@ -103,7 +103,7 @@ class _TimeLimit:
     def first_of_all(
         self, kinds: Iterable[Kind], work: Callable[[Kind, Callable[[], None]], Result]
     ) -> Iterator[Result]:
-        """Give the results of the kinds in turn, up to the one at which time is up."""
+        """Return the results of the kinds in turn, up to the one at which time is up."""
         with suppress(_FitTimeoutError):
             for number, kind in enumerate(kinds):
                 yield work(kind, self._check if number else _pass)

@@ -48,7 +48,7 @@ class ProcessGroup:
     world_size = 1
 
     def engine(self) -> dict[str, str]:
-        """Name what changes the last bits of a result: another number of processes does."""
+        """List what changes the last bits of a result: another number of processes does."""
         return {} if self.world_size == 1 else {"processes": str(self.world_size)}
 
     def send(self, message: object) -> None:
@@ -151,5 +151,5 @@ def sum_gradients(weights: Sequence[Tensor], metrics: Tensor, group: ProcessGrou
 
 
 def own_texts(n_texts: int, group: ProcessGroup) -> slice | None:
-    """Give the texts of a batch that this process computes; None if there are too few for it."""
+    """Return the texts of a batch that this process computes; None if there are too few for it."""
     return slice(group.rank, None, group.world_size) if group.rank < n_texts else None

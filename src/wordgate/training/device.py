@@ -74,7 +74,7 @@ def tensor_on(device: torch.device, array: NDArray[np.generic]) -> torch.Tensor:
 
 
 def format_device(device: torch.device) -> str:
-    """Say where torch computes: a graphics card, or the processor and in how many threads."""
+    """Describe the device of torch: a GPU, or the CPU and the number of threads."""
     if device.type != "cpu":
         return str(device)
     count = torch.get_num_threads()
@@ -82,7 +82,7 @@ def format_device(device: torch.device) -> str:
 
 
 def engine(device: torch.device, precision: torch.dtype, *packages: str) -> dict[str, str]:
-    """Name what computes and what reads the texts: another moves the last bits of a result.
+    """List what computes and what reads the texts: another moves the last bits of a result.
 
     Packages are those that have a part in it besides numpy, torch, regex and wordgate.
     """

@@ -1,4 +1,4 @@
-"""Knowledge distillation: the texts that a teacher labels, and what it says of them.
+"""Knowledge distillation: the texts that a teacher labels, and its predictions for them.
 
 A student learns a teacher's probabilities as well as the labels (Hinton, Vinyals and Dean 2015,
 "Distilling the knowledge in a neural network", arXiv 1503.02531). The texts it learns on, the
@@ -100,7 +100,7 @@ class TransferSet:
         weight: float,
         class_weights: NDArray[np.float64] | None = None,
     ) -> Dataset:
-        """Give a student what it learns.
+        """Return a student what it learns.
 
         Weights of labels are those of the part that the labels have in the loss: a teacher's
         probabilities say themselves what it learned with such weights, or without. So the target of
@@ -149,7 +149,7 @@ class TransferSet:
 
 
 def answered(log_proba: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tell which texts a teacher has answered, bool [n], of its answers, float32 [n, classes]."""
+    """Return which texts a teacher has labeled, bool [n]; predictions float32 [n, classes]."""
     return np.asarray(np.isfinite(log_proba).all(axis=1))
 
 

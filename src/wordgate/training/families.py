@@ -92,7 +92,7 @@ def _prepared(
 
 
 def _workers(stack: ExitStack, count: int, threads: int, context: RunContext) -> list[socket]:
-    """Start so many worker processes for as long as the stack, unless a GPU is chosen.
+    """Start this many worker processes for as long as the stack, unless a GPU is chosen.
 
     Where nobody asked for them and the system refuses them, that is reported and there are none.
 
@@ -166,7 +166,7 @@ def check_pretrained(
 
 
 def engine_of(family: str, settings: Settings, context: RunContext) -> dict[str, str]:
-    """Name what `fit` would compute with, as `Fitted` does of what it has."""
+    """List what `fit` would compute with, as `Fitted` does of what it has."""
     known = FAMILIES[family]
     if known.engine is None:
         return single_thread_environment(*known.packages[:1])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wordgate.training.local_group import LocalGroup
 
 TIME_LIMIT = "The time limit "
-"""Begins every remark on what the time limit cut short, and so made no end of its own."""
+"""Start of every remark on something that the time limit ended early."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class CheckpointConfig:
     resume: bool = False
 
     def remedy(self) -> str:
-        """Say how to continue an interrupted training."""
+        """Describe how to continue an interrupted training."""
         return (
             f"the checkpoint is kept in {self.file}; run the same command with --resume to continue"
         )
@@ -210,7 +210,7 @@ def validation_scores(
         targets: int64 [n], or [n, labels] of 0 and 1.
 
     Returns:
-        The share of the texts that are labelled right, and the mean log loss in nats. With several
+        The share of the texts that are labeled right, and the mean log loss in nats. With several
         labels a text is right if all of its labels are, given at a probability of 0.5 and more;
         the log loss is the mean over texts and labels.
     """
@@ -228,7 +228,7 @@ def run_config(
     seed: int,
     others: Mapping[str, str],
 ) -> dict[str, str]:
-    """Name all that decides what a fit comes to, to be kept with it.
+    """List everything that determines what a fit comes to, to be kept with it.
 
     Others are, by name, the family and digests of word vectors, words, weights.
     """

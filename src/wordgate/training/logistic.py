@@ -32,7 +32,7 @@ Step = TypeVar("Step")
 MOST_STEPS = 20
 """With the scaling below, 20 steps of L-BFGS come as near to the optimum as 60 without it; on
 validation tweets, more of them changed nothing at low C and cost accuracy at high C, where an early
-end regularises, too."""
+end regularizes, too."""
 _CURVATURE = 0.3
 _PAIRS_KEPT = 6
 TOLERANCE = 3e-4
@@ -60,7 +60,7 @@ class Linear:
 
 
 def in_time(steps: Iterable[Step], deadline: float) -> Iterator[Step]:
-    """Give the first step of a fit in any case, and the others until time is up."""
+    """Return the first step of a fit in any case, and the others until time is up."""
     for number, step in enumerate(steps):
         if number and time.monotonic() >= deadline:
             return
@@ -68,7 +68,7 @@ def in_time(steps: Iterable[Step], deadline: float) -> Iterator[Step]:
 
 
 def in_time_spread(values: Sequence[float], deadline: float) -> Iterator[float]:
-    """Give values in turn; where time is left for some of them only, those spread over all.
+    """Return values in turn; where time is left for some of them only, those spread over all.
 
     Each is expected to take as long as the one before; if time is up at the beginning, there is the
     middle one alone. What is done with one in spite of the deadline is for the caller to end.
@@ -108,7 +108,7 @@ def fit_path(
         features: float32 [n, features].
         targets: int64 [n]; or [n, classes] of 0 and 1 for several labels per text.
         n_classes: How many classes there are; one without rows gets the probability 0. Of several
-            labels a text, one that all texts bear, or none, always gets `prior_log_odds`.
+            labels a text, one that all texts have, or none, always gets `prior_log_odds`.
         c_values: Inverse strengths of the L2 penalty.
         weights: float64 [n]; or [n, classes] for several labels per text; None if all are 1.
         most_steps: How many steps of L-BFGS each may take.
@@ -204,7 +204,7 @@ class _Loss(ABC):
     def _log_loss(
         self, scores: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Give each row's log loss by the scores [n, classes], and its derivatives, alike."""
+        """Return each row's log loss by the scores [n, classes], and its derivatives, alike."""
 
     def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
         """Make coefficients [features, classes] and intercepts [classes] of weights."""
@@ -212,7 +212,7 @@ class _Loss(ABC):
         return columns[:-1] @ self.basis.T, (self.basis @ columns[-1]).astype(np.float64)
 
     def scale(self, c: float) -> Doubles:
-        """Give each weight a unit in which the loss curves about alike in all directions.
+        """Return each weight a unit in which the loss curves about alike in all directions.
 
         They are about the Hessian's diagonal: the curvature by the scores times the feature's mean
         square, and the penalty's.
@@ -222,7 +222,7 @@ class _Loss(ABC):
         return np.asarray(1.0 / np.sqrt(curvature)).ravel()
 
     def value_and_gradient(self, units: Doubles, c: float, scale: Doubles) -> tuple[float, Doubles]:
-        """Give the loss and its gradient by weights in units of `scale`."""
+        """Return the loss and its gradient by weights in units of `scale`."""
         weights = units * scale
         columns = weights.reshape(self.width + 1, -1).astype(np.float32)
         # OpenBLAS may raise this flag over finite numbers (numpy issues 13173 and 24067).
@@ -274,9 +274,9 @@ class _SoftmaxLoss(_Loss):
 
 
 class _SigmoidLoss(_Loss):
-    """The log loss of one of several labels per text, by whether each bears it.
+    """The log loss of one of several labels per text, by whether each has it.
 
-    The curvature is that of a sigmoid where it answers how frequent the label is, as it begins.
+    The curvature is that of a sigmoid where it predicts the frequency of the label, as it begins.
     """
 
     basis = np.ones((1, 1), np.float32)
@@ -311,7 +311,7 @@ class _SigmoidLoss(_Loss):
 def _sigmoid_losses(
     features: Features, targets: NDArray[np.int64], weights: Doubles | None, tolerance: float
 ) -> list[_Loss]:
-    """Give the loss of each label that some texts bear and some don't."""
+    """Return the loss of each label that some texts have and some don't."""
     borne = targets.sum(axis=0)
     squares = _mean_squares(features, None if weights is None else weights.mean(axis=1))
     return [
@@ -328,7 +328,7 @@ def _sigmoid_losses(
 
 
 def _mean_squares(features: Features, weights: Doubles | None) -> Doubles:
-    """Give the mean square of every feature by texts' weights, float64 [features].
+    """Return the mean square of every feature by texts' weights, float64 [features].
 
     It is the same to the last bit for weights of 1 and for none.
     """
@@ -351,7 +351,7 @@ class Trial:
     log_loss: float
 
     def beats(self, other: Trial | None) -> bool:
-        """Tell whether it is better: more right, or as many with the lower loss.
+        """Return whether it is better: more right, or as many with the lower loss.
 
         With several labels per text the lower loss alone is: few texts have all of them right, and
         at 0.5 strong penalties give rare labels to none.
@@ -373,7 +373,7 @@ class RegularizationChoice:
     is_cut: bool = False  # whether time was up before all were fitted to the end
 
     def remarks(self) -> list[str]:
-        """Say which strength was chosen, and from what."""
+        """Describe which strength was chosen, and from what."""
         tried, best = ", ".join(f"{c:g}" for c in self.tried), self.best
         score = f"accuracy ({best.accuracy:.3f})"
         if best.linear.multilabel:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from wordgate.evaluation.metrics import Epoch, macro_f1
 from wordgate.evaluation.multilabel import given_labels
 from wordgate.runtime.cpu import prefetch
+from wordgate.runtime.display import counted
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.progress import ProgressBar, beating
 from wordgate.training.checkpoint import Checkpoint, TrainingState
@@ -30,7 +31,7 @@ from wordgate.training.fitting import (
 from wordgate.training.protocol import SnapshotT, TrainingPlan
 
 EVALUATED_TEXTS_PER_SECOND = 4000.0
-"""Assumed of validation in the first epoch, to end in time; later ones know."""
+"""Assumed speed of validation in the first epoch; later epochs use the measured speed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ class EarlyStopping:
 
     @property
     def keeps_last(self) -> bool:
-        """Whether the last epoch is kept, whatever its score."""
+        """Whether the last epoch is kept, regardless of its score."""
         return self.criterion == "last"
 
     @property
@@ -71,12 +72,12 @@ class EarlyStopping:
             state.best_epoch, state.best = epoch.epoch, snapshot
 
     def should_stop(self, state: TrainingState[SnapshotT]) -> bool:
-        """Tell whether patience is over."""
+        """Return whether patience is over."""
         counted_from = max(state.improved_epoch, math.ceil(self.warm_epochs))
         return len(state.history) - counted_from >= self.patience
 
     def score(self, epoch: Epoch) -> float:
-        """Give the score that makes an epoch, or a candidate, better than another."""
+        """Return the score that makes an epoch, or a candidate, better than another."""
         if self.by_loss:
             return -epoch.valid_loss
         if self.criterion == "accuracy+macro-f1" and epoch.valid_macro_f1 is not None:
@@ -84,15 +85,15 @@ class EarlyStopping:
         return epoch.valid_accuracy
 
     def rank(self, epoch: Epoch) -> tuple[float, ...]:
-        """Give what is higher for the better of two epochs."""
+        """Return what is higher for the better of two epochs."""
         if self.ties == "first":
             return (self.score(epoch),)
         return self.score(epoch), -epoch.valid_loss
 
     def remark(self) -> str:
-        """Say that the training ended early."""
+        """Report that the training stopped early."""
         what = "loss" if self.by_loss else "accuracy"
-        return f"No better validation {what} in {self.patience} epochs: stopped early."
+        return f"No better validation {what} in {counted(self.patience, 'epoch')}: stopped early."
 
     def shown(self, epoch: Epoch) -> str:
         """Show what validation measured: an accuracy, or "loss 0.123"."""
@@ -187,12 +188,12 @@ class TrainingLoop(Generic[SnapshotT]):
         return end
 
     def is_late(self) -> bool:
-        """Tell whether there is no time left but for validation, and for predicting after it."""
+        """Return whether there is no time left but for validation, and for predicting after it."""
         passes = 1.0 + self._context.predicted_after / max(1, len(self._targets))
         return time.monotonic() > self._context.deadline - passes * self._evaluation_seconds
 
     def _end(self) -> list[str] | None:
-        """Say why the training ends before it was to; nothing if it was to; None to go on."""
+        """Describe why the training ends before it was to; nothing if it was to; None to go on."""
         plan, state = self._trainer.plan, self.state
         if state.batch or not state.history:
             return None
@@ -205,7 +206,7 @@ class TrainingLoop(Generic[SnapshotT]):
         return None
 
     def _time_is_up(self) -> str:
-        """Say that the time limit ended the training, or left it no time from its beginning."""
+        """Report that the time limit ended the training, or left no time for it."""
         if self._late_after is None or self.state.epoch > 1:
             return f"{TIME_LIMIT}ended the training in epoch {self.state.epoch}."
         n_updates = self._trainer.updates
@@ -319,7 +320,7 @@ def _training_line(state: TrainingState[Any], plan: TrainingPlan, stopping: Earl
     which = "" if stopping.keeps_last else "best "
     what = "" if stopping.by_loss else "accuracy "
     return (
-        f"  {len(state.history)} epochs, {seconds:.0f} s{early}: {which}validation"
+        f"  {counted(len(state.history), 'epoch')}, {seconds:.0f} s{early}: {which}validation"
         f" {what}{stopping.shown(kept)} in epoch {kept.epoch}"
     )
 

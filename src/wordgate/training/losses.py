@@ -14,7 +14,7 @@ from wordgate.models.base import log_sigmoid
 from wordgate.settings import Settings
 
 _SMALLEST = 1e-6
-"""Of 1 - p in the focal loss, whose power has no slope at 0."""
+"""Minimum of 1 - p in the focal loss, whose power has no derivative at 0."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,16 @@ class Loss:
     """Cross-entropy or focal loss: of softmax for one label per text, of sigmoids for several.
 
     The losses of a text's labels are summed, not averaged: once a network knows how frequent the
-    labels are, the few that a text bears make up most of its loss, however many others there are,
+    labels are, the few that a text has make up most of its loss, however many others there are,
     so gradients, their clipping and rates that suit one label per text suit several, too.
 
     Attributes:
         multilabel: Whether a text may have several labels.
         class_weights: float32 [classes], the weights of the labels, for several of the texts that
-            bear them; None if all weigh the same.
+            have them; None if all weigh the same.
         label_smoothing: The share of the target that is spread over all labels (Szegedy et al.
             2016): uniformly for one label per text, by `frequencies` for several.
-        frequencies: float32 [classes], the share of the texts that bear each label, for several.
+        frequencies: float32 [classes], the share of the texts that have each label, for several.
         gamma: The exponent of the focal loss (Lin et al. 2017, "Focal loss for dense object
             detection", arXiv 1708.02002); 0 for cross-entropy.
     """
@@ -110,7 +110,7 @@ class Loss:
         return losses.sum()
 
     def total_weight(self, targets: torch.Tensor) -> torch.Tensor | float:
-        """Give what the summed losses of texts are divided by, for targets as for `__call__`."""
+        """Return what the summed losses of texts are divided by, for targets as for `__call__`."""
         if self.class_weights is None or targets.ndim == 2:
             return len(targets)
         return self.class_weights[targets].sum()
@@ -122,7 +122,7 @@ class Loss:
         text_weights: torch.Tensor | None,
         of_batch: torch.Tensor,
     ) -> torch.Tensor:
-        """Give what some texts of a batch add to its average loss.
+        """Return what some texts of a batch add to its average loss.
 
         Args:
             scores: As for `__call__`.
@@ -176,7 +176,7 @@ class Loss:
         targets: torch.Tensor,
         of_batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Give what `ModelTrainer.update` does of a batch, or of a `part` of one, and its loss."""
+        """Return [2], the summed loss and the number of correct rows of a batch, or of a part."""
         if of_batch is not None:
             loss = loss * (len(of_batch) / len(targets))
         if self.multilabel:

@@ -99,27 +99,28 @@ def _read_words(
 
 
 def candidate_settings(settings: Settings) -> list[Settings]:
-    """Give the settings of each LSTM to train, the most regularised first."""
+    """Return the settings of each LSTM to train, the most regularized first."""
     alone = settings.updated({"lstm.lighter_candidate": False})
     return [alone, alone.with_lighter_lstm()] if settings.lstm.lighter_candidate else [alone]
 
 
 def _epoch_score(data: FitData, settings: Settings) -> str:
-    """Name what makes an epoch better than another, as for `EarlyStopping`."""
+    """List what makes an epoch better than another, as for `EarlyStopping`."""
     asked = settings.lstm.epoch_score
     adapts = data.multilabel and "lstm.epoch_score" not in settings.set_by_user
     return "loss" if adapts and asked != "last" else asked
 
 
 def _choice(position: int, chosen: Settings, trained: Trained[Network]) -> str:
-    """Say which candidate was chosen, and why."""
-    strongly, lightly = map(abs, trained.scores())
-    what = "losses" if trained.early_stopping.by_loss else "scores"
+    """Describe which candidate was chosen, and why."""
+    scores = [abs(score) for score in trained.scores()]
+    what = "loss" if trained.early_stopping.by_loss else "score"
     return (
         f"Kept the {STRENGTHS[position]} regularized candidate"
         f" (hidden_size={chosen.lstm.hidden_size},"
-        f" word_dropout={chosen.lstm.word_dropout:g}): validation {what} {strongly:.3f}"
-        f" ({STRENGTHS[0]}) and {lightly:.3f} ({STRENGTHS[1]})."
+        f" word_dropout={chosen.lstm.word_dropout:g}): validation {what} {scores[position]:.3f},"
+        f" compared with {scores[1 - position]:.3f} for the {STRENGTHS[1 - position]} regularized"
+        " one."
     )
 
 

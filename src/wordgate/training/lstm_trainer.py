@@ -60,7 +60,7 @@ from wordgate.training.weights import (
 )
 
 SMALLEST_EPOCH = 20
-"""Small data is cut into smaller batches so that an epoch makes at least so many updates."""
+"""Minimum updates per epoch; small data gets smaller batches."""
 MOST_EPOCHS_FOR_SMALL_DATA = 40
 FEWEST_EPOCHS_FOR_LARGE_DATA = 4
 GATES = 4
@@ -70,7 +70,7 @@ _PATIENCE = {"lstm.patience", "lstm.patience_updates"}
 
 
 def make_plan(n_texts: int, settings: Settings) -> TrainingPlan:
-    """Fit batches and epochs to so many training texts.
+    """Fit batches and epochs to this many training texts.
 
     Small data takes smaller batches and more passes, unless `min_updates` is 0; large data fewer
     passes, unless `max_updates` is 0. What a user has set stays what it is.
@@ -116,14 +116,14 @@ class Prepared:
 
 
 def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
-    """Say what an LSTM is trained in."""
+    """Describe what an LSTM is trained in."""
     if settings.lstm.states_have_own_masks:
         return torch.float32
     return choose_precision(settings.lstm.precision, device)
 
 
 def engine_of(settings: Settings, device: torch.device) -> dict[str, str]:
-    """Name what trains an LSTM: it moves the last bits of a result."""
+    """List what trains an LSTM: it moves the last bits of a result."""
     return engine(device, precision_of(settings, device))
 
 
@@ -181,12 +181,12 @@ class LSTMTrainer:
 
     @property
     def learning_rate(self) -> float:
-        """Give the rate due now."""
+        """Return the rate due now."""
         return self.settings.lstm.learning_rate * self._factor()
 
     @property
     def warm_epochs(self) -> float:
-        """Give the number of epochs after which patience begins to count.
+        """Return the number of epochs after which patience begins to count.
 
         In them the rate rises. Where the end is not planned, patience can't be over before
         `min_updates` are made, unless a user set patience and left these as they are.
@@ -202,7 +202,7 @@ class LSTMTrainer:
         return max(0.0, epochs - self.patience)
 
     def engine(self) -> dict[str, str]:
-        """Name what computes: it moves the last bits of a result."""
+        """List what computes: it moves the last bits of a result."""
         return engine_of(self.settings, self.device) | self._group.engine()
 
     def batches(self, epoch: int, start: int) -> Iterator[Prepared]:
@@ -304,7 +304,7 @@ class LSTMTrainer:
         return metrics, [torch.cat([other.flatten() for other in others]), gradient, *squares]
 
     def replica(self) -> Callable[[ProcessGroup], "LSTMTrainer"]:
-        """Give what makes a trainer like this one in another process; see `ModelTrainer`."""
+        """Return what makes a trainer like this one in another process; see `ModelTrainer`."""
         table, encoded = self.embedding, self.data.train
         data = EncodedData(encoded, encoded, self.data.source.without_texts(), self.data.unknown)
         pretrained = None if table.pretrained is None else table.pretrained.cpu().numpy()
@@ -350,7 +350,7 @@ class LSTMTrainer:
 
     @property
     def patience(self) -> int:
-        """Give the number of epochs without improvement that end the training."""
+        """Return the number of epochs without improvement that end the training."""
         settings, is_set = self.settings.lstm, self.settings.set_by_user
         updates = math.ceil(settings.patience_updates / self.plan.updates_per_epoch)
         if updates and is_set & _PATIENCE == {"lstm.patience_updates"}:

@@ -30,7 +30,7 @@ from wordgate.training.rng import Floats, dropout_mask, glorot_uniform, rng_for
 from wordgate.training.weights import class_weights, label_log_odds, mean_one
 
 THREADS = 1
-"""More would wait for each other in products this small, and move the last bits of the result."""
+"""Maximum threads; more would not be faster for such small products, and change the last digits."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class MLPBatch:
     weights: torch.Tensor | None = None  # float32 [batch], or [batch, classes] of their labels
 
     def of_texts(self, rows: slice) -> "MLPBatch":
-        """Give what is about some texts of the batch."""
+        """Return what is about some texts of the batch."""
         mask = None if self.hidden_mask is None else self.hidden_mask[rows]
         weights = None if self.weights is None else self.weights[rows]
         return MLPBatch(self.averages[rows], self.targets[rows], mask, weights)
@@ -149,11 +149,11 @@ class MLPTrainer:
 
     @property
     def learning_rate(self) -> float:
-        """Give the rate, which is always the same."""
+        """Return the rate, which is always the same."""
         return self._settings.mlp.learning_rate
 
     def engine(self) -> dict[str, str]:
-        """Name what computes: it moves the last bits of a result."""
+        """List what computes: it moves the last bits of a result."""
         return single_thread_environment("torch") | self._group.engine()
 
     def batches(self, epoch: int, start: int) -> Iterator[MLPBatch]:
@@ -184,7 +184,7 @@ class MLPTrainer:
         return self._loss.metrics(loss, logits, own.targets, whole.targets)
 
     def replica(self) -> Callable[[ProcessGroup], "MLPTrainer"]:
-        """Give what makes a trainer like this one in another process; see `ModelTrainer`."""
+        """Return what makes a trainer like this one in another process; see `ModelTrainer`."""
         parts = self._train.numpy(), self._data.without_texts(), self._settings, self._seed
         return partial(_replica, *parts, dict(self.arrays()), self.updates)
 

@@ -23,7 +23,7 @@ EPSILON = 1e-7
 _MOMENTS = {"first_moment": "exp_avg", "second_moment": "exp_avg_sq"}  # ours: torch's
 _ROWS_AT_ONCE = 2048  # whose vectors and moments stay in the processor's cache
 AVERAGE_EVERY = 8
-"""The average takes the weights in after so many updates: the whole table costs as much as some."""
+"""Updates between two additions to the average, because adding the whole table is slow."""
 
 
 class Adam:
@@ -133,11 +133,11 @@ class BatchRows:
         self.vectors.index_copy_(0, words, vectors)
 
     def _moves(self, rates: Rates) -> bool:
-        """Tell whether anything moves at these rates."""
+        """Return whether anything moves at these rates."""
         return rates.drawn > 0.0 or (self.pretrained is not None and rates.pretrained > 0.0)
 
     def _rate(self, rates: Rates, rows: Tensor | slice) -> Tensor | float:
-        """Give the rate of each number of some rows: [rows, embedding], or one for all of them."""
+        """Return the rate of each component of some rows, [rows, embedding], or a single one."""
         if self.pretrained is None or rates.drawn == rates.pretrained:
             return rates.drawn
         both = self.vectors.new_tensor([rates.drawn, rates.pretrained])
@@ -188,7 +188,7 @@ class KerasRows(BatchRows):
 
 
 def clipping_factor(norms: Tensor, largest_norm: float) -> Tensor | float:
-    """Say by how much to multiply gradients so that together they are no longer than a norm.
+    """Return the factor that limits the total norm of gradients.
 
     Args:
         norms: Those of the parts of the gradient.
@@ -201,7 +201,7 @@ def clipping_factor(norms: Tensor, largest_norm: float) -> Tensor | float:
 
 
 def schedule_factor(schedule: str, progress: float, warmup: float) -> float:
-    """Give the share of the highest learning rate that is due.
+    """Return the share of the highest learning rate that is due.
 
     Args:
         schedule: ``one-cycle`` (cosine up, cosine down to zero; Smith 2018), ``warm-constant``
@@ -258,7 +258,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, updates: int) -> None:
-        """Take the weights in, if that is due after so many updates."""
+        """Take the weights in, if that is due after this many updates."""
         if updates > AVERAGE_EVERY and updates % AVERAGE_EVERY:
             return
         weight = 1.0
@@ -273,7 +273,7 @@ class WeightAverage:
 
 
 def tensor_arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
-    """Give tensors as arrays; on a processor, of the same memory."""
+    """Return tensors as arrays; on the CPU, they share memory."""
     return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
 
 
@@ -299,7 +299,7 @@ def restore_optimizer(
     arrays: Mapping[str, NDArray[np.float32]],
     updates: int,
 ) -> None:
-    """Give weights and their moments the values that `optimizer_arrays` gave after so many updates.
+    """Restore weights and moments from the `optimizer_arrays` of this many updates.
 
     Raises:
         KeyError, ValueError: They are of other weights, or incomplete.

@@ -25,7 +25,7 @@ from wordgate.training.rng import rng_for
 from wordgate.vectors.distilling import WordOutputs
 
 TRANSFORMER = Role("transformer", "transformer", "--set transformer.model=", ("config.json",))
-"""Its name in messages, and the file that its folder is known by."""
+"""Its name in messages, and the file by which its folder is recognized."""
 
 
 def locate_transformer(settings: Settings) -> Path:
@@ -77,7 +77,7 @@ def _network(folder: Path, n_classes: int) -> TransformerNetwork:
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     described = AutoConfig.from_pretrained(folder, **local)
     if getattr(described, "quantization_config", None) is not None:
-        raise DataError("its weights are quantized: use the model they were made of")
+        raise DataError("its weights are quantized: use the model before quantization")
     config = plain_config(described.to_dict())
     encoder, report = AutoModel.from_pretrained(
         folder,

@@ -21,9 +21,9 @@ from wordgate.runtime.cpu import THREADS_VARIABLE, wait_asleep
 from wordgate.settings import Settings
 
 SMALLEST_SHARD = 64
-"""Texts of a batch: the steps of an LSTM over fewer take hardly less time."""
+"""Minimum texts of a batch per process; fewer take hardly less time."""
 FEWEST_TEXTS = 4000
-"""Training texts: fewer are learnt before another process would have been started."""
+"""Minimum training texts; with fewer, training ends before another process has started."""
 _TO_START, _TO_END, _POLL = 60.0, 5.0, 0.005  # seconds
 _CODE = "import sys; sys.path[:] = sys.argv[1:]; from wordgate.training.processes import run; run()"
 _RANK = "WORDGATE_PROCESS"  # rank, world size and the descriptor of a worker's socket
@@ -58,7 +58,7 @@ class Workers:
 
 
 def can_start_processes() -> bool:
-    """Tell whether this system starts processes that inherit sockets, and by what."""
+    """Return whether this system starts processes that inherit sockets, and by what."""
     return os.name == "posix" and bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
@@ -76,7 +76,7 @@ def choose_processes(settings: Settings, n_texts: int, threads: int) -> int:
 
 @contextmanager
 def start_workers(count: int, threads: int) -> Iterator[Workers]:
-    """Start so many worker processes, of so many threads each; they end when the context does.
+    """Start this many worker processes, of this many threads each; they end when the context does.
 
     They import no module of the caller's, and neither Ctrl-C nor another signal of the terminal
     reaches them: they end when this process does, however it ends.

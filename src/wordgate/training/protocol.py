@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wordgate.runtime.display import counted
+
 FloatArrays = Mapping[str, NDArray[np.float32]]
 
 
@@ -30,15 +32,15 @@ class TrainingPlan:
 
     @property
     def of(self) -> str:
-        """Say "of", or "of at most", in front of a number of epochs or updates."""
+        """The words before a number of epochs or updates: "of" or "of at most"."""
         return "of at most" if self.open_end else "of"
 
     def sentence(self) -> str:
-        """Say how many epochs and updates there are, to end an announcement."""
+        """Describe how many epochs and updates there are, to end an announcement."""
         at_most = "at most " if self.open_end else ""
         return (
-            f"{at_most}{self.epochs} epochs of {self.updates_per_epoch:,} updates with"
-            f" {self.batch_size} texts each."
+            f"{at_most}{counted(self.epochs, 'epoch')} of"
+            f" {counted(self.updates_per_epoch, 'update')} with {self.batch_size} texts each."
         )
 
 
@@ -85,7 +87,7 @@ class ModelTrainer(Protocol[BatchT, SnapshotT]):
         """The time that evaluating a text takes, as a share of an update's; None if unknown."""
 
     def engine(self) -> dict[str, str]:
-        """Name what computes: it moves the last bits of a result."""
+        """List what computes: it moves the last bits of a result."""
 
     def batches(self, epoch: int, start: int) -> Iterator[BatchT]:
         """Prepare the updates of an epoch, from 0, but for the first `start`, which are made.
@@ -102,7 +104,7 @@ class ModelTrainer(Protocol[BatchT, SnapshotT]):
         """
 
     def replica(self) -> Callable[[Any], "ModelTrainer[BatchT, SnapshotT]"]:
-        """Give what makes a trainer like this one, as it is now, in another process of the group.
+        """Return what makes a trainer like this one, as it is now, in another process of the group.
 
         It can be pickled, and lacks what evaluating needs.
         """
@@ -117,7 +119,7 @@ class ModelTrainer(Protocol[BatchT, SnapshotT]):
         """Name all arrays that an update changes; the next one may change these very arrays."""
 
     def restore(self, arrays: FloatArrays, updates: int) -> None:
-        """Become what `arrays` were taken from, after so many updates.
+        """Become what `arrays` were taken from, after this many updates.
 
         Raises:
             KeyError, TypeError, ValueError: They are of another model, or incomplete.

@@ -64,7 +64,7 @@ class Masks:
     output: Tensor | None  # [batch, features]
 
     def of_texts(self, rows: slice) -> "Masks":
-        """Give the masks of some texts of the batch."""
+        """Return the masks of some texts of the batch."""
 
         def cut(masks: Sequence[Tensor | None]) -> list[Tensor | None]:
             return [mask[rows] if mask is not None and mask.ndim == 3 else mask for mask in masks]
@@ -455,7 +455,7 @@ def _by_gates(mask: Tensor, hidden_weights: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _by_mask(slopes: Tensor, masks: Tensor) -> Tensor:
-    """Lay [count, 4, hidden] out likewise: [masked, count, rest]."""
+    """Format [count, 4, hidden] likewise: [masked, count, rest]."""
     masked, rest = len(masks), 4 // len(masks) * slopes.shape[-1]
     return slopes.view(len(slopes), masked, rest).transpose(0, 1)
 

@@ -48,7 +48,7 @@ def orthogonal(rng: np.random.Generator, rows: int, columns: int) -> Floats:
 
 
 def forget_gate_bias(hidden: int) -> Floats:
-    """Give float32 [4 * hidden], 1 for the forget gate, else 0 (Jozefowicz et al. 2015)."""
+    """Return float32 [4 * hidden], 1 for the forget gate, else 0 (Jozefowicz et al. 2015)."""
     bias = np.zeros(4 * hidden, np.float32)
     bias[hidden : 2 * hidden] = 1.0
     return bias
@@ -69,7 +69,7 @@ class EmbeddingInit:
     pretrained: NDArray[np.bool_] | None = None  # [vocabulary, embedding]; None if none are
 
     def digest(self) -> str:
-        """Give a SHA-256 that other vectors would change."""
+        """Return a SHA-256 that other vectors would change."""
         content = hashlib.sha256(self.vectors.data)
         if self.pretrained is not None:
             content.update(self.pretrained.data)

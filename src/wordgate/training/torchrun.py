@@ -17,7 +17,7 @@ _current: "TorchGroup | None" = None
 
 
 def current_group() -> "TorchGroup | None":
-    """Give the group of which this process is rank 0; None if torchrun has not started it."""
+    """Return the group of which this process is rank 0; None if torchrun has not started it."""
     return _current
 
 

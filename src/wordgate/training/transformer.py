@@ -97,13 +97,13 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
 
 
 def engine_of(settings: Settings, device: torch.device) -> dict[str, str]:
-    """Name what fine-tunes a transformer: it moves the last bits of a result."""
+    """List what fine-tunes a transformer: it moves the last bits of a result."""
     precision = choose_precision(settings.transformer.precision, device)
     return engine(device, precision, "transformers", "tokenizers")
 
 
 def _digest(network: TransformerNetwork) -> str:
-    """Give a SHA-256 that another encoder would change; the last layer is drawn by the seed."""
+    """Return a SHA-256 that another encoder would change; the last layer is drawn by the seed."""
     description = json.dumps([network.config, network.pad_id], sort_keys=True)
     content = hashlib.sha256(description.encode())
     for name, array in sorted(network.arrays().items()):
@@ -123,7 +123,7 @@ def _announcement(trainer: "TransformerTrainer", name: str) -> str:
 def draw_texts(
     groups: NDArray[np.int64], per_group: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw so many texts at most of each group, of numbers int64 [n]: int64 [m], in their order."""
+    """Draw at most this many texts of each group, int64 [n]: int64 [m], in their order."""
     shuffled = rng.permutation(len(groups))
     by_group = shuffled[np.argsort(groups[shuffled], kind="stable")]
     sizes = np.unique(groups, return_counts=True)[1]
@@ -132,7 +132,7 @@ def draw_texts(
 
 
 def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int:
-    """Say how many texts of each group an epoch reads; groups are numbers, int64 [n].
+    """Describe how many texts of each group an epoch reads; groups are numbers, int64 [n].
 
     As many as the settings say; unless a user set them, doubled as long as the updates would be too
     few and there are others: the many texts of a few groups, such as authors, are no copies of each
@@ -152,7 +152,7 @@ def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int
 def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> TrainingPlan:
     """Fit the epochs to the data: small data is passed more often, unless a user set them.
 
-    An epoch reads so many texts of each group at most; groups are numbers, int64 [n].
+    An epoch reads this many texts of each group at most; groups are numbers, int64 [n].
     """
     sizes = np.unique(groups, return_counts=True)[1]
     n_texts = int(np.minimum(sizes, per_group).sum())
@@ -177,7 +177,7 @@ class TransformerBatch:
     weights: torch.Tensor | None = None  # float32 [batch], of the texts; None if all weigh the same
 
     def of_texts(self, rows: slice) -> "TransformerBatch":
-        """Give what is about some texts of the batch."""
+        """Return what is about some texts of the batch."""
         weights = None if self.weights is None else self.weights[rows]
         return TransformerBatch(self.ids[rows], self.lengths[rows], self.targets[rows], weights)
 
@@ -193,7 +193,7 @@ class TransformerTrainer:
     """
 
     evaluation_cost = 0.5
-    """It goes forward only, a third of an update, and has to end."""
+    """Time of validation relative to an update: forward pass only."""
 
     def __init__(
         self,
@@ -231,7 +231,7 @@ class TransformerTrainer:
 
     @property
     def learning_rate(self) -> float:
-        """Give the rate due now: it rises in a line, and falls in one to nothing."""
+        """Return the rate due now: it rises in a line, and falls in one to nothing."""
         plan, warmup = self.plan, self._settings.transformer.warmup
         warm = max(1, round(warmup * plan.updates))
         if self.updates < warm:
@@ -241,7 +241,7 @@ class TransformerTrainer:
         return self._settings.transformer.learning_rate * factor
 
     def engine(self) -> dict[str, str]:
-        """Name what computes: it moves the last bits of a result."""
+        """List what computes: it moves the last bits of a result."""
         return engine_of(self._settings, self.device) | self._group.engine()
 
     def batches(self, epoch: int, start: int) -> Iterator[TransformerBatch]:
@@ -298,7 +298,7 @@ class TransformerTrainer:
         return self._loss.metrics(loss, scores, own.targets, whole.targets)
 
     def replica(self) -> Callable[[ProcessGroup], "TransformerTrainer"]:
-        """Give what makes a trainer like this one in another process; see `ModelTrainer`."""
+        """Return what makes a trainer like this one in another process; see `ModelTrainer`."""
         network = self._network
         form = network.config, network.pad_id, dict(network.arrays()), network.multilabel
         encoded = self._data.train
@@ -333,7 +333,7 @@ class TransformerTrainer:
         )
 
     def _rng_state(self) -> torch.Tensor:
-        """Give the state of the generator that dropout draws from, uint8 [bytes]."""
+        """Return the state of the generator that dropout draws from, uint8 [bytes]."""
         if self.device.type == "cuda":
             return torch.cuda.get_rng_state(self.device)
         return torch.get_rng_state()
@@ -381,7 +381,7 @@ def _replica(
 
 
 def numbered(groups: Sequence[str] | None, n_texts: int) -> NDArray[np.int64]:
-    """Give each text's group by number, int64 [n]; its own where there are no groups."""
+    """Return each text's group by number, int64 [n]; its own where there are no groups."""
     if groups is None:
         return np.arange(n_texts)
     numbers: dict[str, int] = {}

@@ -26,7 +26,7 @@ class VocabularyWithVectors:
     coverage: VocabularyCoverage  # how many words have one
 
     def vectors_digest(self) -> str:
-        """Give a SHA-256 that other vectors would change."""
+        """Return a SHA-256 that other vectors would change."""
         content = hashlib.sha256(np.ascontiguousarray(self.found.vectors).data)
         content.update(np.ascontiguousarray(self.found.known).data)
         return content.hexdigest()
@@ -84,13 +84,13 @@ def fit_vocabulary_with_vectors(
 
 
 def vocabulary_digest(vocabulary: Vocabulary, *encoded: EncodedTexts) -> str:
-    """Give a SHA-256 that other words, other ids of them, or texts read otherwise would change."""
+    """Return a SHA-256 of the vocabulary, its ids and the tokenized texts."""
     words = json.dumps([vocabulary.unknown, *vocabulary.words])
     return hashlib.sha256(f"{words}{ids_digest(*encoded)}".encode()).hexdigest()
 
 
 def ids_digest(*encoded: EncodedTexts) -> str:
-    """Give a SHA-256 that other ids, or texts read otherwise, would change."""
+    """Return a SHA-256 that other ids, or texts read otherwise, would change."""
     content = hashlib.sha256()
     for texts in encoded:
         content.update(texts.offsets.tobytes() + texts.ids.tobytes())
@@ -98,7 +98,7 @@ def ids_digest(*encoded: EncodedTexts) -> str:
 
 
 def vocabulary_remarks(data: FitData, encoded: EncodedTexts, settings: Settings) -> list[str]:
-    """Say what a user should know of the vocabulary, and of training texts that were too long."""
+    """Describe limitations of the vocabulary, and training texts that were truncated."""
     remarks = []
     if data.vocabulary_of is not None:
         remarks.append(

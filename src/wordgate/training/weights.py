@@ -14,7 +14,7 @@ from wordgate.settings import Settings
 from wordgate.training.fitting import FitData, prior_log_odds
 
 LARGEST_POSITIVE_WEIGHT = 100.0
-"""Of the texts that bear one of several labels: more would leave updates to a text or two."""
+"""Maximum weight of the texts with a label; more would let one or two texts dominate an update."""
 _MODERATE = 0.25
 
 
@@ -66,7 +66,7 @@ def class_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np
 
     With one label per text, ``balanced`` weighs a label by n / (classes * its texts), as
     scikit-learn does, so that all labels weigh the same together. With several, it weighs the texts
-    that bear a label by how many there are without it for each of them, at most
+    that have a label by how many there are without it for each of them, at most
     `LARGEST_POSITIVE_WEIGHT`. ``moderate`` takes the fourth root of these weights.
 
     Texts with a teacher's probabilities carry these weights already (`TransferSet.dataset`).
@@ -97,7 +97,7 @@ def class_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np
 
 
 def lstm_class_weight(settings: Settings, *, multilabel: bool) -> str | Mapping[str, float]:
-    """Say by which weights an LSTM is fitted, as for `class_weights`.
+    """Return the class weights of an LSTM, as for `class_weights`.
 
     The general `class_weight` beats the LSTM's own. With several labels per text a user must ask
     for either: a threshold of its own for each label does more for rare ones, and leaves

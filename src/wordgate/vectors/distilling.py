@@ -37,7 +37,7 @@ _NO_VARIANCE = 1e-10  # of the squared length of an output: what float32 makes o
 
 @dataclass(frozen=True)
 class WordOutputs:
-    """What a teacher makes of words.
+    """Outputs of a teacher for words.
 
     Attributes:
         means: float32 [n, hidden_size], the average output of each word's subwords.
@@ -98,7 +98,7 @@ def distill_words(
     progress: Progress,
     deadline: float = math.inf,
 ) -> WordVectors:
-    """Give each word a vector.
+    """Return each word a vector.
 
     Args:
         words: The words, each once.
@@ -193,13 +193,13 @@ def _principal_components(rows: NDArray[np.float32], dim: int) -> tuple[NDArray[
 def _centred(
     rows: NDArray[np.float32], centre: NDArray[np.float64]
 ) -> Iterator[NDArray[np.float64]]:
-    """Give the rows less their centre, float64 [m, hidden_size], a block at a time."""
+    """Return the rows less their centre, float64 [m, hidden_size], a block at a time."""
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         yield rows[start : start + _ROWS_AT_ONCE] - centre
 
 
 TEACHER = Role("teacher", "sentence-transformer", "--teacher ", ("modules.json", "config.json"))
-"""What a teacher is called in messages, and what its folder is known by."""
+"""Name of a teacher in messages, and the files by which its folder is recognized."""
 
 
 class SentenceTeacher:
@@ -239,7 +239,7 @@ class SentenceTeacher:
         )
 
     def _ask(self, words: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        """Give which subwords count, bool [words, time]; and float32 [words, time, hidden_size]."""
+        """Return the subword mask, bool [words, time], and float32 [words, time, hidden_size]."""
         rows = self._model.encode(
             list(words),
             prompt="",  # a model's own prompt is for sentences

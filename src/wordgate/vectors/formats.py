@@ -29,7 +29,8 @@ _NUMBER = re.compile(
 )
 _FIELD = 64  # bytes of a number that are looked at
 _HINT = (
-    "known are word2vec (binary or text), fastText's .vec, GloVe's text, and the safetensors files"
+    "supported formats are word2vec (binary or text), fastText's .vec, GloVe's text, and the"
+    " safetensors files"
     " that 'wordgate vectors convert' writes"
 )
 _AS_WORD2VEC = (
@@ -50,7 +51,7 @@ _KNOWN = [
     (b"\xfd7zXZ\x00", f"compressed with xz: {_UNPACK}"),
     (b"\x28\xb5\x2f\xfd", f"compressed with zstd: {_UNPACK}"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it, and give the file of vectors in it"),
-    (b"version https://git-lfs", "a pointer to a file in Git LFS: fetch the file itself"),
+    (b"version https://git-lfs", "a Git LFS pointer: fetch the file itself with 'git lfs pull'"),
     (b"\x1f\x8b", "gzipped twice: unpack it once"),
 ]  # fmt: skip
 # Pickles of protocols 0 and 1 begin with the name of a class, or with an empty list or dict.
@@ -128,7 +129,7 @@ def _numbers_at_end(line: bytes) -> int:
 
 
 def _mostly_numbers(line: bytes, dim: int) -> bool:
-    """Tell text from binary: half of the fields after the word are numbers, or more."""
+    """Return whether a file is text: at least half of the fields after the word are numbers."""
     # One is not enough where there should be more: a binary row may spell one and a line's end.
     fields = line.rstrip(b" \r").replace(b"\t", b" ").split(b" ")[1:]
     numbers = sum(map(_is_number, fields))

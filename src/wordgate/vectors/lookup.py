@@ -19,8 +19,8 @@ from wordgate.vectors.vector_file import VectorFile
 Spelling = Literal["exact", "any"]
 
 RULES = ("exact", "lower", "title", "upper", "digits", "hashtag", "stretched")
-"""How a spelling differs from the word: not at all; in case; digits as ``#``; without the sign of a
-hashtag; letters that stand three times or more in a row standing twice, or once."""
+"""Differences between a spelling and the word: none; case; digits as ``#``; no hashtag sign;
+letters that are repeated three times or more are written twice, or once."""
 
 MISSED_SHOWN = 20
 _MISSED_NAMED = 10
@@ -30,7 +30,7 @@ _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 
 @dataclass(frozen=True)
 class LookupResult:
-    """What a table has for the words of a vocabulary.
+    """Result of looking up the words of a vocabulary.
 
     Attributes:
         vectors: float32 [words, dim]; zeros for a word that was not found.
@@ -46,7 +46,7 @@ class LookupResult:
         return self.rules >= 0
 
     def first(self, n: int) -> "LookupResult":
-        """Give what was found for the first n words."""
+        """Return what was found for the first n words."""
         return LookupResult(self.vectors[:n], self.rules[:n])
 
 
@@ -107,7 +107,7 @@ def _bases(word: str) -> Iterator[tuple[str, str]]:
 
 
 class TokenCount(BaseModel, frozen=True, extra="forbid"):
-    """So many different words of the vocabulary, and how often they stand in training texts."""
+    """Number of distinct words, and of their occurrences in the training texts."""
 
     types: int
     tokens: int
@@ -149,22 +149,22 @@ class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
         )
 
     def remarks(self) -> list[str]:
-        """Say what a user should know before trusting the model: that most words have no vector."""
+        """Warn if most words have no vector."""
         if 2 * self.found.tokens >= self.vocabulary.tokens:
             return []
         share = _share(self.found.tokens, self.vocabulary.tokens)
         return [
-            f"Only {share} of the word occurrences have a vector: does"
-            " the vector file have the language of the texts and the spelling of the tokenizer?"
+            f"Only {share} of the word occurrences have a vector: check that the vector file"
+            " matches the language of the texts and the tokenizer."
         ]
 
     def lines(self) -> list[str]:
-        """Say it for a terminal."""
+        """Write it for a terminal."""
         found, vocabulary = self.found, self.vocabulary
         tokens = _share(found.tokens, vocabulary.tokens)
         lines = [
             f"{found.types:,} of {vocabulary.types:,} words have a vector"
-            f" ({_share(found.types, vocabulary.types)}), and with them {tokens} of their"
+            f" ({_share(found.types, vocabulary.types)}), which cover {tokens} of all word"
             " occurrences in the training texts."
         ]
         others = [f"{count.types:,} {rule}" for rule, count in self.rules.items()]
@@ -172,10 +172,10 @@ class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
             lines.append(f"Found by another spelling: {', '.join(others)}.")
         if self.missed:
             missed = ", ".join(f"{m.word} ({m.tokens:,})" for m in self.missed[:_MISSED_NAMED])
-            lines.append(f"The most frequent without: {missed}.")
+            lines.append(f"Most frequent words without a vector: {missed}.")
         if self.more:
             lines.append(
-                f"{self.more:,} more words of the vector file are known, for future texts."
+                f"{self.more:,} more words of the vector file were added for future texts."
             )
         return lines
 

@@ -31,10 +31,10 @@ from wordgate.vectors.lookup import RULES, LookupResult, Spelling, lookup_words,
 from wordgate.vectors.vector_file import VectorFile
 
 CACHED_FROM_SECONDS = 0.2
-"""Seconds of reading from which on a result is cached for the next run."""
+"""Minimum seconds of reading for which a result is cached."""
 CACHE_HOME_VARIABLE = "WORDGATE_CACHE_HOME"
 LARGEST_CACHE = 2_000_000_000
-"""Bytes; what was not used for longest goes first."""
+"""Maximum bytes of the cache; the least recently used files are deleted first."""
 
 _LAYOUT = 1  # raise it with every change of the form, or of how a word is spelled
 _DIGEST = "sha256"
@@ -142,7 +142,7 @@ class PretrainedVectors:
 
     @property
     def name(self) -> str:
-        """What they are called: without a name of their own, as the file without its folder."""
+        """Name of the vectors: their public name, or the file name."""
         return self.called or without_surrogates(self.file.path.name)
 
     def lookup(self, words: Sequence[str], spelling: Spelling, progress: Progress) -> LookupResult:
@@ -197,7 +197,7 @@ class PretrainedVectors:
 
 
 def cache_folder() -> Path:
-    """Give the folder of cached lookups; it may be emptied at any time."""
+    """Return the folder of cached lookups; it may be emptied at any time."""
     home = os.environ.get(CACHE_HOME_VARIABLE)
     return (Path(home) if home else Path(platformdirs.user_cache_dir("wordgate"))) / "vectors"
 

@@ -78,7 +78,7 @@ class SafetensorsFile(VectorFile):
             )
 
     def _vectors(self, table: Any, row: int, places: Sequence[int]) -> NDArray[np.float32]:
-        """Read rows of the table, by their places after one of them; neighbours at once."""
+        """Read rows of the table, by their places after one of them; neighbors at once."""
         rows = row + np.asarray(places)
         runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
         vectors: NDArray[np.float32] = np.concatenate(
@@ -88,7 +88,7 @@ class SafetensorsFile(VectorFile):
         return vectors
 
     def _first_byte(self, row: int) -> int:
-        """Give the place of a vector in the file; the library keeps it to itself."""
+        """Return the place of a vector in the file; the library keeps it to itself."""
         with self.path.open("rb") as file:
             length = int.from_bytes(file.read(LENGTH_BYTES), "little")
             entry = json.loads(file.read(length))["vectors"]

@@ -94,7 +94,7 @@ class TextFile(VectorFile):
                 raise self._too_few(row, source.position)
 
     def _whole_lines(self, source: ByteStream) -> Iterator[tuple[int, bytes]]:
-        """Give pieces of the file that end with a line break, each with its first byte's place."""
+        """Yield pieces of the file that end with a line break, each with its position."""
         longest = MAX_WORD_BYTES + _NUMBER_ROOM * self.dim
         rest = b""
         while piece := source.read_fully(_ROOM):
@@ -188,16 +188,16 @@ class _Stretch:
         return [self.block[start:end] for start, end in pairs]
 
     def numbers(self, i: int) -> bytes:
-        """Give the text of a line's numbers."""
+        """Return the text of a line's numbers."""
         return self.block[int(self.word_ends[i]) + 1 : int(self.ends[i])]
 
     def place(self, i: int) -> tuple[int, int]:
-        """Give a line's row in the file, and the byte where it begins."""
+        """Return a line's row in the file, and the byte where it begins."""
         return self.row + i, self.position + int(self.starts[i])
 
 
 def has_stray_number(word: bytes) -> bool:
-    """Tell whether what stands before a line's numbers ends in one more of them."""
+    """Return whether what stands before a line's numbers ends in one more of them."""
     _, space, last = word.rpartition(b" ")
     return bool(space) and _STRAY_NUMBER.fullmatch(last) is not None
 

@@ -64,7 +64,7 @@ class ByteStream:
         return filled
 
     def read_fully(self, n: int) -> bytes:
-        """Give `n` bytes, or all there are where they are fewer.
+        """Return `n` bytes, or all there are where they are fewer.
 
         Raises:
             DataError: As `readinto`.
@@ -149,7 +149,7 @@ class VectorFile(ABC):
     def __init__(
         self, path: Path, *, count: int | None, dim: int, compressed: bool = False, header: int = 0
     ):
-        """Take over what recognising the file found; `header` is the bytes of its first line."""
+        """Take over what recognizing the file found; `header` is the bytes of its first line."""
         self.path, self.compressed, self.count, self.dim = path, compressed, count, dim
         self.share_read = 0.0
         self._header = header
@@ -194,7 +194,7 @@ class VectorFile(ABC):
             yield list(words)
 
     def rows(self) -> int:
-        """Give the rows the header declares; where there is none, count them in a pass."""
+        """Return the rows the header declares; where there is none, count them in a pass."""
         return sum(map(len, self.words())) if self.count is None else self.count
 
     def _check_finite(
@@ -213,14 +213,14 @@ class VectorFile(ABC):
         )
 
     def _too_few(self, found: int, position: int) -> DataError:
-        """Say that the file ends before its last declared row is whole."""
+        """Report that the file ends before its last declared row is complete."""
         return DataError(
             f"'{self.path}' ends at byte {position:,} within row {found + 1:,} of {self.count:,}:"
             " it is truncated; download it again"
         )
 
     def _too_many(self, position: int) -> DataError:
-        """Say that the file goes on after its last declared row."""
+        """Report that the file continues after its last declared row."""
         return DataError(
             f"'{self.path}' declares {self.count:,} rows and goes on after them at byte"
             f" {position:,}: its header or a row is damaged"

@@ -73,7 +73,7 @@ class Word2VecFile(VectorFile):
     def _vectors(
         self, found: re.Match[bytes], row: int, position: int, places: Sequence[int]
     ) -> NDArray[np.float32]:
-        """Copy vectors out of a match, before which so many rows and bytes of the file lie."""
+        """Copy vectors out of a match, before which this many rows and bytes of the file lie."""
         starts = [found.end(i + 1) + 1 for i in places]
         copied = bytearray().join(found.string[start : start + 4 * self.dim] for start in starts)
         vectors = np.frombuffer(copied, "<f4").astype(np.float32, copy=False).reshape(-1, self.dim)
@@ -114,7 +114,7 @@ def _matches(
 
 
 def _finder(dim: int, rows: int) -> _Finder:
-    """Make what finds the words of so many rows that follow one another."""
+    """Make what finds the words of this many rows that follow one another."""
     # A regular expression takes the steps from word to word in C: in a loop of Python they would
     # take twice the time of all else.
     row = rb"([^ ]*%b) .{%d}%b" % (_WHOLE, 4 * dim, _WHOLE)

@@ -26,13 +26,13 @@ ENDINGS = {
     ".txt": "word2vec-text",
     ".safetensors": "safetensors",
 }
-"""The format that a file's ending means, ``.gz`` aside."""
+"""Format of each file extension, without ``.gz``."""
 
 _HEADER_ROOM = 512  # bytes before the table: its header is written last, when all is known
 
 
 def format_by_name(path: str | Path) -> str:
-    """Tell by a file's ending which format it is to have.
+    """Return the format that the file extension implies.
 
     Raises:
         SettingsError: The ending tells none.
@@ -42,7 +42,7 @@ def format_by_name(path: str | Path) -> str:
         if name.endswith(ending):
             return form
     raise SettingsError(
-        f"the ending of '{path}' is not that of a format of word vectors; available:"
+        f"the file extension of '{path}' is not that of a word vector format; available:"
         f" {', '.join(ENDINGS)}"
     )
 
@@ -55,7 +55,7 @@ def write_vectors(
     count: int,
     dim: int,
 ) -> None:
-    """Write so many word vectors; what stands at the path is replaced once all are written.
+    """Write this many word vectors; what stands at the path is replaced once all are written.
 
     ``.gz`` at the path's end compresses the file. The format is one of `wordgate.vectors.formats`.
 
@@ -129,7 +129,7 @@ def _checked(
 
 
 def _unfit(word: bytes, form: str) -> str | None:
-    """Tell why a word can't stand in a format; None where it can."""
+    """Return why a word can't stand in a format; None where it can."""
     if form == "word2vec" and b" " in word:
         return (
             f"its word {_shown(word)} contains a space, which ends a word in word2vec's binary"
@@ -152,7 +152,7 @@ def _shown(word: bytes) -> str:
 
 
 def _binary(block: VectorBatch) -> bytes:
-    """Lay rows out as gensim does: no line break after a vector."""
+    """Format rows as gensim does: no line break after a vector."""
     vectors = np.ascontiguousarray(block.vectors, "<f4")
     pieces: list[bytes] = []
     for word, vector in zip(block.words, vectors, strict=True):
@@ -161,7 +161,7 @@ def _binary(block: VectorBatch) -> bytes:
 
 
 def _text(block: VectorBatch) -> bytes:
-    """Lay rows out as lines, each number the shortest that is read as the same float32."""
+    """Format rows as lines, each number the shortest that is read as the same float32."""
     lines = (
         b"%b %b\n" % (word, " ".join(map(str, vector)).encode("ascii"))
         for word, vector in zip(block.words, np.asarray(block.vectors, np.float32), strict=True)

@@ -71,12 +71,12 @@ async function answered(response, signal) {
 }
 
 async function refusal(response) {
-  let told = {};
+  let error = {};
   try {
-    told = (await response.json()).error ?? {};
+    error = (await response.json()).error ?? {};
   } catch { /* what a proxy in between says is seldom JSON */ }
-  const message = told.message ?? `The server responded with ${response.status} ${response.statusText}`.trim();
-  return new Refused(response.status, told.code ?? null, message, seconds(response.headers.get("Retry-After")));
+  const message = error.message ?? `The server responded with ${response.status} ${response.statusText}`.trim();
+  return new Refused(response.status, error.code ?? null, message, seconds(response.headers.get("Retry-After")));
 }
 
 function seconds(header) {
@@ -127,7 +127,7 @@ export function paused(milliseconds, signal, orOnline = false) {
 }
 
 /** Say a failure, and what becomes of it. */
-export function failureTold(error, pause = null) {
+export function failureText(error, pause = null) {
   const why = error.message.replace(/[.\s]+$/, "");
   if (pause !== null) return `${why}. Trying again ${pause < 1 ? "now" : `in ${Math.ceil(pause)} s`} …`;
   return `${why}.`;

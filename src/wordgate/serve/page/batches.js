@@ -39,17 +39,17 @@ export async function askMany(texts, limits, { signal, answered, waiting, from =
 }
 
 /** Ask for some; where the server finds them too many or too slow, for half of them at a time. */
-async function askSome(texts, from, to, told) {
+async function askSome(texts, from, to, options) {
   try {
     const body = { texts: texts.slice(from, to) };
-    const { predictions } = await askPatiently("v1/predict", body, { signal: told.signal, waiting: told.waiting, tries: TRIES });
-    predictions.forEach((one, i) => told.answered(from + i, { probabilities: one.probabilities }));
+    const { predictions } = await askPatiently("v1/predict", body, { signal: options.signal, waiting: options.waiting, tries: TRIES });
+    predictions.forEach((one, i) => options.answered(from + i, { probabilities: one.probabilities }));
   } catch (error) {
     if (![413, 422, 504].includes(error.status)) throw error;
-    if (to - from === 1) return told.answered(from, { trouble: error.message });
+    if (to - from === 1) return options.answered(from, { trouble: error.message });
     const middle = (from + to) >> 1;
-    await askSome(texts, from, middle, told);
-    await askSome(texts, middle, to, told);
+    await askSome(texts, from, middle, options);
+    await askSome(texts, middle, to, options);
   }
   return undefined;
 }

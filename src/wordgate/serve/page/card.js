@@ -1,7 +1,7 @@
 // The model's card: what it is, what it is really worth, what to beware of.
 
 import { el, fill, find, styled } from "./dom.js";
-import { count, counted, exactly, percent } from "./told.js";
+import { count, counted, exactly, percent } from "./format.js";
 
 const FAMILIES = {
   lstm: "An LSTM, which reads a text word by word",
@@ -30,7 +30,7 @@ export function showLede(model) {
 export function showCard(model) {
   fill(find("card"),
     model.scores ? worth(model.scores, model.family) : el("p", {}, "This model has not been evaluated: there are no scores to show."),
-    el("dl", { class: "facts" }, facts(model).map(([name, told]) => el("div", {}, el("dt", {}, name), el("dd", {}, told)))),
+    el("dl", { class: "facts" }, facts(model).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
     warnings(model));
 }
 
@@ -103,14 +103,14 @@ function thresholds({ labels, thresholds: own, multilabel }) {
 }
 
 /** Say what it learned from, as far as that is known. */
-function trained(told) {
-  const rows = Number.isFinite(told.rows) ? counted(told.rows, "row") : null;
-  const from = [rows, told.source].filter(Boolean).join(" of ");
+function trained(training) {
+  const rows = Number.isFinite(training.rows) ? counted(training.rows, "row") : null;
+  const from = [rows, training.source].filter(Boolean).join(" of ");
   const how = [
-    Number.isFinite(told.seconds) ? `in ${count(Math.max(1, Math.round(told.seconds)))} s` : null,
-    Number.isFinite(told.epochs) && told.epochs > 0 ? counted(told.epochs, "epoch") : null,
-    Number.isFinite(told.seed) ? `seed ${told.seed}` : null,
-    told.wordgate ? `wordgate ${told.wordgate}` : null,
+    Number.isFinite(training.seconds) ? `in ${count(Math.max(1, Math.round(training.seconds)))} s` : null,
+    Number.isFinite(training.epochs) && training.epochs > 0 ? counted(training.epochs, "epoch") : null,
+    Number.isFinite(training.seed) ? `seed ${training.seed}` : null,
+    training.wordgate ? `wordgate ${training.wordgate}` : null,
   ].filter(Boolean).join(", ");
   return [from ? ["data", `${from}.`] : null, how ? ["trained", `${how}.`] : null].filter(Boolean);
 }

@@ -2,7 +2,7 @@
 // what has no label.
 
 import { svg } from "./dom.js";
-import { best } from "./told.js";
+import { best } from "./format.js";
 
 const MOST_SHOWN = 6; // of more classes than there are hues
 const DASH = "M-4-1H4V1H-4Z"; // of whatever has no shape of its own
@@ -28,11 +28,11 @@ export class Classes {
   }
 
   /** Choose the looks, by the highest probability each label reaches. */
-  looks(courses) {
+  looks(series) {
     const place = new Map(this.labels.map((label, i) => [label, i % SHAPES.length]));
     const found = new Map(this.labels.map((label) => [label, look(label, place.get(label), false)]));
     const free = new Set(SHAPES.keys());
-    for (const label of this.few ? this.labels : this.ranked(courses).slice(0, MOST_SHOWN)) {
+    for (const label of this.few ? this.labels : this.ranked(series).slice(0, MOST_SHOWN)) {
       const own = free.has(place.get(label)) ? place.get(label) : Math.min(...free);
       free.delete(own);
       found.set(label, look(label, own, true));
@@ -40,9 +40,9 @@ export class Classes {
     return found;
   }
 
-  ranked(courses) {
-    const verdict = best(this.labels, courses.at(-1));
-    const peak = (label) => (label === verdict ? 2 : Math.max(...courses.map((one) => one[label])));
+  ranked(series) {
+    const verdict = best(this.labels, series.at(-1));
+    const peak = (label) => (label === verdict ? 2 : Math.max(...series.map((one) => one[label])));
     const peaks = new Map(this.labels.map((label) => [label, peak(label)]));
     return [...this.labels].sort((a, b) => peaks.get(b) - peaks.get(a));
   }

@@ -2,7 +2,7 @@
 // refused where there are several; written for spreadsheets.
 
 import { hasHeader, isNumber, knownNames } from "./header.js";
-import { count, counted } from "./told.js";
+import { count, counted } from "./format.js";
 
 const NONE = "\x1f"; // stands for "no delimiter": a file of one column, commas included
 const DELIMITERS = ["\t", ",", ";", "|"]; // the first wins a tie

@@ -1,7 +1,7 @@
 // A file that was dropped or chosen, as a table: `{name, columns, records, troubles, remarks, hasNames}`.
 
 import { FileTrouble, readTable, troubleOf } from "./csv.js";
-import { count, counted } from "./told.js";
+import { count, counted } from "./format.js";
 
 const MOST_BYTES = 64 * 2 ** 20;
 const HEAD = 65_536; // bytes that tell whether a file is text

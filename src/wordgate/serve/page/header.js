@@ -49,11 +49,11 @@ export function hasHeader(first, rest, given = []) {
 
 /** Compare the kind of a first cell with that of its column, where that is numeric. */
 function numbersBelow(cells, below, firstIsNumber) {
-  const told = cells.some((cell, i) => {
+  const isKnown = cells.some((cell, i) => {
     const filled = below[i].filter(Boolean);
     return cell && filled.length && isNumber(cell) === firstIsNumber && filled.filter(isNumber).length >= 0.95 * filled.length;
   });
-  return told ? !firstIsNumber : null;
+  return isKnown ? !firstIsNumber : null;
 }
 
 const longCell = (cells) => (cells.some((cell) => words(cell) > 8 || [...cell].length > 60) ? false : null);
@@ -64,11 +64,11 @@ const recurs = (cells, below) => (cells.some((cell, i) => cell && below[i].inclu
 function headsFew(cells, below) {
   const filled = cells.filter(Boolean);
   if (new Set(filled).size < filled.length) return null;
-  const told = cells.some((cell, i) => {
+  const isKnown = cells.some((cell, i) => {
     const values = new Set(below[i]);
     return cell && values.size && below[i].length >= 3 * values.size && !values.has(cell) && values.size <= 20;
   });
-  return told || null;
+  return isKnown || null;
 }
 
 const words = (cell) => (cell.trim() ? cell.trim().split(/\s+/).length : 0);

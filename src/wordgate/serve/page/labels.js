@@ -4,7 +4,7 @@
 import { mark } from "./classes.js";
 import { el, fill, find, styled } from "./dom.js";
 import { bar } from "./one.js";
-import { best, counted, percent } from "./told.js";
+import { best, counted, percent } from "./format.js";
 
 const MOST_BARS = 24;
 const LONG = 16; // characters of all labels, which then are written smaller
@@ -42,7 +42,7 @@ export class SeveralLabels {
     this.select = el("select", { id: "explained", onchange: changed }, el("option", { value: "" }, "the most probable"),
       model.labels.map((label) => el("option", { value: label }, label)));
     // Where thresholds decide, there is no most probable label to abstain from.
-    if (model.thresholds) (find("threshold") ?? find("abstain").closest(".silence")).hidden = true;
+    if (model.thresholds) (find("threshold") ?? find("abstain").closest(".abstention")).hidden = true;
     if (model.multilabel) find("reading-key").before(el("div", { class: "choosers" }, el("label", {}, "Explained label", this.select)));
   }
 

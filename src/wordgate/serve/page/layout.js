@@ -1,6 +1,6 @@
 // Where the parts of the chart stand: its words run over as many lines as the width asks for.
 
-import { direction, shortened } from "./told.js";
+import { direction, shortened } from "./format.js";
 
 const TOP = 14; // above a line's 100%
 const WORDS = 36; // below its 0%
@@ -32,12 +32,12 @@ export function planned(reading, room, strips) {
   const lines = broken(needs, wide ? last : full, last);
   const tall = breadth.tall[Math.min(lines.length, breadth.tall.length) - 1];
   const height = TOP + tall + WORDS + strips.length * STRIP + GAP;
-  const courses = [reading.start, ...reading.words.map((word) => word.probabilities)];
+  const series = [reading.start, ...reading.words.map((word) => word.probabilities)];
   const plan = {
-    reading, shown, courses, texts, strips, name, tall, height,
+    reading, shown, series, texts, strips, name, tall, height,
     mirrored: direction(reading.text) === "rtl",
     width: breadth.axis + full, axis: breadth.axis,
-    highest: topOf(courses, shown, reading.labels.length),
+    highest: topOf(series, shown, reading.labels.length),
   };
   let first = 0;
   plan.rows = lines.map((line, i) => {
@@ -113,8 +113,8 @@ function measuring() {
 }
 
 /** Where the scale ends: at 100%, but for many labels, each of which has little. */
-function topOf(courses, shown, labels) {
-  const peak = Math.max(...courses.flatMap((one) => shown.map((look) => one[look.label])));
+function topOf(series, shown, labels) {
+  const peak = Math.max(...series.flatMap((one) => shown.map((look) => one[look.label])));
   return labels <= 6 ? 1 : [0.1, 0.2, 0.5].find((top) => 1.05 * peak <= top) ?? 1;
 }
 

@@ -1,6 +1,6 @@
 // Many texts: pasted or from a file, labelled, counted, shown and taken home.
 
-import { failureTold } from "./api.js";
+import { failureText } from "./api.js";
 import { askMany } from "./batches.js";
 import { Classes, mark, unlabelled } from "./classes.js";
 import { freeNames, written } from "./csv.js";
@@ -9,7 +9,7 @@ import { ACCEPTED, ENCODINGS, EncodingUnknown, FileTrouble, fromLines, named, re
 import { nameKey, textColumn } from "./header.js";
 import { answerOf, joined } from "./labels.js";
 import { bar } from "./one.js";
-import { count, counted, exactly, percent, shortened } from "./told.js";
+import { count, counted, exactly, percent, shortened } from "./format.js";
 
 const SHOWN = 200; // rows of the table
 const PREVIEW = 3;
@@ -17,15 +17,15 @@ const MARKER = " | "; // between the columns of a text
 
 /** The part of the page about many texts. */
 export class ManyTexts {
-  constructor(model, silence) {
+  constructor(model, abstention) {
     this.model = model;
-    this.silence = silence;
+    this.abstention = abstention;
     this.parts = model.text_columns?.length ? model.text_columns : ["text"];
     this.source = null; // the file's table, where there is one
     this.answers = [];
     this.running = null;
     this.build();
-    silence.changed(() => this.answers.length && !this.running && this.showResults());
+    abstention.changed(() => this.answers.length && !this.running && this.showResults());
   }
 
   build() {
@@ -201,7 +201,7 @@ export class ManyTexts {
         from: this.answers.length,
         troubles: this.table.troubles,
         answered: (at, answer) => this.answered(at, answer),
-        waiting: (error, seconds) => this.say(failureTold(error, seconds), true),
+        waiting: (error, seconds) => this.say(failureText(error, seconds), true),
       });
     } catch (error) {
       trouble = error;
@@ -242,7 +242,7 @@ export class ManyTexts {
     fill(this.progress, goOn);
     if (trouble === null) this.say(`${counted(this.texts.length, "text")} labeled.`);
     else if (trouble === "canceled") this.say(`Stopped after ${counted(this.answers.length, "text")}.`);
-    else this.say(`${failureTold(trouble)} Stopped after ${counted(this.answers.length, "text")}.`, true);
+    else this.say(`${failureText(trouble)} Stopped after ${counted(this.answers.length, "text")}.`, true);
     if (this.answers.length) this.showResults();
   }
 
@@ -261,9 +261,9 @@ export class ManyTexts {
     this.said.classList.toggle("trouble", trouble && words !== "");
   }
 
-  /** The labels of an answer, one or several; none where there is none or the model is to stay silent. */
+  /** The labels of an answer, one or several; none where there is none or the model is to stay abstains. */
   labelsOf({ probabilities }) {
-    return probabilities ? answerOf(this.model, probabilities, this.silence.from) : [];
+    return probabilities ? answerOf(this.model, probabilities, this.abstention.from) : [];
   }
 
   /** The probabilities of a text's label, of its labels, or of the label it nearly had. */
@@ -286,19 +286,19 @@ export class ManyTexts {
   counts() {
     const { labels } = this.model;
     const found = new Map(labels.map((label) => [label, 0]));
-    let silent = 0;
+    let abstains = 0;
     let failed = 0;
     for (const answer of this.answers) {
       const own = this.labelsOf(answer);
       if (!answer.probabilities) failed += 1;
-      else if (own.length === 0) silent += 1;
+      else if (own.length === 0) abstains += 1;
       for (const label of own) found.set(label, found.get(label) + 1);
     }
     const looks = new Classes(labels).looks([Object.fromEntries(found)]);
     const shown = labels.length > 12 ? labels.filter((label) => found.get(label)).sort((a, b) => found.get(b) - found.get(a)) : labels;
     const share = (n) => n / (this.answers.length || 1);
     const rows = shown.map((label) => [looks.get(label), found.get(label)]);
-    if (silent) rows.push([unlabelled(this.model.multilabel ? "no label" : "abstained"), silent]);
+    if (abstains) rows.push([unlabelled(this.model.multilabel ? "no label" : "abstained"), abstains]);
     if (failed) rows.push([unlabelled("not read"), failed]);
     return el("div", {}, el("h3", {}, "Label counts"),
       el("ul", { class: "bars counts", "aria-label": "Texts with each label" }, rows.map(([look, n]) => bar(look, share(n), `${count(n)} · ${percent(share(n))}`))));

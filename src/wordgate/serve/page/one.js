@@ -1,15 +1,15 @@
 // One text: the verdict while it is typed, then the explanation.
 
-import { askPatiently, failureTold, passing, paused } from "./api.js";
+import { askPatiently, failureText, passing, paused } from "./api.js";
 import { isEmpty } from "./batches.js";
 import { Classes, mark } from "./classes.js";
-import { courseTable, drawCourse } from "./course.js";
+import { probabilityTable, drawChart } from "./chart.js";
 import { el, fill, find, styled } from "./dom.js";
 import { SeveralLabels, verdict } from "./labels.js";
 import { effectTip, Reading, spokenOf, tipOf } from "./reading.js";
 import { drawSentence } from "./sentence.js";
 import { hideTip, showTip, showTipBeside } from "./tip.js";
-import { count, counted, percent } from "./told.js";
+import { count, counted, percent } from "./format.js";
 
 const VERDICT_AFTER = 120; // milliseconds without a key
 const EXPLAIN_AFTER = 220; // more of them
@@ -22,9 +22,9 @@ const TRIES = [
 
 /** The part of the page about one text. */
 export class OneText {
-  constructor(model, silence) {
+  constructor(model, abstention) {
     this.model = model;
-    this.silence = silence;
+    this.abstention = abstention;
     this.several = new SeveralLabels(model, () => this.typed());
     this.turn = 0;
     this.ending = new AbortController();
@@ -37,7 +37,7 @@ export class OneText {
     this.gates = find("gates");
     this.gates.addEventListener("change", () => this.reading && this.showReading());
     find("clear").addEventListener("click", () => { this.write(""); this.box.focus(); });
-    silence.changed(() => this.shown && this.showVerdict());
+    abstention.changed(() => this.shown && this.showVerdict());
     window.addEventListener("resize", () => this.resized());
     document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
     this.offerTries();
@@ -84,7 +84,7 @@ export class OneText {
 
   async read(text, turn, signal) {
     this.stale();
-    const waiting = (error, seconds) => turn === this.turn && this.say(failureTold(error, seconds));
+    const waiting = (error, seconds) => turn === this.turn && this.say(failureText(error, seconds));
     const asked = (path, body) => askPatiently(path, body, { signal, waiting });
     try {
       await paused(VERDICT_AFTER, signal);
@@ -119,7 +119,7 @@ export class OneText {
   failed(error) {
     if (!(error instanceof Error)) throw error;
     const again = error.status === 504 ? " A shorter text may work." : "";
-    this.say(failureTold(error) + again, !passing(error));
+    this.say(failureText(error) + again, !passing(error));
   }
 
   /** Say how the request goes; where it failed for good, offer to ask again. */
@@ -150,13 +150,13 @@ export class OneText {
     if (this.model.multilabel) return this.several.show(probabilities, this.looks(probabilities));
     const label = verdict(this.model, probabilities);
     const look = this.looks(probabilities).get(label);
-    const silent = probabilities[label] < this.silence.from;
-    find("answer-eyebrow").textContent = silent ? "Abstains" : "Prediction";
-    styled(fill(find("answer"), silent ? null : mark(look, 26), el("span", { dir: "auto" }, silent ? "unsure" : label)),
-      { "--class": silent ? "var(--soft)" : look.colour });
+    const abstains = probabilities[label] < this.abstention.from;
+    find("answer-eyebrow").textContent = abstains ? "Abstains" : "Prediction";
+    styled(fill(find("answer"), abstains ? null : mark(look, 26), el("span", { dir: "auto" }, abstains ? "unsure" : label)),
+      { "--class": abstains ? "var(--soft)" : look.colour });
     find("answer").classList.toggle("long", label.length > 16);
-    find("answer-note").textContent = silent
-      ? `${label} has ${percent(probabilities[label])}; the threshold is ${percent(this.silence.from)}.`
+    find("answer-note").textContent = abstains
+      ? `${label} has ${percent(probabilities[label])}; the threshold is ${percent(this.abstention.from)}.`
       : `with a probability of ${percent(probabilities[label])}`;
     return fill(find("bars"), this.bars(probabilities));
   }
@@ -200,12 +200,12 @@ export class OneText {
     find("gates-choice").hidden = !(reading.hasGates || reading.hasMemory);
     reading.showsGates = this.gates.checked;
     const outline = drawSentence(find("sentence"), reading, (place, from) => point(place, from, "sentence"));
-    const course = drawCourse(find("course"), reading, (place, box) => point(place, box, "course"));
-    this.width = find("course").clientWidth;
+    const chart = drawChart(find("chart"), reading, (place, box) => point(place, box, "chart"));
+    this.width = find("chart").clientWidth;
     fill(find("legend"), reading.shown().map((look) => el("span", {}, mark(look), ` ${look.label}`)));
-    find("course-means").textContent = reading.course_means;
-    const table = find("course-table");
-    fill(table, table.querySelector("summary"), courseTable(reading));
+    find("chart-means").textContent = reading.course_means;
+    const table = find("chart-table");
+    fill(table, table.querySelector("summary"), probabilityTable(reading));
 
     let pointing = null; // where from: only what shows a word also ends that
 
@@ -213,7 +213,7 @@ export class OneText {
       if (place === null && pointing !== where) return undefined;
       pointing = place === null ? null : where;
       outline(place);
-      course.show(place);
+      chart.show(place);
       if (place === null) return hideTip();
       if (where === "sentence") showTip(from.getBoundingClientRect(), effectTip(reading, place));
       else showTipBeside(from, tipOf(reading, place));
@@ -225,19 +225,19 @@ export class OneText {
 
   resized() {
     grown(this.box);
-    if (this.reading && find("course").clientWidth !== this.width) {
-      this.width = find("course").clientWidth;
+    if (this.reading && find("chart").clientWidth !== this.width) {
+      this.width = find("chart").clientWidth;
       this.showReading();
     }
   }
 }
 
 /** A class with its share as a bar; without one, an empty bar. */
-export function bar(look, share, told = share === undefined ? "" : percent(share)) {
+export function bar(look, share, text = share === undefined ? "" : percent(share)) {
   return el("li", { style: { "--class": look.colour } },
     mark(look), el("span", { class: "bar-name", dir: "auto", title: look.label.length > 20 ? look.label : null }, look.label),
     el("span", { class: "bar-track" }, el("span", { class: "bar-fill", style: { width: `${100 * (share ?? 0)}%` } })),
-    el("span", { class: "bar-share" }, told));
+    el("span", { class: "bar-share" }, text));
 }
 
 function key(reading) {
@@ -247,9 +247,9 @@ function key(reading) {
   const against = reading.words.some((word) => reading.side(word) === "against");
   const shown = (kind, colour, words) => el("span", { class: `word ${kind}`, style: { "--class": colour, "--tint": "28%", "--line": "3px" } }, words);
   return [
-    el("span", {}, shown("for", look.colour, "a word"), ` for ${verdict}`),
+    el("span", {}, shown("for", look.colour, "a word"), ` supports ${verdict}`),
     against ? el("span", {}, shown("against", reading.alone ? look.colour : "var(--quiet)", "a word"),
-      reading.alone ? " against it" : " against it, in the color of the class that gains") : null,
+      reading.alone ? " opposes it" : " opposes it, in the color of the label that it supports") : null,
     unknown ? el("span", {}, shown("unknown", "", "a word"), " unknown to the model") : null,
   ];
 }

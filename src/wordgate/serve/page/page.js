@@ -1,32 +1,32 @@
 // The page: asks for the model, then joins its parts.
 
-import { askPatiently, failureTold, onKeyNeeded } from "./api.js";
+import { askPatiently, failureText, onKeyNeeded } from "./api.js";
 import { showCard, showLede } from "./card.js";
 import { el, fill, find } from "./dom.js";
 import { ManyTexts } from "./many.js";
 import { FIRST, OneText } from "./one.js";
-import { Silence } from "./silence.js";
+import { Abstention } from "./abstention.js";
 
 onKeyNeeded(askForKey);
 start();
 
 async function start() {
   try {
-    const model = await askPatiently("v1/model", undefined, { waiting: (error, pause) => say(failureTold(error, pause)) });
+    const model = await askPatiently("v1/model", undefined, { waiting: (error, pause) => say(failureText(error, pause)) });
     say("");
     opened(model);
   } catch (error) {
-    say(failureTold(error), el("button", { type: "button", class: "again", onclick: () => start() }, "Retry"));
-    fill(find("card"), el("p", { class: "soft" }, failureTold(error)));
+    say(failureText(error), el("button", { type: "button", class: "again", onclick: () => start() }, "Retry"));
+    fill(find("card"), el("p", { class: "soft" }, failureText(error)));
   }
 }
 
 function opened(model) {
   showLede(model);
   showCard(model);
-  const silence = new Silence(model);
-  const one = new OneText(model, silence);
-  new ManyTexts(model, silence);
+  const abstention = new Abstention(model);
+  const one = new OneText(model, abstention);
+  new ManyTexts(model, abstention);
   if (find("text").value === "") one.write(FIRST); // a browser may have kept what was typed before
   else one.typed();
   document.documentElement.classList.add("ready");

@@ -2,7 +2,7 @@
 
 import { Classes, mark } from "./classes.js";
 import { el } from "./dom.js";
-import { best, count, effectTold, percent, points, shortened } from "./told.js";
+import { best, count, effectText, percent, points, shortened } from "./format.js";
 
 const QUIET = 0.005; // an effect of less than half a point has no direction worth showing
 
@@ -67,7 +67,7 @@ export function spokenOf(reading, place) {
   const gates = reading.showsGates && word.gates ? ` ${gatesOf(word)}` : "";
   const unknown = word.known ? "" : " This word is unknown to the model.";
   return `Word ${place + 1} of ${reading.words.length}, “${reading.spelled(word)}”: ${shares}.`
-    + ` ${effectTold(word, reading.verdictLabel)}${unknown}${gates}`;
+    + ` ${effectText(word, reading.verdictLabel)}${unknown}${gates}`;
 }
 
 /** Make the tooltip of a word in its sentence: what it does to each class. */
@@ -76,7 +76,7 @@ export function effectTip(reading, place) {
   return [
     ...heading(reading, place),
     classRows(reading, (label) => points(word.effects[label])),
-    el("p", {}, effectTold(word, reading.verdictLabel)),
+    el("p", {}, effectText(word, reading.verdictLabel)),
     word.known ? null : el("p", {}, "Unknown to the model."),
   ];
 }
@@ -91,12 +91,12 @@ function heading(reading, place) {
   ];
 }
 
-function classRows(reading, told) {
+function classRows(reading, values) {
   return el("table", {}, el("tbody", {}, reading.shown().map((look) => el("tr", {},
-    el("td", {}, mark(look)), el("th", { scope: "row", dir: "auto" }, shortened(look.label, 30)), el("td", {}, told(look.label))))));
+    el("td", {}, mark(look)), el("th", { scope: "row", dir: "auto" }, shortened(look.label, 30)), el("td", {}, values(look.label))))));
 }
 
-/** Make the tooltip of a place of the course. */
+/** Make the tooltip of a place of the chart. */
 export function tipOf(reading, place) {
   const at = place < 0 ? reading.start : reading.words[place].probabilities;
   const word = reading.words[place];
@@ -105,7 +105,7 @@ export function tipOf(reading, place) {
     ...heading(reading, place),
     classRows(reading, (label) => percent(at[label])),
     hidden > 0 ? el("p", { class: "soft" }, `and ${count(hidden)} more`) : null,
-    place < 0 ? null : el("p", {}, el("b", {}, points(word.effect)), ` ${effectTold(word, reading.verdictLabel)}`),
+    place < 0 ? null : el("p", {}, el("b", {}, points(word.effect)), ` ${effectText(word, reading.verdictLabel)}`),
     place >= 0 && !word.known ? el("p", {}, "Unknown to the model.") : null,
     place >= 0 && reading.showsGates && word.gates ? el("p", { class: "soft" }, gatesOf(word)) : null,
   ];
@@ -115,6 +115,6 @@ export function tipOf(reading, place) {
 export const readAs = (reading, word) => reading.spelled(word).toLowerCase() !== word.word;
 
 function gatesOf(word) {
-  const told = ["input", "forget", "output"].map((name) => `${name} ${percent(word.gates[name])}`).join(", ");
-  return `Gates open: ${told}.`;
+  const values = ["input", "forget", "output"].map((name) => `${name} ${percent(word.gates[name])}`).join(", ");
+  return `Gates open: ${values}.`;
 }

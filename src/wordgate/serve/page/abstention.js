@@ -1,11 +1,11 @@
-// The threshold below which there is no answer, and what it buys.
+// The threshold for abstaining, and coverage and accuracy at it.
 
 import { isLeaked } from "./card.js";
 import { find } from "./dom.js";
-import { percent } from "./told.js";
+import { percent } from "./format.js";
 
-/** Tells from which probability on there is an answer, and tells others when that changes. */
-export class Silence {
+/** The minimum probability of a label; listeners are called when it changes. */
+export class Abstention {
   constructor(model) {
     this.coverage = model.abstain_coverage ?? null;
     this.where = model.scores && isLeaked(model.scores) ? " On test texts" : " On unseen texts";
@@ -16,7 +16,7 @@ export class Silence {
     this.moved();
   }
 
-  /** Be told of changes. */
+  /** Call a listener on every change. */
   changed(listener) {
     this.listeners.push(listener);
   }
@@ -30,12 +30,12 @@ export class Silence {
   }
 
   means() {
-    if (this.from === 0) return `Every text gets a label.${this.told(0)}`;
-    return `Less probable texts get no label.${this.told(this.from)}`;
+    if (this.from === 0) return `Every text gets a label.${this.measured(0)}`;
+    return `Less probable texts get no label.${this.measured(this.from)}`;
   }
 
   /** What was measured at the nearest threshold that is no higher. */
-  told(from) {
+  measured(from) {
     const { where } = this;
     const point = this.coverage?.filter((one) => one.threshold <= from + 1e-9).at(-1);
     if (!point) return "";

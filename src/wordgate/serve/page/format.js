@@ -25,7 +25,7 @@ export function points(change) {
 }
 
 /** Say what leaving a word out does to the verdict. */
-export function effectTold(word, label) {
+export function effectText(word, label) {
   const size = Math.abs(Math.round(100 * word.effect));
   if (size === 0) return `Without it, ${label} would change by less than a point.`;
   return `Without it, ${label} would ${word.effect > 0 ? "fall" : "rise"} by ${counted(size, "point")}.`;

@@ -1,11 +1,11 @@
-// The course: each class's probability after every word, and under it, when asked for, the gates.
+// The chart: the probability of each class after every word, and below it, on request, the gates.
 
 import { markAt } from "./classes.js";
 import { el, fill, svg } from "./dom.js";
 import { planned, stripsOf } from "./layout.js";
 import { readAs, spokenOf } from "./reading.js";
 import { step } from "./sentence.js";
-import { exactly, percent, points } from "./told.js";
+import { exactly, percent, points } from "./format.js";
 
 const BAR = 26; // of a gate that is fully open
 const APART = 17; // names of lines
@@ -15,14 +15,14 @@ const APART = 17; // names of lines
  * @param {(place: number | null, box?: object) => void} point Told what is pointed at: a word, -1 for
  *   the start, null for nothing; and the box of the window in which that is drawn.
  */
-export function drawCourse(holder, reading, point) {
+export function drawChart(holder, reading, point) {
   const plan = planned(reading, holder.clientWidth, reading.showsGates ? stripsOf(reading) : []);
   const band = svg("rect", { class: "band", height: plan.height - 8, rx: 4, visibility: "hidden" });
   const picture = svg("svg", { width: plan.width, height: plan.rows.length * plan.height, "aria-hidden": "true" },
     band, plan.rows.map((row) => drawnRow(plan, row)));
   const last = reading.words.length - 1;
   const plot = el("div", {
-    class: "plot", tabindex: 0, role: "slider", "aria-labelledby": "course-title",
+    class: "plot", tabindex: 0, role: "slider", "aria-labelledby": "chart-title",
     "aria-valuemin": 0, "aria-valuemax": last + 1, "aria-valuenow": last + 1,
     "aria-orientation": "horizontal", "aria-valuetext": spokenOf(reading, last),
   }, picture);
@@ -88,13 +88,13 @@ function axis({ highest, mirrored }, { y, begin }) {
   return [0, highest / 2, highest].map((p) => svg("text", { ...place, y: y(p) + 4 }, percent(p)));
 }
 
-/** Draw a line's part of each course; where it breaks off, the next line takes it up. */
-function lines({ reading, courses }, row) {
+/** Draw a line's part of each series; where it breaks off, the next line takes it up. */
+function lines({ reading, series }, row) {
   const drawn = reading.labels.map((label) => reading.looks.get(label))
     .sort((a, b) => rank(reading, a) - rank(reading, b));
-  const between = (i, label) => (courses[i][label] + courses[i + 1][label]) / 2;
+  const between = (i, label) => (series[i][label] + series[i + 1][label]) / 2;
   return drawn.map((look) => {
-    const at = row.slots.map((slot) => [slot.x, courses[slot.place + 1][look.label]]);
+    const at = row.slots.map((slot) => [slot.x, series[slot.place + 1][look.label]]);
     if (row.first > 0) at.unshift([row.begin, between(row.first - 1, look.label)]);
     if (!row.isLast) at.push([row.end, between(row.slots.at(-1).place + 1, look.label)]);
     return svg("path", {
@@ -111,9 +111,9 @@ function rank(reading, look) {
   return look.shown ? 1 : 0;
 }
 
-function dots({ reading, shown, courses }, row) {
+function dots({ reading, shown, series }, row) {
   return [...shown].sort((a, b) => rank(reading, a) - rank(reading, b)).flatMap((look) => row.slots.map(
-    (slot) => markAt(look, slot.x.toFixed(1), row.y(courses[slot.place + 1][look.label]).toFixed(1))));
+    (slot) => markAt(look, slot.x.toFixed(1), row.y(series[slot.place + 1][look.label]).toFixed(1))));
 }
 
 function names({ reading, texts }, { slots, word }) {
@@ -143,9 +143,9 @@ function strips(plan, row) {
 }
 
 /** Name the lines where they leave the row, apart enough to be read. */
-function ends({ shown, courses, tall, mirrored, name }, row) {
+function ends({ shown, series, tall, mirrored, name }, row) {
   const last = row.slots.at(-1).place + 1;
-  const at = (label) => (row.isLast ? courses[last][label] : (courses[last][label] + courses[last + 1][label]) / 2);
+  const at = (label) => (row.isLast ? series[last][label] : (series[last][label] + series[last + 1][label]) / 2);
   const named = shown.map((look) => ({ look, y: row.y(at(look.label)) })).sort((a, b) => a.y - b.y);
   const apart = Math.min(APART, tall / Math.max(1, named.length - 1));
   for (let i = 1; i < named.length; i += 1) named[i].y = Math.max(named[i].y, named[i - 1].y + apart);
@@ -162,7 +162,7 @@ function ends({ shown, courses, tall, mirrored, name }, row) {
 }
 
 /** Make the table that says the same as the chart. */
-export function courseTable(reading) {
+export function probabilityTable(reading) {
   const labels = reading.shown().map((look) => look.label);
   const head = ["word", ...labels, "effect (points)", "known",
     ...(reading.hasGates ? ["input gate", "forget gate", "output gate"] : []), ...(reading.hasMemory ? ["memory change"] : [])];
