@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, cast, get_args
 
+from wordgate.arguments import positive_number, whole_number
 from wordgate.errors import DataError, SettingsError, did_you_mean
 from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import SearchLimits, SearchObjective, SearchTrial
@@ -90,10 +91,10 @@ def _limits(options: SearchOptions) -> SearchLimits:
     """Give the limits of a search, and refuse impossible ones."""
     max_ms, max_mb, trials = options.get("max_ms"), options.get("max_mb"), options.get("trials")
     for name, value in (("max_ms", max_ms), ("max_mb", max_mb)):
-        if value is not None and not 0 < value < float("inf"):
-            raise SettingsError(f"{_flag(name)} is {value}; it must be more than 0")
-    if trials is not None and trials < 1:
-        raise SettingsError(f"--trials is {trials}; it must be at least 1")
+        if value is not None:
+            positive_number(value, _flag(name))
+    if trials is not None:
+        whole_number(trials, "--trials", "a whole number of at least 1")
     minutes = _minutes(options.get("minutes"), options.get("preset"))
     return SearchLimits(minutes=minutes, max_ms=max_ms, max_mb=max_mb)
 
@@ -107,9 +108,7 @@ def _minutes(minutes: float | None, preset: str | None) -> float:
         if preset not in PRESETS:
             raise SettingsError(f"no preset '{preset}'{did_you_mean(preset, PRESETS)}")
         return PRESETS[preset]
-    if not 0 < minutes < float("inf"):
-        raise SettingsError(f"minutes is {minutes}; it must be more than 0")
-    return minutes
+    return positive_number(minutes, "minutes")
 
 
 def _objective(asked: str | None, *, multilabel: bool) -> SearchObjective:
