@@ -61,6 +61,7 @@ class _Attempt:
     seconds: float = 0.0
     step: int = 0
     is_over_limits: bool = False
+    is_cut: bool = False
     ended: bool = False
 
     @property
@@ -156,11 +157,19 @@ class Search:
     def _start_families(self) -> None:
         """Try the default recipes: all on one fold first, which tells how many folds there will be.
 
-        Of an interruption or of the time limit, those begun are kept as far as they have come.
+        With few rows the quickest of them tells that, and each other one is then tried on all folds
+        while there is time, the next quickest first.
         """
+        specs = self._starts()
+        is_few = len(self.folds.rows) < FEW
+        for together in [[spec] for spec in specs] if is_few else [specs]:
+            self._start(together)
+
+    def _start(self, specs: Sequence[TrialSpec]) -> None:
+        """Try some default recipes; an interruption or the time limit keeps what they reached."""
         begun: list[_Attempt] = []
         try:
-            for spec in self._starts():
+            for spec in specs:
                 self._begin(spec, begun)
             self._decide_folds([attempt for attempt in begun if not attempt.ended])
             for attempt in begun:
@@ -171,8 +180,11 @@ class Search:
                     self._end(attempt)
 
     def _begin(self, spec: TrialSpec, begun: list[_Attempt]) -> None:
-        """Make a trial on one fold, unless there is no time for it; the first one in any case."""
-        rungs, is_first = self.folds.rungs(1), not begun and not self._ranking.finished()
+        """Make a trial on one fold, or on all if it is known how many there are.
+
+        Without time for it the trial is left out, unless it is the first one.
+        """
+        rungs, is_first = self._rungs(), not begun and not self._ranking.finished()
         if not is_first and not self._fits(spec, rungs):
             self._leave_out(spec)
             return
@@ -207,7 +219,7 @@ class Search:
         left = self._left()
         fitting, time_left = sum(each), min(_DEFAULTS_SHARE * left, left - kept)
         if len(self.folds.rows) < FEW:  # what is too slow for all folds is left out
-            fitting, time_left = min(each, default=0.0), left - kept
+            time_left = left - kept
         more = [n for n in range(MOST_FOLDS, 1, -1) if (n - 1) * fitting <= time_left]
         self.study.keep(folds=more[0] if more else 1)
 
@@ -320,6 +332,7 @@ class Search:
             trial,
             fold_scores=list(same.fold_scores),
             over_limits=list(same.over_limits),
+            is_cut=same.is_cut,
             latency_ms=same.latency_ms,
             megabytes=same.megabytes,
             rows=same.rows,
@@ -350,11 +363,13 @@ class Search:
         try:
             while attempt.step < len(rungs) and not attempt.ended:
                 left = rungs[attempt.step :]
-                is_sure = not attempt.step or (must and attempt.answers)
+                is_sure = not attempt.step or (must and bool(attempt.answers))
+                if attempt.is_cut:  # each fit that is left has an equal share of the time
+                    is_sure |= self._left() > self._kept_for(attempt.spec)
                 done = len(attempt.answers)
                 if not is_sure and not self._fits(attempt.spec, left, done=done):
                     raise _SearchTimeoutError
-                is_worse = self._take(attempt, left[0], must=must)
+                is_worse = self._take(attempt, left, must=must)
                 if attempt.is_over_limits or (prunable and is_worse and len(left) > 1):
                     self._end(attempt)
         except _SearchTimeoutError:
@@ -365,11 +380,15 @@ class Search:
                 self._end(attempt, failed=True)
             raise
 
-    def _take(self, attempt: _Attempt, rung: Rung, *, must: bool) -> bool:
-        """Take one step of a trial; tell whether others are better there."""
+    def _take(self, attempt: _Attempt, rungs: Sequence[Rung], *, must: bool) -> bool:
+        """Take the first of the steps that a trial has left; tell whether others are better there.
+
+        A fit that the time limit cuts is scored, too: by the best epoch that it has reached.
+        """
+        rung = rungs[0]
         is_whole = rung.share == 1.0
         for number in range(len(attempt.answers), rung.n_folds) if is_whole else [0]:
-            found = self._fit(attempt, number, rung, must=must)
+            found = self._fit(attempt, number, rungs, must=must)
             if is_whole:
                 attempt.answers.append(found)
         scores = attempt.scores or [found.score]
@@ -386,6 +405,7 @@ class Search:
             latency_ms=latency,
             megabytes=megabytes,
             over_limits=broken,
+            is_cut=attempt.is_cut,
         )
         attempt.step += 1
         return self.study.report(attempt.trial, float(np.mean(scores)), attempt.step - 1)
@@ -406,14 +426,16 @@ class Search:
         self.study.end(attempt.trial, failed=failed)
         self._show(attempt.trial.number)
 
-    def _fit(self, attempt: _Attempt, number: int, rung: Rung, *, must: bool) -> FoldAnswers:
-        spec = attempt.spec
-        left = max(0.0, self._seconds_for_fit(spec, rung, must=must))
-        found = fit_fold(spec, self.folds, number, rung.share, self.config, time.monotonic() + left)
-        self._costs.record(spec.name, rung.share, found.seconds, is_cut=found.is_cut)
+    def _fit(
+        self, attempt: _Attempt, number: int, rungs: Sequence[Rung], *, must: bool
+    ) -> FoldAnswers:
+        spec, share = attempt.spec, rungs[0].share
+        seconds = self._seconds_for_fit(spec, rungs, len(attempt.answers), must=must)
+        until = time.monotonic() + max(0.0, seconds)
+        found = fit_fold(spec, self.folds, number, share, self.config, until)
+        self._costs.record(spec.name, share, found.seconds)
         attempt.seconds += found.seconds
-        if found.is_cut and not must:
-            raise _SearchTimeoutError
+        attempt.is_cut |= found.is_cut
         return found
 
     # Time.
@@ -422,21 +444,26 @@ class Search:
         """Give the seconds until the last fit must end."""
         return self.deadline() - time.monotonic()
 
-    def _seconds_for_fit(self, spec: TrialSpec, rung: Rung, *, must: bool) -> float:
+    def _seconds_for_fit(
+        self, spec: TrialSpec, rungs: Sequence[Rung], done: int, *, must: bool
+    ) -> float:
         """Give the seconds that a fit may take, so that there is time for the model after it.
 
-        Of a family that has not been fitted it is the fit itself that tells how long the model
-        takes; the first model of all may be one that has to be trained on less time.
+        All fits that a trial has left share the time. Of a family that has not been fitted it is
+        the fit itself that tells how long the model takes; the first model of all may be one that
+        has to be trained on less time, and is given what it takes on one fold.
         """
+        share = rungs[0].share
+        fits = 1.0 if must else _whole_folds(rungs, done) / share
         if self._costs.is_known(spec.name):
-            return self._left() - self._kept_for(spec)
+            return (self._left() - self._kept_for(spec)) / fits
         left = self._left()
         if not self.config.refits:
-            return left
+            return left / fits
         if spec.name != "count" and not must:
             left -= OTHER_SETTINGS * self.folds.growth * self._costs.seconds("count")
-        refits = OTHER_SETTINGS * self.folds.growth / (1.0 if must else rung.share)
-        return left / (1.0 + refits)
+        refits = OTHER_SETTINGS * self.folds.growth / (1.0 if must else share)
+        return left / (fits + refits)
 
     def _rungs(self) -> list[Rung]:
         return self.folds.rungs(self._ranking.n_folds())
@@ -472,3 +499,9 @@ class Search:
         else:
             (trial,) = (one for one in trials if one.number == ended)
             self.config.context.progress.say(trial_line(trial, objective, trials))
+
+
+def _whole_folds(rungs: Sequence[Rung], done: int) -> float:
+    """Count the fits that steps still need, where some folds are done, in fits on all rows."""
+    parts = sum(rung.share for rung in rungs if rung.share < 1.0)
+    return parts + max((rung.n_folds for rung in rungs if rung.share == 1.0), default=done) - done

@@ -116,7 +116,7 @@ class FoldAnswers:
         latency_ms: Median time to predict one text.
         megabytes: Expected size of the bundle of a model trained on all training rows.
         seconds: Time of fitting and predicting.
-        is_cut: Whether the time limit ended the fit.
+        is_cut: Whether the time limit ended the fit; its best epoch so far was scored.
     """
 
     decisions: NDArray[Any]
@@ -214,8 +214,6 @@ _GUESSES = {
 """On two cores of 2020; the fits that were made tell how much slower it is here."""
 _UNSURE = 0.6
 """A family of which no fit has been made may take this much less than expected."""
-_CUT_SHORT = 2.0
-"""A fit that the time limit has cut short would have taken at least this much longer."""
 
 
 @dataclass
@@ -233,9 +231,8 @@ class Costs:
     teaching_seconds: float = math.inf
     _seen: dict[str, list[float]] = field(default_factory=dict)  # how much slower than guessed
 
-    def record(self, name: str, share: float, seconds: float, *, is_cut: bool = False) -> None:
-        """Learn what a fit on a share of the rows took."""
-        seconds *= _CUT_SHORT if is_cut else 1.0
+    def record(self, name: str, share: float, seconds: float) -> None:
+        """Learn what a fit on a share of the rows took, or after what time the limit cut it."""
         self._seen.setdefault(name, []).append(seconds / self._guessed(name, share))
 
     def seconds(self, name: str, share: float = 1.0) -> float:

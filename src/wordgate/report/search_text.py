@@ -115,6 +115,8 @@ def trial_remarks(trial: SearchTrial) -> list[str]:
         remarks.append(f"stopped early, after {part}")
     elif trial.state == "failed":
         remarks.append("not finished")
+    if trial.is_cut:
+        remarks.append("cut short by the time limit")
     return remarks
 
 
@@ -179,7 +181,8 @@ def choice(result: SearchResult) -> str:
     score = format_share(result.chosen_score)
     rows = "" if chosen.rows == 1.0 else f"{chosen.rows:.0%} of "
     judged = f"{name} {score} on {inner_folds(chosen)} of {rows}the training rows"
-    return f"{trial_name(chosen)} {won}: {judged}{_tested(result)}."
+    cut = " The time limit cut its trial short: judged by the best epoch that it had reached."
+    return f"{trial_name(chosen)} {won}: {judged}{_tested(result)}.{cut if chosen.is_cut else ''}"
 
 
 def _tested(result: SearchResult) -> str:
