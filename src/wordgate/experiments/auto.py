@@ -24,7 +24,12 @@ from wordgate.experiments.resuming import (
 from wordgate.experiments.search import Search
 from wordgate.experiments.search_plan import DEFAULT, SearchConfig, TrialSpec
 from wordgate.experiments.search_ranking import Found, spec_of
-from wordgate.experiments.search_trials import InnerFolds, median_latency
+from wordgate.experiments.search_trials import (
+    Costs,
+    InnerFolds,
+    median_latency,
+    number_of_folds,
+)
 from wordgate.experiments.splits import DataSplits
 from wordgate.experiments.training_run import Plan, PreparedData, prepare, train_on_table
 from wordgate.prediction.predictor import load
@@ -127,8 +132,14 @@ def searching(
     search is interrupted.
     """
     context = config.context
-    folds = InnerFolds.of(rows, labels, config.settings, context.seed)
     with _open_study(config, rows, out, resume=resume) as study:
+        if "splits" not in study.attributes:
+            costs = Costs(rows.texts, len(labels), config.teaching_seconds)
+            fit_seconds = sum(costs.seconds(spec.name) for spec in config.starts())
+            seconds = 60.0 * config.limits.minutes
+            study.keep(splits=number_of_folds(rows, fit_seconds, seconds))
+        n_folds = study.attributes["splits"]
+        folds = InnerFolds.of(rows, labels, config.settings, context.seed, n_folds)
         end = context.started + 60.0 * config.limits.minutes
         found = Search(folds, config, study, lambda: end - finish()).run()
         is_interrupted = found.ended_by == "interruption"

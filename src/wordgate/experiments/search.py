@@ -6,7 +6,6 @@ successive halving ends what is no good (Jamieson & Talwalkar 2016). Time is sha
 families that are still in the race.
 """
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,11 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wordgate.errors import SettingsError, WordgateError
-from wordgate.experiments.search_plan import DEFAULT, SMALL, TAUGHT, TUNED, SearchConfig, TrialSpec
+from wordgate.experiments.search_plan import TUNED, SearchConfig, TrialSpec
 from wordgate.experiments.search_ranking import Ending, Found, Ranking, score_of, spec_of
 from wordgate.experiments.search_trials import (
     FEW,
-    MOST_FOLDS,
     OTHER_SETTINGS,
     Costs,
     FoldAnswers,
@@ -29,7 +27,7 @@ from wordgate.experiments.search_trials import (
     fit_fold,
 )
 from wordgate.report.search_text import trial_line
-from wordgate.search.space import START_SMALL, Choices, Space, space_of, suggest
+from wordgate.search.space import Choices, Space, space_of, suggest
 from wordgate.search.study import SearchStudy
 
 if TYPE_CHECKING:
@@ -90,12 +88,7 @@ class Search:
     ):
         self.folds, self.config, self.deadline, self.study = folds, config, deadline, study
         self._ranking = Ranking(folds, config, study)
-        teaching = None if config.teaching is None else config.teaching.minutes
-        self._costs = Costs(
-            folds.fold(0).train.texts,
-            len(folds.labels),
-            math.inf if teaching is None else 60.0 * teaching,
-        )
+        self._costs = Costs(folds.fold(0).train.texts, len(folds.labels), config.teaching_seconds)
         self._left_out = [*config.left_out]
         self._dropped: set[str] = set()
         for trial in study.trials():
@@ -142,16 +135,7 @@ class Search:
     def _starts(self) -> list[TrialSpec]:
         """Give the trials that come first and have not been made, the cheapest ones first."""
         done = {(trial.family, trial.recipe) for trial in self._ranking.finished()}
-        specs = []
-        for family in self.config.families:
-            specs.append(TrialSpec(family, DEFAULT, {}))
-            if self.config.is_limited and family in START_SMALL:
-                own = self.config.own_overrides(family)
-                changes = {n: v for n, v in START_SMALL[family].items() if n not in own}
-                specs.append(TrialSpec(family, SMALL, changes))
-            if family == "lstm" and self.config.teaching is not None:
-                specs.append(TrialSpec(family, TAUGHT, {}))
-        specs.sort(key=lambda spec: self._costs.order(spec.name))
+        specs = sorted(self.config.starts(), key=lambda spec: self._costs.order(spec.name))
         return [spec for spec in specs if (spec.family, spec.recipe) not in done]
 
     def _start_families(self) -> None:
@@ -161,8 +145,7 @@ class Search:
         while there is time, the next quickest first.
         """
         specs = self._starts()
-        is_few = len(self.folds.rows) < FEW
-        for together in [[spec] for spec in specs] if is_few else [specs]:
+        for together in [[spec] for spec in specs] if self._has_few_rows else [specs]:
             self._start(together)
 
     def _start(self, specs: Sequence[TrialSpec]) -> None:
@@ -210,17 +193,27 @@ class Search:
         except _SearchTimeoutError:
             self._leave_out(attempt.spec)
 
+    @property
+    def _has_few_rows(self) -> bool:
+        return len(self.folds.rows) < FEW
+
+    @property
+    def _knows_folds(self) -> bool:
+        return "folds" in self.study.attributes
+
     def _decide_folds(self, begun: Sequence[_Attempt]) -> None:
         """Choose on how many folds all trials are judged, by the time that these take."""
-        if "folds" in self.study.attributes:
+        if self._knows_folds:
             return
         each = [self._costs.seconds(attempt.spec.name) for attempt in begun]
         kept = max((self._kept_for(attempt.spec) for attempt in begun), default=0.0)
         left = self._left()
         fitting, time_left = sum(each), min(_DEFAULTS_SHARE * left, left - kept)
-        if len(self.folds.rows) < FEW:  # what is too slow for all folds is left out
+        if self._has_few_rows:  # what is too slow for all folds is left out
             time_left = left - kept
-        more = [n for n in range(MOST_FOLDS, 1, -1) if (n - 1) * fitting <= time_left]
+            for attempt in begun:  # its first step may have more folds
+                attempt.step = 0
+        more = [n for n in range(self.folds.most, 1, -1) if (n - 1) * fitting <= time_left]
         self.study.keep(folds=more[0] if more else 1)
 
     def _leave_out(self, spec: TrialSpec) -> None:
@@ -408,6 +401,8 @@ class Search:
             is_cut=attempt.is_cut,
         )
         attempt.step += 1
+        if self._has_few_rows and not self._knows_folds:
+            return False
         return self.study.report(attempt.trial, float(np.mean(scores)), attempt.step - 1)
 
     def _complete(self, attempt: _Attempt) -> None:

@@ -1,5 +1,6 @@
 """What a user asks of a search, and what is searched: resolved before any data is read."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from wordgate.experiments.students import ModelPlan, TeacherConfig, teacher_conf
 from wordgate.families import FAMILIES
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress
-from wordgate.search.space import Space, read_space
+from wordgate.search.space import START_SMALL, Space, read_space
 from wordgate.settings import Settings, load_settings
 from wordgate.training.families import check_device, check_pretrained
 from wordgate.training.fitting import RunContext
@@ -200,6 +201,25 @@ class SearchConfig:
         return {
             name: value for name, value in self.overrides.items() if FAMILIES[family].reads(name)
         }
+
+    @property
+    def teaching_seconds(self) -> float:
+        """How long a teacher may be fine-tuned and asked."""
+        minutes = None if self.teaching is None else self.teaching.minutes
+        return math.inf if minutes is None else 60.0 * minutes
+
+    def starts(self) -> list[TrialSpec]:
+        """Give the trials that a search begins with: recipes, and small models under limits."""
+        specs = []
+        for family in self.families:
+            specs.append(TrialSpec(family, DEFAULT, {}))
+            if self.is_limited and family in START_SMALL:
+                own = self.own_overrides(family)
+                changes = {n: v for n, v in START_SMALL[family].items() if n not in own}
+                specs.append(TrialSpec(family, SMALL, changes))
+            if family == "lstm" and self.teaching is not None:
+                specs.append(TrialSpec(family, TAUGHT, {}))
+        return specs
 
     def plan_of(self, spec: TrialSpec) -> ModelPlan:
         """Resolve the settings of a trial, its word vectors and its teachers."""
