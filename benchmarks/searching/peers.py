@@ -11,6 +11,7 @@ import numpy as np
 
 import wordgate
 from searching.data import COLUMNS, TrainTest, hold_out
+from wordgate.runtime.cpu import available_cores
 from wordgate.runtime.progress import Silent
 
 HERE = Path(__file__).parent
@@ -18,6 +19,9 @@ FASTTEXT = os.environ.get("WORDGATE_BENCH_FASTTEXT") or str(
     HERE.parents[1] / ".venv-fasttext" / "bin" / "python"
 )
 FOLDS = 3
+LATE = 3
+"""fastText's autotune ends some trials only when they are complete, whatever its limit: after so many
+times the limit it is stopped."""
 
 
 class AbsentError(Exception):
@@ -78,8 +82,15 @@ def fasttext(data: TrainTest, folder: Path, minutes: float) -> Answers:
     own = hold_out(data.train, folder)
     parts = {"train": own.train, "valid": own.test, "test": data.test}
     files = [rows.write(folder / f"fasttext-{name}.csv") for name, rows in parts.items()]
-    command = [FASTTEXT, str(HERE / "fasttext_peer.py"), *map(str, files), str(round(60 * minutes))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds = round(60 * minutes)
+    command = [FASTTEXT, str(HERE / "fasttext_peer.py"), *map(str, files), str(seconds)]
+    command.append(str(available_cores()))
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=LATE * seconds
+        )
+    except subprocess.TimeoutExpired:
+        raise AbsentError(f"fastText had not ended after {LATE * seconds} s") from None
     if done.returncode:
         raise AbsentError(f"fastText failed: {done.stderr.strip().splitlines()[-1]}")
     found = json.loads(done.stdout.splitlines()[-1])

@@ -189,7 +189,7 @@ def test_only_as_many_texts_are_read_as_there_is_time_for(fit_tuned, examples, m
         read.append(list(texts))
         return find(cls, texts, *options)
 
-    monkeypatch.setattr(count._Pace, "of", lambda *_: count._Pace(counting=10.0, predicting=2.0))
+    monkeypatch.setattr(count._Pace, "of", lambda *_: count._Pace(10.0, 2.0, 5))
     monkeypatch.setattr(NgramVectorizer, "fit", classmethod(noting))
     train = examples(80)
     fitted = fit_tuned(train, deadline=time.monotonic() + 401.0)
@@ -198,6 +198,9 @@ def test_only_as_many_texts_are_read_as_there_is_time_for(fit_tuned, examples, m
         "The time limit left no time for the n-grams of all texts: the model was fitted on 20 of"
         " 80."
     )
+    read.clear()
+    fit_tuned(train, deadline=time.monotonic())
+    assert read[0] == list(train.texts[::16])
     read.clear()
     assert len(fit_tuned(train, deadline=time.monotonic() + 1700.0).remarks) == 1
     assert read[0] == list(train.texts)
@@ -217,9 +220,9 @@ def test_the_pace_is_measured_on_texts_spread_over_all(monkeypatch):
     monkeypatch.setattr(count, "_PROBED_CHARACTERS", 450)
     pace = count._Pace.of(texts, ["words", "characters"], find)
     assert read == [("words", texts[::10]), ("characters", texts[::10])]
-    assert pace == count._Pace(counting=3.0 / 30, predicting=2.0 / 30)
+    assert pace == count._Pace(3.0 / 30, 2.0 / 30, 30)
     monkeypatch.setattr(count, "_PROBED_CHARACTERS", 451)
-    assert count._Pace.of(texts, ["words"], find) == count._Pace(0.0, 0.0)
+    assert count._Pace.of(texts, ["words"], find) == count._Pace(0.0, 0.0, 0)
 
 
 def test_long_texts_are_cut_into_chunks_of_few(monkeypatch):

@@ -59,7 +59,7 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     n_texts, deadline = len(data.train), context.deadline
     with stage(context.progress, "Finding n-grams"):
         is_limited = deadline < math.inf
-        pace = _Pace.of(data.train.texts, kinds, found) if is_limited else _Pace(0.0, 0.0)
+        pace = _Pace.of(data.train.texts, kinds, found) if is_limited else _Pace(0.0, 0.0, 0)
         deadline -= pace.predicting * context.predicted_after
         now = time.monotonic()
         limit = _TimeLimit(now + _COUNTING_SHARE * (deadline - now))
@@ -114,10 +114,12 @@ class _Pace:
     Attributes:
         counting: Seconds for finding and counting those of the first kind in a text.
         predicting: Seconds for counting those of all kinds in a text.
+        n_probed: How many texts that was measured on, which a model is fitted on in any case.
     """
 
     counting: float
     predicting: float
+    n_probed: int
 
     @classmethod
     def of(
@@ -129,7 +131,7 @@ class _Pace:
         """Measure it on texts spread evenly over all."""
         step = sum(map(len, texts)) // _PROBED_CHARACTERS
         if step < 10:
-            return cls(0.0, 0.0)
+            return cls(0.0, 0.0, 0)
         some, taken, counting = texts[::step], [time.monotonic()], 0.0
         for kind in kinds:
             vectorizer = found(some, kind)
@@ -137,14 +139,14 @@ class _Pace:
             vectorizer.transform(some)
             counting += time.monotonic() - started
             taken.append(time.monotonic())
-        return cls((taken[1] - taken[0]) / len(some), counting / len(some))
+        return cls((taken[1] - taken[0]) / len(some), counting / len(some), len(some))
 
     def part_in_time(self, train: Dataset, seconds: float) -> Dataset:
         """Give as many texts as there is time for, spread evenly over all."""
         expected = self.counting * len(train)
         if expected <= max(0.0, seconds):
             return train
-        n_texts = max(1, int(len(train) * max(0.0, seconds) / expected))
+        n_texts = max(self.n_probed, int(len(train) * seconds / expected))
         return train.part(np.arange(n_texts) * len(train) // n_texts)
 
 
