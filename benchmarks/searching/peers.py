@@ -20,7 +20,7 @@ FASTTEXT = os.environ.get("WORDGATE_BENCH_FASTTEXT") or str(
 )
 FOLDS = 3
 LATE = 3
-"""fastText's autotune ends some trials only when they are complete, whatever its limit: after so many
+"""fastText's autotune ends some trials only when they are complete, past its limit: after so many
 times the limit it is stopped."""
 
 

@@ -333,13 +333,15 @@ def test_within_noise_the_smaller_model_wins(winner_of, recipes, n_worse, others
 
 
 def test_few_rows_have_as_many_folds_as_there_is_time_for():
-    def folds(n_rows, fit_seconds, seconds=600.0, groups=None):
+    def folds(n_rows, *fit_seconds, groups=None):
         texts = [f"text {number}" for number in range(n_rows)]
-        return number_of_folds(Dataset(texts, np.zeros(n_rows, int), groups), fit_seconds, seconds)
+        rows = Dataset(texts, np.zeros(n_rows, int), groups)
+        return number_of_folds(rows, fit_seconds, 600.0)
 
-    assert [folds(200, seconds) for seconds in (9.0, 9.1, 18.0, 18.1)] == [10, 5, 5, 3]
+    assert [folds(200, seconds, 1.0) for seconds in (8.0, 8.1, 17.0, 17.1)] == [10, 5, 5, 3]
     assert [folds(n_rows, 0.1) for n_rows in (39, 40, 2999, 3000, 20_000)] == [5, 10, 10, 3, 5]
     assert folds(200, 0.1, groups=[str(number % 12) for number in range(200)]) == 3
+    assert [folds(200, 1.0, slow) for slow in (120.0, 121.0)] == [3, 10]  # too slow for any
 
 
 def test_a_trial_of_few_rows_is_compared_on_a_third_of_the_folds_first():

@@ -83,6 +83,7 @@ def train_auto(
             out,
             resume=resume,
             finish=finish.with_ranking,
+            slowdown=contention.slowdown(),
             then="is trained now",
         ) as found:
             yield _trained(sources, config, found, prepared, finish, no_texts=no_texts)
@@ -123,19 +124,20 @@ def searching(
     *,
     resume: bool = False,
     finish: Callable[[], float] = float,
+    slowdown: float = 1.0,
     then: str,
 ) -> Iterator[Found]:
     """Search on training rows, and keep the trials until what is done with them has been done.
 
     They are kept beside `out`, if there is one. `finish` gives the seconds that follow the last
-    fit, as they are expected at that time, and `then` says what becomes of the best trial where the
-    search is interrupted.
+    fit, as they are expected at that time, `slowdown` tells how busy the machine is, and `then`
+    says what becomes of the best trial where the search is interrupted.
     """
     context = config.context
     with _open_study(config, rows, out, resume=resume) as study:
         if "splits" not in study.attributes:
             costs = Costs(rows.texts, len(labels), config.teaching_seconds)
-            fit_seconds = sum(costs.seconds(spec.name) for spec in config.starts())
+            fit_seconds = [slowdown * costs.seconds(spec.name) for spec in config.starts()]
             seconds = 60.0 * config.limits.minutes
             study.keep(splits=number_of_folds(rows, fit_seconds, seconds))
         n_folds = study.attributes["splits"]

@@ -37,7 +37,7 @@ _FOLDS_OF_FEW = (10, 5)
 """Inner folds of few rows, on all of which a trial is judged, where there is time: each fit then
 has more of the rows, which makes scores less biased and less variable than repeating three folds
 does (Kohavi 1995)."""
-_GROUPS_OF_A_FOLD = 4
+_GROUPS_OF_A_FOLD, _FITS_OF_THREE_FOLDS = 4, 5  # the model that is trained at the end is two fits
 _FOLDS_SHARE = 0.15
 """Of the time, what the default recipes may be expected to take on so many folds."""
 PILOT = 8_000
@@ -124,18 +124,22 @@ class InnerFolds:
         return self.rows.part(np.concatenate([self.fold(one).rows for one in range(n_folds)]))
 
 
-def number_of_folds(rows: Dataset, fit_seconds: float, seconds: float) -> int:
+def number_of_folds(rows: Dataset, fit_seconds: Sequence[float], seconds: float) -> int:
     """Choose into how many inner folds the training rows are divided.
 
     Args:
         rows: The training rows; a fold has several of their groups.
-        fit_seconds: What one fit of each default recipe is expected to take.
+        fit_seconds: What a fit of each default recipe is expected to take. One for which there is
+            no time even on three folds has no part in it.
         seconds: The time limit of the whole command.
     """
     if len(rows) >= FEW:
         return 5 if len(rows) >= LARGE else MOST_FOLDS
     n_groups = len({*group_keys(rows.texts, rows.groups)})
-    most = min(_FOLDS_SHARE * seconds / fit_seconds, n_groups / _GROUPS_OF_A_FOLD)
+    tried = [one for one in fit_seconds if _FITS_OF_THREE_FOLDS * one <= seconds]
+    most = n_groups / _GROUPS_OF_A_FOLD
+    if tried:
+        most = min(most, _FOLDS_SHARE * seconds / sum(tried))
     return next((n for n in _FOLDS_OF_FEW if n <= most), MOST_FOLDS)
 
 
