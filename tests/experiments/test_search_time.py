@@ -100,7 +100,7 @@ def fits(monkeypatch):
     def answer(spec, folds, number, share, _config, until):
         found.append((spec.family, share, until - time.monotonic()))
         truth = folds.fold(number).test.targets
-        return FoldAnswers(truth, 1.0, 0.1, 1.0, 0.01, is_cut=False)
+        return FoldAnswers(truth, 1.0, 0.1, 1.0, 0.01, is_cut=False, predicting=0.0)
 
     monkeypatch.setattr(search, "fit_fold", answer)
     return found
@@ -147,7 +147,7 @@ def cut_after(seconds_left, monkeypatch):
         seconds_left.append(until - time.monotonic())
         decisions = truth if is_lstm else np.where(np.arange(len(truth)) % 4, truth, 1 - truth)
         score = float((decisions == truth).mean())
-        return FoldAnswers(decisions, score, 0.1, 1.0, 20.0 if is_lstm else 0.1, is_cut=is_lstm)
+        return FoldAnswers(decisions, score, 0.1, 1.0, 20.0 if is_lstm else 0.1, is_lstm, 0.0)
 
     monkeypatch.setattr(search, "fit_fold", answer)
 
@@ -180,6 +180,35 @@ def test_a_fit_that_time_cut_keeps_the_time_of_the_final_model(rows, tmp_path, m
     tried = Search(folds, config, SearchStudy(tmp_path, ["count", "lstm"], 0), lambda: end)
     tried.run()
     assert given[4] == pytest.approx((120.0 - 1.3 * folds.growth * 20.0) / 2.0, abs=2.0)
+
+
+def test_a_slow_family_keeps_the_time_to_predict_the_test_rows(rows, tmp_path, monkeypatch):
+    """What it takes to predict a text is known from the first fold on."""
+    given = []
+
+    def answer(spec, folds, number, _share, _config, until):
+        given.append(until - time.monotonic())
+        truth = folds.fold(number).test.targets
+        slow = 0.02 if spec.family == "lstm" else 0.0
+        return FoldAnswers(truth, 1.0, 0.1, 1.0, 10.0 * (slow > 0), False, predicting=slow)
+
+    monkeypatch.setattr(search, "fit_fold", answer)
+    config = replace(config_of("count", "lstm"), options={"trials": 2})
+    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
+    end = time.monotonic() + 200.0
+    study = SearchStudy(tmp_path, ["count", "lstm"], 0)
+    Search(folds, config, study, lambda: end, n_predicted=2000).run()
+    assert given[4] == pytest.approx((200.0 - 1.3 * folds.growth * 10.0 - 2000 * 0.02) / 2, abs=2.0)
+
+
+def test_what_predicting_takes_is_guessed_and_then_measured():
+    costs = Costs(["a text of some words"] * 1000)
+    guessed = costs.predicting("transformer")
+    assert guessed == pytest.approx(20 * 1.2e-5)
+    costs.record("transformer", 1.0, 5 * costs.seconds("transformer"))
+    assert costs.predicting("transformer") == pytest.approx(5 * guessed)
+    costs.record("transformer", 1.0, 1.0, predicting=0.5)
+    assert costs.predicting("transformer") == 0.5
 
 
 def test_a_winner_whose_training_was_cut_short_is_told(tmp_path, monkeypatch):

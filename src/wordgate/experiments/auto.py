@@ -84,6 +84,7 @@ def train_auto(
             resume=resume,
             finish=finish.with_ranking,
             slowdown=contention.slowdown(),
+            n_predicted=finish.n_predicted,
             then="is trained now",
         ) as found:
             yield _trained(sources, config, found, prepared, finish, no_texts=no_texts)
@@ -125,13 +126,15 @@ def searching(
     resume: bool = False,
     finish: Callable[[], float] = float,
     slowdown: float = 1.0,
+    n_predicted: int = 0,
     then: str,
 ) -> Iterator[Found]:
     """Search on training rows, and keep the trials until what is done with them has been done.
 
     They are kept beside `out`, if there is one. `finish` gives the seconds that follow the last
-    fit, as they are expected at that time, `slowdown` tells how busy the machine is, and `then`
-    says what becomes of the best trial where the search is interrupted.
+    fit, as they are expected at that time, but for `n_predicted` texts that the winner predicts.
+    `slowdown` tells how busy the machine is, and `then` says what becomes of the best trial where
+    the search is interrupted.
     """
     context = config.context
     with _open_study(config, rows, out, resume=resume) as study:
@@ -143,7 +146,7 @@ def searching(
         n_folds = study.attributes["splits"]
         folds = InnerFolds.of(rows, labels, config.settings, context.seed, n_folds)
         end = context.started + 60.0 * config.limits.minutes
-        found = Search(folds, config, study, lambda: end - finish()).run()
+        found = Search(folds, config, study, lambda: end - finish(), n_predicted).run()
         is_interrupted = found.ended_by == "interruption"
         if is_interrupted:
             kept = f" Finished trials are kept in {study.folder}: --resume --overwrite goes on with"

@@ -77,6 +77,7 @@ class Search:
         study: Where the trials are kept.
         deadline: Gives the `time.monotonic()` at which the last fit must end, the refit of the
             winner included, as it is expected whenever it is asked.
+        n_predicted: How many texts the winner predicts after its fit.
     """
 
     def __init__(
@@ -85,8 +86,10 @@ class Search:
         config: SearchConfig,
         study: SearchStudy,
         deadline: Callable[[], float],
+        n_predicted: int = 0,
     ):
         self.folds, self.config, self.deadline, self.study = folds, config, deadline, study
+        self._n_predicted = n_predicted
         self._ranking = Ranking(folds, config, study)
         self._costs = Costs(folds.fold(0).train.texts, len(folds.labels), config.teaching_seconds)
         self._left_out = [*config.left_out]
@@ -428,7 +431,7 @@ class Search:
         seconds = self._seconds_for_fit(spec, rungs, len(attempt.answers), must=must)
         until = time.monotonic() + max(0.0, seconds)
         found = fit_fold(spec, self.folds, number, share, self.config, until)
-        self._costs.record(spec.name, share, found.seconds)
+        self._costs.record(spec.name, share, found.seconds, found.predicting)
         attempt.seconds += found.seconds
         attempt.is_cut |= found.is_cut
         return found
@@ -457,6 +460,7 @@ class Search:
             return left / fits
         if spec.name != "count" and not must:
             left -= OTHER_SETTINGS * self.folds.growth * self._costs.seconds("count")
+            left -= self._n_predicted * self._costs.predicting(spec.name)
         refits = OTHER_SETTINGS * self.folds.growth / (1.0 if must else share)
         return left / (fits + refits)
 
@@ -483,7 +487,8 @@ class Search:
         names = {spec.name} if best is None else {spec.name, spec_of(best).name}
         winner = max(self._costs.least(name) for name in names)
         baseline = 0.0 if names == {"count"} else self._costs.least("count")
-        return OTHER_SETTINGS * self.folds.growth * (winner + baseline)
+        predicting = self._n_predicted * max(self._costs.predicting(name) for name in names)
+        return OTHER_SETTINGS * self.folds.growth * (winner + baseline) + predicting
 
     def _show(self, ended: int) -> None:
         """Show the trials after that of a number has ended."""

@@ -154,6 +154,7 @@ class FoldAnswers:
         megabytes: Expected size of the bundle of a model trained on all training rows.
         seconds: Time of fitting and predicting.
         is_cut: Whether the time limit ended the fit; its best epoch so far was scored.
+        predicting: Seconds to predict a text among many.
     """
 
     decisions: NDArray[Any]
@@ -162,6 +163,7 @@ class FoldAnswers:
     megabytes: float
     seconds: float
     is_cut: bool
+    predicting: float
 
 
 def fit_fold(
@@ -187,7 +189,9 @@ def fit_fold(
             predicted_after=len(fold.test),
         )
         calibrated, taught = fit_model(plan, fold, limited)
+        fitted = time.monotonic()
         output = calibrated.output(fold.test.texts)
+        predicting = (time.monotonic() - fitted) / len(fold.test)
         decisions = output.decisions(multilabel=fold.test.multilabel)
         described = plan.config(calibrated, taught, labels=fold.labels, seed=context.seed, data={})
         latency = median_latency(Predictor(calibrated.fitted.model, described), fold.test.texts)
@@ -198,6 +202,7 @@ def fit_fold(
         _expected_megabytes(calibrated, spec.family, folds),
         time.monotonic() - started,
         any(remark.startswith(TIME_LIMIT) for remark in calibrated.fitted.remarks),
+        predicting,
     )
 
 
@@ -236,6 +241,7 @@ class _Guess:
     seconds: float
     per_character: float
     longest: int
+    predicting: float = 1e-6  # seconds per character of a text to predict
     least_characters: float = 0.0  # what it reads at least, however small the data
     per_label: bool = False  # whether each label takes as long again
 
@@ -245,8 +251,8 @@ _GUESSES = {
     "logreg": _Guess(1.0, 1.0e-6, 1500),
     "mlp": _Guess(3.0, 2.0e-6, 1500),
     "lstm": _Guess(12.0, 3.0e-6, 1500),
-    "transformer": _Guess(7.0, 7.0e-5, 600),
-    "taught": _Guess(60.0, 1.4e-4, 600, 6e5),
+    "transformer": _Guess(7.0, 7.0e-5, 600, predicting=1.2e-5),
+    "taught": _Guess(60.0, 1.4e-4, 600, least_characters=6e5),
 }
 """On two cores of 2020; the fits that were made tell how much slower it is here."""
 _UNSURE = 0.6
@@ -267,9 +273,17 @@ class Costs:
     n_labels: int = 2
     teaching_seconds: float = math.inf
     _seen: dict[str, list[float]] = field(default_factory=dict)  # how much slower than guessed
+    _predicting: dict[str, float] = field(default_factory=dict)  # seconds per text, the last ones
 
-    def record(self, name: str, share: float, seconds: float) -> None:
-        """Learn what a fit on a share of the rows took, or after what time the limit cut it."""
+    def record(
+        self, name: str, share: float, seconds: float, predicting: float | None = None
+    ) -> None:
+        """Learn what a fit on a share of the rows took, or after what time the limit cut it.
+
+        `predicting` are the seconds to predict a text.
+        """
+        if predicting is not None:
+            self._predicting[name] = predicting
         self._seen.setdefault(name, []).append(seconds / self._guessed(name, share))
 
     def seconds(self, name: str, share: float = 1.0) -> float:
@@ -280,6 +294,15 @@ class Costs:
         if name == TAUGHT_LSTM and not seen and self.teaching_seconds < seconds:
             return min(seconds, self.teaching_seconds + self.seconds("lstm", share))
         return seconds
+
+    def predicting(self, name: str) -> float:
+        """Expect the seconds to predict a text among many."""
+        if name in self._predicting:
+            return self._predicting[name]
+        guess = _GUESSES[name]
+        n_characters = sum(min(len(text), guess.longest) for text in self.texts)
+        each = n_characters / max(1, len(self.texts)) * guess.predicting
+        return each * (median(self._seen[name]) if name in self._seen else self._slowness())
 
     def order(self, name: str) -> tuple[bool, float]:
         """Give what is smaller for what is tried first: `count`, then what takes the least time.
