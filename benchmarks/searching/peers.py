@@ -13,6 +13,7 @@ import wordgate
 from searching.data import COLUMNS, TrainTest, hold_out
 from wordgate.runtime.cpu import available_cores
 from wordgate.runtime.progress import Silent
+from wordgate.training.fitting import TIME_LIMIT
 
 HERE = Path(__file__).parent
 FASTTEXT = os.environ.get("WORDGATE_BENCH_FASTTEXT") or str(
@@ -40,9 +41,9 @@ def auto(data: TrainTest, folder: Path, minutes: float) -> Answers:
     """Let `--family auto` choose."""
     training = _train(data, folder, model="auto", minutes=minutes)
     found = training.metrics.search
-    return Answers(
-        _labels(training, data), f"{training.bundle.config.family}, {found.n_trials} trials"
-    )
+    is_cut = any(line.startswith(TIME_LIMIT) for line in found.left_out)
+    chosen = f"{training.bundle.config.family}, {found.n_trials} trials"
+    return Answers(_labels(training, data), f"{chosen}, training cut" if is_cut else chosen)
 
 
 def default_of(family: str) -> Callable[[TrainTest, Path, float], Answers]:
