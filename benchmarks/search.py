@@ -4,6 +4,7 @@
     python benchmarks/search.py --data reviews-200 --minutes 1
     python benchmarks/search.py --tables               only the tables of the results so far
     python benchmarks/search.py price --seeds 20       the selection bias
+    python benchmarks/search.py folds --seeds 3        scores on 3, 5 and 10 inner folds of 200 rows
 
 Tweets and movie reviews, each whole and with 1,000 and 200 rows to learn from (the test rows are
 those of the whole); tweets with 20 emoji; and long texts, "threads": eight tweets of one topic
@@ -37,6 +38,7 @@ import wordgate
 from command import circumstances
 from searching import data as sets
 from searching import tables
+from searching.noise import noise_table
 from searching.peers import AbsentError, peers_of
 from wordgate.runtime.progress import Silent
 
@@ -49,6 +51,9 @@ def main() -> None:
     options = parsed()
     if options.what == "price":
         price(options)
+        return
+    if options.what == "folds":
+        print(noise_table(["reviews", "trec"], options.seeds))
         return
     peers = peers_of(options.families.split(","))
     names = [name for name in peers if not options.peer or name in options.peer]
@@ -68,7 +73,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", choices=["sets", "price"], default="sets")
+    parser.add_argument("what", nargs="?", choices=["sets", "price", "folds"], default="sets")
     parser.add_argument("--minutes", type=float, default=10.0, help="for each search")
     parser.add_argument("--data", action="append", choices=list(sets.SETS), help="one data set")
     parser.add_argument("--peer", action="append", help="one peer, such as 'default lstm'")
@@ -76,9 +81,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=RESULTS / "search.jsonl", help="results file")
     parser.add_argument("--again", action="store_true", help="run what is in the file, too")
     parser.add_argument("--tables", action="store_true", help="run nothing")
-    parser.add_argument("--seeds", type=int, default=20, help="of price")
+    parser.add_argument("--seeds", type=int, default=20, help="of price, or draws of folds")
     parser.add_argument("--first-seed", type=int, default=0, help="of price")
-    parser.add_argument("--source", choices=["reviews", "tweets"], default="reviews",
+    parser.add_argument("--source", choices=list(sets.TABLES), default="reviews",
                         help="of price")  # fmt: skip
     return parser.parse_args()
 
@@ -121,7 +126,7 @@ def measured(data: sets.TrainTest, run, folder: Path, minutes: float) -> dict[st
 
 def price(options: argparse.Namespace) -> None:
     """Measure how optimistic the score is that a model was chosen by, and whether test covers."""
-    table = {"reviews": sets.reviews, "tweets": sets.tweets}[options.source]()
+    table = sets.TABLES[options.source]()
     rows = sets.Rows.of(table)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     key = {"price": options.source, "minutes": options.minutes}

@@ -301,6 +301,23 @@ def test_an_assignment_without_a_name_or_a_sign_is_refused(assignment):
     )
 
 
+def test_a_setting_that_is_set_twice_is_refused(tmp_path):
+    """Neither `--set`, nor a dictionary, nor a recipe lets the last one silently win."""
+    told = "lstm.epochs is set more than once: 1 and 2; set it once"
+    with pytest.raises(SettingsError) as caught:
+        parse_assignments(["lstm.epochs=1", "text.max_words=5", "lstm.epochs = 2"])
+    assert str(caught.value) == told
+    twice = {"lstm": {"epochs": 1}, "lstm.epochs": 2}
+    with pytest.raises(SettingsError) as caught:
+        load_settings("default", twice)
+    assert str(caught.value) == told
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('"lstm.epochs" = 1\n[lstm]\nepochs = 2\n', encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(recipe)
+    assert str(caught.value) == told
+
+
 def test_teachers_are_joined_by_plus_and_none_is_none():
     def teacher(**changes):
         return load_settings("taught", {f"teacher.{k}": v for k, v in changes.items()}).teacher

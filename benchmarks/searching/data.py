@@ -66,6 +66,14 @@ def reviews() -> Table:
     return read_table(real_file("movie_reviews.csv"))
 
 
+def trec() -> Table:
+    """Read the questions of TREC."""
+    return read_table(real_file("trec.csv"))
+
+
+TABLES: dict[str, Callable[[], Table]] = {"reviews": reviews, "tweets": tweets, "trec": trec}
+
+
 def emoji() -> TrainTest:
     """Take the tweets with 20 emoji, by their own parts."""
     table = read_table(real_file("emoji.csv"), split_column="part")

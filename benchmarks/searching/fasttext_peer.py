@@ -3,7 +3,7 @@
 Runs in an environment of its own that has fasttext, but not wordgate. Texts are made as fastText's
 tutorial makes them: lower case, and punctuation apart from words.
 
-python fasttext_peer.py TRAIN.csv VALID.csv TEST.csv SECONDS
+python fasttext_peer.py TRAIN.csv VALID.csv TEST.csv SECONDS THREADS
 """
 
 import csv
@@ -29,6 +29,7 @@ def main() -> None:
             str(files[0]),
             autotuneValidationFile=str(files[1]),
             autotuneDuration=int(sys.argv[4]),
+            thread=int(sys.argv[5]),
             verbose=0,
         )
     found, _ = model.predict([text for text, _ in test])

@@ -8,7 +8,10 @@ CALLS = {
     "serve": (2, "Missing argument 'MODEL'."),
     "serve NONE": (1, "wordgate: there is no model at "),
     "serve MODEL --port 70000": (2, "70000 is not in the range 0<=x<=65535"),
-    "serve MODEL --max-texts 0": (1, "wordgate: --max-texts is 0; it must be 1 or more"),
+    "serve MODEL --max-texts 0": (
+        1,
+        "wordgate: --max-texts is 0; it must be a whole number of 1 or more",
+    ),
     "serve MODEL --timeout nan": (1, "wordgate: --timeout is nan; it must be 0.001 or more"),
     "serve MODEL --allow-origin *": (
         1,

@@ -19,7 +19,7 @@ from wordgate.evaluation.search import SearchLimits, SearchTrial
 from wordgate.experiments import auto, search_plan, search_trials
 from wordgate.experiments.search_plan import DEFAULT, SearchConfig, TrialSpec
 from wordgate.experiments.search_ranking import Ranking, spec_of
-from wordgate.experiments.search_trials import InnerFolds
+from wordgate.experiments.search_trials import InnerFolds, Rung, number_of_folds
 from wordgate.experiments.splits import split_table
 from wordgate.experiments.students import TeacherConfig
 from wordgate.experiments.teachers import Unlabelled
@@ -287,58 +287,73 @@ class Kept:
         return self._decisions[number]
 
 
+@pytest.fixture
+def winner_of():
+    """Rank two trials of 1,200 texts, the second with some errors more; give the winner's number.
+
+    The first one is wrong on `others` that the second has right, and the second on as many more:
+    that makes a difference less certain.
+    """
+
+    def run(recipes, sizes, n_worse, others=0):
+        rows = Dataset([f"text {number}" for number in range(3600)], np.arange(3600) % 2)
+        _, config = rows_and_config()
+        folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
+        truth, answers, trials = folds.tested(1).targets, [], []
+        for number, wrong in enumerate([range(others), range(others, 2 * others + n_worse)]):
+            own = truth.copy()
+            own[list(wrong)] = 1 - own[list(wrong)]
+            answers.append(own)
+            trials.append(
+                SearchTrial(
+                    number, "count", recipes[number], {"count.words": number + 1}, "complete",
+                    (truth == own).mean(), megabytes=sizes[number],
+                )
+            )  # fmt: skip
+        return next(Ranking(folds, config, Kept(tuple(trials), answers)).ranked()).number
+
+    return run
+
+
+@pytest.mark.parametrize("recipes", [("tuned", "default"), ("default", "tuned"), ("tuned",) * 2])
 @pytest.mark.parametrize(
-    ("recipe", "n_rows", "n_worse", "winner"),
-    [("tuned", 1200, 1, 1), ("tuned", 1200, 40, 0), ("default", 300, 1, 1), ("default", 300, 9, 0)],
+    ("n_worse", "others", "winner"),
+    [
+        (0, 0, 1),
+        (1, 0, 1),
+        (5, 0, 0),  # certainly worse
+        (5, 40, 1),  # worse by less than a standard error
+        (7, 40, 0),  # more than half a point
+    ],
 )
-def test_a_tie_goes_to_the_smaller_model_or_to_the_default(recipe, n_rows, n_worse, winner):
-    targets = np.arange(n_rows) % 2
-    rows = Dataset([f"text {number}" for number in range(n_rows)], targets)
-    _, config = rows_and_config()
-    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
-    truth = folds.tested(1).targets
-    worse = truth.copy()
-    worse[:n_worse] = 1 - worse[:n_worse]
-    trials = tuple(
-        SearchTrial(
-            number, "count", own_recipe, {"count.words": number + 1}, "complete",
-            (truth == own).mean(), megabytes=size,
-        )
-        for number, own, size, own_recipe in (
-            (0, truth, 9.0, "tuned"),
-            (1, worse, 1.0 if recipe == "tuned" else 20.0, recipe),
-        )
-    )  # fmt: skip
-    kept = Kept(trials, [truth, worse])
-    assert next(Ranking(folds, config, kept).ranked()).number == winner
+def test_within_noise_the_smaller_model_wins(winner_of, recipes, n_worse, others, winner):
+    """Noise is a standard error, and half a point at most; recipes have no part in it."""
+    assert winner_of(recipes, (9.0, 1.0), n_worse, others) == winner
+    assert winner_of(recipes, (1.0, 9.0), n_worse, others) == 0
 
 
-def test_a_default_in_place_of_tuned_settings_does_not_win_over_a_better_family():
-    """Tuned settings that gain too little over the recipe stand for the recipe, and no more."""
-    targets = np.arange(300) % 2
-    rows = Dataset([f"text {number}" for number in range(300)], targets)
-    _, config = rows_and_config()
-    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
-    truth = folds.tested(1).targets
-    answers, trials = [], []
-    for number, (family, recipe, wrong) in enumerate(
-        [
-            ("count", "default", range(10)),
-            ("count", "tuned", range(9, 18)),
-            ("lstm", "default", range(9)),
-        ]
-    ):
-        own = truth.copy()
-        own[list(wrong)] = 1 - own[list(wrong)]
-        answers.append(own)
-        trials.append(
-            SearchTrial(
-                number, family, recipe, {"count.words": number}, "complete", (truth == own).mean(),
-                megabytes=number + 1.0,
-            )
-        )  # fmt: skip
-    kept = Kept(tuple(trials), answers)
-    assert Ranking(folds, config, kept)._best(trials).number == 2
+def test_few_rows_have_as_many_folds_as_there_is_time_for():
+    def folds(n_rows, *fit_seconds, groups=None):
+        texts = [f"text {number}" for number in range(n_rows)]
+        rows = Dataset(texts, np.zeros(n_rows, int), groups)
+        return number_of_folds(rows, fit_seconds, 600.0)
+
+    assert [folds(200, seconds, 1.0) for seconds in (8.0, 8.1, 17.0, 17.1)] == [10, 5, 5, 3]
+    assert [folds(n_rows, 0.1) for n_rows in (39, 40, 2999, 3000, 20_000)] == [5, 10, 10, 3, 5]
+    assert folds(200, 0.1, groups=[str(number % 12) for number in range(200)]) == 3
+    assert [folds(200, 1.0, slow) for slow in (120.0, 121.0)] == [3, 10]  # too slow for any
+
+
+def test_a_trial_of_few_rows_is_compared_on_a_third_of_the_folds_first():
+    rows, config = rows_and_config()
+    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0, 10)
+    assert folds.most == 10
+    assert folds.rungs(10) == [Rung(1.0, 4), Rung(1.0, 10)]
+    assert folds.rungs(3) == [Rung(1.0, 1), Rung(1.0, 3)]
+    assert folds.rungs(1) == [Rung(1.0, 1)]
+    assert folds.growth == pytest.approx(10 / 9)
+    many = Dataset([f"text {number}" for number in range(4000)], np.arange(4000) % 2)
+    assert InnerFolds.of(many, ("a", "b"), config.settings, 0, 5).most == 3
 
 
 def test_a_trial_knows_that_time_cut_it_short_even_with_a_single_penalty():

@@ -98,7 +98,7 @@ def test_the_length_must_be_known(imported):
         "max_tokens is 9, but the model's input has the fixed length 8"
     )
     assert refusal(imported, "functional", max_tokens=0) == (
-        "max_tokens is 0; it must be from 1 to 2147483647"
+        "max_tokens is 0; it must be a whole number from 1 to 2147483647"
     )
     assert refusal(imported, truncate="fornt") == "no truncate 'fornt'; did you mean 'front'?"
     assert imported(max_tokens=8).config.data["notes"][0].startswith("texts of more than 8 tokens")

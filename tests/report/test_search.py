@@ -65,7 +65,7 @@ def test_the_price_of_choosing_is_told_as_it_is(search_result, test_score, high,
 
 def test_a_second_choice_with_a_better_score_says_why_it_lost(search_result):
     told = format_search(replace(search_result, chosen=6, second=5, chosen_score=0.699))
-    assert "(+0.1 points, 0.40 ms, 4.00 MB); it is not significantly better" in told
+    assert "(+0.1 points, 0.40 ms, 4.00 MB); it is better by less than a standard error" in told
 
 
 def test_a_trial_is_a_line_of_a_log(search_result):

@@ -317,7 +317,7 @@ def test_a_key_of_its_own_is_an_error_in_a_stream(score, monkeypatch):
          "old.csv exists; choose another file, or replace it with --overwrite"),
         (["in.csv", "o.csv"], {"to": "xls"},
          "no format 'xls'; available: csv, tsv, jsonl, parquet"),
-        (["in.csv", "o.csv"], {"batch": 0}, "batch is 0: it must be at least 1"),
+        (["in.csv", "o.csv"], {"batch": 0}, "batch is 0; it must be a whole number of at least 1"),
         (["in.csv", "o.csv"], {"abstain_below": 2.0},
          "abstain_below is 2.0; it must be a probability, from 0 to 1"),
         (["in.csv", "o.csv"], {"resume": True, "overwrite": True},

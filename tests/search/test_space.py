@@ -44,6 +44,10 @@ def test_a_file_has_ranges_by_dotted_names_and_in_tables(tmp_path):
             "lstm.word_dropout begins at 0.0, and log = true needs more than 0",
         ),
         ('"lstm.epochs" = {low = 1, hi = 5}', "lstm.epochs has 'hi'; write two numbers"),
+        (
+            '"lstm.hidden_size" = [8, 16]\n[lstm]\nhidden_size = [32, 64]',
+            "lstm.hidden_size is given more than once",
+        ),
         ("test_size = [0.1, 0.3]", "test_size decides what is measured, so it cannot be searched"),
         ("", "names no setting"),
         ("[lstm", "is not valid TOML"),

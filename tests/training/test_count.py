@@ -181,6 +181,58 @@ def test_n_grams_of_characters_end_within_a_kind_when_half_of_the_time_is_over(
     assert fitted.remarks[-1] == "The time limit left no time for n-grams of characters."
 
 
+def test_only_as_many_texts_are_read_as_there_is_time_for(fit_tuned, examples, monkeypatch):
+    """Half of the time is for n-grams; texts from the beginning to the end are read."""
+    read, find = [], NgramVectorizer.fit.__func__
+
+    def noting(cls, texts, *options):
+        read.append(list(texts))
+        return find(cls, texts, *options)
+
+    monkeypatch.setattr(count._Pace, "of", lambda *_: count._Pace(10.0, 2.0, 5))
+    monkeypatch.setattr(NgramVectorizer, "fit", classmethod(noting))
+    train = examples(80)
+    fitted = fit_tuned(train, deadline=time.monotonic() + 401.0)
+    assert read[0] == list(train.texts[::4])
+    assert fitted.remarks[-1] == (
+        "The time limit left no time for the n-grams of all texts: the model was fitted on 20 of"
+        " 80."
+    )
+    read.clear()
+    fit_tuned(train, deadline=time.monotonic())
+    assert read[0] == list(train.texts[::16])
+    read.clear()
+    assert len(fit_tuned(train, deadline=time.monotonic() + 1700.0).remarks) == 1
+    assert read[0] == list(train.texts)
+
+
+def test_the_pace_is_measured_on_texts_spread_over_all(monkeypatch):
+    """Each second of a clock that goes on with every look at it is one of the work."""
+    seconds = iter(range(100))
+    monkeypatch.setattr(count.time, "monotonic", lambda: float(next(seconds)))
+    read = []
+
+    def find(texts, kind):
+        read.append((kind, list(texts)))
+        return NgramVectorizer.fit(texts, kind, (1, 2), 1, "tfidf")
+
+    texts = [f"text number {number:03}" for number in range(300)]  # 15 characters each
+    monkeypatch.setattr(count, "_PROBED_CHARACTERS", 450)
+    pace = count._Pace.of(texts, ["words", "characters"], find)
+    assert read == [("words", texts[::10]), ("characters", texts[::10])]
+    assert pace == count._Pace(3.0 / 30, 2.0 / 30, 30)
+    monkeypatch.setattr(count, "_PROBED_CHARACTERS", 451)
+    assert count._Pace.of(texts, ["words"], find) == count._Pace(0.0, 0.0, 0)
+
+
+def test_long_texts_are_cut_into_chunks_of_few(monkeypatch):
+    monkeypatch.setattr(ngrams, "_CHARACTERS_AT_ONCE", 10)
+    texts = ["four", "four", "four", "a text of many", "four", ""]
+    chunks = list(ngrams.text_chunks(texts))
+    assert chunks == [["four", "four"], ["four"], ["a text of many"], ["four", ""]]
+    assert list(ngrams.text_chunks([])) == []
+
+
 def test_the_only_n_grams_and_the_only_penalty_are_fitted_even_when_time_is_up(fit_tuned):
     fitted = fit_tuned(deadline=time.monotonic(), count_words=0, count_c=5.0)
     assert fitted.remarks[1:] == ["The time limit cut the fit with C = 5 short."]

@@ -108,6 +108,8 @@ class SearchTrial:
         megabytes: Size of the model, in 10^6 bytes; None if not measured.
         seconds: Time of fitting and predicting.
         over_limits: The limits that it breaks: ``latency``, ``size``.
+        is_cut: Whether the time limit ended one of its fits, of which the best epoch so far was
+            scored.
         finished: Seconds from the beginning of the search to its end; None while it runs.
     """
 
@@ -123,6 +125,7 @@ class SearchTrial:
     megabytes: float | None = None
     seconds: float = 0.0
     over_limits: tuple[str, ...] = ()
+    is_cut: bool = False
     finished: float | None = None
 
 

@@ -24,7 +24,12 @@ from wordgate.experiments.resuming import (
 from wordgate.experiments.search import Search
 from wordgate.experiments.search_plan import DEFAULT, SearchConfig, TrialSpec
 from wordgate.experiments.search_ranking import Found, spec_of
-from wordgate.experiments.search_trials import InnerFolds, median_latency
+from wordgate.experiments.search_trials import (
+    Costs,
+    InnerFolds,
+    median_latency,
+    number_of_folds,
+)
 from wordgate.experiments.splits import DataSplits
 from wordgate.experiments.training_run import Plan, PreparedData, prepare, train_on_table
 from wordgate.prediction.predictor import load
@@ -78,6 +83,8 @@ def train_auto(
             out,
             resume=resume,
             finish=finish.with_ranking,
+            slowdown=contention.slowdown(),
+            n_predicted=finish.n_predicted,
             then="is trained now",
         ) as found:
             yield _trained(sources, config, found, prepared, finish, no_texts=no_texts)
@@ -118,19 +125,28 @@ def searching(
     *,
     resume: bool = False,
     finish: Callable[[], float] = float,
+    slowdown: float = 1.0,
+    n_predicted: int = 0,
     then: str,
 ) -> Iterator[Found]:
     """Search on training rows, and keep the trials until what is done with them has been done.
 
     They are kept beside `out`, if there is one. `finish` gives the seconds that follow the last
-    fit, as they are expected at that time, and `then` says what becomes of the best trial where the
-    search is interrupted.
+    fit, as they are expected at that time, but for `n_predicted` texts that the winner predicts.
+    `slowdown` tells how busy the machine is, and `then` says what becomes of the best trial where
+    the search is interrupted.
     """
     context = config.context
-    folds = InnerFolds.of(rows, labels, config.settings, context.seed)
     with _open_study(config, rows, out, resume=resume) as study:
+        if "splits" not in study.attributes:
+            costs = Costs(rows.texts, len(labels), config.teaching_seconds)
+            fit_seconds = [slowdown * costs.seconds(spec.name) for spec in config.starts()]
+            seconds = 60.0 * config.limits.minutes
+            study.keep(splits=number_of_folds(rows, fit_seconds, seconds))
+        n_folds = study.attributes["splits"]
+        folds = InnerFolds.of(rows, labels, config.settings, context.seed, n_folds)
         end = context.started + 60.0 * config.limits.minutes
-        found = Search(folds, config, study, lambda: end - finish()).run()
+        found = Search(folds, config, study, lambda: end - finish(), n_predicted).run()
         is_interrupted = found.ended_by == "interruption"
         if is_interrupted:
             kept = f" Finished trials are kept in {study.folder}: --resume --overwrite continues."

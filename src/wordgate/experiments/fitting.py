@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.arguments import real_number
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature, fit_temperature
 from wordgate.evaluation.multilabel import decided_classes, given_labels
@@ -37,10 +38,9 @@ class Clock:
     finish_seconds: float | None = None  # what follows the fit takes, if that is known
 
     def __post_init__(self) -> None:
-        if self.max_minutes is None or self.max_minutes > 0:
+        if self.max_minutes is None or (self.resumed and self.max_minutes == 0):
             return
-        if not (self.resumed and self.max_minutes == 0):
-            raise SettingsError(f"max_minutes is {self.max_minutes}; it must be more than 0")
+        real_number(self.max_minutes, "max_minutes", "more than 0", lambda number: number > 0)
 
     def elapsed(self) -> float:
         """Return the seconds since the beginning."""

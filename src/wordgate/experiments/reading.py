@@ -1,6 +1,5 @@
 """Reading the data of an experiment: labeled rows of one source or several, and texts without."""
 
-import operator
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any, Literal, TypedDict, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.arguments import whole_number
 from wordgate.data import ColumnError, Columns, ReadReport, Table, read_table
 from wordgate.data.label_sets import NO_SEPARATOR
 from wordgate.data.table import own_group
@@ -368,13 +368,9 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
 
 
 def _checked_limit(limit: int | None) -> int | None:
-    try:
-        number = None if limit is None else 0 if isinstance(limit, bool) else operator.index(limit)
-    except TypeError:
-        number = 0
-    if number is not None and number < 1:
-        raise DataError(f"the limit is {limit!r}; it must be a whole number of at least 1")
-    return number
+    if limit is None:
+        return None
+    return whole_number(limit, "the limit", "a whole number of at least 1", error=DataError)
 
 
 def _strata(table: Table) -> list[Sequence[str]]:

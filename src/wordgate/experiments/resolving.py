@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from wordgate.arguments import whole_number
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.errors import MissingExtraError, SettingsError
 from wordgate.families import FAMILIES
@@ -221,8 +222,7 @@ def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
     """Refuse a number that is none of folds, and folds where the parts are given."""
     if n_folds is None:
         return
-    if n_folds < 2:
-        raise SettingsError(f"folds is {n_folds}; it must be 2 or more")
+    whole_number(n_folds, "folds", "a whole number, 2 or more", 2)
     if parts_given:
         raise SettingsError(
             "--folds assigns all rows to folds; leave out --valid, --test and --split-column"

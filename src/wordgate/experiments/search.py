@@ -6,7 +6,6 @@ successive halving ends what is no good (Jamieson & Talwalkar 2016). Time is sha
 families that are still in the race.
 """
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,11 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wordgate.errors import SettingsError, WordgateError
-from wordgate.experiments.search_plan import DEFAULT, SMALL, TAUGHT, TUNED, SearchConfig, TrialSpec
+from wordgate.experiments.search_plan import TUNED, SearchConfig, TrialSpec
 from wordgate.experiments.search_ranking import Ending, Found, Ranking, score_of, spec_of
 from wordgate.experiments.search_trials import (
     FEW,
-    MOST_FOLDS,
     OTHER_SETTINGS,
     Costs,
     FoldAnswers,
@@ -29,7 +27,7 @@ from wordgate.experiments.search_trials import (
     fit_fold,
 )
 from wordgate.report.search_text import trial_line
-from wordgate.search.space import START_SMALL, Choices, Space, space_of, suggest
+from wordgate.search.space import Choices, Space, space_of, suggest
 from wordgate.search.study import SearchStudy
 
 if TYPE_CHECKING:
@@ -61,6 +59,7 @@ class _Attempt:
     seconds: float = 0.0
     step: int = 0
     is_over_limits: bool = False
+    is_cut: bool = False
     ended: bool = False
 
     @property
@@ -78,6 +77,7 @@ class Search:
         study: Where the trials are kept.
         deadline: Gives the `time.monotonic()` at which the last fit must end, the refit of the
             winner included, as it is expected whenever it is asked.
+        n_predicted: How many texts the winner predicts after its fit.
     """
 
     def __init__(
@@ -86,15 +86,12 @@ class Search:
         config: SearchConfig,
         study: SearchStudy,
         deadline: Callable[[], float],
+        n_predicted: int = 0,
     ):
         self.folds, self.config, self.deadline, self.study = folds, config, deadline, study
+        self._n_predicted = n_predicted
         self._ranking = Ranking(folds, config, study)
-        teaching = None if config.teaching is None else config.teaching.minutes
-        self._costs = Costs(
-            folds.fold(0).train.texts,
-            len(folds.labels),
-            math.inf if teaching is None else 60.0 * teaching,
-        )
+        self._costs = Costs(folds.fold(0).train.texts, len(folds.labels), config.teaching_seconds)
         self._left_out = [*config.left_out]
         self._dropped: set[str] = set()
         for trial in study.trials():
@@ -141,26 +138,24 @@ class Search:
     def _starts(self) -> list[TrialSpec]:
         """Return the trials that come first and have not been made, the cheapest ones first."""
         done = {(trial.family, trial.recipe) for trial in self._ranking.finished()}
-        specs = []
-        for family in self.config.families:
-            specs.append(TrialSpec(family, DEFAULT, {}))
-            if self.config.is_limited and family in START_SMALL:
-                own = self.config.own_overrides(family)
-                changes = {n: v for n, v in START_SMALL[family].items() if n not in own}
-                specs.append(TrialSpec(family, SMALL, changes))
-            if family == "lstm" and self.config.teaching is not None:
-                specs.append(TrialSpec(family, TAUGHT, {}))
-        specs.sort(key=lambda spec: self._costs.order(spec.name))
+        specs = sorted(self.config.starts(), key=lambda spec: self._costs.order(spec.name))
         return [spec for spec in specs if (spec.family, spec.recipe) not in done]
 
     def _start_families(self) -> None:
         """Try the default recipes: all on one fold first, which tells how many folds there will be.
 
-        Of an interruption or of the time limit, those begun are kept as far as they have come.
+        With few rows the quickest of them tells that, and each other one is then tried on all folds
+        while there is time, the next quickest first.
         """
+        specs = self._starts()
+        for together in [[spec] for spec in specs] if self._has_few_rows else [specs]:
+            self._start(together)
+
+    def _start(self, specs: Sequence[TrialSpec]) -> None:
+        """Try some default recipes; an interruption or the time limit keeps what they reached."""
         begun: list[_Attempt] = []
         try:
-            for spec in self._starts():
+            for spec in specs:
                 self._begin(spec, begun)
             self._decide_folds([attempt for attempt in begun if not attempt.ended])
             for attempt in begun:
@@ -171,8 +166,11 @@ class Search:
                     self._end(attempt)
 
     def _begin(self, spec: TrialSpec, begun: list[_Attempt]) -> None:
-        """Make a trial on one fold, unless there is no time for it; the first one in any case."""
-        rungs, is_first = self.folds.rungs(1), not begun and not self._ranking.finished()
+        """Make a trial on one fold, or on all if it is known how many there are.
+
+        Without time for it the trial is left out, unless it is the first one.
+        """
+        rungs, is_first = self._rungs(), not begun and not self._ranking.finished()
         if not is_first and not self._fits(spec, rungs):
             self._leave_out(spec)
             return
@@ -198,17 +196,27 @@ class Search:
         except _SearchTimeoutError:
             self._leave_out(attempt.spec)
 
+    @property
+    def _has_few_rows(self) -> bool:
+        return len(self.folds.rows) < FEW
+
+    @property
+    def _knows_folds(self) -> bool:
+        return "folds" in self.study.attributes
+
     def _decide_folds(self, begun: Sequence[_Attempt]) -> None:
         """Choose on how many folds all trials are evaluated, by the time that these take."""
-        if "folds" in self.study.attributes:
+        if self._knows_folds:
             return
         each = [self._costs.seconds(attempt.spec.name) for attempt in begun]
         kept = max((self._kept_for(attempt.spec) for attempt in begun), default=0.0)
         left = self._left()
         fitting, time_left = sum(each), min(_DEFAULTS_SHARE * left, left - kept)
-        if len(self.folds.rows) < FEW:  # what is too slow for all folds is left out
-            fitting, time_left = min(each, default=0.0), left - kept
-        more = [n for n in range(MOST_FOLDS, 1, -1) if (n - 1) * fitting <= time_left]
+        if self._has_few_rows:  # what is too slow for all folds is left out
+            time_left = left - kept
+            for attempt in begun:  # its first step may have more folds
+                attempt.step = 0
+        more = [n for n in range(self.folds.most, 1, -1) if (n - 1) * fitting <= time_left]
         self.study.keep(folds=more[0] if more else 1)
 
     def _leave_out(self, spec: TrialSpec) -> None:
@@ -320,6 +328,7 @@ class Search:
             trial,
             fold_scores=list(same.fold_scores),
             over_limits=list(same.over_limits),
+            is_cut=same.is_cut,
             latency_ms=same.latency_ms,
             megabytes=same.megabytes,
             rows=same.rows,
@@ -350,11 +359,13 @@ class Search:
         try:
             while attempt.step < len(rungs) and not attempt.ended:
                 left = rungs[attempt.step :]
-                is_sure = not attempt.step or (must and attempt.answers)
+                is_sure = not attempt.step or (must and bool(attempt.answers))
+                if attempt.is_cut:  # each fit that is left has an equal share of the time
+                    is_sure |= self._left() > self._kept_for(attempt.spec)
                 done = len(attempt.answers)
                 if not is_sure and not self._fits(attempt.spec, left, done=done):
                     raise _SearchTimeoutError
-                is_worse = self._take(attempt, left[0], must=must)
+                is_worse = self._take(attempt, left, must=must)
                 if attempt.is_over_limits or (prunable and is_worse and len(left) > 1):
                     self._end(attempt)
         except _SearchTimeoutError:
@@ -365,11 +376,15 @@ class Search:
                 self._end(attempt, failed=True)
             raise
 
-    def _take(self, attempt: _Attempt, rung: Rung, *, must: bool) -> bool:
-        """Take one step of a trial; return whether others are better there."""
+    def _take(self, attempt: _Attempt, rungs: Sequence[Rung], *, must: bool) -> bool:
+        """Take the first remaining step of a trial; return whether others are better there.
+
+        A fit that the time limit cuts is scored, too: by the best epoch that it has reached.
+        """
+        rung = rungs[0]
         is_whole = rung.share == 1.0
         for number in range(len(attempt.answers), rung.n_folds) if is_whole else [0]:
-            found = self._fit(attempt, number, rung, must=must)
+            found = self._fit(attempt, number, rungs, must=must)
             if is_whole:
                 attempt.answers.append(found)
         scores = attempt.scores or [found.score]
@@ -386,8 +401,11 @@ class Search:
             latency_ms=latency,
             megabytes=megabytes,
             over_limits=broken,
+            is_cut=attempt.is_cut,
         )
         attempt.step += 1
+        if self._has_few_rows and not self._knows_folds:
+            return False
         return self.study.report(attempt.trial, float(np.mean(scores)), attempt.step - 1)
 
     def _complete(self, attempt: _Attempt) -> None:
@@ -406,14 +424,16 @@ class Search:
         self.study.end(attempt.trial, failed=failed)
         self._show(attempt.trial.number)
 
-    def _fit(self, attempt: _Attempt, number: int, rung: Rung, *, must: bool) -> FoldAnswers:
-        spec = attempt.spec
-        left = max(0.0, self._seconds_for_fit(spec, rung, must=must))
-        found = fit_fold(spec, self.folds, number, rung.share, self.config, time.monotonic() + left)
-        self._costs.record(spec.name, rung.share, found.seconds, is_cut=found.is_cut)
+    def _fit(
+        self, attempt: _Attempt, number: int, rungs: Sequence[Rung], *, must: bool
+    ) -> FoldAnswers:
+        spec, share = attempt.spec, rungs[0].share
+        seconds = self._seconds_for_fit(spec, rungs, len(attempt.answers), must=must)
+        until = time.monotonic() + max(0.0, seconds)
+        found = fit_fold(spec, self.folds, number, share, self.config, until)
+        self._costs.record(spec.name, share, found.seconds, found.predicting)
         attempt.seconds += found.seconds
-        if found.is_cut and not must:
-            raise _SearchTimeoutError
+        attempt.is_cut |= found.is_cut
         return found
 
     # Time.
@@ -422,21 +442,27 @@ class Search:
         """Return the seconds until the last fit must end."""
         return self.deadline() - time.monotonic()
 
-    def _seconds_for_fit(self, spec: TrialSpec, rung: Rung, *, must: bool) -> float:
+    def _seconds_for_fit(
+        self, spec: TrialSpec, rungs: Sequence[Rung], done: int, *, must: bool
+    ) -> float:
         """Return the seconds that a fit may take, so that there is time for the model after it.
 
-        Of a family that has not been fitted it is the fit itself that tells how long the model
-        takes; the first model of all may be one that has to be trained on less time.
+        All fits that a trial has left share the time. Of a family that has not been fitted it is
+        the fit itself that tells how long the model takes; the first model of all may be one that
+        has to be trained on less time, and is given what it takes on one fold.
         """
+        share = rungs[0].share
+        fits = 1.0 if must else _whole_folds(rungs, done) / share
         if self._costs.is_known(spec.name):
-            return self._left() - self._kept_for(spec)
+            return (self._left() - self._kept_for(spec)) / fits
         left = self._left()
         if not self.config.refits:
-            return left
+            return left / fits
         if spec.name != "count" and not must:
             left -= OTHER_SETTINGS * self.folds.growth * self._costs.seconds("count")
-        refits = OTHER_SETTINGS * self.folds.growth / (1.0 if must else rung.share)
-        return left / (1.0 + refits)
+            left -= self._n_predicted * self._costs.predicting(spec.name)
+        refits = OTHER_SETTINGS * self.folds.growth / (1.0 if must else share)
+        return left / (fits + refits)
 
     def _rungs(self) -> list[Rung]:
         return self.folds.rungs(self._ranking.n_folds())
@@ -461,7 +487,8 @@ class Search:
         names = {spec.name} if best is None else {spec.name, spec_of(best).name}
         winner = max(self._costs.least(name) for name in names)
         baseline = 0.0 if names == {"count"} else self._costs.least("count")
-        return OTHER_SETTINGS * self.folds.growth * (winner + baseline)
+        predicting = self._n_predicted * max(self._costs.predicting(name) for name in names)
+        return OTHER_SETTINGS * self.folds.growth * (winner + baseline) + predicting
 
     def _show(self, ended: int) -> None:
         """Show the trials after that of a number has ended."""
@@ -472,3 +499,9 @@ class Search:
         else:
             (trial,) = (one for one in trials if one.number == ended)
             self.config.context.progress.say(trial_line(trial, objective, trials))
+
+
+def _whole_folds(rungs: Sequence[Rung], done: int) -> float:
+    """Count the fits that steps still need, where some folds are done, in fits on all rows."""
+    parts = sum(rung.share for rung in rungs if rung.share < 1.0)
+    return parts + max((rung.n_folds for rung in rungs if rung.share == 1.0), default=done) - done

@@ -1,10 +1,12 @@
 """Options of a search and the search space, resolved before any data is read."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, cast, get_args
 
+from wordgate.arguments import positive_number, whole_number
 from wordgate.errors import DataError, SettingsError, did_you_mean
 from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import SearchLimits, SearchObjective, SearchTrial
@@ -20,7 +22,7 @@ from wordgate.experiments.students import ModelPlan, TeacherConfig, teacher_conf
 from wordgate.families import FAMILIES
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress
-from wordgate.search.space import Space, read_space
+from wordgate.search.space import START_SMALL, Space, read_space
 from wordgate.settings import Settings, load_settings
 from wordgate.training.families import check_device, check_pretrained
 from wordgate.training.fitting import RunContext
@@ -90,10 +92,10 @@ def _limits(options: SearchOptions) -> SearchLimits:
     """Return the limits of a search, and refuse impossible ones."""
     max_ms, max_mb, trials = options.get("max_ms"), options.get("max_mb"), options.get("trials")
     for name, value in (("max_ms", max_ms), ("max_mb", max_mb)):
-        if value is not None and not 0 < value < float("inf"):
-            raise SettingsError(f"{_flag(name)} is {value}; it must be more than 0")
-    if trials is not None and trials < 1:
-        raise SettingsError(f"--trials is {trials}; it must be at least 1")
+        if value is not None:
+            positive_number(value, _flag(name))
+    if trials is not None:
+        whole_number(trials, "--trials", "a whole number of at least 1")
     minutes = _minutes(options.get("minutes"), options.get("preset"))
     return SearchLimits(minutes=minutes, max_ms=max_ms, max_mb=max_mb)
 
@@ -107,9 +109,7 @@ def _minutes(minutes: float | None, preset: str | None) -> float:
         if preset not in PRESETS:
             raise SettingsError(f"no preset '{preset}'{did_you_mean(preset, PRESETS)}")
         return PRESETS[preset]
-    if not 0 < minutes < float("inf"):
-        raise SettingsError(f"minutes is {minutes}; it must be more than 0")
-    return minutes
+    return positive_number(minutes, "minutes")
 
 
 def _objective(asked: str | None, *, multilabel: bool) -> SearchObjective:
@@ -201,6 +201,25 @@ class SearchConfig:
         return {
             name: value for name, value in self.overrides.items() if FAMILIES[family].reads(name)
         }
+
+    @property
+    def teaching_seconds(self) -> float:
+        """How long a teacher may be fine-tuned and asked."""
+        minutes = None if self.teaching is None else self.teaching.minutes
+        return math.inf if minutes is None else 60.0 * minutes
+
+    def starts(self) -> list[TrialSpec]:
+        """Give the trials that a search begins with: recipes, and small models under limits."""
+        specs = []
+        for family in self.families:
+            specs.append(TrialSpec(family, DEFAULT, {}))
+            if self.is_limited and family in START_SMALL:
+                own = self.own_overrides(family)
+                changes = {n: v for n, v in START_SMALL[family].items() if n not in own}
+                specs.append(TrialSpec(family, SMALL, changes))
+            if family == "lstm" and self.teaching is not None:
+                specs.append(TrialSpec(family, TAUGHT, {}))
+        return specs
 
     def plan_of(self, spec: TrialSpec) -> ModelPlan:
         """Resolve the settings of a trial, its word vectors and its teachers."""

@@ -14,17 +14,15 @@ from wordgate.evaluation.search import (
     distinct_trials,
     paired_scores,
 )
-from wordgate.experiments.search_plan import DEFAULT, SearchConfig, TrialSpec
+from wordgate.experiments.search_plan import SearchConfig, TrialSpec
 from wordgate.experiments.search_trials import InnerFolds
 from wordgate.search.study import SearchStudy
 
 Ending = Literal["minutes", "trials", "interruption"]
-SAME = 0.005
-"""Between models whose scores differ by no more than half a point, and by no more than chance, the
-smaller one is chosen. More is never given up for size."""
-_ONE_ERROR = 0.32
-"""The two-sided p-value of one standard error. The best of many is partly chance, so tuned settings
-have to gain more than that over the recipe (the one-standard-error rule of Breiman et al. 1984)."""
+SAME, _ONE_ERROR = 0.005, 0.32
+"""Within half a point of the best, and within one standard error of the difference (a two-sided
+p-value of 0.32), the smallest model is chosen, whatever its recipe: the one-standard-error rule of
+Breiman et al. (1984), but no more than half a point is given up for size."""
 _MOST_TESTED = 5
 """Places of the ranking that paired tests decide; the others follow by their scores."""
 
@@ -144,38 +142,15 @@ class Ranking:
         yield from sorted(left, key=score_of, reverse=True)
 
     def _winner(self, candidates: Sequence[SearchTrial]) -> SearchTrial:
-        """Choose the best, or the smallest of those that are as good.
-
-        A trial is as good if it is no worse than by `SAME`, nor by more than chance.
-        """
-        best = self._best(candidates)
-        near = [trial for trial in candidates if abs(score_of(trial) - score_of(best)) <= SAME]
+        """Choose the best, or the smallest of those that are as good within noise."""
+        best = max(candidates, key=lambda trial: (score_of(trial), *_lightness(trial)))
+        near = [trial for trial in candidates if score_of(best) - score_of(trial) <= SAME]
         for trial in sorted(near, key=_lightness, reverse=True):
-            if _lightness(trial) <= _lightness(best):
+            if _lightness(trial) <= _lightness(best) or best.state != "complete":
                 break
-            if best.state != "complete" or self.difference(best, trial).proven is None:
+            less = self.difference(best, trial)
+            if less.p_value is None or less.p_value > _ONE_ERROR:
                 return trial
-        return best
-
-    def _best(self, candidates: Sequence[SearchTrial]) -> SearchTrial:
-        """Return the best trial; of a family whose tuning gains too little, its default counts."""
-        while True:
-            best = max(candidates, key=lambda trial: (score_of(trial), *_lightness(trial)))
-            default = self._default_in_place_of(best, candidates)
-            if default is best:
-                return best
-            candidates = [one for one in candidates if one is default or one.family != best.family]
-
-    def _default_in_place_of(
-        self, best: SearchTrial, candidates: Sequence[SearchTrial]
-    ) -> SearchTrial:
-        """Keep the default recipe of a family where tuning gains less than a standard error."""
-        if best.state != "complete":
-            return best
-        for trial in candidates:
-            if (trial.family, trial.recipe) == (best.family, DEFAULT) and trial is not best:
-                gain = self.difference(best, trial)
-                return trial if gain.p_value is None or gain.p_value > _ONE_ERROR else best
         return best
 
     def _unfinished_candidates(self) -> list[SearchTrial]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.summary import model_bytes
 from wordgate.data.dataset import Dataset, labels_of
+from wordgate.dedup.keys import group_keys
 from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import objective_score
 from wordgate.experiments.fitting import Calibrated
@@ -31,7 +32,13 @@ LARGE = 20_000
 FEW = 3_000
 """Number of training rows below which every trial is evaluated on all folds."""
 MOST_FOLDS = 3
-"""Maximum number of inner folds of a trial."""
+"""Maximum number of inner folds of a trial, unless there are few rows."""
+_FOLDS_OF_FEW = (10, 5)
+"""Numbers of inner folds for few rows, if there is time: each fit then has more of the rows, which
+makes scores less biased and less variable than repeating three folds does (Kohavi 1995)."""
+_GROUPS_OF_A_FOLD, _FITS_OF_THREE_FOLDS = 4, 5  # the model that is trained at the end is two fits
+_FOLDS_SHARE = 0.15
+"""Maximum fraction of the time that the default recipes may take on this number of folds."""
 PILOT = 8_000
 """Number of training rows of an inner fold from which a trial starts with a part of them."""
 _PILOT_SHARE = 0.25
@@ -69,12 +76,21 @@ class InnerFolds:
 
     @classmethod
     def of(
-        cls, rows: Dataset, labels: tuple[str, ...], settings: Settings, seed: int
+        cls,
+        rows: Dataset,
+        labels: tuple[str, ...],
+        settings: Settings,
+        seed: int,
+        n_folds: int = MOST_FOLDS,
     ) -> "InnerFolds":
-        """Make three folds, or fifths of many rows."""
-        n_folds = 5 if len(rows) >= LARGE else MOST_FOLDS
+        """Assign the rows to folds: groups and near duplicates stay together."""
         names = labels_of(rows.targets, labels)
         return cls(rows, labels, fold_numbers(rows, names, n_folds, settings, seed), settings, seed)
+
+    @property
+    def most(self) -> int:
+        """Give the number of folds that a trial is judged on at most: with few rows, all."""
+        return int(self.numbers.max()) + 1 if len(self.rows) < FEW else MOST_FOLDS
 
     @property
     def growth(self) -> float:
@@ -83,9 +99,10 @@ class InnerFolds:
         return len(self.rows) / (len(fold.train) + len(fold.valid))
 
     def rungs(self, n_folds: int) -> list[Rung]:
-        """Return the steps of a trial: a part of many rows first, one fold, then the others."""
+        """Return the steps of a trial: a part of many rows, a third of the folds, then all."""
         pilot = [Rung(_PILOT_SHARE, 1)] if len(self.fold(0).train) > PILOT else []
-        return [*pilot, Rung(1.0, 1), *([Rung(1.0, n_folds)] if n_folds > 1 else [])]
+        first = math.ceil(n_folds / 3)
+        return [*pilot, Rung(1.0, first), *([Rung(1.0, n_folds)] if n_folds > 1 else [])]
 
     def fold(self, number: int, share: float = 1.0) -> Fold:
         """Return a fold, on a share of its training rows in whole groups."""
@@ -106,6 +123,25 @@ class InnerFolds:
         return self.rows.part(np.concatenate([self.fold(one).rows for one in range(n_folds)]))
 
 
+def number_of_folds(rows: Dataset, fit_seconds: Sequence[float], seconds: float) -> int:
+    """Choose into how many inner folds the training rows are divided.
+
+    Args:
+        rows: The training rows; a fold has several of their groups.
+        fit_seconds: What a fit of each default recipe is expected to take. One for which there is
+            no time even on three folds has no part in it.
+        seconds: The time limit of the whole command.
+    """
+    if len(rows) >= FEW:
+        return 5 if len(rows) >= LARGE else MOST_FOLDS
+    n_groups = len({*group_keys(rows.texts, rows.groups)})
+    tried = [one for one in fit_seconds if _FITS_OF_THREE_FOLDS * one <= seconds]
+    most = n_groups / _GROUPS_OF_A_FOLD
+    if tried:
+        most = min(most, _FOLDS_SHARE * seconds / sum(tried))
+    return next((n for n in _FOLDS_OF_FEW if n <= most), MOST_FOLDS)
+
+
 @dataclass(frozen=True)
 class FoldAnswers:
     """Predictions of a trial for one fold, and what that took.
@@ -116,7 +152,8 @@ class FoldAnswers:
         latency_ms: Median time to predict one text.
         megabytes: Expected size of the bundle of a model trained on all training rows.
         seconds: Time of fitting and predicting.
-        is_cut: Whether the time limit ended the fit.
+        is_cut: Whether the time limit ended the fit; its best epoch so far was scored.
+        predicting: Seconds to predict a text among many.
     """
 
     decisions: NDArray[Any]
@@ -125,6 +162,7 @@ class FoldAnswers:
     megabytes: float
     seconds: float
     is_cut: bool
+    predicting: float
 
 
 def fit_fold(
@@ -150,7 +188,9 @@ def fit_fold(
             predicted_after=len(fold.test),
         )
         calibrated, taught = fit_model(plan, fold, limited)
+        fitted = time.monotonic()
         output = calibrated.output(fold.test.texts)
+        predicting = (time.monotonic() - fitted) / len(fold.test)
         decisions = output.decisions(multilabel=fold.test.multilabel)
         described = plan.config(calibrated, taught, labels=fold.labels, seed=context.seed, data={})
         latency = median_latency(Predictor(calibrated.fitted.model, described), fold.test.texts)
@@ -161,6 +201,7 @@ def fit_fold(
         _expected_megabytes(calibrated, spec.family, folds),
         time.monotonic() - started,
         any(remark.startswith(TIME_LIMIT) for remark in calibrated.fitted.remarks),
+        predicting,
     )
 
 
@@ -199,6 +240,7 @@ class _Guess:
     seconds: float
     per_character: float
     longest: int
+    predicting: float = 1e-6  # seconds per character of a text to predict
     least_characters: float = 0.0  # what it reads at least, however small the data
     per_label: bool = False  # whether each label takes as long again
 
@@ -208,14 +250,12 @@ _GUESSES = {
     "logreg": _Guess(1.0, 1.0e-6, 1500),
     "mlp": _Guess(3.0, 2.0e-6, 1500),
     "lstm": _Guess(12.0, 3.0e-6, 1500),
-    "transformer": _Guess(7.0, 7.0e-5, 600),
-    "taught": _Guess(60.0, 1.4e-4, 600, 6e5),
+    "transformer": _Guess(7.0, 7.0e-5, 600, predicting=1.2e-5),
+    "taught": _Guess(60.0, 1.4e-4, 600, least_characters=6e5),
 }
 """On two cores of 2020; corrected by the times of finished fits."""
 _UNSURE = 0.6
 """Factor by which a family without a finished fit may be faster than expected."""
-_CUT_SHORT = 2.0
-"""Minimum factor by which a fit that the time limit ended would have taken longer."""
 
 
 @dataclass
@@ -232,10 +272,17 @@ class Costs:
     n_labels: int = 2
     teaching_seconds: float = math.inf
     _seen: dict[str, list[float]] = field(default_factory=dict)  # how much slower than guessed
+    _predicting: dict[str, float] = field(default_factory=dict)  # seconds per text, the last ones
 
-    def record(self, name: str, share: float, seconds: float, *, is_cut: bool = False) -> None:
-        """Learn what a fit on a share of the rows took."""
-        seconds *= _CUT_SHORT if is_cut else 1.0
+    def record(
+        self, name: str, share: float, seconds: float, predicting: float | None = None
+    ) -> None:
+        """Learn what a fit on a share of the rows took, or after what time the limit cut it.
+
+        `predicting` are the seconds to predict a text.
+        """
+        if predicting is not None:
+            self._predicting[name] = predicting
         self._seen.setdefault(name, []).append(seconds / self._guessed(name, share))
 
     def seconds(self, name: str, share: float = 1.0) -> float:
@@ -246,6 +293,15 @@ class Costs:
         if name == TAUGHT_LSTM and not seen and self.teaching_seconds < seconds:
             return min(seconds, self.teaching_seconds + self.seconds("lstm", share))
         return seconds
+
+    def predicting(self, name: str) -> float:
+        """Expect the seconds to predict a text among many."""
+        if name in self._predicting:
+            return self._predicting[name]
+        guess = _GUESSES[name]
+        n_characters = sum(min(len(text), guess.longest) for text in self.texts)
+        each = n_characters / max(1, len(self.texts)) * guess.predicting
+        return each * (median(self._seen[name]) if name in self._seen else self._slowness())
 
     def order(self, name: str) -> tuple[bool, float]:
         """Return what is smaller for what is tried first: `count`, then what takes the least time.

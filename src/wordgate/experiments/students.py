@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.arguments import real_number
 from wordgate.bundle.config import Config, environment
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset
@@ -156,8 +157,8 @@ def teacher_config(
             if value:
                 raise SettingsError(f"{option} has no effect without a teacher; see --teacher")
         return None
-    if minutes is not None and not minutes > 0:
-        raise SettingsError(f"teaching_minutes is {minutes}; it must be more than 0")
+    if minutes is not None:
+        real_number(minutes, "teaching_minutes", "more than 0", lambda number: number > 0)
     saved = load_saved(settings.teacher.models, progress)
     others = [name for name in settings.teacher.models if name not in saved]
     folders = [*(Path(name).expanduser() for name in saved), *locate_pretrained_teachers(others)]

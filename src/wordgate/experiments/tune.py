@@ -131,6 +131,7 @@ def tune(
             file,
             resume=resume,
             finish=lambda: _WRITING_CPU_SECONDS * contention.slowdown(),
+            slowdown=contention.slowdown(),
             then="is written",
         ) as found:
             tuned = _tuned(model, recipe or "default", config, found.result(config), called(data))

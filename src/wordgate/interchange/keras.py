@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wordgate.arguments import whole_number
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import Bundle, check_destination, write_bundle
 from wordgate.dedup.fingerprints import Fingerprints
@@ -136,8 +137,9 @@ def _encoder(
             f"the embedding has {sizes.words:,} rows, but the tokenizer's vocabulary needs"
             f" {len(vocabulary):,}; they are from different models"
         )
-    if max_tokens is not None and not 1 <= max_tokens <= LARGEST:
-        raise SettingsError(f"max_tokens is {max_tokens}; it must be from 1 to {LARGEST}")
+    if max_tokens is not None:
+        needed = f"a whole number from 1 to {LARGEST}"
+        max_tokens = whole_number(max_tokens, "max_tokens", needed, most=LARGEST)
     length = sizes.length or max_tokens
     if length is None:
         raise SettingsError(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.arguments import real_number, whole_number
 from wordgate.bundle.config import Config
 from wordgate.errors import SettingsError, near_miss
 from wordgate.evaluation.multilabel import DEFAULT_THRESHOLD, decided_classes
@@ -133,22 +134,13 @@ class DecisionRule:
 
 def check_abstain(abstain_below: float) -> None:
     """Refuse a threshold that is no probability."""
-    if not 0.0 <= abstain_below <= 1.0:
-        raise SettingsError(
-            f"abstain_below is {abstain_below}; it must be a probability, from 0 to 1"
-        )
+    needed = "a probability, from 0 to 1"
+    real_number(abstain_below, "abstain_below", needed, lambda number: 0.0 <= number <= 1.0)
 
 
 def _check_top(top: int, labels: tuple[str, ...]) -> None:
-    if (
-        isinstance(top, bool)
-        or not isinstance(top, int | np.integer)
-        or not 1 <= top <= len(labels)
-    ):
-        raise SettingsError(
-            f"top is {top!r:.80}; it must be a whole number from 1 to {len(labels)}, the number of"
-            " labels"
-        )
+    needed = f"a whole number from 1 to {len(labels)}, the number of labels"
+    whole_number(top, "top", needed, most=len(labels))
 
 
 def _thresholds(

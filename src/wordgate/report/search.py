@@ -270,7 +270,7 @@ def _methods(result: SearchResult) -> list[str]:
         " duplicates and groups kept together. No trial used a test row.",
         "±: standard error of the mean over the inner folds. ms: median time to predict one text."
         " MB: size of the model. s: time of fitting and predicting.",
-        "Of models whose scores differ by no more than half a point, and not significantly"
-        " (paired test by group), the smaller one was selected.",
+        "Of models within half a point of the best, and within one standard error of the difference"
+        " (paired test by group), the smallest one was selected.",
         f"Interval of the test score: {result.interval.method}.",
     ]

@@ -115,6 +115,8 @@ def trial_remarks(trial: SearchTrial) -> list[str]:
         remarks.append(f"stopped early, after {part}")
     elif trial.state == "failed":
         remarks.append("not finished")
+    if trial.is_cut:
+        remarks.append("cut short by the time limit")
     return remarks
 
 
@@ -179,7 +181,8 @@ def choice(result: SearchResult) -> str:
     score = format_share(result.chosen_score)
     rows = "" if chosen.rows == 1.0 else f"{chosen.rows:.0%} of "
     judged = f"{name} {score} on {inner_folds(chosen)} of {rows}the training rows"
-    return f"{trial_name(chosen)} {won}: {judged}{_tested(result)}."
+    cut = " The time limit cut its trial short: judged by the best it had reached."
+    return f"{trial_name(chosen)} {won}: {judged}{_tested(result)}.{cut if chosen.is_cut else ''}"
 
 
 def _tested(result: SearchResult) -> str:
@@ -224,7 +227,11 @@ def runner_up(result: SearchResult) -> list[str]:
     second = result.trial(result.second)
     points = 100 * ((second.score or 0.0) - result.chosen_score)
     level = "the same" if abs(points) < 0.05 else f"{points:+.1f} points"
-    why = "" if points < 0.05 else "; it is not significantly better, and larger or slower"
+    why = (
+        ""
+        if points < 0.05
+        else "; it is better by less than a standard error, and larger or slower"
+    )
     judged = f"{format_share(second.score)} on {inner_folds(second)}"
     facts = ", ".join([level, *_costs(second)])
     return [f"Runner-up: {trial_name(second)}, {judged} ({facts}){why}."]

@@ -1,7 +1,6 @@
 """Threads: their number, parallel loops, limits of BLAS; the processor's name and features."""
 
 import math
-import operator
 import os
 import platform
 import re
@@ -17,6 +16,7 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+from wordgate.arguments import whole_number
 from wordgate.errors import SettingsError
 from wordgate.runtime.packages import installed_versions
 
@@ -50,7 +50,8 @@ def choose_threads(threads: int | None = None, *, at_most: int | None = None) ->
         SettingsError: The argument or WORDGATE_THREADS is no number of threads.
     """
     if threads is not None:
-        return _checked(threads)
+        needed = f"a whole number from 1 to {MOST_THREADS}"
+        return whole_number(threads, "threads", needed, most=MOST_THREADS)
     asked = _own_variable() or _openmp_variable()
     if asked is not None:
         return asked
@@ -124,18 +125,6 @@ def available_cores() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, min([cores, *map(math.ceil, _quotas(Path("/proc/self/cgroup"), _CGROUPS))]))
-
-
-def _checked(threads: int) -> int:
-    try:
-        number = 0 if isinstance(threads, bool) else operator.index(threads)
-    except TypeError:
-        number = 0
-    if not 1 <= number <= MOST_THREADS:
-        raise SettingsError(
-            f"threads is {threads!r}; it must be a whole number from 1 to {MOST_THREADS}"
-        )
-    return number
 
 
 def _own_variable() -> int | None:

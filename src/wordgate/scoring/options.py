@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wordgate.arguments import real_number, whole_number
 from wordgate.bundle.config import Config
 from wordgate.data import Columns
 from wordgate.errors import SettingsError
@@ -43,8 +44,10 @@ class ScoreOptions:
     def __post_init__(self) -> None:
         check_abstain(self.abstain_below)
         choose_threads(self.threads)
-        if self.batch < 1:
-            raise SettingsError(f"batch is {self.batch}: it must be at least 1")
+        whole_number(self.batch, "batch", "a whole number of at least 1")
+        needed = "seconds, 0 or more"
+        seconds = self.checkpoint_seconds
+        real_number(seconds, "checkpoint_seconds", needed, lambda number: number >= 0.0)
         if self.to not in (None, *FORMATS):
             raise SettingsError(f"no format '{self.to}'; available: {', '.join(FORMATS)}")
 

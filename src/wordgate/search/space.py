@@ -122,7 +122,12 @@ def _default(name: str) -> dict[str, Range | Choices]:
 
 def _ranges(content: Mapping[str, Any], file: str) -> dict[str, Range | Choices]:
     """Read the ranges by dotted names: ``"lstm.hidden_size" = ...``, or in the table ``[lstm]``."""
-    return {name: _range(name, value, file) for name, value in _entries(content)}
+    found: dict[str, Range | Choices] = {}
+    for name, value in _entries(content):
+        if name in found:
+            raise _fault(name, file, "is given more than once")
+        found[name] = _range(name, value, file)
+    return found
 
 
 def _entries(content: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:

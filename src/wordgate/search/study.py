@@ -233,6 +233,7 @@ def _trial_of(trial: FrozenTrial, began: Any) -> SearchTrial:
         megabytes=attributes.get("megabytes"),
         seconds=attributes.get("seconds", 0.0),
         over_limits=tuple(attributes.get("over_limits", ())),
+        is_cut=attributes.get("is_cut", False),
         finished=None if ended is None or began is None else (ended - began).total_seconds(),
     )
 

@@ -1,8 +1,11 @@
 """Limits of a server: the default of each, and what happens beyond it."""
 
+import math
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
+from wordgate.arguments import real_number, whole_number
 from wordgate.errors import SettingsError
 
 MEBIBYTE = 2**20
@@ -10,6 +13,10 @@ MEBIBYTE = 2**20
 
 def _limit(default: float, help_text: str, least: float = 1) -> Any:
     return field(default=default, metadata={"help": help_text, "least": least})
+
+
+def _is_limit(number: float, least: float) -> bool:
+    return least <= number < math.inf
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,11 @@ class Limits:
     def __post_init__(self) -> None:
         for limit in fields(self):
             value, least = getattr(self, limit.name), limit.metadata["least"]
-            if not least <= value < float("inf"):
-                raise SettingsError(f"{flag(limit.name)} is {value}; it must be {least} or more")
+            name, needed = flag(limit.name), f"{least} or more"
+            if isinstance(limit.default, int):
+                whole_number(value, name, f"a whole number of {needed}", least)
+            else:
+                real_number(value, name, needed, partial(_is_limit, least=least))
         self._refuse(
             "max_queue", "max_texts", "a request with this many texts could never be accepted"
         )

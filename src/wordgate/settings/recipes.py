@@ -2,15 +2,15 @@
 
 import difflib
 import json
-import operator
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from wordgate.arguments import whole_number
 from wordgate.errors import SettingsError, address_message, did_you_mean
 from wordgate.settings.schema import Settings, flattened, format_setting, setting_fields
 
@@ -19,6 +19,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+Value = TypeVar("Value")
 LARGEST_SEED = 2**32 - 1
 EXTENDS = "extends"
 """The key that names the recipe from which a recipe inherits."""
@@ -205,24 +206,36 @@ def _set_in(values: dict[str, Any], inherited: Mapping[str, Any]) -> dict[str, o
 
 def flat_overrides(overrides: Mapping[str, object] | None) -> dict[str, object]:
     """Flatten settings, given by dotted names or as nested tables, to dotted names."""
-    return dict(flattened({str(name): value for name, value in (overrides or {}).items()}))
+    return _each_once(flattened({str(name): value for name, value in (overrides or {}).items()}))
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
     """Turn ``["lstm.hidden_size=64"]`` into ``{"lstm.hidden_size": "64"}``.
 
     Raises:
-        SettingsError: One is not of the form NAME=VALUE.
+        SettingsError: One is not of the form NAME=VALUE, or two are of the same setting.
     """
-    pairs = {}
+    pairs = []
     for assignment in assignments:
         key, sign, value = assignment.partition("=")
         if not sign or not key.strip():
             raise SettingsError(
                 f"'{assignment}' is not a setting; write NAME=VALUE, such as lstm.hidden_size=64"
             )
-        pairs[key.strip()] = value.strip()
-    return pairs
+        pairs.append((key.strip(), value.strip()))
+    return _each_once(pairs)
+
+
+def _each_once(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+    """Join values by the names of their settings, of which none may occur twice."""
+    found: dict[str, Value] = {}
+    for name, value in pairs:
+        if name in found:
+            raise SettingsError(
+                f"{name} is set more than once: {found[name]!s:.80} and {value!s:.80}; set it once"
+            )
+        found[name] = value
+    return found
 
 
 def checked_seed(seed: int, name: str = "seed") -> int:
@@ -231,15 +244,7 @@ def checked_seed(seed: int, name: str = "seed") -> int:
     Raises:
         SettingsError: It is no whole number, or one that scikit-learn doesn't take.
     """
-    try:
-        number = operator.index(seed)
-    except TypeError:
-        number = -1
-    if not 0 <= number <= LARGEST_SEED:
-        raise SettingsError(
-            f"{name} is {seed!r:.80}; it must be a whole number from 0 to {LARGEST_SEED}"
-        )
-    return number
+    return whole_number(seed, name, f"a whole number from 0 to {LARGEST_SEED}", 0, LARGEST_SEED)
 
 
 def _user_recipe(recipe: str | Path) -> tuple[str, dict[str, Any]]:
@@ -252,7 +257,7 @@ def _user_recipe(recipe: str | Path) -> tuple[str, dict[str, Any]]:
             f"no recipe '{name}'"
             + did_you_mean(name, [*recipe_names(), "the path of your own .toml file"])
         )
-    own = dict(flattened(read_toml(name, _RECIPE)))
+    own = _each_once(flattened(read_toml(name, _RECIPE)))
     base = own.pop(EXTENDS, _BASE)
     if base not in recipe_names():
         raise SettingsError(

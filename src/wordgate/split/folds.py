@@ -1,7 +1,6 @@
 """Grouped k-fold cross-validation, stratified by label, with near duplicates kept together."""
 
 import heapq
-import operator
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.arguments import whole_number
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings
 from wordgate.dedup.near_duplicates import find_near_duplicates
-from wordgate.errors import DataError, SettingsError
+from wordgate.errors import DataError
 from wordgate.settings import checked_seed
 from wordgate.split.assignment import GroupTable, check_lengths
 from wordgate.split.multilabel import MultilabelGroups
@@ -37,12 +37,7 @@ class GroupedSplit:
     """
 
     def __init__(self, n_splits: int = 5, *, random_state: int = 0, merge_duplicates: bool = True):
-        try:
-            self.n_splits = operator.index(n_splits)
-        except TypeError:
-            self.n_splits = 0
-        if self.n_splits < 2:
-            raise SettingsError(f"n_splits is {n_splits!r}; it must be a whole number, 2 or more")
+        self.n_splits = whole_number(n_splits, "n_splits", "a whole number, 2 or more", 2)
         self.random_state = checked_seed(random_state, "random_state")
         self.merge_duplicates = merge_duplicates
 

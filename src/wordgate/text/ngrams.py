@@ -17,7 +17,7 @@ ANALYZERS: tuple[Analyzer, ...] = ("words", "characters")
 Weighting = Literal["counts", "tfidf"]
 _WORDS_CACHED = 100_000
 _WORD = re.compile(r"\w+")
-_TEXTS_AT_ONCE = 4096
+_TEXTS_AT_ONCE, _CHARACTERS_AT_ONCE = 4096, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -167,8 +167,17 @@ def count_by_text(
 
 
 def text_chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Cut texts into chunks whose n-grams take little memory together."""
-    return (texts[start : start + _TEXTS_AT_ONCE] for start in range(0, len(texts), _TEXTS_AT_ONCE))
+    """Cut texts into chunks whose n-grams take little memory and time together."""
+    start, n_characters = 0, 0
+    for place, text in enumerate(texts):
+        if place - start == _TEXTS_AT_ONCE or (
+            n_characters + len(text) > _CHARACTERS_AT_ONCE and place > start
+        ):
+            yield texts[start:place]
+            start, n_characters = place, 0
+        n_characters += len(text)
+    if start < len(texts):
+        yield texts[start:]
 
 
 def _word_frequencies(

@@ -1,13 +1,15 @@
 """Fitting the family `count`, the one that every other has to beat."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from wordgate.data.dataset import Dataset
 from wordgate.models.count import CountModel
 from wordgate.runtime.cpu import single_thread_environment
 from wordgate.runtime.progress import stage
@@ -24,6 +26,9 @@ Kind = TypeVar("Kind")
 Result = TypeVar("Result")
 _COUNTING_SHARE = 0.5
 """Maximum fraction of the time for finding and counting n-grams; the rest is for the solver."""
+_PROBED_CHARACTERS = 300_000
+"""Characters of training texts from which the time for all is estimated, if there are at least ten
+times as many."""
 
 
 def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
@@ -33,28 +38,35 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     all of them, by their mean log loss. A label without texts gets the probability 0, or, with
     several labels per text, always `prior_log_odds`. A second kind of n-grams is left out if it has
     not been counted in half of the time: after the few steps of the solver for which there is time
-    then, it would make the model worse.
+    then, it would make the model worse. If there is no time for the first kind in all texts, the
+    model is fitted on as many of them as there is time for, spread evenly over all.
     """
     from scipy.sparse import hstack
 
-    now = time.monotonic()
-    limit = _TimeLimit(now + _COUNTING_SHARE * (context.deadline - now))
     data.check_not_empty("word counts", "the strength of regularization")
-    train, valid = data.train, data.valid
     ranges: dict[Analyzer, tuple[int, int]] = {
         "words": (1, settings.count.words),
         "characters": (2, settings.count.characters),
     }
     kinds = [kind for kind, (_, longest) in ranges.items() if longest]
     min_texts, weights = settings.count.min_texts, settings.count.weights
+
+    def found(
+        texts: Sequence[str], kind: Analyzer, check: Callable[[], None] = _pass
+    ) -> NgramVectorizer:
+        return NgramVectorizer.fit(texts, kind, ranges[kind], min_texts, weights, check)
+
+    n_texts, deadline = len(data.train), context.deadline
     with stage(context.progress, "Finding n-grams"):
+        is_limited = deadline < math.inf
+        pace = _Pace.of(data.train.texts, kinds, found) if is_limited else _Pace(0.0, 0.0, 0)
+        deadline -= pace.predicting * context.predicted_after
+        now = time.monotonic()
+        limit = _TimeLimit(now + _COUNTING_SHARE * (deadline - now))
+        data = replace(data, train=pace.part_in_time(data.train, limit.end - now))
+        train, valid = data.train, data.valid
         vectorizers = [
-            *limit.first_of_all(
-                kinds,
-                lambda kind, check: NgramVectorizer.fit(
-                    train.texts, kind, ranges[kind], min_texts, weights, check
-                ),
-            )
+            *limit.first_of_all(kinds, lambda kind, check: found(train.texts, kind, check))
         ]
     sizes = " and ".join(
         f"{len(vectorizer):,} {vectorizer.analyzer.removesuffix('s')} n-grams"
@@ -77,17 +89,65 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         settings.count.c,
         weights=loss_weights(data, settings.class_weight),
         progress=context.progress,
-        deadline=context.deadline,
+        deadline=deadline,
     )
     linear = choice.best.linear
     late = [
         f"{TIME_LIMIT}left no time for n-grams of {kind}." for kind in kinds[len(vectorizers) :]
     ]
+    if len(train) < n_texts:
+        late.append(
+            f"{TIME_LIMIT}left no time for the n-grams of all texts: the model was fitted on"
+            f" {len(train):,} of {n_texts:,}."
+        )
     return Fitted(
         CountModel(vectorizers, linear.coefficients, linear.intercepts, data.multilabel),
         remarks=[*choice.remarks(), *late],
         engine=single_thread_environment("scipy"),
     )
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """What n-grams take, by those of some texts; 0 for so few that a limit need not know.
+
+    Attributes:
+        counting: Seconds for finding and counting those of the first kind in a text.
+        predicting: Seconds for counting those of all kinds in a text.
+        n_probed: How many texts that was measured on, which a model is fitted on in any case.
+    """
+
+    counting: float
+    predicting: float
+    n_probed: int
+
+    @classmethod
+    def of(
+        cls,
+        texts: Sequence[str],
+        kinds: Sequence[Analyzer],
+        found: Callable[[Sequence[str], Analyzer], NgramVectorizer],
+    ) -> "_Pace":
+        """Measure it on texts spread evenly over all."""
+        step = sum(map(len, texts)) // _PROBED_CHARACTERS
+        if step < 10:
+            return cls(0.0, 0.0, 0)
+        some, taken, counting = texts[::step], [time.monotonic()], 0.0
+        for kind in kinds:
+            vectorizer = found(some, kind)
+            started = time.monotonic()
+            vectorizer.transform(some)
+            counting += time.monotonic() - started
+            taken.append(time.monotonic())
+        return cls((taken[1] - taken[0]) / len(some), counting / len(some), len(some))
+
+    def part_in_time(self, train: Dataset, seconds: float) -> Dataset:
+        """Give as many texts as there is time for, spread evenly over all."""
+        expected = self.counting * len(train)
+        if expected <= max(0.0, seconds):
+            return train
+        n_texts = max(self.n_probed, int(len(train) * seconds / expected))
+        return train.part(np.arange(n_texts) * len(train) // n_texts)
 
 
 class _FitTimeoutError(Exception):

@@ -9,6 +9,7 @@ from pathlib import Path
 from socket import socket
 from types import ModuleType
 
+from wordgate.arguments import whole_number
 from wordgate.errors import SettingsError, did_you_mean
 from wordgate.families import FAMILIES, Family, imported
 from wordgate.runtime.cpu import (
@@ -186,9 +187,7 @@ def check_workers(family: str, workers: int | None, device: str) -> None:
     """
     if workers is None:
         return
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise SettingsError(f"workers is {workers!r}; it must be a whole number of 1 or more")
-    if workers == 1:
+    if whole_number(workers, "workers", "a whole number of 1 or more") == 1:
         return
     why = None
     if family != "lstm":

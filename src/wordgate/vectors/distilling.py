@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.arguments import whole_number
 from wordgate.errors import DataError, SettingsError
 from wordgate.hub import Role, quiet_loading, unloadable
 from wordgate.runtime.progress import Progress, stage
@@ -112,11 +113,13 @@ def distill_words(
         SettingsError: The size is below 1, or above what teacher and words can give.
         DataError: There are fewer than two words, or the teacher gives numbers that are no use.
     """
-    if dim is not None and not 1 <= dim <= teacher.hidden_size:  # before the work, not after it
-        raise SettingsError(
-            f"size is {dim}, but the outputs of the teacher '{teacher.name}' have"
-            f" {teacher.hidden_size} dimensions: give 1 to {teacher.hidden_size}"
-        )
+    if dim is not None:  # before the work, not after it
+        whole_number(dim, "size", "a whole number of at least 1")
+        if dim > teacher.hidden_size:
+            raise SettingsError(
+                f"size is {dim}, but the outputs of the teacher '{teacher.name}' have"
+                f" {teacher.hidden_size} dimensions: give 1 to {teacher.hidden_size}"
+            )
     outputs = _ask(words, teacher, progress, deadline)
     known = np.flatnonzero(outputs.known).tolist()
     most = min(teacher.hidden_size, len(known) - 1)
