@@ -45,6 +45,22 @@ def test_it_is_scikit_learns_optimum(classes, kind):
         assert linear.log_proba(kind(features)) == pytest.approx(expected, abs=2e-3)
 
 
+@pytest.mark.parametrize("classes", [1, 2, 3, 5, 6])
+def test_products_column_by_column_and_in_threads_are_the_same_to_the_bit(classes, monkeypatch):
+    features, targets = data(n=300, features=40, classes=classes)
+
+    def bits(few, threads):
+        monkeypatch.setattr(logistic, "_FEW_COLUMNS", few)
+        path = fit_path(
+            csr_matrix(features), targets, classes, [1.0], deadline=math.inf, threads=threads
+        )
+        ((_, linear),) = path
+        return linear.coefficients.tobytes() + linear.intercepts.tobytes()
+
+    together = bits(0, 1)
+    assert bits(4, 1) == bits(4, 2) == bits(9, 3) == together
+
+
 def test_coefficients_of_the_classes_sum_to_zero():
     features, targets = data()
     linear = fitted(features, targets, 3, [1.0])[1.0]

@@ -11,7 +11,7 @@ import numpy as np
 
 from wordgate.data.dataset import Dataset
 from wordgate.models.count import CountModel
-from wordgate.runtime.cpu import single_thread_environment
+from wordgate.runtime.cpu import choose_threads, single_thread_environment
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.text.ngrams import Analyzer, NgramVectorizer, text_chunks
@@ -90,6 +90,7 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         weights=loss_weights(data, settings.class_weight),
         progress=context.progress,
         deadline=deadline,
+        threads=choose_threads(context.threads),
     )
     linear = choice.best.linear
     late = [
