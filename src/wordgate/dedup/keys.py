@@ -33,7 +33,7 @@ class Factorized:
         """Number keys, one a row."""
         names = sorted(set(keys))
         place = {name: i for i, name in enumerate(names)}
-        return cls(names, np.fromiter((place[key] for key in keys), np.int64, len(keys)))
+        return cls(names, np.fromiter(map(place.__getitem__, keys), np.int64, len(keys)))
 
 
 def group_keys(texts: Sequence[str], groups: Sequence[str] | None) -> list[str]:
