@@ -3,12 +3,19 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 import wordgate
 from wordgate.data.columns import ColumnError
 from wordgate.errors import DataError, MissingExtraError, SettingsError, WordgateError
+from wordgate.experiments import search_plan
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.progress import Silent
 
@@ -160,6 +167,133 @@ def test_folds_of_a_training_are_the_same(few_reviews, review_vectors):
         for engine in ("local", "ray")
     )
     assert there.folds == here.folds
+
+
+SEARCH = {"model": "count", "settings": {"count.c": "1"}, "minutes": 20.0, "progress": Silent()}
+SLOWER = {**SEARCH, "settings": {"count.c": [0.1, 0.3, 1, 3, 10, 30, 100]}}
+
+
+def facts(search):
+    """Give what each trial found, without the time it took."""
+    return [
+        (trial.number, trial.settings, trial.state, trial.fold_scores) for trial in search.trials
+    ]
+
+
+@pytest.fixture
+def count_alone(monkeypatch):
+    """Let a search be among one family: the others take seconds each."""
+    monkeypatch.setattr(search_plan, "available_families", lambda _: (("count",), ()))
+
+
+@contextmanager
+def signals_to_workers(number, most):
+    """Send so many workers a signal while they run tasks, from time to time; give those found."""
+    found, done = [], Event()
+
+    def send():
+        while len(found) < most and not done.wait(0.1):
+            for place in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):
+                    process = int(place.parent.name)
+                    if place.read_bytes().startswith(b"ray::_call") and process not in found:
+                        os.kill(process, number)
+                        found.append(process)
+                        break
+
+    thread = Thread(target=send)
+    thread.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        thread.join()
+        for process in found:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+
+def test_a_search_of_one_trial_at_a_time_is_that_of_one_process(few_reviews):
+    options = {**SEARCH, "trials": 6, "threads": 2}  # a task takes both CPUs
+    here = wordgate.tune(few_reviews, **options)
+    there = wordgate.tune(few_reviews, engine="ray", **options)
+    assert facts(there.search) == facts(here.search)
+    assert there.settings == here.settings
+
+
+def test_trials_run_at_the_same_time_and_no_killed_worker_loses_one(reviews):
+    at_once = []
+
+    def watch(objective, trials, deadline):
+        at_once.append(sum(trial.state == "running" for trial in trials))
+
+    with signals_to_workers(signal.SIGKILL, 3) as killed:
+        found = wordgate.tune(reviews, engine="ray", trials=8, watch=watch, **SLOWER).search
+    assert len(killed) == 3
+    assert max(at_once) == 1  # besides the one that has just ended
+    assert len(found.trials) == 8
+    assert {trial.state for trial in found.trials} <= {"complete", "pruned"}
+    assert found.ended_by == "trials"
+
+
+def test_a_fit_that_does_not_end_is_not_waited_for_when_the_time_is_over(reviews):
+    def watch(objective, trials, deadline):
+        if len(trials) == 5:
+            context.enter_context(signals_to_workers(signal.SIGSTOP, 1))
+
+    started = time.monotonic()
+    with ExitStack() as context:
+        options = {**SLOWER, "minutes": 0.3}
+        found = wordgate.tune(reviews, engine="ray", watch=watch, **options).search
+    assert 12.0 < time.monotonic() - started < 60.0
+    assert found.ended_by == "minutes"
+    assert "failed" in [trial.state for trial in found.trials]
+
+
+def test_an_interrupted_search_trains_the_best_and_can_be_resumed(
+    few_reviews, tmp_path, count_alone
+):
+    out, options = tmp_path / "model", {**SEARCH, "model": "auto", "engine": "ray", "trials": 6}
+
+    def interrupt(objective, trials, deadline):
+        if sum(trial.state == "complete" for trial in trials) == 2:
+            raise KeyboardInterrupt
+
+    ended = wordgate.train(few_reviews, out=out, watch=interrupt, **options).search
+    assert ended.ended_by == "interruption"
+    whole = wordgate.train(few_reviews, out=out, resume=True, overwrite=True, **options).search
+    kept = [fact for fact in facts(ended) if fact[2] != "failed"]
+    assert len(kept) >= 2
+    assert [fact for fact in facts(whole) if fact in kept] == kept
+    assert sum(trial.state != "failed" for trial in whole.trials) == 6
+
+
+def test_when_the_driver_is_killed_no_finished_trial_is_lost(few_reviews, tmp_path):
+    """The driver has a cluster of its own, which ends with it."""
+    out = tmp_path / "mine.toml"
+    script = (
+        "import os, signal, sys, wordgate\n"
+        "def watch(objective, trials, deadline):\n"
+        "    if sum(trial.state in ('complete', 'pruned') for trial in trials) == 3:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "wordgate.tune(sys.argv[1], out=sys.argv[2], model='count', settings={'count.c': '1'},"
+        " minutes=20.0, trials=6, engine='ray', watch=watch)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(few_reviews), str(out)],
+        env=environment, capture_output=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    fitted = []
+    found = wordgate.tune(
+        few_reviews, out=out, resume=True, engine="ray", trials=6,
+        watch=lambda _, trials, __: fitted.append(len(trials)), **SEARCH,
+    ).search  # fmt: skip
+    ended = [trial for trial in found.trials if trial.state != "failed"]
+    assert len(ended) == 6
+    assert len(fitted) <= 3 + sum(trial.seconds == 0.0 for trial in ended)
+    assert not out.with_name("mine.toml.search").exists()
 
 
 def test_a_pipeline_of_ray_data_has_the_model(count_model):

@@ -8,9 +8,9 @@ families that are still in the race.
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,12 @@ import numpy as np
 from wordgate.errors import SettingsError, WordgateError
 from wordgate.experiments.search_plan import DEFAULT, SMALL, TAUGHT, TUNED, SearchConfig, TrialSpec
 from wordgate.experiments.search_ranking import Ending, Found, Ranking, score_of, spec_of
+from wordgate.experiments.search_schedule import (
+    SearchTimeoutError,
+    TrialFit,
+    TrialSchedule,
+    TrialSteps,
+)
 from wordgate.experiments.search_trials import (
     FEW,
     MOST_FOLDS,
@@ -29,6 +35,8 @@ from wordgate.experiments.search_trials import (
     fit_fold,
 )
 from wordgate.report.search_text import trial_line
+from wordgate.runtime.engine import Tasks
+from wordgate.runtime.progress import stage
 from wordgate.search.space import START_SMALL, Choices, Space, space_of, suggest
 from wordgate.search.study import SearchStudy
 
@@ -47,10 +55,6 @@ _MOST_REPEATED = 20
 _MOST_FAILED = 10
 
 
-class _SearchTimeoutError(Exception):
-    """The time ended a trial."""
-
-
 @dataclass
 class _Attempt:
     """A trial on its way: what it has answered, and how far it is."""
@@ -67,6 +71,14 @@ class _Attempt:
     def scores(self) -> list[float]:
         """The score on each finished fold."""
         return [one.score for one in self.answers]
+
+
+def _fit(shared: tuple[InnerFolds, SearchConfig], fit: TrialFit) -> FoldAnswers:
+    """Make a fit of a trial, in this process or on a worker."""
+    (folds, config), now = shared, time.monotonic()
+    if not config.engine.is_local:
+        config = replace(config, context=replace(config.context, started=now))
+    return fit_fold(fit.spec, folds, fit.number, fit.share, config, now + fit.seconds)
 
 
 class Search:
@@ -97,6 +109,8 @@ class Search:
         )
         self._left_out = [*config.left_out]
         self._dropped: set[str] = set()
+        self._ended_by: Ending = "minutes"
+        self._failed = 0
         for trial in study.trials():
             if trial.fold_scores and trial.rows == 1.0 and trial.seconds:
                 name = spec_of(trial).name
@@ -109,17 +123,17 @@ class Search:
             SettingsError: No trial has finished, or none keeps the limits.
         """
         began, earlier = time.monotonic(), self.study.attributes.get("seconds", 0.0)
-        ended_by: Ending = "minutes"
         try:
-            self._start_families()
-            self._drop_families()
-            ended_by = self._tune()
-        except _SearchTimeoutError:
+            with self._scheduling() as schedule:
+                self._start_families(schedule)
+                self._drop_families()
+                schedule.run(self._tuned_trials())
+        except SearchTimeoutError:
             pass
         except KeyboardInterrupt:
             if not self._ranking.finished():
                 raise
-            ended_by = "interruption"
+            self._ended_by = "interruption"
         finally:
             seconds = earlier + time.monotonic() - began
             with suppress(KeyboardInterrupt):
@@ -133,8 +147,25 @@ class Search:
             for family in {trial.family for trial in ranking}
         }
         return Found(
-            self.study.trials(), ranking, ended_by, seconds, importances, tuple(self._left_out)
+            self.study.trials(),
+            ranking,
+            self._ended_by,
+            seconds,
+            importances,
+            tuple(self._left_out),
         )
+
+    @contextmanager
+    def _scheduling(self) -> Iterator[TrialSchedule]:
+        """Make trials on the engine, as many at a time as it has room for."""
+        config = self.config
+        with ExitStack() as stack:
+            shared = self.folds, config.for_trials()
+            tasks = stack.enter_context(Tasks(_fit, shared, config.engine))
+            if not config.engine.is_local:  # in this process each fit shows its progress
+                name = "Fitting trials on the Ray cluster"
+                stack.enter_context(stage(config.context.progress, name))
+            yield TrialSchedule(tasks)
 
     # The default recipes.
 
@@ -153,24 +184,26 @@ class Search:
         specs.sort(key=lambda spec: self._costs.order(spec.name))
         return [spec for spec in specs if (spec.family, spec.recipe) not in done]
 
-    def _start_families(self) -> None:
+    def _start_families(self, schedule: TrialSchedule) -> None:
         """Try the default recipes: all on one fold first, which tells how many folds there will be.
 
         Of an interruption or of the time limit, those begun are kept as far as they have come.
         """
         begun: list[_Attempt] = []
         try:
-            for spec in self._starts():
-                self._begin(spec, begun)
-            self._decide_folds([attempt for attempt in begun if not attempt.ended])
-            for attempt in begun:
-                self._finish(attempt, must=not self._ranking.finished())
+            schedule.run(self._begin(spec, begun) for spec in self._starts())
+            left = [attempt for attempt in begun if not attempt.ended]
+            self._decide_folds(left, schedule.tasks.room())
+            schedule.run(
+                self._finish(attempt, must=attempt is left[0] and not self._ranking.finished())
+                for attempt in left
+            )
         finally:
             for attempt in begun:
                 if not attempt.ended:
                     self._end(attempt)
 
-    def _begin(self, spec: TrialSpec, begun: list[_Attempt]) -> None:
+    def _begin(self, spec: TrialSpec, begun: list[_Attempt]) -> TrialSteps:
         """Make a trial on one fold, unless there is no time for it; the first one in any case."""
         rungs, is_first = self.folds.rungs(1), not begun and not self._ranking.finished()
         if not is_first and not self._fits(spec, rungs):
@@ -179,8 +212,8 @@ class Search:
         attempt = self._ask(spec)
         begun.append(attempt)
         try:
-            self._climb(attempt, rungs, must=is_first)
-        except _SearchTimeoutError:
+            yield from self._climb(attempt, rungs, must=is_first)
+        except SearchTimeoutError:
             if is_first:
                 raise
             self._leave_out(spec)
@@ -190,22 +223,23 @@ class Search:
             end = "" if str(error).endswith((".", "?")) else "."
             self._left_out.append(f"Left out: {spec.name}. {error}{end}")
 
-    def _finish(self, attempt: _Attempt, *, must: bool) -> None:
+    def _finish(self, attempt: _Attempt, *, must: bool) -> TrialSteps:
         """Make the rest of a trial that was begun; that of the first one in any case."""
         try:
-            self._climb(attempt, self._rungs(), must=must)
+            yield from self._climb(attempt, self._rungs(), must=must)
             self._complete(attempt)
-        except _SearchTimeoutError:
+        except SearchTimeoutError:
             self._leave_out(attempt.spec)
 
-    def _decide_folds(self, begun: Sequence[_Attempt]) -> None:
-        """Choose on how many folds all trials are judged, by the time that these take."""
+    def _decide_folds(self, begun: Sequence[_Attempt], room: int) -> None:
+        """Choose on how many folds all trials are judged, by the time that these take together."""
         if "folds" in self.study.attributes:
             return
         each = [self._costs.seconds(attempt.spec.name) for attempt in begun]
         kept = max((self._kept_for(attempt.spec) for attempt in begun), default=0.0)
         left = self._left()
-        fitting, time_left = sum(each), min(_DEFAULTS_SHARE * left, left - kept)
+        fitting = max([sum(each) / room, *each])
+        time_left = min(_DEFAULTS_SHARE * left, left - kept)
         if len(self.folds.rows) < FEW:  # what is too slow for all folds is left out
             fitting, time_left = min(each, default=0.0), left - kept
         more = [n for n in range(MOST_FOLDS, 1, -1) if (n - 1) * fitting <= time_left]
@@ -236,34 +270,42 @@ class Search:
 
     # The settings.
 
-    def _tune(self) -> Ending:
+    def _tuned_trials(self) -> Iterator[TrialSteps | None]:
         """Let Optuna choose settings until the time or the trials are over."""
-        repeated = failed = 0
+        repeated, begun = 0, list[_Attempt]()
         while True:
+            live = [attempt for attempt in begun if not attempt.ended]
             most = self.config.options.get("trials")
-            if most is not None and len(self._ranking.finished()) >= most:
-                return "trials"
-            alive = self._alive()
-            if not alive or repeated >= _MOST_REPEATED:
-                return "trials"
-            family = self._next(alive)
+            n_left = math.inf if most is None else most - len(self._ranking.finished())
+            if 0 < n_left <= len(live):  # one of them may fail
+                yield None
+                continue
+            alive = self._alive(live)
+            if n_left <= 0 or not alive or repeated >= _MOST_REPEATED:
+                self._ended_by = "trials"
+                return
+            family = self._next(alive, live)
             if family is None:
-                return "minutes"
+                return
             trial = self.study.ask(family)
             spec = TrialSpec(family, TUNED, suggest(trial, self._space(family)))
             if self._repeat(trial, spec):
                 repeated += 1
                 continue
             repeated = 0
-            try:
-                attempt = self._ask(spec, trial)
-                self._climb(attempt, self._rungs(), prunable=True)
-                self._complete(attempt)
-                failed = 0
-            except WordgateError:
-                failed += 1
-                if failed >= _MOST_FAILED:
-                    raise
+            begun.append(self._ask(spec, trial))
+            yield self._tune(begun[-1])
+
+    def _tune(self, attempt: _Attempt) -> TrialSteps:
+        """Make a trial of settings; of many in a row that fail, the last raises its error."""
+        try:
+            yield from self._climb(attempt, self._rungs(), prunable=True)
+            self._complete(attempt)
+            self._failed = 0
+        except WordgateError:
+            self._failed += 1
+            if self._failed >= _MOST_FAILED:
+                raise
 
     def _space(self, family: str) -> Space:
         config = self.config
@@ -276,9 +318,10 @@ class Search:
             small=config.is_limited,
         )
 
-    def _alive(self) -> list[str]:
-        """Name the families that are still tuned."""
+    def _alive(self, live: Sequence[_Attempt]) -> list[str]:
+        """Name the families that are still tuned; trials that are under way count, too."""
         tuned = [trial.family for trial in self._ranking.finished() if trial.recipe == TUNED]
+        tuned += [attempt.spec.family for attempt in live]
         started = {trial.family for trial in self._ranking.finished()}
         return [
             family
@@ -289,13 +332,17 @@ class Search:
             and self._space(family)
         ]
 
-    def _next(self, alive: Sequence[str]) -> str | None:
+    def _next(self, alive: Sequence[str], live: Sequence[_Attempt]) -> str | None:
         """Give the family that has had the least time, the leading one twice as much as others."""
         best = self._ranking.best()
         spent = dict.fromkeys(alive, 0.0)
         for trial in self._ranking.finished():
             if trial.recipe == TUNED and trial.family in spent:
                 spent[trial.family] += trial.seconds
+        for attempt in live:
+            name, family = attempt.spec.name, attempt.spec.family
+            if family in spent:
+                spent[family] += self._ranking.n_folds() * self._costs.seconds(name)
         if best is not None and best.family in spent:
             spent[best.family] /= 2.0
         rungs = self._rungs()
@@ -345,7 +392,7 @@ class Search:
         *,
         prunable: bool = False,
         must: bool = False,
-    ) -> None:
+    ) -> TrialSteps:
         """Take a trial from step to step, as far as it is good enough and there is time."""
         try:
             while attempt.step < len(rungs) and not attempt.ended:
@@ -353,23 +400,29 @@ class Search:
                 is_sure = not attempt.step or (must and attempt.answers)
                 done = len(attempt.answers)
                 if not is_sure and not self._fits(attempt.spec, left, done=done):
-                    raise _SearchTimeoutError
-                is_worse = self._take(attempt, left[0], must=must)
+                    raise SearchTimeoutError
+                is_worse = yield from self._take(attempt, left[0], must=must)
                 if attempt.is_over_limits or (prunable and is_worse and len(left) > 1):
                     self._end(attempt)
-        except _SearchTimeoutError:
+        except SearchTimeoutError:
             self._end(attempt, failed=not (must and attempt.step))
+            raise
+        except GeneratorExit:  # the search ends: its scores so far count if there are no others
+            with suppress(KeyboardInterrupt):
+                self._end(attempt, failed=not attempt.step or bool(self._ranking.candidates()))
             raise
         except BaseException:
             with suppress(KeyboardInterrupt):
                 self._end(attempt, failed=True)
             raise
 
-    def _take(self, attempt: _Attempt, rung: Rung, *, must: bool) -> bool:
+    def _take(
+        self, attempt: _Attempt, rung: Rung, *, must: bool
+    ) -> Generator[TrialFit, FoldAnswers, bool]:
         """Take one step of a trial; tell whether others are better there."""
         is_whole = rung.share == 1.0
         for number in range(len(attempt.answers), rung.n_folds) if is_whole else [0]:
-            found = self._fit(attempt, number, rung, must=must)
+            found = yield from self._fit(attempt, number, rung, must=must)
             if is_whole:
                 attempt.answers.append(found)
         scores = attempt.scores or [found.score]
@@ -406,14 +459,16 @@ class Search:
         self.study.end(attempt.trial, failed=failed)
         self._show(attempt.trial.number)
 
-    def _fit(self, attempt: _Attempt, number: int, rung: Rung, *, must: bool) -> FoldAnswers:
+    def _fit(
+        self, attempt: _Attempt, number: int, rung: Rung, *, must: bool
+    ) -> Generator[TrialFit, FoldAnswers, FoldAnswers]:
         spec = attempt.spec
         left = max(0.0, self._seconds_for_fit(spec, rung, must=must))
-        found = fit_fold(spec, self.folds, number, rung.share, self.config, time.monotonic() + left)
+        found = yield TrialFit(spec, number, rung.share, left, must=must)
         self._costs.record(spec.name, rung.share, found.seconds, is_cut=found.is_cut)
         attempt.seconds += found.seconds
         if found.is_cut and not must:
-            raise _SearchTimeoutError
+            raise SearchTimeoutError
         return found
 
     # Time.

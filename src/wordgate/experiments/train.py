@@ -137,8 +137,8 @@ def train(
         max_minutes: Time limit for the whole call in minutes; the best epoch up to then is kept.
             With `resume`, 0 returns the model of the best epoch so far.
         no_texts: Leave the texts of test rows out of the report.
-        engine: Where the models of `folds` are fitted: ``local`` or ``ray``, as for
-            `wordgate.compare`.
+        engine: Where the models of `folds`, or the trials of ``auto``, are fitted: ``local`` or
+            ``ray``, as for `wordgate.compare`.
         progress: Shows progress; None for standard error.
         **options: How to read the data (`text`, `label`, `group`, `drop_labels`, `encoding`,
             `label_separator`, `limit`) and to split it (`split`, `test_size`, `valid`, `test`,
@@ -163,7 +163,7 @@ def train(
         source.seed, progress, device, threads, started=clock.started, processes=workers
     )
     if model == AUTO:
-        _refuse_with_auto(folds, max_minutes, engine, workers)
+        _refuse_with_auto(folds, max_minutes, workers)
         output = _Output.of_search(out, overwrite=overwrite, resume=resume)
         config = plan_search(
             search,
@@ -174,6 +174,7 @@ def train(
             teacher=teacher,
             teaching_minutes=teaching_minutes,
             has_unlabelled=bool(source.unlabelled),
+            engine=engine,
         )
         with train_auto(source, config, out=output.folder, resume=resume, no_texts=no_texts) as (
             bundle,
@@ -225,15 +226,12 @@ def train(
     return training
 
 
-def _refuse_with_auto(
-    folds: int | None, max_minutes: float | None, engine: str, workers: int | None
-) -> None:
+def _refuse_with_auto(folds: int | None, max_minutes: float | None, workers: int | None) -> None:
     """Refuse options of a single training that a search leaves without effect."""
     idle = {
         "--folds": (folds, "every trial is already evaluated on inner folds"),
         "--max-minutes": (max_minutes, "give --minutes"),
         "--workers": (workers, "give --threads"),
-        "--engine": (None if engine == LOCAL else engine, "trials run in this process"),
     }
     for option, (value, instead) in idle.items():
         if value is not None:

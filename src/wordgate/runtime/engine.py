@@ -12,8 +12,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from wordgate.errors import (
     BundleError,
@@ -109,32 +110,89 @@ def map_tasks(
         SettingsError: No node of the cluster has the CPUs or GPUs of a task.
         WordgateError: The cluster cannot be reached, or workers died again and again.
     """
-    if engine.is_local:
-        for item in items:
-            yield item, work(shared, item)
-        return
-    ray = _connected(engine)
-    options = {"num_cpus": engine.threads, "num_gpus": engine.gpus, "max_retries": _RETRIES}
-    task = ray.remote(**options)(_call)
-    sent, waiting = ray.put(shared), iter(items)
-    cpus = int(ray.cluster_resources().get("CPU", 1))
-    most = max(_FEWEST_IN_FLIGHT, _IN_FLIGHT_A_CPU * cpus)
-    running: dict[Any, Item] = {}
-    try:
+    with Tasks(work, shared, engine) as tasks:
+        waiting = iter(items)
+        most = 1 if engine.is_local else max(_FEWEST_IN_FLIGHT, _IN_FLIGHT_A_CPU * tasks.room())
         while True:
-            for item in islice(waiting, most - len(running)):
-                running[task.remote(work, sent, item, engine.threads, os.getcwd())] = item
-            if not running:
+            for item in islice(waiting, most - len(tasks)):
+                tasks.start(item)
+            done = tasks.wait()
+            if done is None:
                 return
-            [done], _ = ray.wait(list(running))
-            yield running.pop(done), _result(ray, done)
-    finally:
-        for one in running:
-            ray.cancel(one, force=True)
+            item, result = done
+            yield item, result()
+
+
+class Tasks(Generic[Shared, Item, Result]):
+    """Calls of a function on an engine; as a context, which cancels what still runs at its end.
+
+    In this process a call is made where its result is asked for. Function, first argument, retries
+    and errors are those of `map_tasks`.
+    """
+
+    def __init__(
+        self, work: Callable[[Shared, Item], Result], shared: Shared, engine: Engine
+    ) -> None:
+        self._work, self._shared, self._engine = work, shared, engine
+        self._running: dict[Any, Item] = {}
+        if not engine.is_local:
+            self._ray = _connected(engine)
+            options = {"num_cpus": engine.threads, "num_gpus": engine.gpus}
+            self._task = self._ray.remote(max_retries=_RETRIES, **options)(_call)
+            self._sent = [self._ray.put(shared)]  # in a list Ray leaves it to `_fetched`
+
+    def __enter__(self) -> Tasks[Shared, Item, Result]:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Cancel what still runs."""
+        for item in [*self._running.values()]:
+            self.cancel(item)
+
+    def __len__(self) -> int:
+        """Count the tasks that were started, and whose results have not been given."""
+        return len(self._running)
+
+    def room(self) -> int:
+        """Give how many tasks the engine can run at a time now."""
+        return 1 if self._engine.is_local else max(1, _room(self._ray, self._engine))
+
+    def start(self, item: Item) -> None:
+        """Call the function on an item."""
+        if self._engine.is_local:
+            self._running[object()] = item
+            return
+        task = self._task.remote(self._work, self._sent, item, self._engine.threads, os.getcwd())
+        self._running[task] = item
+
+    def wait(self, timeout: float | None = None) -> tuple[Item, Callable[[], Result]] | None:
+        """Wait until a task has ended, on Ray for so many seconds at most; None for no limit.
+
+        Returns:
+            The item, and what gives the result or raises the task's error; None if no task has
+            ended.
+        """
+        if not self._running:
+            return None
+        if self._engine.is_local:
+            item = self._running.pop(next(iter(self._running)))
+            return item, partial(self._work, self._shared, item)
+        done, _ = self._ray.wait(
+            list(self._running), timeout=None if timeout is None else max(0.0, timeout)
+        )
+        return (self._running.pop(done[0]), partial(_result, self._ray, done[0])) if done else None
+
+    def cancel(self, item: Item) -> None:
+        """End the task of an item."""
+        for task in [task for task, one in self._running.items() if one is item]:
+            del self._running[task]
+            if not self._engine.is_local:
+                self._ray.cancel(task, force=True)
 
 
 def _call(
-    work: Callable[[Shared, Item], Result], shared: Shared, item: Item, threads: int, place: str
+    work: Callable[[Shared, Item], Result], sent: list[Any], item: Item, threads: int, place: str
 ) -> Result:
     """Run a task on a worker, where relative paths mean the same as where it was begun."""
     wait_asleep()
@@ -143,11 +201,19 @@ def _call(
         os.chdir(place)
     try:
         with limited_blas(threads):
-            return work(shared, item)
+            return work(_fetched(sent[0]), item)
     except WordgateError as error:
         kinds = (DataError, SettingsError, BundleError, WordgateError)
         kind = next(kind for kind in kinds if isinstance(error, kind))
         raise kind(str(error)) from None  # one of its own type may need more to be sent
+
+
+@lru_cache(maxsize=1)
+def _fetched(sent: Any) -> Any:
+    """Give what is the same for all tasks: a worker deserializes it once."""
+    import ray
+
+    return ray.get(sent)
 
 
 def _result(ray: Any, reference: Any) -> Any:
@@ -171,15 +237,25 @@ def _connected(engine: Engine) -> Any:
 
     if not ray.is_initialized():
         _connect(ray)
-    least = {"CPU": engine.threads, "GPU": engine.gpus}
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if not any(all(node.get(kind, 0) >= n for kind, n in least.items()) for node in nodes):
-        needed = " and ".join(f"{n} {kind}" for kind, n in least.items() if n)
+    if not _room(ray, engine):
+        needed = " and ".join(f"{n} {kind}" for kind, n in _needed(engine).items())
         raise SettingsError(
             f"no node of the Ray cluster has the {needed} of a task: give fewer --threads"
             + (", or --device cpu" if engine.gpus else "")
         )
     return ray
+
+
+def _needed(engine: Engine) -> dict[str, int]:
+    """Give what a task takes, by the names that Ray has for it."""
+    return {kind: n for kind, n in (("CPU", engine.threads), ("GPU", engine.gpus)) if n}
+
+
+def _room(ray: Any, engine: Engine) -> int:
+    """Give how many tasks the nodes of the cluster can run at a time."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    needed = _needed(engine).items()
+    return sum(min(int(node.get(kind, 0)) // n for kind, n in needed) for node in nodes)
 
 
 def _address() -> str:
