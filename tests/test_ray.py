@@ -10,14 +10,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
+import numpy as np
 import pytest
 
 import wordgate
 from wordgate.data.columns import ColumnError
 from wordgate.errors import DataError, MissingExtraError, SettingsError, WordgateError
 from wordgate.experiments import search_plan
-from wordgate.runtime.engine import Engine, map_tasks
+from wordgate.runtime.engine import Engine, Tasks, map_tasks
 from wordgate.runtime.progress import Silent
+from wordgate.training import families
+from wordgate.training.processes import start_workers
 
 pytestmark = [
     pytest.mark.slow,
@@ -310,6 +313,63 @@ def test_a_pipeline_of_ray_data_has_the_model(count_model):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("family", "changes"),
+    [
+        ("mlp", {}),
+        ("lstm", {"lstm.lighter_candidate": False, "lstm.batch_size": 16}),
+        pytest.param("transformer", {}, marks=pytest.mark.needs("transformers")),
+    ],
+)
+def test_a_group_of_the_cluster_trains_the_same_bits(
+    few_reviews, review_vectors, tiny_bert, monkeypatch, family, changes
+):
+    options = {
+        "model": family,
+        "settings": {f"{family}.epochs": 2, **changes},
+        "threads": 1,
+        "progress": Silent(),
+    }
+    if family == "transformer":
+        options["settings"]["transformer.model"] = str(tiny_bert)
+    else:
+        options["vectors"] = review_vectors
+    there = wordgate.train(few_reviews, engine="ray", workers=2, **options)
+    from wordgate.training.local_group import LocalGroup
+
+    with start_workers(1, 1) as workers:
+        workers.check()
+        group = LocalGroup(0, 2, workers.sockets)
+        monkeypatch.setattr(families, "current_group", lambda: group)
+        here = wordgate.train(few_reviews, **options)
+        group.send(None)
+    assert there.bundle.config.environment["processes"] == "2"
+    found, expected = (one.bundle.model.state()[1] for one in (there, here))
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[name], expected[name]) for name in found)
+
+
+def test_tasks_that_need_each_other_run_at_the_same_time_and_only_once(tmp_path):
+    def meet(folder, number):
+        (folder / str(number)).touch()
+        while len(list(folder.iterdir())) < 2:
+            time.sleep(0.01)
+        if number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+    with Tasks(meet, tmp_path, ON_RAY, together=2) as tasks:
+        for number in range(2):
+            tasks.start(number)
+        results = dict(tasks.wait() for _ in range(2))
+        assert results[0]() == 0
+        with pytest.raises(WordgateError, match="a task failed because its worker died"):
+            results[1]()
+    with pytest.raises(SettingsError, match=r"^the Ray cluster has room for 2 of 3 tasks with 1"):
+        Tasks(meet, tmp_path, ON_RAY, together=3)
+    list(map_tasks(meet, tmp_path, [0], ON_RAY))  # what was reserved is free again
+
+
 def test_an_address_where_no_cluster_is_fails_at_once(few_reviews, monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -333,7 +393,8 @@ def test_an_address_where_no_cluster_is_fails_at_once(few_reviews, monkeypatch):
         ),
         (
             lambda data, out: wordgate.train(data, out=out, model="count", engine="ray"),
-            "--engine ray has no effect without --folds, whose models it fits: leave it out",
+            "--engine ray has no effect without --folds, whose models it fits, or --workers, which"
+            " it starts: leave it out",
         ),
         (
             lambda data, out: wordgate.compare(data, engine="rai"),

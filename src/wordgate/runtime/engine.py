@@ -128,17 +128,39 @@ class Tasks(Generic[Shared, Item, Result]):
 
     In this process a call is made where its result is asked for. Function, first argument, retries
     and errors are those of `map_tasks`.
+
+    Args:
+        work: The function.
+        shared: Its first argument.
+        engine: The engine.
+        together: So many tasks need each other: on Ray the first one begins when there is room for
+            all, and none is run again.
+
+    Raises:
+        SettingsError: The cluster is too small for a task, or for those that need each other.
+        WordgateError: The cluster cannot be reached.
     """
 
     def __init__(
-        self, work: Callable[[Shared, Item], Result], shared: Shared, engine: Engine
-    ) -> None:
+        self,
+        work: Callable[[Shared, Item], Result],
+        shared: Shared,
+        engine: Engine,
+        together: int = 0,
+    ):
         self._work, self._shared, self._engine = work, shared, engine
         self._running: dict[Any, Item] = {}
+        self._retries = 0 if together else _RETRIES
+        self._place: Any = None
         if not engine.is_local:
             self._ray = _connected(engine)
-            options = {"num_cpus": engine.threads, "num_gpus": engine.gpus}
-            self._task = self._ray.remote(max_retries=_RETRIES, **options)(_call)
+            options: dict[str, Any] = {"num_cpus": engine.threads, "num_gpus": engine.gpus}
+            if together:
+                self._place = _reserved(self._ray, engine, together)
+                from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+                options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(self._place)
+            self._task = self._ray.remote(max_retries=self._retries, **options)(_call)
             self._sent = [self._ray.put(shared)]  # in a list Ray leaves it to `_fetched`
 
     def __enter__(self) -> Tasks[Shared, Item, Result]:
@@ -149,6 +171,8 @@ class Tasks(Generic[Shared, Item, Result]):
         """Cancel what still runs."""
         for item in [*self._running.values()]:
             self.cancel(item)
+        if self._place is not None:
+            self._ray.util.remove_placement_group(self._place)
 
     def __len__(self) -> int:
         """Count the tasks that were started, and whose results have not been given."""
@@ -181,7 +205,7 @@ class Tasks(Generic[Shared, Item, Result]):
         done, _ = self._ray.wait(
             list(self._running), timeout=None if timeout is None else max(0.0, timeout)
         )
-        return (self._running.pop(done[0]), partial(_result, self._ray, done[0])) if done else None
+        return (self._running.pop(done[0]), partial(self._result, done[0])) if done else None
 
     def cancel(self, item: Item) -> None:
         """End the task of an item."""
@@ -189,6 +213,23 @@ class Tasks(Generic[Shared, Item, Result]):
             del self._running[task]
             if not self._engine.is_local:
                 self._ray.cancel(task, force=True)
+
+    def _result(self, task: Any) -> Result:
+        """Give what a task returned, or raise what it raised."""
+        errors = self._ray.exceptions
+        try:
+            result: Result = self._ray.get(task)
+        except errors.RayTaskError as error:
+            if isinstance(error.cause, Exception):
+                raise error.cause from error
+            raise
+        except errors.RayError as error:
+            times = f" {self._retries + 1} times" if self._retries else ""
+            raise WordgateError(
+                f"a task failed{times} because its worker died, for example for lack of memory:"
+                f" {_first_line(error)}"
+            ) from error
+        return result
 
 
 def _call(
@@ -216,21 +257,6 @@ def _fetched(sent: Any) -> Any:
     return ray.get(sent)
 
 
-def _result(ray: Any, reference: Any) -> Any:
-    """Give what a task returned, or raise what it raised."""
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, Exception):
-            raise error.cause from error
-        raise
-    except ray.exceptions.RayError as error:
-        raise WordgateError(
-            f"a task failed {_RETRIES + 1} times because its worker died, for example for lack of"
-            f" memory: {_first_line(error)}"
-        ) from error
-
-
 def _connected(engine: Engine) -> Any:
     """Connect to the cluster, unless this process is connected: a cluster of its own stays."""
     import ray
@@ -238,9 +264,8 @@ def _connected(engine: Engine) -> Any:
     if not ray.is_initialized():
         _connect(ray)
     if not _room(ray, engine):
-        needed = " and ".join(f"{n} {kind}" for kind, n in _needed(engine).items())
         raise SettingsError(
-            f"no node of the Ray cluster has the {needed} of a task: give fewer --threads"
+            f"no node of the Ray cluster has the {_text_of(engine)} of a task: give fewer --threads"
             + (", or --device cpu" if engine.gpus else "")
         )
     return ray
@@ -251,11 +276,39 @@ def _needed(engine: Engine) -> dict[str, int]:
     return {kind: n for kind, n in (("CPU", engine.threads), ("GPU", engine.gpus)) if n}
 
 
+def _text_of(engine: Engine) -> str:
+    return " and ".join(f"{n} {kind}" for kind, n in _needed(engine).items())
+
+
 def _room(ray: Any, engine: Engine) -> int:
     """Give how many tasks the nodes of the cluster can run at a time."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     needed = _needed(engine).items()
     return sum(min(int(node.get(kind, 0)) // n for kind, n in needed) for node in nodes)
+
+
+def _reserved(ray: Any, engine: Engine, count: int) -> Any:
+    """Wait until there is room for so many tasks at the same time, and reserve it."""
+    room = _room(ray, engine)
+    if room < count:
+        raise SettingsError(
+            f"the Ray cluster has room for {room} of {count} tasks with {_text_of(engine)} each,"
+            " which need each other: give fewer --workers or --threads"
+        )
+    place = ray.util.placement_group([_needed(engine)] * count)
+    try:
+        ray.get(place.ready())
+    except BaseException:
+        ray.util.remove_placement_group(place)
+        raise
+    return place
+
+
+def node_address() -> str:
+    """Give the address under which the tasks on Ray reach this process."""
+    import ray
+
+    return str(ray.util.get_node_ip_address())
 
 
 def _address() -> str:
