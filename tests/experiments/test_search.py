@@ -234,6 +234,24 @@ def test_an_interrupted_search_keeps_the_best_so_far(file, tmp_path):
     assert not (tmp_path / "mine.toml.search").exists()
 
 
+@pytest.mark.parametrize("writes", ["complete", "end"])
+def test_an_interruption_while_the_end_of_a_trial_is_noted_loses_nothing(file, monkeypatch, writes):
+    note, interrupted = getattr(SearchStudy, writes), []
+
+    def interrupting(*args, **options):
+        note(*args, **options)
+        if not interrupted:
+            interrupted.append(args)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(SearchStudy, writes, interrupting)
+    found = wordgate.tune(file, trials=6, **ANY).search
+    assert found.ended_by == "interruption"
+    assert [trial.state for trial in found.trials][-1] == (
+        "complete" if writes == "complete" else "pruned"
+    )
+
+
 def test_a_recipe_that_was_tuned_trains(file, tmp_path):
     out = tmp_path / "mine.toml"
     tuned = wordgate.tune(file, out=out, trials=4, objective="macro_f1", **ANY)

@@ -238,11 +238,11 @@ class Search:
         each = [self._costs.seconds(attempt.spec.name) for attempt in begun]
         kept = max((self._kept_for(attempt.spec) for attempt in begun), default=0.0)
         left = self._left()
-        fitting = max([sum(each) / room, *each])
+        fitting, longest = sum(each) / room, max(each, default=0.0)
         time_left = min(_DEFAULTS_SHARE * left, left - kept)
         if len(self.folds.rows) < FEW:  # what is too slow for all folds is left out
-            fitting, time_left = min(each, default=0.0), left - kept
-        more = [n for n in range(MOST_FOLDS, 1, -1) if (n - 1) * fitting <= time_left]
+            fitting, longest, time_left = min(each, default=0.0), 0.0, left - kept
+        more = [n for n in range(MOST_FOLDS, 1, -1) if max((n - 1) * fitting, longest) <= time_left]
         self.study.keep(folds=more[0] if more else 1)
 
     def _leave_out(self, spec: TrialSpec) -> None:
@@ -418,15 +418,16 @@ class Search:
 
     def _take(
         self, attempt: _Attempt, rung: Rung, *, must: bool
-    ) -> Generator[TrialFit, FoldAnswers, bool]:
+    ) -> Generator[Sequence[TrialFit], Sequence[FoldAnswers], bool]:
         """Take one step of a trial; tell whether others are better there."""
         is_whole = rung.share == 1.0
-        for number in range(len(attempt.answers), rung.n_folds) if is_whole else [0]:
-            found = yield from self._fit(attempt, number, rung, must=must)
+        left = range(len(attempt.answers), rung.n_folds) if is_whole else range(1)
+        for numbers in [[n] for n in left] if self.config.engine.is_local else [left]:
+            found = yield from self._fit(attempt, numbers, rung, must=must)
             if is_whole:
-                attempt.answers.append(found)
-        scores = attempt.scores or [found.score]
-        measured = attempt.answers or [found]
+                attempt.answers += found
+        scores = attempt.scores or [one.score for one in found]
+        measured = attempt.answers or found
         latency = min(one.latency_ms for one in measured)  # what else the machine does adds to it
         megabytes = max(one.megabytes for one in measured)
         broken = self.config.over_limits(latency, megabytes) if is_whole else []
@@ -448,28 +449,32 @@ class Search:
         if attempt.ended:
             return
         decisions = np.concatenate([one.decisions for one in attempt.answers])
+        attempt.ended = True  # even if an interruption comes while that is noted
         self.study.complete(attempt.trial, float(np.mean(attempt.scores)), decisions)
-        attempt.ended = True
         self._show(attempt.trial.number)
 
     def _end(self, attempt: _Attempt, *, failed: bool = False) -> None:
-        """End a trial early."""
-        attempt.ended = True
+        """End a trial early, unless it has ended."""
+        if attempt.ended:
+            return
         self.study.note(attempt.trial, seconds=attempt.seconds)
+        attempt.ended = True
         self.study.end(attempt.trial, failed=failed)
         self._show(attempt.trial.number)
 
     def _fit(
-        self, attempt: _Attempt, number: int, rung: Rung, *, must: bool
-    ) -> Generator[TrialFit, FoldAnswers, FoldAnswers]:
+        self, attempt: _Attempt, numbers: Sequence[int], rung: Rung, *, must: bool
+    ) -> Generator[Sequence[TrialFit], Sequence[FoldAnswers], Sequence[FoldAnswers]]:
+        """Fit a trial on some folds, at the same time if the engine can."""
         spec = attempt.spec
         left = max(0.0, self._seconds_for_fit(spec, rung, must=must))
-        found = yield TrialFit(spec, number, rung.share, left, must=must)
-        self._costs.record(spec.name, rung.share, found.seconds, is_cut=found.is_cut)
-        attempt.seconds += found.seconds
-        if found.is_cut and not must:
-            raise SearchTimeoutError
-        return found
+        answers = yield [TrialFit(spec, n, rung.share, left, must=must) for n in numbers]
+        for found in answers:
+            self._costs.record(spec.name, rung.share, found.seconds, is_cut=found.is_cut)
+            attempt.seconds += found.seconds
+            if found.is_cut and not must:
+                raise SearchTimeoutError
+        return answers
 
     # Time.
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -34,8 +34,19 @@ class TrialFit:
     must: bool
 
 
-TrialSteps = Generator[TrialFit, FoldAnswers, None]
-"""A trial: it yields the fits that it needs, and is sent what each answers, or thrown its error."""
+TrialSteps = Generator[Sequence[TrialFit], Sequence[FoldAnswers], None]
+"""A trial: it yields the fits that it needs next, which can be made at the same time, and is sent
+what they answer, or thrown the error of one."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """The fits that a trial waits for."""
+
+    trial: TrialSteps
+    fits: Sequence[TrialFit]
+    until: float  # the `time.monotonic()` when it is waited for no longer
+    answers: dict[TrialFit, FoldAnswers] = field(default_factory=dict)
 
 
 @dataclass
@@ -47,8 +58,7 @@ class TrialSchedule:
     """
 
     tasks: Tasks[Any, TrialFit, FoldAnswers]
-    _running: dict[TrialFit, TrialSteps] = field(default_factory=dict)
-    _until: dict[TrialFit, float] = field(default_factory=dict)
+    _running: dict[TrialFit, _Step] = field(default_factory=dict)
     _is_late: bool = False
 
     def run(self, trials: Iterable[TrialSteps | None]) -> None:
@@ -69,41 +79,52 @@ class TrialSchedule:
                     break
                 self._wait()
         finally:
-            for fit, trial in self._running.items():
-                self.tasks.cancel(fit)
-                trial.close()
-            self._running.clear()
+            for step in {*self._running.values()}:
+                self._leave(step)
+                step.trial.close()
         if self._is_late:
             raise SearchTimeoutError
 
-    def _go_on(self, trial: TrialSteps, step: Callable[[], TrialFit]) -> None:
-        """Take a trial to the next fit that it needs."""
+    def _go_on(self, trial: TrialSteps, to_next: Callable[[], Sequence[TrialFit]]) -> None:
+        """Take a trial to the next fits that it needs."""
         try:
-            fit = step()
+            fits = to_next()
         except StopIteration:
             return
         except SearchTimeoutError:
             self._is_late = True
             return
-        self._running[fit] = trial
-        self._until[fit] = math.inf if fit.must else time.monotonic() + fit.seconds + _GRACE
-        self.tasks.start(fit)
+        now = time.monotonic()
+        must = any(fit.must for fit in fits)
+        until = math.inf if must else now + max(fit.seconds for fit in fits) + _GRACE
+        step = _Step(trial, fits, until)
+        for fit in fits:
+            self._running[fit] = step
+            self.tasks.start(fit)
 
     def _wait(self) -> None:
-        """Wait until a fit has ended, or its time is over, and take its trial on."""
-        until = min(self._until[fit] for fit in self._running)
+        """Wait until a fit has ended, or the time of one is over, and take its trial on."""
+        until = min(step.until for step in self._running.values())
         done = self.tasks.wait(None if until == math.inf else until - time.monotonic())
         if done is None:
-            for fit in [fit for fit in self._running if self._until[fit] <= until]:
-                self.tasks.cancel(fit)
-                trial = self._running.pop(fit)
-                self._go_on(trial, partial(trial.throw, SearchTimeoutError()))
+            for step in {step for step in self._running.values() if step.until <= until}:
+                self._leave(step)
+                self._go_on(step.trial, partial(step.trial.throw, SearchTimeoutError()))
             return
         fit, result = done
-        trial = self._running.pop(fit)
+        step = self._running.pop(fit)
         try:
-            found = result()
+            step.answers[fit] = result()
         except BaseException as error:
-            self._go_on(trial, partial(trial.throw, error))
-        else:
-            self._go_on(trial, partial(trial.send, found))
+            self._leave(step)
+            self._go_on(step.trial, partial(step.trial.throw, error))
+            return
+        if len(step.answers) == len(step.fits):
+            answers = [step.answers[one] for one in step.fits]
+            self._go_on(step.trial, partial(step.trial.send, answers))
+
+    def _leave(self, step: _Step) -> None:
+        """Make those fits of a trial no further that have not ended."""
+        for fit in step.fits:
+            if self._running.pop(fit, None) is not None:
+                self.tasks.cancel(fit)
