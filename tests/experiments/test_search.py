@@ -14,7 +14,7 @@ import wordgate
 from wordgate.cli.main import exit_code
 from wordgate.data import read_table
 from wordgate.data.dataset import Dataset
-from wordgate.errors import BundleError, SettingsError
+from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.evaluation.search import SearchLimits, SearchTrial
 from wordgate.experiments import auto, search_plan, search_trials
 from wordgate.experiments.search_plan import DEFAULT, SearchConfig, TrialSpec
@@ -232,6 +232,15 @@ def test_an_interrupted_search_keeps_the_best_so_far(file, tmp_path):
     assert len(facts(more.search)) == 4
     assert facts(more.search)[: len(facts(tuned.search))] == facts(tuned.search)
     assert not (tmp_path / "mine.toml.search").exists()
+
+
+def test_where_every_family_fails_the_error_is_that_of_a_fit(file, monkeypatch):
+    def fail(*_):
+        raise DataError("a fit that fails")
+
+    monkeypatch.setattr("wordgate.experiments.search.fit_fold", fail)
+    with pytest.raises(DataError, match="a fit that fails"):
+        wordgate.tune(file, **ANY)
 
 
 @pytest.mark.parametrize("writes", ["complete", "end"])

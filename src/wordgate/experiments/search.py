@@ -111,6 +111,7 @@ class Search:
         self._dropped: set[str] = set()
         self._ended_by: Ending = "minutes"
         self._failed = 0
+        self._error: WordgateError | None = None  # the first for which a family was left out
         for trial in study.trials():
             if trial.fold_scores and trial.rows == 1.0 and trial.seconds:
                 name = spec_of(trial).name
@@ -121,6 +122,7 @@ class Search:
 
         Raises:
             SettingsError: No trial has finished, or none keeps the limits.
+            WordgateError: No trial has finished, for this error.
         """
         began, earlier = time.monotonic(), self.study.attributes.get("seconds", 0.0)
         try:
@@ -138,6 +140,8 @@ class Search:
             seconds = earlier + time.monotonic() - began
             with suppress(KeyboardInterrupt):
                 self.study.keep(seconds=seconds, left_out=self._left_out)
+        if self._error is not None and not self._ranking.finished():
+            raise self._error
         ranking = tuple(self._ranking.ranked())
         self.study.keep(
             chosen=ranking[0].number, second=ranking[1].number if len(ranking) > 1 else None
@@ -220,6 +224,7 @@ class Search:
         except SettingsError:
             raise
         except WordgateError as error:
+            self._error = self._error or error
             end = "" if str(error).endswith((".", "?")) else "."
             self._left_out.append(f"Left out: {spec.name}. {error}{end}")
 
@@ -270,7 +275,7 @@ class Search:
 
     # The settings.
 
-    def _tuned_trials(self) -> Iterator[TrialSteps | None]:
+    def _tuned_trials(self) -> Generator[TrialSteps | None, None, None]:
         """Let Optuna choose settings until the time or the trials are over."""
         repeated, begun = 0, list[_Attempt]()
         while True:
@@ -289,6 +294,12 @@ class Search:
                 return
             trial = self.study.ask(family)
             spec = TrialSpec(family, TUNED, suggest(trial, self._space(family)))
+            try:
+                while any(one.spec == spec for one in begun if not one.ended):
+                    yield None  # until it is known what that one answers
+            except GeneratorExit:
+                self.study.end(trial, failed=True)
+                raise
             if self._repeat(trial, spec):
                 repeated += 1
                 continue

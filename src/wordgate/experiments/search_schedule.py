@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -61,17 +61,16 @@ class TrialSchedule:
     _running: dict[TrialFit, _Step] = field(default_factory=dict)
     _is_late: bool = False
 
-    def run(self, trials: Iterable[TrialSteps | None]) -> None:
+    def run(self, trials: Generator[TrialSteps | None, None, None]) -> None:
         """Take trials to their ends; None in place of one that waits until another has ended.
 
         Raises:
             SearchTimeoutError: Of a trial. No other began after it; those under way have ended.
         """
-        waiting = iter(trials)
         try:
             while True:
                 while not self._is_late and len(self._running) < self.tasks.room():
-                    trial = next(waiting, None)
+                    trial = next(trials, None)
                     if trial is None:
                         break
                     self._go_on(trial, partial(next, trial))
@@ -82,6 +81,7 @@ class TrialSchedule:
             for step in {*self._running.values()}:
                 self._leave(step)
                 step.trial.close()
+            trials.close()
         if self._is_late:
             raise SearchTimeoutError
 
