@@ -1,5 +1,6 @@
 """Ray on the cores of this machine gives what one process gives."""
 
+import json
 import os
 import signal
 import socket
@@ -297,6 +298,21 @@ def test_when_the_driver_is_killed_no_finished_trial_is_lost(few_reviews, tmp_pa
     assert len(ended) == 6
     assert len(fitted) <= 3 + sum(trial.seconds == 0.0 for trial in ended)
     assert not out.with_name("mine.toml.search").exists()
+
+
+def test_ray_tells_of_killed_workers_on_standard_error(reviews, tmp_path):
+    command = ["tune", str(reviews), "--family", "count", "--trials", "3", "--minutes", "20"]
+    command += ["--engine", "ray", "--json", "--out", str(tmp_path / "mine.toml")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with signals_to_workers(signal.SIGKILL, 1) as killed:
+        done = subprocess.run(
+            [sys.executable, "-m", "wordgate", *command],
+            env=environment, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+    assert killed
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["search"]["trials"]) == 3
+    assert "(raylet)" in done.stderr
 
 
 def test_a_pipeline_of_ray_data_has_the_model(count_model):

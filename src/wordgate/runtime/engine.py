@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache, partial, wraps
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -339,11 +339,30 @@ def _connect(ray: Any) -> None:
     if not address:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         options |= {"address": "local", "num_cpus": available_cores(), "include_dashboard": False}
+    _messages_to_stderr()
     with _own_sigterm():
         try:
             ray.init(**options)
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
             raise _unreachable(address, error) from error
+
+
+def _messages_to_stderr() -> None:
+    """Have Ray write to standard error when a worker dies: results are on standard output.
+
+    It has no option for this; a version that writes them by another function is left as it is.
+    """
+    from ray._private import worker
+
+    write = getattr(worker, "print_to_stdstream", None)
+    if write is None or hasattr(write, "__wrapped__"):
+        return
+
+    @wraps(write)
+    def to_stderr(data: dict[str, Any], *args: Any, **options: Any) -> None:
+        write({**data, "is_err": True}, *args, **options)
+
+    worker.print_to_stdstream = to_stderr
 
 
 @contextmanager
