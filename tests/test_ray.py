@@ -1,16 +1,27 @@
 """Ray on the cores of this machine gives what one process gives."""
 
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from threading import Event, Thread
 
+import numpy as np
 import pytest
 
 import wordgate
 from wordgate.data.columns import ColumnError
 from wordgate.errors import DataError, MissingExtraError, SettingsError, WordgateError
-from wordgate.runtime.engine import Engine, map_tasks
+from wordgate.experiments import search_plan
+from wordgate.runtime.engine import Engine, Tasks, map_tasks
 from wordgate.runtime.progress import Silent
+from wordgate.training import families
+from wordgate.training.processes import start_workers
 
 pytestmark = [
     pytest.mark.slow,
@@ -162,6 +173,148 @@ def test_folds_of_a_training_are_the_same(few_reviews, review_vectors):
     assert there.folds == here.folds
 
 
+SEARCH = {"model": "count", "settings": {"count.c": "1"}, "minutes": 20.0, "progress": Silent()}
+SLOWER = {**SEARCH, "settings": {"count.c": [0.1, 0.3, 1, 3, 10, 30, 100]}}
+
+
+def facts(search):
+    """Give what each trial found, without the time it took."""
+    return [
+        (trial.number, trial.settings, trial.state, trial.fold_scores) for trial in search.trials
+    ]
+
+
+@pytest.fixture
+def count_alone(monkeypatch):
+    """Let a search be among one family: the others take seconds each."""
+    monkeypatch.setattr(search_plan, "available_families", lambda _: (("count",), ()))
+
+
+@contextmanager
+def signals_to_workers(number, most):
+    """Send so many workers a signal while they run tasks, from time to time; give those found."""
+    found, done = [], Event()
+
+    def send():
+        while len(found) < most and not done.wait(0.1):
+            for place in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):
+                    process = int(place.parent.name)
+                    if place.read_bytes().startswith(b"ray::_call") and process not in found:
+                        os.kill(process, number)
+                        found.append(process)
+                        break
+
+    thread = Thread(target=send)
+    thread.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        thread.join()
+        for process in found:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+
+def test_a_search_of_one_trial_at_a_time_is_that_of_one_process(few_reviews):
+    options = {**SEARCH, "trials": 6, "threads": 2}  # a task takes both CPUs
+    here = wordgate.tune(few_reviews, **options)
+    there = wordgate.tune(few_reviews, engine="ray", **options)
+    assert facts(there.search) == facts(here.search)
+    assert there.settings == here.settings
+
+
+def test_trials_run_at_the_same_time_and_no_killed_worker_loses_one(reviews):
+    at_once = []
+
+    def watch(objective, trials, deadline):
+        at_once.append(sum(trial.state == "running" for trial in trials))
+
+    with signals_to_workers(signal.SIGKILL, 3) as killed:
+        found = wordgate.tune(reviews, engine="ray", trials=8, watch=watch, **SLOWER).search
+    assert len(killed) == 3
+    assert max(at_once) == 1  # besides the one that has just ended
+    assert len(found.trials) == 8
+    assert {trial.state for trial in found.trials} <= {"complete", "pruned"}
+    assert found.ended_by == "trials"
+
+
+def test_a_fit_that_does_not_end_is_not_waited_for_when_the_time_is_over(reviews):
+    def watch(objective, trials, deadline):
+        if len(trials) == 5:
+            context.enter_context(signals_to_workers(signal.SIGSTOP, 1))
+
+    started = time.monotonic()
+    with ExitStack() as context:
+        options = {**SLOWER, "minutes": 0.3}
+        found = wordgate.tune(reviews, engine="ray", watch=watch, **options).search
+    assert 12.0 < time.monotonic() - started < 60.0
+    assert found.ended_by == "minutes"
+    assert "failed" in [trial.state for trial in found.trials]
+
+
+def test_an_interrupted_search_trains_the_best_and_can_be_resumed(
+    few_reviews, tmp_path, count_alone
+):
+    out, options = tmp_path / "model", {**SEARCH, "model": "auto", "engine": "ray", "trials": 6}
+
+    def interrupt(objective, trials, deadline):
+        if sum(trial.state == "complete" for trial in trials) == 2:
+            raise KeyboardInterrupt
+
+    ended = wordgate.train(few_reviews, out=out, watch=interrupt, **options).search
+    assert ended.ended_by == "interruption"
+    whole = wordgate.train(few_reviews, out=out, resume=True, overwrite=True, **options).search
+    kept = [fact for fact in facts(ended) if fact[2] != "failed"]
+    assert len(kept) >= 2
+    assert [fact for fact in facts(whole) if fact in kept] == kept
+    assert sum(trial.state != "failed" for trial in whole.trials) == 6
+
+
+def test_when_the_driver_is_killed_no_finished_trial_is_lost(few_reviews, tmp_path):
+    """The driver has a cluster of its own, which ends with it."""
+    out = tmp_path / "mine.toml"
+    script = (
+        "import os, signal, sys, wordgate\n"
+        "def watch(objective, trials, deadline):\n"
+        "    if sum(trial.state in ('complete', 'pruned') for trial in trials) == 3:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "wordgate.tune(sys.argv[1], out=sys.argv[2], model='count', settings={'count.c': '1'},"
+        " minutes=20.0, trials=6, engine='ray', watch=watch)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(few_reviews), str(out)],
+        env=environment, capture_output=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    fitted = []
+    found = wordgate.tune(
+        few_reviews, out=out, resume=True, engine="ray", trials=6,
+        watch=lambda _, trials, __: fitted.append(len(trials)), **SEARCH,
+    ).search  # fmt: skip
+    ended = [trial for trial in found.trials if trial.state != "failed"]
+    assert len(ended) == 6
+    assert len(fitted) <= 3 + sum(trial.seconds == 0.0 for trial in ended)
+    assert not out.with_name("mine.toml.search").exists()
+
+
+def test_ray_tells_of_killed_workers_on_standard_error(reviews, tmp_path):
+    command = ["tune", str(reviews), "--family", "count", "--trials", "3", "--minutes", "20"]
+    command += ["--engine", "ray", "--json", "--out", str(tmp_path / "mine.toml")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with signals_to_workers(signal.SIGKILL, 1) as killed:
+        done = subprocess.run(
+            [sys.executable, "-m", "wordgate", *command],
+            env=environment, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+    assert killed
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["search"]["trials"]) == 3
+    assert "(raylet)" in done.stderr
+
+
 def test_a_pipeline_of_ray_data_has_the_model(count_model):
     import ray.data
 
@@ -174,6 +327,63 @@ def test_a_pipeline_of_ray_data_has_the_model(count_model):
     assert found == {
         "We love it": ("good", None), "": (None, "the text is empty"), "We hate it": ("bad", None),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("family", "changes"),
+    [
+        ("mlp", {}),
+        ("lstm", {"lstm.lighter_candidate": False, "lstm.batch_size": 16}),
+        pytest.param("transformer", {}, marks=pytest.mark.needs("transformers")),
+    ],
+)
+def test_a_group_of_the_cluster_trains_the_same_bits(
+    few_reviews, review_vectors, tiny_bert, monkeypatch, family, changes
+):
+    options = {
+        "model": family,
+        "settings": {f"{family}.epochs": 2, **changes},
+        "threads": 1,
+        "progress": Silent(),
+    }
+    if family == "transformer":
+        options["settings"]["transformer.model"] = str(tiny_bert)
+    else:
+        options["vectors"] = review_vectors
+    there = wordgate.train(few_reviews, engine="ray", workers=2, **options)
+    from wordgate.training.local_group import LocalGroup
+
+    with start_workers(1, 1) as workers:
+        workers.check()
+        group = LocalGroup(0, 2, workers.sockets)
+        monkeypatch.setattr(families, "current_group", lambda: group)
+        here = wordgate.train(few_reviews, **options)
+        group.send(None)
+    assert there.bundle.config.environment["processes"] == "2"
+    found, expected = (one.bundle.model.state()[1] for one in (there, here))
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[name], expected[name]) for name in found)
+
+
+def test_tasks_that_need_each_other_run_at_the_same_time_and_only_once(tmp_path):
+    def meet(folder, number):
+        (folder / str(number)).touch()
+        while len(list(folder.iterdir())) < 2:
+            time.sleep(0.01)
+        if number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+    with Tasks(meet, tmp_path, ON_RAY, together=2) as tasks:
+        for number in range(2):
+            tasks.start(number)
+        results = dict(tasks.wait() for _ in range(2))
+        assert results[0]() == 0
+        with pytest.raises(WordgateError, match="a task failed because its worker died"):
+            results[1]()
+    with pytest.raises(SettingsError, match=r"^the Ray cluster has room for 2 of 3 tasks with 1"):
+        Tasks(meet, tmp_path, ON_RAY, together=3)
+    list(map_tasks(meet, tmp_path, [0], ON_RAY))  # what was reserved is free again
 
 
 def test_an_address_where_no_cluster_is_fails_at_once(few_reviews, monkeypatch):
@@ -199,7 +409,8 @@ def test_an_address_where_no_cluster_is_fails_at_once(few_reviews, monkeypatch):
         ),
         (
             lambda data, out: wordgate.train(data, out=out, model="count", engine="ray"),
-            "--engine ray has no effect without --folds, whose models it fits: leave it out",
+            "--engine ray has no effect without --folds, whose models it fits, or --workers, which"
+            " it starts: leave it out",
         ),
         (
             lambda data, out: wordgate.compare(data, engine="rai"),

@@ -18,9 +18,15 @@ pytestmark = [
 
 PYTHON = {
     "workers": [sys.executable, "-m"],
+    "ray": [sys.executable, "-m"],
     "torchrun": [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m"],
 }
-OWN = {"workers": ["--workers", "2"], "torchrun": []}
+OWN = {
+    "workers": ["--workers", "2", "--threads", "2"],
+    "ray": ["--workers", "2", "--engine", "ray"],  # each in one thread, as below torchrun
+    "torchrun": ["--threads", "2"],
+}
+WAYS = ["workers", "torchrun", pytest.param("ray", marks=pytest.mark.needs("ray"))]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +49,7 @@ def command(way, table, out, *more, epochs=2):
     return [
         *PYTHON[way],
         "wordgate",
-        *("train", str(table), "--out", str(out), "--epochs", str(epochs), "--threads", "2"),
+        *("train", str(table), "--out", str(out), "--epochs", str(epochs)),
         *(part for setting in settings for part in ("--set", setting)),
         *("--text", "text", "--label", "label", "--group", "none", *OWN[way], *more),
     ]
@@ -60,21 +66,20 @@ def run(arguments):
     )
 
 
-def test_torchrun_trains_what_workers_train_and_one_process_reports(table, tmp_path):
+@pytest.mark.parametrize("way", WAYS[1:])
+def test_all_ways_train_what_workers_train_and_one_process_reports(table, tmp_path, way):
     results = {}
-    for way in PYTHON:
-        done = run(command(way, table, tmp_path / way))
+    for each in ("workers", way):
+        done = run(command(each, table, tmp_path / each))
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("Accuracy on") == 1
         assert done.stderr.count("Splitting") == 1
-        results[way] = load_file(tmp_path / way / "weights.safetensors")
-    assert set(os.listdir(tmp_path)) == set(PYTHON)
-    assert all(
-        (results["torchrun"][name] == array).all() for name, array in results["workers"].items()
-    )
+        results[each] = load_file(tmp_path / each / "weights.safetensors")
+    assert set(os.listdir(tmp_path)) == {"workers", way}
+    assert all((results[way][name] == array).all() for name, array in results["workers"].items())
 
 
-@pytest.mark.parametrize("way", PYTHON)
+@pytest.mark.parametrize("way", WAYS)
 def test_when_a_process_is_killed_the_training_can_be_resumed(table, tmp_path, way):
     out, checkpoint = tmp_path / "model", tmp_path / "model.checkpoint"
     started = subprocess.Popen(
@@ -138,12 +143,16 @@ def wait_for(condition, process):
 
 
 def worker_of(parent, way):
-    """Find the worker process: it names its rank among its variables."""
-    rank = {"workers": "WORDGATE_PROCESS=1 2", "torchrun": "RANK=1"}[way]
-    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-        if any(
-            variable.startswith(rank)
-            for variable in Path(f"/proc/{child}/environ").read_text().split("\0")
-        ):
-            return int(child)
-    raise LookupError(rank)
+    """Find the worker process: Ray names it by its task, else its variables name its rank."""
+    file, begins = {
+        "workers": ("environ", "WORDGATE_PROCESS=1 2"),
+        "torchrun": ("environ", "RANK=1"),
+        "ray": ("cmdline", "ray::_call"),
+    }[way]
+    found = [parent]
+    for process in found:
+        parts = Path(f"/proc/{process}/{file}").read_text().split("\0")
+        if any(part.startswith(begins) for part in parts):
+            return int(process)
+        found += Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    raise LookupError(begins)

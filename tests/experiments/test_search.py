@@ -14,7 +14,7 @@ import wordgate
 from wordgate.cli.main import exit_code
 from wordgate.data import read_table
 from wordgate.data.dataset import Dataset
-from wordgate.errors import BundleError, SettingsError
+from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.evaluation.search import SearchLimits, SearchTrial
 from wordgate.experiments import auto, search_plan, search_trials
 from wordgate.experiments.search_plan import DEFAULT, SearchConfig, TrialSpec
@@ -232,6 +232,33 @@ def test_an_interrupted_search_keeps_the_best_so_far(file, tmp_path):
     assert len(facts(more.search)) == 4
     assert facts(more.search)[: len(facts(tuned.search))] == facts(tuned.search)
     assert not (tmp_path / "mine.toml.search").exists()
+
+
+def test_where_every_family_fails_the_error_is_that_of_a_fit(file, monkeypatch):
+    def fail(*_):
+        raise DataError("a fit that fails")
+
+    monkeypatch.setattr("wordgate.experiments.search.fit_fold", fail)
+    with pytest.raises(DataError, match="a fit that fails"):
+        wordgate.tune(file, **ANY)
+
+
+@pytest.mark.parametrize("writes", ["complete", "end"])
+def test_an_interruption_while_the_end_of_a_trial_is_noted_loses_nothing(file, monkeypatch, writes):
+    note, interrupted = getattr(SearchStudy, writes), []
+
+    def interrupting(*args, **options):
+        note(*args, **options)
+        if not interrupted:
+            interrupted.append(args)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(SearchStudy, writes, interrupting)
+    found = wordgate.tune(file, trials=6, **ANY).search
+    assert found.ended_by == "interruption"
+    assert [trial.state for trial in found.trials][-1] == (
+        "complete" if writes == "complete" else "pruned"
+    )
 
 
 def test_a_recipe_that_was_tuned_trains(file, tmp_path):

@@ -37,6 +37,14 @@ def test_the_slowdown_compares_time_with_processor_time(clocks, seconds, cpu_sec
     assert since.slowdown() == pytest.approx(slowdown)
 
 
+def test_what_waits_keeps_the_slowdown_from_before(clocks):
+    since = Contention(started=100.0, cpu_started=5.0)
+    clocks(110.0, 10.0)
+    waiting = since.before_waiting()
+    clocks(300.0, 10.0)
+    assert (since.slowdown(), waiting.slowdown()) == (10.0, 2.0)
+
+
 def test_a_command_begins_with_its_process():
     code = (
         "import time; time.sleep(0.3); from wordgate.runtime import command_start as start\n"

@@ -18,6 +18,7 @@ from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.families import FAMILIES
 from wordgate.runtime import cpu
+from wordgate.runtime.engine import Engine
 from wordgate.runtime.progress import Silent
 from wordgate.text.encoder import TextEncoder
 from wordgate.training import device, families, processes
@@ -385,23 +386,27 @@ def test_no_worker_is_kept_where_a_gpu_is_chosen(prepared, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("family", "workers", "device", "message"),
+    ("family", "workers", "device", "engine", "message"),
     [
-        ("lstm", 0, "cpu", "workers is 0; it must be a whole number of 1 or more"),
-        ("lstm", True, "cpu", "workers is True; it must be a whole number of 1 or more"),
-        ("count", 2, "auto", "--workers 2 has no effect: count models are trained in one process"),
-        (
-            "lstm",
-            2,
-            "cuda",
-            "--workers 2 has no effect: on GPUs, processes are started by torchrun",
-        ),
+        ("lstm", 0, "cpu", "local", "workers is 0; it must be a whole number of 1 or more"),
+        ("lstm", True, "cpu", "local", "workers is True; it must be a whole number of 1 or more"),
+        ("count", 2, "auto", "ray", "--workers 2 has no effect: count models are {in_one}"),
+        ("mlp", 2, "auto", "local", "--workers 2 has no effect: mlp models are {in_one}"),
+        ("lstm", 2, "cuda", "local", "--workers 2 has no effect: {on_gpus}"),
+        ("transformer", 2, "cuda", "ray", "--workers 2 has no effect: {on_gpus}"),
     ],
 )
-def test_workers_without_effect_are_refused(family, workers, device, message):
+def test_workers_without_effect_are_refused(family, workers, device, engine, message):
     with pytest.raises(SettingsError) as error:
-        check_workers(family, workers, device)
-    assert str(error.value) == message
+        check_workers(family, workers, device, Engine(engine))
+    assert str(error.value) == message.format(
+        in_one="trained in one process", on_gpus="on GPUs, processes are started by torchrun"
+    )
+
+
+def test_a_cluster_trains_what_one_process_of_this_machine_cannot_cut():
+    for family in ("mlp", "lstm", "transformer"):
+        check_workers(family, 2, "auto", Engine("ray"))
 
 
 def test_candidates_trained_at_the_same_time_are_those_trained_in_turn(

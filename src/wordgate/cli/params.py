@@ -122,9 +122,10 @@ workers = option(
     "--workers",
     "N",
     "Number of processes that train an LSTM on the CPU: each computes a part of every batch,"
-    " with an equal share of --threads.  [default: 2 processes for two candidates, trained at the"
-    " same time; else one for every 64 texts of a batch, at most one per thread; 1 for fewer than"
-    " 4,000 training texts]",
+    " with an equal share of --threads. With --engine ray, they run on the cluster, with --threads"
+    " each, and also train an MLP or a transformer.  [default: 2 processes for two candidates,"
+    " trained at the same time; else one for every 64 texts of a batch, at most one per thread; 1"
+    " for fewer than 4,000 training texts]",
     type=click.IntRange(1, MOST_THREADS),
 )
 

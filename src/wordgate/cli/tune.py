@@ -30,6 +30,7 @@ from wordgate.cli.streams import command, print_json, wrapped, write_result
 )
 @params.split("the recipe's")
 @params.fitting
+@params.engine("the trials")
 @params.as_json
 @params.verbosity
 def tune(

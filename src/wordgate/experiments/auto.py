@@ -71,6 +71,8 @@ def train_auto(
         contention = Contention()
         prepared = prepare(sources.table, settings, context, config.teaching)
         splits = prepared.splits
+        if not config.engine.is_local:
+            contention = contention.before_waiting()
         finish = Finish(
             contention,
             _FINISH_SHARE * (time.monotonic() - contention.started),
@@ -282,7 +284,8 @@ def _fingerprint(config: SearchConfig, rows: Dataset) -> RunFingerprint:
         "settings that were set": str(sorted(config.overrides.items())),
         **{name: str(value) for name, value in settings.flat().items()},
     }
-    engines = [engine_of(family, settings, config.context) for family in config.families]
+    context = config.for_trials().context
+    engines = [engine_of(family, settings, context) for family in config.families]
     return RunFingerprint(work, {name: value for one in engines for name, value in one.items()})
 
 

@@ -6,10 +6,11 @@ successive halving ends what is no good (Jamieson & Talwalkar 2016). Time is sha
 families that are still in the race.
 """
 
+import math
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,12 @@ import numpy as np
 from wordgate.errors import SettingsError, WordgateError
 from wordgate.experiments.search_plan import TUNED, SearchConfig, TrialSpec
 from wordgate.experiments.search_ranking import Ending, Found, Ranking, score_of, spec_of
+from wordgate.experiments.search_schedule import (
+    SearchTimeoutError,
+    TrialFit,
+    TrialSchedule,
+    TrialSteps,
+)
 from wordgate.experiments.search_trials import (
     FEW,
     OTHER_SETTINGS,
@@ -27,6 +34,8 @@ from wordgate.experiments.search_trials import (
     fit_fold,
 )
 from wordgate.report.search_text import trial_line
+from wordgate.runtime.engine import Tasks
+from wordgate.runtime.progress import stage
 from wordgate.search.space import Choices, Space, space_of, suggest
 from wordgate.search.study import SearchStudy
 
@@ -43,10 +52,6 @@ _WEIGHTS = Choices(("none", "moderate", "balanced"))
 """Weights of labels, which macro F1 depends on more than accuracy does."""
 _MOST_REPEATED = 20
 _MOST_FAILED = 10
-
-
-class _SearchTimeoutError(Exception):
-    """The time ended a trial."""
 
 
 @dataclass
@@ -66,6 +71,14 @@ class _Attempt:
     def scores(self) -> list[float]:
         """The score on each finished fold."""
         return [one.score for one in self.answers]
+
+
+def _fit(shared: tuple[InnerFolds, SearchConfig], fit: TrialFit) -> FoldAnswers:
+    """Make a fit of a trial, in this process or on a worker."""
+    (folds, config), now = shared, time.monotonic()
+    if not config.engine.is_local:
+        config = replace(config, context=replace(config.context, started=now))
+    return fit_fold(fit.spec, folds, fit.number, fit.share, config, now + fit.seconds)
 
 
 class Search:
@@ -94,6 +107,9 @@ class Search:
         self._costs = Costs(folds.fold(0).train.texts, len(folds.labels), config.teaching_seconds)
         self._left_out = [*config.left_out]
         self._dropped: set[str] = set()
+        self._ended_by: Ending = "minutes"
+        self._failed = 0
+        self._error: WordgateError | None = None  # the first for which a family was left out
         for trial in study.trials():
             if trial.fold_scores and trial.rows == 1.0 and trial.seconds:
                 name = spec_of(trial).name
@@ -104,23 +120,26 @@ class Search:
 
         Raises:
             SettingsError: No trial has finished, or none keeps the limits.
+            WordgateError: No trial has finished, for this error.
         """
         began, earlier = time.monotonic(), self.study.attributes.get("seconds", 0.0)
-        ended_by: Ending = "minutes"
         try:
-            self._start_families()
-            self._drop_families()
-            ended_by = self._tune()
-        except _SearchTimeoutError:
+            with self._scheduling() as schedule:
+                self._start_families(schedule)
+                self._drop_families()
+                schedule.run(self._tuned_trials())
+        except SearchTimeoutError:
             pass
         except KeyboardInterrupt:
             if not self._ranking.finished():
                 raise
-            ended_by = "interruption"
+            self._ended_by = "interruption"
         finally:
             seconds = earlier + time.monotonic() - began
             with suppress(KeyboardInterrupt):
                 self.study.keep(seconds=seconds, left_out=self._left_out)
+        if self._error is not None and not self._ranking.finished():
+            raise self._error
         ranking = tuple(self._ranking.ranked())
         self.study.keep(
             chosen=ranking[0].number, second=ranking[1].number if len(ranking) > 1 else None
@@ -130,8 +149,25 @@ class Search:
             for family in {trial.family for trial in ranking}
         }
         return Found(
-            self.study.trials(), ranking, ended_by, seconds, importances, tuple(self._left_out)
+            self.study.trials(),
+            ranking,
+            self._ended_by,
+            seconds,
+            importances,
+            tuple(self._left_out),
         )
+
+    @contextmanager
+    def _scheduling(self) -> Iterator[TrialSchedule]:
+        """Make trials on the engine, as many at a time as it has room for."""
+        config = self.config
+        with ExitStack() as stack:
+            shared = self.folds, config.for_trials()
+            tasks = stack.enter_context(Tasks(_fit, shared, config.engine))
+            if not config.engine.is_local:  # in this process each fit shows its progress
+                name = "Fitting trials on the Ray cluster"
+                stack.enter_context(stage(config.context.progress, name))
+            yield TrialSchedule(tasks)
 
     # The default recipes.
 
@@ -141,7 +177,7 @@ class Search:
         specs = sorted(self.config.starts(), key=lambda spec: self._costs.order(spec.name))
         return [spec for spec in specs if (spec.family, spec.recipe) not in done]
 
-    def _start_families(self) -> None:
+    def _start_families(self, schedule: TrialSchedule) -> None:
         """Try the default recipes: all on one fold first, which tells how many folds there will be.
 
         With few rows the quickest of them tells that, and each other one is then tried on all folds
@@ -149,23 +185,25 @@ class Search:
         """
         specs = self._starts()
         for together in [[spec] for spec in specs] if self._has_few_rows else [specs]:
-            self._start(together)
+            self._start(together, schedule)
 
-    def _start(self, specs: Sequence[TrialSpec]) -> None:
+    def _start(self, specs: Sequence[TrialSpec], schedule: TrialSchedule) -> None:
         """Try some default recipes; an interruption or the time limit keeps what they reached."""
         begun: list[_Attempt] = []
         try:
-            for spec in specs:
-                self._begin(spec, begun)
-            self._decide_folds([attempt for attempt in begun if not attempt.ended])
-            for attempt in begun:
-                self._finish(attempt, must=not self._ranking.finished())
+            schedule.run(self._begin(spec, begun) for spec in specs)
+            left = [attempt for attempt in begun if not attempt.ended]
+            self._decide_folds(left, schedule.tasks.room())
+            schedule.run(
+                self._finish(attempt, must=attempt is left[0] and not self._ranking.finished())
+                for attempt in left
+            )
         finally:
             for attempt in begun:
                 if not attempt.ended:
                     self._end(attempt)
 
-    def _begin(self, spec: TrialSpec, begun: list[_Attempt]) -> None:
+    def _begin(self, spec: TrialSpec, begun: list[_Attempt]) -> TrialSteps:
         """Make a trial on one fold, or on all if it is known how many there are.
 
         Without time for it the trial is left out, unless it is the first one.
@@ -177,23 +215,24 @@ class Search:
         attempt = self._ask(spec)
         begun.append(attempt)
         try:
-            self._climb(attempt, rungs, must=is_first)
-        except _SearchTimeoutError:
+            yield from self._climb(attempt, rungs, must=is_first)
+        except SearchTimeoutError:
             if is_first:
                 raise
             self._leave_out(spec)
         except SettingsError:
             raise
         except WordgateError as error:
+            self._error = self._error or error
             end = "" if str(error).endswith((".", "?")) else "."
             self._left_out.append(f"Left out: {spec.name}. {error}{end}")
 
-    def _finish(self, attempt: _Attempt, *, must: bool) -> None:
+    def _finish(self, attempt: _Attempt, *, must: bool) -> TrialSteps:
         """Make the rest of a trial that was begun; that of the first one in any case."""
         try:
-            self._climb(attempt, self._rungs(), must=must)
+            yield from self._climb(attempt, self._rungs(), must=must)
             self._complete(attempt)
-        except _SearchTimeoutError:
+        except SearchTimeoutError:
             self._leave_out(attempt.spec)
 
     @property
@@ -204,19 +243,21 @@ class Search:
     def _knows_folds(self) -> bool:
         return "folds" in self.study.attributes
 
-    def _decide_folds(self, begun: Sequence[_Attempt]) -> None:
+    def _decide_folds(self, begun: Sequence[_Attempt], room: int) -> None:
         """Choose on how many folds all trials are evaluated, by the time that these take."""
         if self._knows_folds:
             return
         each = [self._costs.seconds(attempt.spec.name) for attempt in begun]
         kept = max((self._kept_for(attempt.spec) for attempt in begun), default=0.0)
         left = self._left()
-        fitting, time_left = sum(each), min(_DEFAULTS_SHARE * left, left - kept)
+        fitting, longest = sum(each) / room, max(each, default=0.0)
+        time_left = min(_DEFAULTS_SHARE * left, left - kept)
         if self._has_few_rows:  # what is too slow for all folds is left out
             time_left = left - kept
             for attempt in begun:  # its first step may have more folds
                 attempt.step = 0
-        more = [n for n in range(self.folds.most, 1, -1) if (n - 1) * fitting <= time_left]
+        most = self.folds.most
+        more = [n for n in range(most, 1, -1) if max((n - 1) * fitting, longest) <= time_left]
         self.study.keep(folds=more[0] if more else 1)
 
     def _leave_out(self, spec: TrialSpec) -> None:
@@ -244,34 +285,48 @@ class Search:
 
     # The settings.
 
-    def _tune(self) -> Ending:
+    def _tuned_trials(self) -> Generator[TrialSteps | None, None, None]:
         """Let Optuna choose settings until the time or the trials are over."""
-        repeated = failed = 0
+        repeated, begun = 0, list[_Attempt]()
         while True:
+            live = [attempt for attempt in begun if not attempt.ended]
             most = self.config.options.get("trials")
-            if most is not None and len(self._ranking.finished()) >= most:
-                return "trials"
-            alive = self._alive()
-            if not alive or repeated >= _MOST_REPEATED:
-                return "trials"
-            family = self._next(alive)
+            n_left = math.inf if most is None else most - len(self._ranking.finished())
+            if 0 < n_left <= len(live):  # one of them may fail
+                yield None
+                continue
+            alive = self._alive(live)
+            if n_left <= 0 or not alive or repeated >= _MOST_REPEATED:
+                self._ended_by = "trials"
+                return
+            family = self._next(alive, live)
             if family is None:
-                return "minutes"
+                return
             trial = self.study.ask(family)
             spec = TrialSpec(family, TUNED, suggest(trial, self._space(family)))
+            try:
+                while any(one.spec == spec for one in begun if not one.ended):
+                    yield None  # until it is known what that one answers
+            except GeneratorExit:
+                self.study.end(trial, failed=True)
+                raise
             if self._repeat(trial, spec):
                 repeated += 1
                 continue
             repeated = 0
-            try:
-                attempt = self._ask(spec, trial)
-                self._climb(attempt, self._rungs(), prunable=True)
-                self._complete(attempt)
-                failed = 0
-            except WordgateError:
-                failed += 1
-                if failed >= _MOST_FAILED:
-                    raise
+            begun.append(self._ask(spec, trial))
+            yield self._tune(begun[-1])
+
+    def _tune(self, attempt: _Attempt) -> TrialSteps:
+        """Make a trial of settings; of many in a row that fail, the last raises its error."""
+        try:
+            yield from self._climb(attempt, self._rungs(), prunable=True)
+            self._complete(attempt)
+            self._failed = 0
+        except WordgateError:
+            self._failed += 1
+            if self._failed >= _MOST_FAILED:
+                raise
 
     def _space(self, family: str) -> Space:
         config = self.config
@@ -284,9 +339,10 @@ class Search:
             small=config.is_limited,
         )
 
-    def _alive(self) -> list[str]:
-        """List the families that are still tuned."""
+    def _alive(self, live: Sequence[_Attempt]) -> list[str]:
+        """List the families that are still tuned, of which running trials count, too."""
         tuned = [trial.family for trial in self._ranking.finished() if trial.recipe == TUNED]
+        tuned += [attempt.spec.family for attempt in live]
         started = {trial.family for trial in self._ranking.finished()}
         return [
             family
@@ -297,13 +353,17 @@ class Search:
             and self._space(family)
         ]
 
-    def _next(self, alive: Sequence[str]) -> str | None:
+    def _next(self, alive: Sequence[str], live: Sequence[_Attempt]) -> str | None:
         """Return the family with the least time so far; the leading one gets twice as much."""
         best = self._ranking.best()
         spent = dict.fromkeys(alive, 0.0)
         for trial in self._ranking.finished():
             if trial.recipe == TUNED and trial.family in spent:
                 spent[trial.family] += trial.seconds
+        for attempt in live:
+            name, family = attempt.spec.name, attempt.spec.family
+            if family in spent:
+                spent[family] += self._ranking.n_folds() * self._costs.seconds(name)
         if best is not None and best.family in spent:
             spent[best.family] /= 2.0
         rungs = self._rungs()
@@ -354,7 +414,7 @@ class Search:
         *,
         prunable: bool = False,
         must: bool = False,
-    ) -> None:
+    ) -> TrialSteps:
         """Take a trial from step to step, as far as it is good enough and there is time."""
         try:
             while attempt.step < len(rungs) and not attempt.ended:
@@ -364,31 +424,40 @@ class Search:
                     is_sure |= self._left() > self._kept_for(attempt.spec)
                 done = len(attempt.answers)
                 if not is_sure and not self._fits(attempt.spec, left, done=done):
-                    raise _SearchTimeoutError
-                is_worse = self._take(attempt, left, must=must)
+                    raise SearchTimeoutError
+                is_worse = yield from self._take(attempt, left, must=must)
                 if attempt.is_over_limits or (prunable and is_worse and len(left) > 1):
                     self._end(attempt)
-        except _SearchTimeoutError:
+        except SearchTimeoutError:
             self._end(attempt, failed=not (must and attempt.step))
+            raise
+        except GeneratorExit:  # the search ends: its scores so far count if there are no others
+            with suppress(KeyboardInterrupt):
+                self._end(attempt, failed=not attempt.step or bool(self._ranking.candidates()))
             raise
         except BaseException:
             with suppress(KeyboardInterrupt):
                 self._end(attempt, failed=True)
             raise
 
-    def _take(self, attempt: _Attempt, rungs: Sequence[Rung], *, must: bool) -> bool:
+    def _take(
+        self, attempt: _Attempt, rungs: Sequence[Rung], *, must: bool
+    ) -> Generator[Sequence[TrialFit], Sequence[FoldAnswers], bool]:
         """Take the first remaining step of a trial; return whether others are better there.
 
         A fit that the time limit cuts is scored, too: by the best epoch that it has reached.
         """
         rung = rungs[0]
         is_whole = rung.share == 1.0
-        for number in range(len(attempt.answers), rung.n_folds) if is_whole else [0]:
-            found = self._fit(attempt, number, rungs, must=must)
+        left = range(len(attempt.answers), rung.n_folds) if is_whole else range(1)
+        at_once = 1 if self.config.engine.is_local else max(1, len(left))
+        for start in range(0, len(left), at_once):
+            numbers = left[start : start + at_once]
+            found = yield from self._fit(attempt, numbers, rungs, must=must)
             if is_whole:
-                attempt.answers.append(found)
-        scores = attempt.scores or [found.score]
-        measured = attempt.answers or [found]
+                attempt.answers += found
+        scores = attempt.scores or [one.score for one in found]
+        measured = attempt.answers or found
         latency = min(one.latency_ms for one in measured)  # what else the machine does adds to it
         megabytes = max(one.megabytes for one in measured)
         broken = self.config.over_limits(latency, megabytes) if is_whole else []
@@ -413,28 +482,32 @@ class Search:
         if attempt.ended:
             return
         decisions = np.concatenate([one.decisions for one in attempt.answers])
+        attempt.ended = True  # even if an interruption comes while that is noted
         self.study.complete(attempt.trial, float(np.mean(attempt.scores)), decisions)
-        attempt.ended = True
         self._show(attempt.trial.number)
 
     def _end(self, attempt: _Attempt, *, failed: bool = False) -> None:
-        """End a trial early."""
-        attempt.ended = True
+        """End a trial early, unless it has ended."""
+        if attempt.ended:
+            return
         self.study.note(attempt.trial, seconds=attempt.seconds)
+        attempt.ended = True
         self.study.end(attempt.trial, failed=failed)
         self._show(attempt.trial.number)
 
     def _fit(
-        self, attempt: _Attempt, number: int, rungs: Sequence[Rung], *, must: bool
-    ) -> FoldAnswers:
+        self, attempt: _Attempt, numbers: Sequence[int], rungs: Sequence[Rung], *, must: bool
+    ) -> Generator[Sequence[TrialFit], Sequence[FoldAnswers], Sequence[FoldAnswers]]:
+        """Fit a trial on some folds, at the same time if the engine can."""
         spec, share = attempt.spec, rungs[0].share
         seconds = self._seconds_for_fit(spec, rungs, len(attempt.answers), must=must)
-        until = time.monotonic() + max(0.0, seconds)
-        found = fit_fold(spec, self.folds, number, share, self.config, until)
-        self._costs.record(spec.name, share, found.seconds, found.predicting)
-        attempt.seconds += found.seconds
-        attempt.is_cut |= found.is_cut
-        return found
+        left = max(0.0, seconds)
+        answers = yield [TrialFit(spec, n, share, left, must=must) for n in numbers]
+        for found in answers:
+            self._costs.record(spec.name, share, found.seconds, found.predicting)
+            attempt.seconds += found.seconds
+            attempt.is_cut |= found.is_cut
+        return answers
 
     # Time.
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict, cast, get_args
 
@@ -20,8 +20,9 @@ from wordgate.experiments.resolving import (
 )
 from wordgate.experiments.students import ModelPlan, TeacherConfig, teacher_config
 from wordgate.families import FAMILIES
+from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.progress import Progress
+from wordgate.runtime.progress import Progress, Silent
 from wordgate.search.space import START_SMALL, Space, read_space
 from wordgate.settings import Settings, load_settings
 from wordgate.training.families import check_device, check_pretrained
@@ -162,6 +163,7 @@ class SearchConfig:
         space: Ranges of the user, which take the place of wordgate's own.
         refits: Whether the winner is trained on all rows, for which time is kept.
         left_out: A sentence for each family that can't take part.
+        engine: Where trials are fitted.
     """
 
     options: SearchOptions
@@ -179,6 +181,7 @@ class SearchConfig:
     space: Space | None = None
     refits: bool = True
     left_out: tuple[str, ...] = ()
+    engine: Engine = field(default_factory=Engine)
 
     @property
     def is_limited(self) -> bool:
@@ -242,6 +245,16 @@ class SearchConfig:
         is_limited = FAMILIES[family].cpu_alone
         return replace(self.context, device="auto") if is_limited else self.context
 
+    def for_trials(self) -> "SearchConfig":
+        """Give what a task reads of it, with the threads and the device of a task."""
+        if self.engine.is_local:
+            return self
+        device = self.engine.device_of(self.context.device)
+        context = replace(
+            self.context, progress=Silent(), device=device, threads=self.engine.threads
+        )
+        return replace(self, options={}, context=context)
+
     def limits_text(self) -> str:
         """Write the limits of latency and size as options; nothing without any."""
         asked = {"--max-ms": self.limits.max_ms, "--max-mb": self.limits.max_mb}
@@ -270,6 +283,7 @@ def plan_search(
     has_unlabelled: bool = False,
     space: str | Path | None = None,
     refits: bool = True,
+    engine: str = LOCAL,
 ) -> SearchConfig:
     """Resolve what is asked of a search, and refuse what can't be, before any data is read."""
     require_extra("tune", "searching families and settings")
@@ -301,6 +315,7 @@ def plan_search(
         space=own,
         refits=refits,
         left_out=(*left_out, *reasons),
+        engine=Engine.of(engine, context.threads, context.device),
     )
     for family in found:
         config.plan_of(TrialSpec(family, DEFAULT, {}))

@@ -132,13 +132,14 @@ def train(
         threads: Number of CPU threads; None for the environment variable WORDGATE_THREADS, else
             OMP_NUM_THREADS, else the number of available cores.
         workers: Number of processes that train an LSTM on the CPU: each computes a part of every
-            batch, in an equal share of the threads. None to choose by the settings, the threads and
-            the number of texts.
+            batch, in an equal share of the threads. On the engine ``ray`` they train an MLP or a
+            transformer, too, in `threads` each. None to choose by the settings, the threads and the
+            number of texts.
         max_minutes: Time limit for the whole call in minutes; the best epoch up to then is kept.
             With `resume`, 0 returns the model of the best epoch so far.
         no_texts: Leave the texts of test rows out of the report.
-        engine: Where the models of `folds` are fitted: ``local`` or ``ray``, as for
-            `wordgate.compare`.
+        engine: Where the models of `folds`, the trials of ``auto``, and the processes of `workers`
+            are: ``local`` or ``ray``, as for `wordgate.compare`.
         progress: Shows progress; None for standard error.
         **options: How to read the data (`text`, `label`, `group`, `drop_labels`, `encoding`,
             `label_separator`, `limit`) and to split it (`split`, `test_size`, `valid`, `test`,
@@ -163,7 +164,7 @@ def train(
         source.seed, progress, device, threads, started=clock.started, processes=workers
     )
     if model == AUTO:
-        _refuse_with_auto(folds, max_minutes, engine, workers)
+        _refuse_with_auto(folds, max_minutes, workers)
         output = _Output.of_search(out, overwrite=overwrite, resume=resume)
         config = plan_search(
             search,
@@ -174,6 +175,7 @@ def train(
             teacher=teacher,
             teaching_minutes=teaching_minutes,
             has_unlabelled=bool(source.unlabelled),
+            engine=engine,
         )
         with train_auto(source, config, out=output.folder, resume=resume, no_texts=no_texts) as (
             bundle,
@@ -198,12 +200,13 @@ def train(
         resume=resume,
     )
     chosen_engine = Engine.of(engine, threads, device)
-    if folds is None and not chosen_engine.is_local:
+    if folds is None and workers in (None, 1) and not chosen_engine.is_local:
         raise SettingsError(
-            f"--engine {engine} has no effect without --folds, whose models it fits: leave it out"
+            f"--engine {engine} has no effect without --folds, whose models it fits, or --workers,"
+            " which it starts: leave it out"
         )
     check_device(model, device, progress)
-    check_workers(model, workers, device)
+    check_workers(model, workers, device, chosen_engine)
     check_folds(folds, chosen, parts_given=source.names_parts, max_minutes=max_minutes)
     check_pretrained(model, chosen, progress)
     sources = source.read(chosen, overrides, progress)
@@ -212,7 +215,11 @@ def train(
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     plan = Plan(
         ModelPlan(model, chosen, pretrained, teaching, str(recipe)),
-        replace(context, checkpoint=output.kept.checkpoint),
+        replace(
+            context,
+            checkpoint=output.kept.checkpoint,
+            engine=Engine() if workers in (None, 1) else chosen_engine,
+        ),
         folds,
         no_texts,
         output.kept.baseline,
@@ -225,15 +232,12 @@ def train(
     return training
 
 
-def _refuse_with_auto(
-    folds: int | None, max_minutes: float | None, engine: str, workers: int | None
-) -> None:
+def _refuse_with_auto(folds: int | None, max_minutes: float | None, workers: int | None) -> None:
     """Refuse options of a single training that a search leaves without effect."""
     idle = {
         "--folds": (folds, "every trial is already evaluated on inner folds"),
         "--max-minutes": (max_minutes, "give --minutes"),
         "--workers": (workers, "give --threads"),
-        "--engine": (None if engine == LOCAL else engine, "trials run in this process"),
     }
     for option, (value, instead) in idle.items():
         if value is not None:

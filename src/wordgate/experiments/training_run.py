@@ -296,7 +296,12 @@ def _fold_outputs(folds: Sequence[Fold], plan: Plan, context: RunContext) -> lis
     context.progress.begin(f"Fitting {len(folds)} folds")
     device = plan.engine.device_of(context.device)
     sent = replace(
-        context, progress=Silent(), device=device, threads=plan.engine.threads, checkpoint=None
+        context,
+        progress=Silent(),
+        device=device,
+        threads=plan.engine.threads,
+        processes=context.processes if context.engine.is_local else 1,
+        engine=Engine(),
     )
     outputs: dict[int, ModelOutput] = {}
     with context.progress.bar(len(folds)) as bar:

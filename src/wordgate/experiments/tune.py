@@ -22,6 +22,7 @@ from wordgate.experiments.splits import split_table
 from wordgate.runtime.command_start import command_started
 from wordgate.runtime.contention import Contention
 from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.engine import LOCAL
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import checked_seed, own_recipe_toml
 from wordgate.storage.files import atomic_write, check_file
@@ -67,6 +68,7 @@ def tune(
     seed: int = 0,
     device: str = "auto",
     threads: int | None = None,
+    engine: str = LOCAL,
     progress: Progress | None = None,
     **options: Unpack[TrainingOptions],
 ) -> Tuned:
@@ -88,6 +90,8 @@ def tune(
         seed: Random seed.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Number of CPU threads.
+        engine: Where trials are fitted: ``local``, one after another in this process, or ``ray``,
+            at the same time on the Ray cluster of RAY_ADDRESS or on the cores of this machine.
         progress: Shows progress; None for standard error.
         **options: How to read and split the data, and what to search for and how long, as for
             `wordgate.train` with ``auto``: see `DataOptions` and `SearchOptions`.
@@ -115,6 +119,7 @@ def tune(
         vectors=vectors,
         space=space,
         refits=False,
+        engine=engine,
     )
     progress.say(config.sentence())
     table = source.read(config.settings, overrides, progress).table
@@ -124,6 +129,8 @@ def tune(
         copies = near_duplicates_of(table, progress)
         splits = split_table(table, config.settings, source.seed, copies)
         check_settings(config.settings, splits.fit_data(None))
+        if not config.engine.is_local:
+            contention = contention.before_waiting()
         with searching(
             config,
             training_rows(splits),

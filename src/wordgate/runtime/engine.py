@@ -12,8 +12,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache, partial, wraps
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from wordgate.errors import (
     BundleError,
@@ -109,32 +110,130 @@ def map_tasks(
         SettingsError: No node of the cluster has the CPUs or GPUs of a task.
         WordgateError: The cluster cannot be reached, or workers died again and again.
     """
-    if engine.is_local:
-        for item in items:
-            yield item, work(shared, item)
-        return
-    ray = _connected(engine)
-    options = {"num_cpus": engine.threads, "num_gpus": engine.gpus, "max_retries": _RETRIES}
-    task = ray.remote(**options)(_call)
-    sent, waiting = ray.put(shared), iter(items)
-    cpus = int(ray.cluster_resources().get("CPU", 1))
-    most = max(_FEWEST_IN_FLIGHT, _IN_FLIGHT_A_CPU * cpus)
-    running: dict[Any, Item] = {}
-    try:
+    with Tasks(work, shared, engine) as tasks:
+        waiting = iter(items)
+        most = 1 if engine.is_local else max(_FEWEST_IN_FLIGHT, _IN_FLIGHT_A_CPU * tasks.room())
         while True:
-            for item in islice(waiting, most - len(running)):
-                running[task.remote(work, sent, item, engine.threads, os.getcwd())] = item
-            if not running:
+            for item in islice(waiting, most - len(tasks)):
+                tasks.start(item)
+            done = tasks.wait()
+            if done is None:
                 return
-            [done], _ = ray.wait(list(running))
-            yield running.pop(done), _result(ray, done)
-    finally:
-        for one in running:
-            ray.cancel(one, force=True)
+            item, result = done
+            yield item, result()
+
+
+class Tasks(Generic[Shared, Item, Result]):
+    """Calls of a function on an engine; as a context, which cancels what still runs at its end.
+
+    In this process a call is made where its result is asked for. Function, first argument, retries
+    and errors are those of `map_tasks`.
+
+    Args:
+        work: The function.
+        shared: Its first argument.
+        engine: The engine.
+        together: So many tasks need each other: on Ray the first one begins when there is room for
+            all, and none is run again.
+
+    Raises:
+        SettingsError: The cluster is too small for a task, or for those that need each other.
+        WordgateError: The cluster cannot be reached.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Shared, Item], Result],
+        shared: Shared,
+        engine: Engine,
+        together: int = 0,
+    ):
+        self._work, self._shared, self._engine = work, shared, engine
+        self._running: dict[Any, Item] = {}
+        self._retries = 0 if together else _RETRIES
+        self._place: Any = None
+        if not engine.is_local:
+            self._ray = _connected(engine)
+            options: dict[str, Any] = {"num_cpus": engine.threads, "num_gpus": engine.gpus}
+            if together:
+                self._place = _reserved(self._ray, engine, together)
+                from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+                options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(self._place)
+            self._task = self._ray.remote(max_retries=self._retries, **options)(_call)
+            self._sent = [self._ray.put(shared)]  # in a list Ray leaves it to `_fetched`
+
+    def __enter__(self) -> Tasks[Shared, Item, Result]:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Cancel what still runs."""
+        for item in [*self._running.values()]:
+            self.cancel(item)
+        if self._place is not None:
+            self._ray.util.remove_placement_group(self._place)
+
+    def __len__(self) -> int:
+        """Count the tasks that were started, and whose results have not been given."""
+        return len(self._running)
+
+    def room(self) -> int:
+        """Give how many tasks the engine can run at a time now."""
+        return 1 if self._engine.is_local else max(1, _room(self._ray, self._engine))
+
+    def start(self, item: Item) -> None:
+        """Call the function on an item."""
+        if self._engine.is_local:
+            self._running[object()] = item
+            return
+        task = self._task.remote(self._work, self._sent, item, self._engine.threads, os.getcwd())
+        self._running[task] = item
+
+    def wait(self, timeout: float | None = None) -> tuple[Item, Callable[[], Result]] | None:
+        """Wait until a task has ended, on Ray for so many seconds at most; None for no limit.
+
+        Returns:
+            The item, and what gives the result or raises the task's error; None if no task has
+            ended.
+        """
+        if not self._running:
+            return None
+        if self._engine.is_local:
+            item = self._running.pop(next(iter(self._running)))
+            return item, partial(self._work, self._shared, item)
+        done, _ = self._ray.wait(
+            list(self._running), timeout=None if timeout is None else max(0.0, timeout)
+        )
+        return (self._running.pop(done[0]), partial(self._result, done[0])) if done else None
+
+    def cancel(self, item: Item) -> None:
+        """End the task of an item."""
+        for task in [task for task, one in self._running.items() if one is item]:
+            del self._running[task]
+            if not self._engine.is_local:
+                self._ray.cancel(task, force=True)
+
+    def _result(self, task: Any) -> Result:
+        """Give what a task returned, or raise what it raised."""
+        errors = self._ray.exceptions
+        try:
+            result: Result = self._ray.get(task)
+        except errors.RayTaskError as error:
+            if isinstance(error.cause, Exception):
+                raise error.cause from error
+            raise
+        except errors.RayError as error:
+            times = f" {self._retries + 1} times" if self._retries else ""
+            raise WordgateError(
+                f"a task failed{times} because its worker died, for example for lack of memory:"
+                f" {_first_line(error)}"
+            ) from error
+        return result
 
 
 def _call(
-    work: Callable[[Shared, Item], Result], shared: Shared, item: Item, threads: int, place: str
+    work: Callable[[Shared, Item], Result], sent: list[Any], item: Item, threads: int, place: str
 ) -> Result:
     """Run a task on a worker, where relative paths mean the same as where it was begun."""
     wait_asleep()
@@ -143,26 +242,19 @@ def _call(
         os.chdir(place)
     try:
         with limited_blas(threads):
-            return work(shared, item)
+            return work(_fetched(sent[0]), item)
     except WordgateError as error:
         kinds = (DataError, SettingsError, BundleError, WordgateError)
         kind = next(kind for kind in kinds if isinstance(error, kind))
         raise kind(str(error)) from None  # one of its own type may need more to be sent
 
 
-def _result(ray: Any, reference: Any) -> Any:
-    """Return what a task returned, or raise what it raised."""
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, Exception):
-            raise error.cause from error
-        raise
-    except ray.exceptions.RayError as error:
-        raise WordgateError(
-            f"a task failed {_RETRIES + 1} times because its worker died, for example for lack of"
-            f" memory: {_first_line(error)}"
-        ) from error
+@lru_cache(maxsize=1)
+def _fetched(sent: Any) -> Any:
+    """Return what is the same for all tasks: a worker deserializes it once."""
+    import ray
+
+    return ray.get(sent)
 
 
 def _connected(engine: Engine) -> Any:
@@ -171,15 +263,52 @@ def _connected(engine: Engine) -> Any:
 
     if not ray.is_initialized():
         _connect(ray)
-    least = {"CPU": engine.threads, "GPU": engine.gpus}
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if not any(all(node.get(kind, 0) >= n for kind, n in least.items()) for node in nodes):
-        needed = " and ".join(f"{n} {kind}" for kind, n in least.items() if n)
+    if not _room(ray, engine):
         raise SettingsError(
-            f"no node of the Ray cluster has the {needed} of a task: give fewer --threads"
+            f"no node of the Ray cluster has the {_text_of(engine)} of a task: give fewer --threads"
             + (", or --device cpu" if engine.gpus else "")
         )
     return ray
+
+
+def _needed(engine: Engine) -> dict[str, int]:
+    """Give what a task takes, by the names that Ray has for it."""
+    return {kind: n for kind, n in (("CPU", engine.threads), ("GPU", engine.gpus)) if n}
+
+
+def _text_of(engine: Engine) -> str:
+    return " and ".join(f"{n} {kind}" for kind, n in _needed(engine).items())
+
+
+def _room(ray: Any, engine: Engine) -> int:
+    """Give how many tasks the nodes of the cluster can run at a time."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    needed = _needed(engine).items()
+    return sum(min(int(node.get(kind, 0)) // n for kind, n in needed) for node in nodes)
+
+
+def _reserved(ray: Any, engine: Engine, count: int) -> Any:
+    """Wait until there is room for so many tasks at the same time, and reserve it."""
+    room = _room(ray, engine)
+    if room < count:
+        raise SettingsError(
+            f"the Ray cluster has room for {room} of {count} tasks with {_text_of(engine)} each,"
+            " which need each other: give fewer --workers or --threads"
+        )
+    place = ray.util.placement_group([_needed(engine)] * count)
+    try:
+        ray.get(place.ready())
+    except BaseException:
+        ray.util.remove_placement_group(place)
+        raise
+    return place
+
+
+def node_address() -> str:
+    """Give the address under which the tasks on Ray reach this process."""
+    import ray
+
+    return str(ray.util.get_node_ip_address())
 
 
 def _address() -> str:
@@ -210,11 +339,30 @@ def _connect(ray: Any) -> None:
     if not address:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         options |= {"address": "local", "num_cpus": available_cores(), "include_dashboard": False}
+    _messages_to_stderr()
     with _own_sigterm():
         try:
             ray.init(**options)
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
             raise _unreachable(address, error) from error
+
+
+def _messages_to_stderr() -> None:
+    """Have Ray write to standard error when a worker dies: results are on standard output.
+
+    It has no option for this; a version that writes them by another function is left as it is.
+    """
+    from ray._private import worker
+
+    write = getattr(worker, "print_to_stdstream", None)
+    if write is None or hasattr(write, "__wrapped__"):
+        return
+
+    @wraps(write)
+    def to_stderr(data: dict[str, Any], *args: Any, **options: Any) -> None:
+        write({**data, "is_err": True}, *args, **options)
+
+    worker.print_to_stdstream = to_stderr
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from wordgate.runtime.cpu import (
     torch_threads,
     wait_asleep,
 )
+from wordgate.runtime.engine import Engine
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 from wordgate.settings import Settings
@@ -65,6 +66,17 @@ def _prepared(
     """Import torch if need be, set its threads, and start worker processes if they are worth it."""
     if not family.uses_torch:
         yield context
+        return
+    if not context.engine.is_local:
+        torch = load_torch(context.progress)
+        from wordgate.training.ray_group import ray_group
+
+        engine, count = context.engine, context.processes or 1
+        with (
+            torch_threads(torch, engine.threads),
+            ray_group(count, engine, context.progress) as group,
+        ):
+            yield replace(context, device="cpu", threads=engine.threads, group=group)
         return
     if family.cpu_alone:
         load_torch(context.progress)
@@ -179,8 +191,8 @@ def engine_of(family: str, settings: Settings, context: RunContext) -> dict[str,
     return engine
 
 
-def check_workers(family: str, workers: int | None, device: str) -> None:
-    """Refuse a number of processes that can't be started, or has no effect.
+def check_workers(family: str, workers: int | None, device: str, engine: Engine) -> None:
+    """Refuse a number of processes that can't be started on an engine, or has no effect.
 
     Raises:
         SettingsError: It is no such number.
@@ -190,13 +202,13 @@ def check_workers(family: str, workers: int | None, device: str) -> None:
     if whole_number(workers, "workers", "a whole number of 1 or more") == 1:
         return
     why = None
-    if family != "lstm":
+    if not FAMILIES[family].uses_torch or (engine.is_local and family != "lstm"):
         why = f"{family} models are trained in one process"
     elif device not in ("auto", "cpu"):
         why = _ON_GPUS
     elif current_group() is not None:
         why = "torchrun has started the processes already"
-    elif not can_start_processes():
+    elif engine.is_local and not can_start_processes():
         why = "processes that share memory can't be started on this system"
     if why is not None:
         raise SettingsError(_no_effect(workers, why))

@@ -15,6 +15,7 @@ from wordgate.errors import DataError
 from wordgate.evaluation.metrics import Epoch
 from wordgate.evaluation.multilabel import binary_log_loss, given_labels
 from wordgate.models.base import Model
+from wordgate.runtime.engine import Engine
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
@@ -134,7 +135,8 @@ class RunContext:
         started: The `time.monotonic()` at which the command began.
         checkpoint: Where to keep the training against an interruption; None for nowhere. Only
             families that can resume are kept; the others are fitted in one piece.
-        processes: In how many processes of this machine to train; None to choose.
+        processes: In how many processes to train; None to choose.
+        engine: Where these are: on this machine, or on a Ray cluster.
         group: The processes that train together; None for this one alone.
         worker: This process and another one, which can train another candidate; None for none.
     """
@@ -148,6 +150,7 @@ class RunContext:
     predicted_after: int = 0
     started: float = field(default_factory=time.monotonic)
     processes: int | None = None
+    engine: Engine = field(default_factory=Engine)
     group: "ProcessGroup | None" = None
     worker: "LocalGroup | None" = None
 

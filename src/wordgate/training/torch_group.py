@@ -1,4 +1,4 @@
-"""A group of processes by `torch.distributed`, on one machine or several, as torchrun starts them.
+"""A group of processes by `torch.distributed`, on one machine or several.
 
 They communicate by gloo on CPUs, and by NCCL on GPUs.
 """
@@ -19,17 +19,41 @@ _TIMEOUT = timedelta(days=7)  # others wait while rank 0 reads, evaluates and re
 
 
 class TorchGroup(ProcessGroup):
-    """The processes that the environment variables of torchrun name; closed by `close`."""
+    """The processes that meet at a store, which communicate by gloo; closed by `close`.
 
-    def __init__(self) -> None:
-        self.rank, self.world_size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    Args:
+        rank: The number of this process.
+        world_size: The number of processes.
+        store: The `torch.distributed.Store` where they meet; None for that of torchrun, which
+            environment variables name.
+        timeout: How long to wait for another one.
+        backend: What they communicate by.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        world_size: int,
+        store: Any,
+        timeout: timedelta = _TIMEOUT,
+        backend: str = "gloo",
+    ):
+        self.rank, self.world_size = rank, world_size
+        with self._lost_process():
+            dist.init_process_group(
+                backend, timeout=timeout, world_size=world_size, rank=rank, store=store
+            )
+
+    @classmethod
+    def of_torchrun(cls) -> "TorchGroup":
+        """Join the processes that the environment variables of torchrun name."""
         backend = "gloo"
         local_rank = int(os.environ.get("LOCAL_RANK", "0"))
         if torch.cuda.is_available() and local_rank < torch.cuda.device_count():
             backend = "cpu:gloo,cuda:nccl"
             torch.cuda.set_device(local_rank)
-        with self._lost_process():
-            dist.init_process_group(backend, timeout=_TIMEOUT)
+        rank, world_size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        return cls(rank, world_size, None, backend=backend)
 
     def send(self, message: object) -> None:
         """Send an object; see `ProcessGroup`."""

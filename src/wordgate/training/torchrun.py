@@ -49,7 +49,7 @@ def distributed() -> Iterator[bool]:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         torch.set_num_threads(choose_threads())
-    group = TorchGroup()
+    group = TorchGroup.of_torchrun()
     if not is_first:
         serve(group)
         yield False
