@@ -42,6 +42,26 @@ def test_a_topic_and_a_label_alike_are_a_question(write, message):
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "flag"), [(["a", "b c"], "'a,b c'"), (["a", "b;c"], "'a,b;c'"), (["", "x"], "2,x")]
+)
+def test_columns_of_0_and_1_are_a_question_that_names_them_all(write, message, names, flag):
+    rows = [(f"words of text {i}", i % 2, i % 3 == 0, f"t{i % 7}") for i in range(40)]
+    path = write("a.csv", csv_of(rows, header=["text", *names, "topic"]))
+    assert message(path).endswith(
+        "If a text can have several labels, each of which has a column of 0 and 1, name all:"
+        f" --label {flag}"
+    )
+    found = read_table(path, label=flag.strip("'")).label_names()
+    assert found == sorted(flag.strip("'").split(","))
+
+
+def test_a_column_named_for_texts_holds_them_though_they_are_numbers(write):
+    rows = [(12 * i, ("good", "bad")[i % 2]) for i in range(40)]
+    table = read_table(write("a.csv", csv_of(rows, header=["text", "label"])))
+    assert (table.texts[:2], table.labels[:2]) == (["0", "12"], ["good", "bad"])
+
+
 def test_names_decide_before_shapes(write):
     rows = [(f"{t} and more of it", label, words) for _, t, label, words in tickets()]
     table = read_table(write("a.csv", csv_of(rows, header=["notes", "class", "message"])))

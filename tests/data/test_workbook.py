@@ -78,6 +78,11 @@ def test_cells_are_written_as_they_are_read(workbook, value, text):
     assert next(opened.reader.batches()).records == [[text, "x"]]
 
 
+def test_a_sheet_of_one_column_is_told_nothing_of_delimiters(workbook, message):
+    rows = [["text"], *([f"a lamp {i}"] for i in range(4))]
+    assert message(workbook(Data=rows)).endswith("\nLabels need a column of their own.")
+
+
 def test_the_first_sheet_with_cells_is_read_and_told(workbook, message):
     name = workbook(Hidden=[["no"]], Empty=[], First=[HEAD, *ROWS], Second=[HEAD, *ROWS[:2]])
     reading = read_table(name).reading

@@ -18,6 +18,7 @@ from wordgate.data.structured import (
     StructuredColumnError,
     first_structured,
     literal,
+    plain_source,
     refuse_structured,
 )
 from wordgate.errors import DataError
@@ -149,6 +150,11 @@ def are_indicators(rows: Sequence[object]) -> bool:
     found = [list(row) for row in rows if _is_ordered(row)]
     is_even = len(found) == len(rows) > 0 and {len(found[0])} == set(map(len, found))
     return is_even and len(found[0]) > 1 and all(map(_is_mark, chain.from_iterable(found)))
+
+
+def are_marks(values: Iterable[str]) -> bool:
+    """Tell whether cells say whether a text has a label, as in columns of 0 and 1."""
+    return all(value.strip().lower() in _MARKS for value in values)
 
 
 def _is_ordered(row: object) -> TypeGuard[Sequence[object]]:
@@ -344,11 +350,12 @@ def _as_list(cell: Cell) -> Cell:
 
 
 def _written_list(cell: str) -> Cell:
-    """Read a list as JSON or Python writes it; whatever else is given back."""
-    if not cell.startswith(("[", "(", "{")):
+    """Read a list as JSON, Python or numpy writes it; whatever else is given back."""
+    plain = plain_source(cell)
+    if not plain.startswith(("[", "(", "{")):
         return cell
-    may_be_python = _TWO_STRINGS.search(cell) is None
-    value = literal(cell, may_be_python=may_be_python)
+    may_be_python = _TWO_STRINGS.search(plain) is None
+    value = literal(plain, may_be_python=may_be_python)
     if isinstance(value, dict) or (value is None and not may_be_python):
         return StructuredCell(cell)
     return ListCell.of(value, cell) if isinstance(value, list | tuple | set) else cell

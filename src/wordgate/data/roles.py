@@ -7,12 +7,14 @@ neither decides, the user is asked.
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from wordgate.data.columns import Choice, Column, Flag, given_columns
+from wordgate.data.label_sets import are_marks
 from wordgate.data.structured import refuse_structured
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
@@ -138,7 +140,7 @@ def choose_roles(
         found = _infer_label(_free(columns, chosen))
         if isinstance(found, str):
             if labelled and len(columns) == 1:
-                raise _no_label(columns, source, is_delimited=bool(records.header_reason))
+                raise _no_label(columns, source, is_delimited=records.delimited)
             if labelled:
                 raise _undecided("label", found, columns, source)
             found = Choice("label", None, None, found, given=False)
@@ -194,9 +196,19 @@ def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
 
 def _undecided(role: str, why: str, columns: Sequence[_Profile], source: str) -> DataError:
     listing = "\n".join(column.line() for column in columns)
+    remedy = f"Name one with --{role} NAME or --{role} NUMBER ({role}=... in Python)."
+    marks = [column for column in columns if column.distinct == 2 and are_marks(column.values)]
+    if role == "label" and len(marks) > 1:
+        flags = [Column(column.number, column.name).flag() for column in marks]
+        if any("," in flag for flag in flags):
+            flags = [str(column.number) for column in marks]
+        remedy += (
+            " If a text can have several labels, each of which has a column of 0 and 1, name all:"
+            f" --label {shlex.quote(','.join(flags))}"
+        )
     return DataError(
         f"cannot tell which column of {source} contains the {role}: {why}. Its columns"
-        f" are\n{listing}\nName one with --{role} NAME or --{role} NUMBER ({role}=... in Python)."
+        f" are\n{listing}\n{remedy}"
     )
 
 
@@ -230,15 +242,14 @@ def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> C
 
 
 def _could_be_text(free: list[_Profile]) -> list[_Profile]:
-    """Give the columns of words that go first: by name, then by shape, and empty ones after all."""
+    """Give the columns that go first: of words by name, then by shape; then others by name."""
     filled = [column for column in free if column.cells and not column.numeric]
     named = [column for column in free if rank(column.name, TEXT_NAMES) is not None]
     others = [column for column in filled if not _is_named_label(column)]
     plain = [column for column in others if not column.structured]
     most = [column for column in plain if len(column.cells) >= _SPARSE * column.n_rows]
     filled_named = [column for column in named if column.cells and not column.numeric]
-    empty_named = [column for column in named if not column.cells]
-    orders = (filled_named, most, plain, others, empty_named, filled)
+    orders = (filled_named, most, plain, others, named, filled)
     return next(filter(None, orders), [])
 
 

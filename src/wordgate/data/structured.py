@@ -16,7 +16,11 @@ from wordgate.tables import Cell, Records, StructuredCell
 _MOSTLY = 0.5
 _FEWEST = 3  # strings that show what a column holds
 _LONGEST = 10_000  # characters that are taken apart
-_ARRAY = re.compile(r"\[\s*(?:[-+]?\d[\d.e+-]*\s*)+\]")  # as numpy writes one
+# As numpy writes an array, and Python what is of another type than list.
+_ITEM = re.compile(r"""[-+]?\d[\d.e+-]*|\.{3}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_ARRAY = re.compile(rf"\[\s*(?:(?:{_ITEM.pattern})(?:\s+|(?=\])))+\]")
+_OF_TYPE = re.compile(r"(?:np\.)?(?:array|frozenset|set)\((.*?)(?:,\s*dtype=\S+)?\)", re.DOTALL)
+_SCALAR = re.compile(r"\bnp\.\w+\(([^()]*)\)")
 _PLURALS = {"a list": "lists", "an object": "objects"}
 _TO_DO = {
     "text": "write each text as one string, such as its words with spaces between",
@@ -84,12 +88,23 @@ def first_structured(cells: Sequence[Cell], role: str) -> int | None:
 
 
 def _is_source(cell: str, opening: tuple[str, ...]) -> bool:
-    """Tell whether a string is a list or an object as JSON or Python writes it."""
-    if not cell.startswith(opening) or not cell.endswith(("]", "}", ")")) or len(cell) > _LONGEST:
+    """Tell whether a string is a list or an object as JSON, Python or numpy writes it."""
+    if not cell.endswith(("]", "}", ")")) or len(cell) > _LONGEST:
         return False
-    return _ARRAY.fullmatch(cell) is not None or isinstance(
-        literal(cell), list | tuple | dict | set
-    )
+    plain = plain_source(cell)
+    return plain.startswith(opening) and isinstance(literal(plain), list | tuple | dict | set)
+
+
+def plain_source(cell: str) -> str:
+    """Write a list as Python does: one of another type, or as numpy writes it.
+
+    So ``['a' 'b']``, ``array(['a', 'b'], dtype=object)``, ``frozenset({'a', 'b'})`` and
+    ``[np.str_('a'), np.str_('b')]`` are read; any other string stays as it is.
+    """
+    if typed := _OF_TYPE.fullmatch(cell):
+        cell = typed[1] or "[]"
+    cell = _SCALAR.sub(r"\1", cell)
+    return f"[{', '.join(_ITEM.findall(cell))}]" if _ARRAY.fullmatch(cell) else cell
 
 
 def literal(cell: str, *, may_be_python: bool = True) -> object:

@@ -34,6 +34,9 @@ LABEL_VALUES = frozenset(
 )  # fmt: skip
 KNOWN_NAMES = frozenset((*TEXT_NAMES, *LABEL_NAMES, *GROUP_NAMES, *SPLIT_NAMES))
 
+COMMENT_MARKS = ("#", "%", "//")
+"""How lines begin that stand before a header and are no records."""
+
 _AROUND_NAMES = "\u200b\ufeff \t\r\n\xa0"
 _NUMBER = re.compile(r"[-+]?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?", re.IGNORECASE | re.ASCII)
 _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -123,7 +126,7 @@ def n_before_header(records: Sequence[Sequence[str]], width: int, given: Collect
         if len(record) == width and (len(names) >= 2 or any(name_key(c) in given for c in record)):
             return place
         is_comment = len(record) != width or not names or is_named_later
-        is_marked = record[0].startswith("#") and is_comment
+        is_marked = record[0].startswith(COMMENT_MARKS) and is_comment
         if is_marked or 0 < len(record) < width or not any(cell.strip() for cell in record):
             continue
         uniform = [other for other in records[place + 1 :] if len(other) == width]

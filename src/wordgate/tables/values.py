@@ -22,6 +22,7 @@ MISSING_WORDS = frozenset(("nan", "NaN", "NAN", "NaT", "<NA>", "None", "null", "
 """What programs write for a value that is missing."""
 
 _WHOLE = re.compile(r"([-+]?[0-9]+)\.0")
+_TRUTH = {form: word for word in ("True", "False") for form in (word, word.lower(), word.upper())}
 _NAMES_SHOWN = 5
 # White space, controls, and what Unicode calls default ignorable, such as zero-width spaces.
 _INVISIBLE = re.compile(
@@ -49,13 +50,14 @@ def is_missing(value: Any) -> bool:
 def value_key(name: str) -> str:
     """Give what names of labels or groups have in common that are the same.
 
-    Two names are the same if they are one string in different Unicode forms (NFC and NFD), or a
-    whole number that a table has written as a fraction: ``1.0`` for ``1``. Further zeros tell
-    apart: ``1.10`` and ``1.1`` may be versions or codes.
+    Two names are the same if they are one string in different Unicode forms (NFC and NFD), a
+    truth value as Python, JSON and Excel write it (``True``, ``true``, ``TRUE``), or a whole number
+    that a table has written as a fraction: ``1.0`` for ``1``. Further zeros tell apart: ``1.10``
+    and ``1.1`` may be versions or codes.
     """
     composed = normalize("NFC", name)
     whole = _WHOLE.fullmatch(composed)
-    return whole[1] if whole else composed
+    return whole[1] if whole else _TRUTH.get(composed, composed)
 
 
 def group_name(group: Any) -> str:
