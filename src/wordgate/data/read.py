@@ -97,7 +97,9 @@ def read_table(
     )
     labels = read_labels(records, chosen["label"], label_separator, called, labelled=labelled)
     to_drop = [drop_labels] if isinstance(drop_labels, str) else list(drop_labels)
-    to_drop = [without_surrogates(str(label)) for label in to_drop]
+    to_drop = [
+        without_surrogates(label if isinstance(label, str) else str(label)) for label in to_drop
+    ]
     kept = _keep_rows(
         loaded,
         chosen,

@@ -227,6 +227,8 @@ def _check_label(label: Any, called: str) -> None:
 
 
 def _array(labels: Sequence[Any]) -> NDArray[Any]:
+    # numpy would cut the name of a member of an enumeration of strings to the length of its value.
+    labels = [str.__str__(label) if isinstance(label, str) else label for label in labels]
     column = np.asarray(labels)
     if column.dtype.kind == "U" and not all(isinstance(label, str) for label in labels):
         column = np.asarray(labels, object)  # words and numbers, which numpy would make words of

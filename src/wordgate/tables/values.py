@@ -150,7 +150,8 @@ def _items(values: Any, what: str) -> list[Any]:
             lengths = " x ".join(map(str, shape))
             raise DataError(f"a column of {what} is needed, not an array of {lengths} values")
         values = values[:, 0]
-    to_list = getattr(values, "to_pylist", None)  # whose items are Python's own, unlike Arrow's
+    # Whose items are Python's own, unlike those of Arrow and the lists of Polars.
+    to_list = getattr(values, "to_pylist", None) or getattr(values, "to_list", None)
     return list(values if to_list is None else to_list())
 
 
