@@ -22,7 +22,7 @@ from wordgate.data.structured import (
     refuse_structured,
 )
 from wordgate.errors import DataError
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 from wordgate.tables import Cell, ListCell, Records, StructuredCell
 from wordgate.tables.encoding import without_surrogates
 
@@ -295,7 +295,13 @@ def _of_marks(records: Records, choice: Choice, source: str) -> LabelColumn:
     cells: list[LabelCell] = [tuple(sorted(set(labels))) for labels in found]
     for place in lacking:
         cells[place] = None
-    warnings = [f"{n_empty:,} cells of the label columns are empty: they count as 0"]
+    warnings = [
+        counted(
+            n_empty,
+            "cell of the label columns is empty: it counts as 0",
+            "cells of the label columns are empty: they count as 0",
+        )
+    ]
     return LabelColumn(cells, several=True, warnings=warnings if n_empty else [])
 
 

@@ -17,7 +17,7 @@ from wordgate.data.columns import Choice, Column, Flag, given_columns
 from wordgate.data.label_sets import are_marks
 from wordgate.data.structured import refuse_structured
 from wordgate.errors import DataError
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 from wordgate.tables import Cell, Records, StructuredCell
 from wordgate.tables.header import (
     CLASS_NAMES,
@@ -90,7 +90,8 @@ class _Profile:
         """Show the column in a message that asks which one is meant."""
         first = dict.fromkeys(self.sample)
         examples = ", ".join(repr(shown(value, 30)) for value, _ in zip(first, range(3)))  # noqa: B905
-        return f"  {self.called}: {self.distinct:,} distinct values, such as {examples or 'none'}"
+        values = counted(self.distinct, "distinct value")
+        return f"  {self.called}: {values}, such as {examples or 'none'}"
 
     def choice(self, role: str, reason: str) -> Choice:
         return Choice(role, self.number, self.name, reason, given=False)
@@ -232,7 +233,7 @@ def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> C
         raise _undecided("text", "no column contains words", columns, source)
     ranked = sorted(candidates, key=_text_score, reverse=True)
     best, others = ranked[0], ranked[1:]
-    figures = f"{best.words:.1f} words on average, {best.distinct:,} distinct values"
+    figures = f"{best.words:.1f} words on average, {counted(best.distinct, 'distinct value')}"
     if rank(best.name, TEXT_NAMES) is not None:
         return best.choice("text", f"by its name; {figures}")
     if others and _text_score(others[0]) > _NEAR_TEXT * _text_score(best):
@@ -356,8 +357,8 @@ def _spoken_labels(column: _Profile) -> set[str]:
 
 
 def _label_figures(column: _Profile) -> str:
-    plural = "" if column.distinct == 1 else "s"
-    figures = f"{column.distinct:,} distinct value{plural} in {len(column.cells):,} rows"
+    values, rows = counted(column.distinct, "distinct value"), counted(len(column.cells), "row")
+    figures = f"{values} in {rows}"
     if column.distinct > _MOST_LABELS_SHOWN:
         return figures
     return f"{figures}: {', '.join(shown(value, 30) for value in sorted(column.values))}"
@@ -408,7 +409,7 @@ def _purity(column: _Profile, records: Records, labels: Sequence[str | None] | N
 def _group_figures(column: _Profile, records: Records, labels: Sequence[str | None] | None) -> str:
     counts = Counter(column.cells).values()
     least, most = min(counts), max(counts)
-    rows = f"{most:,} row" + ("" if most == 1 else "s")
+    rows = counted(most, "row")
     spread = f"each in {rows}" if least == most else f"in {least:,} to {rows} each"
     figures = f"{column.distinct:,} distinct values, {spread}"
     if labels is None or most == 1:

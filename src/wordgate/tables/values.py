@@ -13,7 +13,7 @@ from unicodedata import normalize
 import numpy as np
 
 from wordgate.errors import DataError
-from wordgate.runtime.display import brief, shown
+from wordgate.runtime.display import brief, shown, unequal
 from wordgate.tables.encoding import without_surrogates
 
 EMPTY_TEXT = "the text is empty"
@@ -108,7 +108,7 @@ def checked_groups(groups: Any, n_texts: int) -> list[str] | None:
         return None
     listed = checked_column(groups, "groups")
     if len(listed) != n_texts:
-        raise DataError(f"there are {n_texts:,} texts but {len(listed):,} groups")
+        raise DataError(unequal(n_texts, len(listed), "group"))
     return list(map(group_name, listed))
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from wordgate.evaluation.metrics import Epoch, macro_f1
 from wordgate.evaluation.multilabel import given_labels
 from wordgate.runtime.cpu import prefetch
+from wordgate.runtime.display import counted
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.progress import ProgressBar, beating
 from wordgate.training.checkpoint import Checkpoint, TrainingState
@@ -319,7 +320,7 @@ def _training_line(state: TrainingState[Any], plan: TrainingPlan, stopping: Earl
     which = "" if stopping.keeps_last else "best "
     what = "" if stopping.by_loss else "accuracy "
     return (
-        f"  {len(state.history)} epochs, {seconds:.0f} s{early}: {which}validation"
+        f"  {counted(len(state.history), 'epoch')}, {seconds:.0f} s{early}: {which}validation"
         f" {what}{stopping.shown(kept)} in epoch {kept.epoch}"
     )
 

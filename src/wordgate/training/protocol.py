@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wordgate.runtime.display import counted
+
 FloatArrays = Mapping[str, NDArray[np.float32]]
 
 
@@ -37,8 +39,9 @@ class TrainingPlan:
         """Say how many epochs and updates there are, to end an announcement."""
         at_most = "at most " if self.open_end else ""
         return (
-            f"{at_most}{self.epochs} epochs of {self.updates_per_epoch:,} updates with"
-            f" {self.batch_size} texts each."
+            f"{at_most}{counted(self.epochs, 'epoch')} of"
+            f" {counted(self.updates_per_epoch, 'update')} with"
+            f" {counted(self.batch_size, 'text')} each."
         )
 
 
