@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wordgate.errors import DataError
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -276,7 +276,7 @@ def _in_order(first_name: str, first: Records, name: str, records: Records) -> l
 
 def _called(records: Records) -> str:
     if records.names is None:
-        return f"{len(records.columns)} columns without a header"
+        return f"{counted(len(records.columns), 'column')} without a header"
     return f"the columns {_listed(records.names)}"
 
 
