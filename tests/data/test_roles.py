@@ -62,6 +62,23 @@ def test_a_column_named_for_texts_holds_them_though_they_are_numbers(write):
     assert (table.texts[:2], table.labels[:2]) == (["0", "12"], ["good", "bad"])
 
 
+@pytest.mark.parametrize(
+    "date",
+    ["2026/01/{:02} 10:00:00 AM GMT+1", "Mon Apr {:02} 22:19:45 PDT 2009", "{}. 1. 26, 9:05"],
+)
+def test_dates_are_no_texts_however_many_words_they_have(write, date):
+    rows = [(f'"{date.format(i % 28)}"', f"a lamp {i}", i % 5) for i in range(40)]
+    table = read_table(write("a.csv", csv_of(rows, header=["when", "What was it?", "stars"])))
+    assert table.reading.choice("text").name == "What was it?"
+
+
+@pytest.mark.parametrize("name", ["My\u00a0words", '"My\nwords"', " My  words "])
+def test_spaces_in_a_name_may_be_of_any_kind(write, name):
+    rows = [(words, label) for _, _, label, words in tickets()]
+    path = write("a.csv", csv_of(rows, header=[name, "label"]))
+    assert read_table(path, text="My words").reading.choice("text").number == 1
+
+
 def test_names_decide_before_shapes(write):
     rows = [(f"{t} and more of it", label, words) for _, t, label, words in tickets()]
     table = read_table(write("a.csv", csv_of(rows, header=["notes", "class", "message"])))

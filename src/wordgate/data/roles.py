@@ -7,6 +7,7 @@ neither decides, the user is asked.
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ SEVERAL_NAMES = (
 _SAMPLE = 2_000
 # A column of this share of numbers is numeric: a few cells may be damaged.
 _MOSTLY = 0.95
+_DATE = re.compile(r"(?=.{6,40}$).*(\d[-/.]\d{1,2}[-/.]\d|\d:\d\d).*")
 # A runner-up this near makes a guess by shape a toss-up.
 _NEAR_TEXT = 0.75
 _NEAR_LABEL = 4
@@ -74,6 +76,12 @@ class _Profile:
     @cached_property
     def numeric(self) -> bool:
         return bool(self.sample) and sum(map(is_number, self.sample)) >= _MOSTLY * len(self.sample)
+
+    @cached_property
+    def dated(self) -> bool:
+        """Whether the cells are dates or times."""
+        dates = sum(_DATE.fullmatch(cell) is not None for cell in self.sample)
+        return dates >= _MOSTLY * len(self.sample)
 
     @cached_property
     def structured(self) -> bool:
@@ -246,7 +254,7 @@ def _could_be_text(free: list[_Profile]) -> list[_Profile]:
     """Give the columns that go first: of words by name, then by shape; then others by name."""
     filled = [column for column in free if column.cells and not column.numeric]
     named = [column for column in free if rank(column.name, TEXT_NAMES) is not None]
-    others = [column for column in filled if not _is_named_label(column)]
+    others = [column for column in filled if not (_is_named_label(column) or column.dated)]
     plain = [column for column in others if not column.structured]
     most = [column for column in plain if len(column.cells) >= _SPARSE * column.n_rows]
     filled_named = [column for column in named if column.cells and not column.numeric]
