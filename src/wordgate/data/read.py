@@ -93,7 +93,11 @@ def read_table(
     if not records.rows:
         raise DataError(_nothing_left(loaded, {}, records.malformed))
     chosen = choose_roles(
-        records, given, known=loaded.known_roles, labelled=labelled, source=called
+        records,
+        given,
+        known=loaded.known_roles,
+        labelled=labelled,
+        source=f"{called} ({loaded.form.quoting})" if "sheet '" in loaded.form.quoting else called,
     )
     labels = read_labels(records, chosen["label"], label_separator, called, labelled=labelled)
     to_drop = [drop_labels] if isinstance(drop_labels, str) else list(drop_labels)
