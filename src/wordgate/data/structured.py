@@ -21,6 +21,7 @@ _ITEM = re.compile(r"""[-+]?\d[\d.e+-]*|\.{3}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*
 _ARRAY = re.compile(rf"\[\s*(?:(?:{_ITEM.pattern})(?:\s+|(?=\])))+\]")
 _OF_TYPE = re.compile(r"(?:np\.)?(?:array|frozenset|set)\((.*?)(?:,\s*dtype=\S+)?\)", re.DOTALL)
 _SCALAR = re.compile(r"\bnp\.\w+\(([^()]*)\)")
+_BYTES = ("b'", 'b"')
 _PLURALS = {"a list": "lists", "an object": "objects"}
 _TO_DO = {
     "text": "write each text as one string, such as its words with spaces between",
@@ -44,9 +45,10 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
         if place is None:
             continue
         cell = cells[place] or ""
+        is_written = not isinstance(cell, StructuredCell)
         if not isinstance(cell, StructuredCell):
             cell = StructuredCell(cell.strip())
-        kind = _PLURALS.get(cell.kind, cell.kind)
+        kind = _PLURALS.get(cell.kind, "bytes as Python writes them" if is_written else cell.kind)
         to_do = _TO_DO[choice.role] if cell.kind in _PLURALS else "decode them to strings"
         raise StructuredColumnError(
             f"{records.called(column.number - 1)} of {source}, the {choice.role}, contains"
@@ -70,13 +72,13 @@ def has_structured(cells: Iterable[object]) -> bool:
 def first_structured(cells: Sequence[Cell], role: str) -> int | None:
     """Find the place of the first list or object of a column, if most of its cells are such.
 
-    Strings count where all of them are lists or objects as JSON or Python writes these; a text may
-    be an object so written.
+    Strings count where all of them are lists, objects or bytes as JSON or Python writes these; a
+    text may be an object so written.
     """
     if has_structured(cells):
         structured = [i for i, cell in enumerate(cells) if isinstance(cell, StructuredCell)]
         return structured[0] if len(structured) > _MOSTLY * sum(map(bool, cells)) else None
-    opening = ("[", "{", "(") if role == "label" else ("[",)
+    opening = ("[", *_BYTES, *("{(" if role == "label" else ""))
     places = []
     for place, cell in enumerate(cells):
         if not cell or cell.isspace():
@@ -89,10 +91,12 @@ def first_structured(cells: Sequence[Cell], role: str) -> int | None:
 
 def _is_source(cell: str, opening: tuple[str, ...]) -> bool:
     """Tell whether a string is a list or an object as JSON, Python or numpy writes it."""
-    if not cell.endswith(("]", "}", ")")) or len(cell) > _LONGEST:
+    if not cell.endswith(("]", "}", ")", "'", '"')) or len(cell) > _LONGEST:
         return False
     plain = plain_source(cell)
-    return plain.startswith(opening) and isinstance(literal(plain), list | tuple | dict | set)
+    if not plain.startswith(opening):
+        return False
+    return isinstance(literal(plain), list | tuple | dict | set | bytes)
 
 
 def plain_source(cell: str) -> str:
