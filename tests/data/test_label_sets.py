@@ -191,7 +191,10 @@ def test_spaces_repeats_and_nothing_between_separators_are_no_labels(write):
     assert table.label_sets[:3] == [("a",), ("b",), ()]
 
 
-@pytest.mark.parametrize("separator", [";", "|", ", ", ",", "\t", "/", " "])
+# Those of Chinese, Japanese and Arabic, too.
+@pytest.mark.parametrize(
+    "separator", [";", "|", ", ", ",", "\t", "/", " ", "\uff1b", "\u3001", "\uff0c", "\u060c"]
+)
 def test_a_separator_is_recognised_and_said(write, separator):
     file = csv(write, [separator.join(one) for one in [*COMBINED, ()]])
     table = read_table(file)

@@ -30,8 +30,9 @@ LabelCell = Cell | tuple[str, ...]
 """What stands for a record's labels: a label or a tuple of several; "" or None for missing ones."""
 
 NO_SEPARATOR = "none"
-SEPARATORS = (";", "|", ", ", ",", "\t", "/", " ")
-"""What is recognised as a separator by itself, the likeliest first."""
+SEPARATORS = (";", "|", ", ", ",", "\t", "\uff1b", "\u3001", "\uff0c", "\u060c", "/", " ")
+"""What is recognised as a separator by itself, the likeliest first; four of them are the semicolon
+and the commas of Chinese, Japanese and Arabic."""
 _WITHIN_LABELS = ("/", " ")  # as in "n/a" and "very good"
 
 _MOSTLY = 0.5
