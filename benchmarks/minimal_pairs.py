@@ -1,7 +1,9 @@
-"""Whether a model of sentiment reads word order: 200 minimal pairs made by rules.
+"""Whether a model of sentiment reads word order: 480 minimal pairs made by rules.
 
 The two texts of a pair have nearly the same words, or the very same in another order, and opposite
-meanings: negation, before and after, but, comparison, expectation. A pair is right if the positive
+meanings. The first table has 200 pairs: negation, before and after, but, comparison, expectation.
+The second has 280 harder ones: double negation, "not only", "hardly", "could have been", although,
+questions, comparatives. A pair is right if the positive
 text gets the higher probability of `positive` less that of `negative`; it is right on both sides if
 these differences lie above and below 0 besides. In the pairs marked as the same words a model that
 counts single words gives both texts the same verdict. Probabilities of 0.5 come by chance; the
@@ -44,12 +46,46 @@ TEMPLATES = (
      "Nobody says {it} is {good}, everybody says it is {bad}"),
 )  # fmt: skip
 
+HARDER = (
+    ("double negation", False, "Nobody could say that {it} is not {good}",
+     "Nobody could say that {it} is {good}"),
+    ("double negation", False, "There is no way that {it} is not {good}",
+     "There is no way that {it} is {good}"),
+    ("not only", False, "{it} is not only {good} but also cheap",
+     "{it} is not {good} but only cheap"),
+    ("not only", True, "{it} does not only look {good}, it is",
+     "{it} does only look {good}, it is not"),
+    ("hardly", False, "{it} is {good}", "{it} is hardly {good}"),
+    ("hardly", False, "I can hardly find anything {bad} about {it}",
+     "I can hardly find anything {good} about {it}"),
+    ("could have been", False, "{it} could not have been more {good}",
+     "{it} could have been more {good}"),
+    ("could have been", False, "{it} could have been {bad}, but is not",
+     "{it} could have been {good}, but is not"),
+    ("although", True, "Although {it} looks {bad}, it is {good}",
+     "Although {it} looks {good}, it is {bad}"),
+    ("although", True, "{it} is {good}, although it looks {bad}",
+     "{it} is {bad}, although it looks {good}"),
+    ("question", False, "Why is {it} so {good}?", "Why is {it} not {good}?"),
+    ("question", True, "Who said {it} was {bad}? It is {good}",
+     "Who said {it} was {good}? It is {bad}"),
+    ("comparative", True, "{it} is more {good} than the old one",
+     "The old one is more {good} than {it}"),
+    ("comparative", True, "{it} is less {bad} than the old one",
+     "The old one is less {bad} than {it}"),
+)  # fmt: skip
 
-def minimal_pairs():
+
+def minimal_pairs(templates):
     """Make the pairs: (kind, whether of the same words, positive text, negative text)."""
-    for (kind, same, *texts), it, (good, bad) in product(TEMPLATES, SUBJECTS, PAIRS):
-        inner = it if texts[0].startswith("{it}") else it[0].lower() + it[1:]
-        yield (kind, same, *(text.format(it=inner, good=good, bad=bad) for text in texts))
+    for (kind, same, *texts), it, (good, bad) in product(templates, SUBJECTS, PAIRS):
+        inside = it[0].lower() + it[1:]
+        starts = (it if text.startswith("{it}") else inside for text in texts)
+        filled = (
+            text.format(it=start, good=good, bad=bad)
+            for text, start in zip(texts, starts, strict=True)
+        )
+        yield (kind, same, *filled)
 
 
 def leanings(model, texts):
@@ -63,24 +99,14 @@ def leanings(model, texts):
     return proba[:, places["positive"]] - proba[:, places["negative"]]
 
 
-def main():
-    """Judge the models and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", metavar="MODEL")
-    parser.add_argument("--print", action="store_true", dest="shown")
-    options = parser.parse_args()
-    pairs = list(minimal_pairs())
-    if options.shown:
-        for kind, _, positive, negative in pairs:
-            print(f"{kind}: {positive} / {negative}")
-        return
+def print_table(pairs, models):
+    """Print what fraction of the pairs each model, by its folder, orders correctly."""
     kinds = [kind for kind, *_ in pairs]
     same = np.array([each for _, each, *_ in pairs])
     names = list(dict.fromkeys(kinds))
     print("| model | right | on both sides | same words | " + " | ".join(names) + " |")
     print("|---" * (4 + len(names)) + "|")
-    for folder in options.models:
-        model = wordgate.load(folder)
+    for folder, model in models.items():
         above = leanings(model, [positive for *_, positive, _ in pairs])
         below = leanings(model, [negative for *_, negative in pairs])
         right = above > below + 1e-9
@@ -90,7 +116,23 @@ def main():
         shares += [right[rows].mean() for rows in of_kind]
         print(f"| {folder} | " + " | ".join(f"{share:.3f}" for share in shares) + " |")
     counts = ", ".join(f"{kinds.count(name)} {name}" for name in names)
-    print(f"\n{len(pairs)} pairs: {counts}; {int(same.sum())} of the same words.")
+    print(f"\n{len(pairs)} pairs: {counts}; {int(same.sum())} of the same words.\n")
+
+
+def main():
+    """Judge the models and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", metavar="MODEL")
+    parser.add_argument("--print", action="store_true", dest="shown")
+    options = parser.parse_args()
+    models = {folder: wordgate.load(folder) for folder in options.models}
+    for templates in (TEMPLATES, HARDER):
+        pairs = list(minimal_pairs(templates))
+        if options.shown:
+            for kind, _, positive, negative in pairs:
+                print(f"{kind}: {positive} / {negative}")
+        else:
+            print_table(pairs, models)
 
 
 if __name__ == "__main__":

@@ -285,7 +285,7 @@ def test_named_settings_beat_the_others(data):
 @pytest.mark.parametrize(
     ("texts", "labels", "message"),
     [
-        (["a", "b"], ["x"], "there are 2 texts but 1 labels"),
+        (["a", "b"], ["x"], "there are 2 texts but 1 label"),
         (["a", "b", "c"], ["x", "x", "x"], "a classifier needs at least two labels; all are "),
         ([], [], "a classifier needs at least two labels"),
         (["a", "b", "c"], ["x", None, "y"], "label 2 of 3 is None, which is not a label"),
@@ -299,7 +299,7 @@ def test_named_settings_beat_the_others(data):
         (["a", "b"], [["x"], [None, "y"]], "a label of text 2 is None, which is not a label"),
         (["a", "b"], None, "a list of labels is needed, not None"),
         (["a", None], ["x", "y"], "text 2 of 2 is None (NoneType), not a string"),
-        ("ab", ["x", "y"], "there are 1 texts but 2 labels"),
+        ("ab", ["x", "y"], "there is 1 text but 2 labels"),
         (["a", " "], ["x", "y"], "text 2 of 2 contains only whitespace, so it cannot have a"),
         (["a", "b"], ["x", "y"], "2 rows with 2 labels cannot be split"),
     ],

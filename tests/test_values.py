@@ -1,6 +1,7 @@
 """Columns handed over in Python mean the same in every call."""
 
 import decimal
+import enum
 
 import numpy as np
 import pandas as pd
@@ -129,6 +130,41 @@ def test_what_is_no_column_of_texts_is_refused_by_name(values, message):
     with pytest.raises(DataError) as caught:
         checked_texts(values)
     assert str(caught.value).startswith(message)
+
+
+class Verdict(str, enum.Enum):
+    """Labels as the code of many servers has them."""
+
+    OK = "ok"
+    NO = "no"
+
+
+def test_members_of_an_enumeration_of_strings_are_their_values():
+    members = [Verdict(label) for label in LABELS]
+    classifier = WordgateClassifier(model="count", class_weight={Verdict.OK: 2.0})
+    fitted = classifier.fit(TEXTS, members)
+    assert fitted.classes_.tolist() == ["no", "ok"]
+    assert fitted.score(TEXTS, members) == fitted.score(TEXTS, LABELS) == 1.0
+    frame = pd.DataFrame({"text": TEXTS, "label": members})
+    assert read_table(frame).labels == LABELS
+    assert set(read_table(frame, drop_labels=[Verdict.OK], min_labels=1).labels) == {"no"}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        list,
+        pl.Series,
+        pa.array,
+        pd.Series,
+        lambda rows: pd.Series(rows, dtype=pd.ArrowDtype(pa.list_(pa.string()))),
+    ],
+)
+def test_lists_of_labels_may_stand_in_a_column_of_any_kind(form):
+    rows = [["ok"] if i % 3 else ["ok", "no"] for i in range(40)]
+    fitted = WordgateClassifier(model="count").fit(TEXTS, form(rows))
+    assert fitted.classes_.tolist() == ["no", "ok"]
+    assert fitted.score(TEXTS, form(rows)) == fitted.score(TEXTS, rows)
 
 
 @pytest.mark.parametrize("labels", ["ok", b"ok", 3])

@@ -36,6 +36,7 @@ from wordgate.experiments.teachers import Unlabelled
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.display import unequal
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, Silent
 from wordgate.settings import LARGEST_SEED, Settings, checked_seed, flat_overrides, setting_fields
@@ -471,7 +472,7 @@ def _weights(sample_weight: Iterable[float] | None, n_texts: int) -> NDArray[np.
         return None
     column = checked_column(sample_weight, "weights")
     if len(column) != n_texts:
-        raise DataError(f"there are {n_texts:,} texts but {len(column):,} weights")
+        raise DataError(unequal(n_texts, len(column), "weight"))
     try:
         with np.errstate(over="ignore"):
             weights = np.array(column, np.float64).astype(np.float32)

@@ -260,6 +260,20 @@ def test_predict_answers_every_line_of_standard_input(wordgate, count_model):
         "a \ufffd byte and no end",
     ]
     assert wordgate("predict", count_model.folder).out == ""
+    assert wordgate("predict", count_model.folder, "-", stdin=stdin).out == out
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_the_name_of_a_file_is_a_text_and_it_is_said(wordgate, count_model, tmp_path, command):
+    (tmp_path / "a b.csv").write_text("text\nWe love it\n")
+    ended = wordgate(command, count_model.folder, tmp_path / "a b.csv")
+    assert ended.code == 0
+    assert (
+        f"wordgate: '{tmp_path}/a b.csv' is read as a text, not as a file. For the rows of the"
+        f" file: wordgate score {count_model.folder} '{tmp_path}/a b.csv'\n"
+    ) in ended.err
+    assert "as a file" not in wordgate(command, count_model.folder, tmp_path).err
+    assert "as a file" not in wordgate(command, count_model.folder, "a" * 5000).err
 
 
 def test_predict_gives_the_same_by_line_json_and_jsonl(wordgate, count_model):

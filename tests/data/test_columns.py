@@ -146,7 +146,7 @@ def test_a_row_is_empty_where_its_last_column_is(write):
     assert table.rows == [1, 2, 4]
     assert table.reading.dropped == {"empty text": 1}
     assert table.reading.warnings == [
-        "1 texts have an empty cell in column 2 'entity': they are used without it"
+        "1 text has an empty cell in column 2 'entity': it is used without it"
     ]
 
 

@@ -248,6 +248,8 @@ def test_a_delimiter_that_is_named_and_stands_nowhere_is_not_taken(write):
         ("# exported; by Bob\n", "text;label"),
         ("# export 3\n# by Bob; user\n", "text;label"),
         ("# id; see below\n", "text;label"),
+        ("% of the export; 3\n%\n", "text;label"),
+        ("// export; 3\n", "text;label"),
         ("# export 3\n", "Satz;Sinn"),
         ("Survey results\n\nof 2026\n", "text;label"),
         ("Survey results;\n;\n", "text;label"),
@@ -310,6 +312,15 @@ def test_columns_that_no_character_separates_are_refused(write, head):
     lines = [head, *(f"a fine lamp{' very' * (i % 5)} {i}      ok" for i in range(16))]
     with pytest.raises(DataError, match=r"names columns .*sep=~$"):
         read_table(write("a.csv", "\n".join(lines)), labelled=False)
+
+
+@pytest.mark.parametrize("head", ["text,label", "label,text", "id,text,label"])
+def test_columns_whose_texts_have_commas_without_quotes_are_refused(write, head, message):
+    lines = [head, *(f"a lamp{', very' * (i % 5)}, {i},ok" for i in range(16))]
+    assert message(write("a.csv", "\n".join(lines))) == (
+        f"'a.csv' names columns ({head.replace(',', ', ')}), but its lines have different numbers"
+        " of fields: put quotes around each cell that contains ','"
+    )
 
 
 def test_a_single_column_says_what_may_separate_labels(write, message):

@@ -120,6 +120,7 @@ def test_labels_that_differ_in_case_are_remarked(write):
             "{'text': 'a, b', 'label': 'x'}\n" * 3,
             "is a file of Python dictionaries: write each with",
         ),
+        ("__label__ok a lamp\n__label__a __label__b x\n", "is in fastText's format: write the"),
         ("version https://git-lfs.github.com/spec/v1\noid x\nsize 1\n", "is a Git LFS pointer"),
     ],
 )

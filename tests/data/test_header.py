@@ -70,3 +70,27 @@ def test_where_nothing_decides_no_row_is_lost(write, content):
 def test_columns_without_a_name_do_not_hide_a_header(write):
     found = reading(write, "v1,v2,,\n" + "ham,so it goes,,\nspam,win it now,,\n" * 4)
     assert (found.header, found.n_kept) == (True, 8)
+
+
+LONG = "What did you like or dislike about the lamp that you bought from us last week?"
+
+
+@pytest.mark.parametrize(
+    ("head", "label", "reason"),
+    [
+        (f"{LONG},Would you buy it again?", "yes", "'Would you buy it again?' is none"),
+        (f"{LONG[:-1]},Stars (1-5)", "5", "'Stars (1-5)' is above the numbers"),
+    ],
+)
+def test_questions_of_a_survey_make_a_header_however_long(write, head, label, reason):
+    found = reading(
+        write, f"{head}\n" + f"I liked it,{label}\nI left it,{label}\n" * 4, label=2, min_labels=1
+    )
+    assert (found.header, found.n_kept) == (True, 8)
+    assert found.header_reason.startswith(reason)
+
+
+@pytest.mark.parametrize("first", [f"{LONG},good", f"{LONG},fine", f"{LONG},rare"])
+def test_a_long_question_is_a_text_where_its_label_may_be_one(write, first):
+    found = reading(write, f"{first}\n{WITHOUT * 3}so so,fine\n")
+    assert (found.header, found.n_kept) == (False, 14)

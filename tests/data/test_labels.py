@@ -41,6 +41,8 @@ SAME = [
      f"the label {HANGUL[0]!r} occurs in several Unicode forms, which are treated as one label"),
     (["\u212b", "\xc5", "A\u030a"], "\xc5",
      "the label '\xc5' occurs in several Unicode forms, which are treated as one label"),
+    (["True", "true", "TRUE"], "True",  # as Python, JSON and Excel write them
+     "the labels 'TRUE' and 'True' and 'true' are treated as one label, 'True'"),
 ]  # fmt: skip
 
 
@@ -123,6 +125,8 @@ ALIKE = [
     ),
     (["ok", "'ok'"], "the labels \"'ok'\" and 'ok' differ only in quotes; they are treated"),
     (["ok", "“OK”"], "the labels 'ok' and '“OK”' differ only in quotes, case, spaces or Unicode"),
+    (["iyi", "\u0130yi"], "the labels 'iyi' and '\u0130yi' differ only in case, spaces or"),
+    (["KIZGIN", "k\u0131zg\u0131n"], "the labels 'KIZGIN' and 'k\u0131zg\u0131n' differ only in"),
     (["1", "True"], "the labels '1' and 'True' differ only in how a value is written; they"),
     (
         ["0", "false", "no"],
@@ -203,7 +207,11 @@ def test_a_teacher_knows_the_same_labels_in_another_form():
         saved.teacher(("b", "0.00", NFC))
 
 
-@pytest.mark.parametrize("word", ["nan", "NaN", "NULL", "null", "None", "NA", "N/A", "<NA>", "\\N"])
+MISSING = ["nan", "NaN", "NULL", "null", "None", "NA", "N/A", "<NA>", "\\N", "inf", "-Infinity"]
+FAILED = ["#N/A", "#NV", "#N/D", "#REF!", "#DIV/0!", "#NAME?", "#ÜBERLAUF!", "#ССЫЛКА!"]  # formulas
+
+
+@pytest.mark.parametrize("word", [*MISSING, *FAILED])
 @pytest.mark.parametrize("form", ["csv", "jsonl", "frame"])
 def test_labels_that_may_stand_for_missing_ones_are_remarked_on(write, word, form):
     labels = [word if i % 4 == 0 else "ok" if i % 2 else "no" for i in range(16)]
@@ -222,6 +230,12 @@ def test_labels_that_may_stand_for_missing_ones_are_remarked_on(write, word, for
         f" --drop-label {advice}"
     ]
     assert len(read_table(source, drop_labels=[word])) == 12
+
+
+@pytest.mark.parametrize("word", ["#good!", "#WOW", "NAN?", "infinite", "information"])
+def test_words_like_those_for_missing_labels_are_labels(write, word):
+    labels = [word, "ok"]
+    assert read_table(write_rows(write, "a.csv", rows_of(labels))).reading.warnings == []
 
 
 def test_no_advice_leaves_one_label(write):

@@ -42,6 +42,43 @@ def test_a_topic_and_a_label_alike_are_a_question(write, message):
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "flag"), [(["a", "b c"], "'a,b c'"), (["a", "b;c"], "'a,b;c'"), (["", "x"], "2,x")]
+)
+def test_columns_of_0_and_1_are_a_question_that_names_them_all(write, message, names, flag):
+    rows = [(f"words of text {i}", i % 2, i % 3 == 0, f"t{i % 7}") for i in range(40)]
+    path = write("a.csv", csv_of(rows, header=["text", *names, "topic"]))
+    assert message(path).endswith(
+        "If a text can have several labels, each of which has a column of 0 and 1, name all:"
+        f" --label {flag}"
+    )
+    found = read_table(path, label=flag.strip("'")).label_names()
+    assert found == sorted(flag.strip("'").split(","))
+
+
+def test_a_column_named_for_texts_holds_them_though_they_are_numbers(write):
+    rows = [(12 * i, ("good", "bad")[i % 2]) for i in range(40)]
+    table = read_table(write("a.csv", csv_of(rows, header=["text", "label"])))
+    assert (table.texts[:2], table.labels[:2]) == (["0", "12"], ["good", "bad"])
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["2026/01/{:02} 10:00:00 AM GMT+1", "Mon Apr {:02} 22:19:45 PDT 2009", "{}. 1. 26, 9:05"],
+)
+def test_dates_are_no_texts_however_many_words_they_have(write, date):
+    rows = [(f'"{date.format(i % 28)}"', f"a lamp {i}", i % 5) for i in range(40)]
+    table = read_table(write("a.csv", csv_of(rows, header=["when", "What was it?", "stars"])))
+    assert table.reading.choice("text").name == "What was it?"
+
+
+@pytest.mark.parametrize("name", ["My\u00a0words", '"My\nwords"', " My  words "])
+def test_spaces_in_a_name_may_be_of_any_kind(write, name):
+    rows = [(words, label) for _, _, label, words in tickets()]
+    path = write("a.csv", csv_of(rows, header=[name, "label"]))
+    assert read_table(path, text="My words").reading.choice("text").number == 1
+
+
 def test_names_decide_before_shapes(write):
     rows = [(f"{t} and more of it", label, words) for _, t, label, words in tickets()]
     table = read_table(write("a.csv", csv_of(rows, header=["notes", "class", "message"])))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from wordgate.data import read_table
+from wordgate.tables.listing import list_files
 
 
 @pytest.fixture
@@ -60,6 +61,18 @@ def test_other_columns_are_named_with_their_file(parts, write, content, differs,
         f"'in/sub/c.csv' has other columns than 'in/a.csv': {differs}; give each file the same"
         " columns"
     )
+
+
+def test_files_about_the_data_of_a_folder_are_no_data(write, tmp_path):
+    (tmp_path / "in").mkdir()
+    write("in/1.csv", "text,label\na b,x\nc d,y\n")
+    about = ("README.md", "LICENSE", "licence.txt", "Readme", "notes.md")
+    for name in about:
+        write(f"in/{name}", "About, the data\n")
+    for name in ("readme-1.csv", "md.csv", "a.md.csv"):
+        write(f"in/{name}", "text,label\na b,x\nc d,y\n")
+    assert len(read_table("in")) == 8
+    assert [file.name for file in list_files("in/*.md")] == ["README.md", "notes.md"]
 
 
 def test_columns_of_one_name_are_told_apart_by_their_order(write, tmp_path, message):

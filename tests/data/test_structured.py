@@ -75,6 +75,18 @@ def test_labels_in_brackets_and_texts_that_hold_json_are_strings(write):
     assert (table.texts[0], table.labels[0]) == ('{"n": 0}', "[no]")
 
 
+@pytest.mark.parametrize("role", ["text", "label"])
+def test_bytes_as_python_writes_them_are_refused_by_name(write, message, role):
+    rows = [{"text": text, "label": label} for text, label in zip(TEXTS, LABELS, strict=True)]
+    rows = [{**row, role: str(row[role].encode())} for row in rows]
+    content = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in rows)
+    assert message(write("a.csv", content)).endswith(
+        f"the {role}, contains bytes as Python writes them, such as {rows[0][role]} (line 2):"
+        f" decode them to strings, or name another column with --{role}"
+    )
+    assert len(read_table(write("a.csv", content + f"a lamp,{LABELS[0]}\n"))) == 17
+
+
 def test_a_few_lists_among_words_are_left_out_by_line(write):
     labels = [[label] if i in (3, 8) else label for i, label in enumerate(LABELS)]
     table = read_table(jsonl(write, TEXTS, labels))

@@ -56,7 +56,7 @@ def test_white_space_is_no_text_unless_a_recipe_keeps_empty_ones(write, blank, l
     assert table.reading.dropped == {"empty text": 1, "whitespace-only text": 1}
     kept = read_table(path, text="text", labelled=labelled, empty_text_as="nan")
     assert kept.texts == ["a b", blank, "nan", "c d"]
-    assert kept.reading.warnings == ["1 texts contain only whitespace; they are kept"]
+    assert kept.reading.warnings == ["1 text contains only whitespace; it is kept"]
 
 
 def test_importing_the_station_imports_no_heavy_package():

@@ -75,6 +75,18 @@ def test_labels_of_other_types_become_strings(labels, strings):
     assert read_table(frame).labels == strings[:3]
 
 
+@pytest.mark.parametrize("form", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas, "parquet"])
+@pytest.mark.parametrize("dtype", ["float32", "Float32"])
+def test_fractions_of_four_bytes_are_as_short_as_they_were_written(tmp_path, form, dtype):
+    labels = pd.Series([0.1, None, 0.7, 0.1], dtype=dtype)
+    source = pd.DataFrame({"text": [f"a lamp {i}" for i in range(4)], "label": labels})
+    if form == "parquet":
+        source.to_parquet(tmp_path / "a.parquet")
+        source = tmp_path / "a.parquet"
+    table = read_table(form(source) if callable(form) else source)
+    assert (table.labels, table.rows) == (["0.1", "0.7", "0.1"], [1, 3, 4])
+
+
 def test_a_frame_that_pandas_numbered_takes_its_own_names():
     frame = pd.DataFrame([["good", "I liked it"], ["bad", "I left early"]])
     assert read_table(frame, text=1, label=0).texts == ["I liked it", "I left early"]

@@ -78,6 +78,34 @@ def test_cells_are_written_as_they_are_read(workbook, value, text):
     assert next(opened.reader.batches()).records == [[text, "x"]]
 
 
+def test_a_sheet_of_one_column_is_told_nothing_of_delimiters(workbook, message):
+    rows = [["text"], *([f"a lamp {i}"] for i in range(4))]
+    assert message(workbook(Data=rows)).endswith("\nLabels need a column of their own.")
+
+
+def test_cells_merged_over_rows_have_their_value_in_each(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["Lamps of May"])
+    book.active.append(["label", "text"])
+    for i in range(8):
+        book.active.append([(None if i % 4 else ("ok", "no")[i // 4]), f"a lamp {i}"])
+    for cells in ("A1:B1", "A3:A6", "A7:A10", "D1:E9", "A90:B99"):  # the last two are empty
+        book.active.merge_cells(cells)
+    book.save(tmp_path / "a.xlsx")
+    table = read_table(tmp_path / "a.xlsx")
+    assert table.labels == ["ok"] * 4 + ["no"] * 4
+    told = table.reading.lines()[0]
+    assert told.endswith("a.xlsx: XLSX, 2 cells merged over rows repeated in each")
+
+
+def test_a_question_about_columns_names_the_sheet(workbook, message):
+    name = workbook(Notes=[["Read me"]], Data=[HEAD, *ROWS])
+    assert message(name).startswith(
+        "cannot tell which column of 'book.xlsx' (sheet 'Notes', the first of 2 with values: for"
+        " another, give its name, as in 'book.xlsx#Data') contains the label"
+    )
+
+
 def test_the_first_sheet_with_cells_is_read_and_told(workbook, message):
     name = workbook(Hidden=[["no"]], Empty=[], First=[HEAD, *ROWS], Second=[HEAD, *ROWS[:2]])
     reading = read_table(name).reading

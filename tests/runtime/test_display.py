@@ -2,7 +2,7 @@
 
 import pytest
 
-from wordgate.runtime.display import brief, encodable, escaped, shown
+from wordgate.runtime.display import brief, counted, encodable, escaped, shown, unequal
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,13 @@ def test_a_text_is_one_printable_line(value, expected):
 def test_a_value_is_written_as_python_does():
     assert brief("it's\n") == '"it\'s\\n"'
     assert len(brief(list(range(1000)))) == 60
+
+
+def test_one_thing_is_singular():
+    assert [counted(n, "row") for n in (0, 1, 2000)] == ["0 rows", "1 row", "2,000 rows"]
+    assert [counted(n, "row is", "rows are") for n in (1, 2)] == ["1 row is", "2 rows are"]
+    assert unequal(1, 2, "label") == "there is 1 text but 2 labels"
+    assert unequal(2000, 1, "label") == "there are 2,000 texts but 1 label"
 
 
 def test_what_may_stay_stays():

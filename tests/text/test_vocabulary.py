@@ -77,7 +77,7 @@ def test_an_unknown_order_of_ties_is_refused():
 
 
 def test_a_group_is_needed_for_each_text():
-    with pytest.raises(ValueError, match="there are 4 texts but 1 groups"):
+    with pytest.raises(ValueError, match="there are 4 texts but 1 group"):
         Vocabulary.fit(TEXTS, groups=["one"], min_groups=2)
 
 

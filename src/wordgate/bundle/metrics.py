@@ -11,6 +11,7 @@ from wordgate.evaluation.multilabel import MultilabelScores
 from wordgate.evaluation.search import SearchFacts, SearchObjective
 from wordgate.evaluation.selective_prediction import CoveragePoint
 from wordgate.evaluation.thresholds import ThresholdGain
+from wordgate.runtime.display import counted
 from wordgate.vectors.lookup import VocabularyCoverage
 
 
@@ -115,9 +116,9 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         """Write how many test rows the model could know from training."""
         by_group, by_copy = self.leaked_by_group, self.near_duplicates_in_train
         return (
-            f"Of {self.n_test:,} test rows, {by_group:,} ({by_group / self.n_test:.1%}) share a"
-            f" group with training rows, and {by_copy:,} ({by_copy / self.n_test:.1%}) have a near"
-            f" duplicate among them{self._labels()}."
+            f"Of {counted(self.n_test, 'test row')}, {by_group:,} ({by_group / self.n_test:.1%})"
+            f" share a group with training rows, and {by_copy:,} ({by_copy / self.n_test:.1%}) have"
+            f" a near duplicate among them{self._labels()}."
         )
 
     def _labels(self) -> str:
@@ -125,8 +126,8 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         if not self.similar_in_train or self.similar_with_label is None:
             return ""
         return (
-            f"; {self.similar_in_train:,} are similar to training rows without sharing text or"
-            f" group, and {self.similar_with_label:,} of these"
+            f"; {counted(self.similar_in_train, 'is', 'are')} similar to training rows without"
+            f" sharing text or group, and {self.similar_with_label:,} of these"
             f" ({self.similar_with_label / self.similar_in_train:.1%}) have the most common label"
             " of those training rows"
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import AnyMetrics, MultilabelMetrics
 from wordgate.models.base import Model
-from wordgate.runtime.display import brief, html_table, shown, shown_size
+from wordgate.runtime.display import brief, counted, html_table, shown, shown_size
 
 _MOST_LABELS = 200  # characters
 
@@ -42,7 +42,10 @@ def model_table(name: str, model: Model, config: Config, metrics: AnyMetrics | N
     else:
         score, value, interval = metrics.main
         rows += [
-            (score, f"{_share(value)} (95% interval {interval}) on {metrics.n:,} test rows"),
+            (
+                score,
+                f"{_share(value)} (95% interval {interval}) on {counted(metrics.n, 'test row')}",
+            ),
             ("macro F1", _share(metrics.macro_f1)),
         ]
     rows += [("data", ", ".join(_source(config))), ("size", shown_size(model_bytes(model)))]
@@ -53,7 +56,7 @@ def _source(config: Config) -> tuple[str, str]:
     """Name the source of the data, without its folders, and the number of its rows."""
     source = shown(Path(str(config.data.get("source"))).name, 40)
     n_rows = config.n_rows()
-    return source, "rows unknown" if n_rows is None else f"{n_rows:,} rows"
+    return source, "rows unknown" if n_rows is None else counted(n_rows, "row")
 
 
 def model_card(config: Config, metrics: AnyMetrics | None) -> str:
@@ -96,7 +99,7 @@ def _evaluation(config: Config, metrics: AnyMetrics | None) -> str:
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     return (
-        f"## Evaluation\n\nOn {metrics.n:,} test rows.\n\n"
+        f"## Evaluation\n\nOn {counted(metrics.n, 'test row')}.\n\n"
         f"| | |\n|---|---|\n{table}\n\nConfidence interval: {interval.method}.\n"
     )
 

@@ -13,6 +13,7 @@ from wordgate.cli import params
 from wordgate.cli.evaluate import format_seen
 from wordgate.cli.live import LiveComparison, run_live
 from wordgate.cli.streams import line_width, print_json, warn_of_changes, wrapped, write_result
+from wordgate.runtime.display import counted
 
 if TYPE_CHECKING:
     from wordgate.experiments.compare_models import ModelComparison, ModelEvaluation
@@ -169,12 +170,16 @@ def _format_model_comparison(comparison: "ModelComparison") -> str:
     models = comparison.models
     parts = [
         wrapped("\n".join(f"{model.name}: {format_seen(model.seen)}" for model in models)),
-        _tables(comparison, f"all {comparison.n:,} rows", [model.evaluation for model in models]),
+        _tables(
+            comparison,
+            f"all {counted(comparison.n, 'row')}",
+            [model.evaluation for model in models],
+        ),
     ]
     unseen = [model.unseen for model in models if model.unseen is not None]
     if unseen and comparison.known is not None:
         n_unseen = comparison.n - comparison.known
-        parts.append(_tables(comparison, f"{n_unseen:,} unseen rows", unseen))
+        parts.append(_tables(comparison, counted(n_unseen, "unseen row"), unseen))
     parts.append(wrapped("\n".join(_sentences(comparison, unseen))))
     return "\n\n".join(parts)
 

@@ -7,6 +7,7 @@ import click
 
 from wordgate.cli import params
 from wordgate.cli.streams import print_json, remark, warn_of_changes, wrapped, write_result
+from wordgate.runtime.display import counted
 
 if TYPE_CHECKING:
     from wordgate.experiments.evaluate import Evaluation, Seen
@@ -63,7 +64,7 @@ def format_evaluation(evaluation: "Evaluation") -> str:
         name, value, interval = evaluation.unseen.main
         parts.append(
             wrapped(
-                f"On the {evaluation.unseen.n:,} unseen rows only: {name}"
+                f"On the {counted(evaluation.unseen.n, 'unseen row')} only: {name}"
                 f" {format_share(value)}, 95% interval {interval}"
                 f" (all rows: {format_share(evaluation.scores.main.value)})."
             )
@@ -85,19 +86,23 @@ def format_seen(seen: "Seen | None") -> str:
             " wordgate."
         )
     if seen.rows == 0:
-        return f"None of these {seen.n:,} rows was seen during the model's training.{unknown}"
-    ways = [f"{seen.texts:,} as exact duplicates"]
+        none = "The 1 row was not" if seen.n == 1 else f"None of these {seen.n:,} rows was"
+        return f"{none} seen during the model's training.{unknown}"
+    ways = [f"{counted(seen.texts, 'as an exact duplicate', 'as exact duplicates')}"]
     if seen.near_copies is not None:
-        ways.append(f"{seen.near_copies - seen.texts:,} as near duplicates{_doubt(seen)}")
+        near = counted(seen.near_copies - seen.texts, "as a near duplicate", "as near duplicates")
+        ways.append(f"{near}{_doubt(seen)}")
     if seen.groups is not None:
         ways.append(f"{seen.groups:,} by their group")
-    rows = f"All {seen.n:,}" if seen.rows == seen.n else f"{seen.rows:,} of these {seen.n:,}"
+    rows = (
+        f"All {seen.n:,} rows" if seen.rows == seen.n else f"{seen.rows:,} of these {seen.n:,} rows"
+    )
+    rows = "The 1 row" if seen.n == 1 else rows
+    were = "was" if seen.rows == 1 else "were"
     worth = "scores on these rows mostly measure memorization"
     if seen.rows > max(seen.texts, seen.groups or 0):
         worth += " (less so if the near duplicates come from a template)"
-    return (
-        f"{rows} rows were seen during the model's training ({'; '.join(ways)}): {worth}.{unknown}"
-    )
+    return f"{rows} {were} seen during the model's training ({'; '.join(ways)}): {worth}.{unknown}"
 
 
 def _doubt(seen: "Seen") -> str:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from wordgate.cli import params
-from wordgate.cli.streams import print_json, remark, standard_input, warn_of_changes
+from wordgate.cli.streams import (
+    print_json,
+    remark,
+    remark_on_files,
+    standard_input,
+    warn_of_changes,
+)
 from wordgate.runtime.display import one_line, signed
 
 if TYPE_CHECKING:
@@ -64,7 +70,10 @@ def explain(
     predictor = load_aloud(bundle, Console, threads=threads)
     warn_of_changes(bundle, predictor.changed_files)
     DecisionRule.of(predictor.config).check_explained(label)  # before a text is waited for
-    text = _from_standard_input(encoding) if text == "-" else text
+    if text == "-":
+        text = _from_standard_input(encoding)
+    else:
+        remark_on_files(bundle, [text])
     explanation = predictor.explain(text, label=label)
     if as_json:
         print_json(explanation.to_json())

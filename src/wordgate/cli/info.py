@@ -39,11 +39,11 @@ def info(bundle: str, *, as_json: bool) -> None:
 
 def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics | None") -> str:
     from wordgate.report.text import family_name
-    from wordgate.runtime.display import one_line, shown_size
+    from wordgate.runtime.display import counted, one_line, shown_size
 
     versions = ", ".join(f"{package} {version}" for package, version in config.environment.items())
     source, n_rows = config.data.get("source"), config.n_rows()
-    data = f"{source}, {'rows unknown' if n_rows is None else f'{n_rows:,} rows'}"
+    data = f"{source}, {'rows unknown' if n_rows is None else counted(n_rows, 'row')}"
     if not config.knows_training():
         data = f"unknown; the model was imported from {source}"
     lines = [

@@ -11,6 +11,7 @@ from wordgate.cli import params
 from wordgate.cli.streams import (
     print_json,
     remark,
+    remark_on_files,
     standard_input,
     to_json,
     warn_of_changes,
@@ -50,7 +51,7 @@ def predict(
     threads: int | None,
     **decision: Any,
 ) -> None:
-    """Predict the label of each TEXT, or of each line of standard input, with MODEL.
+    """Predict the label of each TEXT, or of each line of standard input ('-'), with MODEL.
 
     Predictions are printed as lines arrive. For whole files, use 'wordgate score'.
 
@@ -71,11 +72,13 @@ def predict(
 
     if as_json and as_jsonl:
         raise click.UsageError("--json and --jsonl are mutually exclusive.")
+    texts = () if texts == ("-",) else texts
     if encoding is not None and texts:
         raise click.UsageError("--encoding has no effect on a TEXT of the command line.")
     rule = DecisionRule.of(BundleFolder.open(bundle).config(), **decision)
     predictor = load_aloud(bundle, Console, kernel=kernel, threads=threads)
     warn_of_changes(bundle, predictor.changed_files)
+    remark_on_files(bundle, texts)
     chunks = _chunks(texts, predictor.config.text_form(), encoding)
     answers = _answers(predictor, rule, chunks)
     if as_json:

@@ -98,7 +98,7 @@ def _lines(scored: "Scored", out: str) -> list[str]:
 
     if scored.was_complete:
         return []
-    lines = [f"Scored {scored.scored:,} of {scored.rows:,} rows"]
+    lines = [f"Scored {scored.scored:,} of {counted(scored.rows, 'row')}"]
     if scored.shards:
         failed = sum(shard.error is not None for shard in scored.shards)
         lines[0] += f" in {counted(len(scored.shards) - failed, 'file')}"

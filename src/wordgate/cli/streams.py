@@ -17,9 +17,12 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+from wordgate.runtime.display import one_line
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -226,6 +229,18 @@ def warn_of_changes(bundle: str, names: Iterable[str]) -> None:
             f"wordgate: warning: {bundle}/{name} was changed or is missing; predictions do not"
             " depend on it"
         )
+
+
+def remark_on_files(bundle: str, texts: Iterable[str]) -> None:
+    """Remark on texts that are names of files, whose rows may have been meant."""
+    from wordgate.tables.source import is_file
+
+    for text in texts:
+        if is_file(path := Path(text)) and path.is_file():
+            remark(
+                f"wordgate: '{one_line(text)}' is read as a text, not as a file. For the rows of"
+                f" the file: {command('score', bundle, text)}"
+            )
 
 
 def command(*words: str) -> str:

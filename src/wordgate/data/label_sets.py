@@ -18,10 +18,11 @@ from wordgate.data.structured import (
     StructuredColumnError,
     first_structured,
     literal,
+    plain_source,
     refuse_structured,
 )
 from wordgate.errors import DataError
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 from wordgate.tables import Cell, ListCell, Records, StructuredCell
 from wordgate.tables.encoding import without_surrogates
 
@@ -29,8 +30,9 @@ LabelCell = Cell | tuple[str, ...]
 """What stands for a record's labels: a label or a tuple of several; "" or None for missing ones."""
 
 NO_SEPARATOR = "none"
-SEPARATORS = (";", "|", ", ", ",", "\t", "/", " ")
-"""Separators that are detected automatically, the most likely first."""
+SEPARATORS = (";", "|", ", ", ",", "\t", "\uff1b", "\u3001", "\uff0c", "\u060c", "/", " ")
+"""Separators that are detected automatically, the most likely first; four of them are the semicolon
+and the commas of Chinese, Japanese and Arabic."""
 _WITHIN_LABELS = ("/", " ")  # as in "n/a" and "very good"
 
 _MOSTLY = 0.5
@@ -149,6 +151,11 @@ def are_indicators(rows: Sequence[object]) -> bool:
     found = [list(row) for row in rows if _is_ordered(row)]
     is_even = len(found) == len(rows) > 0 and {len(found[0])} == set(map(len, found))
     return is_even and len(found[0]) > 1 and all(map(_is_mark, chain.from_iterable(found)))
+
+
+def are_marks(values: Iterable[str]) -> bool:
+    """Tell whether cells say whether a text has a label, as in columns of 0 and 1."""
+    return all(value.strip().lower() in _MARKS for value in values)
 
 
 def _is_ordered(row: object) -> TypeGuard[Sequence[object]]:
@@ -289,7 +296,13 @@ def _of_marks(records: Records, choice: Choice, source: str) -> LabelColumn:
     cells: list[LabelCell] = [tuple(sorted(set(labels))) for labels in found]
     for place in lacking:
         cells[place] = None
-    warnings = [f"{n_empty:,} cells of the label columns are empty: they count as 0"]
+    warnings = [
+        counted(
+            n_empty,
+            "cell of the label columns is empty: it counts as 0",
+            "cells of the label columns are empty: they count as 0",
+        )
+    ]
     return LabelColumn(cells, several=True, warnings=warnings if n_empty else [])
 
 
@@ -344,11 +357,12 @@ def _as_list(cell: Cell) -> Cell:
 
 
 def _written_list(cell: str) -> Cell:
-    """Read a list as JSON or Python writes it; whatever else is given back."""
-    if not cell.startswith(("[", "(", "{")):
+    """Read a list as JSON, Python or numpy writes it; whatever else is given back."""
+    plain = plain_source(cell)
+    if not plain.startswith(("[", "(", "{")):
         return cell
-    may_be_python = _TWO_STRINGS.search(cell) is None
-    value = literal(cell, may_be_python=may_be_python)
+    may_be_python = _TWO_STRINGS.search(plain) is None
+    value = literal(plain, may_be_python=may_be_python)
     if isinstance(value, dict) or (value is None and not may_be_python):
         return StructuredCell(cell)
     return ListCell.of(value, cell) if isinstance(value, list | tuple | set) else cell

@@ -9,6 +9,7 @@ from unicodedata import decimal, normalize
 
 import regex
 
+from wordgate.runtime.display import counted
 from wordgate.tables.header import is_number
 from wordgate.tables.values import MISSING_WORDS, value_key
 
@@ -19,7 +20,9 @@ _TRUTH = {"true": Decimal(1), "false": Decimal(0)}
 _INVISIBLE = regex.compile(r"[\p{Cf}\p{Default_Ignorable_Code_Point}]")
 _DECIMAL_COMMA = regex.compile(r"^([-+]?[0-9]+),([0-9]{1,2}|[0-9]{4,})$")
 _QUOTED = regex.compile(r"""\s*(?|"(.+)"|'(.+)'|“(.+)”|‘(.+)’|«(.+)»|„(.+)“)\s*""")
-_MISSING = MISSING_WORDS | {"NA", "N/A", "n/a", "#N/A", "\\N"}
+_MISSING = MISSING_WORDS | {"NA", "N/A", "n/a", "\\N", "inf", "-inf", "Infinity", "-Infinity"}
+# A formula of a workbook that failed: #N/A, German #NV, French #N/D, #REF!, #DIV/0!, #NAME?
+_FAILED = regex.compile(r"#(?:N/?[ADV]|[\p{Lu}/0]+[!?])")
 
 
 def join_labels(rows: Sequence[_Row]) -> tuple[list[_Row], list[str]]:
@@ -71,12 +74,13 @@ def missing_labels(labels: Sequence[str], advice: str = ", by --drop-label {}") 
 
     `advice`, how a label is dropped, is only said where two labels are left without it.
     """
-    counts = Counter(label for label in labels if label in _MISSING)
+    counts = Counter(labels)
     said = advice if len(set(labels)) > 2 else ""
     return [
-        f"the label {label!r} of {count:,} rows may mean that there is no label: if so, leave them"
-        " out" + said.format(shlex.quote(label))
+        f"the label {label!r} of {counted(count, 'row')} may mean that there is no label: if so,"
+        f" leave {'it' if count == 1 else 'them'} out{said.format(shlex.quote(label))}"
         for label, count in sorted(counts.items())
+        if label in _MISSING or _FAILED.fullmatch(label)
     ]
 
 
@@ -101,6 +105,7 @@ def _likeness(label: str) -> Hashable:
     visible = _INVISIBLE.sub("", normalize("NFKC", label).replace("\u2212", "-"))
     digits = "".join(str(decimal(c, c)) for c in visible)
     plain = " ".join(_unquoted(digits).casefold().split())
+    plain = plain.replace("i\u0307", "i").replace("\u0131", "i")  # Turkish, with a dot and without
     number = _number(plain)
     return _TRUTH.get(plain, plain) if number is None else number
 

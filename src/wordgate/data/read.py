@@ -17,7 +17,7 @@ from wordgate.data.roles import choose_roles
 from wordgate.data.structured import has_structured, why_structured
 from wordgate.data.table import EMPTY, WHITE_SPACE, ReadReport, Table, own_group
 from wordgate.errors import DataError, near_miss
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 from wordgate.tables import Cell, Malformed, Records
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.values import group_name, is_empty, value_key
@@ -93,11 +93,17 @@ def read_table(
     if not records.rows:
         raise DataError(_nothing_left(loaded, {}, records.malformed))
     chosen = choose_roles(
-        records, given, known=loaded.known_roles, labelled=labelled, source=called
+        records,
+        given,
+        known=loaded.known_roles,
+        labelled=labelled,
+        source=f"{called} ({loaded.form.quoting})" if "sheet '" in loaded.form.quoting else called,
     )
     labels = read_labels(records, chosen["label"], label_separator, called, labelled=labelled)
     to_drop = [drop_labels] if isinstance(drop_labels, str) else list(drop_labels)
-    to_drop = [without_surrogates(str(label)) for label in to_drop]
+    to_drop = [
+        without_surrogates(label if isinstance(label, str) else str(label)) for label in to_drop
+    ]
     kept = _keep_rows(
         loaded,
         chosen,
@@ -239,8 +245,9 @@ class _Labels:
         labels, n_rows = self.all(), max(1, len(self.sets))
         how = f" separated by {self.separator!r}" if self.separator else ""
         return (
-            f"; several labels per text{how}: {len(set(labels)):,} labels,"
-            f" {len(labels) / n_rows:.2f} per text, {self.sets.count(()):,} texts without labels"
+            f"; several labels per text{how}: {counted(len(set(labels)), 'label')},"
+            f" {len(labels) / n_rows:.2f} per text, {counted(self.sets.count(()), 'text')} without"
+            " labels"
         )
 
 
@@ -265,7 +272,10 @@ def _kept_labels(
     sets, remarks = join_labels(found)
     warnings = list(column.warnings)
     for label, count in left_out.items():
-        warnings.append(f"label '{label}' is left out of {count:,} texts, which are kept")
+        warnings.append(
+            f"label '{label}' is left out of {counted(count, 'text, which is', 'texts, which are')}"
+            " kept"
+        )
     warnings += remarks
     if not further and max(map(len, sets)) == 1:
         warnings.append(
@@ -341,8 +351,8 @@ def _texts(
         missing = sum(not (cell or "").strip() for cell in cells)
         if missing:
             warnings.append(
-                f"{missing:,} texts have an empty cell in column {column.called()}: they are used"
-                " without it"
+                f"{counted(missing, 'text has', 'texts have')} an empty cell in column"
+                f" {column.called()}: {'it is' if missing == 1 else 'they are'} used without it"
             )
     return texts, warnings
 
@@ -358,7 +368,8 @@ def _groups(
     alone = names.count("")
     if not alone:
         return groups, []
-    return groups, [f"{alone:,} rows have no group: each is a group of its own"]
+    who = counted(alone, "row has no group: it", "rows have no group: each")
+    return groups, [f"{who} is a group of its own"]
 
 
 def _values(
@@ -436,7 +447,13 @@ def _oddities(bodies: list[str], labels: _Labels) -> list[str]:
     """Warn of what looks unintended about the rows kept."""
     warnings = []
     if blank := sum(map(is_empty, bodies)):
-        warnings.append(f"{blank:,} texts contain only whitespace; they are kept")
+        warnings.append(
+            counted(
+                blank,
+                "text contains only whitespace; it is kept",
+                "texts contain only whitespace; they are kept",
+            )
+        )
     distinct = sorted(set(labels.all()))
     warnings += alike_labels(distinct) + missing_labels(labels.all())
     if len(distinct) > max(20, len(bodies) // 2):

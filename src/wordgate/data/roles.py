@@ -7,15 +7,18 @@ neither decides, the user is asked.
 from __future__ import annotations
 
 import math
+import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from wordgate.data.columns import Choice, Column, Flag, given_columns
+from wordgate.data.label_sets import are_marks
 from wordgate.data.structured import refuse_structured
 from wordgate.errors import DataError
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 from wordgate.tables import Cell, Records, StructuredCell
 from wordgate.tables.header import (
     CLASS_NAMES,
@@ -34,6 +37,7 @@ SEVERAL_NAMES = (
 _SAMPLE = 2_000
 # A column of this share of numbers is numeric: a few cells may be damaged.
 _MOSTLY = 0.95
+_DATE = re.compile(r"(?=.{6,40}$).*(\d[-/.]\d{1,2}[-/.]\d|\d:\d\d).*")
 # A runner-up this near makes a guess by shape a toss-up.
 _NEAR_TEXT = 0.75
 _NEAR_LABEL = 4
@@ -74,6 +78,12 @@ class _Profile:
         return bool(self.sample) and sum(map(is_number, self.sample)) >= _MOSTLY * len(self.sample)
 
     @cached_property
+    def dated(self) -> bool:
+        """Whether the cells are dates or times."""
+        dates = sum(_DATE.fullmatch(cell) is not None for cell in self.sample)
+        return dates >= _MOSTLY * len(self.sample)
+
+    @cached_property
     def structured(self) -> bool:
         """Whether most cells are lists or objects, which no text or label is."""
         found = sum(isinstance(cell, StructuredCell) for cell in self.sample)
@@ -88,7 +98,8 @@ class _Profile:
         """Show the column in a message that asks which one is meant."""
         first = dict.fromkeys(self.sample)
         examples = ", ".join(repr(shown(value, 30)) for value, _ in zip(first, range(3)))  # noqa: B905
-        return f"  {self.called}: {self.distinct:,} distinct values, such as {examples or 'none'}"
+        values = counted(self.distinct, "distinct value")
+        return f"  {self.called}: {values}, such as {examples or 'none'}"
 
     def choice(self, role: str, reason: str) -> Choice:
         return Choice(role, self.number, self.name, reason, given=False)
@@ -138,7 +149,7 @@ def choose_roles(
         found = _infer_label(_free(columns, chosen))
         if isinstance(found, str):
             if labelled and len(columns) == 1:
-                raise _no_label(columns, source, is_delimited=bool(records.header_reason))
+                raise _no_label(columns, source, is_delimited=records.delimited)
             if labelled:
                 raise _undecided("label", found, columns, source)
             found = Choice("label", None, None, found, given=False)
@@ -194,9 +205,19 @@ def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
 
 def _undecided(role: str, why: str, columns: Sequence[_Profile], source: str) -> DataError:
     listing = "\n".join(column.line() for column in columns)
+    remedy = f"Name one with --{role} NAME or --{role} NUMBER ({role}=... in Python)."
+    marks = [column for column in columns if column.distinct == 2 and are_marks(column.values)]
+    if role == "label" and len(marks) > 1:
+        flags = [Column(column.number, column.name).flag() for column in marks]
+        if any("," in flag for flag in flags):
+            flags = [str(column.number) for column in marks]
+        remedy += (
+            " If a text can have several labels, each of which has a column of 0 and 1, name all:"
+            f" --label {shlex.quote(','.join(flags))}"
+        )
     return DataError(
         f"cannot tell which column of {source} contains the {role}: {why}. Its columns"
-        f" are\n{listing}\nName one with --{role} NAME or --{role} NUMBER ({role}=... in Python)."
+        f" are\n{listing}\n{remedy}"
     )
 
 
@@ -220,7 +241,7 @@ def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> C
         raise _undecided("text", "no column contains words", columns, source)
     ranked = sorted(candidates, key=_text_score, reverse=True)
     best, others = ranked[0], ranked[1:]
-    figures = f"{best.words:.1f} words on average, {best.distinct:,} distinct values"
+    figures = f"{best.words:.1f} words on average, {counted(best.distinct, 'distinct value')}"
     if rank(best.name, TEXT_NAMES) is not None:
         return best.choice("text", f"by its name; {figures}")
     if others and _text_score(others[0]) > _NEAR_TEXT * _text_score(best):
@@ -230,15 +251,14 @@ def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> C
 
 
 def _could_be_text(free: list[_Profile]) -> list[_Profile]:
-    """Return the columns of words, ranked by name, then by shape; empty ones last."""
+    """Return the columns that go first: of words by name, then by shape; then others by name."""
     filled = [column for column in free if column.cells and not column.numeric]
     named = [column for column in free if rank(column.name, TEXT_NAMES) is not None]
-    others = [column for column in filled if not _is_named_label(column)]
+    others = [column for column in filled if not (_is_named_label(column) or column.dated)]
     plain = [column for column in others if not column.structured]
     most = [column for column in plain if len(column.cells) >= _SPARSE * column.n_rows]
     filled_named = [column for column in named if column.cells and not column.numeric]
-    empty_named = [column for column in named if not column.cells]
-    orders = (filled_named, most, plain, others, empty_named, filled)
+    orders = (filled_named, most, plain, others, named, filled)
     return next(filter(None, orders), [])
 
 
@@ -345,8 +365,8 @@ def _spoken_labels(column: _Profile) -> set[str]:
 
 
 def _label_figures(column: _Profile) -> str:
-    plural = "" if column.distinct == 1 else "s"
-    figures = f"{column.distinct:,} distinct value{plural} in {len(column.cells):,} rows"
+    values, rows = counted(column.distinct, "distinct value"), counted(len(column.cells), "row")
+    figures = f"{values} in {rows}"
     if column.distinct > _MOST_LABELS_SHOWN:
         return figures
     return f"{figures}: {', '.join(shown(value, 30) for value in sorted(column.values))}"
@@ -397,7 +417,7 @@ def _purity(column: _Profile, records: Records, labels: Sequence[str | None] | N
 def _group_figures(column: _Profile, records: Records, labels: Sequence[str | None] | None) -> str:
     counts = Counter(column.cells).values()
     least, most = min(counts), max(counts)
-    rows = f"{most:,} row" + ("" if most == 1 else "s")
+    rows = counted(most, "row")
     spread = f"each in {rows}" if least == most else f"in {least:,} to {rows} each"
     figures = f"{column.distinct:,} distinct values, {spread}"
     if labels is None or most == 1:

@@ -16,7 +16,12 @@ from wordgate.tables import Cell, Records, StructuredCell
 _MOSTLY = 0.5
 _FEWEST = 3  # strings that show what a column holds
 _LONGEST = 10_000  # characters that are taken apart
-_ARRAY = re.compile(r"\[\s*(?:[-+]?\d[\d.e+-]*\s*)+\]")  # as numpy writes one
+# As numpy writes an array, and Python what is of another type than list.
+_ITEM = re.compile(r"""[-+]?\d[\d.e+-]*|\.{3}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_ARRAY = re.compile(rf"\[\s*(?:(?:{_ITEM.pattern})(?:\s+|(?=\])))+\]")
+_OF_TYPE = re.compile(r"(?:np\.)?(?:array|frozenset|set)\((.*?)(?:,\s*dtype=\S+)?\)", re.DOTALL)
+_SCALAR = re.compile(r"\bnp\.\w+\(([^()]*)\)")
+_BYTES = ("b'", 'b"')
 _PLURALS = {"a list": "lists", "an object": "objects"}
 _TO_DO = {
     "text": "write each text as one string, such as its words with spaces between",
@@ -40,9 +45,10 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
         if place is None:
             continue
         cell = cells[place] or ""
+        is_written = not isinstance(cell, StructuredCell)
         if not isinstance(cell, StructuredCell):
             cell = StructuredCell(cell.strip())
-        kind = _PLURALS.get(cell.kind, cell.kind)
+        kind = _PLURALS.get(cell.kind, "bytes as Python writes them" if is_written else cell.kind)
         to_do = _TO_DO[choice.role] if cell.kind in _PLURALS else "decode them to strings"
         raise StructuredColumnError(
             f"{records.called(column.number - 1)} of {source}, the {choice.role}, contains"
@@ -66,13 +72,13 @@ def has_structured(cells: Iterable[object]) -> bool:
 def first_structured(cells: Sequence[Cell], role: str) -> int | None:
     """Find the place of the first list or object of a column, if most of its cells are such.
 
-    Strings count where all of them are lists or objects as JSON or Python writes these; a text may
-    be an object so written.
+    Strings count where all of them are lists, objects or bytes as JSON or Python writes these; a
+    text may be an object so written.
     """
     if has_structured(cells):
         structured = [i for i, cell in enumerate(cells) if isinstance(cell, StructuredCell)]
         return structured[0] if len(structured) > _MOSTLY * sum(map(bool, cells)) else None
-    opening = ("[", "{", "(") if role == "label" else ("[",)
+    opening = ("[", *_BYTES, *("{(" if role == "label" else ""))
     places = []
     for place, cell in enumerate(cells):
         if not cell or cell.isspace():
@@ -84,12 +90,25 @@ def first_structured(cells: Sequence[Cell], role: str) -> int | None:
 
 
 def _is_source(cell: str, opening: tuple[str, ...]) -> bool:
-    """Return whether a string is a list or an object as JSON or Python writes it."""
-    if not cell.startswith(opening) or not cell.endswith(("]", "}", ")")) or len(cell) > _LONGEST:
+    """Return whether a string is a list or an object as JSON, Python or numpy writes it."""
+    if not cell.endswith(("]", "}", ")", "'", '"')) or len(cell) > _LONGEST:
         return False
-    return _ARRAY.fullmatch(cell) is not None or isinstance(
-        literal(cell), list | tuple | dict | set
-    )
+    plain = plain_source(cell)
+    if not plain.startswith(opening):
+        return False
+    return isinstance(literal(plain), list | tuple | dict | set | bytes)
+
+
+def plain_source(cell: str) -> str:
+    """Write a list as Python does: one of another type, or as numpy writes it.
+
+    So ``['a' 'b']``, ``array(['a', 'b'], dtype=object)``, ``frozenset({'a', 'b'})`` and
+    ``[np.str_('a'), np.str_('b')]`` are read; any other string stays as it is.
+    """
+    if typed := _OF_TYPE.fullmatch(cell):
+        cell = typed[1] or "[]"
+    cell = _SCALAR.sub(r"\1", cell)
+    return f"[{', '.join(_ITEM.findall(cell))}]" if _ARRAY.fullmatch(cell) else cell
 
 
 def literal(cell: str, *, may_be_python: bool = True) -> object:

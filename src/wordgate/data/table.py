@@ -10,7 +10,7 @@ from typing import Any
 
 from wordgate.data.columns import Choice
 from wordgate.data.labels import match_labels
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 from wordgate.tables import Malformed, SourceFormat
 
 _MALFORMED_SHOWN = 5
@@ -86,11 +86,11 @@ class ReadReport(SourceFormat):
 
         The number of labels is told if it is given; `several`: whether a text has several of them.
         """
-        labels = "" if n_labels is None else f", {n_labels} labels"
+        labels = "" if n_labels is None else f", {counted(n_labels, 'label')}"
         labels += " (multi-label)" if several else ""
         name = shown(Path(self.source).name, 60)
         return [
-            f"{name}: {self.n_kept:,} texts{labels}{self._dropped()}",
+            f"{name}: {counted(self.n_kept, 'text')}{labels}{self._dropped()}",
             f"  {'   '.join(choice.short_line() for choice in self.columns)}   (-v: why)",
             *(f"  {line}" for line in (*self.unusual_lines(), *self._warnings())),
         ]

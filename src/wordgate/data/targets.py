@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wordgate.data.label_sets import are_indicators
 from wordgate.errors import DataError
+from wordgate.runtime.display import unequal
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.values import checked_column, column_names, is_empty, is_missing
 
@@ -142,7 +143,7 @@ def _kind(label: Any) -> str:
 
 def _check_number(n_labels: int, n_texts: int) -> None:
     if n_labels != n_texts:
-        raise DataError(f"there are {n_texts:,} texts but {n_labels:,} labels")
+        raise DataError(unequal(n_texts, n_labels, "label"))
 
 
 def _matrix_or_labels(y: Any) -> tuple[tuple[NDArray[np.int64], Sequence[Any]] | None, list[Any]]:
@@ -227,6 +228,8 @@ def _check_label(label: Any, called: str) -> None:
 
 
 def _array(labels: Sequence[Any]) -> NDArray[Any]:
+    # numpy would cut the name of a member of an enumeration of strings to the length of its value.
+    labels = [str.__str__(label) if isinstance(label, str) else label for label in labels]
     column = np.asarray(labels)
     if column.dtype.kind == "U" and not all(isinstance(label, str) for label in labels):
         column = np.asarray(labels, object)  # words and numbers, which numpy would make words of

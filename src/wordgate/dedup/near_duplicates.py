@@ -37,6 +37,7 @@ from wordgate.dedup.clustering import average_linkage
 from wordgate.dedup.keys import Factorized, distinct_pairs, group_keys, normalized
 from wordgate.dedup.shingles import MIN_WORDS, NEAR
 from wordgate.dedup.similarity import ShingledTexts, row_dots
+from wordgate.runtime.display import counted
 from wordgate.runtime.packages import require_extra
 
 if TYPE_CHECKING:
@@ -172,10 +173,14 @@ class NearDuplicates:
         if not joined:
             what = "no two groups have near duplicates of each other"
         elif self.own_groups:
-            what = f"{joined:,} rows are in groups that were merged because of near duplicates"
+            rows = counted(joined, "row is", "rows are")
+            what = f"{rows} in groups that were merged because of near duplicates"
         else:
-            what = f"no group column, so {joined:,} rows were grouped with their near duplicates"
-        apart = "no row has" if not n_apart else f"{n_apart:,} rows still have"
+            rows = counted(joined, "row was", "rows were")
+            what = f"no group column, so {rows} grouped with their near duplicates"
+        apart = (
+            "no row has" if not n_apart else counted(n_apart, "row still has", "rows still have")
+        )
         return f"Near duplicates: {what}; {apart} a near duplicate in another group."
 
 

@@ -27,7 +27,7 @@ from wordgate.report.text import (
     score_header,
 )
 from wordgate.runtime.cpu import choose_threads, limited_blas
-from wordgate.runtime.display import html_table, one_line
+from wordgate.runtime.display import counted, html_table, one_line
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 
@@ -137,7 +137,7 @@ class ModelComparison:
         ]
         scores = score_header(self.models[0].evaluation.scores.main.name)
         header = ("model", *scores, *DIFFERENCE_HEADER)
-        return html_table(f"Comparison of models on {self.n:,} rows", rows, header)
+        return html_table(f"Comparison of models on {counted(self.n, 'row')}", rows, header)
 
     def to_json(self) -> dict[str, object]:
         """Return the comparison as JSON values."""
@@ -196,7 +196,7 @@ def compare_models(
         _check_same_rows(rows, paths)
         outputs = []
         for name, one, own, order in zip(names, predictors, rows, orders, strict=True):
-            with stage(shown, f"Predicting {len(own.rows):,} texts with {name}"):
+            with stage(shown, f"Predicting {counted(len(own.rows), 'text')} with {name}"):
                 outputs.append(predicted(one, own.dataset.texts).labels_in_order(order))
         found = [own.known for own in rows if own.known is not None]
         known = np.logical_or.reduce(found) if len(found) == len(rows) else None

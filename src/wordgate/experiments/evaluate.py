@@ -158,7 +158,7 @@ def evaluate(
         with stage(shown, f"Reading {called(data)}, and looking for rows seen during training"):
             rows = labelled_rows(bundle, predictor.config, data, **reading)
         evaluator = Evaluator(rows.dataset, predictor.labels, predictor.config.seed)
-        with stage(shown, f"Predicting {len(rows.dataset):,} texts"):
+        with stage(shown, f"Predicting {counted(len(rows.dataset), 'text')}"):
             output = predicted(predictor, rows.dataset.texts)
         unseen, unknown = None, unknown_rows(rows.known)
         with stage(shown, "Evaluating, with bootstrap intervals by group"):

@@ -15,6 +15,7 @@ from wordgate.evaluation.calibration import apply_temperature, fit_temperature
 from wordgate.evaluation.multilabel import decided_classes, given_labels
 from wordgate.evaluation.thresholds import Objective, choose_thresholds
 from wordgate.runtime.command_start import command_started
+from wordgate.runtime.display import counted
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings, format_setting
 from wordgate.training.families import fit
@@ -167,7 +168,7 @@ def fit_calibrated(
     if settings.calibration != "temperature" and objective is None:
         return calibrated
     valid = data.valid
-    with stage(context.progress, f"Calibrating on {len(valid):,} validation texts"):
+    with stage(context.progress, f"Calibrating on {counted(len(valid), 'validation text')}"):
         log_proba = fitted.model.log_proba(valid.texts)
         if settings.calibration == "temperature":
             temperature = fit_temperature(log_proba, valid.targets)

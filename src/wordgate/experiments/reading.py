@@ -19,7 +19,7 @@ from wordgate.dedup.keys import Factorized, group_keys, hash_strings, normalized
 from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, SettingsError, did_you_mean
 from wordgate.experiments.resolving import refuse_idle_sizes, with_options
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings, setting_fields
 from wordgate.split.assignment import GroupTable
@@ -308,7 +308,7 @@ def _read_like(
 
 def near_duplicates_of(table: Table, progress: Progress) -> NearDuplicates:
     """Find the near duplicates among the texts of a table, and say that they are looked for."""
-    with stage(progress, f"Finding near duplicates among {len(table):,} texts"):
+    with stage(progress, f"Finding near duplicates among {counted(len(table), 'text')}"):
         return find_near_duplicates(table.bodies, table.groups)
 
 
@@ -354,10 +354,15 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
     reason = f"over the limit of {limit:,}: {what}, sampled with seed {seed}"
     chosen = table.select(np.flatnonzero(kept))
     if set(chosen.parts or ()) != set(table.parts or ()):
-        raise DataError(f"the limit of {limit:,} rows is too low to keep rows of every subset")
+        raise DataError(
+            f"the limit of {counted(limit, 'row')} is too low to keep rows of every subset"
+        )
     warnings = table.reading.warnings
     if n_strata(kept) < len(strata.names):
-        warnings = [*warnings, f"the limit of {limit:,} rows is too low to keep every label"]
+        warnings = [
+            *warnings,
+            f"the limit of {counted(limit, 'row')} is too low to keep every label",
+        ]
     reading = replace(
         table.reading,
         n_kept=int(kept.sum()),

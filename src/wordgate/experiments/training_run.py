@@ -50,6 +50,7 @@ from wordgate.experiments.students import DistillationResult, ModelPlan, Teacher
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
 from wordgate.report.text import format_share
+from wordgate.runtime.display import counted
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.progress import Silent, stage
 from wordgate.settings import Settings
@@ -233,7 +234,7 @@ def _fit_baseline(
 def _test(calibrated: Calibrated, run: _PreparedRun) -> _Tested:
     """Predict the test rows, and evaluate the predictions."""
     test, progress = run.splits.test, run.context.progress
-    with stage(progress, f"Predicting {len(test):,} test texts"):
+    with stage(progress, f"Predicting {counted(len(test), 'test text')}"):
         uncalibrated = calibrated.fitted.model.log_proba(test.texts)
     with stage(progress, "Evaluating, with bootstrap intervals by group"):
         output = calibrated.calibrate(uncalibrated)

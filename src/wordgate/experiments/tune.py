@@ -22,6 +22,7 @@ from wordgate.experiments.splits import split_table
 from wordgate.runtime.command_start import command_started
 from wordgate.runtime.contention import Contention
 from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.display import counted
 from wordgate.runtime.engine import LOCAL
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import checked_seed, own_recipe_toml
@@ -171,7 +172,7 @@ def _tuned(
     name = OBJECTIVE_NAMES[result.objective]
     remark = (
         f"{family}, tuned on {source} in {result.minutes:.1f} minutes and"
-        f" {len(result.trials):,} trials.\n"
+        f" {counted(len(result.trials), 'trial')}.\n"
         f"{name} {result.chosen_score:.3f} on inner folds of the training rows: optimistic,"
         " because it is the highest of several scores."
     )

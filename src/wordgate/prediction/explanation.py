@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from markupsafe import Markup
 from pydantic import ConfigDict, Field
 
-from wordgate.runtime.display import signed
+from wordgate.runtime.display import counted, signed
 from wordgate.svg import TEXT_SIZE, element, fitted, picture, plain
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -269,7 +269,9 @@ def _chart(explanation: Explanation) -> Markup:
     for word, x in zip(named, xs[1:], strict=False):
         name, turned = fitted(word.word, 1.3 * _LABEL_ROOM), f"rotate(-45 {x:.1f} {below:.1f})"
         parts.append(_text(name, x, below, text_anchor="end", transform=turned))
-    label_text = f"The probabilities of {', '.join(map(plain, labels))} after each of {n:,} words"
+    label_text = (
+        f"The probabilities of {', '.join(map(plain, labels))} after each of {counted(n, 'word')}"
+    )
     height = _HEIGHT if named else _TOP + _PLOT + 10.0
     return picture(parts, width=_WIDTH, height=height, label=label_text)
 

@@ -104,7 +104,7 @@ def _advice_section(audit: Audit) -> Section:
 def _texts_section(audit: Audit) -> Section:
     lengths = audit.lengths
     sentences = [
-        f"{audit.n_rows:,} rows. Words per text: median {lengths.median:.0f},"
+        f"{counted(audit.n_rows, 'row')}. Words per text: median {lengths.median:.0f},"
         f" 90th percentile {lengths.percentile_90:.0f},"
         f" 99th percentile {lengths.percentile_99:.0f}, maximum {lengths.longest:,}.",
         f"Left out: {lengths.empty:,} empty texts, {lengths.blank:,} whitespace-only texts.",
@@ -139,10 +139,10 @@ def _duplicates_section(audit: Audit) -> Section:
     found = audit.duplicates
     sentences = [
         f"{_of(found.rows, audit.n_rows)} have a duplicate:",
-        f"- {found.exact_rows:,} have an exact duplicate"
+        f"- {counted(found.exact_rows, 'has', 'have')} an exact duplicate"
         f" ({counted(found.exact_texts, 'distinct text')});",
-        f"- {found.near_rows:,} have a near duplicate, a text that is similar but not identical"
-        f" ({counted(found.near_pairs, 'pair')}).",
+        f"- {counted(found.near_rows, 'has', 'have')} a near duplicate, a text that is similar but"
+        f" not identical ({counted(found.near_pairs, 'pair')}).",
     ]
     if audit.conflicts is not None:
         sentences.append(_conflicts(audit.conflicts, several=audit.label_sets is not None))
@@ -178,9 +178,9 @@ def _conflicts(conflicts: Conflicts, *, several: bool) -> str:
         than_one = "combination of labels" if several else "label"
         groups = f" Groups with more than one {than_one}: {conflicts.groups:,}."
     return (
-        f"Conflicting labels: {conflicts.exact_rows:,} rows have the same text as a row of {of}"
-        f" ({counted(conflicts.exact_texts, 'distinct text')}). Pairs of near duplicates with"
-        f" different labels: {conflicts.near_pairs:,}.{groups}"
+        f"Conflicting labels: {counted(conflicts.exact_rows, 'row has', 'rows have')} the same text"
+        f" as a row of {of} ({counted(conflicts.exact_texts, 'distinct text')}). Pairs of near"
+        f" duplicates with different labels: {conflicts.near_pairs:,}.{groups}"
     )
 
 
@@ -190,8 +190,9 @@ def _groups_section(audit: Audit) -> Section:
     rows.append(_sizes("with duplicates merged" if rows else "by duplicates", groups.joined))
     sentences = [
         f"{capitalized(groups.column)}.",
-        f"{groups.rows_joined:,} rows were grouped with their duplicates;"
-        f" {groups.rows_apart:,} still have a near duplicate in another group.",
+        f"{counted(groups.rows_joined, 'row was', 'rows were')} grouped with their duplicates;"
+        f" {counted(groups.rows_apart, 'still has', 'still have')} a near duplicate in another"
+        " group.",
     ]
     return Section("Groups", sentences, ("groups", "number", "median rows", "largest"), rows)
 
@@ -223,4 +224,4 @@ def _leaks_section(audit: Audit) -> Section:
 
 
 def _of(part: int, whole: int) -> str:
-    return f"{part:,} of {whole:,} rows ({part / max(1, whole):.1%})"
+    return f"{part:,} of {counted(whole, 'row')} ({part / max(1, whole):.1%})"

@@ -12,6 +12,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from wordgate.evaluation.intervals import Interval
+from wordgate.runtime.display import counted
 from wordgate.svg import element, fitted, line, picture, plain, text, text_width
 
 WIDTH = 360.0
@@ -379,5 +380,5 @@ def _cell(count: int, part: float, *, brief: bool) -> Markup:
     shade = f"--shade: {5 + 45 * part:.0f}%"
     share = f"{100 * part:.0f}"
     if brief:
-        return element("td", share, style=shade, title=f"{count:,} rows")
+        return element("td", share, style=shade, title=counted(count, "row"))
     return element("td", f"{count:,}", element("small", f"{share}%"), style=shade)

@@ -30,6 +30,7 @@ from wordgate.report.charts import (
 )
 from wordgate.report.page import Figure, PageTable
 from wordgate.report.text import format_share, label_pairs
+from wordgate.runtime.display import counted
 
 MOST_BARS, MOST_CELLS, MOST_PAIRS = 30, 20, 30
 FEWEST_ROWS = 10
@@ -182,7 +183,7 @@ def _label_figures(
     lowest = sorted(scores, key=lambda pair: pair[0].f1 or 0.0)[:MOST_BARS]
     chosen = {score.label for score, _ in lowest}
     bars = [
-        ChartBar(score.label, Estimate.of(score.f1, found.f1), f"{score.support:,} rows")
+        ChartBar(score.label, Estimate.of(score.f1, found.f1), counted(score.support, "row"))
         for score, found in scores
         if score.label in chosen
     ]
@@ -242,7 +243,7 @@ def _slice_figure(what: str, slices: Sequence[Slice], score: str) -> Figure:
     """Show a score by one of `_SLICES`."""
     title, note = _SLICES[what]
     bars = [
-        ChartBar(one.name, Estimate.of(one.score, one.interval), f"{one.n:,} rows")
+        ChartBar(one.name, Estimate.of(one.score, one.interval), counted(one.n, "row"))
         for one in slices
         if one.n >= FEWEST_ROWS
     ]

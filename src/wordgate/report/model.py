@@ -25,6 +25,7 @@ from wordgate.report.text import (
     threshold_rows,
     verdict,
 )
+from wordgate.runtime.display import counted
 
 
 def model_page(
@@ -89,7 +90,7 @@ def _headline(metrics: AnyMetrics) -> list[tuple[str, str, str]]:
         (name, format_share(value), _interval(interval)),
         ("macro F1", format_share(metrics.macro_f1), _interval(intervals.macro_f1)),
         third,
-        ("test rows", f"{metrics.n:,}", f"from {metrics.split.n_test_groups:,} groups"),
+        ("test rows", f"{metrics.n:,}", f"from {counted(metrics.split.n_test_groups, 'group')}"),
     ]
 
 

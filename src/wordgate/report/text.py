@@ -64,7 +64,7 @@ def headline(family: str, metrics: AnyMetrics) -> str:
     """
     name, value, interval = metrics.main
     cells = [
-        f"{capitalized(name)} on {metrics.n:,} test rows, 95% interval\n"
+        f"{capitalized(name)} on {counted(metrics.n, 'test row')}, 95% interval\n"
         f"  this model ({family_name(family)}) {format_share(value)}"
         f" ({interval})"
     ]
@@ -101,7 +101,7 @@ def verdict(family: str, metrics: AnyMetrics) -> str:
 def search_sentence(search: SearchFacts) -> str:
     """Write by which score a search has chosen a model, beside that on the test rows."""
     name = OBJECTIVE_NAMES[search.objective]
-    trials = "1 trial" if search.n_trials == 1 else f"{search.n_trials:,} trials"
+    trials = counted(search.n_trials, "trial")
     return (
         f"Chosen from {trials} by its {name} on inner folds of the training rows,"
         f" {format_share(search.chosen_score)}; on the test rows it is"

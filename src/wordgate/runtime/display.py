@@ -15,9 +15,15 @@ def shown(value: str, width: int) -> str:
     return safe if len(safe) <= width and len(value) <= 4 * width else safe[: width - 3] + "..."
 
 
-def counted(number: int, noun: str) -> str:
-    """Write a number of things: ``1 file``, ``2,000 files``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def counted(number: int, one: str, several: str = "") -> str:
+    """Write a number of things: ``1 file``, ``2,000 files``; or what is said of one and several."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
+def unequal(n_texts: int, number: int, noun: str) -> str:
+    """Say that there are not as many of something as texts."""
+    verb = "is" if n_texts == 1 else "are"
+    return f"there {verb} {counted(n_texts, 'text')} but {counted(number, noun)}"
 
 
 def brief(value: object) -> str:

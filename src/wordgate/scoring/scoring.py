@@ -17,6 +17,7 @@ from wordgate.errors import DataError, SettingsError
 from wordgate.prediction.decision import DecisionRule
 from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.runtime.cpu import processor
+from wordgate.runtime.display import counted
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Progress
@@ -257,7 +258,7 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
         for warning in warnings:
             progress.say(f"warning: {warning}")
         position, counts = state.position, state.counts
-        progress.say(f"continuing after {counts.rows:,} rows")
+        progress.say(f"continuing after {counted(counts.rows, 'row')}")
     else:
         kept.begin(work.writer.heading(), fingerprint)
     before, started = counts.scored, time.monotonic()
@@ -270,8 +271,8 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
                 kept.save(fingerprint, position, counts)
             if interruption.asked:
                 raise KeyboardInterrupt(
-                    f"{counts.rows:,} rows are kept in {kept.folder}; run the same command with"
-                    " --resume to continue"
+                    f"{counted(counts.rows, 'row is', 'rows are')} kept in {kept.folder}; run the"
+                    " same command with --resume to continue"
                 )
         if fingerprint is not None:
             kept.save(fingerprint, position, counts)  # by which the result is known in its place

@@ -116,7 +116,9 @@ def _by_label(value: object, setting: str) -> dict[str, Any]:
             return {}
         pairs = [(label.strip(), own.strip()) for label, _, own in parts]
     elif isinstance(value, Mapping):
-        pairs = [(str(label), own) for label, own in value.items()]
+        pairs = [
+            (label if isinstance(label, str) else str(label), own) for label, own in value.items()
+        ]
     for label, times in Counter(label for label, _ in pairs).items():
         if times > 1:
             raise fault(f"{setting} names the label {label!r:.200} more than once: name it once")

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
+from wordgate.runtime.display import unequal
 
 
 @dataclass(frozen=True)
@@ -186,4 +187,4 @@ def check_lengths(n_rows: int, **columns: Sequence[str] | None) -> None:
     """
     for name, column in columns.items():
         if column is not None and len(column) != n_rows:
-            raise DataError(f"there are {n_rows} texts but {len(column)} {name}")
+            raise DataError(unequal(n_rows, len(column), name.removesuffix("s")))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.runtime.display import counted
 from wordgate.split.row_labels import RowLabels
 
 _FEW_VALID_ROWS = 50  # what is chosen on fewer is mostly chance
@@ -100,7 +101,8 @@ def explain_fallback(labels: RowLabels, group: NDArray[np.int64]) -> str:
     pairs = np.unique(np.stack([labels.label, group[labels.row]], axis=1), axis=0)
     groups_of_label = np.bincount(pairs[:, 0], minlength=len(labels.names))
     single = [labels.names[i] for i in np.flatnonzero(groups_of_label == 1).tolist()]
-    reason = f"there are only {len(np.unique(group))} groups"
+    n_groups = len(np.unique(group))
+    reason = "there is only 1 group" if n_groups == 1 else f"there are only {n_groups} groups"
     if single:
         each = " each" if len(single) > 1 else ""
         reason = f"all rows of {_labels(single)} are in a single group{each}"
@@ -136,12 +138,12 @@ def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) 
     total = train + valid + test
     scarce = np.flatnonzero((total < _FEW_ROWS) & (test > 0))
     warnings = [
-        f"Label '{label_names[i]}' has {total[i]} rows ({train[i]} train, {valid[i]} validation, "
-        f"{test[i]} test): its precision, recall and F1 are unreliable."
+        f"Label '{label_names[i]}' has {counted(total[i], 'row')} ({train[i]} train, {valid[i]}"
+        f" validation, {test[i]} test): its precision, recall and F1 are unreliable."
         for i in scarce[:_MOST_NAMED].tolist()
     ]
     if len(scarce) > _MOST_NAMED:
-        warnings.append(f"The same holds for {len(scarce) - _MOST_NAMED} more labels.")
+        warnings.append(f"The same holds for {counted(len(scarce) - _MOST_NAMED, 'more label')}.")
     if (train == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(train == 0).tolist()])
         warnings.append(f"No training row for {names}: the model cannot predict it.")
@@ -152,14 +154,15 @@ def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) 
         warnings.append("There are no validation rows: early stopping is not possible.")
     elif len(parts.valid) < _FEW_VALID_ROWS:
         warnings.append(
-            f"There are only {len(parts.valid)} validation rows: choices made on them, such as"
+            f"There {'is' if len(parts.valid) == 1 else 'are'} only"
+            f" {counted(len(parts.valid), 'validation row')}: choices made on them, such as"
             " regularization, calibration and thresholds, are unreliable."
         )
     if leak.test_groups < _FEW_TEST_GROUPS:
         points = round(98 / max(1, leak.test_groups) ** 0.5)
-        things = "groups" if leak.own_groups else "distinct texts"
+        things = counted(leak.test_groups, "group" if leak.own_groups else "distinct text")
         warnings.append(
-            f"The test set has only {leak.test_groups} {things}: scores on it can be off by "
+            f"The test set has only {things}: scores on it can be off by "
             f"{points} points in either direction."
         )
     return warnings
@@ -167,11 +170,11 @@ def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) 
 
 def _sizes(parts: SplitParts, leak: SplitLeakage) -> str:
     rest = len(parts.train) + len(parts.valid)
-    things = "groups" if leak.own_groups else "distinct texts"
+    things = counted(leak.test_groups, "group" if leak.own_groups else "distinct text")
     return (
-        f"The training set has {len(parts.train):,} rows, validation {len(parts.valid):,} "
+        f"The training set has {counted(len(parts.train), 'row')}, validation {len(parts.valid):,} "
         f"({_percent(len(parts.valid), rest)} of the rest), test {len(parts.test):,} "
-        f"({_percent(len(parts.test), rest + len(parts.test))}) in {leak.test_groups:,} {things}."
+        f"({_percent(len(parts.test), rest + len(parts.test))}) in {things}."
     )
 
 

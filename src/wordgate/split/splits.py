@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings, remix
 from wordgate.errors import DataError, SettingsError
+from wordgate.runtime.display import counted
 from wordgate.split import leakage
 from wordgate.split.assignment import GroupTable, check_lengths
 from wordgate.split.leakage import SplitLeakage, SplitParts
@@ -47,7 +48,7 @@ class Split(SplitParts):
         kind = "Given parts" if self.kind == "given" else f"{self.kind.capitalize()} split"
         return (
             f"{kind}: {len(self.train):,} train, {len(self.valid):,} validation and"
-            f" {len(self.test):,} test rows"
+            f" {counted(len(self.test), 'test row')}"
         )
 
 
@@ -175,8 +176,8 @@ class _Rows:
         found = RowLabels.of(labels)
         if found.counts().max(initial=0) < 2:
             raise DataError(
-                f"{len(texts)} rows with {len(found.names)} labels cannot be split: a label has a"
-                " single row; each needs one for training and one for testing"
+                f"{counted(len(texts), 'row')} with {counted(len(found.names), 'label')} cannot be"
+                " split: a label has a single row; each needs one for training and one for testing"
             )
         group = Factorized.of(group_keys(texts, groups))
         return cls(texts, keys, found, group.codes, group.names, groups is not None)

@@ -163,13 +163,22 @@ class DelimitedReader(TextReader[DelimitedBatch]):
 
     def _refuse_unparted(self, first: list[str]) -> None:
         """Refuse a single column whose name is those of several."""
-        names = known_names(_GAP.split(first[0]))
-        if self.width == 1 and len(names) > 1:
-            raise DataError(
-                f"'{self.name}' names columns ({', '.join(names)}), but no single character"
-                " separates them in each line: write CSV, or name the character in a first line"
-                " such as sep=~"
-            )
+        if self.width > 1:
+            return
+        for cells, why in (
+            (
+                _GAP.split(first[0]),
+                "no single character separates them in each line: write CSV, or name the character"
+                " in a first line such as sep=~",
+            ),
+            (
+                first[0].split(","),
+                "its lines have different numbers of fields: put quotes around each cell that"
+                " contains ','",
+            ),
+        ):
+            if len(names := known_names(cells)) > 1:
+                raise DataError(f"'{self.name}' names columns ({', '.join(names)}), but {why}")
 
     def _named_width(self, records: Sequence[list[str]]) -> int:
         """Return the number of fields that the names of a header promise; 0 without known names."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice, product
 
-from wordgate.tables.header import known_names
+from wordgate.tables.header import COMMENT_MARKS, known_names
 from wordgate.tables.parsing import NO_DELIMITER, STAND_INS, Dialect, Profile, by_itself, parse
 
 # The first wins a tie: a tab hardly ever stands in a text, a comma often.
@@ -62,7 +62,7 @@ def _n_marked_lines(lines: Sequence[str]) -> int:
     first = 1 if lines and separator_line(lines[0]) else 0
     count = first
     for line in lines[first : first + _MOST_BEFORE]:
-        if not line.startswith("#") and line.strip("\r\n"):
+        if not line.startswith(COMMENT_MARKS) and line.strip("\r\n"):
             break
         count += 1
     return count if count < len(lines) else first

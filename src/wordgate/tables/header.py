@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from unicodedata import normalize
 
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 
 TEXT_NAMES = (
     "text", "texts", "tweet", "tweets", "twit", "review", "reviews", "sentence", "message",
@@ -34,6 +34,9 @@ LABEL_VALUES = frozenset(
 )  # fmt: skip
 KNOWN_NAMES = frozenset((*TEXT_NAMES, *LABEL_NAMES, *GROUP_NAMES, *SPLIT_NAMES))
 
+COMMENT_MARKS = ("#", "%", "//")
+"""How lines begin that stand before a header and are no records."""
+
 _AROUND_NAMES = "\u200b\ufeff \t\r\n\xa0"
 _NUMBER = re.compile(r"[-+]?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?", re.IGNORECASE | re.ASCII)
 _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -42,9 +45,10 @@ _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 def name_key(name: str) -> str:
     """Return what names of columns have in common that are the same, but for spaces and form.
 
-    A letter with an accent has two forms in Unicode (NFC and NFD), of which people type one.
+    A letter with an accent has two forms in Unicode (NFC and NFD), of which people type one; spaces
+    may be ones that do not break, or line breaks.
     """
-    return normalize("NFC", name.strip(_AROUND_NAMES))
+    return " ".join(normalize("NFC", name.strip(_AROUND_NAMES)).split())
 
 
 def is_number(cell: str) -> bool:
@@ -97,6 +101,7 @@ def infer_header(
         return True, f"the first record contains the name '{shown(named, 40)}' that was requested"
     return (
         _numbers_below(cells, below, first_is_number=True)
+        or _questions(cells, below)
         or _long_cell(cells)
         or _known_names(cells, least=2)
         or _recurs(cells, below)
@@ -123,7 +128,7 @@ def n_before_header(records: Sequence[Sequence[str]], width: int, given: Collect
         if len(record) == width and (len(names) >= 2 or any(name_key(c) in given for c in record)):
             return place
         is_comment = len(record) != width or not names or is_named_later
-        is_marked = record[0].startswith("#") and is_comment
+        is_marked = record[0].startswith(COMMENT_MARKS) and is_comment
         if is_marked or 0 < len(record) < width or not any(cell.strip() for cell in record):
             continue
         uniform = [other for other in records[place + 1 :] if len(other) == width]
@@ -175,6 +180,17 @@ def _long_cell(cells: list[str]) -> tuple[bool, str] | None:
     return None
 
 
+def _questions(cells: list[str], below: list[list[str]]) -> tuple[bool, str] | None:
+    """Look for a header of questions, as surveys have: some are as long as texts."""
+    if not _long_cell(cells) or _recurs(cells, below):
+        return None
+    asked = [place for place, cell in enumerate(cells) if cell.endswith(("?", "\uff1f", ":"))]
+    short = [place for place in asked if not _long_cell([cells[place]])]
+    return _numbers_below(cells, below, first_is_number=False) or _heads_few(
+        [cells[place] for place in short], [below[place] for place in short], short
+    )
+
+
 def known_names(cells: Sequence[str]) -> list[str]:
     """Return the cells that are known names of columns."""
     return [cell.strip() for cell in cells if name_key(cell).lower() in KNOWN_NAMES]
@@ -195,15 +211,20 @@ def _recurs(cells: list[str], below: list[list[str]]) -> tuple[bool, str] | None
     return None
 
 
-def _heads_few(cells: list[str], below: list[list[str]]) -> tuple[bool, str] | None:
-    """Look for a first cell foreign to its column of few values, each standing often."""
+def _heads_few(
+    cells: list[str], below: list[list[str]], places: Sequence[int] | None = None
+) -> tuple[bool, str] | None:
+    """Look for a first cell foreign to its column of few values, each standing often.
+
+    `places` are those of the columns, counted from 0, where some are left out.
+    """
     filled = [cell for cell in cells if cell]
     if len(set(filled)) < len(filled):
         return None
-    for i, (cell, column) in enumerate(zip(cells, below, strict=True)):
+    numbers = range(len(cells)) if places is None else places
+    for i, cell, column in zip(numbers, cells, below, strict=True):
         values = set(column)
         if cell and len(column) >= 3 * len(values) > 0 and cell not in values and len(values) <= 20:
-            return True, (
-                f"'{shown(cell, 40)}' is none of the {len(values)} other values of column {i + 1}"
-            )
+            others = counted(len(values), "other value")
+            return True, f"'{shown(cell, 40)}' is none of the {others} of column {i + 1}"
     return None

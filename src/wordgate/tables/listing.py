@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,6 +27,8 @@ from wordgate.tables.values import column_names
 
 MANIFEST = "_manifest.json"
 """The manifest that `score` writes next to its outputs, which is not data."""
+_ABOUT = re.compile(r"(^|/)(README|LICEN[CS]E|[^/]*(?=\.md))(\.\w+)?$", re.IGNORECASE)
+"""Files of a folder that are not data."""
 MANIFEST_START = b'{\n "wordgate_manifest":'
 
 
@@ -71,7 +74,8 @@ def list_files(name: str | os.PathLike[str]) -> list[ListedFile]:
     """List the files of a folder or of a glob pattern, sorted by name, or a file alone.
 
     Hidden files, and those that begin with an underscore, such as ``_SUCCESS``, are left out; so
-    are those in folders that are called so.
+    are those in folders that are called so, and files about the data of a folder, such as
+    ``README.md``.
 
     Raises:
         DataError: There is none, or they can't be listed.
@@ -80,7 +84,8 @@ def list_files(name: str | os.PathLike[str]) -> list[ListedFile]:
         raise DataError("the name of the data is empty: give a file")
     place = place_of(name)
     if is_folder(place):
-        return list(_data(place, files_in(place)))
+        files = list(_data(place, files_in(place)))
+        return [file for file in files if not _ABOUT.search(file.name)] or files
     if _is_pattern(place):
         folder, pattern = _split_pattern(place)
         if not (found := files_matching(folder, pattern)):

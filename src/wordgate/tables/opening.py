@@ -25,6 +25,11 @@ _PAGES = [
     (r"<!doctype html|<html[^>]*>\s*<head", "an HTML page", "download the file that it shows"),
     (r"<\?xml ", "XML", "write the table as CSV"),
     (r"\{'.*\}\s*$", "a file of Python dictionaries", "write each with json.dumps (JSON Lines)"),
+    (
+        r"(__label__\S+ +)+\S",
+        "in fastText's format",
+        "write the labels and the text as columns, such as those of CSV",
+    ),
     (r"version https://git-lfs", "a Git LFS pointer", "fetch the file itself: git lfs pull"),
 ]
 

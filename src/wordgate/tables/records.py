@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wordgate.errors import DataError
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -154,6 +154,7 @@ class Records:
     n_read: int  # all records, malformed ones included
     malformed: list[Malformed] = field(default_factory=list)
     header_reason: str = ""
+    delimited: bool = False  # whether a character separates the fields of a line
     files: list[tuple[int, str]] = field(default_factory=list)  # of several: begin, and name
 
     def where(self, place: int) -> str:
@@ -211,6 +212,7 @@ def gathered(reader: Reader, batches: Iterable[Batch]) -> Records:
         n_read=n_read,
         malformed=malformed,
         header_reason=reader.header_reason,
+        delimited=reader.form in ("csv", "tsv"),
     )
 
 
@@ -222,7 +224,7 @@ def put_together(parts: Sequence[tuple[str, Records]]) -> Records:
     """
     first_name, first = parts[0]
     columns: list[list[Cell]] = [[] for _ in first.columns]
-    joined = Records(first.names, columns, [], [], 0, header_reason=first.header_reason)
+    joined = replace(first, columns=columns, rows=[], lines=[], malformed=[], files=[])
     n_read = 0
     for name, records in parts:
         joined.files.append((len(joined.rows), name))
@@ -274,7 +276,7 @@ def _in_order(first_name: str, first: Records, name: str, records: Records) -> l
 
 def _called(records: Records) -> str:
     if records.names is None:
-        return f"{len(records.columns)} columns without a header"
+        return f"{counted(len(records.columns), 'column')} without a header"
     return f"the columns {_listed(records.names)}"
 
 

@@ -10,6 +10,8 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.runtime.packages import require_extra
@@ -243,7 +245,8 @@ def read_frame(frame: Any) -> tuple[Records, str]:
         for name in known.columns:
             series = known.get_column(name)
             values = zip(series.to_list(), series.is_null().to_list(), strict=True)
-            columns.append(["" if is_null else _cell(value) for value, is_null in values])
+            cell = _short_cell if series.dtype == nw.Float32 else _cell
+            columns.append(["" if is_null else cell(value) for value, is_null in values])
     except (TypeError, NarwhalsError) as error:
         found = columns_by_name(frame)
         if found is None:
@@ -257,6 +260,11 @@ def read_frame(frame: Any) -> tuple[Records, str]:
     stripped = [name.strip() for name in names]
     records = Records(stripped, columns, numbers, lines=numbers, n_read=len(numbers))
     return records, called
+
+
+def _short_cell(value: float) -> str:
+    """Write a float of 4 bytes as that of a Parquet file: 0.1, not 0.10000000149."""
+    return _cell(float(str(np.float32(value))))
 
 
 def _cell(value: Any) -> str:

@@ -13,7 +13,7 @@ from unicodedata import normalize
 import numpy as np
 
 from wordgate.errors import DataError
-from wordgate.runtime.display import brief, shown
+from wordgate.runtime.display import brief, shown, unequal
 from wordgate.tables.encoding import without_surrogates
 
 EMPTY_TEXT = "the text is empty"
@@ -22,6 +22,7 @@ MISSING_WORDS = frozenset(("nan", "NaN", "NAN", "NaT", "<NA>", "None", "null", "
 """Strings that programs write for missing values."""
 
 _WHOLE = re.compile(r"([-+]?[0-9]+)\.0")
+_TRUTH = {form: word for word in ("True", "False") for form in (word, word.lower(), word.upper())}
 _NAMES_SHOWN = 5
 # White space, controls, and what Unicode calls default ignorable, such as zero-width spaces.
 _INVISIBLE = re.compile(
@@ -49,13 +50,14 @@ def is_missing(value: Any) -> bool:
 def value_key(name: str) -> str:
     """Return what names of labels or groups have in common that are the same.
 
-    Two names are the same if they are one string in different Unicode forms (NFC and NFD), or a
-    whole number that a table has written as a fraction: ``1.0`` for ``1``. Further zeros tell
-    apart: ``1.10`` and ``1.1`` may be versions or codes.
+    Two names are the same if they are one string in different Unicode forms (NFC and NFD), a
+    truth value as Python, JSON and Excel write it (``True``, ``true``, ``TRUE``), or a whole number
+    that a table has written as a fraction: ``1.0`` for ``1``. Further zeros tell apart: ``1.10``
+    and ``1.1`` may be versions or codes.
     """
     composed = normalize("NFC", name)
     whole = _WHOLE.fullmatch(composed)
-    return whole[1] if whole else composed
+    return whole[1] if whole else _TRUTH.get(composed, composed)
 
 
 def group_name(group: Any) -> str:
@@ -106,7 +108,7 @@ def checked_groups(groups: Any, n_texts: int) -> list[str] | None:
         return None
     listed = checked_column(groups, "groups")
     if len(listed) != n_texts:
-        raise DataError(f"there are {n_texts:,} texts but {len(listed):,} groups")
+        raise DataError(unequal(n_texts, len(listed), "group"))
     return list(map(group_name, listed))
 
 
@@ -148,7 +150,8 @@ def _items(values: Any, what: str) -> list[Any]:
             lengths = " x ".join(map(str, shape))
             raise DataError(f"a column of {what} is needed, not an array of {lengths} values")
         values = values[:, 0]
-    to_list = getattr(values, "to_pylist", None)  # whose items are Python's own, unlike Arrow's
+    # Whose items are Python's own, unlike those of Arrow and the lists of Polars.
+    to_list = getattr(values, "to_pylist", None) or getattr(values, "to_list", None)
     return list(values if to_list is None else to_list())
 
 

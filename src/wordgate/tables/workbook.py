@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from wordgate.errors import DataError, did_you_mean
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 from wordgate.runtime.packages import require_extra
 from wordgate.tables.delimited import DelimitedBatch
 from wordgate.tables.encoding import without_surrogates
@@ -26,6 +26,8 @@ OLD_MAGIC = b"\xd0\xcf\x11\xe0"
 """First bytes of .xls files, and of other files of Microsoft Office."""
 _INSIDE = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
 _SAMPLE = 8192
+_Range = tuple[tuple[int, int], tuple[int, int]]
+"""First and last cell, each by its row and column from 0."""
 
 
 class WorkbookReader(Reader):
@@ -70,18 +72,21 @@ class WorkbookReader(Reader):
                     f"{did_you_mean(source.sheet, workbook.sheet_names)}"
                 )
             names = [source.sheet]
-        sheets = ((name, _filled(workbook, name, source.name)) for name in names)
-        filled = [(name, rows) for name, rows in sheets if rows]
+        sheets = ((name, *_filled(workbook, name, source.name)) for name in names)
+        filled = [(name, rows, n_merged) for name, rows, n_merged in sheets if rows]
         if not filled:
             sheet = "" if source.sheet is None else f" in the sheet '{source.sheet}'"
             raise DataError(f"'{source.name}' has no cells with a value{sheet}")
-        [(name, rows), *others] = filled
+        [(name, rows, n_merged), *others] = filled
         self.quoting = f"sheet '{shown(name, 40)}'" if len(workbook.sheet_names) > 1 else ""
         if others:
             self.quoting += (
                 f", the first of {len(filled)} with values: for another, give its name, as in"
                 f" '{source.name}#{shown(others[0][0], 40)}'"
             )
+        if n_merged:
+            merged = counted(n_merged, "cell", "cells")
+            self.quoting += f"{', ' * bool(self.quoting)}{merged} merged over rows repeated in each"
         return rows
 
     def _find_header(self, given: Collection[str], header: bool | None) -> None:
@@ -157,16 +162,36 @@ def _visible(workbook: python_calamine.CalamineWorkbook) -> list[str]:
 
 def _filled(
     workbook: python_calamine.CalamineWorkbook, sheet: str, name: str
-) -> list[tuple[int, list[str]]]:
-    """Return the rows of a sheet that have cells, without the empty cells at their ends."""
+) -> tuple[list[tuple[int, list[str]]], int]:
+    """Return the rows of a sheet that have cells, without the empty cells at their ends.
+
+    Second, the number of cells that are merged over several rows.
+    """
     import python_calamine
 
     try:
-        rows = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+        cells = workbook.get_sheet_by_name(sheet)
+        rows = cells.to_python(skip_empty_area=False)
     except python_calamine.CalamineError as error:
         raise _unreadable(name, error) from error
+    n_merged = _fill_merged(rows, getattr(cells, "merged_cell_ranges", None) or [])
     texts = ((number, _trimmed(list(map(cell_text, row)))) for number, row in enumerate(rows, 1))
-    return [(number, row) for number, row in texts if row]
+    return [(number, row) for number, row in texts if row], n_merged
+
+
+def _fill_merged(rows: list[list[Any]], ranges: Sequence[_Range]) -> int:
+    """Repeat the value of cells that are merged over several rows in each; count such cells."""
+    high = [
+        ((top, left), bottom)
+        for (top, left), (bottom, _) in ranges
+        if top < bottom and top < len(rows) and left < len(rows[top]) and rows[top][left] != ""
+    ]
+    if sum(bottom - top for (top, _), bottom in high) > sum(map(len, rows)):
+        return 0  # no program merges a cell twice
+    for (top, left), bottom in high:
+        for row in rows[top + 1 : bottom + 1]:
+            row[left] = rows[top][left]
+    return len(high)
 
 
 def _trimmed(row: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Literal
 
 from wordgate.errors import SettingsError
+from wordgate.runtime.display import unequal
 
 PADDING = 0
 UNKNOWN = 1
@@ -105,7 +106,7 @@ def _count_groups(
     if groups is None:
         return Counter(chain.from_iterable(map(set, token_lists)))
     if len(groups) != len(token_lists):
-        raise ValueError(f"there are {len(token_lists)} texts but {len(groups)} groups")
+        raise ValueError(unequal(len(token_lists), len(groups), "group"))
     words_of: dict[str, set[str]] = {}
     for group, tokens in zip(groups, token_lists, strict=True):
         words_of.setdefault(group, set()).update(tokens)

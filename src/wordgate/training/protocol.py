@@ -40,7 +40,8 @@ class TrainingPlan:
         at_most = "at most " if self.open_end else ""
         return (
             f"{at_most}{counted(self.epochs, 'epoch')} of"
-            f" {counted(self.updates_per_epoch, 'update')} with {self.batch_size} texts each."
+            f" {counted(self.updates_per_epoch, 'update')} with"
+            f" {counted(self.batch_size, 'text')} each."
         )
 
 
