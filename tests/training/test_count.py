@@ -163,7 +163,7 @@ def test_n_grams_of_characters_end_within_a_kind_when_half_of_the_time_is_over(
     fit_tuned, monkeypatch, counting
 ):
     """Finding and counting n-grams looks at the clock before each chunk of texts."""
-    monkeypatch.setattr(ngrams, "_TEXTS_AT_ONCE", 10)
+    monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 10)
     now, chunks = time.monotonic(), []
     lookup = NgramVectorizer.lookup
 
@@ -229,7 +229,7 @@ def test_it_is_scikit_learns_matrix(kind, weights, train, new, min_texts):
 
 
 def test_blocks_stand_side_by_side(examples, monkeypatch):
-    monkeypatch.setattr(ngrams, "_TEXTS_AT_ONCE", 7)
+    monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 7)
     train, new = list(examples(50).texts), list(examples(30, seed=1).texts)
     vectorizers = [
         NgramVectorizer.fit(train, kind, options["ngram_range"], 2, "tfidf")

@@ -12,7 +12,8 @@ from wordgate.models.count import CountModel
 from wordgate.runtime.cpu import single_thread_environment
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
-from wordgate.text.ngrams import Analyzer, NgramVectorizer, text_chunks
+from wordgate.storage.arrays import GrowingArray
+from wordgate.text.ngrams import TEXTS_AT_ONCE, Analyzer, NgramVectorizer, text_chunks
 from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext
 from wordgate.training.logistic import search_regularization
 from wordgate.training.weights import loss_weights
@@ -35,8 +36,6 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     not been counted in half of the time: after the few steps of the solver for which there is time
     then, it would make the model worse.
     """
-    from scipy.sparse import hstack
-
     now = time.monotonic()
     limit = _TimeLimit(now + _COUNTING_SHARE * (context.deadline - now))
     data.check_not_empty("word counts", "the strength of regularization")
@@ -68,7 +67,7 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
             )
         ]
         vectorizers = vectorizers[: len(blocks)]
-        of_train = hstack(blocks, format="csr")
+        of_train = _side_by_side(blocks)
         of_valid = count_matrix(vectorizers, valid.texts)
     choice = search_regularization(
         (of_train, train.targets),
@@ -123,9 +122,7 @@ def count_matrix(
     dtype: type[np.floating[Any]] = np.float32,
 ) -> "csr_matrix":
     """Lay the values of all texts side by side: sparse [n, ngrams] of the type asked for."""
-    from scipy.sparse import hstack
-
-    return hstack([_block(one, texts, dtype) for one in vectorizers], format="csr")
+    return _side_by_side([_block(one, texts, dtype) for one in vectorizers])
 
 
 def _block(
@@ -134,15 +131,46 @@ def _block(
     dtype: type[np.floating[Any]],
     check: Callable[[], None] = _pass,
 ) -> "csr_matrix":
-    from scipy.sparse import csr_matrix, vstack
+    from scipy.sparse import csr_matrix
 
-    parts = [csr_matrix((0, len(vectorizer)), dtype=dtype)]
-    for part in text_chunks(texts):
-        check()
-        rows = vectorizer.transform(part)
-        starts = np.concatenate([[0], np.cumsum(rows.lengths)]).astype(np.int32)
-        data = (rows.values.astype(dtype), rows.ids.astype(np.int32), starts)
-        matrix = csr_matrix(data, (len(part), len(vectorizer)))
-        matrix.sum_duplicates()
-        parts.append(matrix)
-    return vstack(parts, format="csr")
+    def matrices() -> Iterator["csr_matrix"]:
+        for part in text_chunks(texts):
+            check()
+            rows = vectorizer.transform(part)
+            starts = np.concatenate([[0], np.cumsum(rows.lengths)]).astype(np.int32)
+            data = (rows.values.astype(dtype), rows.ids.astype(np.int32), starts)
+            matrix = csr_matrix(data, (len(part), len(vectorizer)))
+            matrix.sum_duplicates()
+            yield matrix
+
+    return _one_below_another(matrices(), len(vectorizer), dtype)
+
+
+def _side_by_side(blocks: Sequence["csr_matrix"]) -> "csr_matrix":
+    from scipy.sparse import hstack
+
+    if len(blocks) == 1:
+        return blocks[0]
+    starts = range(0, blocks[0].shape[0], TEXTS_AT_ONCE)
+    parts = ([one[start : start + TEXTS_AT_ONCE] for one in blocks] for start in starts)
+    width = sum(one.shape[1] for one in blocks)
+    joined = (hstack(part, format="csr") for part in parts)
+    return _one_below_another(joined, width, blocks[0].dtype.type)
+
+
+def _one_below_another(
+    matrices: Iterable["csr_matrix"], width: int, dtype: type[np.floating[Any]]
+) -> "csr_matrix":
+    """Join matrices, all of them `width` wide; the entries of many lie in temporary files."""
+    from scipy.sparse import csr_matrix
+
+    values, columns = GrowingArray(dtype), GrowingArray(np.int32)
+    lengths = [np.zeros(1, np.int64)]
+    for matrix in matrices:
+        values.append(matrix.data)
+        columns.append(matrix.indices)
+        lengths.append(np.diff(matrix.indptr))
+    starts = np.cumsum(np.concatenate(lengths))
+    joined = csr_matrix((values.array(), columns.array(), starts), (len(starts) - 1, width))
+    joined.has_canonical_format = True  # as each of them is
+    return joined
