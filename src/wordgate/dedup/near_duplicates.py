@@ -34,10 +34,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.clustering import average_linkage
-from wordgate.dedup.keys import Factorized, distinct_pairs, group_keys, normalized
+from wordgate.dedup.keys import Factorized, distinct, distinct_pairs, group_keys, normalized
 from wordgate.dedup.shingles import MIN_WORDS, NEAR
 from wordgate.dedup.similarity import ShingledTexts, row_dots
 from wordgate.runtime.packages import require_extra
+from wordgate.storage.sparse import stack_rows
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -46,6 +47,7 @@ JOINED = 0.43  # groups whose texts are this alike on average are joined
 _MOST_OF_ROWS = 0.003  # no joined group is larger than this share of the rows...
 _MOST_AT_LEAST = 12  # ...or this many rows, where that is more...
 _ENOUGH = 10  # similar rows from which their labels tell something
+_GROUPS_AT_ONCE = 20_000  # whose sums are computed at once: bounds the memory
 _MOST_AT_ALL = 0.2  # ...unless it is more than this share: little data must still be split
 
 
@@ -241,18 +243,16 @@ def merge_groups(
     group, text, shingled = Factorized.of(keys), compared.text, compared.shingled
     members = distinct_pairs(text.codes, group.codes)  # [pairs, 2], of a text and a group
     long_enough = members[shingled.n_words[members[:, 0]] >= MIN_WORDS]
-    sums, n_texts = _group_sums(long_enough, shingled, len(group.names))
+    edges = _group_edges(long_enough, compared.similar(least), len(text.names))
     n_rows = np.bincount(group.codes, minlength=len(group.names)).astype(np.int64)
     cap = max(_MOST_AT_LEAST, int(_MOST_OF_ROWS * len(keys)))
     cap = min(cap, int(_MOST_AT_ALL * len(keys)))
-    joined = average_linkage(
-        sums,
-        n_texts,
-        n_rows,
-        _group_edges(long_enough, compared.similar(least), len(text.names)),
-        least=least,
-        most_rows=cap,
-    )
+    # Groups without edges stay as they are.
+    joined, touched = np.arange(len(n_rows)), distinct(edges.ravel())
+    sums, n_texts = _group_sums(long_enough, shingled, touched)
+    edges = np.searchsorted(touched, edges)
+    number = average_linkage(sums, n_texts, n_rows[touched], edges, least=least, most_rows=cap)
+    joined[touched] = touched[number]
     apart = _apart(joined[group.codes], text.codes, compared.similar(NEAR), shingled)
     with_others = np.bincount(joined, minlength=len(group.names))[joined] > 1  # [groups]
     return MergedGroups(
@@ -263,16 +263,20 @@ def merge_groups(
 
 
 def _group_sums(
-    members: NDArray[np.int64], shingled: ShingledTexts, n_groups: int
+    members: NDArray[np.int64], shingled: ShingledTexts, groups: NDArray[np.int64]
 ) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
-    """Sum the vectors of each group's texts; return the sums and how many vectors they hold."""
+    """Sum the vectors of the texts of some groups, sorted; and tell how many vectors these are."""
     from scipy import sparse
 
+    members = members[np.isin(members[:, 1], groups)]
+    number = np.searchsorted(groups, members[:, 1])
     ones = np.ones(len(members), dtype=np.float32)
-    shape = (n_groups, shingled.vectors.shape[0])
-    membership = sparse.csr_matrix((ones, (members[:, 1], members[:, 0])), shape)
-    counts = np.bincount(members[:, 1], minlength=n_groups).astype(np.float64)
-    return membership @ shingled.vectors, counts
+    shape = (len(groups), shingled.vectors.shape[0])
+    membership = sparse.csr_matrix((ones, (number, members[:, 0])), shape)
+    counts = np.bincount(number, minlength=len(groups)).astype(np.float64)
+    starts = range(0, len(groups), _GROUPS_AT_ONCE)
+    sums = (membership[start : start + _GROUPS_AT_ONCE] @ shingled.vectors for start in starts)
+    return stack_rows(sums, shingled.vectors.shape[1], np.float32), counts
 
 
 def _group_edges(

@@ -12,7 +12,7 @@ from wordgate.models.count import CountModel
 from wordgate.runtime.cpu import single_thread_environment
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
-from wordgate.storage.arrays import GrowingArray
+from wordgate.storage.sparse import stack_rows
 from wordgate.text.ngrams import TEXTS_AT_ONCE, Analyzer, NgramVectorizer, text_chunks
 from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext
 from wordgate.training.logistic import search_regularization
@@ -143,7 +143,7 @@ def _block(
             matrix.sum_duplicates()
             yield matrix
 
-    return _one_below_another(matrices(), len(vectorizer), dtype)
+    return stack_rows(matrices(), len(vectorizer), dtype)
 
 
 def _side_by_side(blocks: Sequence["csr_matrix"]) -> "csr_matrix":
@@ -155,22 +155,4 @@ def _side_by_side(blocks: Sequence["csr_matrix"]) -> "csr_matrix":
     parts = ([one[start : start + TEXTS_AT_ONCE] for one in blocks] for start in starts)
     width = sum(one.shape[1] for one in blocks)
     joined = (hstack(part, format="csr") for part in parts)
-    return _one_below_another(joined, width, blocks[0].dtype.type)
-
-
-def _one_below_another(
-    matrices: Iterable["csr_matrix"], width: int, dtype: type[np.floating[Any]]
-) -> "csr_matrix":
-    """Join matrices, all of them `width` wide; the entries of many lie in temporary files."""
-    from scipy.sparse import csr_matrix
-
-    values, columns = GrowingArray(dtype), GrowingArray(np.int32)
-    lengths = [np.zeros(1, np.int64)]
-    for matrix in matrices:
-        values.append(matrix.data)
-        columns.append(matrix.indices)
-        lengths.append(np.diff(matrix.indptr))
-    starts = np.cumsum(np.concatenate(lengths))
-    joined = csr_matrix((values.array(), columns.array(), starts), (len(starts) - 1, width))
-    joined.has_canonical_format = True  # as each of them is
-    return joined
+    return stack_rows(joined, width, blocks[0].dtype.type)
