@@ -38,7 +38,7 @@ from wordgate.dedup.keys import Factorized, distinct, distinct_pairs, group_keys
 from wordgate.dedup.shingles import MIN_WORDS, NEAR
 from wordgate.dedup.similarity import ShingledTexts, row_dots
 from wordgate.runtime.packages import require_extra
-from wordgate.storage.sparse import stack_rows
+from wordgate.storage.sparse import multiply
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -47,7 +47,6 @@ JOINED = 0.43  # groups whose texts are this alike on average are joined
 _MOST_OF_ROWS = 0.003  # no joined group is larger than this share of the rows...
 _MOST_AT_LEAST = 12  # ...or this many rows, where that is more...
 _ENOUGH = 10  # similar rows from which their labels tell something
-_GROUPS_AT_ONCE = 20_000  # whose sums are computed at once: bounds the memory
 _MOST_AT_ALL = 0.2  # ...unless it is more than this share: little data must still be split
 
 
@@ -274,9 +273,7 @@ def _group_sums(
     shape = (len(groups), shingled.vectors.shape[0])
     membership = sparse.csr_matrix((ones, (number, members[:, 0])), shape)
     counts = np.bincount(number, minlength=len(groups)).astype(np.float64)
-    starts = range(0, len(groups), _GROUPS_AT_ONCE)
-    sums = (membership[start : start + _GROUPS_AT_ONCE] @ shingled.vectors for start in starts)
-    return stack_rows(sums, shingled.vectors.shape[1], np.float32), counts
+    return multiply(membership, shingled.vectors), counts
 
 
 def _group_edges(

@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wordgate.storage.arrays import GrowingArray
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+ROWS_AT_ONCE = 5_000
+"""Rows that are computed at once: bounds the memory."""
 
 
 def stack_rows(
@@ -31,3 +35,16 @@ def stack_rows(
         lengths.append(np.diff(matrix.indptr))
     starts = np.cumsum(np.concatenate(lengths))
     return csr_matrix((values.array(), columns.array(), starts), (len(starts) - 1, width))
+
+
+def select_rows(matrix: csr_matrix, rows: NDArray[np.int64]) -> csr_matrix:
+    """Take rows, int64 [m], of a matrix in their order; many entries lie in temporary files."""
+    parts = (matrix[part] for part in np.split(rows, range(ROWS_AT_ONCE, len(rows), ROWS_AT_ONCE)))
+    return stack_rows(parts, matrix.shape[1], matrix.dtype.type)
+
+
+def multiply(left: csr_matrix, right: csr_matrix) -> csr_matrix:
+    """Multiply matrices, [m, k] and [k, n]; many entries of the result lie in temporary files."""
+    starts = range(0, left.shape[0], ROWS_AT_ONCE)
+    parts = (left[start : start + ROWS_AT_ONCE] @ right for start in starts)
+    return stack_rows(parts, right.shape[1], right.dtype.type)
