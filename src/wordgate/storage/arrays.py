@@ -49,14 +49,20 @@ class GrowingArray(Generic[_Scalar]):
             self._write()
 
     def array(self) -> NDArray[_Scalar]:
-        """Give all that was appended; a file's part of it is mapped, and read when it is used."""
+        """Give all that was appended, read-only; a file is mapped, and read when it is used.
+
+        Raises:
+            DataError: The disk is full.
+        """
         if self._file is None:
-            empty = np.zeros((0, *self._shape[1:]), self._dtype)
-            return np.concatenate([empty, *self._parts])
+            array = np.concatenate([np.zeros((0, *self._shape[1:]), self._dtype), *self._parts])
+            array.flags.writeable = False
+            return array
         self._write()
         with temporary_file_errors():
             self._file.flush()
-            mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
+            # Not writable: the system would have to be able to keep all of it in memory.
+            mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         return np.frombuffer(mapped, self._dtype).reshape(self._shape)
 
     def _write(self) -> None:
