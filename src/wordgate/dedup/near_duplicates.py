@@ -197,7 +197,7 @@ def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> 
         keys=keys,
         joined=merge_groups(compared, keys),
         own_groups=groups is not None,
-        text=compared.text.codes,
+        text=compared.text,
         n_words=compared.shingled.n_words,
         pairs=compared.pairs[near],
         similarity=compared.similarity[near],
@@ -208,7 +208,7 @@ def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> 
 class ComparedTexts:
     """Distinct texts, and the pairs of them that are similar."""
 
-    text: Factorized  # the normalized texts, numbered
+    text: NDArray[np.int64]  # [rows], the number of each row's normalized text, in their order
     shingled: ShingledTexts  # the distinct ones, in the order of their numbers
     pairs: NDArray[np.int64]  # [pairs, 2], numbers of similar texts, the smaller first, sorted
     similarity: NDArray[np.float32]  # [pairs]
@@ -216,8 +216,9 @@ class ComparedTexts:
     @classmethod
     def of(cls, texts: Sequence[str], *, least: float = min(JOINED, NEAR)) -> ComparedTexts:
         """Compare texts, one a row; keep the pairs whose similarity is at least so much."""
-        text = Factorized.of([normalized(text) for text in texts])
-        shingled = ShingledTexts.of(text.names)
+        numbered = Factorized.of([normalized(text) for text in texts])
+        text, shingled = numbered.codes, ShingledTexts.of(numbered.names)
+        del numbered  # as large as the texts
         candidates = shingled.candidates()
         similarity = row_dots(shingled.vectors, candidates)
         kept = similarity >= least
@@ -240,9 +241,9 @@ def merge_groups(
     have been compared from ``min(least, NEAR)`` on.
     """
     group, text, shingled = Factorized.of(keys), compared.text, compared.shingled
-    members = distinct_pairs(text.codes, group.codes)  # [pairs, 2], of a text and a group
+    members = distinct_pairs(text, group.codes)  # [pairs, 2], of a text and a group
     long_enough = members[shingled.n_words[members[:, 0]] >= MIN_WORDS]
-    edges = _group_edges(long_enough, compared.similar(least), len(text.names))
+    edges = _group_edges(long_enough, compared.similar(least), len(shingled.n_words))
     n_rows = np.bincount(group.codes, minlength=len(group.names)).astype(np.int64)
     cap = max(_MOST_AT_LEAST, int(_MOST_OF_ROWS * len(keys)))
     cap = min(cap, int(_MOST_AT_ALL * len(keys)))
@@ -252,7 +253,7 @@ def merge_groups(
     edges = np.searchsorted(touched, edges)
     number = average_linkage(sums, n_texts, n_rows[touched], edges, least=least, most_rows=cap)
     joined[touched] = touched[number]
-    apart = _apart(joined[group.codes], text.codes, compared.similar(NEAR), shingled)
+    apart = _apart(joined[group.codes], text, compared.similar(NEAR), shingled)
     with_others = np.bincount(joined, minlength=len(group.names))[joined] > 1  # [groups]
     return MergedGroups(
         groups=[group.names[i] for i in joined[group.codes].tolist()],
