@@ -58,11 +58,11 @@ class StringCounter:
     def _write(self) -> None:
         if not self._files:
             for _ in range(_FILES):
-                file = tempfile.TemporaryFile(  # noqa: SIM115
+                opened = tempfile.TemporaryFile(  # noqa: SIM115
                     "w+", prefix="wordgate-", encoding="utf-8", errors="surrogatepass", newline="\n"
                 )
-                weakref.finalize(self, file.close)
-                self._files.append(file)
+                weakref.finalize(self, opened.close)
+                self._files.append(opened)
         lines: list[list[str]] = [[] for _ in self._files]
         for string, n in self._counts.items():
             lines[hash(string) % _FILES].append(f"{n} {string}\n")
