@@ -16,6 +16,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from wordgate.data.dataset import Dataset
 from wordgate.data.demo import demo_corpus
 from wordgate.models.base import model_from_state
+from wordgate.storage import arrays, counting
 from wordgate.text import ngrams
 from wordgate.text.ngrams import NgramVectorizer
 from wordgate.training import count, logistic
@@ -53,6 +54,23 @@ def test_words_and_characters_are_scikit_learns_pipeline(fit_tuned, examples, mo
     theirs = LogisticRegression(C=2 * 5.0, max_iter=1000, tol=1e-8).fit(features, train.targets)
     expected = theirs.predict_proba(hstack([one.transform(new) for one in vectorizers]).tocsr())
     assert np.exp(ours.log_proba(new)) == pytest.approx(expected, abs=5e-3)
+
+
+@pytest.mark.parametrize("weights", ["counts", "tfidf"])
+def test_temporary_files_change_nothing(fit_tuned, monkeypatch, weights):
+    options = {"count.weights": weights}
+    in_memory = fit_tuned(**options).model
+    monkeypatch.setattr(arrays, "IN_MEMORY", 1)
+    monkeypatch.setattr(counting, "MOST_IN_MEMORY", 50)
+    monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 7)
+    monkeypatch.setattr(count, "TEXTS_AT_ONCE", 9)
+    monkeypatch.setattr(logistic, "_SQUARED_AT_ONCE", 11)
+    on_disk = fit_tuned(**options).model
+    for one, other in zip(in_memory.vectorizers, on_disk.vectorizers, strict=True):
+        assert one.vocabulary == other.vocabulary
+        np.testing.assert_array_equal(one.frequencies, other.frequencies)
+    np.testing.assert_array_equal(in_memory.coefficients, on_disk.coefficients)
+    np.testing.assert_array_equal(in_memory.intercepts, on_disk.intercepts)
 
 
 @pytest.mark.parametrize(
