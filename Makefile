@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 
 .PHONY: demo test test-slow test-pythons faults golden check format dist docs tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
-        bench-intervals bench-thresholds bench-labels bench-faithfulness bench-serve bench-teaching bench-multilabel bench-minimal-pairs bench-search bench-cluster bench-processes bench-gpu fuzz-api
+        bench-intervals bench-thresholds bench-labels bench-faithfulness bench-serve bench-teaching bench-multilabel bench-minimal-pairs bench-search bench-cluster bench-processes bench-gpu bench-memory fuzz-api
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -86,6 +86,10 @@ bench-processes: $(VENV)/.train
 # An LSTM on a GPU by CUDA graphs, and kernel by kernel.
 bench-gpu: $(VENV)/.train
 	$(BIN)/python benchmarks/gpu.py $(BENCH)
+
+# Memory, disk and time of training by the number of rows. BENCH="--rows 1600000 --family count --stages".
+bench-memory: $(VENV)/.train
+	$(BIN)/python benchmarks/memory.py $(BENCH)
 
 # With word vectors that wordgate distils from a sentence-transformer.
 bench-pretrained bench-embedding: bench-%: $(VENV)/.distill

@@ -17,7 +17,7 @@ def whole_number(
     most: float = math.inf,
     error: type[WordgateError] = SettingsError,
 ) -> int:
-    """Give a whole number as a plain integer; numpy's are accepted, booleans and 2.0 are not.
+    """Return a whole number as a plain integer; numpy's are accepted, booleans and 2.0 are not.
 
     Args:
         value: What the user gave.
@@ -40,7 +40,7 @@ def whole_number(
 
 
 def real_number(value: Any, name: str, needed: str, allowed: Callable[[float], bool]) -> float:
-    """Give a number for which `allowed` is true; arguments and errors as for `whole_number`."""
+    """Return a number for which `allowed` is true; arguments and errors as for `whole_number`."""
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not allowed(float(value)):
         raise SettingsError(f"{name} is {value!r:.80}; it must be {needed}")
@@ -48,5 +48,5 @@ def real_number(value: Any, name: str, needed: str, allowed: Callable[[float], b
 
 
 def positive_number(value: Any, name: str) -> float:
-    """Give a finite number above 0; the error is that of `whole_number`."""
+    """Return a finite number above 0; the error is that of `whole_number`."""
     return real_number(value, name, "more than 0", lambda number: 0.0 < number < math.inf)

@@ -16,6 +16,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from wordgate.data.dataset import Dataset
 from wordgate.data.demo import demo_corpus
 from wordgate.models.base import model_from_state
+from wordgate.storage import arrays, counting
 from wordgate.text import ngrams
 from wordgate.text.ngrams import NgramVectorizer
 from wordgate.training import count, logistic
@@ -53,6 +54,23 @@ def test_words_and_characters_are_scikit_learns_pipeline(fit_tuned, examples, mo
     theirs = LogisticRegression(C=2 * 5.0, max_iter=1000, tol=1e-8).fit(features, train.targets)
     expected = theirs.predict_proba(hstack([one.transform(new) for one in vectorizers]).tocsr())
     assert np.exp(ours.log_proba(new)) == pytest.approx(expected, abs=5e-3)
+
+
+@pytest.mark.parametrize("weights", ["counts", "tfidf"])
+def test_temporary_files_change_nothing(fit_tuned, monkeypatch, weights):
+    options = {"count.weights": weights}
+    in_memory = fit_tuned(**options).model
+    monkeypatch.setattr(arrays, "IN_MEMORY", 1)
+    monkeypatch.setattr(counting, "MOST_IN_MEMORY", 50)
+    monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 7)
+    monkeypatch.setattr(count, "TEXTS_AT_ONCE", 9)
+    monkeypatch.setattr(logistic, "_SQUARED_AT_ONCE", 11)
+    on_disk = fit_tuned(**options).model
+    for one, other in zip(in_memory.vectorizers, on_disk.vectorizers, strict=True):
+        assert one.vocabulary == other.vocabulary
+        np.testing.assert_array_equal(one.frequencies, other.frequencies)
+    np.testing.assert_array_equal(in_memory.coefficients, on_disk.coefficients)
+    np.testing.assert_array_equal(in_memory.intercepts, on_disk.intercepts)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +181,7 @@ def test_n_grams_of_characters_end_within_a_kind_when_half_of_the_time_is_over(
     fit_tuned, monkeypatch, counting
 ):
     """Finding and counting n-grams looks at the clock before each chunk of texts."""
-    monkeypatch.setattr(ngrams, "_TEXTS_AT_ONCE", 10)
+    monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 10)
     now, chunks = time.monotonic(), []
     lookup = NgramVectorizer.lookup
 
@@ -281,7 +299,7 @@ def test_it_is_scikit_learns_matrix(kind, weights, train, new, min_texts):
 
 
 def test_blocks_stand_side_by_side(examples, monkeypatch):
-    monkeypatch.setattr(ngrams, "_TEXTS_AT_ONCE", 7)
+    monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 7)
     train, new = list(examples(50).texts), list(examples(30, seed=1).texts)
     vectorizers = [
         NgramVectorizer.fit(train, kind, options["ngram_range"], 2, "tfidf")

@@ -176,7 +176,7 @@ class MultilabelCrossValidation(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def main(self) -> MainScore:
-        """Give micro F1."""
+        """Return micro F1."""
         return MainScore("micro F1", self.micro_f1, self.interval)
 
 

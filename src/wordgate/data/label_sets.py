@@ -154,7 +154,7 @@ def are_indicators(rows: Sequence[object]) -> bool:
 
 
 def are_marks(values: Iterable[str]) -> bool:
-    """Tell whether cells say whether a text has a label, as in columns of 0 and 1."""
+    """Return whether cells state whether a text has a label, as in columns of 0 and 1."""
     return all(value.strip().lower() in _MARKS for value in values)
 
 

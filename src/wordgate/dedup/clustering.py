@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wordgate.dedup.keys import distinct, distinct_pairs
 from wordgate.dedup.similarity import row_dots
+from wordgate.storage.sparse import multiply, select_rows
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -88,7 +89,7 @@ def _compress(state: _Clusters) -> NDArray[np.int64]:
     kept = distinct(state.edges.ravel())
     number = np.full(len(state.n_rows), -1)
     number[kept] = np.arange(len(kept))
-    state.sums = state.sums[kept]
+    state.sums = select_rows(state.sums, kept)
     state.n_texts, state.n_rows = state.n_texts[kept], state.n_rows[kept]
     state.edges = number[state.edges]
     return kept
@@ -116,7 +117,7 @@ def _merge(state: _Clusters, target: NDArray[np.int64]) -> NDArray[np.int64]:
     grown = np.bincount(number) > 1
     ones = np.ones(len(number), dtype=np.float32)
     grouping = sparse.csr_matrix((ones, (number, np.arange(len(number)))))
-    state.sums = grouping @ state.sums
+    state.sums = multiply(grouping, state.sums)
     state.n_texts = np.bincount(number, weights=state.n_texts).astype(np.float64)
     state.n_rows = np.bincount(number, weights=state.n_rows).astype(np.int64)
     ends = np.sort(number[state.edges], axis=1)

@@ -291,22 +291,23 @@ def _minima(
         uint8 [N, 64], 0 for a text without features; float64 [N].
     """
     n_texts = len(shingles.starts) - 1
-    filled = np.flatnonzero(np.diff(shingles.starts) > 0)
     chosen = np.zeros((n_texts, _MINIMA), dtype=np.uint8)
     mass = np.zeros(n_texts)
-    if not len(filled):
-        return chosen, mass
-    used, numbers = shingles.numbered
-    weights, starts = weigh(used), shingles.starts[filled]
-    mass[filled] = np.add.reduceat(weights[numbers].astype(np.float64), starts)
+    used, blocks = shingles.numbered[0], [one for one in shingles.blocks() if len(one.filled)]
+    weights = weigh(used)
+    for block in blocks:
+        of_features = weights[block.numbers].astype(np.float64)
+        sums = np.add.reduceat(of_features, block.starts[block.filled])
+        mass[block.texts][block.filled] = sums
     features = used.astype(np.uint64)
     for draw in range(_MINIMA):
         waiting = waiting_times(used, weights, draw).view(np.uint32)
         ranked = (waiting.astype(np.uint64) << np.uint64(BITS)) | features
-        first = np.minimum.reduceat(ranked[numbers], starts) & np.uint64((1 << BITS) - 1)
-        # Mixed once more than waiting times are: of the shortest of many the bits are known.
-        mixed = remix(remix(first ^ (np.uint64(draw + 1) << np.uint64(40))))
-        chosen[filled, draw] = (mixed >> np.uint64(60)).astype(np.uint8)
+        for block in blocks:
+            first = block.minima(ranked) & np.uint64((1 << BITS) - 1)
+            # Mixed once more than waiting times are: of the shortest of many the bits are known.
+            mixed = remix(remix(first ^ (np.uint64(draw + 1) << np.uint64(40))))
+            chosen[block.texts, draw][block.filled] = (mixed >> np.uint64(60)).astype(np.uint8)
     return chosen, mass
 
 

@@ -50,10 +50,10 @@ def group_keys(texts: Sequence[str], groups: Sequence[str] | None) -> list[str]:
 def hash_strings(keys: Iterable[str], *, key: str = "") -> NDArray[np.uint64]:
     """Hash strings by BLAKE2b, uint64 [keys], the same everywhere; another key's are unrelated."""
     secret, blake2b = key.encode(), hashlib.blake2b
-    digests = b"".join(
-        blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest()
-        for text in keys
-    )
+    digests = bytearray()
+    for text in keys:
+        encoded = text.encode("utf-8", "surrogatepass")
+        digests += blake2b(encoded, digest_size=8, key=secret).digest()
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 

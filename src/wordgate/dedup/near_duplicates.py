@@ -34,11 +34,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.clustering import average_linkage
-from wordgate.dedup.keys import Factorized, distinct_pairs, group_keys, normalized
+from wordgate.dedup.keys import Factorized, distinct, distinct_pairs, group_keys, normalized
 from wordgate.dedup.shingles import MIN_WORDS, NEAR
 from wordgate.dedup.similarity import ShingledTexts, row_dots
 from wordgate.runtime.display import counted
 from wordgate.runtime.packages import require_extra
+from wordgate.storage.sparse import multiply
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -201,7 +202,7 @@ def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> 
         keys=keys,
         joined=merge_groups(compared, keys),
         own_groups=groups is not None,
-        text=compared.text.codes,
+        text=compared.text,
         n_words=compared.shingled.n_words,
         pairs=compared.pairs[near],
         similarity=compared.similarity[near],
@@ -212,7 +213,7 @@ def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> 
 class ComparedTexts:
     """Distinct texts, and the pairs of them that are similar."""
 
-    text: Factorized  # the normalized texts, numbered
+    text: NDArray[np.int64]  # [rows], the number of each row's normalized text, in their order
     shingled: ShingledTexts  # the distinct ones, in the order of their numbers
     pairs: NDArray[np.int64]  # [pairs, 2], numbers of similar texts, the smaller first, sorted
     similarity: NDArray[np.float32]  # [pairs]
@@ -220,8 +221,9 @@ class ComparedTexts:
     @classmethod
     def of(cls, texts: Sequence[str], *, least: float = min(JOINED, NEAR)) -> ComparedTexts:
         """Compare texts, one per row; keep the pairs whose similarity is at least a threshold."""
-        text = Factorized.of([normalized(text) for text in texts])
-        shingled = ShingledTexts.of(text.names)
+        numbered = Factorized.of([normalized(text) for text in texts])
+        text, shingled = numbered.codes, ShingledTexts.of(numbered.names)
+        del numbered  # as large as the texts
         candidates = shingled.candidates()
         similarity = row_dots(shingled.vectors, candidates)
         kept = similarity >= least
@@ -244,21 +246,19 @@ def merge_groups(
     have been compared from ``min(least, NEAR)`` on.
     """
     group, text, shingled = Factorized.of(keys), compared.text, compared.shingled
-    members = distinct_pairs(text.codes, group.codes)  # [pairs, 2], of a text and a group
+    members = distinct_pairs(text, group.codes)  # [pairs, 2], of a text and a group
     long_enough = members[shingled.n_words[members[:, 0]] >= MIN_WORDS]
-    sums, n_texts = _group_sums(long_enough, shingled, len(group.names))
+    edges = _group_edges(long_enough, compared.similar(least), len(shingled.n_words))
     n_rows = np.bincount(group.codes, minlength=len(group.names)).astype(np.int64)
     cap = max(_MOST_AT_LEAST, int(_MOST_OF_ROWS * len(keys)))
     cap = min(cap, int(_MOST_AT_ALL * len(keys)))
-    joined = average_linkage(
-        sums,
-        n_texts,
-        n_rows,
-        _group_edges(long_enough, compared.similar(least), len(text.names)),
-        least=least,
-        most_rows=cap,
-    )
-    apart = _apart(joined[group.codes], text.codes, compared.similar(NEAR), shingled)
+    # Groups without edges stay as they are.
+    joined, touched = np.arange(len(n_rows)), distinct(edges.ravel())
+    sums, n_texts = _group_sums(long_enough, shingled, touched)
+    edges = np.searchsorted(touched, edges)
+    number = average_linkage(sums, n_texts, n_rows[touched], edges, least=least, most_rows=cap)
+    joined[touched] = touched[number]
+    apart = _apart(joined[group.codes], text, compared.similar(NEAR), shingled)
     with_others = np.bincount(joined, minlength=len(group.names))[joined] > 1  # [groups]
     return MergedGroups(
         groups=[group.names[i] for i in joined[group.codes].tolist()],
@@ -268,16 +268,18 @@ def merge_groups(
 
 
 def _group_sums(
-    members: NDArray[np.int64], shingled: ShingledTexts, n_groups: int
+    members: NDArray[np.int64], shingled: ShingledTexts, groups: NDArray[np.int64]
 ) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
-    """Sum the vectors of each group's texts; return the sums and how many vectors they hold."""
+    """Sum the vectors of the texts of some groups, sorted; and tell how many vectors these are."""
     from scipy import sparse
 
+    members = members[np.isin(members[:, 1], groups)]
+    number = np.searchsorted(groups, members[:, 1])
     ones = np.ones(len(members), dtype=np.float32)
-    shape = (n_groups, shingled.vectors.shape[0])
-    membership = sparse.csr_matrix((ones, (members[:, 1], members[:, 0])), shape)
-    counts = np.bincount(members[:, 1], minlength=n_groups).astype(np.float64)
-    return membership @ shingled.vectors, counts
+    shape = (len(groups), shingled.vectors.shape[0])
+    membership = sparse.csr_matrix((ones, (number, members[:, 0])), shape)
+    counts = np.bincount(number, minlength=len(groups)).astype(np.float64)
+    return multiply(membership, shingled.vectors), counts
 
 
 def _group_edges(

@@ -1,19 +1,26 @@
 """Texts as sets of hashed words and character shingles, without a Python loop over words."""
 
+from __future__ import annotations
+
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.keys import distinct, remix
+from wordgate.storage.arrays import GrowingArray
+
+_Ordered = TypeVar("_Ordered", np.float32, np.uint64)
 
 MIN_WORDS = 5  # shorter texts are alike by chance
 GRAM = 4  # characters of a shingle, the space between words included
 BITS = 22  # features are numbers below 2**22: the few that collide do no harm
-CHUNK = 20_000  # texts shingled at once: bounds the memory
+CHUNK = 5_000  # texts shingled at once: bounds the memory
+_FEATURES_AT_ONCE = 1 << 22
 NEAR = 0.5  # a pair of texts from here on is called a near copy
 UNSHARED = 0.5  # of the rarest word's weight: what each text has that no other shares
 _OUTSIDE, _WORD, _ALONE = 0, 1, 2  # what a character is: between words, in one, or one by itself
@@ -32,17 +39,56 @@ class Shingles:
     @cached_property
     def numbered(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """The distinct features, sorted, int64; and the number among them of each, int32 [F]."""
-        occurs = np.zeros(1 << BITS, dtype=np.bool_)
-        occurs[self.features] = True
-        used = np.flatnonzero(occurs)
+        used = np.flatnonzero(self._counts)
         number = np.empty(1 << BITS, dtype=np.int32)
         number[used] = np.arange(len(used), dtype=np.int32)
-        return used, number[self.features]
+        numbers = GrowingArray(np.int32)
+        for part in self._parts():
+            numbers.append(number[part])
+        return used, numbers.array()
 
-    @property
+    @cached_property
     def frequencies(self) -> NDArray[np.int64]:
         """In how many texts each of the distinct features occurs, int64."""
-        return np.bincount(self.numbered[1])
+        return self._counts[self._counts > 0]
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64]:
+        """In how many texts each feature occurs, int64 [2**22]."""
+        counts = np.zeros(1 << BITS, np.int64)
+        for part in self._parts():
+            counts += np.bincount(part, minlength=len(counts))
+        return counts
+
+    def _parts(self) -> Iterator[NDArray[np.int32]]:
+        starts = range(0, len(self.features), _FEATURES_AT_ONCE)
+        return (self.features[start : start + _FEATURES_AT_ONCE] for start in starts)
+
+    def blocks(self) -> Iterator[ShinglesBlock]:
+        """Return the texts in blocks that take little memory."""
+        numbers = self.numbered[1]
+        for first in range(0, len(self.starts) - 1, CHUNK):
+            starts = self.starts[first : first + CHUNK + 1]
+            own = numbers[starts[0] : starts[-1]]
+            yield ShinglesBlock(slice(first, first + len(starts) - 1), own, starts - starts[0])
+
+
+@dataclass(frozen=True)
+class ShinglesBlock:
+    """The numbers of the features of n consecutive texts."""
+
+    texts: slice  # which texts they are
+    numbers: NDArray[np.int32]  # of the distinct features, as in `Shingles.numbered`
+    starts: NDArray[np.int64]  # [n + 1]; text i has ``numbers[starts[i]:starts[i + 1]]``
+
+    @cached_property
+    def filled(self) -> NDArray[np.int64]:
+        """The positions in the block of the texts that have features."""
+        return np.flatnonzero(np.diff(self.starts) > 0)
+
+    def minima(self, values: NDArray[_Ordered]) -> NDArray[_Ordered]:
+        """Return the least of the values of each text's features, [filled texts]."""
+        return np.minimum.reduceat(values[self.numbers], self.starts[self.filled])
 
 
 def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:
@@ -55,10 +101,14 @@ def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]
         Their distinct words; their distinct shingles of four characters, taken from the words
         joined by single spaces; and how many words each has, repeated ones included, int64 [N].
     """
-    starts = range(0, max(1, len(texts)), CHUNK)
-    parts = [_of_chunk(texts[start : start + CHUNK]) for start in starts]
-    words, grams, counts = zip(*parts, strict=True)
-    return _joined(words), _joined(grams), np.concatenate(counts)
+    words, grams = _GrowingShingles(), _GrowingShingles()
+    counts = [np.zeros(0, np.int64)]
+    for start in range(0, len(texts), CHUNK):
+        own_words, own_grams, own_counts = _of_chunk(texts[start : start + CHUNK])
+        words.append(own_words)
+        grams.append(own_grams)
+        counts.append(own_counts)
+    return words.shingles(), grams.shingles(), np.concatenate(counts)
 
 
 def _of_chunk(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:
@@ -143,14 +193,19 @@ def _distinct(hashes: NDArray[np.uint64], owner: NDArray[np.int64], n_texts: int
     return Shingles((key & np.uint64((1 << BITS) - 1)).astype(np.int32), starts)
 
 
-def _joined(parts: Sequence[Shingles]) -> Shingles:
-    """Put the shingles of consecutive chunks into one."""
-    offsets = np.cumsum([0] + [len(part.features) for part in parts])
-    starts = [part.starts[:-1] + offset for part, offset in zip(parts, offsets, strict=False)]
-    return Shingles(
-        np.concatenate([part.features for part in parts]),
-        np.concatenate([*starts, offsets[-1:]]).astype(np.int64),
-    )
+class _GrowingShingles:
+    """Shingles of consecutive chunks of texts, put together."""
+
+    def __init__(self) -> None:
+        self._features = GrowingArray(np.int32)
+        self._lengths = [np.zeros(1, np.int64)]
+
+    def append(self, part: Shingles) -> None:
+        self._features.append(part.features)
+        self._lengths.append(np.diff(part.starts))
+
+    def shingles(self) -> Shingles:
+        return Shingles(self._features.array(), np.cumsum(np.concatenate(self._lengths)))
 
 
 def waiting_times(

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.keys import distinct, remix
-from wordgate.dedup.shingles import MIN_WORDS, UNSHARED, Shingles, shingle, waiting_times
+from wordgate.dedup.shingles import (
+    MIN_WORDS,
+    UNSHARED,
+    Shingles,
+    ShinglesBlock,
+    shingle,
+    waiting_times,
+)
+from wordgate.storage.arrays import GrowingArray
+from wordgate.storage.sparse import stack_rows
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
 _WORD_BANDS, _GRAM_BANDS = 30, 8
 _ROWS = 3  # minima that must all agree for two texts to share a bucket
 _NEIGHBOURS = 3  # texts looked at on either side within a bucket: keeps the work linear
-_AT_ONCE = 50_000  # pairs compared at once: bounds the memory
+_AT_ONCE = 20_000  # pairs compared at once: bounds the memory
 
 
 @dataclass(frozen=True)
@@ -43,14 +53,25 @@ class ShingledTexts:
 
         words, grams, n_words = shingle(texts)
         word_weights, gram_weights = _feature_weights(words), _feature_weights(grams)
-        word_bands = _band_keys(words, word_weights, _WORD_BANDS)
-        bands = np.concatenate([word_bands, _band_keys(grams, gram_weights, _GRAM_BANDS)])
-        word_rows, word_mass = _unit_rows(words, word_weights)
-        gram_rows, _ = _unit_rows(grams, gram_weights)
+        bands = GrowingArray(np.uint64)
+        for key in chain(
+            _band_keys(words, word_weights, _WORD_BANDS),
+            _band_keys(grams, gram_weights, _GRAM_BANDS),
+        ):
+            bands.append(key)
+        n_features = (len(word_weights), len(gram_weights))
         rarest_word = np.log(max(2, len(texts)))
-        own = word_mass / (word_mass + UNSHARED * rarest_word)
-        scale = sparse.diags(np.sqrt(own / 2).astype(np.float32))
-        return cls((scale @ sparse.hstack([word_rows, gram_rows])).tocsr(), n_words, bands)
+
+        def rows() -> Iterator[sparse.csr_matrix]:
+            for of_words, of_grams in zip(words.blocks(), grams.blocks(), strict=True):
+                word_rows, word_mass = _unit_rows(of_words, word_weights)
+                gram_rows, _ = _unit_rows(of_grams, gram_weights)
+                own = word_mass / (word_mass + UNSHARED * rarest_word)
+                scale = sparse.diags(np.sqrt(own / 2).astype(np.float32))
+                yield (scale @ sparse.hstack([word_rows, gram_rows])).tocsr()
+
+        vectors = stack_rows(rows(), sum(n_features), np.float32)
+        return cls(vectors, n_words, bands.array().reshape(_WORD_BANDS + _GRAM_BANDS, len(texts)))
 
     def candidates(self) -> NDArray[np.int64]:
         """Find pairs of texts that share a bucket; those of fewer than five words have none.
@@ -61,7 +82,7 @@ class ShingledTexts:
         n = len(self.n_words)
         long_enough = np.flatnonzero(self.n_words >= MIN_WORDS)
         packed = np.zeros(0, dtype=np.int64)
-        for one, other in _neighbours(self.bands[:, long_enough]):
+        for one, other in _neighbours(key[long_enough] for key in self.bands):
             ends = np.sort(np.stack([long_enough[one], long_enough[other]], axis=1), axis=1)
             ends = ends[ends[:, 0] < ends[:, 1]]
             # Merged band by band, so that a pair found thirty times is kept once.
@@ -86,52 +107,55 @@ def _feature_weights(shingles: Shingles) -> NDArray[np.float32]:
 
 
 def _unit_rows(
-    shingles: Shingles, weights: NDArray[np.float32]
+    block: ShinglesBlock, weights: NDArray[np.float32]
 ) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
     """Make rows of length 1, zeros for a text without features; and each row's total weight."""
     from scipy import sparse
 
-    used, numbers = shingles.numbered
-    weight = weights[numbers]
-    counts = np.diff(shingles.starts)
+    weight = weights[block.numbers]
+    counts = np.diff(block.starts)
     n_texts = len(counts)
     owner = np.repeat(np.arange(n_texts), counts)
     mass = np.bincount(owner, weights=weight, minlength=n_texts).astype(np.float64)
     data = np.sqrt(weight / np.repeat(mass, counts)).astype(np.float32)
-    return sparse.csr_matrix((data, numbers, shingles.starts), (n_texts, len(used))), mass
+    return sparse.csr_matrix((data, block.numbers, block.starts), (n_texts, len(weights))), mass
 
 
 def _band_keys(
     shingles: Shingles, weights: NDArray[np.float32], n_bands: int
-) -> NDArray[np.uint64]:
-    """Sketch N texts so that alike ones fall into the same buckets, uint64 [n_bands, N].
+) -> Iterator[NDArray[np.uint64]]:
+    """Sketch N texts so that alike ones fall into the same buckets, a band after another.
 
     A minimum agrees between two texts with the probability of their weighted Jaccard similarity:
     each feature draws an exponential waiting time at the rate of its weight, and the first one
     stands for the text (consistent weighted sampling for weights that belong to the feature). The
     upper 32 bits name the bucket, the lower sort within it by one more minimum, so that the most
     alike stand side by side.
+
+    Yields:
+        uint64 [N], the key of each text.
     """
-    used, numbers = shingles.numbered
-    filled = np.flatnonzero(np.diff(shingles.starts) > 0)
-    starts = shingles.starts[filled]
-    keys = np.zeros((n_bands, len(shingles.starts) - 1), dtype=np.uint64)
-    for band in range(n_bands):
-        bucket = np.zeros(len(filled), dtype=np.uint64)
-        for row in range(_ROWS + 1):
-            waiting = waiting_times(used, weights, band * (_ROWS + 1) + row)
-            minimum = np.minimum.reduceat(waiting[numbers], starts).view(np.uint32)
-            if row < _ROWS:
-                bucket = remix(bucket ^ minimum)
-        keys[band, filled] = (bucket & np.uint64(0xFFFFFFFF00000000)) | minimum
-        # Texts without features get buckets of their own.
+    used, blocks = shingles.numbered[0], list(shingles.blocks())
     empty = np.flatnonzero(np.diff(shingles.starts) == 0)
-    keys[:, empty] = remix(empty.astype(np.uint64) + np.uint64(1 << 62))
-    return keys
+    for band in range(n_bands):
+        waiting = [
+            waiting_times(used, weights, band * (_ROWS + 1) + row) for row in range(_ROWS + 1)
+        ]
+        keys = np.zeros(len(shingles.starts) - 1, dtype=np.uint64)
+        for block in blocks:
+            bucket = np.zeros(len(block.filled), dtype=np.uint64)
+            for row in range(_ROWS + 1):
+                minimum = block.minima(waiting[row]).view(np.uint32)
+                if row < _ROWS:
+                    bucket = remix(bucket ^ minimum)
+            keys[block.texts][block.filled] = (bucket & np.uint64(0xFFFFFFFF00000000)) | minimum
+        # Texts without features get buckets of their own.
+        keys[empty] = remix(empty.astype(np.uint64) + np.uint64(1 << 62))
+        yield keys
 
 
 def _neighbours(
-    keys: NDArray[np.uint64],
+    keys: Iterable[NDArray[np.uint64]],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Pair texts with those beside them in a bucket; for each band, the positions of both."""
     for key in keys:

@@ -88,7 +88,7 @@ class MultilabelScores(AveragedScores, frozen=True, extra="forbid"):
 
     @property
     def main(self) -> MainScore:
-        """Give micro F1."""
+        """Return micro F1."""
         return MainScore("micro F1", self.micro_f1, self.intervals.micro_f1)
 
 

@@ -212,7 +212,7 @@ class SearchConfig:
         return math.inf if minutes is None else 60.0 * minutes
 
     def starts(self) -> list[TrialSpec]:
-        """Give the trials that a search begins with: recipes, and small models under limits."""
+        """Return the first trials of a search: recipes, and small models under limits."""
         specs = []
         for family in self.families:
             specs.append(TrialSpec(family, DEFAULT, {}))
@@ -246,7 +246,7 @@ class SearchConfig:
         return replace(self.context, device="auto") if is_limited else self.context
 
     def for_trials(self) -> "SearchConfig":
-        """Give what a task reads of it, with the threads and the device of a task."""
+        """Return the part that tasks need, with the threads and the device of a task."""
         if self.engine.is_local:
             return self
         device = self.engine.device_of(self.context.device)

@@ -89,7 +89,7 @@ class InnerFolds:
 
     @property
     def most(self) -> int:
-        """Give the number of folds that a trial is judged on at most: with few rows, all."""
+        """Return the maximum number of folds of a trial: with few rows, all."""
         return int(self.numbers.max()) + 1 if len(self.rows) < FEW else MOST_FOLDS
 
     @property

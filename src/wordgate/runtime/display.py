@@ -21,7 +21,7 @@ def counted(number: int, one: str, several: str = "") -> str:
 
 
 def unequal(n_texts: int, number: int, noun: str) -> str:
-    """Say that there are not as many of something as texts."""
+    """Write that the number of texts differs from that of something else."""
     verb = "is" if n_texts == 1 else "are"
     return f"there {verb} {counted(n_texts, 'text')} but {counted(number, noun)}"
 

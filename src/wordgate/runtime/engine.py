@@ -179,7 +179,7 @@ class Tasks(Generic[Shared, Item, Result]):
         return len(self._running)
 
     def room(self) -> int:
-        """Give how many tasks the engine can run at a time now."""
+        """Return the number of tasks that the engine can run at the same time now."""
         return 1 if self._engine.is_local else max(1, _room(self._ray, self._engine))
 
     def start(self, item: Item) -> None:
@@ -215,7 +215,7 @@ class Tasks(Generic[Shared, Item, Result]):
                 self._ray.cancel(task, force=True)
 
     def _result(self, task: Any) -> Result:
-        """Give what a task returned, or raise what it raised."""
+        """Return what a task returned, or raise what it raised."""
         errors = self._ray.exceptions
         try:
             result: Result = self._ray.get(task)
@@ -272,7 +272,7 @@ def _connected(engine: Engine) -> Any:
 
 
 def _needed(engine: Engine) -> dict[str, int]:
-    """Give what a task takes, by the names that Ray has for it."""
+    """Return the resources of a task, by Ray's names."""
     return {kind: n for kind, n in (("CPU", engine.threads), ("GPU", engine.gpus)) if n}
 
 
@@ -281,7 +281,7 @@ def _text_of(engine: Engine) -> str:
 
 
 def _room(ray: Any, engine: Engine) -> int:
-    """Give how many tasks the nodes of the cluster can run at a time."""
+    """Return the number of tasks that the nodes of the cluster can run at the same time."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     needed = _needed(engine).items()
     return sum(min(int(node.get(kind, 0)) // n for kind, n in needed) for node in nodes)
@@ -305,7 +305,7 @@ def _reserved(ray: Any, engine: Engine, count: int) -> Any:
 
 
 def node_address() -> str:
-    """Give the address under which the tasks on Ray reach this process."""
+    """Return the address at which the tasks on Ray reach this process."""
     import ray
 
     return str(ray.util.get_node_ip_address())

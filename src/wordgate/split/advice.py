@@ -1,6 +1,6 @@
 """Leakage of splits of a data set, and the recommended split."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,28 +57,29 @@ def measured_leaks(table: Table, copies: NearDuplicates) -> list[MeasuredLeakage
     by_own, by_both = "grouped by exact text", "grouped by duplicates"
     if copies.own_groups:
         by_own, by_both = "grouped by group", "grouped, duplicates merged"
-    at_random = [random_split(texts, labels, own, seed=seed) for seed in _SEEDS]
-    by_groups = [grouped_split(texts, labels, own, seed=seed) for seed in _SEEDS]
-    by_joined = [grouped_split(texts, labels, joined, seed=seed) for seed in _SEEDS]
     return [
-        _measured("random", at_random, copies),
-        _measured(by_own, by_groups, copies),
-        _measured(by_both, by_joined, copies),
+        _measured("random", copies, lambda seed: random_split(texts, labels, own, seed=seed)),
+        _measured(by_own, copies, lambda seed: grouped_split(texts, labels, own, seed=seed)),
+        _measured(by_both, copies, lambda seed: grouped_split(texts, labels, joined, seed=seed)),
     ]
 
 
-def _measured(name: str, splits: Sequence[Split], copies: NearDuplicates) -> MeasuredLeakage:
+def _measured(name: str, copies: NearDuplicates, split: Callable[[int], Split]) -> MeasuredLeakage:
     group = Factorized.of(copies.keys).codes
-    shares = np.mean([_shares(split, group, copies) for split in splits], axis=0).tolist()
-    fell_back = name != "random" and splits[0].kind == "random"
+    first, *others = _SEEDS
+    of_first = split(first)
+    shares = [_shares(of_first, group, copies)]
+    shares += [_shares(split(seed), group, copies) for seed in others]
+    means = np.mean(shares, axis=0).tolist()
+    fell_back = name != "random" and of_first.kind == "random"
     return MeasuredLeakage(
         split=name,
-        n_test=len(splits[0].test),
-        by_group=shares[0] if copies.own_groups else None,
-        by_exact_copy=shares[1],
-        by_copy=shares[2],
-        known=shares[3],
-        problem=splits[0].warnings[0] if fell_back else "",
+        n_test=len(of_first.test),
+        by_group=means[0] if copies.own_groups else None,
+        by_exact_copy=means[1],
+        by_copy=means[2],
+        known=means[3],
+        problem=of_first.warnings[0] if fell_back else "",
     )
 
 

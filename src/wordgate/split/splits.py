@@ -1,7 +1,7 @@
 """Splits of rows into train, validation and test: grouped, random or given."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -231,11 +231,14 @@ def _assign_rows(
 ) -> SplitParts:
     """Assign as though each row were a group, ranked by its text, its label and the times seen."""
     times: Counter[tuple[str, str]] = Counter()
-    names: list[str] = []
-    for text, label in zip(rows.texts, rows.keys, strict=True):
-        times[text, label] += 1
-        names.append(f"{times[text, label]}\0{label}\0{text}")
-    alone, rank = np.arange(len(names)), hash_strings(names, key=f"row {seed}")
+
+    def names() -> Iterator[str]:
+        for text, label in zip(rows.texts, rows.keys, strict=True):
+            times[text, label] += 1
+            yield f"{times[text, label]}\0{label}\0{text}"
+
+    rank = hash_strings(names(), key=f"row {seed}")
+    alone = np.arange(len(rank))
     if stratify:
         return _assign(_table(alone, rows.labels, rank), test_size, valid_size)
     labels = np.zeros_like(alone) if rows.labels.several else rows.labels.label

@@ -3,15 +3,17 @@
 Shapes: ``n`` texts, ``total`` tokens of all of them together, laid end to end.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordgate.errors import BundleError, DataError, SettingsError, did_you_mean
+from wordgate.storage.arrays import GrowingArray
+from wordgate.text.token_lists import TEXTS_AT_ONCE, TokenLists
 from wordgate.text.tokenizers import TOKENIZERS, Tokenizer, get_tokenizer
 from wordgate.text.vocabulary import PADDING, UNKNOWN, Vocabulary
 
@@ -137,9 +139,9 @@ class TextEncoder:
             SettingsError: A setting is unknown or out of range.
             DataError: Something among the texts is not a string.
         """
-        token_lists = _tokenize(get_tokenizer(tokenizer), texts)
+        tokens = TokenLists.of(_tokenize(get_tokenizer(tokenizer), texts))
         vocabulary = Vocabulary.fit(
-            token_lists,
+            tokens,
             groups=groups,
             min_count=min_count,
             min_groups=min_groups,
@@ -148,7 +150,7 @@ class TextEncoder:
             ties=ties,
         )
         encoder = cls(get_tokenizer(tokenizer), vocabulary, max_tokens, truncate)
-        return encoder, encoder._to_ids(token_lists)
+        return encoder, encoder._encoded(tokens)
 
     def extend(self, more: Sequence[str]) -> "TextEncoder":
         """Add words to the vocabulary; the ids of the others stay."""
@@ -161,12 +163,35 @@ class TextEncoder:
         Raises:
             DataError: Something among the texts is not a string.
         """
-        return self._to_ids(_tokenize(self.tokenizer, texts))
+        remaining = _tokenize(self.tokenizer, texts)
+        first = list(islice(remaining, TEXTS_AT_ONCE))
+        if len(first) < TEXTS_AT_ONCE:
+            return self._to_ids(first)
+        parts = chain([first], iter(lambda: list(islice(remaining, TEXTS_AT_ONCE)), []))
+        return concatenate(map(self._to_ids, parts))
 
     def _to_ids(self, token_lists: Sequence[Sequence[str]]) -> EncodedTexts:
         lookup = map(self.vocabulary.index.get, chain.from_iterable(token_lists), repeat(PADDING))
         lengths = np.fromiter(map(len, token_lists), dtype=np.int64, count=len(token_lists))
-        ids = np.fromiter(lookup, dtype=np.int32, count=int(lengths.sum()))
+        return self._known(np.fromiter(lookup, np.int32, int(lengths.sum())), lengths)
+
+    def _encoded(self, tokens: TokenLists) -> EncodedTexts:
+        """Encode the texts on whose tokens the vocabulary was fitted."""
+        lookup = map(self.vocabulary.index.get, tokens.words, repeat(PADDING))
+        id_of = np.fromiter(lookup, np.int32, len(tokens.words))
+        ends = tokens.lengths.cumsum()
+
+        def parts() -> Iterator[EncodedTexts]:
+            for start in range(0, len(ends), TEXTS_AT_ONCE):
+                lengths = tokens.lengths[start : start + TEXTS_AT_ONCE]
+                end = int(ends[start + len(lengths) - 1])
+                numbers = tokens.numbers[end - int(lengths.sum()) : end]
+                yield self._known(id_of[numbers], lengths)
+
+        return concatenate(parts())
+
+    def _known(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> EncodedTexts:
+        """Give unknown words, which are `PADDING`, their id, or drop them; and cut texts."""
         missing = ids == PADDING
         if self.vocabulary.unknown is not None:
             ids[missing] = self.vocabulary.unknown
@@ -212,11 +237,14 @@ class TextEncoder:
         )
 
 
-def concatenate(parts: Sequence[EncodedTexts]) -> EncodedTexts:
-    """Put encoded texts one after another."""
-    lengths = np.concatenate([part.lengths for part in parts])
-    ids = np.concatenate([part.ids for part in parts])
-    return EncodedTexts(ids, as_offsets(lengths), sum(part.n_truncated for part in parts))
+def concatenate(parts: Iterable[EncodedTexts]) -> EncodedTexts:
+    """Put encoded texts one after another; the ids of many lie in a temporary file."""
+    ids, lengths, n_truncated = GrowingArray(np.int32), GrowingArray(np.int64), 0
+    for part in parts:
+        ids.append(part.ids)
+        lengths.append(part.lengths)
+        n_truncated += part.n_truncated
+    return EncodedTexts(ids.array(), as_offsets(lengths.array()), n_truncated)
 
 
 def checked_list(texts: Iterable[str]) -> list[str]:
@@ -225,19 +253,22 @@ def checked_list(texts: Iterable[str]) -> list[str]:
     Raises:
         DataError: It is one text, or something among them is not a string.
     """
+    return list(_checked(texts))
+
+
+def _checked(texts: Iterable[str]) -> Iterator[str]:
     if isinstance(texts, str):
         raise DataError("expected a list of texts, not one text; put it in a list: [text]")
-    texts = list(texts)
     for position, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(
                 f"text {position} is {text!r}, a {type(text).__name__}; every text must be a string"
             )
-    return texts
+        yield text
 
 
-def _tokenize(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[str]]:
-    return [tokenizer(text) for text in checked_list(texts)]
+def _tokenize(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[list[str]]:
+    return map(tokenizer, _checked(texts))
 
 
 def as_offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

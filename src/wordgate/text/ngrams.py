@@ -4,7 +4,6 @@ Shapes: ``n`` texts, ``ngrams`` known n-grams, ``total`` entries of all texts to
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,12 +11,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.storage.counting import StringCounter
+
 Analyzer = Literal["words", "characters"]
 ANALYZERS: tuple[Analyzer, ...] = ("words", "characters")
 Weighting = Literal["counts", "tfidf"]
 _WORDS_CACHED = 100_000
 _WORD = re.compile(r"\w+")
-_TEXTS_AT_ONCE, _CHARACTERS_AT_ONCE = 4096, 1_000_000
+TEXTS_AT_ONCE, _CHARACTERS_AT_ONCE = 4096, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,11 @@ class NgramVectorizer:
 
         `check` is called before each chunk of texts; an exception of it ends the work.
         """
-        count = _word_frequencies if analyzer == "words" else _character_frequencies
-        frequencies = count(texts, ngram_range, check)
-        vocabulary = sorted(ngram for ngram, n in frequencies.items() if n >= min_texts)
+        count = _frequent_words if analyzer == "words" else _frequent_characters
+        vocabulary, frequencies = count(texts, ngram_range, min_texts, check)
         if weighting == "counts":
             return cls(analyzer, ngram_range, vocabulary)
-        known = np.fromiter(map(frequencies.__getitem__, vocabulary), np.int32, len(vocabulary))
-        return cls(analyzer, ngram_range, vocabulary, known, len(texts))
+        return cls(analyzer, ngram_range, vocabulary, frequencies, len(texts))
 
     def __len__(self) -> int:
         """The number of known n-grams."""
@@ -170,7 +169,7 @@ def text_chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     """Cut texts into chunks whose n-grams take little memory and time together."""
     start, n_characters = 0, 0
     for place, text in enumerate(texts):
-        if place - start == _TEXTS_AT_ONCE or (
+        if place - start == TEXTS_AT_ONCE or (
             n_characters + len(text) > _CHARACTERS_AT_ONCE and place > start
         ):
             yield texts[start:place]
@@ -180,21 +179,27 @@ def text_chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         yield texts[start:]
 
 
-def _word_frequencies(
-    texts: Sequence[str], ngram_range: tuple[int, int], check: Callable[[], None]
-) -> Counter[str]:
-    """Count in how many texts each n-gram of words occurs."""
-    found: Counter[str] = Counter()
+def _frequent_words(
+    texts: Sequence[str],
+    ngram_range: tuple[int, int],
+    min_texts: int,
+    check: Callable[[], None],
+) -> tuple[list[str], NDArray[np.int32]]:
+    """Return the word n-grams of at least `min_texts` texts, sorted, and the number of texts."""
+    found = StringCounter()
     for part in text_chunks(texts):
         check()
         found.update(ngram for text in part for ngram in set(word_ngrams(text, ngram_range)))
-    return found
+    return found.at_least(min_texts)
 
 
-def _character_frequencies(
-    texts: Sequence[str], ngram_range: tuple[int, int], check: Callable[[], None]
-) -> Counter[str]:
-    """Count in how many texts each n-gram of characters occurs, looking into each word once."""
+def _frequent_characters(
+    texts: Sequence[str],
+    ngram_range: tuple[int, int],
+    min_texts: int,
+    check: Callable[[], None],
+) -> tuple[list[str], NDArray[np.int32]]:
+    """Return the same for character n-grams; each word is looked into once."""
     words = set[str]()
     for part in text_chunks(texts):
         check()
@@ -206,7 +211,8 @@ def _character_frequencies(
         check()
         _, ids, _ = count_by_text(*every.lookup(part), len(every))
         totals += np.bincount(ids, minlength=len(every))
-    return Counter(dict(zip(every.vocabulary, totals.tolist(), strict=True)))
+    kept = np.flatnonzero(totals >= min_texts)
+    return [every.vocabulary[place] for place in kept.tolist()], totals[kept].astype(np.int32)
 
 
 def word_ngrams(text: str, ngram_range: tuple[int, int]) -> Iterator[str]:

@@ -8,11 +8,12 @@ padding.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Literal
 
+import numpy as np
+
 from wordgate.errors import SettingsError
-from wordgate.runtime.display import unequal
+from wordgate.text.token_lists import TokenLists
 
 PADDING = 0
 UNKNOWN = 1
@@ -56,7 +57,7 @@ class Vocabulary:
     @classmethod
     def fit(
         cls,
-        token_lists: Iterable[Sequence[str]],
+        token_lists: "Iterable[Sequence[str]] | TokenLists",
         *,
         groups: Sequence[str] | None = None,
         min_count: int = 1,
@@ -89,25 +90,13 @@ class Vocabulary:
                 raise SettingsError(f"{name} must be at least 1, not {value}")
         if ties not in ("word", "first"):
             raise SettingsError(f"ties must be 'word' or 'first', not '{ties}'")
-        token_lists = list(token_lists)
-        counts = Counter(chain.from_iterable(token_lists))
-        spread = _count_groups(token_lists, groups) if min_groups > 1 else counts
-        kept = [w for w, n in counts.items() if n >= min_count and spread[w] >= min_groups]
+        tokens = token_lists if isinstance(token_lists, TokenLists) else TokenLists.of(token_lists)
+        totals = tokens.counts()
+        spread = tokens.group_counts(groups) if min_groups > 1 else totals
+        enough = np.flatnonzero((totals >= min_count) & (spread >= min_groups)).tolist()
+        counts = dict(zip(tokens.words, totals.tolist(), strict=True))
+        kept = [tokens.words[number] for number in enough]
         if ties == "word":
             kept.sort()
         kept.sort(key=counts.__getitem__, reverse=True)  # stable: ties stay as they are
         return cls(words=tuple(kept[:max_words]), unknown=UNKNOWN if unknown else None)
-
-
-def _count_groups(
-    token_lists: Sequence[Sequence[str]], groups: Sequence[str] | None
-) -> Counter[str]:
-    """Count the distinct groups that contain each word."""
-    if groups is None:
-        return Counter(chain.from_iterable(map(set, token_lists)))
-    if len(groups) != len(token_lists):
-        raise ValueError(unequal(len(token_lists), len(groups), "group"))
-    words_of: dict[str, set[str]] = {}
-    for group, tokens in zip(groups, token_lists, strict=True):
-        words_of.setdefault(group, set()).update(tokens)
-    return Counter(chain.from_iterable(words_of.values()))

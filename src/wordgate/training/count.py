@@ -14,7 +14,8 @@ from wordgate.models.count import CountModel
 from wordgate.runtime.cpu import choose_threads, single_thread_environment
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
-from wordgate.text.ngrams import Analyzer, NgramVectorizer, text_chunks
+from wordgate.storage.sparse import stack_rows
+from wordgate.text.ngrams import TEXTS_AT_ONCE, Analyzer, NgramVectorizer, text_chunks
 from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext
 from wordgate.training.logistic import search_regularization
 from wordgate.training.weights import loss_weights
@@ -41,8 +42,6 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     then, it would make the model worse. If there is no time for the first kind in all texts, the
     model is fitted on as many of them as there is time for, spread evenly over all.
     """
-    from scipy.sparse import hstack
-
     data.check_not_empty("word counts", "the strength of regularization")
     ranges: dict[Analyzer, tuple[int, int]] = {
         "words": (1, settings.count.words),
@@ -80,7 +79,7 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
             )
         ]
         vectorizers = vectorizers[: len(blocks)]
-        of_train = hstack(blocks, format="csr")
+        of_train = _side_by_side(blocks)
         of_valid = count_matrix(vectorizers, valid.texts)
     choice = search_regularization(
         (of_train, train.targets),
@@ -143,7 +142,7 @@ class _Pace:
         return cls((taken[1] - taken[0]) / len(some), counting / len(some), len(some))
 
     def part_in_time(self, train: Dataset, seconds: float) -> Dataset:
-        """Give as many texts as there is time for, spread evenly over all."""
+        """Return as many texts as there is time for, spread evenly over all."""
         expected = self.counting * len(train)
         if expected <= max(0.0, seconds):
             return train
@@ -184,9 +183,7 @@ def count_matrix(
     dtype: type[np.floating[Any]] = np.float32,
 ) -> "csr_matrix":
     """Lay the values of all texts side by side: sparse [n, ngrams] of the type asked for."""
-    from scipy.sparse import hstack
-
-    return hstack([_block(one, texts, dtype) for one in vectorizers], format="csr")
+    return _side_by_side([_block(one, texts, dtype) for one in vectorizers])
 
 
 def _block(
@@ -195,15 +192,28 @@ def _block(
     dtype: type[np.floating[Any]],
     check: Callable[[], None] = _pass,
 ) -> "csr_matrix":
-    from scipy.sparse import csr_matrix, vstack
+    from scipy.sparse import csr_matrix
 
-    parts = [csr_matrix((0, len(vectorizer)), dtype=dtype)]
-    for part in text_chunks(texts):
-        check()
-        rows = vectorizer.transform(part)
-        starts = np.concatenate([[0], np.cumsum(rows.lengths)]).astype(np.int32)
-        data = (rows.values.astype(dtype), rows.ids.astype(np.int32), starts)
-        matrix = csr_matrix(data, (len(part), len(vectorizer)))
-        matrix.sum_duplicates()
-        parts.append(matrix)
-    return vstack(parts, format="csr")
+    def matrices() -> Iterator["csr_matrix"]:
+        for part in text_chunks(texts):
+            check()
+            rows = vectorizer.transform(part)
+            starts = np.concatenate([[0], np.cumsum(rows.lengths)]).astype(np.int32)
+            data = (rows.values.astype(dtype), rows.ids.astype(np.int32), starts)
+            matrix = csr_matrix(data, (len(part), len(vectorizer)))
+            matrix.sum_duplicates()
+            yield matrix
+
+    return stack_rows(matrices(), len(vectorizer), dtype)
+
+
+def _side_by_side(blocks: Sequence["csr_matrix"]) -> "csr_matrix":
+    from scipy.sparse import hstack
+
+    if len(blocks) == 1:
+        return blocks[0]
+    starts = range(0, blocks[0].shape[0], TEXTS_AT_ONCE)
+    parts = ([one[start : start + TEXTS_AT_ONCE] for one in blocks] for start in starts)
+    width = sum(one.shape[1] for one in blocks)
+    joined = (hstack(part, format="csr") for part in parts)
+    return stack_rows(joined, width, blocks[0].dtype.type)

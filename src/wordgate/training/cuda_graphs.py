@@ -72,7 +72,7 @@ class GraphedFunction(Generic[InputsT, ResultT]):
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Give all tensors in dataclasses and sequences, in order."""
+    """Return all tensors in dataclasses and sequences, in order."""
     if isinstance(value, Tensor):
         yield value
         return

@@ -21,6 +21,7 @@ from wordgate.models.base import class_log_proba, log_sigmoid
 from wordgate.models.count import ABSENT_LOGIT
 from wordgate.runtime.cpu import parallel_for
 from wordgate.runtime.progress import Progress, beating
+from wordgate.storage.arrays import GrowingArray
 from wordgate.training.fitting import TIME_LIMIT, prior_log_odds, validation_scores
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _CURVATURE = 0.3
 _PAIRS_KEPT = 6
 _FEW_COLUMNS = 4
 """Up to this number of columns, SciPy multiplies a sparse matrix faster by one after the other."""
+_SQUARED_AT_ONCE = 1 << 20
 TOLERANCE = 3e-4
 """Of several labels per text each has as few steps as it needs: the last one gains less than this
 share of what the frequency alone would lose. More of them moved no log loss on validation."""
@@ -364,7 +366,10 @@ def _mean_squares(features: Features, weights: Doubles | None) -> Doubles:
     if isinstance(features, np.ndarray):
         weighted = features if weights is None else features * weights.astype(np.float32)[:, None]
         return np.asarray(np.einsum("ij,ij->j", features, weighted, dtype=np.float64) / total)
-    squares = features._with_data(np.square(features.data), copy=False)
+    grown = GrowingArray(np.float32)
+    for start in range(0, len(features.data), _SQUARED_AT_ONCE):
+        grown.append(np.square(features.data[start : start + _SQUARED_AT_ONCE]))
+    squares = features._with_data(grown.array(), copy=False)
     return np.asarray(squares.T @ (shares / total).astype(np.float32), np.float64)
 
 

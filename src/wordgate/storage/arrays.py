@@ -1,0 +1,84 @@
+"""Arrays that grow past memory: the large ones lie in temporary files, which are mapped."""
+
+import mmap
+import tempfile
+import weakref
+from contextlib import AbstractContextManager
+from typing import IO, Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import DataError
+from wordgate.storage.files import system_errors
+
+IN_MEMORY = 1 << 24
+"""Bytes of an array from which on it lies in a file."""
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+class GrowingArray(Generic[_Scalar]):
+    """An array [n], or [n, width], that is appended to part by part, and then read as a whole.
+
+    From 16 MB on it is kept in a temporary file, in the folder that TMPDIR names. The file has no
+    name where the system allows that, so it is gone when the array is, or the process.
+
+    Args:
+        dtype: The type of the numbers.
+        width: The numbers of each row; None for one dimension.
+    """
+
+    def __init__(self, dtype: type[_Scalar], width: int | None = None):
+        self._dtype = np.dtype(dtype)
+        self._shape = (-1,) if width is None else (-1, width)
+        self._parts: list[NDArray[_Scalar]] = []
+        self._n_bytes = 0
+        self._file: IO[bytes] | None = None
+
+    def append(self, part: NDArray[Any]) -> None:
+        """Add rows at the end, converted to the type of the array.
+
+        Raises:
+            DataError: The disk is full, or the folder of temporary files cannot be written.
+        """
+        # A copy: what it is cut from may be large, or change.
+        part = np.array(part, self._dtype, order="C").reshape(self._shape)
+        self._parts.append(part)
+        self._n_bytes += part.nbytes
+        if self._n_bytes >= IN_MEMORY:
+            self._write()
+
+    def array(self) -> NDArray[_Scalar]:
+        """Return all that was appended, read-only; a file is mapped, and read when it is used.
+
+        Raises:
+            DataError: The disk is full.
+        """
+        if self._file is None:
+            array = np.concatenate([np.zeros((0, *self._shape[1:]), self._dtype), *self._parts])
+            array.flags.writeable = False
+            return array
+        self._write()
+        with temporary_file_errors():
+            self._file.flush()
+            # Not writable: the system would have to be able to keep all of it in memory.
+            mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        return np.frombuffer(mapped, self._dtype).reshape(self._shape)
+
+    def _write(self) -> None:
+        with temporary_file_errors():
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="wordgate-")  # noqa: SIM115
+                weakref.finalize(self, self._file.close)
+            for part in self._parts:
+                self._file.write(part.data)
+        self._parts.clear()
+
+
+def temporary_file_errors() -> AbstractContextManager[None]:
+    """Raise a `DataError` where a temporary file cannot be written, and say what to do."""
+    return system_errors(
+        DataError,
+        "a temporary file cannot be written: free some space on the disk, or set TMPDIR to a folder"
+        " that has more",
+    )
