@@ -119,14 +119,19 @@ def test_without_a_size_there_are_300_numbers_or_what_there_can_be():
     assert distil(many, teacher).vectors.shape == (310, 300)
 
 
-@pytest.mark.parametrize("size", [0, -1, 9])
-def test_a_size_the_teacher_has_not_is_refused_before_the_work(size):
+@pytest.mark.parametrize(
+    ("size", "why"),
+    [
+        (0, "size is 0; it must be a whole number of at least 1"),
+        (-1, "size is -1; it must be a whole number of at least 1"),
+        (9, "size is 9, but the outputs of the teacher 'made' have 8 dimensions: give 1 to 8"),
+    ],
+)
+def test_a_size_the_teacher_has_not_is_refused_before_the_work(size, why):
     teacher = Made()
     with pytest.raises(SettingsError) as error:
         distil(teacher=teacher, dim=size)
-    assert str(error.value) == (
-        f"size is {size}, but the outputs of the teacher 'made' have 8 dimensions: give 1 to 8"
-    )
+    assert str(error.value) == why
     assert teacher.asked == []
 
 
