@@ -12,13 +12,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, reduce
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from wordgate.errors import WordgateError
-from wordgate.training.protocol import ModelTrainer
+from wordgate.training.protocol import ModelTrainer, PreparedBatch
+
+
+class DivisibleBatch(PreparedBatch, Protocol):
+    """A batch whose texts several processes divide among them."""
+
+    def of_texts(self: "BatchT", rows: slice) -> "BatchT":
+        """Return what is about some texts of the batch."""
+
+
+BatchT = TypeVar("BatchT", bound=DivisibleBatch)
 
 
 class LostProcessError(WordgateError):
@@ -153,3 +163,11 @@ def sum_gradients(weights: Sequence[Tensor], metrics: Tensor, group: ProcessGrou
 def own_texts(n_texts: int, group: ProcessGroup) -> slice | None:
     """Return the texts of a batch that this process computes; None if there are too few for it."""
     return slice(group.rank, None, group.world_size) if group.rank < n_texts else None
+
+
+def own_part(batch: BatchT, group: ProcessGroup) -> BatchT | None:
+    """Return the part of a batch that this process computes; None if there are too few texts."""
+    if group.world_size == 1:
+        return batch
+    rows = own_texts(len(batch.targets), group)
+    return None if rows is None else batch.of_texts(rows)

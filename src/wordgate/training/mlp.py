@@ -19,7 +19,7 @@ from wordgate.models.base import class_log_proba
 from wordgate.runtime.cpu import single_thread_environment, torch_threads
 from wordgate.settings import Settings
 from wordgate.training.candidates import Candidate, Trained, train_candidates
-from wordgate.training.data_parallel import ProcessGroup, own_texts, sum_gradients
+from wordgate.training.data_parallel import ProcessGroup, own_part, sum_gradients
 from wordgate.training.device import format_device
 from wordgate.training.fitting import FitData, RunContext
 from wordgate.training.loop import EarlyStopping
@@ -162,12 +162,10 @@ class MLPTrainer:
 
     def update(self, batch: MLPBatch) -> torch.Tensor:
         """Make one update; see `ModelTrainer`."""
-        own, metrics = own_texts(len(batch.targets), self._group), torch.zeros(2).double()
+        own, metrics = own_part(batch, self._group), torch.zeros(2).double()
         self._adam.zero_grad()
         if own is not None:
-            metrics = self._backward(
-                batch if self._group.world_size == 1 else batch.of_texts(own), batch
-            )
+            metrics = self._backward(own, batch)
         metrics = sum_gradients(list(self._weights.values()), metrics, self._group)
         self._adam.step()
         self.updates += 1

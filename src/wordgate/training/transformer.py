@@ -25,7 +25,7 @@ from wordgate.settings import Settings
 from wordgate.storage.resumable import WORDS
 from wordgate.text.batches import bucketed
 from wordgate.training.candidates import Candidate, train_candidates
-from wordgate.training.data_parallel import ProcessGroup, own_texts, sum_gradients
+from wordgate.training.data_parallel import ProcessGroup, own_part, sum_gradients
 from wordgate.training.device import (
     choose_device,
     choose_precision,
@@ -264,13 +264,11 @@ class TransformerTrainer:
 
     def update(self, batch: TransformerBatch) -> torch.Tensor:
         """Make one update; see `ModelTrainer`."""
-        own = own_texts(len(batch.targets), self._group)
+        own = own_part(batch, self._group)
         metrics = torch.zeros(2, dtype=torch.float64, device=self.device)
         if own is not None:
             self._seed_dropout()
-            metrics = self._backward(
-                batch if self._group.world_size == 1 else batch.of_texts(own), batch
-            )
+            metrics = self._backward(own, batch)
         metrics = sum_gradients(list(self._weights.values()), metrics, self._group)
         torch.nn.utils.clip_grad_norm_(self._network.modules.parameters(), LARGEST_GRADIENT)
         for group in self._optimizer.param_groups:
