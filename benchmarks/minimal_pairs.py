@@ -3,8 +3,8 @@
 The two texts of a pair have nearly the same words, or the very same in another order, and opposite
 meanings. The first table has 200 pairs: negation, before and after, but, comparison, expectation.
 The second has 280 harder ones: double negation, "not only", "hardly", "could have been", although,
-questions, comparatives. A pair is right if the positive
-text gets the higher probability of `positive` less that of `negative`; it is right on both sides if
+questions, comparatives. A pair is correct if the positive
+text gets the higher probability of `positive` less that of `negative`; both texts are correct if
 these differences lie above and below 0 besides. In the pairs marked as the same words a model that
 counts single words gives both texts the same verdict. Probabilities of 0.5 come by chance; the
 templates name no product and come from no data set.
@@ -104,7 +104,7 @@ def print_table(pairs, models):
     kinds = [kind for kind, *_ in pairs]
     same = np.array([each for _, each, *_ in pairs])
     names = list(dict.fromkeys(kinds))
-    print("| model | right | on both sides | same words | " + " | ".join(names) + " |")
+    print("| model | correct | both texts correct | same words | " + " | ".join(names) + " |")
     print("|---" * (4 + len(names)) + "|")
     for folder, model in models.items():
         above = leanings(model, [positive for *_, positive, _ in pairs])

@@ -132,7 +132,9 @@ def test_a_task_has_the_threads_that_it_asks_for_and_the_same_place(tmp_path, mo
         assert list(map_tasks(look, None, [0], Engine("ray", threads))) == [
             (0, (threads, str(tmp_path)))
         ]
-    with pytest.raises(SettingsError, match=r"^no node of the Ray cluster has the 3 CPU of a task"):
+    with pytest.raises(
+        SettingsError, match=r"^no node of the Ray cluster has the 3 CPUs that a task"
+    ):
         list(map_tasks(look, None, [0], Engine("ray", 3)))
 
 

@@ -22,7 +22,7 @@ def whole_number(
     Args:
         value: What the user gave.
         name: Its name in the message.
-        needed: What the message says that it must be: "a whole number of 1 or more".
+        needed: What the message says that it must be: "a whole number of at least 1".
         least: The smallest that is allowed.
         most: The largest that is allowed.
         error: What is raised.
@@ -49,4 +49,4 @@ def real_number(value: Any, name: str, needed: str, allowed: Callable[[float], b
 
 def positive_number(value: Any, name: str) -> float:
     """Return a finite number above 0; the error is that of `whole_number`."""
-    return real_number(value, name, "more than 0", lambda number: 0.0 < number < math.inf)
+    return real_number(value, name, "a number above 0", lambda number: 0.0 < number < math.inf)

@@ -269,8 +269,8 @@ def test_the_name_of_a_file_is_a_text_and_it_is_said(wordgate, count_model, tmp_
     ended = wordgate(command, count_model.folder, tmp_path / "a b.csv")
     assert ended.code == 0
     assert (
-        f"wordgate: '{tmp_path}/a b.csv' is read as a text, not as a file. For the rows of the"
-        f" file: wordgate score {count_model.folder} '{tmp_path}/a b.csv'\n"
+        f"wordgate: '{tmp_path}/a b.csv' is read as a text, not as a file. To score the rows of"
+        f" the file: wordgate score {count_model.folder} '{tmp_path}/a b.csv'\n"
     ) in ended.err
     assert "as a file" not in wordgate(command, count_model.folder, tmp_path).err
     assert "as a file" not in wordgate(command, count_model.folder, "a" * 5000).err

@@ -54,7 +54,7 @@ CALLS = {
     ),
     "train DATA --out NEW --test-size 2": (1, "test_size is 2.0; it must be below 1.0"),
     "train DATA --out NEW --seed 9999999999": (1, "it must be a whole number from 0 to 4294967295"),
-    "train DATA --out NEW --max-minutes 0": (1, "max_minutes is 0.0; it must be more than 0"),
+    "train DATA --out NEW --max-minutes 0": (1, "max_minutes is 0.0; it must be a number above 0"),
     "train DATA --out NEW --device tpu": (1, "no device 'tpu'; available: auto, cpu, cuda, cuda:N"),
     "train DATA --out NEW --text txet": (1, "no column 'txet'; did you mean 'text'?"),
     "train DATA --out NEW --label 9": (1, "no column 9 for the label: "),

@@ -10,9 +10,12 @@ CALLS = {
     "serve MODEL --port 70000": (2, "70000 is not in the range 0<=x<=65535"),
     "serve MODEL --max-texts 0": (
         1,
-        "wordgate: --max-texts is 0; it must be a whole number of 1 or more",
+        "wordgate: --max-texts is 0; it must be a whole number of at least 1",
     ),
-    "serve MODEL --timeout nan": (1, "wordgate: --timeout is nan; it must be 0.001 or more"),
+    "serve MODEL --timeout nan": (
+        1,
+        "wordgate: --timeout is nan; it must be a number of at least 0.001",
+    ),
     "serve MODEL --allow-origin *": (
         1,
         "wordgate: --allow-origin '*' is not an origin; write it as",

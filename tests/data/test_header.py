@@ -26,7 +26,7 @@ def test_a_label_that_recurs_makes_data(write):
 def test_unknown_names_above_repeated_values_make_a_header(write):
     found = reading(write, "Satz,Stimmung\n" + WITHOUT * 2)
     assert (found.header, found.n_kept) == (True, 8)
-    assert found.header_reason == "'Stimmung' is none of the 2 other values of column 2"
+    assert found.header_reason == "'Stimmung' differs from the 2 other values in column 2"
 
 
 def test_a_word_above_numbers_makes_a_header(write):
@@ -78,7 +78,7 @@ LONG = "What did you like or dislike about the lamp that you bought from us last
 @pytest.mark.parametrize(
     ("head", "label", "reason"),
     [
-        (f"{LONG},Would you buy it again?", "yes", "'Would you buy it again?' is none"),
+        (f"{LONG},Would you buy it again?", "yes", "'Would you buy it again?' differs"),
         (f"{LONG[:-1]},Stars (1-5)", "5", "'Stars (1-5)' is above the numbers"),
     ],
 )

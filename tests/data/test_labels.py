@@ -226,8 +226,8 @@ def test_labels_that_may_stand_for_missing_ones_are_remarked_on(write, word, for
     assert table.labels == labels
     advice = shlex.quote(word)
     assert table.reading.warnings == [
-        f"the label {word!r} of 4 rows may mean that there is no label: if so, leave them out, by"
-        f" --drop-label {advice}"
+        f"the label {word!r} of 4 rows may mean that there is no label: if so, leave them out"
+        f" with --drop-label {advice}"
     ]
     assert len(read_table(source, drop_labels=[word])) == 12
 

@@ -81,7 +81,7 @@ def test_bytes_as_python_writes_them_are_refused_by_name(write, message, role):
     rows = [{**row, role: str(row[role].encode())} for row in rows]
     content = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in rows)
     assert message(write("a.csv", content)).endswith(
-        f"the {role}, contains bytes as Python writes them, such as {rows[0][role]} (line 2):"
+        f"the {role}, contains Python bytes literals, such as {rows[0][role]} (line 2):"
         f" decode them to strings, or name another column with --{role}"
     )
     assert len(read_table(write("a.csv", content + f"a lamp,{LABELS[0]}\n"))) == 17

@@ -95,7 +95,7 @@ def test_cells_merged_over_rows_have_their_value_in_each(tmp_path):
     table = read_table(tmp_path / "a.xlsx")
     assert table.labels == ["ok"] * 4 + ["no"] * 4
     told = table.reading.lines()[0]
-    assert told.endswith("a.xlsx: XLSX, 2 cells merged over rows repeated in each")
+    assert told.endswith("a.xlsx: XLSX, 2 cells merged across rows, repeated in each row")
 
 
 def test_a_question_about_columns_names_the_sheet(workbook, message):

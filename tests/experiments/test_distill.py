@@ -119,7 +119,7 @@ def test_the_tokenizer_is_a_choice(make, tmp_path):
 
 def test_a_size_may_be_asked_for(make):
     assert make(size=2).size == 2
-    with pytest.raises(SettingsError, match=r"have 16 dimensions: give 1 to 16$"):
+    with pytest.raises(SettingsError, match=r"have 16 dimensions: use 1 to 16$"):
         make(size=17, overwrite=True)
 
 

@@ -177,7 +177,7 @@ def test_columns_follow_the_datas_labels(teacher):
             "--unlabelled has no effect without a teacher",
         ),
         ({"teacher": None, "teaching_minutes": 1.0}, "--teaching-minutes has no effect"),
-        ({"teaching_minutes": 0.0}, "it must be more than 0"),
+        ({"teaching_minutes": 0.0}, "it must be a number above 0"),
     ],
 )
 def test_what_has_no_effect_is_refused(reviews, teacher, options, message):

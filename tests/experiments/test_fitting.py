@@ -29,7 +29,9 @@ def test_elapsed_counts_from_the_start():
 
 @pytest.mark.parametrize("minutes", [0, -1, math.nan])
 def test_a_limit_must_be_above_zero(minutes):
-    with pytest.raises(SettingsError, match=f"max_minutes is {minutes}; it must be more than 0"):
+    with pytest.raises(
+        SettingsError, match=f"max_minutes is {minutes}; it must be a number above 0"
+    ):
         Clock(max_minutes=minutes)
 
 

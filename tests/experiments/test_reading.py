@@ -185,8 +185,8 @@ def test_a_limit_samples_whole_groups_of_every_label_by_the_seed(limit):
     assert kept_of(data, limit, seed=1).rows != table.rows
     shuffled = data.sample(frac=1, random_state=0)
     assert sorted(kept_of(shuffled, limit).texts) == sorted(table.texts)
-    account = f"{2000 - len(table):,} (over the limit of {limit:,}: whole groups, sampled with"
-    assert account + " seed 0)" in "\n".join(read_parts(data, limit=limit).lines())
+    account = f"{2000 - len(table):,} (over the limit of {limit:,}: sampled with"
+    assert account + " seed 0, by whole groups)" in "\n".join(read_parts(data, limit=limit).lines())
 
 
 def test_a_limit_above_the_rows_changes_nothing():
@@ -202,7 +202,7 @@ def test_without_groups_copies_stay_together():
     table = kept_of(data, 500)
     assert set(Counter(table.texts).values()) == {4}
     assert len(table) == 500
-    assert "duplicates together, sampled with" in next(iter(table.reading.dropped))
+    assert "keeping duplicates together" in next(iter(table.reading.dropped))
 
 
 @pytest.mark.parametrize("n_labels", [3, 101, 400])
@@ -224,7 +224,7 @@ def test_groups_too_large_for_a_limit_are_sampled_by_row(size):
     assert len(table) == 60
     assert len(set(table.labels)) == 4
     assert len(set(table.groups)) >= min(10, 2000 // size)
-    assert "single rows, because the groups are too large" in next(iter(table.reading.dropped))
+    assert "row by row, because the groups are too large" in next(iter(table.reading.dropped))
 
 
 def test_a_limit_keeps_every_part_in_proportion():
@@ -280,7 +280,7 @@ def test_one_large_group_does_not_take_up_a_limit(by):
         data["id"] = ["giant"] * 500 + [f"g{i}" for i in range(500)]
     table = kept_of(data, 600, **({} if by == "copies" else {"group": "id"}))
     assert Counter(table.labels)["a"] == pytest.approx(300, abs=60)
-    assert "single rows, because the groups are too large" in next(iter(table.reading.dropped))
+    assert "row by row, because the groups are too large" in next(iter(table.reading.dropped))
 
 
 def with_topics(rows):

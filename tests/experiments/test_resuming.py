@@ -390,5 +390,5 @@ def test_what_can_t_be_resumed_is_refused(reviews, tiny, tmp_path):
         "give the folder of the training run to resume as `out`"
     )
     assert refusal(SettingsError, reviews, out, tiny, max_minutes=0) == (
-        "max_minutes is 0; it must be more than 0"
+        "max_minutes is 0; it must be a number above 0"
     )

@@ -418,8 +418,8 @@ def test_texts_with_several_labels_are_searched_by_micro_f1(tmp_path):
     [
         ({"minutes": 1, "preset": "quick"}, "--minutes and --preset both limit the time"),
         ({"preset": "quik"}, "no preset 'quik'; did you mean 'quick'"),
-        ({"minutes": 0}, "minutes is 0; it must be more than 0"),
-        ({"minutes": 1, "max_ms": -1}, "--max-ms is -1; it must be more than 0"),
+        ({"minutes": 0}, "minutes is 0; it must be a number above 0"),
+        ({"minutes": 1, "max_ms": -1}, "--max-ms is -1; it must be a number above 0"),
         ({"minutes": 1, "objective": "f1"}, "a search has no objective 'f1'"),
         ({"minutes": 1, "objective": "micro_f1"}, "micro_f1 is not for one label per text"),
         ({"minutes": 1, "out": "mine.txt"}, "--out mine.txt is not a recipe"),

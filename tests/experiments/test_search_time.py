@@ -163,9 +163,9 @@ def test_a_trial_that_time_cut_short_competes_with_what_it_has_reached(rows, tmp
     assert (second.family, second.is_cut) == ("count", False)
     assert len(winner.fold_scores) == len(second.fold_scores) == 3
     assert choice(found.result(config)).endswith(
-        "The time limit cut its trial short: judged by the best it had reached."
+        "The time limit stopped its trial; the score is the best that it had reached."
     )
-    assert trial_remarks(winner) == ["cut short by the time limit"]
+    assert trial_remarks(winner) == ["stopped by the time limit"]
     other = SearchStudy(tmp_path, ["count", "lstm"], 0)
     assert [trial.is_cut for trial in other.trials()] == [False, True]
 

@@ -217,8 +217,8 @@ def test_a_time_limit_that_is_over_at_once_still_gives_a_judged_model(reviews, t
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_minutes": 0}, "max_minutes is 0; it must be more than 0"),
-        ({"max_minutes": float("nan")}, "max_minutes is nan; it must be more than 0"),
+        ({"max_minutes": 0}, "max_minutes is 0; it must be a number above 0"),
+        ({"max_minutes": float("nan")}, "max_minutes is nan; it must be a number above 0"),
         ({"seed": -1}, "seed is -1; it must be a whole number from 0 to 4294967295"),
         ({"seed": 2**32}, "seed is 4294967296; it must be a whole number from 0 to 4294967295"),
         ({"seed": 0.5}, "seed is 0.5; it must be a whole number from 0 to 4294967295"),

@@ -27,7 +27,7 @@ def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
         "Selection bias: the selection score is 1.8 points above the test score, because"
         " the highest of 13 scores is partly due to chance; expect the test score on new texts.",
         "Runner-up: lstm (trial 6), 0.699 on 3 inner folds (-0.1 points, 0.90 ms, 9.00 MB).",
-        "Measured from the saved model: 0.41 ms per text (limit 5), 4.10 MB on disk (limit 50).",
+        "Measured on the saved model: 0.41 ms per text (limit 5), 4.10 MB on disk (limit 50).",
         "1 trial was over a limit and could not be selected. The trials took 16.2 min of the 20 min"
         " for the whole command; the search ended because the time limit was reached.",
         "Left out: logreg.",

@@ -58,9 +58,9 @@ def test_an_origin_must_be_one(origin):
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"max_texts": 0}, "--max-texts is 0; it must be a whole number of 1 or more"),
-        ({"timeout": float("nan")}, "--timeout is nan; it must be 0.001 or more"),
-        ({"batch_wait": float("inf")}, "--batch-wait is inf; it must be 0 or more"),
+        ({"max_texts": 0}, "--max-texts is 0; it must be a whole number of at least 1"),
+        ({"timeout": float("nan")}, "--timeout is nan; it must be a number of at least 0.001"),
+        ({"batch_wait": float("inf")}, "--batch-wait is inf; it must be a number of at least 0"),
         (
             {"max_queue": 999},
             "--max-queue 999 is below --max-texts 1000: a request with this many texts could never"

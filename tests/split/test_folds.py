@@ -78,10 +78,10 @@ def test_it_serves_scikit_learn(rows):
 
 def test_what_can_not_be_dealt_is_refused(rows):
     texts, labels, groups = rows
-    with pytest.raises(SettingsError, match="n_splits is 1; it must be a whole number, 2 or more"):
+    with pytest.raises(SettingsError, match="n_splits is 1; it must be a whole number of at least"):
         GroupedSplit(1)
     for wrong in (2.5, "3", None):
-        with pytest.raises(SettingsError, match="it must be a whole number, 2 or more"):
+        with pytest.raises(SettingsError, match="it must be a whole number of at least 2"):
             GroupedSplit(wrong)
     with pytest.raises(
         SettingsError, match="random_state is 'x'; it must be a whole number from 0"

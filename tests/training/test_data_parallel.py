@@ -388,8 +388,8 @@ def test_no_worker_is_kept_where_a_gpu_is_chosen(prepared, monkeypatch):
 @pytest.mark.parametrize(
     ("family", "workers", "device", "engine", "message"),
     [
-        ("lstm", 0, "cpu", "local", "workers is 0; it must be a whole number of 1 or more"),
-        ("lstm", True, "cpu", "local", "workers is True; it must be a whole number of 1 or more"),
+        ("lstm", 0, "cpu", "local", "workers is 0; it must be a whole number of at least 1"),
+        ("lstm", True, "cpu", "local", "workers is True; it must be a whole number of at least 1"),
         ("count", 2, "auto", "ray", "--workers 2 has no effect: count models are {in_one}"),
         ("mlp", 2, "auto", "local", "--workers 2 has no effect: mlp models are {in_one}"),
         ("lstm", 2, "cuda", "local", "--workers 2 has no effect: {on_gpus}"),

@@ -124,7 +124,7 @@ def test_without_a_size_there_are_300_numbers_or_what_there_can_be():
     [
         (0, "size is 0; it must be a whole number of at least 1"),
         (-1, "size is -1; it must be a whole number of at least 1"),
-        (9, "size is 9, but the outputs of the teacher 'made' have 8 dimensions: give 1 to 8"),
+        (9, "size is 9, but the outputs of the teacher 'made' have 8 dimensions: use 1 to 8"),
     ],
 )
 def test_a_size_the_teacher_has_not_is_refused_before_the_work(size, why):

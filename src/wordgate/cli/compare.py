@@ -42,7 +42,7 @@ _READ = {"sources", "data", "threads", "as_json", "verbose", "quiet"}
 @params.learning
 @params.teaching
 @params.folds("Cross-validate: test each row once, in K folds, instead of one test set.")
-@params.engine("the fits")
+@params.engine("models are fitted")
 @params.option(
     "--out",
     params.FOLDER,

@@ -135,7 +135,7 @@ def engine(what: str) -> Callable[[Command], Command]:
     return option(
         "--engine",
         click.Choice(ENGINES),
-        f"Where {what} run: local, one after another; or ray, in parallel on the Ray cluster at"
+        f"Where {what}: local, one after another; or ray, in parallel on the Ray cluster at"
         " RAY_ADDRESS or, if that is not set, on the cores of this machine. Each takes one thread,"
         " or N with --threads N. ray needs the 'ray' extra.",
         default=LOCAL,
@@ -246,7 +246,7 @@ search_limits = stack(
     option(
         "--minutes",
         "N",
-        "Time limit of a search, for the whole command.  [default: 15, by --preset good]",
+        "Time limit of a search, for the whole command.  [default: 15, as in --preset good]",
         type=float,
     ),
     option("--preset", "NAME", "In place of --minutes: quick (3), good (15) or best (60)."),
@@ -266,8 +266,8 @@ training = stack(
     flag("--resume", "Continue an interrupted training run."),
     family(
         "Family of models: count (word and character n-grams, logistic regression); logreg or"
-        " mlp (averaged word vectors); lstm; or transformer (fine-tuned). auto searches family and"
-        " settings, on the training rows alone."
+        " mlp (averaged word vectors); lstm; or transformer (fine-tuned). auto searches over"
+        " families and settings, on the training rows alone."
     ),
     option("--epochs", "N", "Maximum number of epochs.  [default: the recipe's]"),
     option("--learning-rate", "RATE", "Peak learning rate.  [default: the recipe's]"),

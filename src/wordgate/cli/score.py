@@ -46,7 +46,7 @@ _ERROR_WIDTH = 200
 )
 @params.kernel
 @params.threads
-@params.engine("the files of a folder")
+@params.engine("the files of a folder are scored")
 @params.flag("--resume", "Continue an interrupted run; start one if there is none.")
 @params.flag("--overwrite", "Replace OUT; restart an interrupted run.")
 @params.flag(

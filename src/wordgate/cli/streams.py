@@ -238,8 +238,8 @@ def remark_on_files(bundle: str, texts: Iterable[str]) -> None:
     for text in texts:
         if is_file(path := Path(text)) and path.is_file():
             remark(
-                f"wordgate: '{one_line(text)}' is read as a text, not as a file. For the rows of"
-                f" the file: {command('score', bundle, text)}"
+                f"wordgate: '{one_line(text)}' is read as a text, not as a file. To score the"
+                f" rows of the file: {command('score', bundle, text)}"
             )
 
 

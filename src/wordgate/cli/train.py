@@ -33,7 +33,7 @@ _COLOURS = {"better": "green", "worse": "red"}
     " single split."
 )
 @params.workers
-@params.engine("the models of --folds and the trials of --family auto")
+@params.engine("the models of --folds are fitted and the trials of --family auto run")
 @params.as_json
 @params.verbosity
 def train(

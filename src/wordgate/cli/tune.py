@@ -11,7 +11,7 @@ from wordgate.cli.live import LiveSearch, run_live
 from wordgate.cli.streams import command, print_json, wrapped, write_result
 
 
-@click.command(short_help="Search the settings of one family, and write a recipe.")
+@click.command(short_help="Tune the settings of one family, and write a recipe.")
 @click.argument("data", type=params.FILE)
 @params.reading
 @params.option("--out", params.FILE, "The .toml file for the recipe.", required=True)
@@ -30,7 +30,7 @@ from wordgate.cli.streams import command, print_json, wrapped, write_result
 )
 @params.split("the recipe's")
 @params.fitting
-@params.engine("the trials")
+@params.engine("the trials run")
 @params.as_json
 @params.verbosity
 def tune(
@@ -43,7 +43,7 @@ def tune(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Search the settings of one family on DATA, and write them as a recipe.
+    """Tune the settings of one family on DATA, and write them as a recipe.
 
     Models are fitted and scored on inner folds of the training rows: those that 'wordgate train'
     would train on with the same options. The test rows are not used.

@@ -56,7 +56,8 @@ def info(file: str, *, as_json: bool) -> None:
 @params.option(
     "--to",
     click.Choice(_FORMATS),
-    "The format of OUT.  [default: by its ending: .bin, .vec, .txt or .safetensors]",
+    "The format of OUT.  [default: inferred from the file extension: .bin, .vec, .txt or"
+    " .safetensors]",
     "format_",
 )
 @params.overwrite

@@ -69,7 +69,7 @@ def alike_labels(labels: Iterable[str]) -> list[str]:
     ]
 
 
-def missing_labels(labels: Sequence[str], advice: str = ", by --drop-label {}") -> list[str]:
+def missing_labels(labels: Sequence[str], advice: str = " with --drop-label {}") -> list[str]:
     """Remark on labels by which programs write that there is none.
 
     `advice`, how a label is dropped, is only said where two labels are left without it.

@@ -48,7 +48,7 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
         is_written = not isinstance(cell, StructuredCell)
         if not isinstance(cell, StructuredCell):
             cell = StructuredCell(cell.strip())
-        kind = _PLURALS.get(cell.kind, "bytes as Python writes them" if is_written else cell.kind)
+        kind = _PLURALS.get(cell.kind, "Python bytes literals" if is_written else cell.kind)
         to_do = _TO_DO[choice.role] if cell.kind in _PLURALS else "decode them to strings"
         raise StructuredColumnError(
             f"{records.called(column.number - 1)} of {source}, the {choice.role}, contains"

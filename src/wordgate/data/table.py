@@ -91,7 +91,8 @@ class ReadReport(SourceFormat):
         name = shown(Path(self.source).name, 60)
         return [
             f"{name}: {counted(self.n_kept, 'text')}{labels}{self._dropped()}",
-            f"  {'   '.join(choice.short_line() for choice in self.columns)}   (-v: why)",
+            f"  {'   '.join(choice.short_line() for choice in self.columns)}"
+            "   (-v shows the reasons)",
             *(f"  {line}" for line in (*self.unusual_lines(), *self._warnings())),
         ]
 

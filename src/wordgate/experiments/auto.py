@@ -208,11 +208,11 @@ def _trained(
             return replace(bundle, metrics=metrics, search=page), result
         measured.append(f"{trial.family} ({latency:.2f} ms, {megabytes:.1f} MB)")
         context.progress.say(
-            f"Over the limit of {' and '.join(broken)} once trained on all rows: {measured[-1]}."
+            f"Over the limit of {' and '.join(broken)} when trained on all rows: {measured[-1]}."
             " The next best trial takes its place."
         )
     raise SettingsError(
-        f"no model is within {config.limits_text()} once it is trained on all training rows:"
+        f"no model is within {config.limits_text()} when trained on all training rows:"
         f" {', '.join(measured)}; relax the limits, or give more --minutes"
     )
 

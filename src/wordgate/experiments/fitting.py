@@ -41,7 +41,7 @@ class Clock:
     def __post_init__(self) -> None:
         if self.max_minutes is None or (self.resumed and self.max_minutes == 0):
             return
-        real_number(self.max_minutes, "max_minutes", "more than 0", lambda number: number > 0)
+        real_number(self.max_minutes, "max_minutes", "a number above 0", lambda number: number > 0)
 
     def elapsed(self) -> float:
         """Return the seconds since the beginning."""

@@ -341,7 +341,7 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
         return float((n_kept - limit * n_all[: len(n_kept)] / len(table)).max())
 
     kept = sample(group.codes, group.names)
-    what = "whole groups" if table.groups is not None else "duplicates together"
+    what = "by whole groups" if table.groups is not None else "keeping duplicates together"
     singly = sample(np.arange(len(table)), table.bodies)
     too_few = len(np.unique(group.codes[kept])) < min(_FEW_GROUPS, limit, len(group.names))
     if (
@@ -350,8 +350,8 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
         or n_strata(kept) < min(limit, len(strata.names))
         or off(kept) > off(singly) + _OUT_OF_PROPORTION * limit
     ):
-        kept, what = singly, "single rows, because the groups are too large"
-    reason = f"over the limit of {limit:,}: {what}, sampled with seed {seed}"
+        kept, what = singly, "row by row, because the groups are too large"
+    reason = f"over the limit of {limit:,}: sampled with seed {seed}, {what}"
     chosen = table.select(np.flatnonzero(kept))
     if set(chosen.parts or ()) != set(table.parts or ()):
         raise DataError(

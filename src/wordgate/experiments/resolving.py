@@ -222,7 +222,7 @@ def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
     """Refuse a number that is none of folds, and folds where the parts are given."""
     if n_folds is None:
         return
-    whole_number(n_folds, "folds", "a whole number, 2 or more", 2)
+    whole_number(n_folds, "folds", "a whole number of at least 2", 2)
     if parts_given:
         raise SettingsError(
             "--folds assigns all rows to folds; leave out --valid, --test and --split-column"

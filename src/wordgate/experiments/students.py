@@ -158,7 +158,7 @@ def teacher_config(
                 raise SettingsError(f"{option} has no effect without a teacher; see --teacher")
         return None
     if minutes is not None:
-        real_number(minutes, "teaching_minutes", "more than 0", lambda number: number > 0)
+        real_number(minutes, "teaching_minutes", "a number above 0", lambda number: number > 0)
     saved = load_saved(settings.teacher.models, progress)
     others = [name for name in settings.teacher.models if name not in saved]
     folders = [*(Path(name).expanduser() for name in saved), *locate_pretrained_teachers(others)]

@@ -73,7 +73,7 @@ def tune(
     progress: Progress | None = None,
     **options: Unpack[TrainingOptions],
 ) -> Tuned:
-    """Search the settings of one family, and write them as a recipe.
+    """Tune the settings of one family, and write them as a recipe.
 
     Models are fitted and scored on inner folds of the training rows: those that `wordgate.train`
     would train on with the same options. The test rows are not used.

@@ -179,7 +179,7 @@ def _conflicts(conflicts: Conflicts, *, several: bool) -> str:
         groups = f" Groups with more than one {than_one}: {conflicts.groups:,}."
     return (
         f"Conflicting labels: {counted(conflicts.exact_rows, 'row has', 'rows have')} the same text"
-        f" as a row of {of} ({counted(conflicts.exact_texts, 'distinct text')}). Pairs of near"
+        f" as a row with {of} ({counted(conflicts.exact_texts, 'distinct text')}). Pairs of near"
         f" duplicates with different labels: {conflicts.near_pairs:,}.{groups}"
     )
 

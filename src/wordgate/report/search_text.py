@@ -116,7 +116,7 @@ def trial_remarks(trial: SearchTrial) -> list[str]:
     elif trial.state == "failed":
         remarks.append("not finished")
     if trial.is_cut:
-        remarks.append("cut short by the time limit")
+        remarks.append("stopped by the time limit")
     return remarks
 
 
@@ -181,7 +181,7 @@ def choice(result: SearchResult) -> str:
     score = format_share(result.chosen_score)
     rows = "" if chosen.rows == 1.0 else f"{chosen.rows:.0%} of "
     judged = f"{name} {score} on {inner_folds(chosen)} of {rows}the training rows"
-    cut = " The time limit cut its trial short: judged by the best it had reached."
+    cut = " The time limit stopped its trial; the score is the best that it had reached."
     return f"{trial_name(chosen)} {won}: {judged}{_tested(result)}.{cut if chosen.is_cut else ''}"
 
 
@@ -248,7 +248,7 @@ def _measured_costs(result: SearchResult) -> list[str]:
         for value, unit, limit in costs
         if value is not None
     ]
-    return [f"Measured from the saved model: {', '.join(found)}."] if found else []
+    return [f"Measured on the saved model: {', '.join(found)}."] if found else []
 
 
 def ending(result: SearchResult) -> str:

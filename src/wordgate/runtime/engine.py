@@ -30,6 +30,7 @@ from wordgate.runtime.cpu import (
     limited_blas,
     wait_asleep,
 )
+from wordgate.runtime.display import counted
 from wordgate.runtime.packages import require_extra
 
 LOCAL, RAY = "local", "ray"
@@ -226,7 +227,7 @@ class Tasks(Generic[Shared, Item, Result]):
         except errors.RayError as error:
             times = f" {self._retries + 1} times" if self._retries else ""
             raise WordgateError(
-                f"a task failed{times} because its worker died, for example for lack of memory:"
+                f"a task failed{times} because its worker died, for example from lack of memory:"
                 f" {_first_line(error)}"
             ) from error
         return result
@@ -265,8 +266,8 @@ def _connected(engine: Engine) -> Any:
         _connect(ray)
     if not _room(ray, engine):
         raise SettingsError(
-            f"no node of the Ray cluster has the {_text_of(engine)} of a task: give fewer --threads"
-            + (", or --device cpu" if engine.gpus else "")
+            f"no node of the Ray cluster has the {_text_of(engine)} that a task needs:"
+            " reduce --threads" + (", or --device cpu" if engine.gpus else "")
         )
     return ray
 
@@ -277,7 +278,7 @@ def _needed(engine: Engine) -> dict[str, int]:
 
 
 def _text_of(engine: Engine) -> str:
-    return " and ".join(f"{n} {kind}" for kind, n in _needed(engine).items())
+    return " and ".join(counted(n, kind) for kind, n in _needed(engine).items())
 
 
 def _room(ray: Any, engine: Engine) -> int:
@@ -293,7 +294,7 @@ def _reserved(ray: Any, engine: Engine, count: int) -> Any:
     if room < count:
         raise SettingsError(
             f"the Ray cluster has room for {room} of {count} tasks with {_text_of(engine)} each,"
-            " which need each other: give fewer --workers or --threads"
+            " which must run at the same time: reduce --workers or --threads"
         )
     place = ray.util.placement_group([_needed(engine)] * count)
     try:

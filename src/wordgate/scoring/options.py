@@ -45,7 +45,7 @@ class ScoreOptions:
         check_abstain(self.abstain_below)
         choose_threads(self.threads)
         whole_number(self.batch, "batch", "a whole number of at least 1")
-        needed = "seconds, 0 or more"
+        needed = "a number of at least 0"
         seconds = self.checkpoint_seconds
         real_number(seconds, "checkpoint_seconds", needed, lambda number: number >= 0.0)
         if self.to not in (None, *FORMATS):

@@ -73,11 +73,11 @@ class Limits:
     def __post_init__(self) -> None:
         for limit in fields(self):
             value, least = getattr(self, limit.name), limit.metadata["least"]
-            name, needed = flag(limit.name), f"{least} or more"
+            name, needed = flag(limit.name), f"number of at least {least}"
             if isinstance(limit.default, int):
-                whole_number(value, name, f"a whole number of {needed}", least)
+                whole_number(value, name, f"a whole {needed}", least)
             else:
-                real_number(value, name, needed, partial(_is_limit, least=least))
+                real_number(value, name, f"a {needed}", partial(_is_limit, least=least))
         self._refuse(
             "max_queue", "max_texts", "a request with this many texts could never be accepted"
         )

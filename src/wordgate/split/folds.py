@@ -37,7 +37,7 @@ class GroupedSplit:
     """
 
     def __init__(self, n_splits: int = 5, *, random_state: int = 0, merge_duplicates: bool = True):
-        self.n_splits = whole_number(n_splits, "n_splits", "a whole number, 2 or more", 2)
+        self.n_splits = whole_number(n_splits, "n_splits", "a whole number of at least 2", 2)
         self.random_state = checked_seed(random_state, "random_state")
         self.merge_duplicates = merge_duplicates
 

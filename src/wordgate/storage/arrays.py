@@ -80,5 +80,5 @@ def temporary_file_errors() -> AbstractContextManager[None]:
     return system_errors(
         DataError,
         "a temporary file cannot be written: free some space on the disk, or set TMPDIR to a folder"
-        " that has more",
+        " with more space",
     )

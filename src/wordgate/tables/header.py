@@ -226,5 +226,5 @@ def _heads_few(
         values = set(column)
         if cell and len(column) >= 3 * len(values) > 0 and cell not in values and len(values) <= 20:
             others = counted(len(values), "other value")
-            return True, f"'{shown(cell, 40)}' is none of the {others} of column {i + 1}"
+            return True, f"'{shown(cell, 40)}' differs from the {others} in column {i + 1}"
     return None

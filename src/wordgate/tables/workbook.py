@@ -86,7 +86,9 @@ class WorkbookReader(Reader):
             )
         if n_merged:
             merged = counted(n_merged, "cell", "cells")
-            self.quoting += f"{', ' * bool(self.quoting)}{merged} merged over rows repeated in each"
+            self.quoting += (
+                f"{', ' * bool(self.quoting)}{merged} merged across rows, repeated in each row"
+            )
         return rows
 
     def _find_header(self, given: Collection[str], header: bool | None) -> None:

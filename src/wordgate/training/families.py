@@ -199,7 +199,7 @@ def check_workers(family: str, workers: int | None, device: str, engine: Engine)
     """
     if workers is None:
         return
-    if whole_number(workers, "workers", "a whole number of 1 or more") == 1:
+    if whole_number(workers, "workers", "a whole number of at least 1") == 1:
         return
     why = None
     if not FAMILIES[family].uses_torch or (engine.is_local and family != "lstm"):

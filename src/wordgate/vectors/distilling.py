@@ -118,7 +118,7 @@ def distill_words(
         if dim > teacher.hidden_size:
             raise SettingsError(
                 f"size is {dim}, but the outputs of the teacher '{teacher.name}' have"
-                f" {teacher.hidden_size} dimensions: give 1 to {teacher.hidden_size}"
+                f" {teacher.hidden_size} dimensions: use 1 to {teacher.hidden_size}"
             )
     outputs = _ask(words, teacher, progress, deadline)
     known = np.flatnonzero(outputs.known).tolist()
