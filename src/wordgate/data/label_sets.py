@@ -357,7 +357,7 @@ def _as_list(cell: Cell) -> Cell:
 
 
 def _written_list(cell: str) -> Cell:
-    """Read a list as JSON, Python or numpy writes it; whatever else is given back."""
+    """Read a list in the notation of JSON, Python or numpy; return any other string unchanged."""
     plain = plain_source(cell)
     if not plain.startswith(("[", "(", "{")):
         return cell

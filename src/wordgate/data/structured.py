@@ -16,7 +16,7 @@ from wordgate.tables import Cell, Records, StructuredCell
 _MOSTLY = 0.5
 _FEWEST = 3  # strings that show what a column holds
 _LONGEST = 10_000  # characters that are taken apart
-# As numpy writes an array, and Python what is of another type than list.
+# The notation of numpy arrays, and of Python types other than list.
 _ITEM = re.compile(r"""[-+]?\d[\d.e+-]*|\.{3}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _ARRAY = re.compile(rf"\[\s*(?:(?:{_ITEM.pattern})(?:\s+|(?=\])))+\]")
 _OF_TYPE = re.compile(r"(?:np\.)?(?:array|frozenset|set)\((.*?)(?:,\s*dtype=\S+)?\)", re.DOTALL)
@@ -72,8 +72,8 @@ def has_structured(cells: Iterable[object]) -> bool:
 def first_structured(cells: Sequence[Cell], role: str) -> int | None:
     """Find the place of the first list or object of a column, if most of its cells are such.
 
-    Strings count where all of them are lists, objects or bytes as JSON or Python writes these; a
-    text may be an object so written.
+    Strings count if all of them are lists, objects or bytes in the notation of JSON or Python; a
+    text may be an object in this notation.
     """
     if has_structured(cells):
         structured = [i for i, cell in enumerate(cells) if isinstance(cell, StructuredCell)]
@@ -90,7 +90,7 @@ def first_structured(cells: Sequence[Cell], role: str) -> int | None:
 
 
 def _is_source(cell: str, opening: tuple[str, ...]) -> bool:
-    """Return whether a string is a list or an object as JSON, Python or numpy writes it."""
+    """Return whether a string is a list, an object or bytes, as in JSON, Python or numpy."""
     if not cell.endswith(("]", "}", ")", "'", '"')) or len(cell) > _LONGEST:
         return False
     plain = plain_source(cell)
@@ -100,9 +100,9 @@ def _is_source(cell: str, opening: tuple[str, ...]) -> bool:
 
 
 def plain_source(cell: str) -> str:
-    """Write a list as Python does: one of another type, or as numpy writes it.
+    """Convert the notation of numpy arrays, sets and the like to that of Python lists.
 
-    So ``['a' 'b']``, ``array(['a', 'b'], dtype=object)``, ``frozenset({'a', 'b'})`` and
+    That is how ``['a' 'b']``, ``array(['a', 'b'], dtype=object)``, ``frozenset({'a', 'b'})`` and
     ``[np.str_('a'), np.str_('b')]`` are read; any other string stays as it is.
     """
     if typed := _OF_TYPE.fullmatch(cell):

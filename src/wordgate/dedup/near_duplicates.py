@@ -270,7 +270,7 @@ def merge_groups(
 def _group_sums(
     members: NDArray[np.int64], shingled: ShingledTexts, groups: NDArray[np.int64]
 ) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
-    """Sum the vectors of the texts of some groups, sorted; and tell how many vectors these are."""
+    """Sum the vectors of the texts in each of some groups, sorted; also count these texts."""
     from scipy import sparse
 
     members = members[np.isin(members[:, 1], groups)]

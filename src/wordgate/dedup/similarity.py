@@ -124,13 +124,13 @@ def _unit_rows(
 def _band_keys(
     shingles: Shingles, weights: NDArray[np.float32], n_bands: int
 ) -> Iterator[NDArray[np.uint64]]:
-    """Sketch N texts so that alike ones fall into the same buckets, a band after another.
+    """Sketch N texts, band by band, so that similar ones fall into the same buckets.
 
     A minimum agrees between two texts with the probability of their weighted Jaccard similarity:
     each feature draws an exponential waiting time at the rate of its weight, and the first one
     stands for the text (consistent weighted sampling for weights that belong to the feature). The
     upper 32 bits name the bucket, the lower sort within it by one more minimum, so that the most
-    alike stand side by side.
+    similar are adjacent.
 
     Yields:
         uint64 [N], the key of each text.

@@ -131,12 +131,11 @@ def searching(
     n_predicted: int = 0,
     then: str,
 ) -> Iterator[Found]:
-    """Search on training rows, and keep the trials until what is done with them has been done.
+    """Search on training rows; the trials are stored next to `out` until the context ends.
 
-    They are kept beside `out`, if there is one. `finish` gives the seconds that follow the last
-    fit, as they are expected at that time, but for `n_predicted` texts that the winner predicts.
-    `slowdown` tells how busy the machine is, and `then` says what becomes of the best trial where
-    the search is interrupted.
+    `finish` returns the expected seconds after the last fit, without the predictions of the winner
+    for `n_predicted` texts. `slowdown` is the ratio of wall-clock time to CPU time, and `then`
+    describes what happens with the best trial if the search is interrupted.
     """
     context = config.context
     with _open_study(config, rows, out, resume=resume) as study:

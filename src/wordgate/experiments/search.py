@@ -74,7 +74,7 @@ class _Attempt:
 
 
 def _fit(shared: tuple[InnerFolds, SearchConfig], fit: TrialFit) -> FoldAnswers:
-    """Make a fit of a trial, in this process or on a worker."""
+    """Run a fit of a trial, in this process or on a worker."""
     (folds, config), now = shared, time.monotonic()
     if not config.engine.is_local:
         config = replace(config, context=replace(config.context, started=now))
@@ -88,9 +88,9 @@ class Search:
         folds: The training rows and their inner folds.
         config: What is searched.
         study: Where the trials are kept.
-        deadline: Gives the `time.monotonic()` at which the last fit must end, the refit of the
-            winner included, as it is expected whenever it is asked.
-        n_predicted: How many texts the winner predicts after its fit.
+        deadline: Returns the `time.monotonic()` at which the last fit must end, including the refit
+            of the winner; its estimate changes during the search.
+        n_predicted: Number of texts that the winner predicts after its fit.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Search:
 
     @contextmanager
     def _scheduling(self) -> Iterator[TrialSchedule]:
-        """Make trials on the engine, as many at a time as it has room for."""
+        """Run trials on the engine, as many at a time as it has room for."""
         config = self.config
         with ExitStack() as stack:
             shared = self.folds, config.for_trials()
@@ -279,8 +279,8 @@ class Search:
             if less.proven == "better" and less.low is not None and less.low > FAR_BEHIND:
                 self._dropped.add(family)
                 self._left_out.append(
-                    f"Not tuned: {family}, whose default is {100 * less.difference:.1f} points"
-                    f" behind that of {best.family}."
+                    f"Not tuned: {family}, whose default recipe is {100 * less.difference:.1f}"
+                    f" points behind that of {best.family}."
                 )
 
     # The settings.
@@ -306,7 +306,7 @@ class Search:
             spec = TrialSpec(family, TUNED, suggest(trial, self._space(family)))
             try:
                 while any(one.spec == spec for one in begun if not one.ended):
-                    yield None  # until it is known what that one answers
+                    yield None  # until the result of that one is known
             except GeneratorExit:
                 self.study.end(trial, failed=True)
                 raise
@@ -518,11 +518,11 @@ class Search:
     def _seconds_for_fit(
         self, spec: TrialSpec, rungs: Sequence[Rung], done: int, *, must: bool
     ) -> float:
-        """Return the seconds that a fit may take, so that there is time for the model after it.
+        """Return the seconds that a fit may take, so that there is time for the final model.
 
-        All fits that a trial has left share the time. Of a family that has not been fitted it is
-        the fit itself that tells how long the model takes; the first model of all may be one that
-        has to be trained on less time, and is given what it takes on one fold.
+        The remaining fits of a trial share the time. For a family that has not been fitted, the fit
+        itself shows how long the model takes. The very first fit may take what one fold needs, even
+        if the final model then has less time.
         """
         share = rungs[0].share
         fits = 1.0 if must else _whole_folds(rungs, done) / share

@@ -1,4 +1,4 @@
-"""Several trials of a search at a time: as many as the engine has room for."""
+"""Scheduling of the trials of a search: as many at a time as the engine has room for."""
 
 import math
 import time
@@ -12,19 +12,20 @@ from wordgate.experiments.search_trials import FoldAnswers
 from wordgate.runtime.engine import Tasks
 
 _GRACE = 1.0
-"""Seconds that a fit of another process may end too late, before it is waited for no longer."""
+"""Seconds by which a fit in another process may exceed its time before it is canceled."""
 
 
 class SearchTimeoutError(Exception):
-    """The time ended a trial."""
+    """The time of a trial is over."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrialFit:
-    """A fit that a trial asks for: on a share of a fold's training rows, in so many seconds.
+    """A fit that a trial requests, on a share of a fold's training rows, with a time limit.
 
     Attributes:
-        must: Whether it is waited for even if it takes longer.
+        seconds: The time limit.
+        must: Whether the trial waits for it even if it takes longer.
     """
 
     spec: TrialSpec
@@ -35,8 +36,8 @@ class TrialFit:
 
 
 TrialSteps = Generator[Sequence[TrialFit], Sequence[FoldAnswers], None]
-"""A trial: it yields the fits that it needs next, which can be made at the same time, and is sent
-what they answer, or thrown the error of one."""
+"""A trial as a generator: it yields the fits that it needs next, which can run at the same time,
+and is sent their results; an error of one of them is thrown into it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +46,16 @@ class _Step:
 
     trial: TrialSteps
     fits: Sequence[TrialFit]
-    until: float  # the `time.monotonic()` when it is waited for no longer
+    until: float  # the `time.monotonic()` after which its fits are canceled
     answers: dict[TrialFit, FoldAnswers] = field(default_factory=dict)
 
 
 @dataclass
 class TrialSchedule:
-    """Takes trials to their ends.
+    """Runs trials on an engine.
 
     Attributes:
-        tasks: Makes the fits.
+        tasks: Runs the fits.
     """
 
     tasks: Tasks[Any, TrialFit, FoldAnswers]
@@ -62,10 +63,11 @@ class TrialSchedule:
     _is_late: bool = False
 
     def run(self, trials: Generator[TrialSteps | None, None, None]) -> None:
-        """Take trials to their ends; None in place of one that waits until another has ended.
+        """Run all trials; None in place of a trial means that the next one waits for a running one.
 
         Raises:
-            SearchTimeoutError: Of a trial. No other began after it; those under way have ended.
+            SearchTimeoutError: The time of a trial was over. No other trial was started after it,
+                and the running ones have ended.
         """
         try:
             while True:
@@ -86,7 +88,7 @@ class TrialSchedule:
             raise SearchTimeoutError
 
     def _go_on(self, trial: TrialSteps, to_next: Callable[[], Sequence[TrialFit]]) -> None:
-        """Take a trial to the next fits that it needs."""
+        """Continue a trial, and start the fits that it needs next."""
         try:
             fits = to_next()
         except StopIteration:
@@ -103,7 +105,7 @@ class TrialSchedule:
             self.tasks.start(fit)
 
     def _wait(self) -> None:
-        """Wait until a fit has ended, or the time of one is over, and take its trial on."""
+        """Wait until a fit has ended or its time is over, and continue its trial."""
         until = min(step.until for step in self._running.values())
         done = self.tasks.wait(None if until == math.inf else until - time.monotonic())
         if done is None:
@@ -124,7 +126,7 @@ class TrialSchedule:
             self._go_on(step.trial, partial(step.trial.send, answers))
 
     def _leave(self, step: _Step) -> None:
-        """Make those fits of a trial no further that have not ended."""
+        """Cancel the unfinished fits of a trial."""
         for fit in step.fits:
             if self._running.pop(fit, None) is not None:
                 self.tasks.cancel(fit)

@@ -124,12 +124,12 @@ class InnerFolds:
 
 
 def number_of_folds(rows: Dataset, fit_seconds: Sequence[float], seconds: float) -> int:
-    """Choose into how many inner folds the training rows are divided.
+    """Choose the number of inner folds of the training rows.
 
     Args:
         rows: The training rows; a fold has several of their groups.
-        fit_seconds: What a fit of each default recipe is expected to take. One for which there is
-            no time even on three folds has no part in it.
+        fit_seconds: The expected time of a fit of each default recipe. Recipes for which there is
+            no time even on three folds are ignored.
         seconds: The time limit of the whole command.
     """
     if len(rows) >= FEW:
@@ -144,7 +144,7 @@ def number_of_folds(rows: Dataset, fit_seconds: Sequence[float], seconds: float)
 
 @dataclass(frozen=True)
 class FoldAnswers:
-    """Predictions of a trial for one fold, and what that took.
+    """Predictions of a trial for one fold, and how long they took.
 
     Attributes:
         decisions: int64 [n], the labels' numbers; or bool [n, labels], the labels.
@@ -277,9 +277,9 @@ class Costs:
     def record(
         self, name: str, share: float, seconds: float, predicting: float | None = None
     ) -> None:
-        """Learn what a fit on a share of the rows took, or after what time the limit cut it.
+        """Record how long a fit on a share of the rows took, or when the time limit stopped it.
 
-        `predicting` are the seconds to predict a text.
+        `predicting` is the time to predict a text, in seconds.
         """
         if predicting is not None:
             self._predicting[name] = predicting

@@ -16,12 +16,12 @@ def shown(value: str, width: int) -> str:
 
 
 def counted(number: int, one: str, several: str = "") -> str:
-    """Write a number of things: ``1 file``, ``2,000 files``; or what is said of one and several."""
+    """Write a number with a noun, ``1 file`` or ``2,000 files``, or with other forms of both."""
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
 def unequal(n_texts: int, number: int, noun: str) -> str:
-    """Write that the number of texts differs from that of something else."""
+    """Write that there are not as many texts as labels, groups or the like."""
     verb = "is" if n_texts == 1 else "are"
     return f"there {verb} {counted(n_texts, 'text')} but {counted(number, noun)}"
 

@@ -108,7 +108,7 @@ def map_tasks(
         Each item with its result; in their order if local, else in the order of completion.
 
     Raises:
-        SettingsError: No node of the cluster has the CPUs or GPUs of a task.
+        SettingsError: No node of the cluster has the CPUs or GPUs that a task needs.
         WordgateError: The cluster cannot be reached, or workers died again and again.
     """
     with Tasks(work, shared, engine) as tasks:
@@ -125,20 +125,20 @@ def map_tasks(
 
 
 class Tasks(Generic[Shared, Item, Result]):
-    """Calls of a function on an engine; as a context, which cancels what still runs at its end.
+    """Calls of a function on an engine; a context that cancels unfinished calls when it ends.
 
-    In this process a call is made where its result is asked for. Function, first argument, retries
+    In this process, a call is made when its result is requested. Function, first argument, retries
     and errors are those of `map_tasks`.
 
     Args:
         work: The function.
         shared: Its first argument.
         engine: The engine.
-        together: So many tasks need each other: on Ray the first one begins when there is room for
-            all, and none is run again.
+        together: The number of tasks that must run at the same time: on Ray, they start when there
+            is room for all, and are not retried.
 
     Raises:
-        SettingsError: The cluster is too small for a task, or for those that need each other.
+        SettingsError: The cluster is too small for a task, or for `together` tasks.
         WordgateError: The cluster cannot be reached.
     """
 
@@ -169,7 +169,7 @@ class Tasks(Generic[Shared, Item, Result]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Cancel what still runs."""
+        """Cancel unfinished calls."""
         for item in [*self._running.values()]:
             self.cancel(item)
         if self._place is not None:
@@ -192,7 +192,7 @@ class Tasks(Generic[Shared, Item, Result]):
         self._running[task] = item
 
     def wait(self, timeout: float | None = None) -> tuple[Item, Callable[[], Result]] | None:
-        """Wait until a task has ended, on Ray for so many seconds at most; None for no limit.
+        """Wait until a task has ended, on Ray for at most `timeout` seconds; None for no limit.
 
         Returns:
             The item, and what gives the result or raises the task's error; None if no task has
@@ -252,7 +252,7 @@ def _call(
 
 @lru_cache(maxsize=1)
 def _fetched(sent: Any) -> Any:
-    """Return what is the same for all tasks: a worker deserializes it once."""
+    """Return the argument that all tasks share: a worker deserializes it once."""
     import ray
 
     return ray.get(sent)
@@ -289,7 +289,7 @@ def _room(ray: Any, engine: Engine) -> int:
 
 
 def _reserved(ray: Any, engine: Engine, count: int) -> Any:
-    """Wait until there is room for so many tasks at the same time, and reserve it."""
+    """Wait until there is room for `count` tasks at the same time, and reserve it."""
     room = _room(ray, engine)
     if room < count:
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""Arrays that grow past memory: the large ones lie in temporary files, which are mapped."""
+"""Arrays that may be larger than memory: large ones are memory-mapped temporary files."""
 
 import mmap
 import tempfile
@@ -13,19 +13,19 @@ from wordgate.errors import DataError
 from wordgate.storage.files import system_errors
 
 IN_MEMORY = 1 << 24
-"""Bytes of an array from which on it lies in a file."""
+"""Number of bytes from which an array is stored in a file."""
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 class GrowingArray(Generic[_Scalar]):
     """An array [n], or [n, width], that is appended to part by part, and then read as a whole.
 
-    From 16 MB on it is kept in a temporary file, in the folder that TMPDIR names. The file has no
-    name where the system allows that, so it is gone when the array is, or the process.
+    From 16 MB on, it is stored in a temporary file in the folder that TMPDIR names. The file has no
+    name if the operating system allows that, and disappears with the array or the process.
 
     Args:
         dtype: The type of the numbers.
-        width: The numbers of each row; None for one dimension.
+        width: The number of columns; None for one dimension.
     """
 
     def __init__(self, dtype: type[_Scalar], width: int | None = None):
@@ -41,7 +41,7 @@ class GrowingArray(Generic[_Scalar]):
         Raises:
             DataError: The disk is full, or the folder of temporary files cannot be written.
         """
-        # A copy: what it is cut from may be large, or change.
+        # A copy: the array that it is a view of may be large, or change.
         part = np.array(part, self._dtype, order="C").reshape(self._shape)
         self._parts.append(part)
         self._n_bytes += part.nbytes
@@ -49,7 +49,7 @@ class GrowingArray(Generic[_Scalar]):
             self._write()
 
     def array(self) -> NDArray[_Scalar]:
-        """Return all that was appended, read-only; a file is mapped, and read when it is used.
+        """Return all rows that were appended, read-only; a file is memory-mapped.
 
         Raises:
             DataError: The disk is full.

@@ -1,4 +1,4 @@
-"""Counting more different strings than memory holds."""
+"""Counting of more distinct strings than fit into memory."""
 
 import tempfile
 import weakref
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from wordgate.storage.arrays import temporary_file_errors
 
 MOST_IN_MEMORY = 2_000_000
-"""Different strings that are counted at once: some 400 MB."""
+"""Maximum number of distinct strings that are counted in memory: about 400 MB."""
 _FILES = 32
 
 
 class StringCounter:
-    """Counts how often strings occur; they may not contain line feeds.
+    """Counts the occurrences of strings, which must not contain line feeds.
 
-    When there are too many different ones they are written to temporary files, each string to one
-    file by its hash, whose counts are added up file by file.
+    If there are too many distinct ones, their counts are written to temporary files, which are
+    selected by the hash of the string, and are added up file by file.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class StringCounter:
                 self._write()
 
     def at_least(self, least: int) -> tuple[list[str], NDArray[np.int32]]:
-        """Return the strings of at least this count, sorted, and their counts, int32.
+        """Return the strings that occur at least `least` times, sorted, and their counts, int32.
 
         Raises:
             DataError: A temporary file cannot be written.
@@ -72,7 +72,7 @@ class StringCounter:
 
 
 def _at_least(file: IO[str], least: int) -> dict[str, int]:
-    """Add up the counts in a file; keep the strings that occur so often or more."""
+    """Add up the counts in a file; keep the strings that occur at least `least` times."""
     file.seek(0)
     counts: dict[str, int] = {}
     for line in file:

@@ -1,4 +1,4 @@
-"""Sparse matrices that outgrow memory."""
+"""Sparse matrices that may be larger than memory."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 ROWS_AT_ONCE = 5_000
-"""Rows that are computed at once: bounds the memory."""
+"""Number of rows that are computed at a time, which limits the memory."""
 
 
 def stack_rows(
     matrices: Iterable[csr_matrix], width: int, dtype: type[np.floating[Any]]
 ) -> csr_matrix:
-    """Put matrices below each other, all `width` wide; many entries lie in temporary files.
+    """Stack matrices with `width` columns each; large results are in temporary files.
 
     Raises:
         DataError: A temporary file cannot be written.
@@ -38,13 +38,13 @@ def stack_rows(
 
 
 def select_rows(matrix: csr_matrix, rows: NDArray[np.int64]) -> csr_matrix:
-    """Take rows, int64 [m], of a matrix in their order; many entries lie in temporary files."""
+    """Select rows, int64 [m], of a matrix, in this order; as in `stack_rows`."""
     parts = (matrix[part] for part in np.split(rows, range(ROWS_AT_ONCE, len(rows), ROWS_AT_ONCE)))
     return stack_rows(parts, matrix.shape[1], matrix.dtype.type)
 
 
 def multiply(left: csr_matrix, right: csr_matrix) -> csr_matrix:
-    """Multiply matrices, [m, k] and [k, n]; many entries of the result lie in temporary files."""
+    """Multiply matrices, [m, k] and [k, n]; as in `stack_rows`."""
     starts = range(0, left.shape[0], ROWS_AT_ONCE)
     parts = (left[start : start + ROWS_AT_ONCE] @ right for start in starts)
     return stack_rows(parts, right.shape[1], right.dtype.type)

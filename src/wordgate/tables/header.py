@@ -35,7 +35,7 @@ LABEL_VALUES = frozenset(
 KNOWN_NAMES = frozenset((*TEXT_NAMES, *LABEL_NAMES, *GROUP_NAMES, *SPLIT_NAMES))
 
 COMMENT_MARKS = ("#", "%", "//")
-"""How lines begin that stand before a header and are no records."""
+"""Prefixes of comment lines before a header."""
 
 _AROUND_NAMES = "\u200b\ufeff \t\r\n\xa0"
 _NUMBER = re.compile(r"[-+]?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?", re.IGNORECASE | re.ASCII)
@@ -43,10 +43,10 @@ _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
 def name_key(name: str) -> str:
-    """Return what names of columns have in common that are the same, but for spaces and form.
+    """Return a key that is equal for column names that differ only in spaces and Unicode form.
 
-    A letter with an accent has two forms in Unicode (NFC and NFD), of which people type one; spaces
-    may be ones that do not break, or line breaks.
+    A letter with an accent has two forms in Unicode (NFC and NFD). Non-breaking spaces and line
+    breaks count as spaces.
     """
     return " ".join(normalize("NFC", name.strip(_AROUND_NAMES)).split())
 
@@ -214,9 +214,9 @@ def _recurs(cells: list[str], below: list[list[str]]) -> tuple[bool, str] | None
 def _heads_few(
     cells: list[str], below: list[list[str]], places: Sequence[int] | None = None
 ) -> tuple[bool, str] | None:
-    """Look for a first cell foreign to its column of few values, each standing often.
+    """Look for a first cell that differs from the few, frequent values of its column.
 
-    `places` are those of the columns, counted from 0, where some are left out.
+    `places` are the numbers of the columns, from 0, if some are left out.
     """
     filled = [cell for cell in cells if cell]
     if len(set(filled)) < len(filled):

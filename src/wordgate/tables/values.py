@@ -48,12 +48,12 @@ def is_missing(value: Any) -> bool:
 
 
 def value_key(name: str) -> str:
-    """Return what names of labels or groups have in common that are the same.
+    """Return a key that is equal for names of the same label or group.
 
     Two names are the same if they are one string in different Unicode forms (NFC and NFD), a
     truth value as Python, JSON and Excel write it (``True``, ``true``, ``TRUE``), or a whole number
-    that a table has written as a fraction: ``1.0`` for ``1``. Further zeros tell apart: ``1.10``
-    and ``1.1`` may be versions or codes.
+    that a table has written as a fraction: ``1.0`` for ``1``. Other trailing zeros count:
+    ``1.10`` and ``1.1`` may be versions or codes.
     """
     composed = normalize("NFC", name)
     whole = _WHOLE.fullmatch(composed)

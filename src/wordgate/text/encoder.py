@@ -238,7 +238,7 @@ class TextEncoder:
 
 
 def concatenate(parts: Iterable[EncodedTexts]) -> EncodedTexts:
-    """Put encoded texts one after another; the ids of many lie in a temporary file."""
+    """Concatenate encoded texts; the ids of many texts are in a temporary file."""
     ids, lengths, n_truncated = GrowingArray(np.int32), GrowingArray(np.int64), 0
     for part in parts:
         ids.append(part.ids)

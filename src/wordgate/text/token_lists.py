@@ -1,6 +1,6 @@
-"""The tokens of many texts as numbers of their distinct tokens: much smaller than strings.
+"""The tokens of many texts as indices into their distinct tokens: much smaller than strings.
 
-Shapes: ``n`` texts, ``total`` tokens of all of them together, laid end to end.
+Shapes: ``n`` texts, ``total`` tokens of all of them, concatenated.
 """
 
 from collections import defaultdict

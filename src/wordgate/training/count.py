@@ -28,8 +28,8 @@ Result = TypeVar("Result")
 _COUNTING_SHARE = 0.5
 """Maximum fraction of the time for finding and counting n-grams; the rest is for the solver."""
 _PROBED_CHARACTERS = 300_000
-"""Characters of training texts from which the time for all is estimated, if there are at least ten
-times as many."""
+"""Number of characters of training texts on which the time for all texts is estimated, if all have
+at least ten times as many."""
 
 
 def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
@@ -109,12 +109,12 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
 
 @dataclass(frozen=True)
 class _Pace:
-    """What n-grams take, by those of some texts; 0 for so few that a limit need not know.
+    """Time for the n-grams of a text, measured on a sample of texts; 0 if there are few texts.
 
     Attributes:
         counting: Seconds for finding and counting those of the first kind in a text.
         predicting: Seconds for counting those of all kinds in a text.
-        n_probed: How many texts that was measured on, which a model is fitted on in any case.
+        n_probed: Size of the sample: the minimum number of texts to fit a model on.
     """
 
     counting: float
@@ -128,7 +128,7 @@ class _Pace:
         kinds: Sequence[Analyzer],
         found: Callable[[Sequence[str], Analyzer], NgramVectorizer],
     ) -> "_Pace":
-        """Measure it on texts spread evenly over all."""
+        """Measure the time on texts at regular intervals."""
         step = sum(map(len, texts)) // _PROBED_CHARACTERS
         if step < 10:
             return cls(0.0, 0.0, 0)
@@ -142,7 +142,7 @@ class _Pace:
         return cls((taken[1] - taken[0]) / len(some), counting / len(some), len(some))
 
     def part_in_time(self, train: Dataset, seconds: float) -> Dataset:
-        """Return as many texts as there is time for, spread evenly over all."""
+        """Return as many texts as there is time for, at regular intervals."""
         expected = self.counting * len(train)
         if expected <= max(0.0, seconds):
             return train

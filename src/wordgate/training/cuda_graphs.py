@@ -1,8 +1,8 @@
 """Updates on a GPU as CUDA graphs.
 
-An update of an LSTM is hundreds of kernels of a few microseconds each; to launch them one by one
-takes Python several times as long as they run. A CUDA graph launches them at once. It holds for one
-combination of shapes, and for weights that stay where they are in memory.
+An update of an LSTM consists of hundreds of kernels of a few microseconds each; launching them one
+by one takes several times as long as running them. A CUDA graph launches all of them at once. It is
+valid for one combination of shapes, and for weights that keep their place in memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,9 +29,9 @@ class _Captured(Generic[InputsT, ResultT]):
 class GraphedFunction(Generic[InputsT, ResultT]):
     """A function of tensors that is launched as a CUDA graph for each combination of shapes.
 
-    With shapes that are new it is called as it is, which also loads the kernels; the second time it
-    is captured. It may read other tensors, such as weights, which must be changed in place only. It
-    must not wait for the GPU, and draw no random numbers.
+    For new shapes, the function is called directly, which also loads the kernels; the second call
+    captures it. It may read other tensors, such as weights, which must only be changed in place. It
+    must not wait for the GPU or draw random numbers.
 
     Source: https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 
@@ -60,10 +60,10 @@ class GraphedFunction(Generic[InputsT, ResultT]):
         return captured.results
 
     def _capture(self, inputs: InputsT) -> _Captured[InputsT, ResultT]:
-        """Record what the function launches for these inputs, which belong to the graph from then.
+        """Capture the kernels that the function launches; the inputs then belong to the graph.
 
-        All graphs share memory for what is between inputs and results. Another thread may prepare
-        the next batch meanwhile.
+        All graphs share the memory of intermediate results. Another thread may prepare the next
+        batch in the meantime.
         """
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):

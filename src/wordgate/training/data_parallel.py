@@ -25,7 +25,7 @@ class DivisibleBatch(PreparedBatch, Protocol):
     """A batch whose texts several processes divide among them."""
 
     def of_texts(self: "BatchT", rows: slice) -> "BatchT":
-        """Return what is about some texts of the batch."""
+        """Return the part of the batch with these texts."""
 
 
 BatchT = TypeVar("BatchT", bound=DivisibleBatch)

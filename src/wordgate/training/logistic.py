@@ -38,7 +38,7 @@ end regularizes, too."""
 _CURVATURE = 0.3
 _PAIRS_KEPT = 6
 _FEW_COLUMNS = 4
-"""Up to this number of columns, SciPy multiplies a sparse matrix faster by one after the other."""
+"""Up to this number of columns, SciPy multiplies a sparse matrix faster column by column."""
 _SQUARED_AT_ONCE = 1 << 20
 TOLERANCE = 3e-4
 """Of several labels per text each has as few steps as it needs: the last one gains less than this

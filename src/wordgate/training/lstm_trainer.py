@@ -65,7 +65,7 @@ MOST_EPOCHS_FOR_SMALL_DATA = 40
 FEWEST_EPOCHS_FOR_LARGE_DATA = 4
 GATES = 4
 ROUND_WORDS_TO = {"cpu": 1, "cuda": 128}
-"""A batch's words are filled up to a multiple of this number: each shape asks for a graph."""
+"""The words of a batch are padded to a multiple of this number: each shape needs its own graph."""
 _PATIENCE = {"lstm.patience", "lstm.patience_updates"}
 
 
@@ -110,7 +110,7 @@ class Prepared:
     """Everything an update needs besides the weights."""
 
     words: torch.Tensor  # int64 [distinct], the batch's different words, ascending
-    n_words: int  # those after them only fill up a shape
+    n_words: int  # those after them are padding
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
     own: BatchShard | None  # None where there are too few texts for this process
 

@@ -19,12 +19,12 @@ from wordgate.training.torch_group import TorchGroup
 
 _POLL = 0.1  # seconds
 _PATIENCE = timedelta(minutes=30)
-"""Rank 0 waits so long for the others: nothing else tells that a whole machine is lost."""
+"""Timeout of rank 0 for the others: the only sign that a whole machine is lost."""
 
 
 @contextmanager
 def ray_group(world_size: int, engine: Engine, progress: Progress) -> Iterator[ProcessGroup]:
-    """Train together with tasks on a Ray cluster, for as long as the context.
+    """Form a process group with tasks on a Ray cluster, for the duration of the context.
 
     Raises:
         SettingsError: The cluster has no room for them.
@@ -52,7 +52,7 @@ def ray_group(world_size: int, engine: Engine, progress: Progress) -> Iterator[P
 
 
 def _serve(world_size: int, place: tuple[int, str, int]) -> None:
-    """Train together with rank 0 until it ends: the process of a rank, which meets it at a port."""
+    """Join rank 0 at its address and port, and train with it until it ends."""
     rank, host, port = place
     torch.set_num_threads(choose_threads())
     store = TCPStore(host, port)
@@ -63,5 +63,5 @@ def _serve(world_size: int, place: tuple[int, str, int]) -> None:
 
 
 def _ready(rank: int) -> str:
-    """Name the key by which a process says that it runs."""
+    """Return the key that a process sets when it is running."""
     return f"ready-{rank}"
