@@ -299,8 +299,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     self.search_ = replace(result, latency_ms=latency, megabytes=megabytes)
                     return
         raise SettingsError(
-            f"no model is within {config.limits_text()} once it is fitted on all texts; relax the"
-            " limits, or give more minutes"
+            f"no model is within {config.limits_text()} when fitted on all texts; relax the"
+            " limits, or increase minutes"
         )
 
     def _teaching(

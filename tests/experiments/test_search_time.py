@@ -221,12 +221,12 @@ def test_a_winner_whose_training_was_cut_short_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("wordgate.experiments.search_plan.available_families",
                         lambda _: (("count",), ()))  # fmt: skip
     whole = wordgate.train(file, **options)
-    assert not any("cut the training" in one for one in whole.search.left_out)
+    assert not any("stopped the training" in one for one in whole.search.left_out)
     monkeypatch.setattr(auto.Clock, "fitting_deadline", lambda *_: time.monotonic())
     cut = wordgate.train(file, **options)
     told = (
-        "The time limit cut the training of the final model short: it may be worse than the model"
-        " that was chosen; give more --minutes."
+        "The time limit stopped the training of the final model early: it may be worse than the"
+        " selected trial; increase --minutes."
     )
     assert cut.search.left_out[-1] == told
     assert cut.metrics.search.left_out[-1] == told

@@ -250,7 +250,7 @@ def test_a_weighting_that_time_cut_short_is_named_where_another_is_chosen(fit_av
     monkeypatch.setattr(average, "search_regularization", cut_the_second)
     fitted = fit_average("logreg")
     assert fitted.remarks[-1] == (
-        "The time limit cut the fit of averages weighted by inverse-frequency short."
+        "The time limit stopped the fit of averages weighted by inverse-frequency early."
     )
 
 

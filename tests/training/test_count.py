@@ -253,7 +253,7 @@ def test_long_texts_are_cut_into_chunks_of_few(monkeypatch):
 
 def test_the_only_n_grams_and_the_only_penalty_are_fitted_even_when_time_is_up(fit_tuned):
     fitted = fit_tuned(deadline=time.monotonic(), count_words=0, count_c=5.0)
-    assert fitted.remarks[1:] == ["The time limit cut the fit with C = 5 short."]
+    assert fitted.remarks[1:] == ["The time limit stopped the fit with C = 5 early."]
     assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["characters"]
 
 

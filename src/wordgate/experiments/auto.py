@@ -197,7 +197,7 @@ def _trained(
         if not broken:
             metrics = bundle.metrics
             assert metrics is not None and metrics.search is not None  # noqa: S101, PT018
-            left_out = [*metrics.search.left_out, *_cut_short(metrics.remarks)]
+            left_out = [*metrics.search.left_out, *_stopped_early(metrics.remarks)]
             facts = metrics.search.model_copy(
                 update={"latency_ms": latency, "megabytes": megabytes, "left_out": left_out}
             )
@@ -212,17 +212,17 @@ def _trained(
         )
     raise SettingsError(
         f"no model is within {config.limits_text()} when trained on all training rows:"
-        f" {', '.join(measured)}; relax the limits, or give more --minutes"
+        f" {', '.join(measured)}; relax the limits, or increase --minutes"
     )
 
 
-def _cut_short(remarks: Sequence[str]) -> list[str]:
-    """Warn that the final model may be worse, if the time limit cut its training short."""
+def _stopped_early(remarks: Sequence[str]) -> list[str]:
+    """Warn that the final model may be worse, if the time limit stopped its training."""
     if not any(remark.startswith(TIME_LIMIT) for remark in remarks):
         return []
     return [
-        f"{TIME_LIMIT}cut the training of the final model short: it may be worse than the model"
-        " that was chosen; give more --minutes."
+        f"{TIME_LIMIT}stopped the training of the final model early: it may be worse than the"
+        " selected trial; increase --minutes."
     ]
 
 

@@ -264,7 +264,7 @@ class Search:
         needed = self._costs.seconds(spec.name) * self._ranking.n_folds()
         self._left_out.append(
             f"Left out: {spec.family}, {spec.recipe} settings: a trial takes about {needed:.0f} s,"
-            " and training the final model about as long; give more --minutes."
+            " and training the final model about as long; increase --minutes."
         )
 
     def _drop_families(self) -> None:

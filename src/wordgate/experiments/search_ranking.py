@@ -165,7 +165,7 @@ class Ranking:
         measured = [trial for trial in self.finished() if trial.over_limits]
         if not measured:
             return (
-                f"no trial ended within {self.config.limits.minutes:g} minutes: give more --minutes"
+                f"no trial ended within {self.config.limits.minutes:g} minutes: increase --minutes"
             )
         given = self.config.limits_text()
         smallest = min(measured, key=lambda trial: trial.megabytes or 0.0)
@@ -173,7 +173,7 @@ class Ranking:
         return (
             f"none of {len(measured):,} trials is within {given}: the smallest is"
             f" {_measured(smallest)}, the fastest {_measured(quickest)}; relax the"
-            " limits, or give more --minutes"
+            " limits, or increase --minutes"
         )
 
     def difference(self, one: SearchTrial, other: SearchTrial) -> PairedDifference:

@@ -167,7 +167,7 @@ class _Fits:
         plan, context = self.config.plans[task.family], self.config.context_of(task.family)
         calibrated, taught = fit_model(plan, fold, context)
         result = _tested(calibrated, fold.test.texts)
-        if time.monotonic() < self.config.context.deadline:  # a fit cut short is none to go on with
+        if time.monotonic() < self.config.context.deadline:  # else it may have been stopped early
             self._save(task, result)
         teacher = None if taught is None else _teacher_as_model(taught, self.config)
         if teacher is not None:

@@ -69,7 +69,7 @@ def _n_marked_lines(lines: Sequence[str]) -> int:
 
 
 def _lines(text: str, length: int, *, is_whole: bool) -> list[str]:
-    """Return the lines of the first characters, but for a last one that may be cut short."""
+    """Return the lines of the first characters, without a last one that may be incomplete."""
     lines = list(io.StringIO(text[:length], newline=""))
     is_whole = is_whole and len(text) <= length
     return lines if is_whole or len(lines) < 2 or lines[-1].endswith("\n") else lines[:-1]

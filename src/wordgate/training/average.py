@@ -83,7 +83,7 @@ def fit_logreg(data: FitData, settings: Settings, context: RunContext) -> Fitted
     position, chosen = _choose(fits, by_loss=data.multilabel)
     late = [f"{TIME_LIMIT}left no time for {_name(each)}." for each in weightings[len(fits) :]]
     if choices[-1].is_cut and position < len(fits) - 1:
-        late.append(f"{TIME_LIMIT}cut the fit of {_name(weightings[len(fits) - 1])} short.")
+        late.append(f"{TIME_LIMIT}stopped the fit of {_name(weightings[len(fits) - 1])} early.")
     remarks = [*_remarks(known, data, settings), *chosen, *choices[position].remarks()]
     return Fitted(
         _folded(fits[position], known, data, settings),

@@ -418,7 +418,7 @@ class RegularizationChoice:
                 f"{TIME_LIMIT}ended the search after {n} of {n + self.left_out} values of C."
             )
         elif self.is_cut:
-            remarks.append(f"{TIME_LIMIT}cut the fit with C = {self.tried[-1]:g} short.")
+            remarks.append(f"{TIME_LIMIT}stopped the fit with C = {self.tried[-1]:g} early.")
         return remarks
 
 
