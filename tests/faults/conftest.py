@@ -21,17 +21,33 @@ from wordgate.runtime.cpu import available_cores
 
 LONG = os.environ.get("WORDGATE_FAULTS") == "long"
 SEED = os.environ.get("WORDGATE_FAULTS_SEED") or date.today().isoformat()
-_FOUND = "found"
+_FOUND = pytest.StashKey[list[tuple[str, str]]]()
 
 
-@pytest.fixture
-def found(record_property):
-    """Tell what was tried, and with what result; a worker's report carries it to the summary."""
+def pytest_configure(config):
+    config.stash[_FOUND] = []
+
+
+@pytest.fixture(scope="session")
+def found(request):
+    """Tell what was tried, and with what result."""
 
     def tell(what: str, figure: str) -> None:
-        record_property(_FOUND, (what, figure))
+        request.config.stash[_FOUND].append((what, figure))
 
     return tell
+
+
+def pytest_sessionfinish(session):
+    """Send what the tests of a worker of pytest-xdist have told."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["found"] = session.config.stash[_FOUND]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Receive what a worker has sent, unless it has crashed."""
+    node.config.stash[_FOUND] += getattr(node, "workeroutput", {}).get("found", [])
 
 
 @pytest.fixture
@@ -138,9 +154,8 @@ def _last_case(folder):
     return note.read_text().strip() if note.exists() else "none"
 
 
-def pytest_terminal_summary(terminalreporter):
-    passed = terminalreporter.getreports("passed")
-    rows = [row for report in passed for name, row in report.user_properties if name == _FOUND]
+def pytest_terminal_summary(terminalreporter, config):
+    rows = config.stash[_FOUND]
     if not LONG or not rows:
         return
     terminalreporter.write_line("")
