@@ -20,7 +20,9 @@ _LONGEST = 10_000  # characters that are taken apart
 _STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _ITEM = re.compile(rf"[-+]?\d[\d.e+-]*|\.{{3}}|{_STRING}")
 _ARRAY = re.compile(rf"\[\s*(?:(?:{_ITEM.pattern})(?:\s+|(?=\])))+\]")
-_OF_TYPE = re.compile(r"(?:np\.)?(?:array|frozenset|set)\((.*?)(?:,\s*dtype=[^\s,()]+)?\)", re.DOTALL)
+_OF_TYPE = re.compile(
+    r"(?:np\.)?(?:array|frozenset|set)\((.*?)(?:,\s*dtype=[^\s,()]+)?\)", re.DOTALL
+)
 _SCALAR = re.compile(rf"({_STRING}|['\"].*)|\bnp\.\w+\(({_STRING}|[^()'\"]*)\)", re.DOTALL)
 _BYTES = ("b'", 'b"')
 _PLURALS = {"a list": "lists", "an object": "objects"}
