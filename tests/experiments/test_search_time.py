@@ -16,6 +16,7 @@ from wordgate.experiments.search_plan import SearchConfig
 from wordgate.experiments.search_trials import Costs, FoldAnswers, InnerFolds
 from wordgate.report.search_text import choice, trial_remarks
 from wordgate.runtime.contention import Contention
+from wordgate.runtime.engine import Tasks
 from wordgate.runtime.progress import Silent
 from wordgate.search.study import SearchStudy
 from wordgate.settings import load_settings
@@ -125,6 +126,32 @@ def test_what_is_expected_to_fit_into_the_time_takes_part(rows, fits, tmp_path):
         found = Search(folds, config, study, lambda end=end: end).run()
         assert {trial.family for trial in found.trials} == families
         assert any("Left out: lstm" in one for one in found.left_out) == (len(families) == 1)
+
+
+def test_a_worker_is_waited_for_until_the_time_of_the_search_is_over(
+    rows, fits, tmp_path, monkeypatch
+):
+    """A worker may have to start: that takes none of the share that a fit has of the time."""
+    waited = []
+
+    class Cluster(Tasks):
+        """Fits of chosen settings do not end."""
+
+        def wait(self, timeout=None):
+            fit = next(iter(self._running.values()))
+            if fit.spec.recipe != "tuned":
+                return super().wait(timeout)
+            waited.append((fit.seconds, timeout))
+            return None
+
+    monkeypatch.setattr(search, "Tasks", Cluster)
+    folds = InnerFolds.of(rows, ("a", "b"), config_of("count").settings, 0)
+    study, end = SearchStudy(tmp_path, ["count"], 0), time.monotonic() + 200.0
+    found = Search(folds, config_of("count"), study, lambda: end).run()
+    assert (found.ended_by, found.trials[-1].state) == ("minutes", "failed")
+    ((seconds, timeout),) = waited
+    assert seconds == pytest.approx(200.0 / 3, abs=2.0)  # on each of three folds
+    assert timeout == pytest.approx(200.0 + 1.0, abs=2.0)
 
 
 def test_with_few_rows_a_slow_family_shares_its_time_among_all_folds(rows, fits, tmp_path):

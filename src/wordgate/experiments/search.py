@@ -501,8 +501,9 @@ class Search:
         """Fit a trial on some folds, at the same time if the engine can."""
         spec, share = attempt.spec, rungs[0].share
         seconds = self._seconds_for_fit(spec, rungs, len(attempt.answers), must=must)
-        left = max(0.0, seconds)
-        answers = yield [TrialFit(spec, n, share, left, must=must) for n in numbers]
+        own = max(0.0, seconds)  # a share of the time: when it is over, that of the search is not
+        until = max(time.monotonic() + own, self.deadline() - self._kept_for(spec))
+        answers = yield [TrialFit(spec, n, share, own, until, must=must) for n in numbers]
         for found in answers:
             self._costs.record(spec.name, share, found.seconds, found.predicting)
             attempt.seconds += found.seconds

@@ -24,6 +24,7 @@ class TrialFit:
     """A fit that a trial asks for: on a share of a fold's training rows, in so many seconds.
 
     Attributes:
+        until: The `time.monotonic()` here until which it is waited for: a worker may have to start.
         must: Whether it is waited for even if it takes longer.
     """
 
@@ -31,6 +32,7 @@ class TrialFit:
     number: int
     share: float
     seconds: float
+    until: float
     must: bool
 
 
@@ -94,9 +96,8 @@ class TrialSchedule:
         except SearchTimeoutError:
             self._is_late = True
             return
-        now = time.monotonic()
         must = any(fit.must for fit in fits)
-        until = math.inf if must else now + max(fit.seconds for fit in fits) + _GRACE
+        until = math.inf if must else max(fit.until for fit in fits) + _GRACE
         step = _Step(trial, fits, until)
         for fit in fits:
             self._running[fit] = step
