@@ -8,6 +8,7 @@ import pytest
 
 import wordgate
 from wordgate.data.dataset import Dataset
+from wordgate.errors import DataError
 from wordgate.evaluation.search import SearchLimits
 from wordgate.experiments import auto, search
 from wordgate.experiments.auto import Finish
@@ -152,6 +153,26 @@ def test_a_worker_is_waited_for_until_the_time_of_the_search_is_over(
     ((seconds, timeout),) = waited
     assert seconds == pytest.approx(200.0 / 3, abs=2.0)  # on each of three folds
     assert timeout == pytest.approx(200.0 + 1.0, abs=2.0)
+
+
+def test_a_family_that_fails_tells_nothing_of_the_number_of_folds(rows, tmp_path, monkeypatch):
+    """Of the first family that does not, one fold tells for how many there is time."""
+    fitted = []
+
+    def answer(spec, folds, number, *_):
+        if spec.family == "count":
+            raise DataError("a fit that fails")
+        fitted.append(number)
+        truth = folds.fold(number).test.targets
+        return FoldAnswers(truth, 1.0, 0.1, 1.0, 12.0, is_cut=False, predicting=0.0)
+
+    monkeypatch.setattr(search, "fit_fold", answer)
+    config = replace(config_of("count", "lstm"), options={"trials": 1})
+    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
+    study, end = SearchStudy(tmp_path, ["count", "lstm"], 0), time.monotonic() + 30.0
+    found = Search(folds, config, study, lambda: end).run()
+    assert fitted == [0]
+    assert [trial.state for trial in found.trials] == ["failed", "complete"]
 
 
 def test_with_few_rows_a_slow_family_shares_its_time_among_all_folds(rows, fits, tmp_path):

@@ -244,8 +244,11 @@ class Search:
         return "folds" in self.study.attributes
 
     def _decide_folds(self, begun: Sequence[_Attempt], room: int) -> None:
-        """Choose on how many folds all trials are evaluated, by the time that these take."""
-        if self._knows_folds:
+        """Choose on how many folds all trials are evaluated, by the time that these take.
+
+        Where all have failed the next ones tell it.
+        """
+        if self._knows_folds or not (begun or self._ranking.finished()):
             return
         each = [self._costs.seconds(attempt.spec.name) for attempt in begun]
         kept = max((self._kept_for(attempt.spec) for attempt in begun), default=0.0)
