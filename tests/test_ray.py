@@ -192,17 +192,27 @@ def count_alone(monkeypatch):
     monkeypatch.setattr(search_plan, "available_families", lambda _: (("count",), ()))
 
 
+def own_processes():
+    """List this process and all that it has started, those of its clusters included."""
+    found = [os.getpid()]
+    for process in found:
+        for children in Path(f"/proc/{process}/task").glob("*/children"):
+            with suppress(OSError):
+                found += map(int, children.read_text().split())
+    return found
+
+
 @contextmanager
 def signals_to_workers(number, most):
-    """Send so many workers a signal while they run tasks, from time to time; give those found."""
+    """Send so many workers of this process's clusters a signal while they run tasks; list them."""
     found, done = [], Event()
 
     def send():
         while len(found) < most and not done.wait(0.1):
-            for place in Path("/proc").glob("[0-9]*/cmdline"):
+            for process in own_processes():
                 with suppress(OSError):
-                    process = int(place.parent.name)
-                    if place.read_bytes().startswith(b"ray::_call") and process not in found:
+                    name = Path(f"/proc/{process}/cmdline").read_bytes()
+                    if name.startswith(b"ray::_call") and process not in found:
                         os.kill(process, number)
                         found.append(process)
                         break

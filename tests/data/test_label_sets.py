@@ -122,6 +122,12 @@ def test_numbers_in_an_array_of_numpy_are_labels(write):
     assert table.label_sets[:4] == [("1", "2"), ("1",), ("10", "2"), ("10",)]
 
 
+def test_labels_that_look_like_scalars_of_numpy_stay_as_they_are(write):
+    cells = ["['np.log(x)', 'b']", '[""np.log(x)""]', "[np.str_('f(x)'), np.str_('b')]"]
+    table = read_table(csv(write, cells * 6))
+    assert table.label_sets[:3] == [("b", "np.log(x)"), ("np.log(x)",), ("b", "f(x)")]
+
+
 def test_a_list_in_json_may_hold_quotes_with_a_space_between(write):
     cells = [json.dumps(["rock ' ' roll", "b"]).replace('"', '""'), '[""b""]'] * 4
     assert read_table(csv(write, cells)).label_sets == [("b", "rock ' ' roll"), ("b",)] * 4

@@ -8,6 +8,7 @@ import pytest
 
 import wordgate
 from wordgate.data.dataset import Dataset
+from wordgate.errors import DataError
 from wordgate.evaluation.search import SearchLimits
 from wordgate.experiments import auto, search
 from wordgate.experiments.auto import Finish
@@ -16,6 +17,7 @@ from wordgate.experiments.search_plan import SearchConfig
 from wordgate.experiments.search_trials import Costs, FoldAnswers, InnerFolds
 from wordgate.report.search_text import choice, trial_remarks
 from wordgate.runtime.contention import Contention
+from wordgate.runtime.engine import Tasks
 from wordgate.runtime.progress import Silent
 from wordgate.search.study import SearchStudy
 from wordgate.settings import load_settings
@@ -125,6 +127,52 @@ def test_what_is_expected_to_fit_into_the_time_takes_part(rows, fits, tmp_path):
         found = Search(folds, config, study, lambda end=end: end).run()
         assert {trial.family for trial in found.trials} == families
         assert any("Left out: lstm" in one for one in found.left_out) == (len(families) == 1)
+
+
+def test_a_worker_is_waited_for_until_the_time_of_the_search_is_over(
+    rows, fits, tmp_path, monkeypatch
+):
+    """A worker may have to start: that takes none of the share that a fit has of the time."""
+    waited = []
+
+    class Cluster(Tasks):
+        """Fits of chosen settings do not end."""
+
+        def wait(self, timeout=None):
+            fit = next(iter(self._running.values()))
+            if fit.spec.recipe != "tuned":
+                return super().wait(timeout)
+            waited.append((fit.seconds, timeout))
+            return None
+
+    monkeypatch.setattr(search, "Tasks", Cluster)
+    folds = InnerFolds.of(rows, ("a", "b"), config_of("count").settings, 0)
+    study, end = SearchStudy(tmp_path, ["count"], 0), time.monotonic() + 200.0
+    found = Search(folds, config_of("count"), study, lambda: end).run()
+    assert (found.ended_by, found.trials[-1].state) == ("minutes", "failed")
+    ((seconds, timeout),) = waited
+    assert seconds == pytest.approx(200.0 / 3, abs=2.0)  # on each of three folds
+    assert timeout == pytest.approx(200.0 + 1.0, abs=2.0)
+
+
+def test_a_family_that_fails_tells_nothing_of_the_number_of_folds(rows, tmp_path, monkeypatch):
+    """Of the first family that does not, one fold tells for how many there is time."""
+    fitted = []
+
+    def answer(spec, folds, number, *_):
+        if spec.family == "count":
+            raise DataError("a fit that fails")
+        fitted.append(number)
+        truth = folds.fold(number).test.targets
+        return FoldAnswers(truth, 1.0, 0.1, 1.0, 12.0, is_cut=False, predicting=0.0)
+
+    monkeypatch.setattr(search, "fit_fold", answer)
+    config = replace(config_of("count", "lstm"), options={"trials": 1})
+    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
+    study, end = SearchStudy(tmp_path, ["count", "lstm"], 0), time.monotonic() + 30.0
+    found = Search(folds, config, study, lambda: end).run()
+    assert fitted == [0]
+    assert [trial.state for trial in found.trials] == ["failed", "complete"]
 
 
 def test_with_few_rows_a_slow_family_shares_its_time_among_all_folds(rows, fits, tmp_path):

@@ -17,10 +17,13 @@ _MOSTLY = 0.5
 _FEWEST = 3  # strings that show what a column holds
 _LONGEST = 10_000  # characters that are taken apart
 # The notation of numpy arrays, and of Python types other than list.
-_ITEM = re.compile(r"""[-+]?\d[\d.e+-]*|\.{3}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_ITEM = re.compile(rf"[-+]?\d[\d.e+-]*|\.{{3}}|{_STRING}")
 _ARRAY = re.compile(rf"\[\s*(?:(?:{_ITEM.pattern})(?:\s+|(?=\])))+\]")
-_OF_TYPE = re.compile(r"(?:np\.)?(?:array|frozenset|set)\((.*?)(?:,\s*dtype=\S+)?\)", re.DOTALL)
-_SCALAR = re.compile(r"\bnp\.\w+\(([^()]*)\)")
+_OF_TYPE = re.compile(
+    r"(?:np\.)?(?:array|frozenset|set)\((.*?)(?:,\s*dtype=[^\s,()]+)?\)", re.DOTALL
+)
+_SCALAR = re.compile(rf"({_STRING}|['\"].*)|\bnp\.\w+\(({_STRING}|[^()'\"]*)\)", re.DOTALL)
 _BYTES = ("b'", 'b"')
 _PLURALS = {"a list": "lists", "an object": "objects"}
 _TO_DO = {
@@ -107,7 +110,7 @@ def plain_source(cell: str) -> str:
     """
     if typed := _OF_TYPE.fullmatch(cell):
         cell = typed[1] or "[]"
-    cell = _SCALAR.sub(r"\1", cell)
+    cell = _SCALAR.sub(lambda found: found[1] or found[2], cell)  # what strings hold stays
     return f"[{', '.join(_ITEM.findall(cell))}]" if _ARRAY.fullmatch(cell) else cell
 
 

@@ -323,7 +323,7 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
 
 
 def _separator_hint(unknown: Sequence[str], labels: tuple[str, ...], *, multilabel: bool) -> str:
-    """List what stands between known labels in one that is unknown; else an empty string."""
+    """Write that an unknown label is several known ones, and how to read it; else nothing."""
     found = ((label, separator_between(label, labels)) for label in unknown)
     label, separator = next((pair for pair in found if pair[1]), ("", None))
     if separator is None:

@@ -244,8 +244,11 @@ class Search:
         return "folds" in self.study.attributes
 
     def _decide_folds(self, begun: Sequence[_Attempt], room: int) -> None:
-        """Choose on how many folds all trials are evaluated, by the time that these take."""
-        if self._knows_folds:
+        """Choose on how many folds all trials are evaluated, by the time that these take.
+
+        Where all have failed the next ones tell it.
+        """
+        if self._knows_folds or not (begun or self._ranking.finished()):
             return
         each = [self._costs.seconds(attempt.spec.name) for attempt in begun]
         kept = max((self._kept_for(attempt.spec) for attempt in begun), default=0.0)
@@ -501,8 +504,9 @@ class Search:
         """Fit a trial on some folds, at the same time if the engine can."""
         spec, share = attempt.spec, rungs[0].share
         seconds = self._seconds_for_fit(spec, rungs, len(attempt.answers), must=must)
-        left = max(0.0, seconds)
-        answers = yield [TrialFit(spec, n, share, left, must=must) for n in numbers]
+        own = max(0.0, seconds)  # a share of the time: when it is over, that of the search is not
+        until = max(time.monotonic() + own, self.deadline() - self._kept_for(spec))
+        answers = yield [TrialFit(spec, n, share, own, until, must=must) for n in numbers]
         for found in answers:
             self._costs.record(spec.name, share, found.seconds, found.predicting)
             attempt.seconds += found.seconds

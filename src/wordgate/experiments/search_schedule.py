@@ -25,6 +25,7 @@ class TrialFit:
 
     Attributes:
         seconds: The time limit.
+        until: The `time.monotonic()` until which the trial waits: a worker may have to start.
         must: Whether the trial waits for it even if it takes longer.
     """
 
@@ -32,6 +33,7 @@ class TrialFit:
     number: int
     share: float
     seconds: float
+    until: float
     must: bool
 
 
@@ -96,9 +98,8 @@ class TrialSchedule:
         except SearchTimeoutError:
             self._is_late = True
             return
-        now = time.monotonic()
         must = any(fit.must for fit in fits)
-        until = math.inf if must else now + max(fit.seconds for fit in fits) + _GRACE
+        until = math.inf if must else max(fit.until for fit in fits) + _GRACE
         step = _Step(trial, fits, until)
         for fit in fits:
             self._running[fit] = step

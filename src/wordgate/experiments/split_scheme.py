@@ -130,7 +130,7 @@ class _Fits:
     config: ComparisonConfig
     store: ResultStore
     _of_teachers: dict[FoldTask, FoldResult] = field(default_factory=dict)
-    """Remark on ``transformer`` if the same model was fine-tuned as teacher of `TAUGHT_LSTM`."""
+    """Of ``transformer``, where the same model was fine-tuned as the teacher of `TAUGHT_LSTM`."""
 
     def results(self, tasks: Sequence[FoldTask]) -> Iterator[tuple[FoldTask, FoldResult]]:
         """Return the results as they come: those that are stored, and those of the engine."""
@@ -190,7 +190,7 @@ class _Fits:
         return self.schemes[task.scheme].folds[task.number]
 
     def _name(self, task: FoldTask) -> str:
-        """List what is stored of a fit."""
+        """Return the name under which the result of a fit is stored."""
         return f"{self.schemes[task.scheme].kind}-{task.family}-{task.number + 1}"
 
     def _title(self, task: FoldTask) -> str:

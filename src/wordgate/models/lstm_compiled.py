@@ -103,7 +103,7 @@ def _by_units(rows: Floats, layout: KernelLayout) -> Floats:
 
 
 def _packed(rows: Floats, layout: KernelLayout) -> tuple[NDArray[Any], NDArray[np.int32], Floats]:
-    """Format the recurrence's weights, `_by_units` [4 * size, size], as a step reads them.
+    """Arrange the recurrence's weights, `_by_units` [4 * size, size], as a step reads them.
 
     With them, for int8, what its sums begin with, int32 [4 * size], and what a unit of them is
     worth, float32 [4 * size].

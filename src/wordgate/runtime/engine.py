@@ -155,6 +155,7 @@ class Tasks(Generic[Shared, Item, Result]):
         self._place: Any = None
         if not engine.is_local:
             self._ray = _connected(engine)
+            self._sent = [self._ray.put(shared)]  # in a list Ray leaves it to `_fetched`
             options: dict[str, Any] = {"num_cpus": engine.threads, "num_gpus": engine.gpus}
             if together:
                 self._place = _reserved(self._ray, engine, together)
@@ -162,7 +163,6 @@ class Tasks(Generic[Shared, Item, Result]):
 
                 options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(self._place)
             self._task = self._ray.remote(max_retries=self._retries, **options)(_call)
-            self._sent = [self._ray.put(shared)]  # in a list Ray leaves it to `_fetched`
 
     def __enter__(self) -> Tasks[Shared, Item, Result]:
         """Begin."""

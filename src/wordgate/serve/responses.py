@@ -87,7 +87,7 @@ class HTTPError(Exception):
         self.headers = list(headers)
 
     def response(self) -> Response:
-        """Return it the form of every error."""
+        """Return the refusal as a response, in the form of every error."""
         body = orjson.dumps({"error": {"code": self.code, "message": self.message}})
         return Response(self.status, body, [*WITHOUT_BROWSER_TRICKS, *self.headers])
 

@@ -239,7 +239,7 @@ def _each_once(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
 
 
 def checked_seed(seed: int, name: str = "seed") -> int:
-    """Return a seed back as a plain integer; a message calls it by the name.
+    """Return a seed as a plain integer; a message calls it by the name.
 
     Raises:
         SettingsError: It is no whole number, or one that scikit-learn doesn't take.

@@ -183,7 +183,7 @@ def is_workbook(name: str) -> bool:
 
 
 def version_of(path: Path | RemoteFile) -> str:
-    """List what a file contains: as the other end tells its version, or by a hash of its bytes.
+    """Identify the content of a file: by the version that the server states, or by its hash.
 
     Raises:
         DataError: It can't be read.

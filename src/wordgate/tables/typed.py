@@ -209,7 +209,7 @@ class ParquetReader(Reader):
 
 @contextmanager
 def _readable_parquet(name: str) -> Iterator[None]:
-    """Return in one sentence what pyarrow has against a file."""
+    """Raise in one sentence what pyarrow has against a file."""
     import pyarrow as pa
 
     try:

@@ -58,7 +58,7 @@ class Augmenter:
 
     Args:
         tokenizer: Cuts the texts.
-        neighbors: For each token that may be replaced, what may replace it; empty to replace none.
+        neighbours: For each token that may be replaced, what may replace it; empty to replace none.
     """
 
     tokenizer: Tokenizer

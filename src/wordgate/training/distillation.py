@@ -100,7 +100,7 @@ class TransferSet:
         weight: float,
         class_weights: NDArray[np.float64] | None = None,
     ) -> Dataset:
-        """Return a student what it learns.
+        """Return the training texts of a student, with their targets.
 
         Weights of labels are those of the part that the labels have in the loss: a teacher's
         probabilities say themselves what it learned with such weights, or without. So the target of

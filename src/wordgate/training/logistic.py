@@ -222,7 +222,7 @@ class _Loss(ABC):
         return columns[:-1] @ self.basis.T, (self.basis @ columns[-1]).astype(np.float64)
 
     def scale(self, c: float) -> Doubles:
-        """Return each weight a unit in which the loss curves about alike in all directions.
+        """Return a unit for each weight, in which the loss curves about alike in all directions.
 
         They are about the Hessian's diagonal: the curvature by the scores times the feature's mean
         square, and the penalty's.

@@ -105,7 +105,7 @@ def candidate_settings(settings: Settings) -> list[Settings]:
 
 
 def _epoch_score(data: FitData, settings: Settings) -> str:
-    """List what makes an epoch better than another, as for `EarlyStopping`."""
+    """Return the criterion by which an epoch is better than another, as for `EarlyStopping`."""
     asked = settings.lstm.epoch_score
     adapts = data.multilabel and "lstm.epoch_score" not in settings.set_by_user
     return "loss" if adapts and asked != "last" else asked

@@ -116,7 +116,7 @@ class Prepared:
 
 
 def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
-    """Describe what an LSTM is trained in."""
+    """Return the precision in which an LSTM is trained."""
     if settings.lstm.states_have_own_masks:
         return torch.float32
     return choose_precision(settings.lstm.precision, device)

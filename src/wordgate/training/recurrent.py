@@ -455,7 +455,7 @@ def _by_gates(mask: Tensor, hidden_weights: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _by_mask(slopes: Tensor, masks: Tensor) -> Tensor:
-    """Format [count, 4, hidden] likewise: [masked, count, rest]."""
+    """Arrange [count, 4, hidden] likewise: [masked, count, rest]."""
     masked, rest = len(masks), 4 // len(masks) * slopes.shape[-1]
     return slopes.view(len(slopes), masked, rest).transpose(0, 1)
 

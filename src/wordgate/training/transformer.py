@@ -132,7 +132,7 @@ def draw_texts(
 
 
 def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int:
-    """Describe how many texts of each group an epoch reads; groups are numbers, int64 [n].
+    """Return how many texts of each group an epoch reads; groups are numbers, int64 [n].
 
     As many as the settings say; unless a user set them, doubled as long as the updates would be too
     few and there are others: the many texts of a few groups, such as authors, are no copies of each

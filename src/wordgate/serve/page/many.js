@@ -261,7 +261,7 @@ export class ManyTexts {
     this.said.classList.toggle("trouble", trouble && words !== "");
   }
 
-  /** The labels of an answer, one or several; none where there is none or the model is to stay abstains. */
+  /** The labels of an answer, one or several; none if there is none, or if the model abstains. */
   labelsOf({ probabilities }) {
     return probabilities ? answerOf(this.model, probabilities, this.abstention.from) : [];
   }
