@@ -323,6 +323,13 @@ def test_columns_whose_texts_have_commas_without_quotes_are_refused(write, head,
     )
 
 
+@pytest.mark.parametrize("first", ["text  text", "text\0text", '"label, label"'])
+def test_a_text_that_repeats_the_name_of_a_column_is_no_header(write, first):
+    texts = [first, *(f"a fine lamp{' very' * (i % 5)} {i}" for i in range(16))]
+    table = read_table(write("a.csv", "\n".join(texts)), labelled=False)
+    assert table.texts == [first.strip('"'), *texts[1:]]
+
+
 def test_a_single_column_says_what_may_separate_labels(write, message):
     path = write("a.csv", "".join(f"a lamp {i}: {i % 2}\n" for i in range(16)))
     assert message(path) == (

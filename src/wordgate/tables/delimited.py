@@ -177,7 +177,8 @@ class DelimitedReader(TextReader[DelimitedBatch]):
                 " contains ','",
             ),
         ):
-            if len(names := known_names(cells)) > 1:
+            names = known_names(cells)
+            if len(set(names)) > 1:  # a text may repeat a word
                 raise DataError(f"'{self.name}' names columns ({', '.join(names)}), but {why}")
 
     def _named_width(self, records: Sequence[list[str]]) -> int:
