@@ -323,6 +323,15 @@ def test_columns_whose_texts_have_commas_without_quotes_are_refused(write, head,
     )
 
 
+@pytest.mark.parametrize("mark", ["//", "#", "%"])
+def test_a_first_text_that_looks_like_a_comment_tells_the_delimiter_too(write, mark):
+    rows = [f"lamp {i};a;ok;x" if i % 2 else f"lamp {i};a;ok" for i in range(13)]
+    lines = [f"{mark};a;no;x", "kettle;a;no;x;y;y;y", *rows]
+    table = read_table(write("a.csv", "\n".join(lines)), text=1, label=3)
+    assert table.texts[0] == mark
+    assert "lamp 1" in table.texts
+
+
 @pytest.mark.parametrize("first", ["text  text", "text\0text", '"label, label"'])
 def test_a_text_that_repeats_the_name_of_a_column_is_no_header(write, first):
     texts = [first, *(f"a fine lamp{' very' * (i % 5)} {i}" for i in range(16))]

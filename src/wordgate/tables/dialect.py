@@ -80,7 +80,15 @@ def _infer_delimiter(lines: list[str]) -> str:
     named = separator_line(lines[0]) if lines else None
     if named is not None and any(named in line for line in lines[1:]):
         return named
-    lines = lines[_n_marked_lines(lines) :]
+    unmarked = lines[_n_marked_lines(lines) :]
+    found = _best_delimiter(unmarked)
+    if found == NO_DELIMITER and len(unmarked) < len(lines):  # the mark of a comment may be a text
+        found = _best_delimiter(lines)
+    return found
+
+
+def _best_delimiter(lines: list[str]) -> str:
+    """Find the delimiter for lines without comments before them."""
     best, best_share = Dialect(NO_DELIMITER), 0.0
     for delimiter in _CANDIDATES:
         dialect = _with_options(lines, delimiter)
