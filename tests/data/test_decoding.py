@@ -39,6 +39,15 @@ def test_the_encoding_is_found_and_said(write, raw, said):
     assert table.reading.lines()[0] == f"read a.csv: CSV, {said}, fields separated by commas"
 
 
+def test_a_nul_changes_no_encoding(write):
+    texts = ["\0 lamp", "so-so na\xefve", "a lamp"]
+    marked = read_table(write("a.csv", "\n".join(texts).encode("utf-16")), labelled=False)
+    assert marked.texts == texts
+    texts = ["na\xefve  plain", "na\xefve it\u2019s", "#\0", "plain caf\xe9", "caf\xe9"]
+    plain = read_table(write("b.csv", "\r".join(texts).encode("cp1252")), labelled=False)
+    assert plain.texts == texts
+
+
 def test_a_given_encoding_wins(write):
     path = write("a.csv", "text,label\nпривет всем,good\nпока всем,bad\n".encode("koi8-r"))
     table = read_table(path, encoding="koi8-r")

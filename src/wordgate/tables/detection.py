@@ -111,6 +111,8 @@ def _plausible(sample: bytes) -> dict[str, float]:
             codec = codecs.lookup(str(found["encoding"])).name
         except LookupError:
             continue
+        if codec.startswith(("utf-16", "utf-32")):
+            continue  # not in lines that were cut at a byte
         text = _decoded(sample, codec)
         if text is not None and not _C1_CONTROL.search(text) and _has_words(text, codec):
             confidences.setdefault(codec, float(found["confidence"]))

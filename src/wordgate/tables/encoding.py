@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from wordgate.errors import DataError, near_miss
 from wordgate.tables.detection import escaped_encoding, guess_encoding, lines_to_tell
@@ -127,8 +128,8 @@ def find_encoding(source: Source, asked: str | None) -> Encoding:
     """
     if asked is not None:
         return Encoding(_checked(asked, source), asked, "as given", asked=True)
-    for codec, marks in _MARKS.items():
-        if source.head.startswith(marks):
+    for codec in _MARKS:
+        if _is_marked(source.head, codec):
             name = codec.removesuffix("-sig").upper()
             return Encoding(codec, name, "it begins with a byte order mark")
     where = _first_misfit(_looked_at(source))  # and whether it unpacks to far too much
@@ -141,6 +142,17 @@ def find_encoding(source: Source, asked: str | None) -> Encoding:
     if where is None:
         return Encoding("utf-8", "UTF-8", "valid")
     return _not_quite_utf8(source, where)
+
+
+def _is_marked(head: bytes, codec: str) -> bool:
+    """Return whether bytes begin with the byte order mark of an encoding.
+
+    UTF-16's mark before a NUL is that of UTF-32, whose first character is then out of range.
+    """
+    if not head.startswith(_MARKS[codec]):
+        return False
+    order: Literal["little", "big"] = "little" if head[:1] == b"\xff" else "big"
+    return codec != "utf-32" or int.from_bytes(head[4:8], order) <= sys.maxunicode
 
 
 def without_surrogates(text: str) -> str:
