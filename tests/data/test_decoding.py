@@ -40,9 +40,9 @@ def test_the_encoding_is_found_and_said(write, raw, said):
 
 
 def test_a_nul_changes_no_encoding(write):
-    texts = ["\0 lamp", "so-so na\xefve", "a lamp"]
-    marked = read_table(write("a.csv", "\n".join(texts).encode("utf-16")), labelled=False)
-    assert marked.texts == texts
+    for texts in (["\0 lamp", "so-so na\xefve"], ["\0\ufeff lamp", "so-so", "a lamp na\xefve"]):
+        marked = read_table(write("a.csv", "\n".join(texts).encode("utf-16")), labelled=False)
+        assert marked.texts == texts
     texts = ["na\xefve  plain", "na\xefve it\u2019s", "#\0", "plain caf\xe9", "caf\xe9"]
     plain = read_table(write("b.csv", "\r".join(texts).encode("cp1252")), labelled=False)
     assert plain.texts == texts

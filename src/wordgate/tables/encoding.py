@@ -147,12 +147,15 @@ def find_encoding(source: Source, asked: str | None) -> Encoding:
 def _is_marked(head: bytes, codec: str) -> bool:
     """Return whether bytes begin with the byte order mark of an encoding.
 
-    UTF-16's mark before a NUL is that of UTF-32, whose first character is then out of range.
+    UTF-16's mark before a NUL is that of UTF-32, of which hardly any character is then in range.
     """
     if not head.startswith(_MARKS[codec]):
         return False
+    if codec != "utf-32":
+        return True
     order: Literal["little", "big"] = "little" if head[:1] == b"\xff" else "big"
-    return codec != "utf-32" or int.from_bytes(head[4:8], order) <= sys.maxunicode
+    units = [int.from_bytes(head[i : i + 4], order) for i in range(4, min(len(head), 400) - 3, 4)]
+    return 2 * sum(unit <= sys.maxunicode for unit in units) >= len(units)
 
 
 def without_surrogates(text: str) -> str:

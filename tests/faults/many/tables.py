@@ -357,9 +357,11 @@ def read(made, path):
 
 def take_literal_quotes(made, reading):
     """A quote that nothing closes is a character where nothing else is quoted, or of tabs."""
+    packed = made.raw.startswith(b"\x1f\x8b")
+    raw = gzip.decompress(made.raw) if packed else made.raw
     for row in made.rows:
         if row.literal is not None and row.line not in [m.line for m in reading.malformed]:
-            assert made.raw.count(b'"') == 1 or made.delimiter == "\t"
+            assert raw.count(b'"') == 1 or made.delimiter == "\t"
             row.text, row.label, row.malformed = row.literal.text, row.literal.label, False
 
 
