@@ -58,7 +58,7 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     n_texts, deadline = len(data.train), context.deadline
     with stage(context.progress, "Finding n-grams"):
         is_limited = deadline < math.inf
-        pace = _Pace.of(data.train.texts, kinds, found) if is_limited else _Pace(0.0, 0.0, 0)
+        pace = _Pace.of(data.train.texts, kinds, found) if is_limited else _Pace()
         deadline -= pace.predicting * context.predicted_after
         now = time.monotonic()
         limit = _TimeLimit(now + _COUNTING_SHARE * (deadline - now))
@@ -117,9 +117,9 @@ class _Pace:
         n_probed: Size of the sample: the minimum number of texts to fit a model on.
     """
 
-    counting: float
-    predicting: float
-    n_probed: int
+    counting: float = 0.0
+    predicting: float = 0.0
+    n_probed: int = 0
 
     @classmethod
     def of(
@@ -131,7 +131,7 @@ class _Pace:
         """Measure the time on texts at regular intervals."""
         step = sum(map(len, texts)) // _PROBED_CHARACTERS
         if step < 10:
-            return cls(0.0, 0.0, 0)
+            return cls()
         some, taken, counting = texts[::step], [time.monotonic()], 0.0
         for kind in kinds:
             vectorizer = found(some, kind)
