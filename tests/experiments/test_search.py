@@ -108,6 +108,25 @@ class Killed(BaseException):
     """Ends a process as SIGKILL does: nothing is noted."""
 
 
+def test_a_trial_that_failed_has_no_part_in_halving(tmp_path):
+    def pruned(folder, scores, failing):
+        study, ended = SearchStudy(folder, ["count"], 0), []
+        for number, score in enumerate(scores):
+            for is_dead in (True, False) if number == failing else (False,):
+                trial = study.ask("count")
+                ended.append(study.report(trial, score, 0))
+                study.end(trial, failed=is_dead)
+        return ended
+
+    scores = [0.8, 0.7, 0.6, 0.5, 0.75, 0.4]
+    whole = pruned(tmp_path / "whole", scores, failing=None)
+    assert whole == [False, True, True, True, True, True]
+    for number in range(len(scores)):
+        again = pruned(tmp_path / str(number), scores, failing=number)
+        assert again[: number + 1] + again[number + 2 :] == whole
+        assert again[number] == again[number + 1]
+
+
 def test_a_killed_search_goes_on_as_if_it_had_not_been(file, tmp_path, monkeypatch):
     options = {**ANY, "trials": 6}
     whole = wordgate.tune(file, **options)

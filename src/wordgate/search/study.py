@@ -12,6 +12,8 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,8 @@ from wordgate.storage.resumable import read_resumable, write_resumable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from optuna.pruners import BasePruner
+    from optuna.study import Study
     from optuna.trial import FrozenTrial, Trial
 
 JOURNAL = "search.journal"
@@ -58,9 +62,7 @@ class SearchStudy:
                 study_name=_STUDY,
                 direction="maximize",
                 load_if_exists=True,
-                pruner=optuna.pruners.SuccessiveHalvingPruner(
-                    min_resource=1, reduction_factor=REDUCTION, min_early_stopping_rate=0
-                ),
+                pruner=_pruner(),
             )
         self._end_dead_trials()
         self._process = f"{_PROCESS}{platform.node()}"
@@ -204,6 +206,22 @@ class SearchStudy:
             if node == platform.node() and not _is_other_process(process):
                 with _quiet():
                     self._study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _pruner() -> BasePruner:
+    """Return successive halving of the trials that have not failed: what was killed is repeated."""
+    from optuna.pruners import SuccessiveHalvingPruner
+    from optuna.trial import TrialState
+
+    states = tuple(state for state in TrialState if state != TrialState.FAIL)
+
+    class Pruner(SuccessiveHalvingPruner):  # type: ignore[misc]
+        def prune(self, study: Study, trial: FrozenTrial) -> bool:
+            living = copy(study)
+            living.get_trials = partial(study.get_trials, states=states)
+            return bool(super().prune(living, trial))
+
+    return Pruner(min_resource=1, reduction_factor=REDUCTION, min_early_stopping_rate=0)
 
 
 def clear_trials(folder: Path) -> None:
