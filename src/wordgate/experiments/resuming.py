@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from wordgate.experiments.fitting import ModelOutput
 from wordgate.families import FAMILIES
 from wordgate.models.base import Model, model_from_state
 from wordgate.runtime.progress import Progress, Silent
-from wordgate.storage.files import remove
+from wordgate.storage.files import remove, remove_own
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,
     METADATA,
@@ -179,17 +179,6 @@ def telling_what_is_kept(kept: Path | None, what: str) -> Iterator[None]:
         ) from None
 
 
-def _clear(folder: Path, is_own: Callable[[Path], object]) -> None:
-    """Delete a folder's own files, the mark last, and the folder if nothing else is in it."""
-    if not folder.is_dir():
-        return
-    for file in sorted(folder.iterdir(), key=lambda file: file.name == _FINISHED):
-        if is_own(file):
-            file.unlink()
-    if not any(folder.iterdir()):
-        folder.rmdir()
-
-
 class FoldFacts(BaseModel):
     """Facts about the fit of one model on one fold, and its costs.
 
@@ -278,7 +267,7 @@ class ResultStore:
     def clear(self) -> None:
         """Delete all results, and the folder if nothing else is in it."""
         if self.folder is not None:
-            _clear(self.folder, _is_result)
+            remove_own(self.folder, _is_result, _FINISHED)
 
 
 def check_folder_is_own(folder: Path) -> None:
@@ -401,7 +390,7 @@ class TeacherCache:
 
 def clear_teacher_cache(folder: Path) -> None:
     """Delete what a teaching has kept, and the folder if nothing else is in it."""
-    _clear(folder, _is_of_teaching)
+    remove_own(folder, _is_of_teaching, _FINISHED)
 
 
 def _is_over(folder: Path) -> bool:

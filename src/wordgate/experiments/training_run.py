@@ -8,6 +8,7 @@ import numpy as np
 
 from wordgate.bundle.folder import Bundle
 from wordgate.bundle.metrics import (
+    AnyMetrics,
     CrossValidation,
     Metrics,
     MultilabelCrossValidation,
@@ -24,7 +25,7 @@ from wordgate.evaluation.calibration import TemperatureScaling
 from wordgate.evaluation.error_analysis import ErrorAnalysis, WordCounts, count_words
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
-from wordgate.evaluation.search import SearchFacts
+from wordgate.evaluation.search import SearchFacts, SearchResult
 from wordgate.evaluation.selective_prediction import CoveragePoint, coverage_curve
 from wordgate.evaluation.thresholds import ScoredRows, ThresholdGain, measure_thresholds
 from wordgate.experiments.baselines import (
@@ -72,7 +73,7 @@ class Plan:
     no_texts: bool = False
     baseline: CheckpointConfig | None = None
     engine: Engine = field(default_factory=Engine)
-    search: SearchFacts | None = None
+    search: SearchResult | None = None
 
 
 @dataclass(frozen=True)
@@ -159,11 +160,17 @@ def train_on_table(
     )
     if plan.search is not None:
         metrics = metrics.model_copy(
-            update={"search": plan.search.tested(*metrics.score_of(plan.search.objective))}
+            update={"search": SearchFacts.of(tested_search(plan.search, metrics))}
         )
     with stage(plan.context.progress, "Writing the report"):
         page = model_page(config, metrics, analysis, sections(run.audit))
     return Bundle(config, calibrated.fitted.model, metrics, run.prints, run.audit.facts(), page)
+
+
+def tested_search(search: SearchResult, metrics: AnyMetrics) -> SearchResult:
+    """Add the score of the selected model on the test rows to a search."""
+    score, interval = metrics.score_of(search.objective)
+    return replace(search, test_score=score, interval=interval)
 
 
 def prepare(

@@ -8,6 +8,7 @@ from wordgate.evaluation.search import (
     SearchResult,
     SearchTrial,
     distinct_trials,
+    score_of,
 )
 from wordgate.report.text import UNDEFINED, format_share, text_table
 from wordgate.settings import format_setting
@@ -146,14 +147,9 @@ def ranked(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
     return distinct_trials(ordered)
 
 
-def score_of(trial: SearchTrial) -> float:
-    """Return the score of a trial; -1 where there is none."""
-    return -1.0 if trial.score is None else trial.score
-
-
 def candidates(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
     """Return the trials that can be chosen, the best first: finished, and within the limits."""
-    return [one for one in ranked(trials) if one.state == "complete" and not one.over_limits]
+    return [one for one in ranked(trials) if one.can_win]
 
 
 def best_of(trials: Sequence[SearchTrial]) -> SearchTrial | None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from wordgate.evaluation.search import SearchTrial
 from wordgate.runtime.interrupt import deferred_interruption
+from wordgate.storage.files import remove_own
 from wordgate.storage.resumable import read_resumable, write_resumable
 
 if TYPE_CHECKING:
@@ -208,12 +209,9 @@ class SearchStudy:
 
 def clear_trials(folder: Path) -> None:
     """Delete the trials of a folder, and the folder if nothing else is in it."""
-    if not folder.is_dir():
-        return
-    for file in (*folder.glob("trial-*.safetensors"), folder / JOURNAL):
-        file.unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+    remove_own(
+        folder, lambda file: file.name == JOURNAL or file.match("trial-*.safetensors"), JOURNAL
+    )
 
 
 def _trial_of(trial: FrozenTrial, began: Any) -> SearchTrial:

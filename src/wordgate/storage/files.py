@@ -79,6 +79,20 @@ def remove(file: Path) -> None:
     temporary_path(file).unlink(missing_ok=True)
 
 
+def remove_own(folder: Path, is_own: Callable[[Path], object], last: str) -> None:
+    """Remove a folder's own files, and the folder if nothing else is in it.
+
+    The file named `last` goes after the others, so that it tells of a kill in between.
+    """
+    if not folder.is_dir():
+        return
+    for file in sorted(folder.iterdir(), key=lambda file: file.name == last):
+        if is_own(file):
+            file.unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def temporary_path(path: Path) -> Path:
     """Return the temporary path for writing a file, always the same one for a file."""
     return path.parent / f".{path.name}.new"
