@@ -19,13 +19,7 @@ from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
 from wordgate.experiments.reading import ReadingOptions, called
 from wordgate.prediction.predictor import Predictor, load_aloud
-from wordgate.report.text import (
-    UNDEFINED,
-    family_name,
-    format_share,
-    score_cells,
-    score_header,
-)
+from wordgate.report.text import UNDEFINED, family_name, format_share, score_cells, score_header
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.display import counted, html_table, one_line
 from wordgate.runtime.packages import require_extra

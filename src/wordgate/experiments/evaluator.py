@@ -16,11 +16,7 @@ from wordgate.evaluation.error_analysis import (
 )
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.metrics import evaluate
-from wordgate.evaluation.multilabel import (
-    AnyScores,
-    MultilabelScores,
-    evaluate_multilabel,
-)
+from wordgate.evaluation.multilabel import AnyScores, MultilabelScores, evaluate_multilabel
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
 from wordgate.evaluation.search import paired_scores
 from wordgate.experiments.fitting import ModelOutput

@@ -5,13 +5,7 @@ from dataclasses import dataclass
 
 from wordgate.errors import SettingsError
 from wordgate.evaluation.intervals import Interval, PairedDifference
-from wordgate.evaluation.search import (
-    Ending,
-    SearchResult,
-    SearchTrial,
-    paired_scores,
-    score_of,
-)
+from wordgate.evaluation.search import Ending, SearchResult, SearchTrial, paired_scores, score_of
 from wordgate.experiments.search_plan import SearchConfig, TrialSpec
 from wordgate.experiments.search_trials import InnerFolds, Rung
 from wordgate.search.study import SearchStudy

@@ -39,12 +39,7 @@ from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import checked_seed
-from wordgate.training.families import (
-    check_device,
-    check_family,
-    check_pretrained,
-    check_workers,
-)
+from wordgate.training.families import check_device, check_family, check_pretrained, check_workers
 from wordgate.training.fitting import RunContext
 
 

@@ -16,13 +16,7 @@ from functools import lru_cache, partial, wraps
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from wordgate.errors import (
-    BundleError,
-    DataError,
-    SettingsError,
-    WordgateError,
-    did_you_mean,
-)
+from wordgate.errors import BundleError, DataError, SettingsError, WordgateError, did_you_mean
 from wordgate.runtime.cpu import (
     THREADS_VARIABLE,
     available_cores,
