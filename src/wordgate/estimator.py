@@ -28,12 +28,12 @@ from wordgate.experiments.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.experiments.search_plan import AUTO, SearchOptions, plan_search, refuse_search
+from wordgate.experiments.search_plan import SearchOptions, plan_search, refuse_search
 from wordgate.experiments.search_ranking import spec_of
 from wordgate.experiments.splits import Fold, hold_out
 from wordgate.experiments.students import ModelPlan, TeacherConfig, fit_model, teacher_config
 from wordgate.experiments.teachers import Unlabelled
-from wordgate.families import FAMILIES
+from wordgate.families import AUTO, FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.display import unequal

@@ -7,14 +7,12 @@ from typing import Any, TypeVar
 import click
 
 from wordgate.cli.streams import argument_text
+from wordgate.families import AUTO
 from wordgate.runtime.cpu import MOST_THREADS
 from wordgate.runtime.engine import ENGINES, LOCAL
 from wordgate.runtime.progress import Console, Progress, Silent
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-AUTO = "auto"
-"""The name of the search over families, in place of one."""
 
 
 def _argument_type(name: str, read: Callable[[str], str]) -> "click.ParamType[str]":

@@ -24,6 +24,8 @@ OBJECTIVE_NAMES: Mapping[str, str] = {
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
 }
+FEWEST_FOR_IMPORTANCES = 10
+"""Minimum finished trials for estimating the importance of settings."""
 Ending = Literal["minutes", "trials", "interruption"]
 """What can end a search."""
 

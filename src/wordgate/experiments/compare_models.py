@@ -19,7 +19,14 @@ from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
 from wordgate.experiments.reading import ReadingOptions, called
 from wordgate.prediction.predictor import Predictor, load_aloud
-from wordgate.report.text import UNDEFINED, family_name, format_share, score_cells, score_header
+from wordgate.report.text import (
+    UNDEFINED,
+    difference_cells,
+    family_name,
+    format_share,
+    score_cells,
+    score_header,
+)
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.display import counted, html_table, one_line
 from wordgate.runtime.packages import require_extra
@@ -44,14 +51,8 @@ class ModelEvaluation:
 
     def difference_cells(self) -> tuple[str, ...]:
         """Write how it compares with the first model, as `DIFFERENCE_HEADER` names it."""
-        if self.difference is None or self.agreement is None:
-            return (UNDEFINED,) * len(DIFFERENCE_HEADER)
-        return (
-            self.difference.points(),
-            self.difference.interval(),
-            self.difference.p().removeprefix("p ").removeprefix("= "),
-            f"{self.agreement:.1%}",
-        )
+        agreement = UNDEFINED if self.agreement is None else f"{self.agreement:.1%}"
+        return (*difference_cells(self.difference), agreement)
 
     def to_json(self) -> dict[str, object]:
         """Return it as plain JSON values."""

@@ -52,11 +52,11 @@ class Evaluator:
         The difference is of accuracy; with several labels per text, of micro F1.
         """
         test = self.test
-        decisions = (one.decisions(multilabel=test.multilabel) for one in (output, other))
         return paired_scores(
             "micro_f1" if test.multilabel else "accuracy",
             test.targets,
-            *decisions,
+            output.decisions(multilabel=test.multilabel),
+            other.decisions(multilabel=test.multilabel),
             test.groups,
             len(self.labels),
             seed=self.seed,

@@ -13,9 +13,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
 from wordgate.errors import SettingsError, WordgateError
-from wordgate.evaluation.search import score_of
+from wordgate.evaluation.search import Ending, score_of
 from wordgate.experiments.search_plan import TUNED, SearchConfig, TrialSpec
-from wordgate.experiments.search_ranking import Ending, Found, Ranking, spec_of
+from wordgate.experiments.search_ranking import Found, Ranking, spec_of
 from wordgate.experiments.search_schedule import (
     SearchTimeoutError,
     TrialFit,

@@ -19,7 +19,7 @@ from wordgate.experiments.resolving import (
     resolve_vectors,
 )
 from wordgate.experiments.students import ModelPlan, TeacherConfig, teacher_config
-from wordgate.families import FAMILIES
+from wordgate.families import AUTO, FAMILIES
 from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent
@@ -29,8 +29,6 @@ from wordgate.training.families import check_device, check_pretrained
 from wordgate.training.fitting import RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
-AUTO = "auto"
-"""The name in place of a family that lets a search choose one."""
 DEFAULT, SMALL, TAUGHT, TUNED = "default", "small", "taught", "tuned"
 """Where the settings of a trial begin."""
 OBJECTIVES: tuple[str, ...] = get_args(SearchObjective)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from wordgate.evaluation.comparison import (
     Comparison,
     ModelResult,
-    PairedTest,
     Recommendation,
     paired_results,
     summary_of,
@@ -22,8 +21,8 @@ from wordgate.report.charts import Dots, Estimate, Tone, dot_plot
 from wordgate.report.model import model_section
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
-    UNDEFINED,
     capitalized,
+    difference_cells,
     format_share,
     score_cells,
     score_header,
@@ -162,16 +161,9 @@ def _format_paired_tests(comparison: Comparison) -> str:
     for kind in comparison.kinds:
         for simpler, family in itertools.pairwise(comparison.families):
             test = comparison.paired_test(family, kind)
-            rows.append((f"{family} vs. {simpler}", kind, *_test_cells(test)))
+            cells = difference_cells(None if test is None else test.difference)
+            rows.append((f"{family} vs. {simpler}", kind, *cells))
     return "\n".join(text_table(rows))
-
-
-def _test_cells(test: PairedTest | None) -> tuple[str, str, str]:
-    if test is None:
-        return (UNDEFINED, UNDEFINED, UNDEFINED)
-    found = test.difference
-    interval = UNDEFINED if found.low is None else found.interval()
-    return (found.points(), interval, found.p().removeprefix("p = ").removeprefix("p "))
 
 
 def _format_gaps(comparison: Comparison) -> str:

@@ -162,8 +162,6 @@ def _curve_figure(curves: Sequence[PrecisionRecallCurve], n_labels: int) -> Figu
     picture = curve_grid(
         panels,
         reference=curves[0].points,
-        x="recall",
-        y="precision",
         label=f"Precision against recall; average precision: {told}.",
     )
     header = ("precision at recall", *map(str, _RECALLS_TOLD), "average precision")

@@ -1,9 +1,12 @@
 """A search over families and settings as plain text: sentences, trials, and the final summary."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+from pydantic import TypeAdapter
 
 from wordgate.evaluation.search import (
+    FEWEST_FOR_IMPORTANCES,
     OBJECTIVE_NAMES,
     SearchResult,
     SearchTrial,
@@ -14,8 +17,6 @@ from wordgate.report.text import UNDEFINED, format_share, text_table
 from wordgate.settings import format_setting
 
 TRIAL_HEADER = ("trial", "family", "score", "±", "ms", "MB", "s", "settings")
-FEWEST_FOR_IMPORTANCES = 10
-"""Minimum finished trials for estimating the importance of settings."""
 SHOWN_LIVE = 10
 """Maximum trials in the table in a terminal."""
 _LIMIT_NAMES = {"latency": "--max-ms", "size": "--max-mb"}
@@ -280,22 +281,8 @@ def format_minutes(minutes: float) -> str:
     return f"{60 * minutes:.0f} s" if minutes < 2 else f"{minutes:.1f} min"
 
 
-def search_facts(result: SearchResult) -> Mapping[str, object]:
+def search_facts(result: SearchResult) -> dict[str, object]:
     """Return a search as JSON values: everything that the page has."""
-    return {
-        "objective": result.objective,
-        "limits": result.limits.model_dump(mode="json"),
-        "chosen": result.chosen,
-        "second": result.second,
-        "chosen_score": result.chosen_score,
-        "test_score": result.test_score,
-        "interval": result.interval.model_dump(mode="json"),
-        "difference": result.difference,
-        "importances": dict(result.importances),
-        "minutes": result.minutes,
-        "ended_by": result.ended_by,
-        "latency_ms": result.latency_ms,
-        "megabytes": result.megabytes,
-        "left_out": list(result.left_out),
-        "trials": [dict(vars(trial)) for trial in result.trials],
-    }
+    facts = TypeAdapter(SearchResult).dump_python(result, mode="json")
+    trials = facts.pop("trials")
+    return {**facts, "difference": result.difference, "trials": trials}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wordgate.evaluation.search import SearchTrial
+from wordgate.evaluation.search import FEWEST_FOR_IMPORTANCES, SearchTrial
 from wordgate.runtime.interrupt import deferred_interruption
 from wordgate.storage.files import remove_own
 from wordgate.storage.resumable import read_resumable, write_resumable
@@ -30,7 +30,6 @@ JOURNAL = "search.journal"
 """The file of a run's folder that keeps the study."""
 REDUCTION = 3
 """One in this many trials continues at a step, the best ones (successive halving)."""
-LEAST_FOR_IMPORTANCES = 10
 _STUDY = "wordgate"
 _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 _DECISIONS = "decisions"
@@ -156,7 +155,7 @@ class SearchStudy:
             if trial.state.name == "COMPLETE" and {*names} <= trial.params.keys()
         ]
         scores = {trial.value for trial in whole}
-        if len(whole) < LEAST_FOR_IMPORTANCES or len(scores) < 2 or not names:
+        if len(whole) < FEWEST_FOR_IMPORTANCES or len(scores) < 2 or not names:
             return {}
         with _quiet():
             return dict(get_param_importances(self._study, params=list(names)))
