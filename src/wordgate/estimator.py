@@ -32,7 +32,7 @@ from wordgate.experiments.search_plan import SearchOptions, plan_search, refuse_
 from wordgate.experiments.search_ranking import spec_of
 from wordgate.experiments.splits import Fold, hold_out
 from wordgate.experiments.students import ModelPlan, TeacherConfig, fit_model, teacher_config
-from wordgate.experiments.teachers import Unlabelled
+from wordgate.experiments.unlabelled import Unlabelled
 from wordgate.families import AUTO, FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
@@ -221,7 +221,6 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         context: RunContext,
         groups: Sequence[str] | None,
     ) -> None:
-        """Fit the model of a family with its settings."""
         settings, labels = plan.settings, tuple(given.names)
         vocabulary_of = dataset if settings.text.vocabulary_from == "all" else None
         train, valid = hold_out(dataset, labels, settings.valid_size, context.seed)

@@ -373,10 +373,8 @@ def chosen_settings(
     for name, value in flags.items():
         if value is None:
             continue
-        flag, setting = (
-            f"--{name.replace('_', '-')}",
-            name if name in fields else f"{family}.{name}",
-        )
+        flag = f"--{name.replace('_', '-')}"
+        setting = name if name in fields else f"{family}.{name}"
         if setting not in fields:
             on = f"with --family {AUTO}" if family == AUTO else f"on {family} models"
             raise click.UsageError(f"{flag} has no effect {on}: leave it out")

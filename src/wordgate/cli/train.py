@@ -67,7 +67,6 @@ def _train(
     quiet: bool,
     options: dict[str, Any],
 ) -> None:
-    """Train, and write what it came to."""
     from wordgate.experiments.train import train as run_training
     from wordgate.report.search_text import format_search
     from wordgate.runtime.display import one_line

@@ -22,6 +22,7 @@ from wordgate.evaluation.comparison import (
     paired_results,
 )
 from wordgate.experiments.evaluator import analyse, predictions
+from wordgate.experiments.fold_results import ResultStore, check_folder_is_own
 from wordgate.experiments.reading import DataOptions, DataSource, near_duplicates_of
 from wordgate.experiments.resolving import (
     as_names,
@@ -36,8 +37,6 @@ from wordgate.experiments.resolving import (
     with_options,
 )
 from wordgate.experiments.resuming import (
-    ResultStore,
-    check_folder_is_own,
     check_place,
     check_resume,
     kept_beside,

@@ -237,7 +237,6 @@ def _label_order(first: Predictor, other: Predictor, paths: tuple[str, str]) -> 
 
 
 def _check_same_rows(rows: Sequence[LabelledRows], paths: Sequence[str]) -> None:
-    """Refuse models that read different rows of the data."""
     for own, path in zip(rows, paths, strict=True):
         if own.rows != rows[0].rows:
             raise DataError(

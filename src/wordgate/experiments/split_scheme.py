@@ -16,7 +16,7 @@ from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult
 from wordgate.evaluation.error_analysis import WordCounts, count_words
 from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import Calibrated, ModelOutput, check_settings
-from wordgate.experiments.resuming import FoldFacts, FoldResult, ResultStore
+from wordgate.experiments.fold_results import FoldFacts, FoldResult, ResultStore
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
 from wordgate.experiments.students import DistillationResult, ModelPlan, fit_model
 from wordgate.families import FAMILIES

@@ -20,20 +20,20 @@ from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.experiments.fitting import Calibrated, fit_calibrated
 from wordgate.experiments.reading import DataSource
-from wordgate.experiments.resuming import TeacherCache, clear_teacher_cache, telling_what_is_kept
+from wordgate.experiments.resuming import telling_what_is_kept
 from wordgate.experiments.splits import Fold
+from wordgate.experiments.teacher_cache import TeacherCache, clear_teacher_cache
 from wordgate.experiments.teachers import (
     MeanTeacher,
     SavedModel,
-    Unlabelled,
     distilled_vectors,
     fit_teachers,
     label_texts,
     load_saved,
     locate_pretrained_teachers,
     make_augmenter,
-    read_unlabelled,
 )
+from wordgate.experiments.unlabelled import Unlabelled, read_unlabelled
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings

@@ -239,7 +239,6 @@ def _fit_baseline(
 
 
 def _test(calibrated: Calibrated, run: _PreparedRun) -> _Tested:
-    """Predict the test rows, and evaluate the predictions."""
     test, progress = run.splits.test, run.context.progress
     with stage(progress, f"Predicting {counted(len(test), 'test text')}"):
         uncalibrated = calibrated.fitted.model.log_proba(test.texts)
@@ -323,7 +322,6 @@ def _fold_outputs(folds: Sequence[Fold], plan: Plan, context: RunContext) -> lis
 
 
 def _fold_output(shared: tuple[Sequence[Fold], Plan], number: int) -> ModelOutput:
-    """Fit a model for a fold, and let it predict the fold's test rows."""
     folds, plan = shared
     fold = folds[number]
     plan.context.progress.say(f"fold {number + 1} of {len(folds)}: {len(fold.rows):,} test rows")

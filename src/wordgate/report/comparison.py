@@ -116,7 +116,6 @@ def main_score(comparison: Comparison) -> str:
 
 
 def _header(comparison: Comparison) -> tuple[str, ...]:
-    """Name the scores and costs of a row."""
     return (*score_header(main_score(comparison)), *COSTS)
 
 

@@ -290,7 +290,6 @@ def epoch_figure(history: Sequence[Epoch], best: int, what: str) -> Figure:
 
 
 def _coverage_figure(points: Sequence[CoveragePoint]) -> Figure:
-    """Show coverage and accuracy by threshold."""
     answered = [(one.threshold, one.coverage) for one in points]
     accuracy = [(one.threshold, one.accuracy) for one in points if one.accuracy is not None]
     rows = [

@@ -159,11 +159,9 @@ class Tasks(Generic[Shared, Item, Result]):
             self._task = self._ray.remote(max_retries=self._retries, **options)(_call)
 
     def __enter__(self) -> Tasks[Shared, Item, Result]:
-        """Begin."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Cancel unfinished calls."""
         for item in [*self._running.values()]:
             self.cancel(item)
         if self._place is not None:
