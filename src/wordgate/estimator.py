@@ -20,7 +20,7 @@ from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.search import SearchResult
 from wordgate.experiments.auto import measure_bundle, searching
 from wordgate.experiments.evaluate import predicted
-from wordgate.experiments.fitting import check_settings
+from wordgate.experiments.fitting import check_settings, context_for
 from wordgate.experiments.resolving import (
     as_names,
     choose_recipe,
@@ -290,8 +290,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows, labels = replace(dataset, groups=joined), tuple(given.names)
         with searching(config, rows, labels, then="is trained now") as found:
             for place, trial in enumerate(found.ranking):
-                plan, limited = config.plan_of(spec_of(trial)), config.context_of(trial.family)
-                self._fit_one(plan, dataset, given, limited, groups)
+                limited = context_for(trial.family, context)
+                self._fit_one(config.plan_of(spec_of(trial)), dataset, given, limited, groups)
                 latency, megabytes = measure_bundle(self._bundle, dataset.texts, self.threads)
                 if not config.over_limits(latency, megabytes):
                     result = found.result(config, place)

@@ -13,7 +13,12 @@ from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.evaluation.search import SearchFacts, SearchResult
-from wordgate.experiments.fitting import EVALUATION_SECONDS, PREDICTED_TEXTS_PER_SECOND, Clock
+from wordgate.experiments.fitting import (
+    EVALUATION_SECONDS,
+    PREDICTED_TEXTS_PER_SECOND,
+    Clock,
+    context_for,
+)
 from wordgate.experiments.reading import DataSource, Sources
 from wordgate.experiments.resuming import (
     check_place,
@@ -190,7 +195,7 @@ def _trained(
         result = found.result(config, place)
         plan = Plan(
             config.plan_of(spec),
-            config.context_of(spec.family),
+            context_for(spec.family, context),
             no_texts=no_texts,
             search=result,
         )

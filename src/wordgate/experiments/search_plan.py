@@ -10,6 +10,7 @@ from wordgate.arguments import positive_number, whole_number
 from wordgate.errors import DataError, SettingsError, did_you_mean
 from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import SearchLimits, SearchObjective, SearchTrial
+from wordgate.experiments.fitting import context_of_task
 from wordgate.experiments.reading import DataOptions
 from wordgate.experiments.resolving import (
     available_families,
@@ -22,7 +23,7 @@ from wordgate.experiments.students import ModelPlan, TeacherConfig, teacher_conf
 from wordgate.families import AUTO, FAMILIES
 from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.progress import Progress, Silent
+from wordgate.runtime.progress import Progress
 from wordgate.search.space import START_SMALL, Space, read_space
 from wordgate.settings import Settings, load_settings
 from wordgate.training.families import check_device, check_pretrained
@@ -238,20 +239,11 @@ class SearchConfig:
         teaching = self.teaching if is_taught else None
         return ModelPlan(family, settings, vectors, teaching, str(recipe))
 
-    def context_of(self, family: str) -> RunContext:
-        """Return what a family is fitted in: on the CPU where it is limited to that."""
-        is_limited = FAMILIES[family].cpu_alone
-        return replace(self.context, device="auto") if is_limited else self.context
-
     def for_trials(self) -> "SearchConfig":
         """Return the part that tasks need, with the threads and the device of a task."""
         if self.engine.is_local:
             return self
-        device = self.engine.device_of(self.context.device)
-        context = replace(
-            self.context, progress=Silent(), device=device, threads=self.engine.threads
-        )
-        return replace(self, options={}, context=context)
+        return replace(self, options={}, context=context_of_task(self.context, self.engine))
 
     def limits_text(self) -> str:
         """Write the limits of latency and size as options; nothing without any."""

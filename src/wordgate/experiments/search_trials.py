@@ -17,7 +17,7 @@ from wordgate.bundle.summary import model_bytes
 from wordgate.data.dataset import Dataset, labels_of
 from wordgate.dedup.keys import group_keys
 from wordgate.evaluation.search import objective_score
-from wordgate.experiments.fitting import Calibrated
+from wordgate.experiments.fitting import Calibrated, context_for
 from wordgate.experiments.search_plan import SearchConfig, TrialSpec
 from wordgate.experiments.splits import Fold, fold_numbers, fold_of, hold_out
 from wordgate.experiments.students import fit_model
@@ -183,7 +183,7 @@ def fit_fold(
     started = time.monotonic()
     with context.progress.bar(None) as bar, beating(bar, f"Trial: {spec.sentence()}"):
         limited = replace(
-            config.context_of(spec.family),
+            context_for(spec.family, context),
             progress=Silent(),
             deadline=until,
             predicted_after=len(fold.test),

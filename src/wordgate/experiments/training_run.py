@@ -42,6 +42,7 @@ from wordgate.experiments.fitting import (
     Clock,
     ModelOutput,
     check_settings,
+    context_of_task,
     peak_memory_mb,
     threshold_objective,
 )
@@ -53,7 +54,7 @@ from wordgate.report.model import model_page
 from wordgate.report.text import format_share
 from wordgate.runtime.display import counted
 from wordgate.runtime.engine import Engine, map_tasks
-from wordgate.runtime.progress import Silent, stage
+from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.split.audit import Audit, audit_table
 from wordgate.training.fitting import CheckpointConfig, RunContext
@@ -301,15 +302,8 @@ def _fold_outputs(folds: Sequence[Fold], plan: Plan, context: RunContext) -> lis
     if plan.engine.is_local:
         return [_fold_output((folds, plan), number) for number in range(len(folds))]
     context.progress.begin(f"Fitting {len(folds)} folds")
-    device = plan.engine.device_of(context.device)
-    sent = replace(
-        context,
-        progress=Silent(),
-        device=device,
-        threads=plan.engine.threads,
-        processes=context.processes if context.engine.is_local else 1,
-        engine=Engine(),
-    )
+    processes = context.processes if context.engine.is_local else 1
+    sent = replace(context_of_task(context, plan.engine), processes=processes, engine=Engine())
     outputs: dict[int, ModelOutput] = {}
     with context.progress.bar(len(folds)) as bar:
         tasks = map_tasks(

@@ -2,16 +2,12 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Mapping, Sequence
 
 from wordgate.evaluation.comparison import (
     Comparison,
     ModelResult,
     Recommendation,
-    paired_results,
     summary_of,
 )
 from wordgate.evaluation.error_analysis import ErrorAnalysis
@@ -300,22 +296,17 @@ def _signed(points: float) -> str:
 
 
 def recommend(
-    comparison: Comparison, groups: Sequence[str] | None, targets: NDArray[np.int64] | None = None
+    comparison: Comparison, difference: Callable[[ModelResult, ModelResult], PairedDifference]
 ) -> Recommendation:
     """Recommend a model, with a sentence on its accuracy and another remark.
 
     The recommended model is the simplest one that is not significantly worse than the most accurate
-    one on the last kind of split, of whose test rows these are the groups and, with several labels
-    a text, the targets, int64 [n, labels].
+    one on the last kind of split, where `difference` compares two results.
     """
     kind = comparison.kinds[-1]
     results = _results(comparison, kind)
     best = max(results, key=_main_value)
-    true = np.zeros(0, np.int64) if targets is None else targets
-    against_best = {
-        result.family: paired_results(result, best, groups, true, seed=comparison.seed)
-        for result in results
-    }
+    against_best = {result.family: difference(result, best) for result in results}
     level = [
         result
         for result in results

@@ -48,6 +48,10 @@ class RemoteFile:
 
     url: str
 
+    def __truediv__(self, name: str) -> RemoteFile:
+        """Return a file in this folder, by its relative name with slashes."""
+        return RemoteFile(f"{self.url.rstrip('/')}/{name}")
+
     @property
     def name(self) -> str:
         """The address without a user, a password or a query."""
