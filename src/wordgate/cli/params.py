@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from wordgate.arguments import option_name
 from wordgate.cli.streams import argument_text
 from wordgate.families import AUTO
 from wordgate.runtime.cpu import MOST_THREADS
@@ -373,7 +374,7 @@ def chosen_settings(
     for name, value in flags.items():
         if value is None:
             continue
-        flag = f"--{name.replace('_', '-')}"
+        flag = option_name(name)
         setting = name if name in fields else f"{family}.{name}"
         if setting not in fields:
             on = f"with --family {AUTO}" if family == AUTO else f"on {family} models"

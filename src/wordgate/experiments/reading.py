@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.arguments import whole_number
+from wordgate.arguments import option_name, whole_number
 from wordgate.data import ColumnError, Columns, ReadReport, Table, read_table
 from wordgate.data.label_sets import NO_SEPARATOR
 from wordgate.data.table import own_group
@@ -182,7 +182,7 @@ class DataSource:
         _refuse_unknown(self.options, DataOptions.__optional_keys__)
         split, parts = self.options.get("split"), self._parts()
         if split is not None and parts:
-            named = " and ".join(f"--{part.replace('_', '-')}" for part in parts)
+            named = " and ".join(map(option_name, parts))
             raise SettingsError(f"--split {split} has no effect with {named}: leave it out")
 
     def _parts(self) -> dict[str, str | Path]:
@@ -323,8 +323,10 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
     Raises:
         DataError: The limit is less than 1, or too low to keep some of every part.
     """
-    limit = _checked_limit(limit)
-    if limit is None or len(table) <= limit:
+    if limit is None:
+        return table
+    limit = whole_number(limit, "the limit", "a whole number of at least 1", error=DataError)
+    if len(table) <= limit:
         return table
     strata = Factorized.of([*map(repr, zip(*_strata(table), strict=True))])
     kept, what = _sampled(table, strata, limit, seed)
@@ -375,12 +377,6 @@ def _sampled(
         return singly, "row by row, because the groups are too large"
     named = table.groups is not None
     return whole, "by whole groups" if named else "keeping duplicates together"
-
-
-def _checked_limit(limit: int | None) -> int | None:
-    if limit is None:
-        return None
-    return whole_number(limit, "the limit", "a whole number of at least 1", error=DataError)
 
 
 def _strata(table: Table) -> list[Sequence[str]]:

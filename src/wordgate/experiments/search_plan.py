@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict, cast, get_args
 
-from wordgate.arguments import positive_number, whole_number
+from wordgate.arguments import option_name, positive_number, whole_number
 from wordgate.errors import DataError, SettingsError, did_you_mean
 from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import SearchLimits, SearchObjective, SearchTrial
@@ -83,7 +83,7 @@ def refuse_search(options: SearchOptions) -> None:
     for name, value in options.items():
         if value is not None:
             raise SettingsError(
-                f"{_flag(name)} has no effect without --family {AUTO}: leave it out, or"
+                f"{option_name(name)} has no effect without --family {AUTO}: leave it out, or"
                 f" let a search choose the family with --family {AUTO}"
             )
 
@@ -93,7 +93,7 @@ def _limits(options: SearchOptions) -> SearchLimits:
     max_ms, max_mb, trials = options.get("max_ms"), options.get("max_mb"), options.get("trials")
     for name, value in (("max_ms", max_ms), ("max_mb", max_mb)):
         if value is not None:
-            positive_number(value, _flag(name))
+            positive_number(value, option_name(name))
     if trials is not None:
         whole_number(trials, "--trials", "a whole number of at least 1")
     minutes = _minutes(options.get("minutes"), options.get("preset"))
@@ -123,10 +123,6 @@ def _objective(asked: str | None, *, multilabel: bool) -> SearchObjective:
         kind = "several labels" if multilabel else "one label"
         raise SettingsError(f"--objective {asked} is not for {kind} per text: use {others}")
     return asked  # type: ignore[return-value]
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True)
