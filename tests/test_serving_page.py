@@ -96,12 +96,13 @@ def test_it_shows_every_path(ports, count_model):
 
 
 def test_its_tables_hold_every_limit_and_every_code():
-    from wordgate.serve.limits import Limits, flag
+    from wordgate.arguments import option_name
+    from wordgate.serve.limits import Limits
     from wordgate.serve.responses import CODES
 
     for limit in fields(Limits):
         default = limit.default
         number = f"{default:,}" if isinstance(default, int) else f"{default:g}"
-        assert f"| `{flag(limit.name)}` | {number} | {limit.metadata['help']} |" in PAGE
+        assert f"| `{option_name(limit.name)}` | {number} | {limit.metadata['help']} |" in PAGE
     for code, (status, meaning) in CODES.items():
         assert f"| {status} | `{code}` | {meaning} |" in PAGE

@@ -9,6 +9,11 @@ from typing import Any
 from wordgate.errors import SettingsError, WordgateError
 
 
+def option_name(name: str) -> str:
+    """Return the option of the command line for an argument: ``--max-texts`` for ``max_texts``."""
+    return f"--{name.replace('_', '-')}"
+
+
 def whole_number(
     value: Any,
     name: str,

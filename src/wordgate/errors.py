@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?P<rest>.*)", re.DOTALL)
+ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?P<rest>.*)", re.DOTALL)
+"""An address on the web, or a path made of it, which has lost a slash."""
 
 
 class WordgateError(Exception):
@@ -42,7 +43,7 @@ def address_message(name: object) -> str | None:
     Args:
         name: What the user wrote, or a path made of it, which has lost a slash.
     """
-    found = _ADDRESS.fullmatch(str(name))
+    found = ADDRESS.fullmatch(str(name))
     if found is None:
         return None
     if found["scheme"].lower() == "file":
@@ -55,7 +56,7 @@ def address_message(name: object) -> str | None:
 
 def no_folder_message(path: Path, what: str = "") -> str:
     """Return the message that there is no folder to write a path into: a ``model``, say."""
-    found = _ADDRESS.fullmatch(str(path))
+    found = ADDRESS.fullmatch(str(path))
     if found is not None:
         return f"{_called(found)} is a URL, and wordgate writes only local files: give a path"
     named = f"the {what} '{path.name}'" if what else f"'{path.name}'"

@@ -20,7 +20,7 @@ from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.search import SearchResult
 from wordgate.experiments.auto import measure_bundle, searching
 from wordgate.experiments.evaluate import predicted
-from wordgate.experiments.fitting import check_settings
+from wordgate.experiments.fitting import check_settings, context_for
 from wordgate.experiments.resolving import (
     as_names,
     choose_recipe,
@@ -28,12 +28,12 @@ from wordgate.experiments.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.experiments.search_plan import AUTO, SearchOptions, plan_search, refuse_search
+from wordgate.experiments.search_plan import SearchOptions, plan_search, refuse_search
 from wordgate.experiments.search_ranking import spec_of
 from wordgate.experiments.splits import Fold, hold_out
 from wordgate.experiments.students import ModelPlan, TeacherConfig, fit_model, teacher_config
-from wordgate.experiments.teachers import Unlabelled
-from wordgate.families import FAMILIES
+from wordgate.experiments.unlabelled import Unlabelled
+from wordgate.families import AUTO, FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.display import unequal
@@ -221,7 +221,6 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         context: RunContext,
         groups: Sequence[str] | None,
     ) -> None:
-        """Fit the model of a family with its settings."""
         settings, labels = plan.settings, tuple(given.names)
         vocabulary_of = dataset if settings.text.vocabulary_from == "all" else None
         train, valid = hold_out(dataset, labels, settings.valid_size, context.seed)
@@ -291,8 +290,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows, labels = replace(dataset, groups=joined), tuple(given.names)
         with searching(config, rows, labels, then="is trained now") as found:
             for place, trial in enumerate(found.ranking):
-                plan, limited = config.plan_of(spec_of(trial)), config.context_of(trial.family)
-                self._fit_one(plan, dataset, given, limited, groups)
+                limited = context_for(trial.family, context)
+                self._fit_one(config.plan_of(spec_of(trial)), dataset, given, limited, groups)
                 latency, megabytes = measure_bundle(self._bundle, dataset.texts, self.threads)
                 if not config.over_limits(latency, megabytes):
                     result = found.result(config, place)

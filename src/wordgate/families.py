@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from wordgate.runtime.packages import TORCH
 
+AUTO = "auto"
+"""The name in place of a family that lets a search choose one."""
 _WORDS = ("text", "vectors")
 
 

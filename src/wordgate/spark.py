@@ -146,7 +146,6 @@ def _extended(of: Any, made: FrameScorer, config: Config) -> Any:
 
 
 def _scored(made: FrameScorer, batches: Iterable[Frame]) -> Iterator[Frame]:
-    """Score batches on a worker."""
     return map(_on_this_worker(made), batches)
 
 

@@ -14,7 +14,7 @@ from wordgate.data.dataset import Dataset
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.experiments import students, teachers
 from wordgate.experiments import train as train_module
-from wordgate.experiments.teachers import Unlabelled, read_unlabelled
+from wordgate.experiments.unlabelled import Unlabelled, read_unlabelled
 from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint as pace
 from wordgate.training import distillation

@@ -22,7 +22,7 @@ from wordgate.experiments.search_ranking import Ranking, spec_of
 from wordgate.experiments.search_trials import InnerFolds, Rung, number_of_folds
 from wordgate.experiments.splits import split_table
 from wordgate.experiments.students import TeacherConfig
-from wordgate.experiments.teachers import Unlabelled
+from wordgate.experiments.unlabelled import Unlabelled
 from wordgate.runtime.progress import Silent
 from wordgate.search import study
 from wordgate.search.study import JOURNAL, SearchStudy

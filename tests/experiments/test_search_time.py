@@ -14,7 +14,8 @@ from wordgate.experiments import auto, search
 from wordgate.experiments.auto import Finish
 from wordgate.experiments.search import Search
 from wordgate.experiments.search_plan import SearchConfig
-from wordgate.experiments.search_trials import Costs, FoldAnswers, InnerFolds
+from wordgate.experiments.search_time import Costs
+from wordgate.experiments.search_trials import FoldAnswers, InnerFolds
 from wordgate.report.search_text import choice, trial_remarks
 from wordgate.runtime.contention import Contention
 from wordgate.runtime.engine import Tasks

@@ -20,7 +20,6 @@ from wordgate.evaluation.comparison import (
     ModelResult,
     PairedTest,
     Recommendation,
-    paired_results,
 )
 from wordgate.evaluation.error_analysis import (
     ErrorAnalysis,
@@ -30,7 +29,11 @@ from wordgate.evaluation.error_analysis import (
 )
 from wordgate.evaluation.intervals import Interval, PairedDifference
 from wordgate.evaluation.metrics import Epoch, Intervals, evaluate
-from wordgate.evaluation.multilabel import evaluate_multilabel, given_labels
+from wordgate.evaluation.multilabel import (
+    evaluate_multilabel,
+    given_labels,
+    paired_f1_difference,
+)
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
 from wordgate.evaluation.search import SearchLimits, SearchResult, SearchTrial
 from wordgate.evaluation.thresholds import ScoredRows, choose_thresholds, measure_thresholds
@@ -205,13 +208,16 @@ def several_comparison(make_several):
         result("count", worse, np.roll(given, 7, axis=0)),
         result("lstm", report.analysis.scores, given),
     )
-    test = PairedTest("lstm", "count", "grouped", paired_results(*results[::-1], None, targets,
-                                                                 seed=0))  # fmt: skip
+
+    def difference(one, other):
+        return paired_f1_difference(targets, one.given, other.given, None)
+
+    test = PairedTest("lstm", "count", "grouped", difference(*results[::-1]))
     found = Comparison(
         "emotions.csv", ("count", "lstm"), ("grouped",), None, 0, "default", None,
         results=results, paired_tests=(test,),
     )  # fmt: skip
-    found = replace(found, recommendation=recommend(found, None, targets))
+    found = replace(found, recommendation=recommend(found, difference))
     analyses = dict.fromkeys(("count", "lstm"), report.analysis)
     return found, comparison_page(found, analyses, [])
 

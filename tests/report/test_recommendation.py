@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from wordgate.evaluation.comparison import Comparison, ModelResult
+from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.metrics import evaluate
 from wordgate.report.comparison import recommend
 
@@ -18,11 +19,15 @@ def result(family, kind, n_correct):
     return ModelResult(family, kind, scores, correct, log_proba, log_proba, 2.0, rate, 1.0)
 
 
+def difference(one, other):
+    return paired_difference(one.correct, other.correct, None)
+
+
 def recommended(*results):
     families = tuple(dict.fromkeys(one.family for one in results))
     kinds = tuple(dict.fromkeys(one.kind for one in results))
     comparison = Comparison("x.csv", families, kinds, None, 0, "default", None, results)
-    return recommend(comparison, None).sentences
+    return recommend(comparison, difference).sentences
 
 
 def test_the_best_is_recommended_where_it_is_better_by_more_than_chance():
@@ -47,7 +52,7 @@ def test_the_families_that_the_tests_leave_level_are_named():
         families = ("count", "mlp", "lstm")
         results = [result(*pair) for pair in zip(families, ["grouped"] * 3, n_correct, strict=True)]
         found = Comparison("x.csv", families, ("grouped",), None, 0, "default", None, results)
-        return recommend(found, None).tied
+        return recommend(found, difference).tied
 
     assert tied(200, 259, 260) == ("mlp", "lstm")
     assert tied(200, 210, 260) == ("lstm",)

@@ -131,7 +131,6 @@ class Config(BaseModel):
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:
-    """Take the objects of a JSON list; nothing of anything else."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 

@@ -61,13 +61,8 @@ def _source(config: Config) -> tuple[str, str]:
 
 def model_card(config: Config, metrics: AnyMetrics | None) -> str:
     """Describe the model, its training data and its scores in Markdown."""
-    sections = [
-        _heading(config),
-        _evaluation(config, metrics),
-        _data(config, metrics),
-        _use(config),
-    ]
-    return "\n".join(sections)
+    parts = (_heading(config), _evaluation(config, metrics), _data(config, metrics), _use(config))
+    return "\n".join(parts)
 
 
 def _heading(config: Config) -> str:

@@ -214,11 +214,9 @@ def _sentences(comparison: "ModelComparison", unseen: "Sequence[ModelEvaluation]
             continue
         facts = f"{difference.points()} points, {difference.evidence()}"
         methods.add(difference.method)
-        lines.append(
-            f"{model.name} is {difference.proven} than {first.name}{where}: {facts}."
-            if difference.proven
-            else f"{model.name} is not significantly different from {first.name}{where}: {facts}."
-        )
+        proven = difference.proven
+        verdict = f"{proven} than" if proven else "not significantly different from"
+        lines.append(f"{model.name} is {verdict} {first.name}{where}: {facts}.")
     return [
         *lines,
         *(["Unseen rows are those that none of the models was trained on."] if unseen else []),

@@ -6,15 +6,14 @@ from typing import Any, TypeVar
 
 import click
 
+from wordgate.arguments import option_name
 from wordgate.cli.streams import argument_text
+from wordgate.families import AUTO
 from wordgate.runtime.cpu import MOST_THREADS
 from wordgate.runtime.engine import ENGINES, LOCAL
 from wordgate.runtime.progress import Console, Progress, Silent
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-AUTO = "auto"
-"""The name of the search over families, in place of one."""
 
 
 def _argument_type(name: str, read: Callable[[str], str]) -> "click.ParamType[str]":
@@ -375,10 +374,8 @@ def chosen_settings(
     for name, value in flags.items():
         if value is None:
             continue
-        flag, setting = (
-            f"--{name.replace('_', '-')}",
-            name if name in fields else f"{family}.{name}",
-        )
+        flag = option_name(name)
+        setting = name if name in fields else f"{family}.{name}"
         if setting not in fields:
             on = f"with --family {AUTO}" if family == AUTO else f"on {family} models"
             raise click.UsageError(f"{flag} has no effect {on}: leave it out")

@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
+from wordgate.arguments import option_name
 from wordgate.cli import params
 from wordgate.cli.streams import remark, warn_of_changes
-from wordgate.serve.limits import Limits, flag
+from wordgate.serve.limits import Limits
 
 _limit_options = params.stack(
     *(
         params.option(
-            flag(limit.name),
+            option_name(limit.name),
             "N" if isinstance(limit.default, int) else "SECONDS",
             limit.metadata["help"],
             type=type(limit.default),

@@ -9,6 +9,7 @@ import click
 from wordgate.cli import params
 from wordgate.cli.live import LiveSearch, run_live
 from wordgate.cli.streams import command, in_colour, print_json, wrapped, write_result
+from wordgate.families import AUTO, FAMILIES
 
 if TYPE_CHECKING:
     from wordgate.bundle.metrics import AnyMetrics, CrossValidation, MultilabelCrossValidation
@@ -66,9 +67,7 @@ def _train(
     quiet: bool,
     options: dict[str, Any],
 ) -> None:
-    """Train, and write what it came to."""
     from wordgate.experiments.train import train as run_training
-    from wordgate.families import FAMILIES
     from wordgate.report.search_text import format_search
     from wordgate.runtime.display import one_line
 
@@ -76,10 +75,10 @@ def _train(
     objective = _search_objective(flags["objective"], family)
     if objective is not None:
         flags["objective"] = None
-    if family in (*FAMILIES, params.AUTO):  # another one is told by the training
+    if family in (*FAMILIES, AUTO):  # another one is told by the training
         settings = params.chosen_settings(settings, flags, family)
     run = partial(run_training, data, settings=settings, objective=objective, **options)
-    if family == params.AUTO:
+    if family == AUTO:
         training = run_live(run, LiveSearch, verbose=verbose, quiet=quiet)
     else:
         training = run(progress=params.progress_of(verbose=verbose, quiet=quiet))
@@ -109,7 +108,7 @@ def _search_objective(value: str | None, family: str) -> str | None:
 
     if value not in OBJECTIVE_NAMES:
         return None
-    if family != params.AUTO:
+    if family != AUTO:
         raise click.UsageError(
             f"--objective {value} is a score for a search to maximize: add --family auto;"
             " thresholds are chosen for f1, precision@SHARE, recall@SHARE or cost@A:B"
@@ -128,7 +127,7 @@ def _search_hint(training: "Training") -> str:
     seconds = metrics.train_seconds if first == family else metrics.baselines.count.train_seconds
     name = "the count baseline" if first == "count" != family else first
     return (
-        f"To search over families and settings, add --family {params.AUTO}"
+        f"To search over families and settings, add --family {AUTO}"
         f" ({PRESETS[DEFAULT_PRESET]:.0f} minutes, or --minutes N). The search would start with"
         f" {name}, which took {max(seconds, 0.1):.1f} s here."
     )

@@ -57,7 +57,7 @@ def tune(
     tuned = run_live(run, LiveSearch, verbose=verbose, quiet=quiet)
     if as_json:
         facts = {"family": tuned.family, "settings": dict(tuned.settings)}
-        print_json({**facts, "recipe": tuned.recipe, "search": dict(search_facts(tuned.search))})
+        print_json({**facts, "recipe": tuned.recipe, "search": search_facts(tuned.search)})
         return
     search, out = tuned.search, options["out"]
     columns = [] if options["text"] is None else ["--text", options["text"]]

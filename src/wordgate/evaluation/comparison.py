@@ -1,18 +1,12 @@
 """A comparison of models of several families on the same splits, as `comparison.json` has it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.evaluation.intervals import (
-    Bools,
-    Floats,
-    Ints,
-    PairedDifference,
-    paired_difference,
-)
+from wordgate.evaluation.intervals import Bools, Floats, PairedDifference
 from wordgate.evaluation.metrics import Epoch, Scores
-from wordgate.evaluation.multilabel import MultilabelScores, paired_f1_difference
+from wordgate.evaluation.multilabel import MultilabelScores
 from wordgate.families import FAMILIES
 from wordgate.runtime.display import html_table
 
@@ -91,23 +85,6 @@ class ModelResult:
             "megabytes": self.megabytes,
             "remarks": list(self.remarks),
         }
-
-
-def paired_results(
-    result: ModelResult,
-    other: ModelResult,
-    groups: Sequence[str] | None,
-    targets: Ints,
-    *,
-    seed: int,
-) -> PairedDifference:
-    """Compare two families on the same rows: by accuracy, or micro F1 of several labels per text.
-
-    `groups` and `targets`, int64 [n] or [n, labels], are those of the test rows.
-    """
-    if result.given is None or other.given is None:
-        return paired_difference(result.correct, other.correct, groups, seed=seed)
-    return paired_f1_difference(targets, result.given, other.given, groups, seed=seed)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ OBJECTIVE_NAMES: Mapping[str, str] = {
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
 }
+FEWEST_FOR_IMPORTANCES = 10
+"""Minimum finished trials for estimating the importance of settings."""
+Ending = Literal["minutes", "trials", "interruption"]
+"""What can end a search."""
 
 
 class SearchLimits(BaseModel, frozen=True, extra="forbid"):
@@ -51,7 +55,7 @@ class SearchFacts(BaseModel, frozen=True, extra="forbid"):
     limits: SearchLimits
     n_trials: int = Field(description="finished trials, those ended early included")
     minutes: float = Field(description="duration of the search, including interrupted runs")
-    ended_by: Literal["minutes", "trials", "interruption"]
+    ended_by: Ending
     settings: dict[str, Any] = Field(
         description="settings of the selected model that differ from the recipe"
     )
@@ -81,12 +85,25 @@ class SearchFacts(BaseModel, frozen=True, extra="forbid"):
     )
     left_out: list[str] = Field(description="families that were left out, and why")
 
-    def tested(self, score: float | None, interval: Interval) -> "SearchFacts":
-        """Add the score on the test rows."""
-        difference = None if score is None else self.chosen_score - score
-        return self.model_copy(
-            update={"test_score": score, "test_interval": interval, "difference": difference}
-        )
+    @classmethod
+    def of(cls, result: "SearchResult") -> "SearchFacts":
+        """Describe a search whose selected model was tested."""
+        chosen, second = result.trial(result.chosen), None
+        if result.second is not None:
+            other = result.trial(result.second)
+            second = SecondBest(
+                family=other.family, settings=dict(other.settings), score=score_of(other)
+            )
+        finished = [trial for trial in result.trials if trial.is_finished]
+        shared = {name: value for name, value in vars(result).items() if name in cls.model_fields}
+        own = {
+            "n_trials": len(distinct_trials(finished)),
+            "settings": dict(chosen.settings),
+            "test_interval": result.interval,
+            "difference": result.difference,
+            "second": second,
+        }
+        return cls.model_validate({**shared, **own})
 
 
 @dataclass(frozen=True)
@@ -128,6 +145,16 @@ class SearchTrial:
     is_cut: bool = False
     finished: float | None = None
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, but not by an error."""
+        return self.state in ("complete", "pruned")
+
+    @property
+    def can_win(self) -> bool:
+        """Whether it is complete, and within the limits."""
+        return self.state == "complete" and not self.over_limits
+
 
 @dataclass(frozen=True)
 class SearchResult:
@@ -161,7 +188,7 @@ class SearchResult:
     interval: Interval
     importances: Mapping[str, float]
     minutes: float
-    ended_by: Literal["minutes", "trials", "interruption"]
+    ended_by: Ending
     latency_ms: float | None = None
     megabytes: float | None = None
     left_out: tuple[str, ...] = ()
@@ -174,6 +201,11 @@ class SearchResult:
     def trial(self, number: int) -> SearchTrial:
         """Return the trial with this number."""
         return next(trial for trial in self.trials if trial.number == number)
+
+
+def score_of(trial: SearchTrial) -> float:
+    """Return the score of a trial; -1 where there is none."""
+    return -1.0 if trial.score is None else trial.score
 
 
 def distinct_trials(trials: Sequence[SearchTrial]) -> list[SearchTrial]:

@@ -12,8 +12,13 @@ import numpy as np
 from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
-from wordgate.evaluation.search import SearchResult
-from wordgate.experiments.fitting import EVALUATION_SECONDS, PREDICTED_TEXTS_PER_SECOND, Clock
+from wordgate.evaluation.search import SearchFacts, SearchResult
+from wordgate.experiments.fitting import (
+    EVALUATION_SECONDS,
+    PREDICTED_TEXTS_PER_SECOND,
+    Clock,
+    context_for,
+)
 from wordgate.experiments.reading import DataSource, Sources
 from wordgate.experiments.resuming import (
     check_place,
@@ -24,14 +29,16 @@ from wordgate.experiments.resuming import (
 from wordgate.experiments.search import Search
 from wordgate.experiments.search_plan import DEFAULT, SearchConfig, TrialSpec
 from wordgate.experiments.search_ranking import Found, spec_of
-from wordgate.experiments.search_trials import (
-    Costs,
-    InnerFolds,
-    median_latency,
-    number_of_folds,
-)
+from wordgate.experiments.search_time import Costs
+from wordgate.experiments.search_trials import InnerFolds, median_latency, number_of_folds
 from wordgate.experiments.splits import DataSplits
-from wordgate.experiments.training_run import Plan, PreparedData, prepare, train_on_table
+from wordgate.experiments.training_run import (
+    Plan,
+    PreparedData,
+    prepare,
+    tested_search,
+    train_on_table,
+)
 from wordgate.prediction.predictor import load
 from wordgate.report.search import search_page
 from wordgate.runtime.contention import Contention
@@ -185,25 +192,27 @@ def _trained(
         context.progress.say(
             f"Training the selected model on all training rows: {spec.sentence()}."
         )
+        result = found.result(config, place)
         plan = Plan(
             config.plan_of(spec),
-            config.context_of(spec.family),
+            context_for(spec.family, context),
             no_texts=no_texts,
-            search=found.facts(config, place),
+            search=result,
         )
         bundle = train_on_table(sources.table, sources.facts(), plan, clock, prepared)
         latency, megabytes = measure_bundle(bundle, prepared.splits.valid.texts, context.threads)
         broken = config.over_limits(latency, megabytes + _ROOM_MB)
         if not broken:
             metrics = bundle.metrics
-            assert metrics is not None and metrics.search is not None  # noqa: S101, PT018
-            left_out = [*metrics.search.left_out, *_stopped_early(metrics.remarks)]
-            facts = metrics.search.model_copy(
-                update={"latency_ms": latency, "megabytes": megabytes, "left_out": left_out}
+            assert metrics is not None  # noqa: S101 - a training is evaluated
+            result = replace(
+                tested_search(result, metrics),
+                latency_ms=latency,
+                megabytes=megabytes,
+                left_out=(*result.left_out, *_stopped_early(metrics.remarks)),
             )
-            result = found.result(config, place, facts)
             page = search_page(result, sources.table.reading.source)
-            metrics = metrics.model_copy(update={"search": facts})
+            metrics = metrics.model_copy(update={"search": SearchFacts.of(result)})
             return replace(bundle, metrics=metrics, search=page), result
         measured.append(f"{trial.family} ({latency:.2f} ms, {megabytes:.1f} MB)")
         context.progress.say(

@@ -12,7 +12,7 @@ from wordgate.data.dataset import Dataset
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores, most_frequent_set
 from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
-from wordgate.experiments.resuming import ResultStore
+from wordgate.experiments.fold_results import ResultStore
 from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, output_of, run_models
 from wordgate.experiments.splits import DataSplits, Fold
 from wordgate.experiments.students import ModelPlan

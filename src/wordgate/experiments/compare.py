@@ -19,9 +19,9 @@ from wordgate.evaluation.comparison import (
     ModelResult,
     PairedTest,
     family_of,
-    paired_results,
 )
 from wordgate.experiments.evaluator import analyse, predictions
+from wordgate.experiments.fold_results import ResultStore, check_folder_is_own
 from wordgate.experiments.reading import DataOptions, DataSource, near_duplicates_of
 from wordgate.experiments.resolving import (
     as_names,
@@ -36,8 +36,6 @@ from wordgate.experiments.resolving import (
     with_options,
 )
 from wordgate.experiments.resuming import (
-    ResultStore,
-    check_folder_is_own,
     check_place,
     check_resume,
     kept_beside,
@@ -234,9 +232,7 @@ def _run(
             comparison = _with_result(comparison, result, scheme)
             if watch is not None:
                 watch(comparison)
-    test = schemes[-1].evaluator.test
-    recommendation = recommend(comparison, test.groups, test.targets)
-    return replace(comparison, recommendation=recommendation)
+    return replace(comparison, recommendation=recommend(comparison, schemes[-1].difference))
 
 
 def _settings_of_taught(
@@ -349,8 +345,7 @@ def _with_result(comparison: Comparison, result: ModelResult, scheme: SplitSchem
     simpler = comparison.result(comparison.families[place - 1], result.kind)
     if simpler is None:
         return comparison
-    rows, seed = scheme.evaluator.test, scheme.evaluator.seed
-    difference = paired_results(result, simpler, rows.groups, rows.targets, seed=seed)
+    difference = scheme.difference(result, simpler)
     test = PairedTest(result.family, simpler.family, result.kind, difference)
     return replace(comparison, paired_tests=(*comparison.paired_tests, test))
 

@@ -21,6 +21,7 @@ from wordgate.experiments.reading import ReadingOptions, called
 from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.report.text import (
     UNDEFINED,
+    difference_cells,
     family_name,
     format_share,
     score_cells,
@@ -50,14 +51,8 @@ class ModelEvaluation:
 
     def difference_cells(self) -> tuple[str, ...]:
         """Write how it compares with the first model, as `DIFFERENCE_HEADER` names it."""
-        if self.difference is None or self.agreement is None:
-            return (UNDEFINED,) * len(DIFFERENCE_HEADER)
-        return (
-            self.difference.points(),
-            self.difference.interval(),
-            self.difference.p().removeprefix("p ").removeprefix("= "),
-            f"{self.agreement:.1%}",
-        )
+        agreement = UNDEFINED if self.agreement is None else f"{self.agreement:.1%}"
+        return (*difference_cells(self.difference), agreement)
 
     def to_json(self) -> dict[str, object]:
         """Return it as plain JSON values."""
@@ -242,7 +237,6 @@ def _label_order(first: Predictor, other: Predictor, paths: tuple[str, str]) -> 
 
 
 def _check_same_rows(rows: Sequence[LabelledRows], paths: Sequence[str]) -> None:
-    """Refuse models that read different rows of the data."""
     for own, path in zip(rows, paths, strict=True):
         if own.rows != rows[0].rows:
             raise DataError(

@@ -301,13 +301,10 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
         if len(unknown) > _MOST_LISTED:
             listed += f" and {len(unknown) - _MOST_LISTED:,} more"
         if len(unknown) == len(counts):
+            remedy = " Name the label column with --label, or write the model's labels into it"
             raise DataError(
                 f"the model has none of the labels of this data: {listed}; it has"
-                f" {', '.join(labels):.200}."
-                + (
-                    hint
-                    or " Name the label column with --label, or write the model's labels into it"
-                )
+                f" {', '.join(labels):.200}.{hint or remedy}"
             )
         flags = " ".join(f"--drop-label {shlex.quote(label)}" for label in unknown)
         raise DataError(

@@ -14,15 +14,11 @@ from wordgate.evaluation.error_analysis import (
     WordCounts,
     analyse_errors,
 )
-from wordgate.evaluation.intervals import PairedDifference, paired_difference
+from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.metrics import evaluate
-from wordgate.evaluation.multilabel import (
-    AnyScores,
-    MultilabelScores,
-    evaluate_multilabel,
-    paired_f1_difference,
-)
+from wordgate.evaluation.multilabel import AnyScores, MultilabelScores, evaluate_multilabel
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
+from wordgate.evaluation.search import paired_scores
 from wordgate.experiments.fitting import ModelOutput
 
 
@@ -56,11 +52,15 @@ class Evaluator:
         The difference is of accuracy; with several labels per text, of micro F1.
         """
         test = self.test
-        if test.multilabel:
-            given = output.given(), other.given()
-            return paired_f1_difference(test.targets, *given, test.groups, seed=self.seed)
-        correct = self.correct(output), self.correct(other)
-        return paired_difference(*correct, test.groups, seed=self.seed)
+        return paired_scores(
+            "micro_f1" if test.multilabel else "accuracy",
+            test.targets,
+            output.decisions(multilabel=test.multilabel),
+            other.decisions(multilabel=test.multilabel),
+            test.groups,
+            len(self.labels),
+            seed=self.seed,
+        )
 
     def agreement(self, output: ModelOutput, other: ModelOutput) -> float:
         """Return the share of the rows that two models give the same label, or the same labels."""

@@ -14,9 +14,11 @@ from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature, fit_temperature
 from wordgate.evaluation.multilabel import decided_classes, given_labels
 from wordgate.evaluation.thresholds import Objective, choose_thresholds
+from wordgate.families import FAMILIES
 from wordgate.runtime.command_start import command_started
 from wordgate.runtime.display import counted
-from wordgate.runtime.progress import stage
+from wordgate.runtime.engine import Engine
+from wordgate.runtime.progress import Silent, stage
 from wordgate.settings import Settings, format_setting
 from wordgate.training.families import fit
 from wordgate.training.fitting import FitData, Fitted, RunContext
@@ -179,6 +181,17 @@ def fit_calibrated(
             output = replace(output, thresholds=thresholds)
             calibrated = replace(calibrated, thresholds=thresholds, valid=output)
     return calibrated
+
+
+def context_for(family: str, context: RunContext) -> RunContext:
+    """Return what a family is fitted in: on the CPU where it is limited to that."""
+    return replace(context, device="auto") if FAMILIES[family].cpu_alone else context
+
+
+def context_of_task(context: RunContext, engine: Engine) -> RunContext:
+    """Return what a task of an engine is fitted in: silently, with its device and its threads."""
+    device = engine.device_of(context.device)
+    return replace(context, progress=Silent(), device=device, threads=engine.threads)
 
 
 def check_settings(settings: Settings, data: FitData) -> None:

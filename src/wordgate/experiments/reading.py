@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.arguments import whole_number
+from wordgate.arguments import option_name, whole_number
 from wordgate.data import ColumnError, Columns, ReadReport, Table, read_table
 from wordgate.data.label_sets import NO_SEPARATOR
 from wordgate.data.table import own_group
@@ -182,7 +182,7 @@ class DataSource:
         _refuse_unknown(self.options, DataOptions.__optional_keys__)
         split, parts = self.options.get("split"), self._parts()
         if split is not None and parts:
-            named = " and ".join(f"--{part.replace('_', '-')}" for part in parts)
+            named = " and ".join(map(option_name, parts))
             raise SettingsError(f"--split {split} has no effect with {named}: leave it out")
 
     def _parts(self) -> dict[str, str | Path]:
@@ -323,34 +323,13 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
     Raises:
         DataError: The limit is less than 1, or too low to keep some of every part.
     """
-    limit = _checked_limit(limit)
-    if limit is None or len(table) <= limit:
+    if limit is None:
+        return table
+    limit = whole_number(limit, "the limit", "a whole number of at least 1", error=DataError)
+    if len(table) <= limit:
         return table
     strata = Factorized.of([*map(repr, zip(*_strata(table), strict=True))])
-    group = Factorized.of(group_keys(table.bodies, table.groups))
-
-    def sample(codes: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.bool_]:
-        rank = hash_strings(names, key=f"limit {seed}")
-        return GroupTable.of(codes, strata.codes, rank).sample(limit)[codes]
-
-    def n_strata(rows: NDArray[np.bool_]) -> int:
-        return len(np.unique(strata.codes[rows]))
-
-    def off(rows: NDArray[np.bool_]) -> float:
-        n_all, n_kept = (np.bincount(codes) for codes in (strata.codes, strata.codes[rows]))
-        return float((n_kept - limit * n_all[: len(n_kept)] / len(table)).max())
-
-    kept = sample(group.codes, group.names)
-    what = "by whole groups" if table.groups is not None else "keeping duplicates together"
-    singly = sample(np.arange(len(table)), table.bodies)
-    too_few = len(np.unique(group.codes[kept])) < min(_FEW_GROUPS, limit, len(group.names))
-    if (
-        too_few
-        or 2 * kept.sum() < limit
-        or n_strata(kept) < min(limit, len(strata.names))
-        or off(kept) > off(singly) + _OUT_OF_PROPORTION * limit
-    ):
-        kept, what = singly, "row by row, because the groups are too large"
+    kept, what = _sampled(table, strata, limit, seed)
     reason = f"over the limit of {limit:,}: sampled with seed {seed}, {what}"
     chosen = table.select(np.flatnonzero(kept))
     if set(chosen.parts or ()) != set(table.parts or ()):
@@ -358,7 +337,7 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
             f"the limit of {counted(limit, 'row')} is too low to keep rows of every subset"
         )
     warnings = table.reading.warnings
-    if n_strata(kept) < len(strata.names):
+    if len(np.unique(strata.codes[kept])) < len(strata.names):
         warnings = [
             *warnings,
             f"the limit of {counted(limit, 'row')} is too low to keep every label",
@@ -372,10 +351,32 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
     return replace(chosen, reading=replace(reading, preview=chosen.preview()))
 
 
-def _checked_limit(limit: int | None) -> int | None:
-    if limit is None:
-        return None
-    return whole_number(limit, "the limit", "a whole number of at least 1", error=DataError)
+def _sampled(
+    table: Table, strata: Factorized, limit: int, seed: int
+) -> tuple[NDArray[np.bool_], str]:
+    """Choose rows, bool [n], and write how: by whole groups, unless these are too large."""
+    group = Factorized.of(group_keys(table.bodies, table.groups))
+
+    def sample(codes: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.bool_]:
+        rank = hash_strings(names, key=f"limit {seed}")
+        return GroupTable.of(codes, strata.codes, rank).sample(limit)[codes]
+
+    def off(rows: NDArray[np.bool_]) -> float:
+        n_all, n_kept = (np.bincount(codes) for codes in (strata.codes, strata.codes[rows]))
+        return float((n_kept - limit * n_all[: len(n_kept)] / len(table)).max())
+
+    whole = sample(group.codes, group.names)
+    singly = sample(np.arange(len(table)), table.bodies)
+    n_groups, n_strata = (len(np.unique(one.codes[whole])) for one in (group, strata))
+    if (
+        n_groups < min(_FEW_GROUPS, limit, len(group.names))
+        or 2 * whole.sum() < limit
+        or n_strata < min(limit, len(strata.names))
+        or off(whole) > off(singly) + _OUT_OF_PROPORTION * limit
+    ):
+        return singly, "row by row, because the groups are too large"
+    named = table.groups is not None
+    return whole, "by whole groups" if named else "keeping duplicates together"
 
 
 def _strata(table: Table) -> list[Sequence[str]]:

@@ -93,10 +93,25 @@ def refuse_unread(settings: Iterable[str], families: Sequence[str]) -> None:
 
 def _refuse_idle(settings: Settings, overrides: Mapping[str, object], *, vectors: bool) -> None:
     """Refuse settings set singly that others, or pretrained word vectors, leave without effect."""
+    for setting, (is_idle, why) in _idle_settings(settings, vectors=vectors).items():
+        if is_idle and setting in overrides:
+            raise SettingsError(f"{setting} has no effect {why}: leave it out")
+    lstm = settings.lstm
+    if {"lstm.min_updates", "lstm.max_updates"} <= settings.set_by_user and (
+        0 < lstm.max_updates < lstm.min_updates
+    ):
+        raise SettingsError(
+            f"lstm.max_updates={lstm.max_updates} is below lstm.min_updates={lstm.min_updates}:"
+            " leave one of them out"
+        )
+
+
+def _idle_settings(settings: Settings, *, vectors: bool) -> dict[str, tuple[bool, str]]:
+    """List the settings that others can leave without effect: whether they do, and why."""
     lstm, transformer, is_set = settings.lstm, settings.transformer, settings.set_by_user
     open_end = lstm.schedule == "warm-constant"
     keeps_last = (lstm.epoch_score == "last", "with lstm.epoch_score=last, which keeps the last")
-    idle = {
+    return {
         "lstm.patience": keeps_last,
         "lstm.patience_updates": keeps_last,
         "lstm.epoch_ties": keeps_last,
@@ -132,16 +147,6 @@ def _refuse_idle(settings: Settings, overrides: Mapping[str, object], *, vectors
             "with transformer.epochs and transformer.texts_per_group, which it would adapt",
         ),
     }
-    for setting, (is_idle, why) in idle.items():
-        if is_idle and setting in overrides:
-            raise SettingsError(f"{setting} has no effect {why}: leave it out")
-    if {"lstm.min_updates", "lstm.max_updates"} <= is_set and (
-        0 < lstm.max_updates < lstm.min_updates
-    ):
-        raise SettingsError(
-            f"lstm.max_updates={lstm.max_updates} is below lstm.min_updates={lstm.min_updates}:"
-            " leave one of them out"
-        )
 
 
 def _families_of_teachers(settings: Settings) -> set[str]:

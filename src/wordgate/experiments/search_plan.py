@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict, cast, get_args
 
-from wordgate.arguments import positive_number, whole_number
+from wordgate.arguments import option_name, positive_number, whole_number
 from wordgate.errors import DataError, SettingsError, did_you_mean
 from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import SearchLimits, SearchObjective, SearchTrial
+from wordgate.experiments.fitting import context_of_task
 from wordgate.experiments.reading import DataOptions
 from wordgate.experiments.resolving import (
     available_families,
@@ -19,18 +20,16 @@ from wordgate.experiments.resolving import (
     resolve_vectors,
 )
 from wordgate.experiments.students import ModelPlan, TeacherConfig, teacher_config
-from wordgate.families import FAMILIES
+from wordgate.families import AUTO, FAMILIES
 from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.progress import Progress, Silent
+from wordgate.runtime.progress import Progress
 from wordgate.search.space import START_SMALL, Space, read_space
 from wordgate.settings import Settings, load_settings
 from wordgate.training.families import check_device, check_pretrained
 from wordgate.training.fitting import RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
-AUTO = "auto"
-"""The name in place of a family that lets a search choose one."""
 DEFAULT, SMALL, TAUGHT, TUNED = "default", "small", "taught", "tuned"
 """Where the settings of a trial begin."""
 OBJECTIVES: tuple[str, ...] = get_args(SearchObjective)
@@ -84,7 +83,7 @@ def refuse_search(options: SearchOptions) -> None:
     for name, value in options.items():
         if value is not None:
             raise SettingsError(
-                f"{_flag(name)} has no effect without --family {AUTO}: leave it out, or"
+                f"{option_name(name)} has no effect without --family {AUTO}: leave it out, or"
                 f" let a search choose the family with --family {AUTO}"
             )
 
@@ -94,7 +93,7 @@ def _limits(options: SearchOptions) -> SearchLimits:
     max_ms, max_mb, trials = options.get("max_ms"), options.get("max_mb"), options.get("trials")
     for name, value in (("max_ms", max_ms), ("max_mb", max_mb)):
         if value is not None:
-            positive_number(value, _flag(name))
+            positive_number(value, option_name(name))
     if trials is not None:
         whole_number(trials, "--trials", "a whole number of at least 1")
     minutes = _minutes(options.get("minutes"), options.get("preset"))
@@ -124,10 +123,6 @@ def _objective(asked: str | None, *, multilabel: bool) -> SearchObjective:
         kind = "several labels" if multilabel else "one label"
         raise SettingsError(f"--objective {asked} is not for {kind} per text: use {others}")
     return asked  # type: ignore[return-value]
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True)
@@ -240,20 +235,11 @@ class SearchConfig:
         teaching = self.teaching if is_taught else None
         return ModelPlan(family, settings, vectors, teaching, str(recipe))
 
-    def context_of(self, family: str) -> RunContext:
-        """Return what a family is fitted in: on the CPU where it is limited to that."""
-        is_limited = FAMILIES[family].cpu_alone
-        return replace(self.context, device="auto") if is_limited else self.context
-
     def for_trials(self) -> "SearchConfig":
         """Return the part that tasks need, with the threads and the device of a task."""
         if self.engine.is_local:
             return self
-        device = self.engine.device_of(self.context.device)
-        context = replace(
-            self.context, progress=Silent(), device=device, threads=self.engine.threads
-        )
-        return replace(self, options={}, context=context)
+        return replace(self, options={}, context=context_of_task(self.context, self.engine))
 
     def limits_text(self) -> str:
         """Write the limits of latency and size as options; nothing without any."""

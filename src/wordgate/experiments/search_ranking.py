@@ -2,23 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from wordgate.errors import SettingsError
 from wordgate.evaluation.intervals import Interval, PairedDifference
-from wordgate.evaluation.search import (
-    SearchFacts,
-    SearchResult,
-    SearchTrial,
-    SecondBest,
-    distinct_trials,
-    paired_scores,
-)
+from wordgate.evaluation.search import Ending, SearchResult, SearchTrial, paired_scores, score_of
 from wordgate.experiments.search_plan import SearchConfig, TrialSpec
-from wordgate.experiments.search_trials import InnerFolds
+from wordgate.experiments.search_trials import InnerFolds, Rung
 from wordgate.search.study import SearchStudy
 
-Ending = Literal["minutes", "trials", "interruption"]
 SAME, _ONE_ERROR = 0.005, 0.32
 """Within half a point of the best, and within one standard error of the difference (a two-sided
 p-value of 0.32), the smallest model is chosen, whatever its recipe: the one-standard-error rule of
@@ -45,50 +36,22 @@ class Found:
     importances: dict[str, dict[str, float]]
     left_out: tuple[str, ...]
 
-    def facts(self, config: SearchConfig, place: int = 0) -> SearchFacts:
-        """Describe the search with the trial at a place of the ranking as the winner."""
-        chosen, *others = self.ranking[place:]
-        second = None
-        if others:
-            other = others[0]
-            second = SecondBest(
-                family=other.family, settings=dict(other.settings), score=score_of(other)
-            )
-        finished = [trial for trial in self.trials if trial.state in ("complete", "pruned")]
-        return SearchFacts(
-            objective=config.objective,
-            limits=config.limits,
-            n_trials=len(distinct_trials(finished)),
-            minutes=self.seconds / 60.0,
-            ended_by=self.ended_by,
-            settings=dict(chosen.settings),
-            chosen_score=score_of(chosen),
-            second=second,
-            importances=self.importances.get(chosen.family, {}),
-            left_out=list(self.left_out),
-        )
-
-    def result(
-        self, config: SearchConfig, place: int = 0, tested: SearchFacts | None = None
-    ) -> SearchResult:
-        """Return the search with its trials, and the test of the winner if it was trained."""
-        facts = tested or self.facts(config, place)
+    def result(self, config: SearchConfig, place: int = 0) -> SearchResult:
+        """Return the search with the trial at a place of the ranking as the winner, untested."""
         chosen, *others = self.ranking[place:]
         return SearchResult(
-            objective=facts.objective,
-            limits=facts.limits,
+            objective=config.objective,
+            limits=config.limits,
             trials=self.trials,
             chosen=chosen.number,
             second=others[0].number if others else None,
-            chosen_score=facts.chosen_score,
-            test_score=facts.test_score,
-            interval=facts.test_interval or Interval.none("the test rows were not used"),
-            importances=facts.importances,
-            minutes=facts.minutes,
-            ended_by=facts.ended_by,
-            latency_ms=facts.latency_ms,
-            megabytes=facts.megabytes,
-            left_out=tuple(facts.left_out),
+            chosen_score=score_of(chosen),
+            test_score=None,
+            interval=Interval.none("the test rows were not used"),
+            importances=self.importances.get(chosen.family, {}),
+            minutes=self.seconds / 60.0,
+            ended_by=self.ended_by,
+            left_out=self.left_out,
         )
 
 
@@ -104,17 +67,22 @@ class Ranking:
         """Return the number of folds that trials are evaluated on, the same for all of a search."""
         return int(self.study.attributes.get("folds", 1))
 
+    @property
+    def knows_folds(self) -> bool:
+        """Whether that number has been chosen."""
+        return "folds" in self.study.attributes
+
+    def rungs(self) -> list[Rung]:
+        """Return the steps of a trial."""
+        return self.folds.rungs(self.n_folds())
+
     def finished(self) -> list[SearchTrial]:
         """Return the trials that have ended, but not by an error."""
-        return [trial for trial in self.study.trials() if trial.state in ("complete", "pruned")]
+        return [trial for trial in self.study.trials() if trial.is_finished]
 
     def candidates(self) -> list[SearchTrial]:
         """Return the trials that can win: complete, and within the limits."""
-        return [
-            trial
-            for trial in self.study.trials()
-            if trial.state == "complete" and not trial.over_limits
-        ]
+        return [trial for trial in self.study.trials() if trial.can_win]
 
     def best(self) -> SearchTrial | None:
         """Return the trial of the highest score; None if there is none that can win."""
@@ -200,11 +168,6 @@ def _measured(trial: SearchTrial) -> str:
 def spec_of(trial: SearchTrial) -> TrialSpec:
     """Return family, recipe and settings of a trial."""
     return TrialSpec(trial.family, trial.recipe, trial.settings)
-
-
-def score_of(trial: SearchTrial) -> float:
-    """Return the score of a trial; what has none is the last."""
-    return -1.0 if trial.score is None else trial.score
 
 
 def _lightness(trial: SearchTrial) -> tuple[float, float]:

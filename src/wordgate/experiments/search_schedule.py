@@ -54,11 +54,7 @@ class _Step:
 
 @dataclass
 class TrialSchedule:
-    """Runs trials on an engine.
-
-    Attributes:
-        tasks: Runs the fits.
-    """
+    """Runs trials on an engine."""
 
     tasks: Tasks[Any, TrialFit, FoldAnswers]
     _running: dict[TrialFit, _Step] = field(default_factory=dict)

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from wordgate.bundle.summary import model_bytes
 from wordgate.data.dataset import Dataset, labels_of
 from wordgate.dedup.keys import group_keys
-from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import objective_score
-from wordgate.experiments.fitting import Calibrated
+from wordgate.experiments.fitting import Calibrated, context_for
 from wordgate.experiments.search_plan import SearchConfig, TrialSpec
 from wordgate.experiments.splits import Fold, fold_numbers, fold_of, hold_out
 from wordgate.experiments.students import fit_model
@@ -42,9 +41,6 @@ _FOLDS_SHARE = 0.15
 PILOT = 8_000
 """Number of training rows of an inner fold from which a trial starts with a part of them."""
 _PILOT_SHARE = 0.25
-_MOST_SLOWNESS = 4.0  # more is rather the start-up of a small fit
-OTHER_SETTINGS = 1.3
-"""Maximum factor by which a fit with other settings takes longer than earlier ones."""
 _LATENCY_TEXTS, _LATENCY_BLOCK, _LATENCY_SECONDS = 100, 10, 0.5
 _PAGES_BYTES = 400_000
 """Approximate size of report, audit and model card in a bundle."""
@@ -90,7 +86,12 @@ class InnerFolds:
     @property
     def most(self) -> int:
         """Return the maximum number of folds of a trial: with few rows, all."""
-        return int(self.numbers.max()) + 1 if len(self.rows) < FEW else MOST_FOLDS
+        return int(self.numbers.max()) + 1 if self.has_few_rows else MOST_FOLDS
+
+    @property
+    def has_few_rows(self) -> bool:
+        """Whether every trial is evaluated on all folds."""
+        return len(self.rows) < FEW
 
     @property
     def growth(self) -> float:
@@ -182,7 +183,7 @@ def fit_fold(
     started = time.monotonic()
     with context.progress.bar(None) as bar, beating(bar, f"Trial: {spec.sentence()}"):
         limited = replace(
-            config.context_of(spec.family),
+            context_for(spec.family, context),
             progress=Silent(),
             deadline=until,
             predicted_after=len(fold.test),
@@ -231,100 +232,3 @@ def _expected_megabytes(calibrated: Calibrated, family: str, folds: InnerFolds) 
     growth = 1.0 if family == "transformer" else folds.growth
     hashes = 12 * len(folds.rows)
     return (growth * model_bytes(calibrated.fitted.model) + hashes + _PAGES_BYTES) / 1e6
-
-
-@dataclass(frozen=True)
-class _Guess:
-    """What a fit takes, by a first guess: seconds, those per character, and its longest text."""
-
-    seconds: float
-    per_character: float
-    longest: int
-    predicting: float = 1e-6  # seconds per character of a text to predict
-    least_characters: float = 0.0  # what it reads at least, however small the data
-    per_label: bool = False  # whether each label takes as long again
-
-
-_GUESSES = {
-    "count": _Guess(0.2, 1.5e-6, 100_000, per_label=True),
-    "logreg": _Guess(1.0, 1.0e-6, 1500),
-    "mlp": _Guess(3.0, 2.0e-6, 1500),
-    "lstm": _Guess(12.0, 3.0e-6, 1500),
-    "transformer": _Guess(7.0, 7.0e-5, 600, predicting=1.2e-5),
-    "taught": _Guess(60.0, 1.4e-4, 600, least_characters=6e5),
-}
-"""On two cores of 2020; corrected by the times of finished fits."""
-_UNSURE = 0.6
-"""Factor by which a family without a finished fit may be faster than expected."""
-
-
-@dataclass
-class Costs:
-    """Costs of fits, estimated from finished ones.
-
-    Attributes:
-        texts: The training texts of an inner fold.
-        n_labels: How many labels there are.
-        teaching_seconds: How long a teacher may be fine-tuned and asked.
-    """
-
-    texts: Sequence[str]
-    n_labels: int = 2
-    teaching_seconds: float = math.inf
-    _seen: dict[str, list[float]] = field(default_factory=dict)  # how much slower than guessed
-    _predicting: dict[str, float] = field(default_factory=dict)  # seconds per text, the last ones
-
-    def record(
-        self, name: str, share: float, seconds: float, predicting: float | None = None
-    ) -> None:
-        """Record how long a fit on a share of the rows took, or when the time limit stopped it.
-
-        `predicting` is the time to predict a text, in seconds.
-        """
-        if predicting is not None:
-            self._predicting[name] = predicting
-        self._seen.setdefault(name, []).append(seconds / self._guessed(name, share))
-
-    def seconds(self, name: str, share: float = 1.0) -> float:
-        """Expect the seconds of a fit on a share of an inner fold's training rows, or more."""
-        seen = self._seen.get(name)
-        slowness = max(median(seen), median(seen[-3:])) if seen else self._slowness()
-        seconds = slowness * self._guessed(name, share)
-        if name == TAUGHT_LSTM and not seen and self.teaching_seconds < seconds:
-            return min(seconds, self.teaching_seconds + self.seconds("lstm", share))
-        return seconds
-
-    def predicting(self, name: str) -> float:
-        """Expect the seconds to predict a text among many."""
-        if name in self._predicting:
-            return self._predicting[name]
-        guess = _GUESSES[name]
-        n_characters = sum(min(len(text), guess.longest) for text in self.texts)
-        each = n_characters / max(1, len(self.texts)) * guess.predicting
-        return each * (median(self._seen[name]) if name in self._seen else self._slowness())
-
-    def order(self, name: str) -> tuple[bool, float]:
-        """Return what is smaller for what is tried first: `count`, then what takes the least time.
-
-        It is the same whatever fits have been made.
-        """
-        return name != "count", self._guessed(name, 1.0)
-
-    def least(self, name: str, share: float = 1.0) -> float:
-        """Return the seconds below which a fit is not expected to end."""
-        return (1.0 if self.is_known(name) else _UNSURE) * self.seconds(name, share)
-
-    def is_known(self, name: str) -> bool:
-        """Return whether any fit of a family has been made."""
-        return name in self._seen
-
-    def _slowness(self) -> float:
-        """Return how much slower than estimated the fastest fit was, from 1 to a maximum."""
-        least = min((min(seen) for seen in self._seen.values()), default=1.0)
-        return min(max(least, 1.0), _MOST_SLOWNESS)
-
-    def _guessed(self, name: str, share: float) -> float:
-        guess = _GUESSES[name]
-        n_characters = sum(min(len(text), guess.longest) for text in self.texts) * share
-        each = guess.per_character * (self.n_labels if guess.per_label else 1)
-        return guess.seconds + each * max(n_characters, guess.least_characters)

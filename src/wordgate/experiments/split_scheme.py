@@ -14,14 +14,20 @@ from wordgate.data import Table
 from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult
 from wordgate.evaluation.error_analysis import WordCounts, count_words
+from wordgate.evaluation.intervals import PairedDifference
 from wordgate.experiments.evaluator import Evaluator
-from wordgate.experiments.fitting import Calibrated, ModelOutput, check_settings
-from wordgate.experiments.resuming import FoldFacts, FoldResult, ResultStore
+from wordgate.experiments.fitting import (
+    Calibrated,
+    ModelOutput,
+    check_settings,
+    context_for,
+    context_of_task,
+)
+from wordgate.experiments.fold_results import FoldFacts, FoldResult, ResultStore
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
 from wordgate.experiments.students import DistillationResult, ModelPlan, fit_model
 from wordgate.families import FAMILIES
 from wordgate.runtime.engine import Engine, map_tasks
-from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, RunFingerprint, as_it_is
 from wordgate.training.families import engine_of
@@ -44,11 +50,6 @@ class ComparisonConfig:
     context: RunContext
     transformer: Path | None = None
     engine: Engine = field(default_factory=Engine)
-
-    def context_of(self, name: str) -> RunContext:
-        """Return what a model is fitted in: on the CPU where its family is limited to that."""
-        is_limited = FAMILIES[self.plans[name].family].cpu_alone
-        return replace(self.context, device="auto") if is_limited else self.context
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,10 @@ class SplitScheme:
     def evaluator(self) -> Evaluator:
         """Scores predictions of all test rows, in the table's order."""
         return Evaluator(self.splits.all_rows.part(self.rows), self.splits.labels, self.seed)
+
+    def difference(self, result: ModelResult, other: ModelResult) -> PairedDifference:
+        """Compare two families on the same rows: by accuracy, or micro F1 of several labels."""
+        return self.evaluator.paired_difference(output_of(result), output_of(other))
 
     def joined(self, parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Concatenate float64 [n_test of a fold, ...] of each fold, in the order of `rows`."""
@@ -146,7 +151,7 @@ class _Fits:
                 missing.append(task)
             else:
                 yield task, stored
-        sent = replace(config, context=replace(config.context, progress=Silent()))
+        sent = replace(config, context=context_of_task(config.context, config.engine))
         with progress.bar(len(missing)) as bar:
             for task, result in map_tasks(_fit_fold, (self.schemes, sent), missing, config.engine):
                 self._save(task, result)
@@ -164,8 +169,8 @@ class _Fits:
         if of_teacher is not None:
             progress.say("Already fine-tuned as the teacher of the distilled LSTM.")
             return of_teacher
-        plan, context = self.config.plans[task.family], self.config.context_of(task.family)
-        calibrated, taught = fit_model(plan, fold, context)
+        plan, context = self.config.plans[task.family], self.config.context
+        calibrated, taught = fit_model(plan, fold, context_for(plan.family, context))
         result = _tested(calibrated, fold.test.texts)
         if time.monotonic() < self.config.context.deadline:  # else it may have been stopped early
             self._save(task, result)
@@ -232,15 +237,9 @@ def run_models(
 def _fit_fold(shared: tuple[Sequence[SplitScheme], ComparisonConfig], task: FoldTask) -> FoldResult:
     """Fit and test a model on a fold, on a worker."""
     schemes, config = shared
-    context = replace(
-        config.context,
-        threads=config.engine.threads,
-        device=config.engine.device_of(config.context.device),
-        started=time.monotonic(),
-    )
-    fold = schemes[task.scheme].folds[task.number]
-    context = replace(config, context=context).context_of(task.family)
-    calibrated, _ = fit_model(config.plans[task.family], fold, context)
+    plan, fold = config.plans[task.family], schemes[task.scheme].folds[task.number]
+    context = replace(context_for(plan.family, config.context), started=time.monotonic())
+    calibrated, _ = fit_model(plan, fold, context)
     return _tested(calibrated, fold.test.texts)
 
 
@@ -328,7 +327,9 @@ def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFinger
         work["transformer"] = as_it_is(config.transformer)
     if plan.teaching is not None:
         work |= plan.teaching.facts()
-    return RunFingerprint(work, engine_of(plan.family, settings, config.context_of(family)))
+    return RunFingerprint(
+        work, engine_of(plan.family, settings, context_for(plan.family, config.context))
+    )
 
 
 def _read_by(family: str, settings: Settings) -> dict[str, object]:

@@ -20,20 +20,20 @@ from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.experiments.fitting import Calibrated, fit_calibrated
 from wordgate.experiments.reading import DataSource
-from wordgate.experiments.resuming import TeacherCache, clear_teacher_cache, telling_what_is_kept
+from wordgate.experiments.resuming import telling_what_is_kept
 from wordgate.experiments.splits import Fold
+from wordgate.experiments.teacher_cache import TeacherCache, clear_teacher_cache
 from wordgate.experiments.teachers import (
     MeanTeacher,
     SavedModel,
-    Unlabelled,
     distilled_vectors,
     fit_teachers,
     label_texts,
     load_saved,
     locate_pretrained_teachers,
     make_augmenter,
-    read_unlabelled,
 )
+from wordgate.experiments.unlabelled import Unlabelled, read_unlabelled
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings
@@ -171,8 +171,6 @@ class ModelPlan:
     """A model that is to be fitted.
 
     Attributes:
-        family: Its family.
-        settings: Its settings.
         vectors: The word vectors it begins with; None to draw them, or to distill them from a
             transformer that teaches it.
         teaching: Its teachers; None for none.
@@ -223,7 +221,7 @@ def fit_model(
     started, unlabelled = time.monotonic(), []
     if teaching.unlabelled is not None:
         unlabelled = teaching.unlabelled.without(fold.valid, fold.test)
-    run = _fingerprint(plan, fold, unlabelled, context)
+    run = _fingerprint(plan, teaching, fold, unlabelled, context)
     with _opened(teaching, run, context.started) as folder:
         data, settings, taught = _teach(
             plan, teaching, data, fold.test, unlabelled, folder, context, started
@@ -241,13 +239,17 @@ def fit_model(
 
 
 def _fingerprint(
-    plan: ModelPlan, fold: Fold, unlabelled: Sequence[str], context: RunContext
+    plan: ModelPlan,
+    teaching: TeacherConfig,
+    fold: Fold,
+    unlabelled: Sequence[str],
+    context: RunContext,
 ) -> RunFingerprint:
     """List everything that determines what a teaching comes to."""
     others = {
         "texts without labels": _digest(unlabelled),
         VECTORS: "the teacher's" if plan.vectors is None else as_it_is(plan.vectors.file.path),
-        TEACHER_FILES: "none" if plan.teaching is None else plan.teaching.teacher_files,
+        TEACHER_FILES: teaching.teacher_files,
     }
     parts = (fold.train, fold.valid, fold.test)
     return RunFingerprint(run_config(parts, len(fold.labels), plan.settings, context.seed, others))

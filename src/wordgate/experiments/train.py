@@ -25,7 +25,6 @@ from wordgate.experiments.resolving import (
 )
 from wordgate.experiments.resuming import KeptTraining, is_complete, kept_beside
 from wordgate.experiments.search_plan import (
-    AUTO,
     TrainingOptions,
     plan_search,
     refuse_search,
@@ -33,18 +32,13 @@ from wordgate.experiments.search_plan import (
 )
 from wordgate.experiments.students import ModelPlan, teacher_config
 from wordgate.experiments.training_run import Plan, train_on_table
-from wordgate.families import FAMILIES
+from wordgate.families import AUTO, FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import checked_seed
-from wordgate.training.families import (
-    check_device,
-    check_family,
-    check_pretrained,
-    check_workers,
-)
+from wordgate.training.families import check_device, check_family, check_pretrained, check_workers
 from wordgate.training.fitting import RunContext
 
 

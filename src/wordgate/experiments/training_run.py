@@ -8,6 +8,7 @@ import numpy as np
 
 from wordgate.bundle.folder import Bundle
 from wordgate.bundle.metrics import (
+    AnyMetrics,
     CrossValidation,
     Metrics,
     MultilabelCrossValidation,
@@ -24,7 +25,7 @@ from wordgate.evaluation.calibration import TemperatureScaling
 from wordgate.evaluation.error_analysis import ErrorAnalysis, WordCounts, count_words
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
-from wordgate.evaluation.search import SearchFacts
+from wordgate.evaluation.search import SearchFacts, SearchResult
 from wordgate.evaluation.selective_prediction import CoveragePoint, coverage_curve
 from wordgate.evaluation.thresholds import ScoredRows, ThresholdGain, measure_thresholds
 from wordgate.experiments.baselines import (
@@ -41,6 +42,7 @@ from wordgate.experiments.fitting import (
     Clock,
     ModelOutput,
     check_settings,
+    context_of_task,
     peak_memory_mb,
     threshold_objective,
 )
@@ -52,7 +54,7 @@ from wordgate.report.model import model_page
 from wordgate.report.text import format_share
 from wordgate.runtime.display import counted
 from wordgate.runtime.engine import Engine, map_tasks
-from wordgate.runtime.progress import Silent, stage
+from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.split.audit import Audit, audit_table
 from wordgate.training.fitting import CheckpointConfig, RunContext
@@ -72,7 +74,7 @@ class Plan:
     no_texts: bool = False
     baseline: CheckpointConfig | None = None
     engine: Engine = field(default_factory=Engine)
-    search: SearchFacts | None = None
+    search: SearchResult | None = None
 
 
 @dataclass(frozen=True)
@@ -159,11 +161,17 @@ def train_on_table(
     )
     if plan.search is not None:
         metrics = metrics.model_copy(
-            update={"search": plan.search.tested(*metrics.score_of(plan.search.objective))}
+            update={"search": SearchFacts.of(tested_search(plan.search, metrics))}
         )
     with stage(plan.context.progress, "Writing the report"):
         page = model_page(config, metrics, analysis, sections(run.audit))
     return Bundle(config, calibrated.fitted.model, metrics, run.prints, run.audit.facts(), page)
+
+
+def tested_search(search: SearchResult, metrics: AnyMetrics) -> SearchResult:
+    """Add the score of the selected model on the test rows to a search."""
+    score, interval = metrics.score_of(search.objective)
+    return replace(search, test_score=score, interval=interval)
 
 
 def prepare(
@@ -232,7 +240,6 @@ def _fit_baseline(
 
 
 def _test(calibrated: Calibrated, run: _PreparedRun) -> _Tested:
-    """Predict the test rows, and evaluate the predictions."""
     test, progress = run.splits.test, run.context.progress
     with stage(progress, f"Predicting {counted(len(test), 'test text')}"):
         uncalibrated = calibrated.fitted.model.log_proba(test.texts)
@@ -295,15 +302,8 @@ def _fold_outputs(folds: Sequence[Fold], plan: Plan, context: RunContext) -> lis
     if plan.engine.is_local:
         return [_fold_output((folds, plan), number) for number in range(len(folds))]
     context.progress.begin(f"Fitting {len(folds)} folds")
-    device = plan.engine.device_of(context.device)
-    sent = replace(
-        context,
-        progress=Silent(),
-        device=device,
-        threads=plan.engine.threads,
-        processes=context.processes if context.engine.is_local else 1,
-        engine=Engine(),
-    )
+    processes = context.processes if context.engine.is_local else 1
+    sent = replace(context_of_task(context, plan.engine), processes=processes, engine=Engine())
     outputs: dict[int, ModelOutput] = {}
     with context.progress.bar(len(folds)) as bar:
         tasks = map_tasks(
@@ -316,7 +316,6 @@ def _fold_outputs(folds: Sequence[Fold], plan: Plan, context: RunContext) -> lis
 
 
 def _fold_output(shared: tuple[Sequence[Fold], Plan], number: int) -> ModelOutput:
-    """Fit a model for a fold, and let it predict the fold's test rows."""
     folds, plan = shared
     fold = folds[number]
     plan.context.progress.say(f"fold {number + 1} of {len(folds)}: {len(fold.rows):,} test rows")

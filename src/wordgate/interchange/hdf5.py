@@ -65,7 +65,6 @@ class ArrayFile:
         return array
 
     def _root(self) -> int:
-        """Return the address of the root group."""
         if self.size < len(SIGNATURE) or self._at(0, len(SIGNATURE)) != SIGNATURE:
             raise BundleError("the weights are not an HDF5 file")
         superblock, offsets, lengths = self._fields("<8xB4xBB", 0)
@@ -178,7 +177,6 @@ class ArrayFile:
 
 
 def _check_type(kind: bytes, space: bytes, shape: tuple[int, ...], path: str) -> None:
-    """Refuse an array of another type or shape."""
     found, expected = "of no shape", str(list(shape))
     if len(space) >= 8 and space[0] == 1 and len(space) >= 8 + 8 * space[1]:
         found = str(list(struct.unpack_from(f"<{space[1]}Q", space, 8)))

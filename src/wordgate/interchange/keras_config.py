@@ -58,7 +58,6 @@ class Layer:
     nodes: Sequence[Any]  # how it is called, in a Functional model
 
     def __str__(self) -> str:
-        """Name it in a message."""
         return f"layer '{shown(self.name, 60)}' ({self.kind})"
 
     def size(self, field: str) -> int:

@@ -60,7 +60,8 @@ class DecisionRule:
         """
         check_abstain(abstain_below)
         if top is not None:
-            _check_top(top, config.labels)
+            needed = f"a whole number from 1 to {len(config.labels)}, the number of labels"
+            whole_number(top, "top", needed, most=len(config.labels))
             if threshold is not None or abstain_below:
                 other = "abstain_below" if threshold is None else "threshold"
                 raise SettingsError(
@@ -136,11 +137,6 @@ def check_abstain(abstain_below: float) -> None:
     """Refuse a threshold that is no probability."""
     needed = "a probability, from 0 to 1"
     real_number(abstain_below, "abstain_below", needed, lambda number: 0.0 <= number <= 1.0)
-
-
-def _check_top(top: int, labels: tuple[str, ...]) -> None:
-    needed = f"a whole number from 1 to {len(labels)}, the number of labels"
-    whole_number(top, "top", needed, most=len(labels))
 
 
 def _thresholds(

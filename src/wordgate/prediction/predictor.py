@@ -50,7 +50,6 @@ class Predictor:
         self.changed_files = tuple(changed_files)
 
     def __repr__(self) -> str:
-        """Name the family, the scores, the labels, the data and the size."""
         return model_line("Predictor", self._model, self.config, self.metrics)
 
     def _repr_html_(self) -> str:

@@ -279,15 +279,12 @@ class Panel:
 
 
 def curve_grid(
-    panels: Sequence[Panel], *, reference: Sequence[tuple[float, float]], x: str, y: str, label: str
+    panels: Sequence[Panel], *, reference: Sequence[tuple[float, float]], label: str
 ) -> Markup:
-    """Draw curves in small charts, two beside each other, each over the same reference curve.
-
-    `x` and `y` are the titles of the scales, which reach from 0 to 1.
-    """
+    """Draw precision-recall curves in small charts, two beside each other, over a reference."""
     step, tall, wide = 146.0, 92.0, 142.0
-    across, up = shares(x), shares(y)
-    parts = [text(y, 2, 12, class_="quiet")]
+    across, up = shares("recall"), shares("precision")
+    parts = [text(up.title, 2, 12, class_="quiet")]
     for number, panel in enumerate(panels):
         left, top = 28.0 + 178.0 * (number % 2), 40.0 + step * (number // 2)
         right, bottom = left + wide, top + tall
@@ -307,7 +304,7 @@ def curve_grid(
             at, level = panel.marked
             parts.append(_dot_mark("two", across.at(at, left, right), up.at(level, bottom, top)))
     height = 40.0 + step * math.ceil(len(panels) / 2)
-    parts.append(text(x, WIDTH / 2, height - 14, class_="middle quiet"))
+    parts.append(text(across.title, WIDTH / 2, height - 14, class_="middle quiet"))
     return picture(parts, width=WIDTH, height=height, label=label)
 
 

@@ -2,17 +2,12 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Mapping, Sequence
 
 from wordgate.evaluation.comparison import (
     Comparison,
     ModelResult,
-    PairedTest,
     Recommendation,
-    paired_results,
     summary_of,
 )
 from wordgate.evaluation.error_analysis import ErrorAnalysis
@@ -22,8 +17,8 @@ from wordgate.report.charts import Dots, Estimate, Tone, dot_plot
 from wordgate.report.model import model_section
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
-    UNDEFINED,
     capitalized,
+    difference_cells,
     format_share,
     score_cells,
     score_header,
@@ -117,7 +112,6 @@ def main_score(comparison: Comparison) -> str:
 
 
 def _header(comparison: Comparison) -> tuple[str, ...]:
-    """Name the scores and costs of a row."""
     return (*score_header(main_score(comparison)), *COSTS)
 
 
@@ -162,16 +156,9 @@ def _format_paired_tests(comparison: Comparison) -> str:
     for kind in comparison.kinds:
         for simpler, family in itertools.pairwise(comparison.families):
             test = comparison.paired_test(family, kind)
-            rows.append((f"{family} vs. {simpler}", kind, *_test_cells(test)))
+            cells = difference_cells(None if test is None else test.difference)
+            rows.append((f"{family} vs. {simpler}", kind, *cells))
     return "\n".join(text_table(rows))
-
-
-def _test_cells(test: PairedTest | None) -> tuple[str, str, str]:
-    if test is None:
-        return (UNDEFINED, UNDEFINED, UNDEFINED)
-    found = test.difference
-    interval = UNDEFINED if found.low is None else found.interval()
-    return (found.points(), interval, found.p().removeprefix("p = ").removeprefix("p "))
 
 
 def _format_gaps(comparison: Comparison) -> str:
@@ -309,22 +296,17 @@ def _signed(points: float) -> str:
 
 
 def recommend(
-    comparison: Comparison, groups: Sequence[str] | None, targets: NDArray[np.int64] | None = None
+    comparison: Comparison, difference: Callable[[ModelResult, ModelResult], PairedDifference]
 ) -> Recommendation:
     """Recommend a model, with a sentence on its accuracy and another remark.
 
     The recommended model is the simplest one that is not significantly worse than the most accurate
-    one on the last kind of split, of whose test rows these are the groups and, with several labels
-    a text, the targets, int64 [n, labels].
+    one on the last kind of split, where `difference` compares two results.
     """
     kind = comparison.kinds[-1]
     results = _results(comparison, kind)
     best = max(results, key=_main_value)
-    true = np.zeros(0, np.int64) if targets is None else targets
-    against_best = {
-        result.family: paired_results(result, best, groups, true, seed=comparison.seed)
-        for result in results
-    }
+    against_best = {result.family: difference(result, best) for result in results}
     level = [
         result
         for result in results

@@ -162,8 +162,6 @@ def _curve_figure(curves: Sequence[PrecisionRecallCurve], n_labels: int) -> Figu
     picture = curve_grid(
         panels,
         reference=curves[0].points,
-        x="recall",
-        y="precision",
         label=f"Precision against recall; average precision: {told}.",
     )
     header = ("precision at recall", *map(str, _RECALLS_TOLD), "average precision")
@@ -292,7 +290,6 @@ def epoch_figure(history: Sequence[Epoch], best: int, what: str) -> Figure:
 
 
 def _coverage_figure(points: Sequence[CoveragePoint]) -> Figure:
-    """Show coverage and accuracy by threshold."""
     answered = [(one.threshold, one.coverage) for one in points]
     accuracy = [(one.threshold, one.accuracy) for one in points if one.accuracy is not None]
     rows = [

@@ -95,7 +95,6 @@ def _headline(metrics: AnyMetrics) -> list[tuple[str, str, str]]:
 
 
 def _main_figure(family: str, metrics: AnyMetrics) -> Figure:
-    """Show the main score of the model and of its baselines."""
     (name, value, interval), baselines = metrics.main, metrics.baselines.to_beat(family)
     rows = [Dots("this model", [Estimate.of(value, interval)])]
     rows += [Dots(other, [Estimate(one.main)]) for other, one in baselines]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchResult, SearchTrial
+from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchResult, SearchTrial, score_of
 from wordgate.report.charts import (
     Axis,
     ChartBar,
@@ -28,7 +28,6 @@ from wordgate.report.search_text import (
     price,
     ranked,
     runner_up,
-    score_of,
     short_settings,
     trial_remarks,
 )

@@ -1,20 +1,22 @@
 """A search over families and settings as plain text: sentences, trials, and the final summary."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+from pydantic import TypeAdapter
 
 from wordgate.evaluation.search import (
+    FEWEST_FOR_IMPORTANCES,
     OBJECTIVE_NAMES,
     SearchResult,
     SearchTrial,
     distinct_trials,
+    score_of,
 )
 from wordgate.report.text import UNDEFINED, format_share, text_table
 from wordgate.settings import format_setting
 
 TRIAL_HEADER = ("trial", "family", "score", "±", "ms", "MB", "s", "settings")
-FEWEST_FOR_IMPORTANCES = 10
-"""Minimum finished trials for estimating the importance of settings."""
 SHOWN_LIVE = 10
 """Maximum trials in the table in a terminal."""
 _LIMIT_NAMES = {"latency": "--max-ms", "size": "--max-mb"}
@@ -146,14 +148,9 @@ def ranked(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
     return distinct_trials(ordered)
 
 
-def score_of(trial: SearchTrial) -> float:
-    """Return the score of a trial; -1 where there is none."""
-    return -1.0 if trial.score is None else trial.score
-
-
 def candidates(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
     """Return the trials that can be chosen, the best first: finished, and within the limits."""
-    return [one for one in ranked(trials) if one.state == "complete" and not one.over_limits]
+    return [one for one in ranked(trials) if one.can_win]
 
 
 def best_of(trials: Sequence[SearchTrial]) -> SearchTrial | None:
@@ -284,22 +281,8 @@ def format_minutes(minutes: float) -> str:
     return f"{60 * minutes:.0f} s" if minutes < 2 else f"{minutes:.1f} min"
 
 
-def search_facts(result: SearchResult) -> Mapping[str, object]:
+def search_facts(result: SearchResult) -> dict[str, object]:
     """Return a search as JSON values: everything that the page has."""
-    return {
-        "objective": result.objective,
-        "limits": result.limits.model_dump(mode="json"),
-        "chosen": result.chosen,
-        "second": result.second,
-        "chosen_score": result.chosen_score,
-        "test_score": result.test_score,
-        "interval": result.interval.model_dump(mode="json"),
-        "difference": result.difference,
-        "importances": dict(result.importances),
-        "minutes": result.minutes,
-        "ended_by": result.ended_by,
-        "latency_ms": result.latency_ms,
-        "megabytes": result.megabytes,
-        "left_out": list(result.left_out),
-        "trials": [dict(vars(trial)) for trial in result.trials],
-    }
+    facts = TypeAdapter(SearchResult).dump_python(result, mode="json")
+    trials = facts.pop("trials")
+    return {**facts, "difference": result.difference, "trials": trials}

@@ -42,6 +42,14 @@ def score_cells(scores: AnyScores) -> tuple[str, ...]:
     )
 
 
+def difference_cells(difference: PairedDifference | None) -> tuple[str, str, str]:
+    """Write a difference in points, its interval and its p-value; dashes where there is none."""
+    if difference is None:
+        return (UNDEFINED, UNDEFINED, UNDEFINED)
+    p_value = difference.p().removeprefix("p = ").removeprefix("p ")
+    return (difference.points(), difference.interval(), p_value)
+
+
 def capitalized(name: str) -> str:
     """Begin a name with a capital letter."""
     return name[:1].upper() + name[1:]

@@ -16,13 +16,7 @@ from functools import lru_cache, partial, wraps
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from wordgate.errors import (
-    BundleError,
-    DataError,
-    SettingsError,
-    WordgateError,
-    did_you_mean,
-)
+from wordgate.errors import BundleError, DataError, SettingsError, WordgateError, did_you_mean
 from wordgate.runtime.cpu import (
     THREADS_VARIABLE,
     available_cores,
@@ -165,11 +159,9 @@ class Tasks(Generic[Shared, Item, Result]):
             self._task = self._ray.remote(max_retries=self._retries, **options)(_call)
 
     def __enter__(self) -> Tasks[Shared, Item, Result]:
-        """Begin."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Cancel unfinished calls."""
         for item in [*self._running.values()]:
             self.cancel(item)
         if self._place is not None:

@@ -24,13 +24,7 @@ _PREFIX = "predicted_"
 
 @dataclass(frozen=True)
 class OpenedInput:
-    """A source that is ready to be read.
-
-    Attributes:
-        table: Its records.
-        text: The columns of the text.
-        lines: Sentences on what was inferred.
-    """
+    """A source that is ready to be read; `lines` are sentences on what was inferred."""
 
     table: OpenTable
     text: Choice

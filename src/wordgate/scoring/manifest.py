@@ -17,7 +17,6 @@ from wordgate.scoring.remote_output import staging_folder
 from wordgate.scoring.results import ShardResult, totals
 from wordgate.storage.places import (
     files_in,
-    inside,
     place_of,
     read_small,
     remove_file,
@@ -71,7 +70,7 @@ class OutputFolder:
 
     def output(self, name: str) -> Path | RemoteFile:
         """Return the place of an output."""
-        return inside(self._place, name)
+        return self._place / name
 
     def finished(self, name: str) -> ShardResult | None:
         """Read the record of a finished shard; None where there is none, or a damaged one."""
@@ -84,13 +83,13 @@ class OutputFolder:
 
     def names(self) -> list[str]:
         """List the outputs that have a record."""
-        records = files_in(inside(self._place, f"{_RECORDS}/{_FINISHED}"))
+        records = files_in(self._place / f"{_RECORDS}/{_FINISHED}")
         # A kill may have left one that was being written, under another ending.
         return [name.removesuffix(_ENDING) for name in records if name.endswith(_ENDING)]
 
     def run(self) -> dict[str, Any] | None:
         """Read what decides the result of the run that was begun here; None where none was."""
-        content = read_small(inside(self._place, f"{_RECORDS}/{_RUN}"))
+        content = read_small(self._place / f"{_RECORDS}/{_RUN}")
         return None if content is None else _object(content)
 
     def existing(self, names: Iterable[str]) -> str | None:
@@ -103,8 +102,8 @@ class OutputFolder:
 
         The note is written before the manifest goes, so that there is always one of them.
         """
-        write_small(inside(self._place, f"{_RECORDS}/{_RUN}"), _json(fingerprint.facts()))
-        remove_file(inside(self._place, MANIFEST))
+        write_small(self._place / f"{_RECORDS}/{_RUN}", _json(fingerprint.facts()))
+        remove_file(self._place / MANIFEST)
 
     def manifest(self) -> dict[str, Any] | None:
         """Read the manifest; None where there is none.
@@ -112,7 +111,7 @@ class OutputFolder:
         Raises:
             BundleError: It is none of ours, or damaged, or of a newer version.
         """
-        content = read_small(inside(self._place, MANIFEST))
+        content = read_small(self._place / MANIFEST)
         if content is None:
             return None
         manifest = _object(content)
@@ -150,14 +149,14 @@ class OutputFolder:
                 if result.error is not None
             ],
         }
-        write_small(inside(self._place, MANIFEST), _json(content))
+        write_small(self._place / MANIFEST, _json(content))
         self.forget(shard.name for shard in shards)
 
     def forget(self, names: Iterable[str]) -> None:
         """Remove the records of outputs, and the note of what decides them."""
         for name in names:
             remove_file(self._record(name))
-        remove_file(inside(self._place, f"{_RECORDS}/{_RUN}"))
+        remove_file(self._place / f"{_RECORDS}/{_RUN}")
 
     def remove_working(self) -> None:
         """Remove the local folder of what was not finished, now that all is."""
@@ -166,7 +165,7 @@ class OutputFolder:
             shutil.rmtree(self._place / _RECORDS, ignore_errors=True)
 
     def _record(self, name: str) -> Path | RemoteFile:
-        return inside(self._place, f"{_RECORDS}/{_FINISHED}/{name}{_ENDING}")
+        return self._place / f"{_RECORDS}/{_FINISHED}/{name}{_ENDING}"
 
 
 def _result(record: Mapping[str, Any]) -> ShardResult | None:

@@ -155,7 +155,6 @@ def _decisive(
     rule: DecisionRule,
     options: ScoreOptions,
 ) -> dict[str, str]:
-    """List what decides a result."""
     facts = {
         "input": version,
         "model": BundleFolder.open(bundle).sha256(),

@@ -277,7 +277,6 @@ def _is_whole(folder: OutputFolder, shard: Shard) -> bool:
 
 
 def _run_here(job: ShardJob, shards: Sequence[Shard], progress: Progress) -> Iterator[ShardResult]:
-    """Score one shard after another in this process."""
     try:
         with shards_progress(shards, progress) as bar:
             for shard in shards:

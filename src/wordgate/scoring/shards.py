@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from wordgate.errors import BundleError, DataError, SettingsError
-from wordgate.storage.places import inside, name_of, place_of, shown_name
+from wordgate.storage.places import name_of, place_of, shown_name
 from wordgate.storage.remote import RemoteFile
 from wordgate.tables.listing import MANIFEST, ListedFile, is_several, list_files
 from wordgate.tables.source import STANDARD, format_of, is_workbook
@@ -119,9 +119,9 @@ def _check_outputs(shards: Sequence[Shard], folder: Path | RemoteFile) -> None:
     named: dict[str, Shard] = {}
     inputs = {_real(place_of(shard.input)) for shard in shards}
     for shard in shards:
-        if _real(inside(folder, shard.name)) in inputs:
+        if _real(folder / shard.name) in inputs:
             raise SettingsError(
-                f"{shown_name(inside(folder, shard.name))} is the input: write the results to"
+                f"{shown_name(folder / shard.name)} is the input: write the results to"
                 " another folder"
             )
         if shard.name == MANIFEST:
@@ -132,6 +132,6 @@ def _check_outputs(shards: Sequence[Shard], folder: Path | RemoteFile) -> None:
         if (other := named.setdefault(shard.name, shard)) is not shard:
             raise BundleError(
                 f"the outputs of '{other.input_name}' and '{shard.input_name}' would both be"
-                f" '{shown_name(inside(folder, shard.name))}': rename one, or score them into"
+                f" '{shown_name(folder / shard.name)}': rename one, or score them into"
                 " different folders"
             )

@@ -30,13 +30,7 @@ START_SMALL: Mapping[str, Mapping[str, object]] = {
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers from `low` to `high`, both included.
-
-    Attributes:
-        low: The smallest.
-        high: The largest.
-        log: Whether every order of magnitude is as likely.
-    """
+    """The numbers from `low` to `high`, both included; if `log`, all orders of magnitude alike."""
 
     low: float
     high: float

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wordgate.evaluation.search import SearchTrial
+from wordgate.evaluation.search import FEWEST_FOR_IMPORTANCES, SearchTrial
 from wordgate.runtime.interrupt import deferred_interruption
+from wordgate.storage.files import remove_own
 from wordgate.storage.resumable import read_resumable, write_resumable
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ JOURNAL = "search.journal"
 """The file of a run's folder that keeps the study."""
 REDUCTION = 3
 """One in this many trials continues at a step, the best ones (successive halving)."""
-LEAST_FOR_IMPORTANCES = 10
 _STUDY = "wordgate"
 _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 _DECISIONS = "decisions"
@@ -157,7 +157,7 @@ class SearchStudy:
             if trial.state.name == "COMPLETE" and {*names} <= trial.params.keys()
         ]
         scores = {trial.value for trial in whole}
-        if len(whole) < LEAST_FOR_IMPORTANCES or len(scores) < 2 or not names:
+        if len(whole) < FEWEST_FOR_IMPORTANCES or len(scores) < 2 or not names:
             return {}
         with _quiet():
             return dict(get_param_importances(self._study, params=list(names)))
@@ -226,12 +226,9 @@ def _pruner() -> BasePruner:
 
 def clear_trials(folder: Path) -> None:
     """Delete the trials of a folder, and the folder if nothing else is in it."""
-    if not folder.is_dir():
-        return
-    for file in (*folder.glob("trial-*.safetensors"), folder / JOURNAL):
-        file.unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+    remove_own(
+        folder, lambda file: file.name == JOURNAL or file.match("trial-*.safetensors"), JOURNAL
+    )
 
 
 def _trial_of(trial: FrozenTrial, began: Any) -> SearchTrial:

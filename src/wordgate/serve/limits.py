@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
-from wordgate.arguments import real_number, whole_number
+from wordgate.arguments import option_name, real_number, whole_number
 from wordgate.errors import SettingsError
 
 MEBIBYTE = 2**20
@@ -73,7 +73,7 @@ class Limits:
     def __post_init__(self) -> None:
         for limit in fields(self):
             value, least = getattr(self, limit.name), limit.metadata["least"]
-            name, needed = flag(limit.name), f"number of at least {least}"
+            name, needed = option_name(limit.name), f"number of at least {least}"
             if isinstance(limit.default, int):
                 whole_number(value, name, f"a whole {needed}", least)
             else:
@@ -88,11 +88,6 @@ class Limits:
     def _refuse(self, smaller: str, larger: str, why: str) -> None:
         if getattr(self, smaller) < getattr(self, larger):
             raise SettingsError(
-                f"{flag(smaller)} {getattr(self, smaller)} is below {flag(larger)}"
+                f"{option_name(smaller)} {getattr(self, smaller)} is below {option_name(larger)}"
                 f" {getattr(self, larger)}: {why}"
             )
-
-
-def flag(name: str) -> str:
-    """Return the option of a limit: ``--max-texts``."""
-    return "--" + name.replace("_", "-")

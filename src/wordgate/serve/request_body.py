@@ -255,7 +255,6 @@ def _fault(text: object, most: int) -> tuple[str, str] | None:
 
 
 def _rule(fields: Mapping[str, Any], config: Config) -> DecisionRule:
-    """Make the rule that a request asks for."""
     abstain_below = _abstain_below(fields.get("abstain_below", 0.0))
     threshold = fields.get("threshold")
     if "threshold" in fields and type(threshold) not in (float, int, dict):

@@ -275,7 +275,6 @@ def _packaged_settings(name: str) -> dict[str, Any]:
 
 
 def _content(name: str) -> bytes:
-    """Read the file of a recipe that comes with wordgate."""
     return (resources.files("wordgate") / "recipes" / f"{name}.toml").read_bytes()
 
 

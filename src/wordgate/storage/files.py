@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import stat
 import sys
@@ -77,6 +78,25 @@ def remove(file: Path) -> None:
     """Remove a file of `atomic_write`, if it is there, and what a kill has left of it."""
     file.unlink(missing_ok=True)
     temporary_path(file).unlink(missing_ok=True)
+
+
+def own_files(name: str) -> re.Pattern[str]:
+    """Match files of `atomic_write` by a pattern of their names, and what a kill leaves of one."""
+    return re.compile(rf"{name}|\.{name}\.new")
+
+
+def remove_own(folder: Path, is_own: Callable[[Path], object], last: str = "") -> None:
+    """Remove a folder's own files, and the folder if nothing else is in it.
+
+    The file named `last`, if one is, goes after the others, so that it tells of a kill in between.
+    """
+    if not folder.is_dir():
+        return
+    for file in sorted(folder.iterdir(), key=lambda file: file.name == last):
+        if is_own(file):
+            file.unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def temporary_path(path: Path) -> Path:

@@ -35,13 +35,6 @@ def name_of(place: Path | RemoteFile) -> str:
     return place.url if isinstance(place, RemoteFile) else str(place)
 
 
-def inside(folder: Path | RemoteFile, name: str) -> Path | RemoteFile:
-    """Return a file in a folder, by its relative name with slashes."""
-    if isinstance(folder, RemoteFile):
-        return RemoteFile(f"{folder.url.rstrip('/')}/{name}")
-    return folder / name
-
-
 def is_folder(place: Path | RemoteFile) -> bool:
     """Return whether a place is a folder."""
     if isinstance(place, RemoteFile):

@@ -13,11 +13,10 @@ from types import NoneType
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-from wordgate.errors import DataError, WordgateError, did_you_mean
+from wordgate.errors import ADDRESS, DataError, WordgateError, did_you_mean
 from wordgate.runtime.display import shown
 from wordgate.runtime.packages import require_extra
 
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?P<rest>[^/].*|/.*|)", re.DOTALL)
 _SECRETS = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")
 _DRIVERS = {
     "s3": "s3fs",
@@ -48,6 +47,10 @@ class RemoteFile:
     """
 
     url: str
+
+    def __truediv__(self, name: str) -> RemoteFile:
+        """Return a file in this folder, by its relative name with slashes."""
+        return RemoteFile(f"{self.url.rstrip('/')}/{name}")
 
     @property
     def name(self) -> str:
@@ -183,7 +186,7 @@ def url_of(name: str | os.PathLike[str]) -> str | None:
 
     A path that was made of an address has lost a slash, which it gets back.
     """
-    found = _URL.fullmatch(str(name))
+    found = ADDRESS.fullmatch(str(name))
     if found is None or found["scheme"].lower() == "file":
         return None
     return f"{found['scheme']}://{found['rest'].lstrip('/')}"
@@ -191,7 +194,7 @@ def url_of(name: str | os.PathLike[str]) -> str | None:
 
 def local_name(name: str | os.PathLike[str]) -> str:
     """Return the path that a name is: of ``file:///tmp/a.csv`` that of the file, else the name."""
-    found = _URL.fullmatch(str(name))
+    found = ADDRESS.fullmatch(str(name))
     if found is None or found["scheme"].lower() != "file":
         return str(name)
     rest = re.sub("^/?localhost/", "/", found["rest"])

@@ -14,7 +14,6 @@ from wordgate.errors import DataError
 from wordgate.storage.places import (
     files_in,
     files_matching,
-    inside,
     is_folder,
     name_of,
     place_of,
@@ -99,7 +98,7 @@ def list_files(name: str | os.PathLike[str]) -> list[ListedFile]:
 
 def _data(folder: Path | RemoteFile, found: dict[str, int]) -> Iterator[ListedFile]:
     for name, size in found.items():
-        file = inside(folder, name)
+        file = folder / name
         is_manifest = name == MANIFEST and read_start(file, len(MANIFEST_START)) == MANIFEST_START
         if not (_is_hidden(name) or is_manifest):
             yield ListedFile(file, name, size)
