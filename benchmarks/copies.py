@@ -14,7 +14,6 @@ strangers, as it was measured when the search was written.
 
 import json
 import resource
-import string
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from real_data import real_file
+from real_data import read_tweets, real_file, rotation
 from wordgate.data import read_table
 from wordgate.dedup.keys import group_keys
 from wordgate.dedup.near_duplicates import (
@@ -53,7 +52,7 @@ def main(options: Sequence[str]) -> None:
 
 def _tweets() -> tuple[list[str], list[str]]:
     """Read the tweets of five words or more and their ids."""
-    table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
+    table = read_tweets()
     long_enough = shingle(table.texts)[2] >= MIN_WORDS
     table = table.select(np.flatnonzero(long_enough))
     return table.texts, list(table.groups or ())
@@ -114,11 +113,9 @@ def _measure(size: int) -> dict[str, float]:
     texts = _made_texts(size)
     started = time.perf_counter()
     found = find_near_duplicates(texts, None).joined
-    seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return {
-        "seconds": seconds,
-        "peak_gb": peak,
+        "seconds": time.perf_counter() - started,
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
         "joined": found.n_joined,
         "largest": max(Counter(found.groups).values()),
     }
@@ -132,9 +129,7 @@ def _made_texts(size: int) -> list[str]:
     table = read_table(real_file("twitter_training.csv"))
     texts: list[str] = []
     for turn in range(-(-size // len(table.texts))):
-        letters = string.ascii_lowercase
-        rotated = letters[turn:] + letters[:turn]
-        change = str.maketrans(letters, rotated)
+        change = rotation(turn)
         texts += [text.lower().translate(change) for text in table.texts]
     return texts[:size]
 

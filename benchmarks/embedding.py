@@ -8,9 +8,8 @@ vectors are distilled for the words of all these rows, a judged fold's included.
 
 import numpy as np
 
-from real_data import real_file
+from real_data import read_tweets
 from word_vectors import distilled
-from wordgate.data import read_table
 from wordgate.data.dataset import Dataset
 from wordgate.experiments.splits import hold_out, split_table
 from wordgate.runtime.progress import Silent
@@ -20,7 +19,7 @@ from wordgate.training.families import fit
 from wordgate.training.fitting import FitData, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
-TWEETS, FOLDS = "twitter_training.csv", 4
+FOLDS = 4
 ALONE = {"lstm.vectors_extra_size": 0}
 WAYS = {
     "no vectors": None,
@@ -41,7 +40,7 @@ WAYS = {
 
 def main() -> None:
     """Print a row for each way."""
-    table = read_table(real_file(TWEETS), drop_labels=["Irrelevant"])
+    table = read_tweets()
     splits = split_table(table, load_settings("default"), 0)
     kept = np.sort(np.concatenate([splits.split.train, splits.split.valid]))
     names = [table.labels[row] for row in kept]

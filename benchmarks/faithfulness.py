@@ -28,10 +28,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from real_data import real_file
-from wordgate.data import read_table
+from real_data import read_tweets
 from wordgate.evaluation.calibration import apply_temperature
-from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval
+from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval, ratio
 from wordgate.experiments.fitting import fit_calibrated
 from wordgate.experiments.splits import split_table
 from wordgate.models.lstm import LSTMModel, Network
@@ -77,8 +76,7 @@ class Falls:
 def main(recipe: str = "default") -> None:
     """Print a table for each way to take a word away."""
     settings, seed = load_settings(recipe), 0
-    table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
-    splits = split_table(table, settings, seed)
+    splits = split_table(read_tweets(), settings, seed)
     context = RunContext(seed, Silent(), "cpu")
     fitted = fit_calibrated("lstm", splits.fit_data(None), settings, context)
     model = fitted.fitted.model
@@ -95,7 +93,7 @@ def main(recipe: str = "default") -> None:
     tell("Words deleted", judge, texts, rankings, groups, many, np.delete)
     unknown = model.encoder.vocabulary.unknown
     if unknown is not None:
-        ruin = atomic_write(unknown)
+        ruin = replacing_by(unknown)
         tell("Words replaced by the unknown word", judge, texts, rankings, groups, many, ruin)
 
 
@@ -217,7 +215,7 @@ def n_deleted(n_words: np.ndarray) -> np.ndarray:
     return np.maximum(1, np.round(SHARE * n_words).astype(np.int64))
 
 
-def atomic_write(unknown: int) -> Ruin:
+def replacing_by(unknown: int) -> Ruin:
     """Give a way to put the unknown word in the place of words."""
 
     def replaced(text: Ids, positions: np.ndarray) -> Ids:
@@ -242,7 +240,7 @@ def mean_told(values: np.ndarray, groups: np.ndarray, sign: str) -> str:
     _, number = np.unique(groups, return_inverse=True)
     sums = np.stack([np.bincount(number, values), np.bincount(number)], axis=1)
     counts = GroupCounts(sums, np.ones(len(sums), np.int64), "groups")
-    interval = bootstrap_interval(counts, lambda drawn: drawn[:, 0] / drawn[:, 1])
+    interval = bootstrap_interval(counts, ratio)
     told = (f"{number:{sign}.3f}" for number in (values.mean(), interval.low, interval.high))
     return "{} ({} to {})".format(*told)
 

@@ -8,10 +8,12 @@ tweets of *twitter-entity-sentiment*.
 
 import argparse
 import statistics
-import sys
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "training")]
+from processes import first_texts
+from wordgate.runtime.progress import Silent
+from wordgate.settings import load_settings
+from wordgate.training.families import fit
+from wordgate.training.fitting import RunContext
 
 RECIPES = {"default": 4, "notebook-fast": 4, "notebook": 3}  # and epochs of one candidate
 
@@ -23,7 +25,6 @@ def main() -> None:
     count = parser.parse_args().texts
     import torch
 
-    from processes import first_texts
     from wordgate.training import lstm_trainer
 
     if not torch.cuda.is_available():
@@ -51,11 +52,6 @@ def main() -> None:
 
 def epoch_seconds(data, recipe, epochs, device):
     """Train one candidate: the median of its epochs' seconds, without their validation."""
-    from wordgate.runtime.progress import Silent
-    from wordgate.settings import load_settings
-    from wordgate.training.families import fit
-    from wordgate.training.fitting import RunContext
-
     changes = {"lstm.epochs": epochs, "lstm.lighter_candidate": False}
     fitted = fit("lstm", data, load_settings(recipe, changes), RunContext(0, Silent(), device))
     return statistics.median(epoch.seconds for epoch in fitted.history)

@@ -11,8 +11,7 @@ import sys
 
 import numpy as np
 
-from real_data import real_file
-from wordgate.data import read_table
+from real_data import read_tweets
 from wordgate.experiments.splits import DataSplits, split_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
@@ -27,7 +26,7 @@ MODELS = (("count", "default"), ("lstm", "notebook-fast"))
 def main(options: list[str]) -> None:
     """Print a table; `--seeds N` takes only the first N splits."""
     seeds = SEEDS[: int(options[1])] if options[:1] == ["--seeds"] else SEEDS
-    with_ids = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
+    with_ids = read_tweets()
     ids = np.array(with_ids.groups)
     without = dataclasses.replace(with_ids, groups=None)
     ways = [("by ids", with_ids, "grouped"), ("found without ids", without, "grouped"),

@@ -13,7 +13,7 @@ not.
 import numpy as np
 
 from wordgate.evaluation.error_analysis import Bins
-from wordgate.evaluation.intervals import Interval, accuracy_interval, count_by_group
+from wordgate.evaluation.intervals import Interval, accuracy_interval, count_by_group, ratio
 from wordgate.evaluation.multilabel import evaluate_multilabel
 from wordgate.evaluation.multilabel_errors import micro_f1_by_bin
 
@@ -52,7 +52,7 @@ def _intervals(n_groups: int, seed: int) -> tuple[Interval, Interval]:
     groups = np.repeat(np.arange(n_groups), COPIES).astype(str).tolist()
     adds = np.stack([right, np.ones_like(right)], axis=1)
     by_group, by_row = (
-        accuracy_interval(count_by_group(adds, unit), _share, seed=seed) for unit in (groups, None)
+        accuracy_interval(count_by_group(adds, unit), ratio, seed=seed) for unit in (groups, None)
     )
     return by_group, by_row
 
@@ -100,10 +100,6 @@ def _told(intervals: tuple[Interval, ...], truth: float = TRUTH) -> str:
     ends = np.array([(one.low, one.high) for one in intervals], dtype=np.float64)
     held = (ends[:, 0] <= truth) & (ends[:, 1] >= truth)
     return f"{held.mean():.1%} | {(ends[:, 1] - ends[:, 0]).mean():.3f}"
-
-
-def _share(sums: np.ndarray) -> np.ndarray:
-    return np.asarray(sums[:, 0] / sums[:, 1])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ OneVsRestClassifier of LogisticRegression, at its defaults, over the same n-gram
 Seconds are the processor's, in one thread, of fitting alone.
 """
 
-import csv
 import math
 import time
 
@@ -16,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from threadpoolctl import threadpool_limits
 
-from real_data import real_file
+from real_data import tweet_records
 from wordgate.settings import load_settings
 from wordgate.text.ngrams import NgramVectorizer
 from wordgate.training.count import count_matrix
@@ -57,8 +56,7 @@ def main() -> None:
 
 def _tweets(n: int) -> tuple[list[str], NDArray[np.int64]]:
     """Draw tweets, and the matrix of their entities and sentiments, int64 [n, labels]."""
-    with real_file("twitter_training.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.reader(file) if row[3].strip()]
+    rows = list(tweet_records())
     drawn = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))[:n]]
     pairs = np.array([row[1:3] for row in drawn])
     targets = np.hstack([column[:, None] == np.unique(column) for column in pairs.T])

@@ -11,8 +11,7 @@ import sys
 import numpy as np
 from scipy import stats
 
-from real_data import real_file
-from wordgate.data import read_table
+from real_data import read_tweets
 from wordgate.experiments.splits import split_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
@@ -26,7 +25,7 @@ WAYS = ("batch", "text")
 def main() -> None:
     """Print an accuracy for each seed and way, and what they come to."""
     seeds = int(sys.argv[2]) if sys.argv[1:2] == ["--seeds"] else SEEDS
-    table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
+    table = read_tweets()
     print(f"Recipe {RECIPE}, grouped split: accuracy on test\n")
     print("| seed | masks of a batch | masks of a text | difference |\n|---|---|---|---|")
     differences = []

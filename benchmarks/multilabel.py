@@ -61,11 +61,6 @@ def several() -> pd.DataFrame:
     return frame[["id", "text", "labels"]]
 
 
-def span(interval) -> str:
-    """Write an interval."""
-    return "none" if interval.low is None else f"{interval.low:.3f} to {interval.high:.3f}"
-
-
 def families(names):
     """Compare the families with scikit-learn."""
     frame, reading = several(), {"text": "text", "label": "labels", "group": "id"}
@@ -115,7 +110,7 @@ def row(name, scores, seconds):
     """Write a row of the table."""
     micro, macro = scores.intervals.micro_f1, scores.intervals.macro_f1
     print(
-        f"| {name} | {scores.micro_f1:.3f} | {span(micro)} | {scores.macro_f1:.3f} | {span(macro)}"
+        f"| {name} | {scores.micro_f1:.3f} | {micro} | {scores.macro_f1:.3f} | {macro}"
         f" | {scores.accuracy:.3f} | {seconds:.0f} |",
         flush=True,
     )

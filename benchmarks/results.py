@@ -7,18 +7,17 @@ row is a ten-fold cross-validation of `WordgateClassifier`.
 
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
+from command import COMMAND
 from real_data import real_file
 from wordgate import WordgateClassifier
 from wordgate.data import read_table
 
-TWEETS = "twitter_training.csv"
 RUNS = [
     ("default, grouped", ()),
     ("default, random", ("--split", "random")),
@@ -50,9 +49,8 @@ def main() -> None:
 def _train(options: tuple[str, ...]) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            Path(sys.executable).parent / "wordgate", "train", real_file(TWEETS),
-            "--drop-label", "Irrelevant", "--seed", "0", "--out", Path(folder) / "model",
-            "--json", *options,
+            *COMMAND, "train", real_file("twitter_training.csv"), "--drop-label", "Irrelevant",
+            "--seed", "0", "--out", Path(folder) / "model", "--json", *options,
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)

