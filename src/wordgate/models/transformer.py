@@ -78,7 +78,10 @@ class TransformerModel:
                 " (AVX512-BF16 or AMX), which this one does not; use 'numpy', which means float32,"
                 " or 'onnx-int8'"
             )
-        return replace(self, network=self.network.in_bfloat16())
+        import torch
+
+        network = self.network.in_precision(torch.bfloat16, torch.device("cpu"))
+        return replace(self, network=network)
 
     def state(self) -> tuple[Description, Arrays]:
         """Return the tokenizer and the network's form, and the weights by their names."""

@@ -238,10 +238,6 @@ class TransformerNetwork:
         copied.modules.to(device=device, dtype=precision).eval()
         return copied
 
-    def in_bfloat16(self) -> TransformerNetwork:
-        """Copy it in bfloat16, to predict on the CPU."""
-        return self.in_precision(torch.bfloat16, torch.device("cpu"))
-
     def to_cpu(self) -> TransformerNetwork:
         """Move it to the CPU, to predict."""
         self.modules.cpu().eval()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wordgate.errors import BundleError
 from wordgate.runtime.cpu import choose_threads
 from wordgate.tables.encoding import without_surrogates
-from wordgate.text.encoder import EncodedTexts
+from wordgate.text.encoder import EncodedTexts, as_offsets
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -98,8 +98,7 @@ class SubwordEncoder:
             for encoding in encodings:
                 ids.append(np.array(encoding.ids, np.int32) + np.int32(FIRST_ID))
                 n_truncated += len(ids[-1]) == self.max_tokens and bool(encoding.overflowing)
-        offsets = np.zeros(len(texts) + 1, np.int64)
-        offsets[1:] = np.cumsum([len(own) for own in ids], dtype=np.int64)
+        offsets = as_offsets(np.fromiter(map(len, ids), np.int64, len(ids)))
         return EncodedTexts(np.concatenate([np.zeros(0, np.int32), *ids]), offsets, n_truncated)
 
     def words(self, text: str) -> tuple[list[SubwordSpan], int]:

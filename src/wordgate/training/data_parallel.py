@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from wordgate.errors import WordgateError
-from wordgate.training.protocol import ModelTrainer, PreparedBatch
+from wordgate.training.protocol import FloatArrays, ModelTrainer, PreparedBatch
 
 
 class DivisibleBatch(PreparedBatch, Protocol):
@@ -97,7 +97,8 @@ def replicated_updates(trainer: ModelTrainer[Any, Any], group: ProcessGroup) -> 
     of an update.
     """
     if group.world_size > 1:
-        group.send(partial(_update_replica, trainer.replica()))
+        arrays = dict(trainer.arrays())
+        group.send(partial(_update_replica, trainer.replica(), arrays, trainer.updates))
     yield
     group.next_update(more=False)
 
@@ -109,10 +110,14 @@ def serve(group: ProcessGroup) -> None:
 
 
 def _update_replica(
-    replica: Callable[[ProcessGroup], ModelTrainer[Any, Any]], group: ProcessGroup
+    replica: Callable[[ProcessGroup], ModelTrainer[Any, Any]],
+    arrays: FloatArrays,
+    updates: int,
+    group: ProcessGroup,
 ) -> None:
-    """Make a trainer's updates for as long as rank 0 does."""
+    """Make a trainer's updates, from this many on, for as long as rank 0 does."""
     trainer = replica(group)
+    trainer.restore(arrays, updates)
     epoch, done = divmod(trainer.updates, trainer.plan.updates_per_epoch)
     rest = (trainer.batches(number, 0) for number in range(epoch + 1, trainer.plan.epochs))
     for batch in chain(trainer.batches(epoch, done), chain.from_iterable(rest)):

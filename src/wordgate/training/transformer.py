@@ -301,8 +301,8 @@ class TransformerTrainer:
         form = network.config, network.pad_id, dict(network.arrays()), network.multilabel
         encoded = self._data.train
         data = EncodedData(encoded, encoded, self._data.source.without_texts())
-        own = self._settings, self._seed, replica_device(self.device), dict(self.arrays())
-        return partial(_replica, form, data, *own, self.updates)
+        own = self._settings, self._seed, replica_device(self.device)
+        return partial(_replica, form, data, *own)
 
     def snapshot(self) -> TransformerNetwork:
         """Copy the network as it is now."""
@@ -366,16 +366,12 @@ def _replica(
     settings: Settings,
     seed: int,
     device: str,
-    arrays: FloatArrays,
-    updates: int,
     group: ProcessGroup,
 ) -> TransformerTrainer:
-    config, pad_id, of_network, multilabel = form
-    network = TransformerNetwork.from_arrays(config, pad_id, of_network, multilabel=multilabel)
+    config, pad_id, arrays, multilabel = form
+    network = TransformerNetwork.from_arrays(config, pad_id, arrays, multilabel=multilabel)
     context = RunContext(seed, Silent(), device, group=group)
-    trainer = TransformerTrainer(network, data, settings, context)
-    trainer.restore(arrays, updates)
-    return trainer
+    return TransformerTrainer(network, data, settings, context)
 
 
 def numbered(groups: Sequence[str] | None, n_texts: int) -> NDArray[np.int64]:
