@@ -92,5 +92,4 @@ def _pooled(hidden: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
 
 
 def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    opened: NDArray[np.float64] = 0.5 + 0.5 * np.tanh(0.5 * x)  # which can't overflow
-    return opened
+    return 0.5 + 0.5 * np.tanh(0.5 * x)  # which can't overflow

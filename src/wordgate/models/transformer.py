@@ -78,10 +78,7 @@ class TransformerModel:
                 " (AVX512-BF16 or AMX), which this one does not; use 'numpy', which means float32,"
                 " or 'onnx-int8'"
             )
-        import torch
-
-        network = self.network.in_precision(torch.bfloat16, torch.device("cpu"))
-        return replace(self, network=network)
+        return replace(self, network=self.network.in_bfloat16())
 
     def state(self) -> tuple[Description, Arrays]:
         """Return the tokenizer and the network's form, and the weights by their names."""

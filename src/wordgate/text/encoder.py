@@ -63,8 +63,7 @@ class EncodedTexts:
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each text: int64 [n]."""
-        lengths: NDArray[np.int64] = self.offsets[1:] - self.offsets[:-1]
-        return lengths
+        return self.offsets[1:] - self.offsets[:-1]
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -84,8 +83,7 @@ class EncodedTexts:
         """Lay the ids of some texts, int64 [m], of these lengths, int64 [m], one after another."""
         before = lengths.cumsum() - lengths
         starts = (self.offsets[rows] - before).repeat(lengths)
-        found: NDArray[np.int32] = self.ids[np.arange(len(starts)) + starts]
-        return found
+        return self.ids[np.arange(len(starts)) + starts]
 
 
 @dataclass(frozen=True)

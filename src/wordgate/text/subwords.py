@@ -58,13 +58,8 @@ class SubwordEncoder:
 
         They frame a text, or stand for whatever the tokenizer doesn't know.
         """
-        return frozenset(
-            id_ + FIRST_ID for id_, token in self._added().items() if token.special
-        ) | frozenset(
-            id_ + FIRST_ID
-            for name in _UNKNOWN
-            if (id_ := self._tokenizer.token_to_id(name)) is not None
-        )
+        special = {id_ for id_, token in self._added().items() if token.special}
+        return frozenset(id_ + FIRST_ID for id_ in special | self._unknown_ids())
 
     def whole_words(self) -> list[str]:
         """Name the whole words of the tokenizer's vocabulary, in its order."""
@@ -74,6 +69,10 @@ class SubwordEncoder:
             {token.content for token in self._added().values() if token.special},
             lambda token: token if decoder is None else decoder.decode([token]),
         )
+
+    def _unknown_ids(self) -> set[int]:
+        found = map(self._tokenizer.token_to_id, _UNKNOWN)
+        return {id_ for id_ in found if id_ is not None}
 
     def _added(self) -> Mapping[int, Any]:
         return self._tokenizer.get_added_tokens_decoder()
@@ -121,7 +120,7 @@ class SubwordEncoder:
         """Join subwords of one word; what frames the text covers none of it and is left out."""
         words: list[SubwordSpan] = []
         before = None
-        unknown = {self._tokenizer.token_to_id(name) for name in _UNKNOWN}
+        unknown = self._unknown_ids()
         for subword, (start, end), word in zip(
             encoding.ids, encoding.offsets, encoding.word_ids, strict=True
         ):

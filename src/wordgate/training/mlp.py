@@ -99,12 +99,6 @@ class MLPBatch:
     hidden_mask: torch.Tensor | None  # float32 [batch, hidden], of dropout; None without
     weights: torch.Tensor | None = None  # float32 [batch], or [batch, classes] of their labels
 
-    def of_texts(self, rows: slice) -> "MLPBatch":
-        """Return what is about some texts of the batch."""
-        mask = None if self.hidden_mask is None else self.hidden_mask[rows]
-        weights = None if self.weights is None else self.weights[rows]
-        return MLPBatch(self.averages[rows], self.targets[rows], mask, weights)
-
 
 class MLPTrainer:
     """The layers in training, with the moments of Adam (Kingma & Ba 2015).
