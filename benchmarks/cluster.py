@@ -34,6 +34,7 @@ from typing import Any
 import wordgate
 from cluster_simulation import World
 from command import COMMAND, circumstances, print_facts, trained, write_json
+from printing import print_header, print_row
 from real_data import crossed_tweets, write_csv
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.progress import Silent
@@ -260,8 +261,10 @@ def _rates(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
             rates.append(_child(engine, chosen, place / "in", place / "rated")["rate"])
     tasks = _child("tasks", chosen, place / "in", place / "rated")["rate"]
     local, ray = (statistics.median(rates) for rates in found.values())
-    print("\n| engine | rows/s after the start | relative to local |\n|---|---|---|")
-    print(f"| local | {local:,.0f} | |\n| ray | {ray:,.0f} | {ray / local:.0%} |")
+    print()
+    print_header("engine", "rows/s after the start", "relative to local")
+    print_row("local", f"{local:,.0f}", "")
+    print_row("ray", f"{ray:,.0f}", f"{ray / local:.0%}")
     print(f"tasks that do nothing: {tasks:,.0f} a second from one driver", flush=True)
     return {"local": local, "ray": ray, "share": ray / local, "tasks_per_second": tasks}
 
@@ -321,8 +324,10 @@ def _spark(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     rates = {kind: _child(kind, chosen, source, place / kind)["rate"] for kind in ("spark", "ray")}
     found = [_labels(place / kind) for kind in rates]
     same = found[0] == found[1]
-    print("\n| engine, on Parquet | rows/s after the start |\n|---|---|")
-    print("\n".join(f"| {kind} | {rate:,.0f} |" for kind, rate in rates.items()))
+    print()
+    print_header("engine, on Parquet", "rows/s after the start")
+    for kind, rate in rates.items():
+        print_row(kind, f"{rate:,.0f}")
     print(f"{len(found[0]):,} rows, {'the same labels' if same else 'DIFFERENT LABELS'};"
           f" Ray is {rates['ray'] / rates['spark']:.2f} times as fast as Spark")  # fmt: skip
     return {**rates, "rows": len(found[0]), "same_labels": same}
@@ -364,17 +369,15 @@ CHILDREN: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
 
 def _simulation(_: Path, chosen: argparse.Namespace) -> list[dict[str, float]]:
     """Simulate many rows on 10,000 workers, by the size of the shards and the failures."""
-    print(
-        f"\n{chosen.simulated_rows:,} rows on 10,000 workers, the driver killed twice\n"
-        "\n| shards | rows per shard | failures per minute | s | s without failures | attempts lost"
-        " | outputs replaced | rows lost | rows duplicated |\n|---|---|---|---|---|---|---|---|---|"
-    )
+    print(f"\n{chosen.simulated_rows:,} rows on 10,000 workers, the driver killed twice\n")
+    print_header("shards", "rows per shard", "failures per minute", "s", "s without failures",
+                 "attempts lost", "outputs replaced", "rows lost", "rows duplicated")  # fmt: skip
     measured = []
     for shards in (10_000, 100_000, 400_000):
         for failures in (1.0, 60.0):
             world = World(shards, chosen.simulated_rows // shards, failures=failures)
             found = {"shards": shards, "rows": world.rows, "failures": failures, **world.run()}
-            print("| " + " | ".join(f"{value:,.0f}" for value in found.values()) + " |", flush=True)
+            print_row(*(f"{value:,.0f}" for value in found.values()))
             measured.append(found)
     return measured
 

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from printing import print_header, print_row
 from real_data import read_tweets, real_file, rotation
 from wordgate.data import read_table
 from wordgate.dedup.keys import group_keys
@@ -64,21 +65,18 @@ def _print_levels() -> None:
     compared = ComparedTexts.of(texts, least=min(LEVELS))
     compared_reviews = ComparedTexts.of(reviews, least=min(LEVELS))
     print(f"{len(texts):,} tweets of five words or more, {len(set(ids)):,} ids, hidden\n")
-    print(
-        "| level | same-id pairs together | largest group | share of rows | groups of several ids |"
-        " cross-id pairs together | movie reviews joined |\n|---|---|---|---|---|---|---|"
-    )
+    print_header("level", "same-id pairs together", "largest group", "share of rows",
+                 "groups of several ids", "cross-id pairs together",
+                 "movie reviews joined")  # fmt: skip
     for level in LEVELS:
         found = merge_groups(compared, group_keys(texts, None), least=level)
         joined = merge_groups(compared_reviews, group_keys(reviews, None), least=level).n_joined
         together, of_pairs, mixed, across = _judge(found.groups, ids)
         largest = max(Counter(found.groups).values())
-        print(
-            f"| {level:.2f}{' (used)' if level == JOINED else ''} | {together / of_pairs:.3f} |"
-            f" {largest} | {largest / len(texts):.2%} | {mixed} | {across:,} |"
-            f" {joined / len(reviews):.2%} |",
-            flush=True,
-        )
+        used = " (used)" if level == JOINED else ""
+        print_row(f"{level:.2f}{used}", f"{together / of_pairs:.3f}", largest,
+                  f"{largest / len(texts):.2%}", mixed, f"{across:,}",
+                  f"{joined / len(reviews):.2%}")  # fmt: skip
 
 
 def _judge(groups: Sequence[str], ids: Sequence[str]) -> tuple[int, int, int, int]:
@@ -96,16 +94,14 @@ def _n_pairs(n: int) -> int:
 
 
 def _print_costs(sizes: Sequence[int]) -> None:
-    print("\n| texts | seconds | peak GB | rows joined | largest group |\n|---|---|---|---|---|")
+    print()
+    print_header("texts", "seconds", "peak GB", "rows joined", "largest group")
     for size in sizes:
         command = [sys.executable, __file__, "--size", str(size)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         cost = json.loads(done.stdout)
-        print(
-            f"| {size:,} | {cost['seconds']:.1f} | {cost['peak_gb']:.2f} | {cost['joined']:,} |"
-            f" {cost['largest']:,} |",
-            flush=True,
-        )
+        print_row(f"{size:,}", f"{cost['seconds']:.1f}", f"{cost['peak_gb']:.2f}",
+                  f"{cost['joined']:,}", f"{cost['largest']:,}")  # fmt: skip
 
 
 def _measure(size: int) -> dict[str, float]:

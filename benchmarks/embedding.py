@@ -8,6 +8,7 @@ vectors are distilled for the words of all these rows, a judged fold's included.
 
 import numpy as np
 
+from printing import print_header, print_row
 from real_data import read_tweets
 from word_vectors import distilled
 from wordgate.data.dataset import Dataset
@@ -50,7 +51,7 @@ def main() -> None:
     fold_of_row = grouped_folds(groups, names, FOLDS, seed=0)
     vectors = PretrainedVectors.open(distilled("tweets-inner", rows.texts), Silent())
     print(f"Tweets: {len(rows.texts):,} rows in {FOLDS} inner folds, accuracy\n")
-    print("| word vectors | validation | unseen fold | each fold |\n|---|---|---|---|")
+    print_header("word vectors", "validation", "unseen fold", "each fold")
     for way, changes in WAYS.items():
         valid, test = [], []
         for fold in range(FOLDS):
@@ -61,7 +62,7 @@ def main() -> None:
             chosen = fitted.model.log_proba(examined.texts).argmax(axis=1)
             test.append((chosen == examined.targets).mean())
         each = ", ".join(f"{accuracy:.4f}" for accuracy in test)
-        print(f"| {way} | {np.mean(valid):.4f} | {np.mean(test):.4f} | {each} |", flush=True)
+        print_row(way, f"{np.mean(valid):.4f}", f"{np.mean(test):.4f}", each)
 
 
 def fit_way(rest, labels, vectors, changes):

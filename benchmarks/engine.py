@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from printing import print_header, print_row
 from training.rows import read_datasets, write_rows
 from wordgate.runtime.cpu import available_cores, processor, wait_asleep
 from wordgate.runtime.progress import Silent
@@ -147,10 +148,10 @@ def seconds_of(variant: Variant, rows: Path) -> float:
 def print_table(medians: list[float]) -> None:
     """Print seconds an epoch and what they are of the whole engine's."""
     print(f"{processor()}, {available_cores()} cores; recipe {RECIPE}, medians of {REPEATS}\n")
-    print("| engine | s an epoch | times the whole engine's | predicted |\n|---|---|---|---|")
+    print_header("engine", "s an epoch", "times the whole engine's", "predicted")
     for variant, seconds in zip(VARIANTS, medians, strict=True):
         ratio = seconds / medians[0]
-        print(f"| {variant.name} | {seconds:.2f} | {ratio:.2f} | {variant.predicted:.2f} |")
+        print_row(variant.name, f"{seconds:.2f}", f"{ratio:.2f}", f"{variant.predicted:.2f}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from printing import print_header, print_row
 from real_data import read_tweets
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval, ratio
@@ -174,16 +175,15 @@ def tell(
 ) -> None:
     """Print what each ranking comes to, and by how much ours is ahead."""
     print(f"\n{way}, up to 20% of them:\n")
-    print(
-        "| ranked by | area | drop at 20% | area, 3 or more words | drop at 20%, 3 or more words |"
+    print_header(
+        "ranked by", "area", "drop at 20%", "area, 3 or more words", "drop at 20%, 3 or more words"
     )
-    print("|---|---|---|---|---|")
     falls = {name: mean_falls(judge, texts, orders, ruin) for name, orders in rankings.items()}
     for name, fall in falls.items():
-        print(f"| {name} | {row(fall.area, fall.end, groups, many)} |", flush=True)
+        print_row(name, *means(fall.area, fall.end, groups, many))
     for name in (GRADIENT, CHANCE):
         area, end = falls[OURS].area - falls[name].area, falls[OURS].end - falls[name].end
-        print(f"| {OURS}, less {name} | {row(area, end, groups, many, sign='+')} |")
+        print_row(f"{OURS}, less {name}", *means(area, end, groups, many, sign="+"))
 
 
 def mean_falls(judge: Judge, texts: list[Ids], rankings: list[list[Order]], ruin: Ruin) -> Falls:
@@ -226,13 +226,13 @@ def replacing_by(unknown: int) -> Ruin:
     return replaced
 
 
-def row(
+def means(
     area: np.ndarray, end: np.ndarray, groups: list[str], many: np.ndarray, sign: str = ""
-) -> str:
+) -> list[str]:
     """Write means with their intervals: of all texts, then of those that lose many words."""
     names = np.array(groups)
     parts = [(area, names), (end, names), (area[many], names[many]), (end[many], names[many])]
-    return " | ".join(mean_told(values, of, sign) for values, of in parts)
+    return [mean_told(values, of, sign) for values, of in parts]
 
 
 def mean_told(values: np.ndarray, groups: np.ndarray, sign: str) -> str:

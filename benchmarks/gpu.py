@@ -9,6 +9,7 @@ tweets of *twitter-entity-sentiment*.
 import argparse
 import statistics
 
+from printing import print_header, print_row
 from processes import first_texts
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
@@ -33,21 +34,15 @@ def main() -> None:
     graphed = lstm_trainer.GraphedFunction
     epoch_seconds(data, "default", 1, "cuda")  # loads libraries and kernels
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {count:,} texts\n")
-    print(
-        "| recipe | s per epoch, CUDA graphs | without CUDA graphs | ratio | CPU |"
-        "\n|---|---|---|---|---|"
-    )
+    print_header("recipe", "s per epoch, CUDA graphs", "without CUDA graphs", "ratio", "CPU")
     for recipe, epochs in RECIPES.items():
         with_graphs = epoch_seconds(data, recipe, epochs, "cuda")
         lstm_trainer.GraphedFunction = lambda function: function
         by_kernel = epoch_seconds(data, recipe, epochs, "cuda")
         lstm_trainer.GraphedFunction = graphed
         on_cpu = epoch_seconds(data, recipe, epochs, "cpu")
-        print(
-            f"| {recipe} | {with_graphs:.2f} | {by_kernel:.2f} | {by_kernel / with_graphs:.1f}"
-            f" | {on_cpu:.2f} |",
-            flush=True,
-        )
+        ratio = by_kernel / with_graphs
+        print_row(recipe, f"{with_graphs:.2f}", f"{by_kernel:.2f}", f"{ratio:.1f}", f"{on_cpu:.2f}")
 
 
 def epoch_seconds(data, recipe, epochs, device):

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from threadpoolctl import threadpool_limits
 
+from printing import print_header, print_row
 from real_data import tweet_records
 from wordgate.settings import load_settings
 from wordgate.text.ngrams import NgramVectorizer
@@ -35,10 +36,8 @@ def main() -> None:
     ]
     features = count_matrix(vectorizers, texts)
     train, valid = features[:N_TRAIN], features[N_TRAIN:]
-    print(
-        f"{N_TRAIN:,} tweets, {features.shape[1]:,} n-grams, {targets.shape[1]} labels\n\n"
-        "| fitted by | C | seconds | log loss on unseen tweets |\n|---|---|---|---|"
-    )
+    print(f"{N_TRAIN:,} tweets, {features.shape[1]:,} n-grams, {targets.shape[1]} labels\n")
+    print_header("fitted by", "C", "seconds", "log loss on unseen tweets")
     every = load_settings("default").count.c
     for name, fit, c_values in (
         *(("scikit-learn", _theirs, (c,)) for c in STRENGTHS),
@@ -51,7 +50,7 @@ def main() -> None:
         seconds = time.process_time() - started
         loss = min(validation_scores(one.log_proba(valid), targets[N_TRAIN:])[1] for one in layers)
         strengths = ", ".join(f"{c:g}" for c in c_values)
-        print(f"| {name} | {strengths} | {seconds:.1f} | {loss:.4f} |", flush=True)
+        print_row(name, strengths, f"{seconds:.1f}", f"{loss:.4f}")
 
 
 def _tweets(n: int) -> tuple[list[str], NDArray[np.int64]]:

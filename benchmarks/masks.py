@@ -11,6 +11,7 @@ import sys
 import numpy as np
 from scipy import stats
 
+from printing import print_header, print_row
 from real_data import read_tweets
 from wordgate.experiments.splits import split_table
 from wordgate.runtime.progress import Silent
@@ -27,13 +28,13 @@ def main() -> None:
     seeds = int(sys.argv[2]) if sys.argv[1:2] == ["--seeds"] else SEEDS
     table = read_tweets()
     print(f"Recipe {RECIPE}, grouped split: accuracy on test\n")
-    print("| seed | masks of a batch | masks of a text | difference |\n|---|---|---|---|")
+    print_header("seed", "masks of a batch", "masks of a text", "difference")
     differences = []
     for seed in range(seeds):
         splits = split_table(table, load_settings(RECIPE), seed)
         shared, own = (accuracy(splits, way, seed) for way in WAYS)
         differences.append(100 * (shared - own))
-        print(f"| {seed} | {shared:.4f} | {own:.4f} | {differences[-1]:+.2f} |", flush=True)
+        print_row(seed, f"{shared:.4f}", f"{own:.4f}", f"{differences[-1]:+.2f}")
     print_verdict(np.array(differences))
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
+from printing import print_header, print_row
 from real_data import rotation, tweet_records, write_csv
 
 ROWS = (200_000, 400_000)
@@ -50,19 +51,15 @@ def main() -> None:
             rows: write_csv(folder / f"rows-{rows}.csv", COLUMNS, changed_tweets(rows))
             for rows in given.rows
         }
-        print("| family | rows | peak MB | anonymous MB | disk MB | processor min | min |")
-        print("|---|---|---|---|---|---|---|", flush=True)
+        print_header("family", "rows", "peak MB", "anonymous MB", "disk MB", "processor min", "min")
         for family in given.family:
             peaks = {}
             for rows, file in files.items():
                 run = Run(file, family, given.options, folder)
                 peaks[rows] = run.anonymous
-                print(
-                    f"| {family} | {rows:,} | {run.resident / 1e6:,.0f} |"
-                    f" {run.anonymous / 1e6:,.0f} | {run.disk / 1e6:,.0f} |"
-                    f" {run.processor / 60:.1f} | {run.seconds / 60:.1f} |",
-                    flush=True,
-                )
+                sizes = (f"{one / 1e6:,.0f}" for one in (run.resident, run.anonymous, run.disk))
+                minutes = (f"{one / 60:.1f}" for one in (run.processor, run.seconds))
+                print_row(family, f"{rows:,}", *sizes, *minutes)
                 if given.stages:
                     run.print_stages()
             if len(peaks) > 1:

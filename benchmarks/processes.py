@@ -17,6 +17,7 @@ import time
 
 import numpy as np
 
+from printing import print_header, print_row
 from real_data import read_tweets
 from training.rows import tweets
 from wordgate.data.dataset import Dataset
@@ -58,19 +59,18 @@ def main() -> None:
     ]
     print(f"{processor()}, {cores} cores; recipe {options.recipe}, {options.texts:,} texts,")
     print(f"{options.epochs} epochs of each candidate; medians of {options.repeats}\n")
-    print("| fit | s | speed relative to one thread |\n|---|---|---|")
+    print_header("fit", "s", "speed relative to one thread")
     for number, way in enumerate(ways):
         taken = [run[number] for run in seconds]
         ratio = statistics.median(run[0] / run[number] for run in seconds)
-        print(f"| {way} | {statistics.median(taken):.1f} | {ratio:.2f} |")
+        print_row(way, f"{statistics.median(taken):.1f}", f"{ratio:.2f}")
 
 
 def print_accuracies(recipe, count):
     """Print a table of test accuracies by seed and number of processes."""
     settings = load_settings(recipe, {"lstm.lighter_candidate": False})
     table = read_tweets()
-    print(f"| seed | {' | '.join(f'processes: {n}' for n in WORLD_SIZES)} | test rows |")
-    print("|---" * (2 + len(WORLD_SIZES)) + "|", flush=True)
+    print_header("seed", *(f"processes: {n}" for n in WORLD_SIZES), "test rows")
     for seed in (0, 1):
         own = limit_rows(table, count, seed)
         split = grouped_split(own.texts, own.labels, own.groups, seed=seed)
@@ -83,8 +83,7 @@ def print_accuracies(recipe, count):
             context = RunContext(seed, Silent(), "cpu", size, processes=size)
             predicted = fit("lstm", data, settings, context).model.log_proba(test.texts)
             accuracies.append(float((predicted.argmax(axis=1) == test.targets).mean()))
-        shown = " | ".join(f"{accuracy:.3f}" for accuracy in accuracies)
-        print(f"| {seed} | {shown} | {len(test):,} |", flush=True)
+        print_row(seed, *(f"{accuracy:.3f}" for accuracy in accuracies), f"{len(test):,}")
 
 
 def first_texts(count):

@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from command import COMMAND
+from printing import print_header, print_row
 from real_data import real_file
 from wordgate import WordgateClassifier
 from wordgate.data import read_table
@@ -30,13 +31,11 @@ FOLDS = 10
 def main() -> None:
     """Print the table."""
     print("Tweets, 3 labels, seed 0")
-    print(
-        "| recipe, split | accuracy | 95% interval | count | most frequent label | group in train |"
-        " near duplicate in train | fit s | wall s | peak MB |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print_header("recipe, split", "accuracy", "95% interval", "count", "most frequent label",
+                 "group in train", "near duplicate in train", "fit s", "wall s",
+                 "peak MB")  # fmt: skip
     for name, options in RUNS:
-        print(_row(name, _train(options)), flush=True)
+        print_row(name, *_cells(_train(options)))
     print(f"\nMovie reviews, {FOLDS} folds, accuracy")
     for model in ("lstm", "count"):
         scores = _cross_validate(model)
@@ -56,11 +55,10 @@ def _train(options: tuple[str, ...]) -> dict[str, object]:
     return json.loads(done.stdout)
 
 
-def _row(name: str, metrics: dict[str, object]) -> str:
+def _cells(metrics: dict[str, object]) -> list[str]:
     interval = metrics["intervals"]["accuracy"]
     split, baselines = metrics["split"], metrics["baselines"]
-    cells = [
-        name,
+    return [
         f"{metrics['accuracy']:.3f}",
         f"{interval['low']:.3f} to {interval['high']:.3f}",
         f"{baselines['count']['accuracy']:.3f}",
@@ -71,7 +69,6 @@ def _row(name: str, metrics: dict[str, object]) -> str:
         f"{metrics['wall_seconds']:.0f}",
         f"{metrics['peak_memory_mb']:,.0f}",
     ]
-    return "| " + " | ".join(cells) + " |"
 
 
 def _cross_validate(model: str) -> np.ndarray:

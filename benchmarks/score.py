@@ -25,6 +25,7 @@ from pathlib import Path
 
 import wordgate
 from command import COMMAND, circumstances, print_facts, trained, write_json
+from printing import print_header, print_row
 from real_data import crossed_tweets, write_csv
 from wordgate.scoring.options import BATCH
 
@@ -76,8 +77,8 @@ def _own_rate(bundle: str) -> float:
 
 
 def _sizes(place: Path, bundle: str | Path, sizes: list[int]) -> list[dict[str, float]]:
-    print("\n| rows | GB | texts/s | predictor's own | share | whole command, s | peak MB |")
-    print("|---|---|---|---|---|---|---|")
+    print()
+    print_header("rows", "GB", "texts/s", "predictor's own", "share", "whole command, s", "peak MB")
     measured = []
     for rows in sizes:
         source, out = _made(place / "in.csv", rows), place / "out.csv"
@@ -89,8 +90,8 @@ def _sizes(place: Path, bundle: str | Path, sizes: list[int]) -> list[dict[str, 
         if facts["rows"] != rows:
             sys.exit(f"{facts['rows']:,} rows came out of {rows:,}")
         rate, size = facts["texts_per_second"], source.stat().st_size / 1e9
-        print(f"| {rows:,} | {size:.2f} | {rate:,.0f} | {own:,.0f} | {rate / own:.0%} "
-              f"| {seconds:,.1f} | {peak:,.0f} |", flush=True)  # fmt: skip
+        print_row(f"{rows:,}", f"{size:.2f}", f"{rate:,.0f}", f"{own:,.0f}", f"{rate / own:.0%}",
+                  f"{seconds:,.1f}", f"{peak:,.0f}")  # fmt: skip
         measured.append({"rows": rows, "gigabytes": size, "texts_per_second": rate,
                          "own_texts_per_second": own, "seconds": seconds,
                          "peak_megabytes": peak})  # fmt: skip

@@ -36,6 +36,7 @@ from statistics import median
 import numpy as np
 
 from command import circumstances, print_facts, program_of
+from printing import print_header, print_row
 from wordgate.vectors.formats import open_vectors
 from wordgate.vectors.writing import write_vectors
 
@@ -106,10 +107,7 @@ def main(options: list[str]) -> None:
     share = 100 if "--small" in options else 1
     with tempfile.TemporaryDirectory(dir=os.environ.get("WORDGATE_BENCH_TMP")) as name:
         folder = Path(name)
-        print(
-            "| file | reader | s | ratio | CPU s | ratio | peak anonymous MB |\n"
-            "|---|---|---|---|---|---|---|"
-        )
+        print_header("file", "reader", "s", "ratio", "CPU s", "ratio", "peak anonymous MB")
         ratios = [
             _compare(_binary(folder / "v.bin", 3_000_000 // share), 30_000 // share),
             _compare(_gzipped(_binary(folder / "small.bin", 300_000 // share)), 3_000 // share),
@@ -188,13 +186,10 @@ def _compare(file: Path, n_wanted: int) -> str:
     memory = {name: max(cost.anonymous_mb for cost in several) for name, several in costs.items()}
     reader, size = next(iter(peers)), file.stat().st_size / 1e9
     for name in peers:
-        print(
-            f"| {file.suffixes[-1]}, {size:.2f} GB, {n_wanted:,} wanted | {name} |"
-            f" {seconds[name]:.2f} | {seconds[name] / seconds[reader]:.1f} |"
-            f" {worked[name]:.2f} | {worked[name] / max(0.01, worked[reader]):.1f} |"
-            f" {memory[name]:,.0f} |",
-            flush=True,
-        )
+        print_row(f"{file.suffixes[-1]}, {size:.2f} GB, {n_wanted:,} wanted", name,
+                  f"{seconds[name]:.2f}", f"{seconds[name] / seconds[reader]:.1f}",
+                  f"{worked[name]:.2f}", f"{worked[name] / max(0.01, worked[reader]):.1f}",
+                  f"{memory[name]:,.0f}")  # fmt: skip
     file.unlink()
     return (
         f"- {file.suffixes[-1]}: {seconds['wordgate'] / seconds[reader]:.1f} times {reader}"
