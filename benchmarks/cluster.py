@@ -33,12 +33,14 @@ from typing import Any
 
 import wordgate
 from cluster_simulation import World
-from command import COMMAND, circumstances, trained_default
-from real_data import crossed_tweets
+from command import COMMAND, circumstances, print_facts, trained, write_json
+from printing import print_header, print_row
+from real_data import crossed_tweets, write_csv
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.progress import Silent
 
 PARTS = ("faults", "rates", "spark", "simulation")
+COLUMNS = ("id", "topic", "text")
 TASKS = 2000  # that do nothing, to see how many a driver hands out
 
 
@@ -49,16 +51,15 @@ def main() -> None:
         print(json.dumps(CHILDREN[chosen.child](chosen)))
         return
     facts = circumstances("wordgate", "numpy", "pyarrow", "ray", "pyspark")
-    print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
+    print_facts(facts)
     figures: dict[str, Any] = {"facts": facts}
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         place = Path(folder)
         for part in chosen.parts or PARTS:
             if part != "simulation" and chosen.bundle is None:
-                chosen.bundle = str(trained_default(place / "model"))
+                chosen.bundle = str(trained(place / "model"))
             figures[part] = globals()[f"_{part}"](place, chosen)
-    if chosen.out:
-        Path(chosen.out).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_json(chosen.out, figures)
 
 
 def _parsed() -> argparse.Namespace:
@@ -90,14 +91,14 @@ def _made(folder: Path, rows: int, shards: int) -> Path:
         folder.mkdir()
         source = crossed_tweets(rows)
         for number in range(shards):
-            own = rows * (number + 1) // shards - rows * number // shards
-            with (folder / f"part-{number:05d}.csv").open(
-                "w", encoding="utf-8", newline=""
-            ) as file:
-                writer = csv.writer(file)
-                writer.writerow(["id", "topic", "text"])
-                writer.writerows(islice(source, own))
+            own = islice(source, _share(rows, number, shards))
+            write_csv(folder / f"part-{number:05d}.csv", COLUMNS, own)
     return folder
+
+
+def _share(total: int, number: int, parts: int) -> int:
+    """Return the size of one of some parts that are as equal as can be."""
+    return total * (number + 1) // parts - total * number // parts
 
 
 # Faults
@@ -124,9 +125,8 @@ def _faults(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
 
     chance, done, survived, killed = random.Random(0), 0, 0, Counter[str]()
     for number in range(chosen.rounds):
-        share = [n * (number + 1) // chosen.rounds - n * number // chosen.rounds
-                 for n in (chosen.kills, chosen.driver_kills)]  # fmt: skip
-        kinds = ["worker"] * share[0] + ["driver"] * share[1]
+        kinds = ["worker"] * _share(chosen.kills, number, chosen.rounds)
+        kinds += ["driver"] * _share(chosen.driver_kills, number, chosen.rounds)
         chance.shuffle(kinds)
         out = place / f"hurt-{number}"
         names = [str(chosen.bundle), str(source), str(out)]
@@ -237,12 +237,7 @@ def _score(bundle: str, source: Path, out: Path, *options: str) -> dict[str, Any
 def _contents(folder: Path) -> dict[str, bytes]:
     """Hash the outputs, the list of them included."""
     files = sorted(file for file in folder.iterdir() if file.is_file())
-    return {file.name: _digest(file) for file in files}
-
-
-def _digest(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").digest()
+    return {file.name: hashlib.sha256(file.read_bytes()).digest() for file in files}
 
 
 def _ids(folder: Path) -> list[str]:
@@ -266,8 +261,10 @@ def _rates(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
             rates.append(_child(engine, chosen, place / "in", place / "rated")["rate"])
     tasks = _child("tasks", chosen, place / "in", place / "rated")["rate"]
     local, ray = (statistics.median(rates) for rates in found.values())
-    print("\n| engine | rows/s after the start | relative to local |\n|---|---|---|")
-    print(f"| local | {local:,.0f} | |\n| ray | {ray:,.0f} | {ray / local:.0%} |")
+    print()
+    print_header("engine", "rows/s after the start", "relative to local")
+    print_row("local", f"{local:,.0f}", "")
+    print_row("ray", f"{ray:,.0f}", f"{ray / local:.0%}")
     print(f"tasks that do nothing: {tasks:,.0f} a second from one driver", flush=True)
     return {"local": local, "ray": ray, "share": ray / local, "tasks_per_second": tasks}
 
@@ -321,15 +318,16 @@ def _spark(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     rows = crossed_tweets(chosen.spark_rows)
     count = max(2, chosen.shards // 4)
     for number in range(count):
-        own = chosen.spark_rows * (number + 1) // count - chosen.spark_rows * number // count
-        columns = zip(*islice(rows, own), strict=True)
-        table = pa.table(dict(zip(("id", "topic", "text"), map(list, columns), strict=True)))
+        columns = zip(*islice(rows, _share(chosen.spark_rows, number, count)), strict=True)
+        table = pa.table(dict(zip(COLUMNS, map(list, columns), strict=True)))
         parquet.write_table(table, source / f"part-{number:05d}.parquet")
     rates = {kind: _child(kind, chosen, source, place / kind)["rate"] for kind in ("spark", "ray")}
     found = [_labels(place / kind) for kind in rates]
     same = found[0] == found[1]
-    print("\n| engine, on Parquet | rows/s after the start |\n|---|---|")
-    print("\n".join(f"| {kind} | {rate:,.0f} |" for kind, rate in rates.items()))
+    print()
+    print_header("engine, on Parquet", "rows/s after the start")
+    for kind, rate in rates.items():
+        print_row(kind, f"{rate:,.0f}")
     print(f"{len(found[0]):,} rows, {'the same labels' if same else 'DIFFERENT LABELS'};"
           f" Ray is {rates['ray'] / rates['spark']:.2f} times as fast as Spark")  # fmt: skip
     return {**rates, "rows": len(found[0]), "same_labels": same}
@@ -371,17 +369,15 @@ CHILDREN: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
 
 def _simulation(_: Path, chosen: argparse.Namespace) -> list[dict[str, float]]:
     """Simulate many rows on 10,000 workers, by the size of the shards and the failures."""
-    print(
-        f"\n{chosen.simulated_rows:,} rows on 10,000 workers, the driver killed twice\n"
-        "\n| shards | rows per shard | failures per minute | s | s without failures | attempts lost"
-        " | outputs replaced | rows lost | rows duplicated |\n|---|---|---|---|---|---|---|---|---|"
-    )
+    print(f"\n{chosen.simulated_rows:,} rows on 10,000 workers, the driver killed twice\n")
+    print_header("shards", "rows per shard", "failures per minute", "s", "s without failures",
+                 "attempts lost", "outputs replaced", "rows lost", "rows duplicated")  # fmt: skip
     measured = []
     for shards in (10_000, 100_000, 400_000):
         for failures in (1.0, 60.0):
             world = World(shards, chosen.simulated_rows // shards, failures=failures)
             found = {"shards": shards, "rows": world.rows, "failures": failures, **world.run()}
-            print("| " + " | ".join(f"{value:,.0f}" for value in found.values()) + " |", flush=True)
+            print_row(*(f"{value:,.0f}" for value in found.values()))
             measured.append(found)
     return measured
 

@@ -1,5 +1,6 @@
-"""The command `wordgate` as the benchmarks run it, and on what."""
+"""The commands and interpreters that the benchmarks run, on what machine, and what they write."""
 
+import json
 import os
 import platform
 import subprocess
@@ -8,29 +9,57 @@ from importlib.metadata import version
 from pathlib import Path
 
 from real_data import real_file
+from wordgate.runtime.cpu import available_cores, processor
 
 COMMAND = [sys.executable, "-c", "from wordgate.cli.main import run; run()"]
+RESULTS = Path(__file__).parent / "results"
 
 
-def trained_default(out: Path) -> Path:
-    """Train recipe `default` on the tweets.
+def trained(out: Path, *options: str) -> Path:
+    """Train a model of the tweets, with the recipe `default` unless options name another.
 
     In a process of its own: what is started later begins with the peak of memory of this one.
     """
+    say(f"training {out.name}")
     file = str(real_file("twitter_training.csv"))
-    subprocess.run(
-        [*COMMAND, "train", file, "--drop-label", "Irrelevant", "--out", str(out)], check=True
-    )
+    command = [*COMMAND, "train", file, "--drop-label", "Irrelevant", "--out", str(out), *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{out.name} can't be trained: {done.stderr[-2000:]}")
     return out
+
+
+def program_of(environment: str, name: str = "python") -> str:
+    """Return a program of an environment that `make` sets up, unless a variable names another.
+
+    That of "keras-torch" is WORDGATE_BENCH_KERAS_TORCH, or lies in .venv-keras-torch.
+    """
+    variable = f"WORDGATE_BENCH_{environment.upper().replace('-', '_')}"
+    return os.environ.get(variable) or str(RESULTS.parents[1] / f".venv-{environment}/bin/{name}")
 
 
 def circumstances(*packages: str) -> dict[str, str]:
     """Name the machine, the versions of some packages, and how busy it is."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return {
-        "machine": f"{platform.processor() or platform.machine()}, {cores} cores, "
-        f"{platform.system()}",
+        "machine": f"{processor()}, {available_cores()} cores, {platform.system()}",
         "versions": f"python {platform.python_version()}, {versions}",
         "load": f"{os.getloadavg()[0]:.1f}",
     }
+
+
+def print_facts(facts: dict[str, object]) -> None:
+    """Print a line for each fact, such as `circumstances`."""
+    print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
+
+
+def write_json(file: str | Path | None, figures: dict[str, object]) -> None:
+    """Write figures to a file, if one is given."""
+    if file:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def say(text: str) -> None:
+    """Tell on standard error what is going on."""
+    print(text, file=sys.stderr, flush=True)

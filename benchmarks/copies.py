@@ -14,7 +14,6 @@ strangers, as it was measured when the search was written.
 
 import json
 import resource
-import string
 import subprocess
 import sys
 import time
@@ -23,7 +22,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from real_data import real_file
+from printing import print_header, print_row
+from real_data import read_tweets, real_file, rotation
 from wordgate.data import read_table
 from wordgate.dedup.keys import group_keys
 from wordgate.dedup.near_duplicates import (
@@ -53,7 +53,7 @@ def main(options: Sequence[str]) -> None:
 
 def _tweets() -> tuple[list[str], list[str]]:
     """Read the tweets of five words or more and their ids."""
-    table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
+    table = read_tweets()
     long_enough = shingle(table.texts)[2] >= MIN_WORDS
     table = table.select(np.flatnonzero(long_enough))
     return table.texts, list(table.groups or ())
@@ -65,21 +65,18 @@ def _print_levels() -> None:
     compared = ComparedTexts.of(texts, least=min(LEVELS))
     compared_reviews = ComparedTexts.of(reviews, least=min(LEVELS))
     print(f"{len(texts):,} tweets of five words or more, {len(set(ids)):,} ids, hidden\n")
-    print(
-        "| level | same-id pairs together | largest group | share of rows | groups of several ids |"
-        " cross-id pairs together | movie reviews joined |\n|---|---|---|---|---|---|---|"
-    )
+    print_header("level", "same-id pairs together", "largest group", "share of rows",
+                 "groups of several ids", "cross-id pairs together",
+                 "movie reviews joined")  # fmt: skip
     for level in LEVELS:
         found = merge_groups(compared, group_keys(texts, None), least=level)
         joined = merge_groups(compared_reviews, group_keys(reviews, None), least=level).n_joined
         together, of_pairs, mixed, across = _judge(found.groups, ids)
         largest = max(Counter(found.groups).values())
-        print(
-            f"| {level:.2f}{' (used)' if level == JOINED else ''} | {together / of_pairs:.3f} |"
-            f" {largest} | {largest / len(texts):.2%} | {mixed} | {across:,} |"
-            f" {joined / len(reviews):.2%} |",
-            flush=True,
-        )
+        used = " (used)" if level == JOINED else ""
+        print_row(f"{level:.2f}{used}", f"{together / of_pairs:.3f}", largest,
+                  f"{largest / len(texts):.2%}", mixed, f"{across:,}",
+                  f"{joined / len(reviews):.2%}")  # fmt: skip
 
 
 def _judge(groups: Sequence[str], ids: Sequence[str]) -> tuple[int, int, int, int]:
@@ -97,16 +94,14 @@ def _n_pairs(n: int) -> int:
 
 
 def _print_costs(sizes: Sequence[int]) -> None:
-    print("\n| texts | seconds | peak GB | rows joined | largest group |\n|---|---|---|---|---|")
+    print()
+    print_header("texts", "seconds", "peak GB", "rows joined", "largest group")
     for size in sizes:
         command = [sys.executable, __file__, "--size", str(size)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         cost = json.loads(done.stdout)
-        print(
-            f"| {size:,} | {cost['seconds']:.1f} | {cost['peak_gb']:.2f} | {cost['joined']:,} |"
-            f" {cost['largest']:,} |",
-            flush=True,
-        )
+        print_row(f"{size:,}", f"{cost['seconds']:.1f}", f"{cost['peak_gb']:.2f}",
+                  f"{cost['joined']:,}", f"{cost['largest']:,}")  # fmt: skip
 
 
 def _measure(size: int) -> dict[str, float]:
@@ -114,11 +109,9 @@ def _measure(size: int) -> dict[str, float]:
     texts = _made_texts(size)
     started = time.perf_counter()
     found = find_near_duplicates(texts, None).joined
-    seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return {
-        "seconds": seconds,
-        "peak_gb": peak,
+        "seconds": time.perf_counter() - started,
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
         "joined": found.n_joined,
         "largest": max(Counter(found.groups).values()),
     }
@@ -132,9 +125,7 @@ def _made_texts(size: int) -> list[str]:
     table = read_table(real_file("twitter_training.csv"))
     texts: list[str] = []
     for turn in range(-(-size // len(table.texts))):
-        letters = string.ascii_lowercase
-        rotated = letters[turn:] + letters[:turn]
-        change = str.maketrans(letters, rotated)
+        change = rotation(turn)
         texts += [text.lower().translate(change) for text in table.texts]
     return texts[:size]
 

@@ -8,9 +8,9 @@ vectors are distilled for the words of all these rows, a judged fold's included.
 
 import numpy as np
 
-from real_data import real_file
+from printing import print_header, print_row
+from real_data import read_tweets
 from word_vectors import distilled
-from wordgate.data import read_table
 from wordgate.data.dataset import Dataset
 from wordgate.experiments.splits import hold_out, split_table
 from wordgate.runtime.progress import Silent
@@ -20,7 +20,7 @@ from wordgate.training.families import fit
 from wordgate.training.fitting import FitData, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
-TWEETS, FOLDS = "twitter_training.csv", 4
+FOLDS = 4
 ALONE = {"lstm.vectors_extra_size": 0}
 WAYS = {
     "no vectors": None,
@@ -41,7 +41,7 @@ WAYS = {
 
 def main() -> None:
     """Print a row for each way."""
-    table = read_table(real_file(TWEETS), drop_labels=["Irrelevant"])
+    table = read_tweets()
     splits = split_table(table, load_settings("default"), 0)
     kept = np.sort(np.concatenate([splits.split.train, splits.split.valid]))
     names = [table.labels[row] for row in kept]
@@ -51,7 +51,7 @@ def main() -> None:
     fold_of_row = grouped_folds(groups, names, FOLDS, seed=0)
     vectors = PretrainedVectors.open(distilled("tweets-inner", rows.texts), Silent())
     print(f"Tweets: {len(rows.texts):,} rows in {FOLDS} inner folds, accuracy\n")
-    print("| word vectors | validation | unseen fold | each fold |\n|---|---|---|---|")
+    print_header("word vectors", "validation", "unseen fold", "each fold")
     for way, changes in WAYS.items():
         valid, test = [], []
         for fold in range(FOLDS):
@@ -62,7 +62,7 @@ def main() -> None:
             chosen = fitted.model.log_proba(examined.texts).argmax(axis=1)
             test.append((chosen == examined.targets).mean())
         each = ", ".join(f"{accuracy:.4f}" for accuracy in test)
-        print(f"| {way} | {np.mean(valid):.4f} | {np.mean(test):.4f} | {each} |", flush=True)
+        print_row(way, f"{np.mean(valid):.4f}", f"{np.mean(test):.4f}", each)
 
 
 def fit_way(rest, labels, vectors, changes):

@@ -20,8 +20,13 @@ from typing import Any
 
 import numpy as np
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "training"))
+from printing import print_header, print_row
+from training.rows import read_datasets, write_rows
+from wordgate.runtime.cpu import available_cores, processor, wait_asleep
+from wordgate.runtime.progress import Silent
+from wordgate.settings import load_settings
+from wordgate.training.families import fit
+from wordgate.training.fitting import FitData, RunContext
 
 REPEATS = 3
 RECIPE = "notebook-fast"
@@ -113,8 +118,6 @@ def main() -> None:
         print(json.dumps(seconds_of(VARIANTS[int(sys.argv[2])], Path(sys.argv[3]))))
         return
     with tempfile.TemporaryDirectory() as folder:
-        from rows import write_rows
-
         rows = Path(folder) / "rows-0.npz"
         write_rows(rows, 0)
         runs = [[run(number, rows) for number in range(len(VARIANTS))] for _ in range(REPEATS)]
@@ -131,21 +134,10 @@ def run(number: int, rows: Path) -> float:
 
 def seconds_of(variant: Variant, rows: Path) -> float:
     """Train for two epochs and give the seconds of the second."""
-    from wordgate.runtime.cpu import wait_asleep
-
     wait_asleep()
-    from argparse import Namespace
-
-    from wordgate_peer import parts
-
-    from wordgate.runtime.progress import Silent
-    from wordgate.settings import load_settings
-    from wordgate.training.families import fit
-    from wordgate.training.fitting import FitData, RunContext
-
     if variant.patch is not None:
         variant.patch()
-    _, (train, valid, _) = parts(Namespace(rows=rows))
+    _, (train, valid, _) = read_datasets(rows)
     changes = {"lstm.epochs": 2, "lstm.min_updates": 0, **variant.settings}
     data = FitData(train, valid, ["0", "1", "2"])
     context = RunContext(0, Silent(), "cpu", processes=variant.processes)
@@ -155,13 +147,11 @@ def seconds_of(variant: Variant, rows: Path) -> float:
 
 def print_table(medians: list[float]) -> None:
     """Print seconds an epoch and what they are of the whole engine's."""
-    from wordgate.runtime.cpu import available_cores, processor
-
     print(f"{processor()}, {available_cores()} cores; recipe {RECIPE}, medians of {REPEATS}\n")
-    print("| engine | s an epoch | times the whole engine's | predicted |\n|---|---|---|---|")
+    print_header("engine", "s an epoch", "times the whole engine's", "predicted")
     for variant, seconds in zip(VARIANTS, medians, strict=True):
         ratio = seconds / medians[0]
-        print(f"| {variant.name} | {seconds:.2f} | {ratio:.2f} | {variant.predicted:.2f} |")
+        print_row(variant.name, f"{seconds:.2f}", f"{ratio:.2f}", f"{variant.predicted:.2f}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from typing import Any
 import onnxruntime
 
 import wordgate
+from printing import print_header, print_row
 from real_data import real_file
 
 PAGE = Path(__file__).parents[1] / "docs" / "onnx.md"
@@ -40,11 +41,10 @@ def main() -> None:
     options = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     texts = tweets(options.texts)
-    print("| model | file | MB | texts/s, ratio | time in ONNX Runtime | same labels |")
-    print("|---|---|---|---|---|---|")
+    print_header("model", "file", "MB", "texts/s, ratio", "time in ONNX Runtime", "same labels")
     for folder in options.models:
-        for row in rows(folder, texts):
-            print(f"| {' | '.join(row)} |", flush=True)
+        for cells in rows(folder, texts):
+            print_row(*cells)
 
 
 def tweets(n: int) -> list[str]:

@@ -28,10 +28,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from real_data import real_file
-from wordgate.data import read_table
+from printing import print_header, print_row
+from real_data import read_tweets
 from wordgate.evaluation.calibration import apply_temperature
-from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval
+from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval, ratio
 from wordgate.experiments.fitting import fit_calibrated
 from wordgate.experiments.splits import split_table
 from wordgate.models.lstm import LSTMModel, Network
@@ -77,8 +77,7 @@ class Falls:
 def main(recipe: str = "default") -> None:
     """Print a table for each way to take a word away."""
     settings, seed = load_settings(recipe), 0
-    table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
-    splits = split_table(table, settings, seed)
+    splits = split_table(read_tweets(), settings, seed)
     context = RunContext(seed, Silent(), "cpu")
     fitted = fit_calibrated("lstm", splits.fit_data(None), settings, context)
     model = fitted.fitted.model
@@ -95,7 +94,7 @@ def main(recipe: str = "default") -> None:
     tell("Words deleted", judge, texts, rankings, groups, many, np.delete)
     unknown = model.encoder.vocabulary.unknown
     if unknown is not None:
-        ruin = atomic_write(unknown)
+        ruin = replacing_by(unknown)
         tell("Words replaced by the unknown word", judge, texts, rankings, groups, many, ruin)
 
 
@@ -176,16 +175,15 @@ def tell(
 ) -> None:
     """Print what each ranking comes to, and by how much ours is ahead."""
     print(f"\n{way}, up to 20% of them:\n")
-    print(
-        "| ranked by | area | drop at 20% | area, 3 or more words | drop at 20%, 3 or more words |"
+    print_header(
+        "ranked by", "area", "drop at 20%", "area, 3 or more words", "drop at 20%, 3 or more words"
     )
-    print("|---|---|---|---|---|")
     falls = {name: mean_falls(judge, texts, orders, ruin) for name, orders in rankings.items()}
     for name, fall in falls.items():
-        print(f"| {name} | {row(fall.area, fall.end, groups, many)} |", flush=True)
+        print_row(name, *means(fall.area, fall.end, groups, many))
     for name in (GRADIENT, CHANCE):
         area, end = falls[OURS].area - falls[name].area, falls[OURS].end - falls[name].end
-        print(f"| {OURS}, less {name} | {row(area, end, groups, many, sign='+')} |")
+        print_row(f"{OURS}, less {name}", *means(area, end, groups, many, sign="+"))
 
 
 def mean_falls(judge: Judge, texts: list[Ids], rankings: list[list[Order]], ruin: Ruin) -> Falls:
@@ -217,7 +215,7 @@ def n_deleted(n_words: np.ndarray) -> np.ndarray:
     return np.maximum(1, np.round(SHARE * n_words).astype(np.int64))
 
 
-def atomic_write(unknown: int) -> Ruin:
+def replacing_by(unknown: int) -> Ruin:
     """Give a way to put the unknown word in the place of words."""
 
     def replaced(text: Ids, positions: np.ndarray) -> Ids:
@@ -228,13 +226,13 @@ def atomic_write(unknown: int) -> Ruin:
     return replaced
 
 
-def row(
+def means(
     area: np.ndarray, end: np.ndarray, groups: list[str], many: np.ndarray, sign: str = ""
-) -> str:
+) -> list[str]:
     """Write means with their intervals: of all texts, then of those that lose many words."""
     names = np.array(groups)
     parts = [(area, names), (end, names), (area[many], names[many]), (end[many], names[many])]
-    return " | ".join(mean_told(values, of, sign) for values, of in parts)
+    return [mean_told(values, of, sign) for values, of in parts]
 
 
 def mean_told(values: np.ndarray, groups: np.ndarray, sign: str) -> str:
@@ -242,7 +240,7 @@ def mean_told(values: np.ndarray, groups: np.ndarray, sign: str) -> str:
     _, number = np.unique(groups, return_inverse=True)
     sums = np.stack([np.bincount(number, values), np.bincount(number)], axis=1)
     counts = GroupCounts(sums, np.ones(len(sums), np.int64), "groups")
-    interval = bootstrap_interval(counts, lambda drawn: drawn[:, 0] / drawn[:, 1])
+    interval = bootstrap_interval(counts, ratio)
     told = (f"{number:{sign}.3f}" for number in (values.mean(), interval.low, interval.high))
     return "{} ({} to {})".format(*told)
 

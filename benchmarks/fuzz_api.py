@@ -12,7 +12,6 @@ WORDGATE_BENCH_SCHEMATHESIS names the program; without it `make` sets up .venv-s
 """
 
 import argparse
-import os
 import re
 import subprocess
 import sys
@@ -21,11 +20,10 @@ import time
 from pathlib import Path
 
 import wordgate
+from command import program_of
 from serving.process import Server
 from wordgate.runtime.progress import Silent
 
-HERE = Path(__file__).parent
-OWN = HERE.parent / ".venv-schemathesis" / "bin" / "schemathesis"
 # Small ones, so that a request which breaks a limit is not first of all too long.
 LIMITS = ("--max-texts", "20", "--max-text-length", "500", "--max-explain-length", "100",
           "--drain-delay", "0")  # fmt: skip
@@ -37,7 +35,7 @@ ROUND_SECONDS = 1800
 def main() -> None:
     """Try the cases, and print how many there were and what failed."""
     chosen = _parsed()
-    program = os.environ.get("WORDGATE_BENCH_SCHEMATHESIS", str(OWN))
+    program = program_of("schemathesis", "schemathesis")
     started, tried, failed, seed = time.perf_counter(), 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         server = Server(chosen.bundle or _trained(Path(folder)), *LIMITS)

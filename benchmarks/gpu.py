@@ -8,10 +8,13 @@ tweets of *twitter-entity-sentiment*.
 
 import argparse
 import statistics
-import sys
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "training")]
+from printing import print_header, print_row
+from processes import first_texts
+from wordgate.runtime.progress import Silent
+from wordgate.settings import load_settings
+from wordgate.training.families import fit
+from wordgate.training.fitting import RunContext
 
 RECIPES = {"default": 4, "notebook-fast": 4, "notebook": 3}  # and epochs of one candidate
 
@@ -23,7 +26,6 @@ def main() -> None:
     count = parser.parse_args().texts
     import torch
 
-    from processes import first_texts
     from wordgate.training import lstm_trainer
 
     if not torch.cuda.is_available():
@@ -32,30 +34,19 @@ def main() -> None:
     graphed = lstm_trainer.GraphedFunction
     epoch_seconds(data, "default", 1, "cuda")  # loads libraries and kernels
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {count:,} texts\n")
-    print(
-        "| recipe | s per epoch, CUDA graphs | without CUDA graphs | ratio | CPU |"
-        "\n|---|---|---|---|---|"
-    )
+    print_header("recipe", "s per epoch, CUDA graphs", "without CUDA graphs", "ratio", "CPU")
     for recipe, epochs in RECIPES.items():
         with_graphs = epoch_seconds(data, recipe, epochs, "cuda")
         lstm_trainer.GraphedFunction = lambda function: function
         by_kernel = epoch_seconds(data, recipe, epochs, "cuda")
         lstm_trainer.GraphedFunction = graphed
         on_cpu = epoch_seconds(data, recipe, epochs, "cpu")
-        print(
-            f"| {recipe} | {with_graphs:.2f} | {by_kernel:.2f} | {by_kernel / with_graphs:.1f}"
-            f" | {on_cpu:.2f} |",
-            flush=True,
-        )
+        ratio = by_kernel / with_graphs
+        print_row(recipe, f"{with_graphs:.2f}", f"{by_kernel:.2f}", f"{ratio:.1f}", f"{on_cpu:.2f}")
 
 
 def epoch_seconds(data, recipe, epochs, device):
     """Train one candidate: the median of its epochs' seconds, without their validation."""
-    from wordgate.runtime.progress import Silent
-    from wordgate.settings import load_settings
-    from wordgate.training.families import fit
-    from wordgate.training.fitting import RunContext
-
     changes = {"lstm.epochs": epochs, "lstm.lighter_candidate": False}
     fitted = fit("lstm", data, load_settings(recipe, changes), RunContext(0, Silent(), device))
     return statistics.median(epoch.seconds for epoch in fitted.history)

@@ -11,8 +11,8 @@ import sys
 
 import numpy as np
 
-from real_data import real_file
-from wordgate.data import read_table
+from printing import print_header, print_row
+from real_data import read_tweets
 from wordgate.experiments.splits import DataSplits, split_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
@@ -27,13 +27,13 @@ MODELS = (("count", "default"), ("lstm", "notebook-fast"))
 def main(options: list[str]) -> None:
     """Print a table; `--seeds N` takes only the first N splits."""
     seeds = SEEDS[: int(options[1])] if options[:1] == ["--seeds"] else SEEDS
-    with_ids = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
+    with_ids = read_tweets()
     ids = np.array(with_ids.groups)
     without = dataclasses.replace(with_ids, groups=None)
     ways = [("by ids", with_ids, "grouped"), ("found without ids", without, "grouped"),
             ("random", with_ids, "random")]  # fmt: skip
-    print("| model | split | seed | accuracy | paraphrase in train | accuracy on the others |")
-    print("|---|---|---|---|---|---|")
+    print_header("model", "split", "seed", "accuracy", "paraphrase in train",
+                 "accuracy on the others")  # fmt: skip
     reached: dict[tuple[str, str], list[float]] = {}
     for seed in seeds:
         for way, table, kind in ways:
@@ -43,11 +43,8 @@ def main(options: list[str]) -> None:
             for family, recipe in MODELS:
                 right = _right(splits, family, recipe, seed)
                 others = f"{right[~known].mean():.3f}" if (~known).sum() >= FEWEST else ""
-                print(
-                    f"| {family} ({recipe}) | {way} | {seed} | {right.mean():.3f} |"
-                    f" {known.mean():.1%} | {others} |",
-                    flush=True,
-                )
+                print_row(f"{family} ({recipe})", way, seed, f"{right.mean():.3f}",
+                          f"{known.mean():.1%}", others)  # fmt: skip
                 reached.setdefault((family, way), []).append(float(right.mean()))
     for family, recipe in MODELS:
         honest = np.array(reached[family, "by ids"])

@@ -15,6 +15,8 @@ import tempfile
 import venv
 from pathlib import Path
 
+from printing import print_header, print_row
+
 ROOT = Path(__file__).parents[1]
 EXTRAS = ("parquet", "serve", "numba", "onnx", "train", "transformer")
 PEERS = ("scikit-learn", "torch")
@@ -28,7 +30,7 @@ def main() -> None:
         pip(sys.executable, "wheel", "--quiet", "--no-deps", "--wheel-dir", made, ROOT)
         (wheel,) = folder.glob("*.whl")
         empty = megabytes(environment(folder / "empty"))
-        print("| installed | MB | packages |\n|---|---|---|")
+        print_header("installed", "MB", "packages")
         for row in rows:
             wanted = row if row in PEERS else str(wheel) if row == "wordgate" else f"{wheel}[{row}]"
             name = row if row in (*PEERS, "wordgate") else f"wordgate[{row}]"
@@ -36,7 +38,7 @@ def main() -> None:
             pip(python(there), "install", "--quiet", "-c", ROOT / "constraints.txt", wanted)
             listed = pip(python(there), "list", "--format=freeze").splitlines()
             packages = [line for line in listed if not line.startswith(("pip=", "setuptools="))]
-            print(f"| {name} | {megabytes(there) - empty:,.0f} | {len(packages)} |", flush=True)
+            print_row(name, f"{megabytes(there) - empty:,.0f}", len(packages))
             torch = next((line for line in packages if line.startswith("torch=")), None)
             if torch is not None:
                 cuda = any(line.startswith("nvidia-") for line in packages)

@@ -12,8 +12,9 @@ not.
 
 import numpy as np
 
+from printing import print_header, print_row
 from wordgate.evaluation.error_analysis import Bins
-from wordgate.evaluation.intervals import Interval, accuracy_interval, count_by_group
+from wordgate.evaluation.intervals import Interval, accuracy_interval, count_by_group, ratio
 from wordgate.evaluation.multilabel import evaluate_multilabel
 from wordgate.evaluation.multilabel_errors import micro_f1_by_bin
 
@@ -33,15 +34,13 @@ def main() -> None:
 
 def one_label() -> None:
     """Print how often the interval of accuracy holds the truth."""
-    print(
-        "| groups | rows | groups resampled: coverage | width | rows resampled: coverage | width |"
-    )
-    print("|---|---|---|---|---|---|")
+    print_header("groups", "rows", "groups resampled: coverage", "width",
+                 "rows resampled: coverage", "width")  # fmt: skip
     for n_groups in GROUPS:
         by_group, by_row = zip(*(_intervals(n_groups, seed) for seed in range(SIMULATIONS)),
                                strict=True)  # fmt: skip
-        print(f"| {n_groups:,} | {n_groups * COPIES:,} | {_told(by_group)} | {_told(by_row)} |",
-              flush=True)  # fmt: skip
+        rows = n_groups * COPIES
+        print_row(f"{n_groups:,}", f"{rows:,}", *_told(by_group), *_told(by_row))
 
 
 def _intervals(n_groups: int, seed: int) -> tuple[Interval, Interval]:
@@ -52,7 +51,7 @@ def _intervals(n_groups: int, seed: int) -> tuple[Interval, Interval]:
     groups = np.repeat(np.arange(n_groups), COPIES).astype(str).tolist()
     adds = np.stack([right, np.ones_like(right)], axis=1)
     by_group, by_row = (
-        accuracy_interval(count_by_group(adds, unit), _share, seed=seed) for unit in (groups, None)
+        accuracy_interval(count_by_group(adds, unit), ratio, seed=seed) for unit in (groups, None)
     )
     return by_group, by_row
 
@@ -62,16 +61,15 @@ def several_labels() -> None:
     hits = FREQUENCIES * RECALL
     totals = FREQUENCIES + hits + (1 - FREQUENCIES) * FALL_OUT
     micro, macro = float(2 * hits.sum() / totals.sum()), float((2 * hits / totals).mean())
-    print(
-        f"| groups | rows | micro F1 {micro:.3f}: coverage | width | macro F1 {macro:.3f}:"
-        " coverage | width | rows resampled, micro F1: coverage |\n|---|---|---|---|---|---|---|"
-    )
+    print_header("groups", "rows", f"micro F1 {micro:.3f}: coverage", "width",
+                 f"macro F1 {macro:.3f}: coverage", "width",
+                 "rows resampled, micro F1: coverage")  # fmt: skip
     for n_groups in GROUPS[1:]:
         found = [_f1_intervals(n_groups, seed) for seed in range(SIMULATIONS)]
         of_micro, of_macro, by_row = zip(*found, strict=True)
-        print(f"| {n_groups:,} | {n_groups * COPIES:,} | {_told(of_micro, micro)} |"
-              f" {_told(of_macro, macro)} | {_told(by_row, micro).partition(' |')[0]} |",
-              flush=True)  # fmt: skip
+        covered, _ = _told(by_row, micro)
+        print_row(f"{n_groups:,}", f"{n_groups * COPIES:,}", *_told(of_micro, micro),
+                  *_told(of_macro, macro), covered)  # fmt: skip
 
 
 def _f1_intervals(n_groups: int, seed: int) -> tuple[Interval, Interval, Interval]:
@@ -96,14 +94,11 @@ def _f1_intervals(n_groups: int, seed: int) -> tuple[Interval, Interval, Interva
     return by_group.micro_f1, by_group.macro_f1, by_row.interval
 
 
-def _told(intervals: tuple[Interval, ...], truth: float = TRUTH) -> str:
+def _told(intervals: tuple[Interval, ...], truth: float = TRUTH) -> tuple[str, str]:
+    """Tell how many hold the truth, and how wide they are."""
     ends = np.array([(one.low, one.high) for one in intervals], dtype=np.float64)
     held = (ends[:, 0] <= truth) & (ends[:, 1] >= truth)
-    return f"{held.mean():.1%} | {(ends[:, 1] - ends[:, 0]).mean():.3f}"
-
-
-def _share(sums: np.ndarray) -> np.ndarray:
-    return np.asarray(sums[:, 0] / sums[:, 1])
+    return f"{held.mean():.1%}", f"{(ends[:, 1] - ends[:, 0]).mean():.3f}"
 
 
 if __name__ == "__main__":

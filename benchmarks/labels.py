@@ -5,7 +5,6 @@ OneVsRestClassifier of LogisticRegression, at its defaults, over the same n-gram
 Seconds are the processor's, in one thread, of fitting alone.
 """
 
-import csv
 import math
 import time
 
@@ -16,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from threadpoolctl import threadpool_limits
 
-from real_data import real_file
+from printing import print_header, print_row
+from real_data import tweet_records
 from wordgate.settings import load_settings
 from wordgate.text.ngrams import NgramVectorizer
 from wordgate.training.count import count_matrix
@@ -36,10 +36,8 @@ def main() -> None:
     ]
     features = count_matrix(vectorizers, texts)
     train, valid = features[:N_TRAIN], features[N_TRAIN:]
-    print(
-        f"{N_TRAIN:,} tweets, {features.shape[1]:,} n-grams, {targets.shape[1]} labels\n\n"
-        "| fitted by | C | seconds | log loss on unseen tweets |\n|---|---|---|---|"
-    )
+    print(f"{N_TRAIN:,} tweets, {features.shape[1]:,} n-grams, {targets.shape[1]} labels\n")
+    print_header("fitted by", "C", "seconds", "log loss on unseen tweets")
     every = load_settings("default").count.c
     for name, fit, c_values in (
         *(("scikit-learn", _theirs, (c,)) for c in STRENGTHS),
@@ -52,13 +50,12 @@ def main() -> None:
         seconds = time.process_time() - started
         loss = min(validation_scores(one.log_proba(valid), targets[N_TRAIN:])[1] for one in layers)
         strengths = ", ".join(f"{c:g}" for c in c_values)
-        print(f"| {name} | {strengths} | {seconds:.1f} | {loss:.4f} |", flush=True)
+        print_row(name, strengths, f"{seconds:.1f}", f"{loss:.4f}")
 
 
 def _tweets(n: int) -> tuple[list[str], NDArray[np.int64]]:
     """Draw tweets, and the matrix of their entities and sentiments, int64 [n, labels]."""
-    with real_file("twitter_training.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.reader(file) if row[3].strip()]
+    rows = list(tweet_records())
     drawn = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))[:n]]
     pairs = np.array([row[1:3] for row in drawn])
     targets = np.hstack([column[:, None] == np.unique(column) for column in pairs.T])

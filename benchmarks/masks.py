@@ -11,8 +11,8 @@ import sys
 import numpy as np
 from scipy import stats
 
-from real_data import real_file
-from wordgate.data import read_table
+from printing import print_header, print_row
+from real_data import read_tweets
 from wordgate.experiments.splits import split_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
@@ -26,15 +26,15 @@ WAYS = ("batch", "text")
 def main() -> None:
     """Print an accuracy for each seed and way, and what they come to."""
     seeds = int(sys.argv[2]) if sys.argv[1:2] == ["--seeds"] else SEEDS
-    table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
+    table = read_tweets()
     print(f"Recipe {RECIPE}, grouped split: accuracy on test\n")
-    print("| seed | masks of a batch | masks of a text | difference |\n|---|---|---|---|")
+    print_header("seed", "masks of a batch", "masks of a text", "difference")
     differences = []
     for seed in range(seeds):
         splits = split_table(table, load_settings(RECIPE), seed)
         shared, own = (accuracy(splits, way, seed) for way in WAYS)
         differences.append(100 * (shared - own))
-        print(f"| {seed} | {shared:.4f} | {own:.4f} | {differences[-1]:+.2f} |", flush=True)
+        print_row(seed, f"{shared:.4f}", f"{own:.4f}", f"{differences[-1]:+.2f}")
     print_verdict(np.array(differences))
 
 

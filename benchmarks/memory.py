@@ -12,7 +12,6 @@ number of rows. The rows are changed copies of the tweets of *twitter-entity-sen
 """
 
 import argparse
-import csv
 import os
 import shutil
 import subprocess
@@ -27,11 +26,12 @@ from pathlib import Path
 
 import numpy as np
 
-from real_data import real_file
+from printing import print_header, print_row
+from real_data import rotation, tweet_records, write_csv
 
 ROWS = (200_000, 400_000)
 FAMILIES = ("count", "lstm")
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
+COLUMNS = ("id", "label", "text")
 SHARE_CHANGED = 0.4
 COMMON = 20  # words of so many tweets are exchanged for each other, rarer ones get other letters
 SECONDS = 0.05
@@ -47,20 +47,19 @@ def main() -> None:
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="wordgate-memory-"))
     try:
-        files = {rows: write_rows(folder / f"rows-{rows}.csv", rows) for rows in given.rows}
-        print("| family | rows | peak MB | anonymous MB | disk MB | processor min | min |")
-        print("|---|---|---|---|---|---|---|", flush=True)
+        files = {
+            rows: write_csv(folder / f"rows-{rows}.csv", COLUMNS, changed_tweets(rows))
+            for rows in given.rows
+        }
+        print_header("family", "rows", "peak MB", "anonymous MB", "disk MB", "processor min", "min")
         for family in given.family:
             peaks = {}
             for rows, file in files.items():
                 run = Run(file, family, given.options, folder)
                 peaks[rows] = run.anonymous
-                print(
-                    f"| {family} | {rows:,} | {run.resident / 1e6:,.0f} |"
-                    f" {run.anonymous / 1e6:,.0f} | {run.disk / 1e6:,.0f} |"
-                    f" {run.processor / 60:.1f} | {run.seconds / 60:.1f} |",
-                    flush=True,
-                )
+                sizes = (f"{one / 1e6:,.0f}" for one in (run.resident, run.anonymous, run.disk))
+                minutes = (f"{one / 60:.1f}" for one in (run.processor, run.seconds))
+                print_row(family, f"{rows:,}", *sizes, *minutes)
                 if given.stages:
                     run.print_stages()
             if len(peaks) > 1:
@@ -144,15 +143,6 @@ def _on_disk(pid: int, temporary: Path) -> int:
     return sum(sizes.values())
 
 
-def write_rows(path: Path, count: int) -> Path:
-    """Write rows of `changed_tweets` as CSV with a header."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["id", "label", "text"])
-        writer.writerows(changed_tweets(count))
-    return path
-
-
 def changed_tweets(count: int) -> Iterator[tuple[str, str, str]]:
     """Make rows of id, label and text: the tweets again and again, each time with other words.
 
@@ -161,8 +151,7 @@ def changed_tweets(count: int) -> Iterator[tuple[str, str, str]]:
     paraphrases, and those of two rounds are none. Common words are exchanged for each other, rare
     ones get other letters, so that the vocabulary grows with the rows as that of real texts does.
     """
-    with real_file("twitter_training.csv").open(encoding="utf-8", newline="") as stream:
-        tweets = [row for row in csv.reader(stream) if row[2] != "Irrelevant" and row[3].strip()]
+    tweets = [record for record in tweet_records() if record[2] != "Irrelevant"]
     words = [row[3].split() for row in tweets]
     counts = Counter(word for text in words for word in set(text))
     common = sorted(word for word, n in counts.items() if n >= COMMON)
@@ -170,8 +159,7 @@ def changed_tweets(count: int) -> Iterator[tuple[str, str, str]]:
     made = 0
     for turn in range(-(-count // len(tweets))):
         rng = np.random.default_rng(turn)
-        letters = LETTERS[turn % 26 :] + LETTERS[: turn % 26]
-        table = str.maketrans(LETTERS + LETTERS.upper(), letters + letters.upper())
+        table = rotation(turn)
         changes: dict[str, str] = {}
         if turn:
             others = [common[place] for place in rng.permutation(len(common))]

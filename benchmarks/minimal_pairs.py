@@ -20,6 +20,7 @@ from itertools import product
 import numpy as np
 
 import wordgate
+from printing import print_header, print_row
 
 GOOD = ("good", "great", "wonderful", "excellent", "fun")
 BAD = ("bad", "awful", "terrible", "boring", "broken")
@@ -104,8 +105,7 @@ def print_table(pairs, models):
     kinds = [kind for kind, *_ in pairs]
     same = np.array([each for _, each, *_ in pairs])
     names = list(dict.fromkeys(kinds))
-    print("| model | correct | both texts correct | same words | " + " | ".join(names) + " |")
-    print("|---" * (4 + len(names)) + "|")
+    print_header("model", "correct", "both texts correct", "same words", *names)
     for folder, model in models.items():
         above = leanings(model, [positive for *_, positive, _ in pairs])
         below = leanings(model, [negative for *_, negative in pairs])
@@ -114,7 +114,7 @@ def print_table(pairs, models):
         of_kind = [np.array([kind == name for kind in kinds]) for name in names]
         shares = [right.mean(), both.mean(), right[same].mean()]
         shares += [right[rows].mean() for rows in of_kind]
-        print(f"| {folder} | " + " | ".join(f"{share:.3f}" for share in shares) + " |")
+        print_row(folder, *(f"{share:.3f}" for share in shares))
     counts = ", ".join(f"{kinds.count(name)} {name}" for name in names)
     print(f"\n{len(pairs)} pairs: {counts}; {int(same.sum())} of the same words.\n")
 

@@ -28,6 +28,7 @@ import numpy as np
 import pandas as pd
 
 import wordgate
+from printing import print_header, print_row
 from real_data import real_file
 from wordgate.data import read_table
 from wordgate.evaluation.metrics import evaluate
@@ -61,18 +62,13 @@ def several() -> pd.DataFrame:
     return frame[["id", "text", "labels"]]
 
 
-def span(interval) -> str:
-    """Write an interval."""
-    return "none" if interval.low is None else f"{interval.low:.3f} to {interval.high:.3f}"
-
-
 def families(names):
     """Compare the families with scikit-learn."""
     frame, reading = several(), {"text": "text", "label": "labels", "group": "id"}
     table = read_table(frame, **reading)
     splits = split_table(table, load_settings("default"), 0)
-    print("| model | micro F1 | 95% interval | macro F1 | 95% interval | all correct | fit s |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+    print_header("model", "micro F1", "95% interval", "macro F1", "95% interval", "all correct",
+                 "fit s")  # fmt: skip
     given = {}
     with tempfile.TemporaryDirectory() as place:
         words, vectors = Path(place, "words.csv"), Path(place, "vectors.safetensors")
@@ -91,14 +87,14 @@ def families(names):
             )
             thresholds = np.array(training.predictor.config.thresholds)
             given[name] = training.predictor.predict_proba(splits.test.texts) >= thresholds
-            row(f"wordgate, {name}", training.metrics, training.metrics.train_seconds)
+            print_scores(f"wordgate, {name}", training.metrics, training.metrics.train_seconds)
     for name, words_only in (("TF-IDF of words", True), ("TF-IDF, the same n-grams", False)):
         started = time.perf_counter()
         log_proba = one_vs_rest(splits, words_only=words_only)
         seconds = time.perf_counter() - started
         test = splits.test
         scores = evaluate_multilabel(test.targets, log_proba, splits.labels, test.groups)
-        row(f"scikit-learn, {name}", scores, seconds)
+        print_scores(f"scikit-learn, {name}", scores, seconds)
         given[name] = np.exp(log_proba) >= 0.5
     print()
     for name in ("TF-IDF of words", "TF-IDF, the same n-grams"):
@@ -111,14 +107,11 @@ def families(names):
         )
 
 
-def row(name, scores, seconds):
+def print_scores(name, scores, seconds):
     """Write a row of the table."""
     micro, macro = scores.intervals.micro_f1, scores.intervals.macro_f1
-    print(
-        f"| {name} | {scores.micro_f1:.3f} | {span(micro)} | {scores.macro_f1:.3f} | {span(macro)}"
-        f" | {scores.accuracy:.3f} | {seconds:.0f} |",
-        flush=True,
-    )
+    print_row(name, f"{scores.micro_f1:.3f}", micro, f"{scores.macro_f1:.3f}", macro,
+              f"{scores.accuracy:.3f}", f"{seconds:.0f}")  # fmt: skip
 
 
 def one_vs_rest(splits, *, words_only):
@@ -142,11 +135,8 @@ def one_vs_rest(splits, *, words_only):
 def single():
     """Train each family on one label per text, on lists of one, and with another seed."""
     frame = tweets()[["id", "text", "sentiment"]].rename(columns={"sentiment": "label"})
-    header = (
-        "one label per text | lists of one | same prediction | same prediction with another seed"
-    )
-    print(f"| family | seed | {header} |")
-    print("|---|---|---|---|---|---|", flush=True)
+    print_header("family", "seed", "one label per text", "lists of one", "same prediction",
+                 "same prediction with another seed")  # fmt: skip
     reading = {"text": "text", "label": "label", "group": "id"}
     table = read_table(frame, **reading)
     for seed in range(3):
@@ -165,7 +155,7 @@ def single():
             )
             accuracies = [f"{(top == splits.test.targets).mean():.3f}" for top in (one, several)]
             same = [f"{(one == top).mean():.1%}" for top in (several, other)]
-            print(f"| {family} | {seed} | {' | '.join(accuracies + same)} |", flush=True)
+            print_row(family, seed, *accuracies, *same)
 
 
 def rare():
@@ -183,8 +173,7 @@ def rare():
         ["id", "text", "label"]
     ]
     print(f"{len(kept):,} of {len(data):,} rows are of the rare class, the topic {topic}.\n")
-    print("| family | class weight | threshold for | precision | recall | F1 |")
-    print("|---|---|---|---|---|---|", flush=True)
+    print_header("family", "class weight", "threshold for", "precision", "recall", "F1")
     reading = {"text": "text", "label": "label", "group": "id", "progress": Silent()}
     table = read_table(data, text="text", label="label", group="id")
     splits = split_table(table, load_settings("default"), 0)
@@ -200,11 +189,11 @@ def rare():
                 given = (np.exp(test[:, 1]) >= chosen[1]).astype(np.int64)
                 scores = evaluate(splits.test.targets, test, splits.labels, None, predicted=given)
                 found = scores.per_class[-1]
-                values = " | ".join(
+                values = (
                     "undefined" if one is None else f"{one:.3f}"
                     for one in (found.precision, found.recall, found.f1)
                 )
-                print(f"| {family} | {weight} | {objective} | {values} |", flush=True)
+                print_row(family, weight, objective, *values)
 
 
 def speed():
@@ -213,8 +202,7 @@ def speed():
     frame = frame.sample(SPEED_ROWS, random_state=0)
     lists = frame.assign(label=[[label] for label in frame.label])
     texts = tweets().text.sample(SPEED_TEXTS, random_state=1).tolist()
-    print("| family | labels | one label per text, texts/s | several | several less one |")
-    print("|---|---|---|---|---|", flush=True)
+    print_header("family", "labels", "one label per text, texts/s", "several", "several less one")
     reading = {"text": "text", "label": "label", "group": "id", "progress": Silent()}
     for family, settings in SPEED_SETTINGS.items():
         models = [
@@ -228,11 +216,8 @@ def speed():
                 model.predict(texts)
                 own.append(time.perf_counter() - started)
         one, several = (len(texts) / np.median(own[1:]) for own in seconds)
-        print(
-            f"| {family} | {len(models[0].labels)} | {one:,.0f} | {several:,.0f}"
-            f" | {several / one - 1:+.1%} |",
-            flush=True,
-        )
+        print_row(family, len(models[0].labels), f"{one:,.0f}", f"{several:,.0f}",
+                  f"{several / one - 1:+.1%}")  # fmt: skip
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ and fastText; without them `make` sets up .venv-keras and .venv-fasttext.
 """
 
 import argparse
-import json
 import os
 import platform
 import tempfile
@@ -25,13 +24,12 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from command import RESULTS, circumstances, print_facts, trained, write_json
 from prediction import material
 from prediction.measuring import Figures, take_cold, take_rates
 from prediction.peers import OURS, peers_of
-from prediction.tables import cold_table, fact_lines, rates_table
-from wordgate.runtime.cpu import available_cores, processor
-
-RESULTS = Path(__file__).parent / "results"
+from prediction.tables import cold_table, rates_table
+from wordgate.runtime.cpu import available_cores
 
 
 def main() -> None:
@@ -41,7 +39,7 @@ def main() -> None:
         folder = Path(place)
         bundles = {
             "lstm128": options.bundle or material.lstm128(folder),
-            "default": options.default or material.default(folder),
+            "default": options.default or trained(folder / "default"),
             "transformer": options.transformer or material.transformer(folder),
         }
         texts, network = folder / "texts.json", folder / "network.npz"
@@ -50,14 +48,14 @@ def main() -> None:
         peers = peers_of(bundles, network)
         if options.only:
             peers = [peer for peer in peers if peer.key in (OURS, *options.only)]
-        facts = circumstances(numbers, sizes)
+        facts = facts_of(numbers, sizes)
         all_figures = take_rates(peers, texts, material.REPEATS)
         cold = {} if options.only else take_cold(bundles, texts)
     facts |= {"load at the end": f"{os.getloadavg()[0]:.1f}", "versions": versions(all_figures)}
     print(rates_table(all_figures), end="\n\n")
     if cold:
         print(cold_table(cold), end="\n\n")
-    print("\n".join(fact_lines(facts)))
+    print_facts(facts)
     peers_json = {figures.peer.key: figures.as_json() for figures in all_figures}
     write_json(options.out, {"facts": facts, "peers": peers_json, "one_text": cold})
 
@@ -75,17 +73,16 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def circumstances(numbers: dict[str, int], sizes: dict[str, int]) -> dict[str, object]:
+def facts_of(numbers: dict[str, int], sizes: dict[str, int]) -> dict[str, object]:
     """Gather the machine, its load, and the size of the work."""
     cores = available_cores()
     return {
-        "machine": f"{processor()}, {platform.system()}",
+        **circumstances("wordgate"),
         "threads": f"{cores}, of as many cores; fastText and scikit-learn: {cores} processes",
         "tweets": f"{numbers['repeats']} times {numbers['of texts']:,} distinct ones, after"
         f" {numbers['to warm up']:,} others to warm up with",
         "LSTM(128)": ", ".join(f"{name} {value:,}" for name, value in sizes.items()),
         "began": datetime.now(timezone.utc).isoformat(timespec="minutes"),
-        "load at the start": f"{os.getloadavg()[0]:.1f}",
     }
 
 
@@ -95,12 +92,6 @@ def versions(all_figures: Sequence[Figures]) -> str:
         f"{name} {number}" for one in all_figures for name, number in one.versions.items()
     )
     return ", ".join([f"python {platform.python_version()}", *found])
-
-
-def write_json(file: Path, figures: dict[str, object]) -> None:
-    """Keep every figure."""
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

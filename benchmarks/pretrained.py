@@ -17,6 +17,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
+from printing import print_header, print_row
 from real_data import real_file
 from word_vectors import distilled
 from wordgate import WordgateClassifier
@@ -92,8 +93,7 @@ def judge(name, table, n_folds) -> None:
     groups = np.array(find_near_duplicates(table.texts, table.groups).joined.groups, object)
     fold_of_row = grouped_folds(list(groups), table.labels, n_folds, seed=0)
     print(f"\n{name}: {len(texts):,} rows, {n_folds} folds of whole groups\n")
-    print("| model | accuracy | each fold | ours less this | p | fit s a fold |")
-    print("|---|---|---|---|---|---|")
+    print_header("model", "accuracy", "each fold", "ours less this", "p", "fit s a fold")
     right = {}
     for peer, made in PEERS.items():
         right[peer], seconds = np.zeros(len(texts), bool), []
@@ -109,14 +109,9 @@ def judge(name, table, n_folds) -> None:
         if peer != OURS:
             paired = paired_difference(right[OURS], right[peer], list(groups), seed=0)
             points = [100 * share for share in (paired.difference, paired.low, paired.high)]
-            less, p = (
-                "{:+.2f} ({:+.2f} to {:+.2f})".format(*points),
-                f"{max(paired.p_value, 1e-4):.4f}",
-            )
-        print(
-            f"| {peer} | {np.mean(folds):.4f} | {each} | {less} | {p} | {median(seconds):.0f} |",
-            flush=True,
-        )
+            less = "{:+.2f} ({:+.2f} to {:+.2f})".format(*points)
+            p = f"{max(paired.p_value, 1e-4):.4f}"
+        print_row(peer, f"{np.mean(folds):.4f}", each, less, p, f"{median(seconds):.0f}")
 
 
 if __name__ == "__main__":

@@ -13,13 +13,21 @@ by groups of as many tweets, and prints their accuracies on the test rows.
 
 import argparse
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "training")]
+from printing import print_header, print_row
+from real_data import read_tweets
+from training.rows import tweets
+from wordgate.data.dataset import Dataset
+from wordgate.experiments.reading import limit_rows
+from wordgate.runtime.cpu import available_cores, processor
+from wordgate.runtime.progress import Silent
+from wordgate.settings import load_settings
+from wordgate.split.splits import grouped_split
+from wordgate.training.families import fit
+from wordgate.training.fitting import FitData, RunContext
 
 LABELS = ["Negative", "Neutral", "Positive"]
 WORLD_SIZES = (1, 2, 4)
@@ -37,10 +45,6 @@ def main() -> None:
     if options.accuracy:
         print_accuracies(options.recipe, options.texts)
         return
-
-    from wordgate.runtime.cpu import available_cores, processor
-    from wordgate.settings import load_settings
-
     settings = load_settings(options.recipe, {"lstm.epochs": options.epochs, "lstm.min_updates": 0})
     data, cores = first_texts(options.texts), available_cores()
     ways = {
@@ -55,29 +59,18 @@ def main() -> None:
     ]
     print(f"{processor()}, {cores} cores; recipe {options.recipe}, {options.texts:,} texts,")
     print(f"{options.epochs} epochs of each candidate; medians of {options.repeats}\n")
-    print("| fit | s | speed relative to one thread |\n|---|---|---|")
+    print_header("fit", "s", "speed relative to one thread")
     for number, way in enumerate(ways):
         taken = [run[number] for run in seconds]
         ratio = statistics.median(run[0] / run[number] for run in seconds)
-        print(f"| {way} | {statistics.median(taken):.1f} | {ratio:.2f} |")
+        print_row(way, f"{statistics.median(taken):.1f}", f"{ratio:.2f}")
 
 
 def print_accuracies(recipe, count):
     """Print a table of test accuracies by seed and number of processes."""
-    from real_data import real_file
-    from wordgate.data import read_table
-    from wordgate.data.dataset import Dataset
-    from wordgate.experiments.reading import limit_rows
-    from wordgate.runtime.progress import Silent
-    from wordgate.settings import load_settings
-    from wordgate.split.splits import grouped_split
-    from wordgate.training.families import fit
-    from wordgate.training.fitting import FitData, RunContext
-
     settings = load_settings(recipe, {"lstm.lighter_candidate": False})
-    table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
-    print(f"| seed | {' | '.join(f'processes: {n}' for n in WORLD_SIZES)} | test rows |")
-    print("|---" * (2 + len(WORLD_SIZES)) + "|", flush=True)
+    table = read_tweets()
+    print_header("seed", *(f"processes: {n}" for n in WORLD_SIZES), "test rows")
     for seed in (0, 1):
         own = limit_rows(table, count, seed)
         split = grouped_split(own.texts, own.labels, own.groups, seed=seed)
@@ -90,17 +83,11 @@ def print_accuracies(recipe, count):
             context = RunContext(seed, Silent(), "cpu", size, processes=size)
             predicted = fit("lstm", data, settings, context).model.log_proba(test.texts)
             accuracies.append(float((predicted.argmax(axis=1) == test.targets).mean()))
-        shown = " | ".join(f"{accuracy:.3f}" for accuracy in accuracies)
-        print(f"| {seed} | {shown} | {len(test):,} |", flush=True)
+        print_row(seed, *(f"{accuracy:.3f}" for accuracy in accuracies), f"{len(test):,}")
 
 
 def first_texts(count):
     """Give so many tweets to train on, and a tenth of that to validate on."""
-    from rows import tweets
-
-    from wordgate.data.dataset import Dataset
-    from wordgate.training.fitting import FitData
-
     table, targets = tweets()
     everything = Dataset(table.texts, targets, table.groups)
     rows = np.arange(count + count // 10)
@@ -109,10 +96,6 @@ def first_texts(count):
 
 def seconds_of(data, settings, threads, processes):
     """Time a fit."""
-    from wordgate.runtime.progress import Silent
-    from wordgate.training.families import fit
-    from wordgate.training.fitting import RunContext
-
     context = RunContext(0, Silent(), "cpu", threads, processes=processes)
     started = time.perf_counter()
     fit("lstm", data, settings, context)

@@ -7,18 +7,18 @@ row is a ten-fold cross-validation of `WordgateClassifier`.
 
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
+from command import COMMAND
+from printing import print_header, print_row
 from real_data import real_file
 from wordgate import WordgateClassifier
 from wordgate.data import read_table
 
-TWEETS = "twitter_training.csv"
 RUNS = [
     ("default, grouped", ()),
     ("default, random", ("--split", "random")),
@@ -31,13 +31,11 @@ FOLDS = 10
 def main() -> None:
     """Print the table."""
     print("Tweets, 3 labels, seed 0")
-    print(
-        "| recipe, split | accuracy | 95% interval | count | most frequent label | group in train |"
-        " near duplicate in train | fit s | wall s | peak MB |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print_header("recipe, split", "accuracy", "95% interval", "count", "most frequent label",
+                 "group in train", "near duplicate in train", "fit s", "wall s",
+                 "peak MB")  # fmt: skip
     for name, options in RUNS:
-        print(_row(name, _train(options)), flush=True)
+        print_row(name, *_cells(_train(options)))
     print(f"\nMovie reviews, {FOLDS} folds, accuracy")
     for model in ("lstm", "count"):
         scores = _cross_validate(model)
@@ -50,19 +48,17 @@ def main() -> None:
 def _train(options: tuple[str, ...]) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            Path(sys.executable).parent / "wordgate", "train", real_file(TWEETS),
-            "--drop-label", "Irrelevant", "--seed", "0", "--out", Path(folder) / "model",
-            "--json", *options,
+            *COMMAND, "train", real_file("twitter_training.csv"), "--drop-label", "Irrelevant",
+            "--seed", "0", "--out", Path(folder) / "model", "--json", *options,
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
-def _row(name: str, metrics: dict[str, object]) -> str:
+def _cells(metrics: dict[str, object]) -> list[str]:
     interval = metrics["intervals"]["accuracy"]
     split, baselines = metrics["split"], metrics["baselines"]
-    cells = [
-        name,
+    return [
         f"{metrics['accuracy']:.3f}",
         f"{interval['low']:.3f} to {interval['high']:.3f}",
         f"{baselines['count']['accuracy']:.3f}",
@@ -73,7 +69,6 @@ def _row(name: str, metrics: dict[str, object]) -> str:
         f"{metrics['wall_seconds']:.0f}",
         f"{metrics['peak_memory_mb']:,.0f}",
     ]
-    return "| " + " | ".join(cells) + " |"
 
 
 def _cross_validate(model: str) -> np.ndarray:

@@ -13,8 +13,6 @@ random instants and gone on with by `--resume`; every result must be the uninter
 """
 
 import argparse
-import csv
-import hashlib
 import json
 import os
 import random
@@ -26,8 +24,9 @@ import time
 from pathlib import Path
 
 import wordgate
-from command import COMMAND, circumstances, trained_default
-from real_data import crossed_tweets
+from command import COMMAND, circumstances, print_facts, trained, write_json
+from printing import print_header, print_row
+from real_data import crossed_tweets, write_csv
 from wordgate.scoring.options import BATCH
 
 RATE_TEXTS = 200_000
@@ -40,15 +39,14 @@ def main() -> None:
         print(_own_rate(chosen.bundle))
         return
     facts = circumstances("wordgate", "numpy", "pyarrow")
-    print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
+    print_facts(facts)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         place = Path(folder)
-        bundle = chosen.bundle or trained_default(place / "model")
+        bundle = chosen.bundle or trained(place / "model")
         figures = {"facts": facts, "sizes": _sizes(place, bundle, chosen.rows)}
         if chosen.kills:
             figures["kills"] = _kills(place, bundle, chosen.kill_rows, chosen.kills)
-    if chosen.out:
-        Path(chosen.out).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_json(chosen.out, figures)
 
 
 def _parsed() -> argparse.Namespace:
@@ -64,11 +62,7 @@ def _parsed() -> argparse.Namespace:
 
 
 def _made(file: Path, count: int) -> Path:
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["id", "topic", "text"])
-        writer.writerows(crossed_tweets(count))
-    return file
+    return write_csv(file, ("id", "topic", "text"), crossed_tweets(count))
 
 
 def _own_rate(bundle: str) -> float:
@@ -83,8 +77,8 @@ def _own_rate(bundle: str) -> float:
 
 
 def _sizes(place: Path, bundle: str | Path, sizes: list[int]) -> list[dict[str, float]]:
-    print("\n| rows | GB | texts/s | predictor's own | share | whole command, s | peak MB |")
-    print("|---|---|---|---|---|---|---|")
+    print()
+    print_header("rows", "GB", "texts/s", "predictor's own", "share", "whole command, s", "peak MB")
     measured = []
     for rows in sizes:
         source, out = _made(place / "in.csv", rows), place / "out.csv"
@@ -96,8 +90,8 @@ def _sizes(place: Path, bundle: str | Path, sizes: list[int]) -> list[dict[str, 
         if facts["rows"] != rows:
             sys.exit(f"{facts['rows']:,} rows came out of {rows:,}")
         rate, size = facts["texts_per_second"], source.stat().st_size / 1e9
-        print(f"| {rows:,} | {size:.2f} | {rate:,.0f} | {own:,.0f} | {rate / own:.0%} "
-              f"| {seconds:,.1f} | {peak:,.0f} |", flush=True)  # fmt: skip
+        print_row(f"{rows:,}", f"{size:.2f}", f"{rate:,.0f}", f"{own:,.0f}", f"{rate / own:.0%}",
+                  f"{seconds:,.1f}", f"{peak:,.0f}")  # fmt: skip
         measured.append({"rows": rows, "gigabytes": size, "texts_per_second": rate,
                          "own_texts_per_second": own, "seconds": seconds,
                          "peak_megabytes": peak})  # fmt: skip
@@ -111,7 +105,7 @@ def _kills(place: Path, bundle: str | Path, rows: int, kills: int) -> dict[str, 
     command = [*COMMAND, "score", str(bundle), str(source), str(out), "--text", "text"]
     started = time.perf_counter()
     _output(command)
-    whole, result = time.perf_counter() - started, _digest(out)
+    whole, result = time.perf_counter() - started, out.read_bytes()
     chance, same, gone_on = random.Random(0), 0, 0
     for _ in range(kills):
         out.unlink()
@@ -121,18 +115,10 @@ def _kills(place: Path, bundle: str | Path, rows: int, kills: int) -> dict[str, 
         process.wait()
         gone_on += Path(f"{out}.checkpoint").exists()
         _output([*command, "--resume"])
-        same += _digest(out) == result
+        same += out.read_bytes() == result
     print(f"\n{rows:,} rows, killed at {kills} random instants of {whole:.1f} s, {gone_on} of them "
           f"with a checkpoint: {same} of {kills} results identical")  # fmt: skip
     return {"rows": rows, "kills": kills, "with_checkpoint": gone_on, "identical": same}
-
-
-def _digest(file: Path) -> str:
-    summed = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            summed.update(block)
-    return summed.hexdigest()
 
 
 def _output(command: list[str]) -> str:

@@ -35,14 +35,13 @@ from pathlib import Path
 import numpy as np
 
 import wordgate
-from command import circumstances
+from command import RESULTS, circumstances, print_facts
 from searching import data as sets
 from searching import tables
 from searching.noise import noise_table
 from searching.peers import AbsentError, peers_of
 from wordgate.runtime.progress import Silent
 
-RESULTS = Path(__file__).parent / "results"
 N_PRICE = 1000
 
 
@@ -64,8 +63,7 @@ def main() -> None:
     if results:
         print(tables.results_table(results, list(peers)), end="\n\n")
         print(tables.differences_table(results), end="\n\n")
-    for name, value in circumstances("wordgate", "scikit-learn", "torch", "optuna").items():
-        print(f"    {name}: {value}")
+    print_facts(circumstances("wordgate", "scikit-learn", "torch", "optuna"))
 
 
 def parsed() -> argparse.Namespace:

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import wordgate
-from command import circumstances
+from command import circumstances, print_facts
 from wordgate.errors import WordgateError
 from wordgate.runtime.progress import Silent
 from wordgate.search.study import JOURNAL, SearchStudy
@@ -62,8 +62,7 @@ def main() -> None:
     print(
         f"finished trials lost: {lost}; searches with other trials or another winner: {different}"
     )
-    for key, value in circumstances("wordgate", "optuna").items():
-        print(f"    {key}: {value}")
+    print_facts(circumstances("wordgate", "optuna"))
     sys.exit(1 if lost or different else 0)
 
 

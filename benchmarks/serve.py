@@ -33,7 +33,8 @@ from pathlib import Path
 from typing import Any
 
 import wordgate
-from command import circumstances, trained_default
+from command import circumstances, print_facts, trained, write_json
+from printing import print_header, print_row
 from serving import load
 from serving.material import bodies, tweets, write_bodies
 from serving.process import Server
@@ -58,15 +59,14 @@ def main() -> None:
     """Measure, print the tables, keep the figures."""
     chosen = _parsed()
     facts = circumstances("wordgate", "numpy", "uvicorn", "httptools", "uvloop", "orjson")
-    print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
+    print_facts(facts)
     figures: dict[str, Any] = {"facts": facts}
     with tempfile.TemporaryDirectory() as folder:
-        bundle = chosen.bundle or trained_default(Path(folder) / "model")
+        bundle = chosen.bundle or trained(Path(folder) / "model")
         texts = tweets()
         for part in chosen.only:
             figures[part] = _PARTS[part](chosen, bundle, texts, Path(folder))
-    if chosen.out:
-        Path(chosen.out).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_json(chosen.out, figures)
 
 
 def _parsed() -> argparse.Namespace:
@@ -84,8 +84,9 @@ def _parsed() -> argparse.Namespace:
 
 def _load(chosen: argparse.Namespace, bundle: str, texts: list[str], folder: Path) -> Any:
     own = _own_rate(bundle, chosen.kernel, texts)
-    print("\n| texts a request | connections | requests/s | texts/s | p50, ms | p99, ms | peak MB |"
-          " not 200 |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
+    print()
+    print_header("texts a request", "connections", "requests/s", "texts/s", "p50, ms", "p99, ms",
+                 "peak MB", "not 200")  # fmt: skip
     measured = []
     server = Server(bundle, "--kernel", chosen.kernel)
     for at_once, connections in CONNECTIONS.items():
@@ -93,10 +94,10 @@ def _load(chosen: argparse.Namespace, bundle: str, texts: list[str], folder: Pat
         wrk(server.url, file, connections, 3)  # words are read in for the first time
         found = wrk(server.url, file, connections, chosen.seconds)
         rate = found["requests"] / found["seconds"]
-        print(f"| {at_once} | {connections} | {rate:,.0f} | {rate * at_once:,.0f} |"
-              f" {1000 * found['p50']:.1f} | {1000 * found['p99']:.1f} |"
-              f" {server.megabytes('VmHWM'):,.0f} | {found['statuses'] + found['failed']} |",
-              flush=True)  # fmt: skip
+        print_row(at_once, connections, f"{rate:,.0f}", f"{rate * at_once:,.0f}",
+                  f"{1000 * found['p50']:.1f}", f"{1000 * found['p99']:.1f}",
+                  f"{server.megabytes('VmHWM'):,.0f}",
+                  found["statuses"] + found["failed"])  # fmt: skip
         measured.append({"texts_a_request": at_once, "connections": connections, **found})
     _ended(server)
     print(f"\nThe predictor alone, lists of {OWN_TEXTS}: {own:,.0f} texts/s")
@@ -174,10 +175,10 @@ def _attacks(chosen: argparse.Namespace, bundle: str, texts: list[str], _: Path)
     seconds = chosen.attack_seconds
     load.at_rate(server.port, asked, USUAL_RATE, 5)
     usual = load.at_rate(server.port, asked, USUAL_RATE, seconds)
-    print(f"\n| attack | answers | memory grew by, MB (allowed: {allowed:.0f}) | others' p99, ms |"
-          f" others not 200 |\n|---|---|---|---|---|\n"
-          f"| none | | | {1000 * usual.percentile(200, 99):.1f} | {_not_200(usual)} |",
-          flush=True)  # fmt: skip
+    print()
+    print_header("attack", "answers", f"memory grew by, MB (allowed: {allowed:.0f})",
+                 "others' p99, ms", "others not 200")  # fmt: skip
+    print_row("none", "", "", f"{1000 * usual.percentile(200, 99):.1f}", _not_200(usual))
     measured = {"usual_p99": usual.percentile(200, 99)}
     for name, told in ATTACKS.items():
         server.forget_peak()
@@ -189,9 +190,8 @@ def _attacks(chosen: argparse.Namespace, bundle: str, texts: list[str], _: Path)
         others = load.at_rate(server.port, asked, USUAL_RATE, seconds)
         answers = json.loads(attack.communicate(timeout=120)[0] or "{}")
         grew = server.megabytes("VmHWM") - before
-        print(f"| {told} | {', '.join(f'{k}: {v}' for k, v in answers.items())} | {grew:.1f} |"
-              f" {1000 * others.percentile(200, 99):.1f} | {_not_200(others)} |",
-              flush=True)  # fmt: skip
+        print_row(told, ", ".join(f"{k}: {v}" for k, v in answers.items()), f"{grew:.1f}",
+                  f"{1000 * others.percentile(200, 99):.1f}", _not_200(others))  # fmt: skip
         measured[name] = {"answers": answers, "megabytes": grew,
                           "p99": others.percentile(200, 99)}  # fmt: skip
     _ended(server)

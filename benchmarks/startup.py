@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from printing import print_header, print_row
+
 COMMANDS = {
     "python -c 'import click'": [sys.executable, "-c", "import click"],
     "wordgate --help": [str(Path(sys.executable).parent / "wordgate"), "--help"],
@@ -25,10 +27,10 @@ def main() -> None:
             subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
             seconds[name].append(time.perf_counter() - started)
     peer = statistics.median(next(iter(seconds.values())))
-    print("| command | median s | times the peer |\n|---|---|---|")
+    print_header("command", "median s", "times the peer")
     for name, taken in seconds.items():
         median = statistics.median(taken)
-        print(f"| `{name}` | {median:.3f} | {median / peer:.1f} |")
+        print_row(f"`{name}`", f"{median:.3f}", f"{median / peer:.1f}")
 
 
 if __name__ == "__main__":

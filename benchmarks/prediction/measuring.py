@@ -11,11 +11,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from prediction.material import WORDGATE
+from command import say
 from prediction.peers import HERE, Peer
 from wordgate.models.lstm_forward import KERNELS
 
 COLD = 7
+WORDGATE = str(Path(sys.executable).parent / "wordgate")
 
 
 @dataclass
@@ -100,7 +101,7 @@ def take_rates(peers: Sequence[Peer], texts: Path, repeats: int) -> list[Figures
     all_figures = [Figures(peer) for peer in peers]
     expected: list[int] = []
     for figures in all_figures:
-        _say(f"getting {figures.peer.key} ready")
+        say(f"getting {figures.peer.key} ready")
         try:
             worker = workers[figures.peer.key] = Worker(figures.peer, texts)
         except RuntimeError as error:
@@ -112,7 +113,7 @@ def take_rates(peers: Sequence[Peer], texts: Path, repeats: int) -> list[Figures
         if figures.peer.same:
             figures.agreement = sum(map(int.__eq__, chosen, expected)) / len(expected)
     for repeat in range(repeats):
-        _say(f"repeat {repeat + 1} of {repeats}, load {os.getloadavg()[0]:.1f}")
+        say(f"repeat {repeat + 1} of {repeats}, load {os.getloadavg()[0]:.1f}")
         for figures in all_figures:
             if not figures.missing:
                 figures.rates.append(workers[figures.peer.key].rate(repeat))
@@ -126,13 +127,13 @@ def take_cold(bundles: dict[str, Path], texts: Path) -> dict[str, dict[str, Any]
     words = json.loads(texts.read_text(encoding="utf-8"))["warm"]
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in bundles}
     for number in range(COLD):
-        _say(f"cold, {number + 1} of {COLD}")
+        say(f"cold, {number + 1} of {COLD}")
         for name, bundle in bundles.items():
             command = [WORDGATE, "predict", str(bundle), "--", words[number]]
             runs[name].append(_printed("cold.py", *command))
     figures = {}
     for name, bundle in bundles.items():
-        _say(f"single texts, {name}")
+        say(f"single texts, {name}")
         kernels = KERNELS if name != "transformer" else KERNELS[:1]
         one = {kernel: _printed("single.py", str(texts), str(bundle), kernel) for kernel in kernels}
         figures[name] = {
@@ -149,7 +150,3 @@ def _printed(script: str, *arguments: str) -> dict[str, float]:
     if done.returncode:
         sys.exit(f"{script} failed: {done.stderr[-2000:]}")
     return json.loads(done.stdout)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

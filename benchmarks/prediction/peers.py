@@ -1,12 +1,12 @@
 """Who takes part in `make bench-predict`, and how each of them is run."""
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from command import program_of
+
 HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[1]
 FEW = 1000
 """Texts of each repeat that are enough for a transformer."""
 
@@ -36,12 +36,7 @@ class Peer:
         return [self.python, str(HERE / self.script), str(texts), *self.arguments]
 
 
-def _interpreter(setting: str, folder: str) -> str:
-    return os.environ.get(setting) or str(REPOSITORY / folder / "bin" / "python")
-
-
-KERAS = _interpreter("WORDGATE_BENCH_KERAS", ".venv-keras")
-FASTTEXT = _interpreter("WORDGATE_BENCH_FASTTEXT", ".venv-fasttext")
+KERAS, FASTTEXT = program_of("keras"), program_of("fasttext")
 OURS = "wordgate-numpy"
 
 

@@ -1,13 +1,12 @@
 """The data sets of `make bench-search`: the rows to learn from, and the test rows, as files."""
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from real_data import real_file
+from real_data import read_tweets, real_file, tweet_records, write_csv
 from wordgate.data import Table, read_table
 from wordgate.experiments.splits import split_table
 from wordgate.settings import load_settings
@@ -41,11 +40,7 @@ class Rows:
         columns = {"text": self.texts, "label": self.labels}
         if self.groups is not None:
             columns["group"] = self.groups
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
-        return path
+        return write_csv(path, list(columns), zip(*columns.values(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -54,11 +49,6 @@ class TrainTest:
 
     train: Rows
     test: Rows
-
-
-def tweets() -> Table:
-    """Read the tweets, without those that are labelled Irrelevant."""
-    return read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
 
 
 def reviews() -> Table:
@@ -71,7 +61,7 @@ def trec() -> Table:
     return read_table(real_file("trec.csv"))
 
 
-TABLES: dict[str, Callable[[], Table]] = {"reviews": reviews, "tweets": tweets, "trec": trec}
+TABLES: dict[str, Callable[[], Table]] = {"reviews": reviews, "tweets": read_tweets, "trec": trec}
 
 
 def emoji() -> TrainTest:
@@ -89,11 +79,10 @@ def threads(folder: Path) -> Table:
     Texts with a tie for the most frequent label are left out.
     """
     topics: dict[str, dict[str, list[tuple[str, str]]]] = {}
-    with real_file("twitter_training.csv").open(encoding="utf-8", newline="") as stream:
-        for number, topic, label, text in csv.reader(stream):
-            if label != "Irrelevant" and text.strip():
-                of_topic = topics.setdefault(topic, {})
-                of_topic.setdefault(number, []).append((label, " ".join(text.split())))
+    for number, topic, label, text in tweet_records():
+        if label != "Irrelevant":
+            of_topic = topics.setdefault(topic, {})
+            of_topic.setdefault(number, []).append((label, " ".join(text.split())))
     rng, found = np.random.default_rng(SEED), []
     for topic, own in sorted(topics.items()):
         order = rng.permutation(sorted(own)).tolist()
@@ -127,12 +116,12 @@ def hold_out(rows: Rows, folder: Path) -> TrainTest:
 
 SETS: dict[str, Callable[[Path], TrainTest]] = {
     "reviews-200": lambda _: split(reviews(), 200),
-    "tweets-200": lambda _: split(tweets(), 200),
+    "tweets-200": lambda _: split(read_tweets(), 200),
     "reviews-1000": lambda _: split(reviews(), 1000),
-    "tweets-1000": lambda _: split(tweets(), 1000),
+    "tweets-1000": lambda _: split(read_tweets(), 1000),
     "threads": lambda folder: split(threads(folder)),
     "reviews": lambda _: split(reviews()),
-    "tweets": lambda _: split(tweets()),
+    "tweets": lambda _: split(read_tweets()),
     "emoji": lambda _: emoji(),
 }
 """The data sets, made with a folder for files; the smallest first."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import optuna
 
+from printing import header, row
 from searching import data as sets
 from wordgate.data.dataset import Dataset
 from wordgate.evaluation.search import SearchLimits, SearchTrial
@@ -45,10 +46,8 @@ class Trials:
 
 def noise_table(names: list[str], draws: int) -> str:
     """Measure some draws of each data set, and lay out the means."""
-    lines = [
-        "| data | folds | correlation with the accuracy | chosen by | accuracy | default, best |",
-        "|---" * 6 + "|",
-    ]
+    lines = [header("data", "folds", "correlation with the accuracy", "chosen by", "accuracy",
+                    "default, best")]  # fmt: skip
     for name in names:
         splits = split_table(sets.TABLES[name](), SETTINGS, sets.SEED)
         learned = np.concatenate([splits.split.train, splits.split.valid])
@@ -61,10 +60,8 @@ def noise_table(names: list[str], draws: int) -> str:
         for n_folds, (correlation, score, truth, default, best) in zip(
             FOLDS, np.mean(found, axis=0), strict=True
         ):
-            lines.append(
-                f"| {name} | {n_folds} | {correlation:.2f} | {score:.3f} | {truth:.3f}"
-                f" | {default:.3f}, {best:.3f} |"
-            )
+            lines.append(row(name, n_folds, f"{correlation:.2f}", f"{score:.3f}", f"{truth:.3f}",
+                             f"{default:.3f}, {best:.3f}"))  # fmt: skip
     return "\n".join(lines)
 
 

@@ -1,7 +1,6 @@
 """Who takes part in `make bench-search`, each with the same rows to learn from and to label."""
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 import wordgate
+from command import program_of
 from searching.data import COLUMNS, TrainTest, hold_out
 from wordgate.runtime.cpu import available_cores
 from wordgate.runtime.progress import Silent
 from wordgate.training.fitting import TIME_LIMIT
 
 HERE = Path(__file__).parent
-FASTTEXT = os.environ.get("WORDGATE_BENCH_FASTTEXT") or str(
-    HERE.parents[1] / ".venv-fasttext" / "bin" / "python"
-)
+FASTTEXT = program_of("fasttext")
 FOLDS = 3
 LATE = 3
 """fastText's autotune ends some trials only when they are complete, past its limit: after so many
@@ -73,12 +71,8 @@ def _labels(training, data: TrainTest) -> list[str]:
 
 def fasttext(data: TrainTest, folder: Path, minutes: float) -> Answers:
     """Let fastText's autotune choose on validation rows, a tenth as with wordgate."""
-    if (
-        not Path(FASTTEXT).exists()
-        or subprocess.run(
-            [FASTTEXT, "-c", "import fasttext"], capture_output=True, check=False
-        ).returncode
-    ):
+    import_it = [FASTTEXT, "-c", "import fasttext"]
+    if not Path(FASTTEXT).exists() or subprocess.run(import_it, capture_output=True).returncode:
         raise AbsentError(f"no fasttext in {FASTTEXT}: it could not be built")
     own = hold_out(data.train, folder)
     parts = {"train": own.train, "valid": own.test, "test": data.test}
@@ -87,9 +81,7 @@ def fasttext(data: TrainTest, folder: Path, minutes: float) -> Answers:
     command = [FASTTEXT, str(HERE / "fasttext_peer.py"), *map(str, files), str(seconds)]
     command.append(str(available_cores()))
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=LATE * seconds
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LATE * seconds)
     except subprocess.TimeoutExpired:
         raise AbsentError(f"fastText had not ended after {LATE * seconds} s") from None
     if done.returncode:

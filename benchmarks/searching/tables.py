@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from printing import header, row
 from wordgate.evaluation.intervals import paired_difference
 
 DRAWS = 10_000
@@ -46,12 +47,11 @@ def latest(lines: Iterable[dict[str, object]], minutes: float) -> Results:
 
 def results_table(results: Results, peers: Sequence[str]) -> str:
     """Lay out the accuracies, a data set a row; behind each what was chosen, and the time."""
-    lines = [f"| data | train, test rows | {' | '.join(peers)} |", "|---" * (len(peers) + 2) + "|"]
+    lines = [header("data", "train, test rows", *peers)]
     for data in dict.fromkeys(name for name, _ in results):
         found = [results.get((data, peer)) for peer in peers]
         sizes = next((one["n_train"], one["n"]) for one in found if one is not None)
-        cells = " | ".join(cell(one) for one in found)
-        lines.append(f"| {data} | {sizes[0]:,}, {sizes[1]:,} | {cells} |")
+        lines.append(row(data, f"{sizes[0]:,}, {sizes[1]:,}", *map(cell, found)))
     return "\n".join(lines)
 
 
@@ -71,7 +71,7 @@ def differences_table(results: Results) -> str:
         "fasttext": lambda data: results.get((data, "fasttext")),
         "halving": lambda data: results.get((data, "halving")),
     }
-    lines = [f"| auto minus | {' | '.join(others)} |", "|---" * (len(others) + 1) + "|"]
+    lines = [header("auto minus", *others)]
     reached: dict[str, list[float]] = {name: [] for name in others}
     for data in dict.fromkeys(name for name, _ in results):
         own, cells = results.get((data, "auto")), []
@@ -87,9 +87,9 @@ def differences_table(results: Results) -> str:
             reached[name].append(found.difference)
             named = f" than {other['peer']}" if name == "best default" else ""
             cells.append(f"{found.points()}{named} ({found.interval()}, {found.p()})")
-        lines.append(f"| {data} | {' | '.join(cells)} |")
-    means = " | ".join(_mean(np.array(reached[name])) for name in others)
-    return "\n".join([*lines, f"| mean over the data sets | {means} |"])
+        lines.append(row(data, *cells))
+    means = (_mean(np.array(reached[name])) for name in others)
+    return "\n".join([*lines, row("mean over the data sets", *means)])
 
 
 def _best_default(results: Results, data: str) -> dict[str, object] | None:
@@ -117,8 +117,7 @@ def _mean(differences: np.ndarray) -> str:
 def price_table(lines: Sequence[dict[str, object]]) -> str:
     """Lay out the price of choosing, a seed a row, and its means."""
     rows = [
-        "| seed | chosen | chosen by | test | 95% interval | truth | covered |",
-        "|---|---|---|---|---|---|---|",
+        header("seed", "chosen", "chosen by", "test", "95% interval", "truth", "covered"),
         *map(_price_row, lines),
     ]
     chosen, test, truth, low, high = (
@@ -137,7 +136,6 @@ def price_table(lines: Sequence[dict[str, object]]) -> str:
 
 def _price_row(one: Mapping[str, object]) -> str:
     covered = "yes" if one["low"] <= one["truth"] <= one["high"] else "no"
-    return (
-        f"| {one['seed']} | {one['chosen']} | {one['chosen_score']:.3f} | {one['test']:.3f}"
-        f" | {one['low']:.3f} to {one['high']:.3f} | {one['truth']:.3f} | {covered} |"
-    )
+    interval = f"{one['low']:.3f} to {one['high']:.3f}"
+    shares = (f"{one[name]:.3f}" for name in ("chosen_score", "test"))
+    return row(one["seed"], one["chosen"], *shares, interval, f"{one['truth']:.3f}", covered)

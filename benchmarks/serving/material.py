@@ -1,18 +1,15 @@
 """What is asked: the real tweets, each of them once, as bodies of requests."""
 
-import csv
 import json
 import random
 from pathlib import Path
 
-from real_data import real_file
+from real_data import tweet_records
 
 
 def tweets() -> list[str]:
     """Give the texts that differ, in an order of their own."""
-    with real_file("twitter_training.csv").open(encoding="utf-8", newline="") as stream:
-        found = {row[3]: None for row in csv.reader(stream) if row[3].strip()}
-    texts = list(found)
+    texts = list(dict.fromkeys(record[3] for record in tweet_records()))
     random.Random(0).shuffle(texts)
     return texts
 

@@ -8,8 +8,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from command import program_of
+
 HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[1]
 
 SLEEPY = {"GOMP_SPINCOUNT": "1000"}
 """What wordgate sets for itself: without it torch is much slower as soon as a core is shared."""
@@ -42,12 +43,7 @@ class Peer:
     timed: int = 2
 
 
-def _keras(setting: str, folder: str) -> str:
-    return os.environ.get(setting) or str(REPOSITORY / folder / "bin" / "python")
-
-
-KERAS = _keras("WORDGATE_BENCH_KERAS", ".venv-keras")
-KERAS_ON_TORCH = _keras("WORDGATE_BENCH_KERAS_TORCH", ".venv-keras-torch")
+KERAS, KERAS_ON_TORCH = program_of("keras"), program_of("keras-torch")
 TENSORFLOW = {"KERAS_BACKEND": "tensorflow"}
 
 PEERS = [

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from command import say
 from training.journal import read_results
 from training.peers import HERE, SLEEPY, Peer, run
 from training.rows import write_rows
@@ -54,7 +55,7 @@ def draw_curves(peers: Sequence[Peer], folder: Path, *, fresh: bool) -> None:
             file = curve_file(folder, peer, seed)
             if read_results(file)[1] and not fresh:
                 continue
-            _say(f"training {peer.key}, seed {seed}")
+            say(f"training {peer.key}, seed {seed}")
             end = () if peer.whole else ("--stop-at", str(GOALS[-1]))
             run(peer, rows_file(folder, seed), file, seed, *end)
 
@@ -65,7 +66,7 @@ def take_times(peers: Sequence[Peer], folder: Path) -> None:
     rows = rows_file(folder, 0)
     for repeat in range(REPEATS):
         for peer in peers:
-            _say(f"timing {peer.key}, {repeat + 1} of {REPEATS}")
+            say(f"timing {peer.key}, {repeat + 1} of {REPEATS}")
             ceiling_file(folder, peer, repeat).write_text(_ceiling(), encoding="utf-8")
             run(peer, rows, timing_file(folder, peer, repeat), 0, "--timed", str(peer.timed))
 
@@ -78,7 +79,7 @@ def _begin(peers: Sequence[Peer], folder: Path) -> None:
             timing_file(folder, peer, repeat).unlink(missing_ok=True)
     load = os.getloadavg()[0]
     if load > QUIET:
-        _say(f"the machine is busy, load {load:.1f}: these times will mislead")
+        say(f"the machine is busy, load {load:.1f}: these times will mislead")
     began = datetime.now(timezone.utc).isoformat(timespec="minutes")
     start_file(folder).write_text(json.dumps({"began": began, "load": load}), encoding="utf-8")
 
@@ -88,7 +89,3 @@ def _ceiling() -> str:
     environment = {**os.environ, **SLEEPY}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return done.stdout
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

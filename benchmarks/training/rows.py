@@ -1,9 +1,5 @@
-"""Write the rows that every peer of `make bench-train` trains on, as the notebook encodes them.
+"""The rows that every peer of `make bench-train` trains on, as the notebook encodes them."""
 
-python rows.py ROWS.npz --seed 0
-"""
-
-import argparse
 import sys
 from pathlib import Path
 
@@ -13,10 +9,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from real_data import real_file
 from wordgate.data import Table, read_table
+from wordgate.data.dataset import Dataset
 from wordgate.split.splits import random_split
 from wordgate.text.encoder import TextEncoder
-from wordgate.training import rng
-from wordgate.training.rng import rng_for
+from wordgate.training.rng import rng_for, word_vectors
 
 
 def tweets() -> tuple[Table, np.ndarray]:
@@ -40,7 +36,7 @@ def write_rows(file: Path, seed: int) -> None:
         table.texts, tokenizer="keras", max_tokens=96, truncate="front", unknown=False,
         ties="first",
     )  # fmt: skip
-    vectors = rng.word_vectors(rng_for(seed, "word vectors"), len(encoder.vocabulary), 300, 0.1)
+    vectors = word_vectors(rng_for(seed, "word vectors"), len(encoder.vocabulary), 300, 0.1)
     unfinished = file.with_suffix(".unfinished.npz")
     np.savez(
         unfinished,
@@ -55,9 +51,9 @@ def write_rows(file: Path, seed: int) -> None:
     unfinished.rename(file)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    write_rows(options.file, options.seed)
+def read_datasets(file: Path) -> tuple[Dataset, list[Dataset]]:
+    """Give all tweets, and cut as the file does: train, valid and test."""
+    table, targets = tweets()
+    everything = Dataset(table.texts, targets, groups=None)
+    rows = np.load(file)
+    return everything, [everything.part(rows[name]) for name in ("train", "valid", "test")]

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from statistics import mean, median
 
+from printing import header, row
 from training.figures import Curve, Figures, work_of_an_epoch
 from training.peers import versions
 from training.phases import GOALS, start_file
@@ -26,10 +27,9 @@ work."""
 
 def main_table(all_figures: Sequence[Figures]) -> str:
     """Lay out one row a peer."""
-    goals = "".join(f" epochs to {goal:.2f} | s to {goal:.2f} |" for goal in GOALS)
-    columns = f"| peer | s an epoch | texts/s | fraction of the peak | peak MB |{goals}"
-    lines = [columns, "|---" * (columns.count("|") - 1) + "|"]
-    return "\n".join([*lines, *map(_row, all_figures)])
+    goals = [column for goal in GOALS for column in (f"epochs to {goal:.2f}", f"s to {goal:.2f}")]
+    names = header("peer", "s an epoch", "texts/s", "fraction of the peak", "peak MB", *goals)
+    return "\n".join([names, *map(_row, all_figures)])
 
 
 def _row(figures: Figures) -> str:
@@ -47,7 +47,7 @@ def _row(figures: Figures) -> str:
         updates = _shown(figures.seconds_to(goal, "seconds"), "{:.0f}")
         whole = _shown(figures.seconds_to(goal, "seconds_with_validation"), " ({:.0f})", "")
         cells += [_epochs(figures, goal), updates + whole]
-    return "| " + " | ".join(cells) + " |"
+    return row(*cells)
 
 
 def _epochs(figures: Figures, goal: float) -> str:
@@ -84,11 +84,10 @@ def pair_table(pair: Sequence[Figures]) -> str:
     """Lay out two peers' validation accuracies, epoch by epoch, seeds side by side."""
     curves = [curve for figures in pair for curve in figures.curves]
     names = [f"{fig.peer.key}, seed {curve.seed}" for fig in pair for curve in fig.curves]
-    lines = ["| epoch | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    lines = [header("epoch", *names)]
     by_epoch = zip_longest(*(curve.val_accuracy for curve in curves))
     for epoch, values in enumerate(by_epoch, start=1):
-        cells = [_shown(value, "{:.4f}", "") for value in values]
-        lines.append(f"| {epoch} | " + " | ".join(cells) + " |")
+        lines.append(row(epoch, *(_shown(value, "{:.4f}", "") for value in values)))
     return "\n".join(lines)
 
 

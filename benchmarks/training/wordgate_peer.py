@@ -12,9 +12,8 @@ from argparse import Namespace
 
 import numpy as np
 from journal import asked_for, record, record_end
-from rows import tweets
+from rows import read_datasets
 
-from wordgate.data.dataset import Dataset
 from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings, load_settings, recipe_names
 from wordgate.training.families import fit
@@ -26,7 +25,7 @@ def main() -> None:
     options = asked_for(recipe_names(), __doc__)
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
-    everything, (train, valid, test) = parts(options)
+    everything, (train, valid, test) = read_datasets(options.rows)
     settings, clock = settings_of(options), Clock()
     labels = [str(target) for target in range(int(train.targets.max()) + 1)]
     vocabulary_of = everything if settings.text.vocabulary_from == "all" else None
@@ -38,14 +37,6 @@ def main() -> None:
         chosen = fitted.model.log_proba(test.texts).argmax(axis=1)
         scores["test_accuracy"] = float((chosen == test.targets).mean())
     record_end(options.results, **scores, best_epoch=fitted.best_epoch, **fitted.engine)
-
-
-def parts(options: Namespace) -> tuple[Dataset, list[Dataset]]:
-    """Give all tweets, and cut as the rows' file does: train, valid and test."""
-    table, targets = tweets()
-    everything = Dataset(table.texts, targets, groups=None)
-    rows = np.load(options.rows)
-    return everything, [everything.part(rows[name]) for name in ("train", "valid", "test")]
 
 
 def settings_of(options: Namespace) -> Settings:

@@ -9,7 +9,6 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.stats import norm, t
 
-from wordgate.errors import DataError
 from wordgate.evaluation.intervals import (
     bootstrap_interval,
     count_by_group,
@@ -193,12 +192,4 @@ def test_the_method_is_named():
     assert found.method == (
         "interval: bootstrap over 2 groups, 2,000 resamples, small-sample correction; "
         "p-value: exact sign-flip test over groups"
-    )
-
-
-def test_different_rows_cannot_be_compared():
-    with pytest.raises(DataError) as error:
-        paired_difference(np.ones(2, bool), np.ones(3, bool), None)
-    assert str(error.value) == (
-        "the models to compare predicted 2 and 3 rows; they must predict the same ones"
     )

@@ -261,52 +261,35 @@ def test_copies_add_rows_but_no_evidence():
 
 
 @pytest.mark.parametrize(
-    ("true", "log_proba", "thresholds", "message"),
+    ("true", "log_proba", "message"),
     [
-        (np.zeros((0, 2)), np.zeros((0, 2)), None, "there are no rows to evaluate"),
+        (np.zeros((0, 2)), np.zeros((0, 2)), "there are no rows to evaluate"),
         (
             np.zeros((2, 3)),
             np.zeros((2, 2)),
-            None,
             "the true labels have the shape (2, 3); 2 rows and 2 labels need (2, 2)",
         ),
         (
             np.zeros((2, 2)),
             np.zeros((1, 2)),
-            None,
             "the log-probabilities have the shape (1, 2); 2 rows and 2 labels need (2, 2)",
         ),
         (
             np.array([[0, 1], [1, 2]]),
             np.zeros((2, 2)),
-            None,
             "the true labels of row 1 (counted from 0) have 2 in column 1; with several labels per"
             " text each is 0 or 1",
         ),
         (
             np.zeros((2, 2)),
             np.array([[-1, -1], [np.nan, -1]]),
-            None,
             "the probabilities of row 1 (counted from 0) are not numbers",
-        ),
-        (
-            np.zeros((1, 2)),
-            np.zeros((1, 2)),
-            np.array([0.5]),
-            "the thresholds have the shape (1,); 2 labels need (2,)",
-        ),
-        (
-            np.zeros((1, 2)),
-            np.zeros((1, 2)),
-            np.array([0.5, 1.5]),
-            "the threshold of label 1 (counted from 0) is 1.5; it must be a probability, from 0"
-            " to 1",
         ),
     ],
 )
-def test_misfits_are_named(true, log_proba, thresholds, message):
+def test_misfits_are_named(true, log_proba, message):
     with pytest.raises(DataError) as error:
-        evaluate_multilabel(true.astype(np.int64), log_proba, ("a", "b"), None, thresholds)
+        evaluate_multilabel(true.astype(np.int64), log_proba, ("a", "b"), None)
     assert str(error.value) == message
 
 

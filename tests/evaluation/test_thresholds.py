@@ -176,8 +176,6 @@ def test_of_two_classes_the_positive_one_has_a_threshold():
     negative, positive = choose_thresholds(true, both)
     assert positive == choose_thresholds(column, log_proba)
     assert negative == pytest.approx(1 - positive)
-    swapped = choose_thresholds(1 - true, both[:, ::-1], positive=0)
-    assert swapped == pytest.approx([positive, negative])
     rows = ScoredRows(true, both)
     gain = measure_thresholds(np.array([negative, positive]), "f1", ["no", "yes"], rows, rows)
     assert [one.label for one in gain.labels] == ["yes"]

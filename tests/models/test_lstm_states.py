@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from wordgate.models.lstm import Network, hidden_states, prefix_predictions
+from wordgate.models.lstm import Network
 from wordgate.models.lstm_forward import Direction
+from wordgate.models.lstm_states import hidden_states, prefix_predictions
 from wordgate.text.encoder import EncodedTexts
 
 POOLINGS = [("last",), ("max",), ("mean",), ("last", "max", "mean")]

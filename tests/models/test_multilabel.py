@@ -10,8 +10,9 @@ from wordgate.errors import BundleError
 from wordgate.models.average import AverageModel, OutputLayer
 from wordgate.models.base import class_log_proba, log_sigmoid, log_softmax, model_from_state
 from wordgate.models.count import CountModel
-from wordgate.models.lstm import LSTMModel, Network, prefix_predictions, with_kernel
+from wordgate.models.lstm import LSTMModel, Network, with_kernel
 from wordgate.models.lstm_forward import KERNELS, Direction
+from wordgate.models.lstm_states import prefix_predictions
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.ngrams import NgramVectorizer
 

@@ -1,8 +1,6 @@
-import numpy as np
 import pytest
 
-from wordgate.errors import DataError
-from wordgate.evaluation.error_analysis import LONGEST_TEXT, MOST_ROWS, PredictedRows, count_words
+from wordgate.evaluation.error_analysis import LONGEST_TEXT, MOST_ROWS, count_words
 
 
 def test_mistakes_are_the_most_probable_ones_one_of_each_group(make_analysis):
@@ -59,12 +57,3 @@ def test_words_are_counted_and_new_ones_told():
     words = count_words(["The LAMP is new", "", "don't!", "lamp lamp"], ["the lamp", "IS it? don"])
     assert words.n_words.tolist() == [4, 0, 2, 2]
     assert words.unseen.tolist() == [0.25, 0.0, 0.5, 0.0]
-
-
-def test_what_does_not_fit_is_refused():
-    with pytest.raises(DataError) as error:
-        PredictedRows(np.zeros((2, 2)), np.zeros(2, np.int64), ["a"], [1, 2], None)
-    assert str(error.value) == (
-        "a report needs as many probabilities, texts, row numbers and groups as labels;"
-        " there are 2, 1, 2, 2 and 2"
-    )

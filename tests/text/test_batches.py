@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgate.errors import SettingsError
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.text.encoder import EncodedTexts
 
@@ -92,13 +91,6 @@ def test_little_of_a_training_batch_is_padding():
 
 def test_no_texts_make_no_batches():
     assert list(bucketed(texts_of([]), batch_size=4, rng=np.random.default_rng(0))) == []
-
-
-@pytest.mark.parametrize("setting", ["batch_size", "round_to"])
-def test_sizes_below_one_are_refused_at_once(setting):
-    with pytest.raises(SettingsError) as caught:
-        bucketed(texts_of([1]), **{"batch_size": 4, "rng": None, setting: 0})
-    assert str(caught.value) == f"{setting} must be at least 1, not 0"
 
 
 @pytest.mark.parametrize(

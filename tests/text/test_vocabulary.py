@@ -2,7 +2,6 @@ import random
 
 import pytest
 
-from wordgate.errors import SettingsError
 from wordgate.text.vocabulary import PADDING, Vocabulary
 
 TEXTS = [["b", "a", "c"], ["b", "c", "d"], ["b", "e", "e", "e", "e"], ["a"]]  # e 4, b 3, a c 2, d 1
@@ -61,19 +60,6 @@ def test_where_unknown_words_are_dropped_ids_begin_at_one():
 
 def test_no_texts_leave_an_empty_vocabulary():
     assert len(Vocabulary.fit([])) == 2
-
-
-@pytest.mark.parametrize("setting", ["min_count", "min_groups", "max_words"])
-def test_numbers_below_one_are_refused(setting):
-    with pytest.raises(SettingsError) as caught:
-        Vocabulary.fit(TEXTS, **{setting: 0})
-    assert str(caught.value) == f"{setting} must be at least 1, not 0"
-
-
-def test_an_unknown_order_of_ties_is_refused():
-    with pytest.raises(SettingsError) as caught:
-        Vocabulary.fit(TEXTS, ties="last")
-    assert str(caught.value) == "ties must be 'word' or 'first', not 'last'"
 
 
 def test_a_group_is_needed_for_each_text():

@@ -67,7 +67,7 @@ def test_a_text_is_right_where_all_of_its_labels_are():
     scores = torch.tensor([[1.0, -1.0], [1.0, 1.0], [-1.0, -1.0], [0.0, -1.0]])
     targets = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0], [0.9, 0.1]])
     loss = losses.Loss(True)
-    summed, correct = loss.metrics(loss(scores, targets), scores, targets).tolist()
+    summed, correct = loss.metrics(loss(scores, targets), scores, targets, targets).tolist()
     assert correct == 3
     each = torch.nn.functional.binary_cross_entropy_with_logits(scores, targets)
     assert summed == pytest.approx(4 * float(each))  # the mean over texts and labels, times texts
@@ -77,10 +77,10 @@ def test_one_label_a_text_is_right_where_it_has_the_highest_score():
     scores, targets = torch.tensor(SCORES), torch.from_numpy(ONE)
     loss = losses.Loss()
     value = loss(scores, targets)
-    summed, correct = loss.metrics(value, scores, targets).tolist()
+    summed, correct = loss.metrics(value, scores, targets, targets).tolist()
     assert (summed, correct) == (6 * float(value), (SCORES.argmax(axis=1) == ONE).sum())
     soft = torch.eye(3, dtype=torch.float64)[targets]
-    assert loss.metrics(value, scores, soft)[1] == correct
+    assert loss.metrics(value, scores, soft, soft)[1] == correct
 
 
 WEIGHTS = np.array([1.0, 2.0, 0.5])

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from wordgate.runtime.progress import Silent
-from wordgate.vectors import pretrained
+from wordgate.vectors import lookup_cache, pretrained
 from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
@@ -112,7 +112,7 @@ def test_a_whole_file_of_another_form_is_not_believed(file, cache_home, all_wort
     lookup(file)
     (kept,) = cache_home.iterdir()
     rules = load_file(kept)["rules"]
-    digest = pretrained._digest(vectors, rules)
+    digest = lookup_cache._digest(vectors, rules)
     save_file({"vectors": vectors, "rules": rules}, kept, {"sha256": digest})
     found, lines = lookup(file)
     assert lines[0].startswith("Looking")
@@ -129,14 +129,14 @@ def test_a_cache_that_can_t_be_written_is_said(file, cache_home, all_worth_keepi
 def test_what_was_not_used_for_longest_goes_first(tmp_path, cache_home, monkeypatch):
     files = [written(tmp_path / f"{name}.bin", {"lamp": 1.0}) for name in "abc"]
     monkeypatch.setattr(pretrained, "CACHED_FROM_SECONDS", 0.0)
-    keys = [pretrained._cache_key(file, WORDS, "any") for file in files]
+    keys = [lookup_cache.cache_key(file, WORDS, "any") for file in files]
     for number, (file, key) in enumerate(zip(files[:2], keys[:2], strict=True)):
         lookup(file)
         os.utime(cache_home / f"{key}.safetensors", (number, number))
     lookup(files[0])  # used again
     size = (cache_home / f"{keys[0]}.safetensors").stat().st_size
     (cache_home / "glove.txt").write_bytes(bytes(3 * size))  # not ours to remove
-    monkeypatch.setattr(pretrained, "LARGEST_CACHE", int(2.5 * size))
+    monkeypatch.setattr(lookup_cache, "LARGEST_CACHE", int(2.5 * size))
     lookup(files[2])
     assert {kept.stem for kept in cache_home.iterdir()} == {keys[0], keys[2], "glove"}
 

@@ -12,7 +12,6 @@ and a label is a prediction of its own, and the temperature divides the logits l
 import numpy as np
 from pydantic import BaseModel, Field
 
-from wordgate.errors import DataError
 from wordgate.evaluation.intervals import Bools, Floats, Ints
 from wordgate.evaluation.metrics import LOG_EPSILON, check_predictions, mean_log_loss
 from wordgate.evaluation.multilabel import binary_log_loss, log_odds
@@ -147,12 +146,7 @@ def apply_temperature(log_proba: Floats, temperature: float, multilabel: bool = 
 
     Returns:
         float64 [n, classes], natural logarithms.
-
-    Raises:
-        DataError: The temperature is not above 0.
     """
-    if not temperature > 0:
-        raise DataError(f"the temperature is {temperature}; it must be above 0")
     if temperature == 1.0:
         return log_proba
     if multilabel:

@@ -158,9 +158,6 @@ class PredictedRows:
         groups: Each row's group; ``None`` takes rows for independent.
         given: int64 [n] or bool [n, labels], the class or labels that each is given by thresholds;
             ``None`` for the most probable class, or labels of a probability of 0.5 or more.
-
-    Raises:
-        DataError: Not as many of everything.
     """
 
     log_proba: Floats
@@ -169,16 +166,6 @@ class PredictedRows:
     rows: Sequence[int]
     groups: Sequence[str] | None
     given: Ints | Bools | None = None
-
-    def __post_init__(self) -> None:
-        n = len(self.targets)
-        groups = n if self.groups is None else len(self.groups)
-        found = (len(self.log_proba), len(self.texts), len(self.rows), groups)
-        if set(found) != {n}:
-            raise DataError(
-                "a report needs as many probabilities, texts, row numbers and groups as labels;"
-                f" there are {', '.join(f'{one:,}' for one in found)} and {n:,}"
-            )
 
     @property
     def classes(self) -> Ints:

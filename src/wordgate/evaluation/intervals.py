@@ -252,13 +252,8 @@ def paired_difference(
         The difference of the accuracies, its interval and its p-value.
 
     Raises:
-        DataError: The models predicted different numbers of rows, or none.
+        DataError: There are no rows.
     """
-    if len(correct_a) != len(correct_b):
-        raise DataError(
-            f"the models to compare predicted {len(correct_a):,} and {len(correct_b):,} rows; "
-            "they must predict the same ones"
-        )
     wins = np.asarray(correct_a, dtype=np.int64) - np.asarray(correct_b, dtype=np.int64)
     counts = count_by_group(np.stack([wins, np.ones_like(wins)], axis=1), groups)
     interval = bootstrap_interval(counts, ratio, seed=seed)

@@ -114,7 +114,8 @@ def given_labels(log_proba: Floats, thresholds: Floats | None = None) -> Bools:
         thresholds: The least probability of each label that is given, float64 [labels], or
             [n, labels] where rows have their own; None for 0.5 each.
     """
-    return np.asarray(np.exp(log_proba) >= checked_thresholds(thresholds, log_proba.shape))
+    least = DEFAULT_THRESHOLD if thresholds is None else thresholds
+    return np.asarray(np.exp(log_proba) >= least)
 
 
 def decided_classes(
@@ -136,31 +137,6 @@ def decided_classes(
         return np.asarray(proba.argmax(axis=1))
     is_given = proba[:, decisive] >= thresholds[..., decisive]
     return np.where(is_given, decisive, 1 - decisive)
-
-
-def checked_thresholds(thresholds: Floats | None, shape: tuple[int, ...]) -> Floats:
-    """Return a threshold for each label, and 0.5 each where there are none.
-
-    They are [labels] or as the shape of the probabilities, [n, labels].
-
-    Raises:
-        DataError: They have another shape, or are not from 0 to 1.
-    """
-    n_labels = shape[-1]
-    if thresholds is None:
-        return np.full(n_labels, DEFAULT_THRESHOLD)
-    found = np.asarray(thresholds, dtype=np.float64)
-    if found.shape not in ((n_labels,), shape):
-        raise DataError(
-            f"the thresholds have the shape {found.shape}; {n_labels} labels need {(n_labels,)}"
-        )
-    if not ((found >= 0) & (found <= 1)).all():
-        *_, number = np.argwhere(~((found >= 0) & (found <= 1)))[0]
-        raise DataError(
-            f"the threshold of label {number} (counted from 0) is {found[..., number].flat[0]}; it"
-            " must be a probability, from 0 to 1"
-        )
-    return found
 
 
 def evaluate_multilabel(
@@ -185,11 +161,12 @@ def evaluate_multilabel(
         seed: Of the intervals' draws.
 
     Raises:
-        DataError: No rows, shapes that don't fit, true labels other than 0 and 1, a threshold that
-            is no probability, or a probability that is not a number.
+        DataError: No rows, shapes that don't fit, true labels other than 0 and 1, or a probability
+            that is not a number.
     """
     check_predictions(true, log_proba, len(labels))
-    thresholds = checked_thresholds(thresholds, log_proba.shape)
+    if thresholds is None:
+        thresholds = np.full(len(labels), DEFAULT_THRESHOLD)
     borne, given = true.astype(bool), given_labels(log_proba, thresholds)
     shown = np.atleast_2d(thresholds).mean(axis=0).tolist()
     hits, support, predicted = (one.sum(axis=0).tolist() for one in (borne & given, borne, given))

@@ -132,8 +132,8 @@ class ScoredRows:
     log_proba: Floats
     groups: Sequence[str] | None = None
 
-    def binary(self, positive: int) -> "ScoredRows":
-        """Take the positive class of two for a label; several labels per text stay as they are.
+    def binary(self) -> "ScoredRows":
+        """Take the second class of two for a label; several labels per text stay as they are.
 
         Raises:
             DataError: One label per text has more than two classes.
@@ -146,17 +146,14 @@ class ScoredRows:
                 f"there are {n_classes} classes with one label per text, so the most probable label"
                 " is predicted: thresholds are for two classes, or for several labels per text"
             )
-        true = (self.true[:, None] == positive).astype(np.int64)
-        return ScoredRows(true, self.log_proba[:, [positive]], self.groups)
+        return ScoredRows(self.true[:, None], self.log_proba[:, [1]], self.groups)
 
     def column(self, number: int) -> "ScoredRows":
         """Keep a single label."""
         return ScoredRows(self.true[:, [number]], self.log_proba[:, [number]], self.groups)
 
 
-def choose_thresholds(
-    true: Ints, log_proba: Floats, objective: str | Objective = "f1", *, positive: int = 1
-) -> Floats:
+def choose_thresholds(true: Ints, log_proba: Floats, objective: str | Objective = "f1") -> Floats:
     """Choose each label's threshold on validation rows.
 
     A threshold lies midway between two probabilities that it divides; among equally good ones it is
@@ -167,12 +164,10 @@ def choose_thresholds(
 
     Args:
         true: int64 [n, labels] of 0 and 1; or int64 [n] of 0 and 1, two classes of which a text has
-            one.
+            one: the second where its probability reaches the threshold.
         log_proba: float64 [n, labels], natural logarithms of the probabilities, calibrated, of rows
             that the model did not learn from.
         objective: What is wanted, as `Objective.parse` reads it, or an `Objective`.
-        positive: Of two classes with one label per text: the position of the one that is given
-            where its probability reaches the threshold; else a text is given the other.
 
     Returns:
         float64 [labels]; of two classes with one label per text the two sum to 1.
@@ -184,16 +179,14 @@ def choose_thresholds(
     """
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     check_predictions(true, log_proba, log_proba.shape[-1])
-    rows = ScoredRows(true, log_proba).binary(positive)
+    rows = ScoredRows(true, log_proba).binary()
     found = [
         _choose(borne, proba, objective.for_label(number))
         for number, (borne, proba) in enumerate(
             zip(rows.true.T.astype(bool), np.exp(rows.log_proba).T, strict=True)
         )
     ]
-    if true.ndim == 1:
-        return np.where(np.arange(2) == positive, found, 1 - found[0])
-    return np.array(found)
+    return np.array(found if true.ndim == 2 else [1 - found[0], found[0]])
 
 
 def _choose(borne: Bools, proba: Floats, objective: Objective) -> float:
@@ -274,7 +267,6 @@ def measure_thresholds(
     valid: ScoredRows,
     test: ScoredRows,
     *,
-    positive: int = 1,
     seed: int = 0,
 ) -> ThresholdGain:
     """Measure what thresholds gain against 0.5.
@@ -285,14 +277,13 @@ def measure_thresholds(
         labels: The names of the labels.
         valid: The validation rows.
         test: The test rows.
-        positive: As for `choose_thresholds`.
         seed: Of the intervals' draws.
     """
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     values = thresholds.tolist()
     if valid.true.ndim == 1:
-        thresholds, labels = thresholds[[positive]], [labels[positive]]
-    valid, test = valid.binary(positive), test.binary(positive)
+        thresholds, labels = thresholds[[1]], [labels[1]]
+    valid, test = valid.binary(), test.binary()
     found = [
         _label_threshold(label, thresholds[[i]], valid.column(i), test.column(i), seed)
         for i, label in enumerate(labels)

@@ -11,7 +11,7 @@ passes over memory without a gap.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,18 +53,6 @@ class LSTMWeights(Generic[ArrayT]):
 
 
 Direction: TypeAlias = LSTMWeights[Floats]
-
-
-class LSTMForward(Protocol):
-    """The forward pass of one direction over batches; arguments are those of `NumpyLSTMForward`."""
-
-    def prepare(self, ids: NDArray[np.integer]) -> None:
-        """Get ready for the words that will be read."""
-
-    def pooled_states(
-        self, ids: NDArray[np.int64], lengths: NDArray[np.int64], pooling: Sequence[str]
-    ) -> list[Floats]:
-        """Read a batch and pool its states."""
 
 
 def check_kernel(kernel: str) -> None:

@@ -142,8 +142,7 @@ class TransformerNetwork:
             return None
         (bias,) = compute(torch.zeros(1, self.max_length, 1))  # [heads, time, time]
         ahead, behind = bias[:, 0, :], bias[:, 1:, 0]
-        found: NDArray[np.float32] = torch.cat([behind.flip(1), ahead], dim=1).T.numpy()
-        return found
+        return torch.cat([behind.flip(1), ahead], dim=1).T.numpy()
 
     def _position_embeddings(self) -> Iterator[torch.nn.Embedding]:
         for name, module in self.modules.named_modules():
@@ -185,8 +184,7 @@ class TransformerNetwork:
         device = next(self.modules.parameters()).device
         outputs = self._outputs(torch.from_numpy(ids).to(device), there.to(device))
         self.modules.train(was_training)
-        found: NDArray[np.float32] = outputs.float().cpu().numpy()
-        return found
+        return outputs.float().cpu().numpy()
 
     def _outputs(self, ids: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
         """Run the encoder on subwords of a mask, bool [batch, time]: [batch, time, hidden_size]."""

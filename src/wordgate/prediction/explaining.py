@@ -14,7 +14,8 @@ from wordgate.evaluation.multilabel import log_odds
 from wordgate.models.average import AverageModel
 from wordgate.models.base import Model
 from wordgate.models.count import CountModel
-from wordgate.models.lstm import LSTMModel, prefix_predictions
+from wordgate.models.lstm import LSTMModel
+from wordgate.models.lstm_states import prefix_predictions
 from wordgate.models.transformer import TransformerModel
 from wordgate.prediction.decision import DecisionRule
 from wordgate.prediction.explanation import ExplainedWord, Explanation, Gates, LabelExplanation

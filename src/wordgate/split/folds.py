@@ -129,9 +129,13 @@ def grouped_folds(
     if label.several:
         several = MultilabelGroups.of(group.codes, label, rank)
         return several.assign([1 / n_folds] * n_folds)[group.codes]
-    table = GroupTable.of(group.codes, label.label, rank)
+    return _assign_groups(GroupTable.of(group.codes, label.label, rank), n_folds)[group.codes]
+
+
+def _assign_groups(table: GroupTable, n_folds: int) -> NDArray[np.int64]:
+    """Give each group a fold, int64 [groups]; see `grouped_folds`."""
     order = np.lexsort((table.rank, -table.size, table.stratum))
-    fold_of_group = np.zeros(len(group.names), dtype=np.int64)
+    fold_of_group = np.zeros(len(table.rank), dtype=np.int64)
     total = [0] * n_folds
     stratum, heap = -1, [(0, 0, 0)]
     for place in order.tolist():
@@ -145,8 +149,7 @@ def grouped_folds(
         size = int(table.size[place])
         total[fold] += size
         heapq.heappush(heap, (own + size, total[fold], fold))
-    fold_of_row: NDArray[np.int64] = fold_of_group[group.codes]
-    return fold_of_row
+    return fold_of_group
 
 
 def random_folds(

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from wordgate.errors import DataError
-from wordgate.runtime.display import shown
+from wordgate.runtime.display import counted, shown
 from wordgate.tables.characters import WINDOW, Characters, TextReader, Window
 from wordgate.tables.dialect import infer_dialect, separator_line
 from wordgate.tables.encoding import BYTE_ORDER_MARK, is_writable, misfits, spelled_out
@@ -151,8 +151,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         self.skipped_lines = len(skipped)
         if skipped:
             lines = ", ".join(repr(spelled_out(shown(line, 40))[0]) for line in skipped)
-            what = "1 line" if len(skipped) == 1 else f"{len(skipped)} lines"
-            self.header_reason += f"; left out before it: {what}, {lines}"
+            self.header_reason += f"; left out before it: {counted(len(skipped), 'line')}, {lines}"
         if self.header:
             # A header cell may be empty: pandas writes its index under no name.
             self.names = [spelled_out(cell.strip())[0] for cell in first]

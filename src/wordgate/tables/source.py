@@ -150,7 +150,7 @@ def _found(source: str | os.PathLike[str], enough: Callable[[bytes], bool] | Non
             return _piped(path.open("rb"), str(path), enough)
         size = path.stat().st_size
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     return _opened(Source(file, path, b"", False, size, sheet=sheet))
 
 
@@ -280,7 +280,7 @@ def _file_blocks(path: Path | RemoteFile) -> Iterator[bytes]:
             while block := stream.read(_BLOCK):
                 yield block
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def _unpacked(blocks: Iterator[bytes], name: str, size: int | None) -> Iterator[bytes]:
@@ -313,7 +313,8 @@ def _unpacked(blocks: Iterator[bytes], name: str, size: int | None) -> Iterator[
         raise DataError(f"'{name}' is a damaged gzip file ({error}): download it again") from error
 
 
-def _unreadable(path: Path, error: OSError) -> DataError:
+def unreadable(path: Path, error: OSError) -> DataError:
+    """Report that the system refuses to read a file."""
     return DataError(f"cannot read '{path}': {error.strerror or error}")
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import SettingsError
 from wordgate.text.encoder import EncodedTexts
 from wordgate.text.vocabulary import PADDING
 
@@ -66,16 +65,7 @@ def bucketed(
         round_to: The time of a batch is its longest text's length, rounded up to a multiple of
             this (and at least this): many different shapes fill oneDNN's cache of primitives.
         similar: False to let chance alone, which is then needed, say who shares a batch.
-
-    Returns:
-        An iterator over the batches.
-
-    Raises:
-        SettingsError: ``batch_size`` or ``round_to`` is below 1.
     """
-    for name, value in {"batch_size": batch_size, "round_to": round_to}.items():
-        if value < 1:
-            raise SettingsError(f"{name} must be at least 1, not {value}")
     if not similar and rng is not None:
         order = rng.permutation(len(encoded))
     else:
@@ -109,5 +99,4 @@ def _pad(encoded: EncodedTexts, rows: NDArray[np.int64], round_to: int) -> Padde
 
 def _inside(lengths: NDArray[np.int64], time: int) -> NDArray[np.bool_]:
     """Where a text has a token: bool [batch, time]."""
-    inside: NDArray[np.bool_] = np.arange(time) < lengths[:, None]
-    return inside
+    return np.arange(time) < lengths[:, None]

@@ -23,7 +23,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from wordgate.text.encoder import EncodedTexts, TextEncoder, as_offsets, checked_list, concatenate
+from wordgate.text.encoder import EncodedTexts, TextEncoder, as_offsets, checked, concatenate
 from wordgate.text.tokenizers import Tokenizer
 
 _ENTRIES, _KEY_BYTES, _VALUES = 2**18, 2**23, 2**21
@@ -105,7 +105,7 @@ class CompiledEncoder:
         Raises:
             DataError: Something among the texts is not a string.
         """
-        texts = checked_list(texts)
+        texts = list(checked(texts))
         if len(texts) < _FEW:
             return self._encoder.encode(texts)
         raw = [text.encode("utf-8", "surrogatepass") for text in texts]

@@ -63,8 +63,7 @@ class EncodedTexts:
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each text: int64 [n]."""
-        lengths: NDArray[np.int64] = self.offsets[1:] - self.offsets[:-1]
-        return lengths
+        return self.offsets[1:] - self.offsets[:-1]
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -84,8 +83,7 @@ class EncodedTexts:
         """Lay the ids of some texts, int64 [m], of these lengths, int64 [m], one after another."""
         before = lengths.cumsum() - lengths
         starts = (self.offsets[rows] - before).repeat(lengths)
-        found: NDArray[np.int32] = self.ids[np.arange(len(starts)) + starts]
-        return found
+        return self.ids[np.arange(len(starts)) + starts]
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,8 @@ class TextEncoder:
             SettingsError: A setting is unknown or out of range.
             DataError: Something among the texts is not a string.
         """
-        tokens = TokenLists.of(_tokenize(get_tokenizer(tokenizer), texts))
+        cut = get_tokenizer(tokenizer)
+        tokens = TokenLists.of(map(cut, checked(texts)))
         vocabulary = Vocabulary.fit(
             tokens,
             groups=groups,
@@ -149,7 +148,7 @@ class TextEncoder:
             unknown=unknown,
             ties=ties,
         )
-        encoder = cls(get_tokenizer(tokenizer), vocabulary, max_tokens, truncate)
+        encoder = cls(cut, vocabulary, max_tokens, truncate)
         return encoder, encoder._encoded(tokens)
 
     def extend(self, more: Sequence[str]) -> "TextEncoder":
@@ -163,7 +162,7 @@ class TextEncoder:
         Raises:
             DataError: Something among the texts is not a string.
         """
-        remaining = _tokenize(self.tokenizer, texts)
+        remaining = map(self.tokenizer, checked(texts))
         first = list(islice(remaining, TEXTS_AT_ONCE))
         if len(first) < TEXTS_AT_ONCE:
             return self._to_ids(first)
@@ -247,16 +246,12 @@ def concatenate(parts: Iterable[EncodedTexts]) -> EncodedTexts:
     return EncodedTexts(ids.array(), as_offsets(lengths.array()), n_truncated)
 
 
-def checked_list(texts: Iterable[str]) -> list[str]:
-    """Return texts as a list.
+def checked(texts: Iterable[str]) -> Iterator[str]:
+    """Pass texts on.
 
     Raises:
         DataError: It is one text, or something among them is not a string.
     """
-    return list(_checked(texts))
-
-
-def _checked(texts: Iterable[str]) -> Iterator[str]:
     if isinstance(texts, str):
         raise DataError("expected a list of texts, not one text; put it in a list: [text]")
     for position, text in enumerate(texts):
@@ -265,10 +260,6 @@ def _checked(texts: Iterable[str]) -> Iterator[str]:
                 f"text {position} is {text!r}, a {type(text).__name__}; every text must be a string"
             )
         yield text
-
-
-def _tokenize(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[list[str]]:
-    return map(tokenizer, _checked(texts))
 
 
 def as_offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

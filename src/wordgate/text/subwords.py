@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wordgate.errors import BundleError
 from wordgate.runtime.cpu import choose_threads
 from wordgate.tables.encoding import without_surrogates
-from wordgate.text.encoder import EncodedTexts
+from wordgate.text.encoder import EncodedTexts, as_offsets
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -58,13 +58,8 @@ class SubwordEncoder:
 
         They frame a text, or stand for whatever the tokenizer doesn't know.
         """
-        return frozenset(
-            id_ + FIRST_ID for id_, token in self._added().items() if token.special
-        ) | frozenset(
-            id_ + FIRST_ID
-            for name in _UNKNOWN
-            if (id_ := self._tokenizer.token_to_id(name)) is not None
-        )
+        special = {id_ for id_, token in self._added().items() if token.special}
+        return frozenset(id_ + FIRST_ID for id_ in special | self._unknown_ids())
 
     def whole_words(self) -> list[str]:
         """Name the whole words of the tokenizer's vocabulary, in its order."""
@@ -74,6 +69,10 @@ class SubwordEncoder:
             {token.content for token in self._added().values() if token.special},
             lambda token: token if decoder is None else decoder.decode([token]),
         )
+
+    def _unknown_ids(self) -> set[int]:
+        found = map(self._tokenizer.token_to_id, _UNKNOWN)
+        return {id_ for id_ in found if id_ is not None}
 
     def _added(self) -> Mapping[int, Any]:
         return self._tokenizer.get_added_tokens_decoder()
@@ -98,8 +97,7 @@ class SubwordEncoder:
             for encoding in encodings:
                 ids.append(np.array(encoding.ids, np.int32) + np.int32(FIRST_ID))
                 n_truncated += len(ids[-1]) == self.max_tokens and bool(encoding.overflowing)
-        offsets = np.zeros(len(texts) + 1, np.int64)
-        offsets[1:] = np.cumsum([len(own) for own in ids], dtype=np.int64)
+        offsets = as_offsets(np.fromiter(map(len, ids), np.int64, len(ids)))
         return EncodedTexts(np.concatenate([np.zeros(0, np.int32), *ids]), offsets, n_truncated)
 
     def words(self, text: str) -> tuple[list[SubwordSpan], int]:
@@ -122,7 +120,7 @@ class SubwordEncoder:
         """Join subwords of one word; what frames the text covers none of it and is left out."""
         words: list[SubwordSpan] = []
         before = None
-        unknown = {self._tokenizer.token_to_id(name) for name in _UNKNOWN}
+        unknown = self._unknown_ids()
         for subword, (start, end), word in zip(
             encoding.ids, encoding.offsets, encoding.word_ids, strict=True
         ):

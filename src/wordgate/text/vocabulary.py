@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 
-from wordgate.errors import SettingsError
 from wordgate.text.token_lists import TokenLists
 
 PADDING = 0
@@ -81,15 +80,8 @@ class Vocabulary:
                 first before the others, as Keras does.
 
         Raises:
-            SettingsError: A number is below 1, or ``ties`` is unknown.
             ValueError: There are not as many groups as texts.
         """
-        numbers = {"min_count": min_count, "min_groups": min_groups, "max_words": max_words}
-        for name, value in numbers.items():
-            if value is not None and value < 1:
-                raise SettingsError(f"{name} must be at least 1, not {value}")
-        if ties not in ("word", "first"):
-            raise SettingsError(f"ties must be 'word' or 'first', not '{ties}'")
         tokens = token_lists if isinstance(token_lists, TokenLists) else TokenLists.of(token_lists)
         totals = tokens.counts()
         spread = tokens.group_counts(groups) if min_groups > 1 else totals

@@ -10,25 +10,16 @@ Processes, not threads, which would wait for Python's lock thousands of times a 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial, reduce
 from itertools import chain
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from wordgate.errors import WordgateError
-from wordgate.training.protocol import ModelTrainer, PreparedBatch
-
-
-class DivisibleBatch(PreparedBatch, Protocol):
-    """A batch whose texts several processes divide among them."""
-
-    def of_texts(self: "BatchT", rows: slice) -> "BatchT":
-        """Return the part of the batch with these texts."""
-
-
-BatchT = TypeVar("BatchT", bound=DivisibleBatch)
+from wordgate.training.protocol import BatchT, FloatArrays, ModelTrainer
 
 
 class LostProcessError(WordgateError):
@@ -97,7 +88,8 @@ def replicated_updates(trainer: ModelTrainer[Any, Any], group: ProcessGroup) -> 
     of an update.
     """
     if group.world_size > 1:
-        group.send(partial(_update_replica, trainer.replica()))
+        arrays = dict(trainer.arrays())
+        group.send(partial(_update_replica, trainer.replica(), arrays, trainer.updates))
     yield
     group.next_update(more=False)
 
@@ -109,10 +101,14 @@ def serve(group: ProcessGroup) -> None:
 
 
 def _update_replica(
-    replica: Callable[[ProcessGroup], ModelTrainer[Any, Any]], group: ProcessGroup
+    replica: Callable[[ProcessGroup], ModelTrainer[Any, Any]],
+    arrays: FloatArrays,
+    updates: int,
+    group: ProcessGroup,
 ) -> None:
-    """Make a trainer's updates for as long as rank 0 does."""
+    """Make a trainer's updates, from this many on, for as long as rank 0 does."""
     trainer = replica(group)
+    trainer.restore(arrays, updates)
     epoch, done = divmod(trainer.updates, trainer.plan.updates_per_epoch)
     rest = (trainer.batches(number, 0) for number in range(epoch + 1, trainer.plan.epochs))
     for batch in chain(trainer.batches(epoch, done), chain.from_iterable(rest)):
@@ -166,8 +162,14 @@ def own_texts(n_texts: int, group: ProcessGroup) -> slice | None:
 
 
 def own_part(batch: BatchT, group: ProcessGroup) -> BatchT | None:
-    """Return the part of a batch that this process computes; None if there are too few texts."""
+    """Return the part of a batch that this process computes; None if there are too few texts.
+
+    Batches are dataclasses of tensors [batch, ...], or of None.
+    """
     if group.world_size == 1:
         return batch
     rows = own_texts(len(batch.targets), group)
-    return None if rows is None else batch.of_texts(rows)
+    if rows is None:
+        return None
+    own = {name: None if part is None else part[rows] for name, part in vars(batch).items()}
+    return replace(batch, **own)  # type: ignore[type-var]

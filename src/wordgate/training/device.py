@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError
 from wordgate.runtime.cpu import multiplies_bfloat16, processor
+from wordgate.runtime.display import counted
 from wordgate.runtime.packages import installed_versions
 
 
@@ -77,8 +78,7 @@ def format_device(device: torch.device) -> str:
     """Describe the device of torch: a GPU, or the CPU and the number of threads."""
     if device.type != "cpu":
         return str(device)
-    count = torch.get_num_threads()
-    return f"{device}, {count} thread" + ("" if count == 1 else "s")
+    return f"{device}, {counted(torch.get_num_threads(), 'thread')}"
 
 
 def engine(device: torch.device, precision: torch.dtype, *packages: str) -> dict[str, str]:

@@ -63,25 +63,34 @@ def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> 
 def _prepared(
     family: Family, n_texts: int, settings: Settings, context: RunContext
 ) -> Iterator[RunContext]:
-    """Import torch if need be, set its threads, and start worker processes if they are worth it."""
+    """Import torch if need be, set its threads, and start other processes if they are worth it."""
     if not family.uses_torch:
         yield context
-        return
-    if not context.engine.is_local:
-        torch = load_torch(context.progress)
-        from wordgate.training.ray_group import ray_group
-
-        engine, count = context.engine, context.processes or 1
-        with (
-            torch_threads(torch, engine.threads),
-            ray_group(count, engine, context.progress) as group,
-        ):
-            yield replace(context, device="cpu", threads=engine.threads, group=group)
-        return
-    if family.cpu_alone:
+    elif not context.engine.is_local:
+        with _on_a_cluster(context) as prepared:
+            yield prepared
+    elif family.cpu_alone:
         load_torch(context.progress)
         yield replace(context, group=current_group())
-        return
+    else:
+        with _on_this_machine(family, n_texts, settings, context) as prepared:
+            yield prepared
+
+
+@contextmanager
+def _on_a_cluster(context: RunContext) -> Iterator[RunContext]:
+    torch = load_torch(context.progress)
+    from wordgate.training.ray_group import ray_group
+
+    engine, count = context.engine, context.processes or 1
+    with torch_threads(torch, engine.threads), ray_group(count, engine, context.progress) as group:
+        yield replace(context, device="cpu", threads=engine.threads, group=group)
+
+
+@contextmanager
+def _on_this_machine(
+    family: Family, n_texts: int, settings: Settings, context: RunContext
+) -> Iterator[RunContext]:
     threads, count = choose_torch_threads(context.threads), context.processes or 1
     if context.processes is None and family.name == "lstm" and current_group() is None:
         count = choose_processes(settings, n_texts, threads)

@@ -122,14 +122,7 @@ class Loss:
         text_weights: torch.Tensor | None,
         of_batch: torch.Tensor,
     ) -> torch.Tensor:
-        """Return what some texts of a batch add to its average loss.
-
-        Args:
-            scores: As for `__call__`.
-            targets: As for `__call__`.
-            text_weights: As for `__call__`.
-            of_batch: The targets of the whole batch.
-        """
+        """Return what some texts of a batch, of all these targets, add to its average loss."""
         if len(targets) == len(of_batch):
             return self(scores, targets, text_weights)
         return self._summed(scores, targets, text_weights) / self.total_weight(of_batch)
@@ -174,11 +167,13 @@ class Loss:
         loss: torch.Tensor,
         scores: torch.Tensor,
         targets: torch.Tensor,
-        of_batch: torch.Tensor | None = None,
+        of_batch: torch.Tensor,
     ) -> torch.Tensor:
-        """Return [2], the summed loss and the number of correct rows of a batch, or of a part."""
-        if of_batch is not None:
-            loss = loss * (len(of_batch) / len(targets))
+        """Return [2], the summed loss of some texts of a batch, and how many are correct.
+
+        The loss is what `part` gave for them.
+        """
+        loss = loss * (len(of_batch) / len(targets))
         if self.multilabel:
             loss = loss / scores.shape[1]
             correct = ((scores >= 0.0) == (targets >= 0.5)).all(dim=1)

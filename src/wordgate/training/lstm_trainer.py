@@ -308,8 +308,8 @@ class LSTMTrainer:
         table, encoded = self.embedding, self.data.train
         data = EncodedData(encoded, encoded, self.data.source.without_texts(), self.data.unknown)
         pretrained = None if table.pretrained is None else table.pretrained.cpu().numpy()
-        own = self.settings, self.seed, replica_device(self.device), dict(self.arrays())
-        return partial(_replica, data, pretrained, *own, self.updates)
+        own = self.settings, self.seed, replica_device(self.device)
+        return partial(_replica, data, table.vectors.shape, pretrained, *own)
 
     def snapshot(self) -> Network:
         """Copy the weights as they are now, or their average, into the network that predicts."""
@@ -413,19 +413,15 @@ class LSTMTrainer:
 
 def _replica(
     data: EncodedData,
+    shape: tuple[int, ...],
     pretrained: NDArray[np.bool_] | None,
     settings: Settings,
     seed: int,
     device: str,
-    arrays: FloatArrays,
-    updates: int,
     group: ProcessGroup,
 ) -> LSTMTrainer:
-    init = EmbeddingInit(np.empty_like(arrays["embedding"]), pretrained)
-    context = RunContext(seed, Silent(), device, group=group)
-    trainer = LSTMTrainer(data, init, settings, context)
-    trainer.restore(arrays, updates)
-    return trainer
+    init = EmbeddingInit(np.empty(shape, np.float32), pretrained)
+    return LSTMTrainer(data, init, settings, RunContext(seed, Silent(), device, group=group))
 
 
 def _embedding(init: EmbeddingInit, settings: Settings, device: torch.device) -> BatchRows:

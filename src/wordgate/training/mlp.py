@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from wordgate.models.base import class_log_proba
+from wordgate.models.base import Floats, class_log_proba
 from wordgate.runtime.cpu import single_thread_environment, torch_threads
 from wordgate.settings import Settings
 from wordgate.training.candidates import Candidate, Trained, train_candidates
@@ -26,7 +26,7 @@ from wordgate.training.loop import EarlyStopping
 from wordgate.training.losses import Loss
 from wordgate.training.optimizers import optimizer_arrays, restore_optimizer, tensor_arrays
 from wordgate.training.protocol import FloatArrays, TrainingPlan
-from wordgate.training.rng import Floats, dropout_mask, glorot_uniform, rng_for
+from wordgate.training.rng import dropout_mask, glorot_uniform, rng_for
 from wordgate.training.weights import class_weights, label_log_odds, mean_one
 
 THREADS = 1
@@ -98,12 +98,6 @@ class MLPBatch:
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes]
     hidden_mask: torch.Tensor | None  # float32 [batch, hidden], of dropout; None without
     weights: torch.Tensor | None = None  # float32 [batch], or [batch, classes] of their labels
-
-    def of_texts(self, rows: slice) -> "MLPBatch":
-        """Return what is about some texts of the batch."""
-        mask = None if self.hidden_mask is None else self.hidden_mask[rows]
-        weights = None if self.weights is None else self.weights[rows]
-        return MLPBatch(self.averages[rows], self.targets[rows], mask, weights)
 
 
 class MLPTrainer:
@@ -183,8 +177,8 @@ class MLPTrainer:
 
     def replica(self) -> Callable[[ProcessGroup], "MLPTrainer"]:
         """Return what makes a trainer like this one in another process; see `ModelTrainer`."""
-        parts = self._train.numpy(), self._data.without_texts(), self._settings, self._seed
-        return partial(_replica, *parts, dict(self.arrays()), self.updates)
+        train, data = self._train.numpy(), self._data.without_texts()
+        return partial(MLPTrainer, train, train[:0], data, self._settings, self._seed)
 
     def snapshot(self) -> Layers:
         """Copy the weights as they are now."""
@@ -222,20 +216,6 @@ class MLPTrainer:
             weights = None if self._text_weights is None else self._text_weights[rows]
             averages = _dropped(averages, input_mask)
             yield MLPBatch(averages, self._targets[rows], hidden_mask, weights)
-
-
-def _replica(
-    train: Floats,
-    data: FitData,
-    settings: Settings,
-    seed: int,
-    arrays: FloatArrays,
-    updates: int,
-    group: ProcessGroup,
-) -> MLPTrainer:
-    trainer = MLPTrainer(train, train[:0], data, settings, seed, group)
-    trainer.restore(arrays, updates)
-    return trainer
 
 
 def _mask(rng: np.random.Generator, rate: float, shape: tuple[int, ...]) -> torch.Tensor | None:

@@ -187,15 +187,8 @@ class KerasRows(BatchRows):
             _step(self.vectors[some], self.first[some], spread, rate, updates)
 
 
-def clipping_factor(norms: Tensor, largest_norm: float) -> Tensor | float:
-    """Return the factor that limits the total norm of gradients.
-
-    Args:
-        norms: Those of the parts of the gradient.
-        largest_norm: The limit; 0 is none.
-    """
-    if not largest_norm:
-        return 1.0
+def clipping_factor(norms: Tensor, largest_norm: float) -> Tensor:
+    """Return the factor that limits the total norm of a gradient, by the norms of its parts."""
     factor: Tensor = (largest_norm / (torch.linalg.vector_norm(norms) + 1e-6)).clamp(max=1.0)
     return factor
 

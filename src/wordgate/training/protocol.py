@@ -105,9 +105,9 @@ class ModelTrainer(Protocol[BatchT, SnapshotT]):
         """
 
     def replica(self) -> Callable[[Any], "ModelTrainer[BatchT, SnapshotT]"]:
-        """Return what makes a trainer like this one, as it is now, in another process of the group.
+        """Return what makes a trainer of these texts and settings in another process of the group.
 
-        It can be pickled, and lacks what evaluating needs.
+        It can be pickled. The trainer lacks what evaluating needs; its arrays are to be restored.
         """
 
     def snapshot(self) -> SnapshotT:

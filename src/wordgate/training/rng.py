@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.models.base import Floats
 from wordgate.settings import Settings
 from wordgate.text.vocabulary import PADDING, Vocabulary
 from wordgate.vectors.lookup import LookupResult
-
-Floats = NDArray[np.float32]
 
 
 def rng_for(seed: int, name: str, *position: int) -> np.random.Generator:
@@ -24,9 +23,7 @@ def rng_for(seed: int, name: str, *position: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode()), *position])
 
 
-def dropout_mask(
-    rng: np.random.Generator, shape: tuple[int, ...], rate: float
-) -> NDArray[np.float32]:
+def dropout_mask(rng: np.random.Generator, shape: tuple[int, ...], rate: float) -> Floats:
     """Draw an inverted dropout mask: 0 with probability `rate`, else 1 / (1 - rate).
 
     Source: Srivastava et al. 2014, scaled at training time so that prediction needs none.

@@ -24,6 +24,7 @@ from wordgate.runtime.progress import Silent, stage
 from wordgate.settings import Settings
 from wordgate.storage.resumable import WORDS
 from wordgate.text.batches import bucketed
+from wordgate.text.encoder import EncodedTexts
 from wordgate.training.candidates import Candidate, train_candidates
 from wordgate.training.data_parallel import ProcessGroup, own_part, sum_gradients
 from wordgate.training.device import (
@@ -87,13 +88,16 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
         trained = train_candidates(["the transformer"], start, data, settings, digests, context)
     (best,) = trained.candidates
     model = TransformerModel(encoder, best.network.to_cpu(), threads)
-    truncated = []
-    if encoded.n_truncated:
-        truncated = [
-            f"{encoded.n_truncated:,} of {len(encoded):,} training texts are longer than"
-            f" {encoder.max_tokens} of the transformer's tokens and were truncated."
-        ]
-    return trained.fitted(model, 0, truncated)
+    return trained.fitted(model, 0, _truncation_remarks(encoded, encoder.max_tokens))
+
+
+def _truncation_remarks(encoded: EncodedTexts, max_tokens: int) -> list[str]:
+    if not encoded.n_truncated:
+        return []
+    return [
+        f"{encoded.n_truncated:,} of {len(encoded):,} training texts are longer than {max_tokens}"
+        " of the transformer's tokens and were truncated."
+    ]
 
 
 def engine_of(settings: Settings, device: torch.device) -> dict[str, str]:
@@ -175,11 +179,6 @@ class TransformerBatch:
     lengths: torch.Tensor  # int64 [batch]
     targets: torch.Tensor  # int64 [batch], or float32 [batch, classes] of 0 and 1
     weights: torch.Tensor | None = None  # float32 [batch], of the texts; None if all weigh the same
-
-    def of_texts(self, rows: slice) -> "TransformerBatch":
-        """Return what is about some texts of the batch."""
-        weights = None if self.weights is None else self.weights[rows]
-        return TransformerBatch(self.ids[rows], self.lengths[rows], self.targets[rows], weights)
 
 
 class TransformerTrainer:
@@ -301,8 +300,8 @@ class TransformerTrainer:
         form = network.config, network.pad_id, dict(network.arrays()), network.multilabel
         encoded = self._data.train
         data = EncodedData(encoded, encoded, self._data.source.without_texts())
-        own = self._settings, self._seed, replica_device(self.device), dict(self.arrays())
-        return partial(_replica, form, data, *own, self.updates)
+        own = self._settings, self._seed, replica_device(self.device)
+        return partial(_replica, form, data, *own)
 
     def snapshot(self) -> TransformerNetwork:
         """Copy the network as it is now."""
@@ -366,16 +365,12 @@ def _replica(
     settings: Settings,
     seed: int,
     device: str,
-    arrays: FloatArrays,
-    updates: int,
     group: ProcessGroup,
 ) -> TransformerTrainer:
-    config, pad_id, of_network, multilabel = form
-    network = TransformerNetwork.from_arrays(config, pad_id, of_network, multilabel=multilabel)
+    config, pad_id, arrays, multilabel = form
+    network = TransformerNetwork.from_arrays(config, pad_id, arrays, multilabel=multilabel)
     context = RunContext(seed, Silent(), device, group=group)
-    trainer = TransformerTrainer(network, data, settings, context)
-    trainer.restore(arrays, updates)
-    return trainer
+    return TransformerTrainer(network, data, settings, context)
 
 
 def numbered(groups: Sequence[str] | None, n_texts: int) -> NDArray[np.int64]:

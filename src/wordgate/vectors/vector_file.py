@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
-from wordgate.tables.source import GZIP_MAGIC, check_unpacked, is_file, missing_file
+from wordgate.tables.source import GZIP_MAGIC, check_unpacked, is_file, missing_file, unreadable
 
 MAX_DIM = 65_536  # dimensions of a vector; real ones have 25 to 4,096
 MAX_WORD_BYTES = 10_000  # bytes; a longer one means that the file is not read where it should be
@@ -85,7 +85,7 @@ class ByteStream:
                 wrong = f"has other data after its gzip data ({unpacked})"
             raise DataError(f"'{self.path}' {wrong}: download it again") from error
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise unreadable(self.path, error) from error
 
 
 @contextmanager
@@ -105,12 +105,8 @@ def open_stream(path: Path) -> Iterator[ByteStream]:
         try:
             stream = ByteStream(path, stack.enter_context(path.open("rb", buffering=0)))
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         yield stream
-
-
-def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"cannot read '{path}': {error.strerror or error}")
 
 
 @dataclass(frozen=True)

@@ -476,23 +476,20 @@ class Cache:
     """An answer kept of a large file of word vectors, with bytes changed: it is right or none."""
 
     def __init__(self, folder):
-        from wordgate.vectors import pretrained
+        from wordgate.vectors import lookup_cache
         from wordgate.vectors.lookup import LookupResult
 
-        os.environ[pretrained.CACHE_HOME_VARIABLE] = str(folder / "cache")
+        os.environ[lookup_cache.CACHE_HOME_VARIABLE] = str(folder / "cache")
         vectors = np.array([[1, 2, 3], [0, 0, 0], [-1, 0.5, 7]], np.float32)
-        self.pretrained, self.found = (
-            pretrained,
-            LookupResult(vectors, np.array([0, -1, 3], np.int8)),
-        )
-        self.file = pretrained._write_cache("key", self.found) / "key.safetensors"
+        self.cache, self.found = lookup_cache, LookupResult(vectors, np.array([0, -1, 3], np.int8))
+        self.file = lookup_cache.write_cache("key", self.found) / "key.safetensors"
         self.whole = self.file.read_bytes()
 
     def case(self, chance):
         signed = chance.random() < 0.7
         content = self.signed(chance) if signed else broken_bytes(self.whole, chance)
         self.file.write_bytes(content)
-        answer = self.pretrained._read_cache("key")
+        answer = self.cache.read_cache("key")
         if answer is None:
             return f"cache, {'signed' if signed else 'changed byte'}: passed over"
         same = np.array_equal(answer.vectors, self.found.vectors)
@@ -503,7 +500,7 @@ class Cache:
 
     def signed(self, chance):
         arrays = load_arrays(broken_arrays(self.whole, chance))
-        digest = self.pretrained._digest(arrays["vectors"], arrays["rules"])
+        digest = self.cache._digest(arrays["vectors"], arrays["rules"])
         return dump_arrays(arrays, {"sha256": digest})
 
 

@@ -1,0 +1,102 @@
+"""Lookups of vocabularies in files of word vectors, kept for the next run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from wordgate.storage.files import atomic_write
+from wordgate.storage.tensors import write_arrays
+from wordgate.vectors.lookup import RULES, LookupResult
+
+CACHE_HOME_VARIABLE = "WORDGATE_CACHE_HOME"
+LARGEST_CACHE = 2_000_000_000
+"""Maximum bytes of the cache; the least recently used files are deleted first."""
+
+_LAYOUT = 1  # raise it with every change of the form, or of how a word is spelled
+_DIGEST = "sha256"
+
+
+def cache_folder() -> Path:
+    """Return the folder of cached lookups; it may be emptied at any time."""
+    home = os.environ.get(CACHE_HOME_VARIABLE)
+    return (Path(home) if home else Path(platformdirs.user_cache_dir("wordgate"))) / "vectors"
+
+
+def cache_key(file: Path, words: Sequence[str], spelling: str) -> str:
+    """Name a lookup by all that decides its result: the file as it is, the words, the rules."""
+    facts = file.stat()
+    file_as_it_is = [str(file.resolve()), facts.st_size, facts.st_mtime_ns]
+    file_as_it_is += [facts.st_ctime_ns, facts.st_ino]  # which no copying keeps
+    content = json.dumps([_LAYOUT, *file_as_it_is, spelling, *RULES, list(words)])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def read_cache(key: str) -> LookupResult | None:
+    """Read a cached result; None if there is none, or none that is whole."""
+    file = cache_folder() / f"{key}.safetensors"
+    try:
+        with safe_open(file, framework="np") as stored:
+            metadata = stored.metadata() or {}
+            known, rules = stored.get_tensor("vectors"), stored.get_tensor("rules")
+    except (OSError, SafetensorError, AttributeError, TypeError):  # types that numpy lacks
+        return None
+    if (
+        metadata.get(_DIGEST) != _digest(known, rules)  # which can be made for any other arrays
+        or (known.dtype.name, known.ndim) != ("float32", 2)
+        or (rules.dtype.name, rules.ndim) != ("int8", 1)
+        or len(known) != np.count_nonzero(rules >= 0)
+    ):
+        return None
+    with suppress(OSError):  # of another user, perhaps
+        os.utime(file)
+    vectors = np.zeros((len(rules), known.shape[1]), np.float32)
+    vectors[rules >= 0] = known
+    return LookupResult(vectors, rules)
+
+
+def write_cache(key: str, found: LookupResult) -> Path:
+    """Cache a result, and give the folder; of too large a cache the longest unused goes."""
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    known, rules = found.vectors[found.known], found.rules
+    with atomic_write(folder / f"{key}.safetensors") as aside:
+        arrays: dict[str, NDArray[Any]] = {"vectors": known, "rules": rules}
+        write_arrays(aside, arrays, {_DIGEST: _digest(known, rules)})
+    _shrink(folder)
+    return folder
+
+
+def _digest(known: NDArray[np.float32], rules: NDArray[np.int8]) -> str:
+    content = hashlib.sha256(f"{known.dtype}{known.shape}{rules.dtype}{rules.shape}".encode())
+    content.update(np.ascontiguousarray(known).data)
+    content.update(rules.data)
+    return content.hexdigest()
+
+
+def _shrink(folder: Path) -> None:
+    files = []
+    # A kill leaves the hidden ones.
+    ours = re.compile(r"[0-9a-f]{64}\.safetensors|\.[0-9a-f]{64}\.safetensors\.new")
+    for file in folder.iterdir():
+        if ours.fullmatch(file.name) is None:
+            continue
+        with suppress(FileNotFoundError):  # another process shrinks, too
+            facts = file.stat()
+            files.append((facts.st_mtime_ns, facts.st_size, file))
+    total = 0
+    for _, size, file in sorted(files, reverse=True):
+        total += size
+        if total > LARGEST_CACHE:
+            file.unlink(missing_ok=True)
