@@ -202,6 +202,13 @@ def own_processes():
     return found
 
 
+def is_at_work(process):
+    """Tell whether a process is a worker of Ray that runs a task."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes().startswith(b"ray::_call")
+    return False
+
+
 @contextmanager
 def signals_to_workers(number, most):
     """Send so many workers of this process's clusters a signal while they run tasks; list them."""
@@ -210,9 +217,8 @@ def signals_to_workers(number, most):
     def send():
         while len(found) < most and not done.wait(0.1):
             for process in own_processes():
-                with suppress(OSError):
-                    name = Path(f"/proc/{process}/cmdline").read_bytes()
-                    if name.startswith(b"ray::_call") and process not in found:
+                if process not in found and is_at_work(process):
+                    with suppress(OSError):
                         os.kill(process, number)
                         found.append(process)
                         break
@@ -375,6 +381,41 @@ def test_a_group_of_the_cluster_trains_the_same_bits(
     found, expected = (one.bundle.model.state()[1] for one in (there, here))
     assert found.keys() == expected.keys()
     assert all(np.array_equal(found[name], expected[name]) for name in found)
+
+
+def test_a_training_whose_process_is_killed_continues_from_its_checkpoint(
+    few_reviews, review_vectors, monkeypatch, tmp_path
+):
+    from wordgate.training import checkpoint
+
+    lines, saves, save = [], [], checkpoint.Checkpoint.save
+
+    class Listener(Silent):
+        def say(self, text):
+            lines.append(text)
+
+    def save_and_kill(self, state):
+        save(self, state)
+        saves.append((state.position, state.trainer.updates))
+        if len(saves) in (2, 5):
+            [worker] = filter(is_at_work, own_processes())
+            os.kill(worker, signal.SIGKILL)
+
+    monkeypatch.setattr(checkpoint, "_SOONEST", 0.0)
+    monkeypatch.setattr(checkpoint, "_SHARE", 0.0)  # a checkpoint after every update
+    options = {
+        "model": "mlp", "vectors": review_vectors, "threads": 1, "engine": "ray", "workers": 2,
+        "settings": {"mlp.epochs": 2, "mlp.batch_size": 16},
+    }  # fmt: skip
+    whole = wordgate.train(few_reviews, out=tmp_path / "whole", progress=Silent(), **options)
+    monkeypatch.setattr(checkpoint.Checkpoint, "save", save_and_kill)
+    killed = wordgate.train(few_reviews, out=tmp_path / "killed", progress=Listener(), **options)
+    assert saves == sorted({*saves})  # no update is made again, of either candidate
+    assert [line.rpartition("(")[2] for line in lines if "new processes" in line] == [
+        "restart 1 of 3).", "restart 2 of 3).",
+    ]  # fmt: skip
+    found, expected = (one.bundle.model.state()[1] for one in (killed, whole))
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
 def test_tasks_that_need_each_other_run_at_the_same_time_and_only_once(tmp_path):

@@ -11,7 +11,7 @@ from wordgate.runtime.progress import Silent
 from wordgate.storage.remote import RemoteFile
 
 pytestmark = pytest.mark.needs("fsspec")
-_S3 = ("s3fs", "moto", "flask")
+_S3 = ("s3fs", "moto", "flask", "flask_cors")
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def s3():
     """A bucket of a local server of S3."""
     missing = [package for package in _S3 if find_spec(package) is None]
     if missing:
-        pytest.skip(f"needs {', '.join(missing)}: pip install s3fs 'moto[server]'")
+        pytest.skip(f"needs {', '.join(missing)}: pip install s3fs 'moto[s3]' flask flask-cors")
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(port=0)

@@ -24,7 +24,7 @@ from wordgate.runtime.progress import Silent
 from wordgate.text.encoder import TextEncoder
 from wordgate.training import device, families, processes
 from wordgate.training.checkpoint import kept_histories
-from wordgate.training.data_parallel import LostProcessError, own_part, replicated_updates
+from wordgate.training.data_parallel import own_part, replicated_updates
 from wordgate.training.families import check_workers
 from wordgate.training.fitting import CheckpointConfig, EncodedData, FitData, RunContext
 from wordgate.training.local_group import LocalGroup
@@ -32,7 +32,12 @@ from wordgate.training.loop import TrainingLoop
 from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.training.mlp import MLPTrainer
 from wordgate.training.pretrained_transformer import pretrained_transformer
-from wordgate.training.processes import WorkerStartError, choose_processes, start_workers
+from wordgate.training.processes import (
+    LostProcessError,
+    WorkerStartError,
+    choose_processes,
+    start_workers,
+)
 from wordgate.training.rng import EmbeddingInit, random_embeddings
 from wordgate.training.transformer import TransformerTrainer
 

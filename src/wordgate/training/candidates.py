@@ -27,7 +27,6 @@ from wordgate.training.checkpoint import (
     TrainingState,
     count_earlier_candidates,
 )
-from wordgate.training.data_parallel import LostProcessError
 from wordgate.training.fitting import (
     TIME_LIMIT,
     CheckpointConfig,
@@ -140,14 +139,9 @@ def train_candidates(
         if kept.resume:
             first = min(count_earlier_candidates(kept.file), len(names) - 1)
     runs = _CandidateRuns(start, config, data.valid.targets)
-    try:
-        if context.worker is not None and first == 0 and len(names) == 2:
-            return _train_both(names, runs, context, context.worker)
-        return _train_in_turn(names, first, runs, context)
-    except LostProcessError as error:
-        if kept is None or not kept.file.exists():
-            raise
-        raise WordgateError(f"{error}; {kept.remedy()}") from error
+    if context.worker is not None and first == 0 and len(names) == 2:
+        return _train_both(names, runs, context, context.worker)
+    return _train_in_turn(names, first, runs, context)
 
 
 @dataclass(frozen=True)

@@ -18,23 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wordgate.errors import WordgateError
 from wordgate.training.protocol import BatchT, FloatArrays, ModelTrainer
-
-
-class LostProcessError(WordgateError):
-    """Another process of the group has failed or ended while it was needed.
-
-    Args:
-        rank: Its rank; None if it is not known.
-        world_size: The number of processes.
-        report: Its traceback, if it has sent one.
-    """
-
-    def __init__(self, rank: int | None, world_size: int, report: str = ""):
-        which = "one" if rank is None else f"number {rank + 1}"
-        how = f"failed:\n{report}" if report else "ended unexpectedly: memory may have run out"
-        super().__init__(f"of the {world_size} training processes, {which} {how}")
 
 
 class ProcessGroup:

@@ -29,6 +29,7 @@ from wordgate.training.processes import (
     choose_processes,
     start_workers,
 )
+from wordgate.training.restarts import fit_with_restarts
 from wordgate.training.torchrun import current_group
 from wordgate.training.weights import check_weights
 
@@ -54,9 +55,13 @@ def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> 
     known = FAMILIES[family]
     if known.vectors == "required" and data.vectors is None:
         raise SettingsError(f"{family} averages word vectors, and there are none")
-    with _prepared(known, len(data.train), settings, context) as prepared:
-        fitted: Fitted = imported(known.fit)(data, settings, prepared)
-    return fitted
+
+    def fit_once(context: RunContext) -> Fitted:
+        with _prepared(known, len(data.train), settings, context) as prepared:
+            fitted: Fitted = imported(known.fit)(data, settings, prepared)
+        return fitted
+
+    return fit_with_restarts(fit_once, context)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wordgate.training.data_parallel import LostProcessError, ProcessGroup
-from wordgate.training.processes import shared_memory
+from wordgate.training.data_parallel import ProcessGroup
+from wordgate.training.processes import LostProcessError, shared_memory
 
 _UPDATE, _STOP, _READY, _MEMORY, _FAILED = b"u", b"s", b"r", b"m", b"f"
 _ALIGNMENT = 64  # bytes

@@ -33,6 +33,21 @@ class WorkerStartError(WordgateError):
     """This system doesn't let another process be started."""
 
 
+class LostProcessError(WordgateError):
+    """Another process of the group has failed or ended while it was needed.
+
+    Args:
+        rank: Its rank; None if it is not known.
+        world_size: The number of processes.
+        report: Its traceback, if it has sent one.
+    """
+
+    def __init__(self, rank: int | None, world_size: int, report: str = ""):
+        which = "one" if rank is None else f"number {rank + 1}"
+        how = f"failed:\n{report}" if report else "ended unexpectedly: memory may have run out"
+        super().__init__(f"of the {world_size} training processes, {which} {how}")
+
+
 @dataclass(frozen=True)
 class Workers:
     """Worker processes, and a socket to each of them, by rank."""
@@ -135,7 +150,7 @@ def run() -> None:
 
         import torch
 
-        from wordgate.training.data_parallel import LostProcessError, serve
+        from wordgate.training.data_parallel import serve
         from wordgate.training.local_group import LocalGroup
 
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))

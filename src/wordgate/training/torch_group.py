@@ -13,7 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from wordgate.training.data_parallel import LostProcessError, ProcessGroup
+from wordgate.training.data_parallel import ProcessGroup
+from wordgate.training.processes import LostProcessError
 
 _TIMEOUT = timedelta(days=7)  # others wait while rank 0 reads, evaluates and reports
 
