@@ -31,8 +31,8 @@ def main() -> None:
     """Print the table."""
     texts, targets = _tweets(N_TRAIN + N_VALID)
     vectorizers = [
-        NgramVectorizer.fit(texts[:N_TRAIN], "words", (1, 3), 2, "tfidf"),
-        NgramVectorizer.fit(texts[:N_TRAIN], "characters", (2, 5), 2, "tfidf"),
+        NgramVectorizer.fit(texts[:N_TRAIN], "words", (1, 3), 2, "tfidf")[0],
+        NgramVectorizer.fit(texts[:N_TRAIN], "characters", (2, 5), 2, "tfidf")[0],
     ]
     features = count_matrix(vectorizers, texts)
     train, valid = features[:N_TRAIN], features[N_TRAIN:]

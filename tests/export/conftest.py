@@ -79,7 +79,8 @@ def make_count():
     def make(weights="tfidf", kinds=("words", "characters"), texts=TEXTS):
         rng = np.random.default_rng(4)
         ranges = {"words": (1, 2), "characters": (2, 4)}
-        vectorizers = [NgramVectorizer.fit(texts, kind, ranges[kind], 1, weights) for kind in kinds]
+        fitted = [NgramVectorizer.fit(texts, kind, ranges[kind], 1, weights) for kind in kinds]
+        vectorizers = [vectorizer for vectorizer, _ in fitted]
         return CountModel(
             vectorizers,
             3 * drawn(rng, sum(map(len, vectorizers)), CLASSES),

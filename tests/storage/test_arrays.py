@@ -1,17 +1,15 @@
-"""Tests of arrays and counts that outgrow memory."""
+"""Tests of arrays that outgrow memory."""
 
 import os
 import tracemalloc
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from wordgate.errors import DataError
-from wordgate.storage import arrays, counting
+from wordgate.storage import arrays
 from wordgate.storage.arrays import GrowingArray
-from wordgate.storage.counting import StringCounter
 
 
 @pytest.mark.parametrize("in_memory", [1, 100, 1 << 24])
@@ -80,13 +78,10 @@ def test_an_array_is_read_only(in_memory: int, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_folder_that_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrays, "IN_MEMORY", 1)
-    monkeypatch.setattr(counting, "MOST_IN_MEMORY", 1)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     expected = r"temporary file cannot be written: .* set TMPDIR .*: No such file"
     with pytest.raises(DataError, match=expected):
         GrowingArray(np.int64).append(np.arange(3))
-    with pytest.raises(DataError, match=expected):
-        StringCounter().update(["a", "b"])
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
@@ -96,20 +91,3 @@ def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: full)
     with pytest.raises(DataError, match=r"set TMPDIR .*: No space left on device"):
         GrowingArray(np.int64).append(np.arange(1 << 20))
-
-
-@pytest.mark.parametrize("most", [1, 3, 50, 2_000_000])
-@pytest.mark.parametrize("least", [1, 2, 30])
-def test_strings_are_counted(most: int, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "MOST_IN_MEMORY", most)
-    rng = np.random.default_rng(0)
-    words = ["", "a", "b b", "a  ", "é", "\ud800", "\U0001f600", "\x85", "\r", "1 2"]
-    drawn = [words[place] * int(rng.integers(1, 4)) for place in rng.integers(0, 10, 500)]
-    found = StringCounter()
-    for start in range(0, 500, 20):
-        found.update(drawn[start : start + 20])
-    strings, counts = found.at_least(least)
-    expected = {word: n for word, n in Counter(drawn).items() if n >= least}
-    assert strings == sorted(expected)
-    assert counts.dtype == np.int32
-    assert counts.tolist() == [expected[word] for word in strings]

@@ -16,7 +16,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from wordgate.data.dataset import Dataset
 from wordgate.data.demo import demo_corpus
 from wordgate.models.base import model_from_state
-from wordgate.storage import arrays, counting
+from wordgate.storage import arrays
 from wordgate.text import ngrams
 from wordgate.text.ngrams import NgramVectorizer
 from wordgate.training import count, logistic
@@ -61,9 +61,8 @@ def test_temporary_files_change_nothing(fit_tuned, monkeypatch, weights):
     options = {"count.weights": weights}
     in_memory = fit_tuned(**options).model
     monkeypatch.setattr(arrays, "IN_MEMORY", 1)
-    monkeypatch.setattr(counting, "MOST_IN_MEMORY", 50)
+    monkeypatch.setattr(ngrams, "_KEYS_AT_ONCE", 5)
     monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 7)
-    monkeypatch.setattr(count, "TEXTS_AT_ONCE", 9)
     monkeypatch.setattr(logistic, "_SQUARED_AT_ONCE", 11)
     on_disk = fit_tuned(**options).model
     for one, other in zip(in_memory.vectorizers, on_disk.vectorizers, strict=True):
@@ -176,25 +175,34 @@ def test_time_that_is_up_between_finding_and_counting_leaves_characters_out(fit_
     assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["words"]
 
 
-@pytest.mark.parametrize("counting", [False, True])
+@pytest.mark.parametrize(("late", "n_cut", "n_counted"), [("cutting", 10, 0), ("counting", 80, 1)])
 def test_n_grams_of_characters_end_within_a_kind_when_half_of_the_time_is_over(
-    fit_tuned, monkeypatch, counting
+    fit_tuned, monkeypatch, late, n_cut, n_counted
 ):
-    """Finding and counting n-grams looks at the clock before each chunk of texts."""
+    """Cutting texts and counting n-grams look at the clock before each chunk of texts."""
     monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 10)
-    now, chunks = time.monotonic(), []
-    lookup = NgramVectorizer.lookup
+    now, cut, counted = time.monotonic(), [], []
+    spaced_words, count_chunk = ngrams.spaced_words, ngrams._counts
 
-    def look_up(self, texts):
-        found = lookup(self, texts)
-        if self.analyzer == "characters" and (self.frequencies is not None) == counting:
-            chunks.append(len(texts))
-            monkeypatch.setattr(count.time, "monotonic", lambda: now + 51.0)
-        return found
+    def time_is_up():
+        monkeypatch.setattr(count.time, "monotonic", lambda: now + 51.0)
 
-    monkeypatch.setattr(NgramVectorizer, "lookup", look_up)
+    def cut_text(text):
+        cut.append(text)
+        if late == "cutting":
+            time_is_up()
+        return spaced_words(text)
+
+    def count_ngrams(ids, lengths, n_ngrams):
+        counted.append(n_ngrams)
+        if n_ngrams != counted[0]:  # those of words come first
+            time_is_up()
+        return count_chunk(ids, lengths, n_ngrams)
+
+    monkeypatch.setattr(ngrams, "spaced_words", cut_text)
+    monkeypatch.setattr(ngrams, "_counts", count_ngrams)
     fitted = fit_tuned(deadline=now + 100.0)
-    assert chunks == [10]
+    assert (len(cut), sum(n != counted[0] for n in counted)) == (n_cut, n_counted)
     assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["words"]
     assert fitted.remarks[-1] == "The time limit left no time for n-grams of characters."
 
@@ -238,7 +246,7 @@ def test_the_pace_is_measured_on_texts_spread_over_all(monkeypatch):
     monkeypatch.setattr(count, "_PROBED_CHARACTERS", 450)
     pace = count._Pace.of(texts, ["words", "characters"], find)
     assert read == [("words", texts[::10]), ("characters", texts[::10])]
-    assert pace == count._Pace(3.0 / 30, 2.0 / 30, 30)
+    assert pace == count._Pace(1.0 / 30, 2.0 / 30, 30)
     monkeypatch.setattr(count, "_PROBED_CHARACTERS", 451)
     assert count._Pace.of(texts, ["words"], find) == count._Pace(0.0, 0.0, 0)
 
@@ -285,7 +293,8 @@ ODD_TEXTS = st.lists(TEXT, min_size=1, max_size=12)
 @given(train=ODD_TEXTS, new=ODD_TEXTS, min_texts=st.integers(1, 3))
 def test_it_is_scikit_learns_matrix(kind, weights, train, new, min_texts):
     theirs = vectorizer(kind, weights, min_texts)
-    ours = NgramVectorizer.fit(train, kind, ANALYZERS[kind]["ngram_range"], min_texts, weights)
+    ngram_range = ANALYZERS[kind]["ngram_range"]
+    ours, counts = NgramVectorizer.fit(train, kind, ngram_range, min_texts, weights)
     try:
         theirs.fit(train)
     except ValueError:  # it refuses an empty vocabulary
@@ -296,13 +305,15 @@ def test_it_is_scikit_learns_matrix(kind, weights, train, new, min_texts):
         found, expected = count_matrix([ours], texts, np.float64), theirs.transform(texts)
         assert found.shape == expected.shape
         assert found.toarray() == pytest.approx(expected.toarray(), abs=1e-12)
+    of_counts, of_texts = count._matrix_of_counts([(ours, counts)]), count_matrix([ours], train)
+    assert (of_counts != of_texts).nnz == 0
 
 
 def test_blocks_stand_side_by_side(examples, monkeypatch):
     monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 7)
     train, new = list(examples(50).texts), list(examples(30, seed=1).texts)
     vectorizers = [
-        NgramVectorizer.fit(train, kind, options["ngram_range"], 2, "tfidf")
+        NgramVectorizer.fit(train, kind, options["ngram_range"], 2, "tfidf")[0]
         for kind, options in ANALYZERS.items()
     ]
     theirs = [vectorizer(kind, min_texts=2).fit(train) for kind in ANALYZERS]
@@ -315,28 +326,26 @@ def test_blocks_stand_side_by_side(examples, monkeypatch):
 
 def test_a_run_must_stand_in_enough_texts_not_often_enough():
     texts = ["so so so", "no", "no"]
-    assert NgramVectorizer.fit(texts, "words", (1, 2), 2, "tfidf").vocabulary == ["no"]
-    assert NgramVectorizer.fit(texts, "characters", (2, 2), 2, "tfidf").vocabulary == [
-        " n",
-        "no",
-        "o ",
-    ]
+    words, _ = NgramVectorizer.fit(texts, "words", (1, 2), 2, "tfidf")
+    assert words.vocabulary == ["no"]
+    characters, _ = NgramVectorizer.fit(texts, "characters", (2, 2), 2, "tfidf")
+    assert characters.vocabulary == [" n", "no", "o "]
 
 
 @pytest.mark.parametrize("kind", ANALYZERS)
 def test_the_order_of_the_texts_changes_no_block(examples, kind):
     texts = list(examples(50).texts)
     one, other = (
-        NgramVectorizer.fit(order, kind, (1, 3), 2, "tfidf") for order in (texts, texts[::-1])
+        NgramVectorizer.fit(order, kind, (1, 3), 2, "tfidf")[0] for order in (texts, texts[::-1])
     )
     assert one.vocabulary == other.vocabulary
     assert np.array_equal(one.frequencies, other.frequencies)
 
 
 def test_no_texts_and_no_runs_give_an_empty_matrix():
-    vectorizers = [NgramVectorizer.fit(["a"], kind, (1, 2), 2, "tfidf") for kind in ANALYZERS]
+    vectorizers = [NgramVectorizer.fit(["a"], kind, (1, 2), 2, "tfidf")[0] for kind in ANALYZERS]
     assert count_matrix(vectorizers, ["a", ""]).shape == (2, 0)
     vectorizers = [
-        NgramVectorizer.fit(["a b", "a c"], kind, (1, 2), 2, "tfidf") for kind in ANALYZERS
+        NgramVectorizer.fit(["a b", "a c"], kind, (1, 2), 2, "tfidf")[0] for kind in ANALYZERS
     ]
     assert count_matrix(vectorizers, []).shape == (0, sum(map(len, vectorizers)))

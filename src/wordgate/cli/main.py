@@ -3,6 +3,7 @@
 It imports little, so that a Ctrl-C while the rest is imported is an interruption like any other.
 """
 
+import gc
 import sys
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -24,6 +25,7 @@ def run(arguments: list[str] | None = None) -> None:
             streams.discard()
         status = INTERRUPTED
     _ignore_interruptions()
+    gc.freeze()  # at its end Python would search all modules for cycles: a second with torch
     sys.exit(status)
 
 

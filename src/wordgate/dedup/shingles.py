@@ -67,10 +67,13 @@ class Shingles:
     def blocks(self) -> Iterator[ShinglesBlock]:
         """Return the texts in blocks that take little memory."""
         numbers = self.numbered[1]
+        edges = [*self.starts[:-1:CHUNK], self.starts[-1]]
+        scratch = np.empty(int(np.diff(edges).max(initial=0)), np.uint64)
         for first in range(0, len(self.starts) - 1, CHUNK):
             starts = self.starts[first : first + CHUNK + 1]
             own = numbers[starts[0] : starts[-1]]
-            yield ShinglesBlock(slice(first, first + len(starts) - 1), own, starts - starts[0])
+            texts = slice(first, first + len(starts) - 1)
+            yield ShinglesBlock(texts, own, starts - starts[0], scratch)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class ShinglesBlock:
     texts: slice  # which texts they are
     numbers: NDArray[np.int32]  # of the distinct features, as in `Shingles.numbered`
     starts: NDArray[np.int64]  # [n + 1]; text i has ``numbers[starts[i]:starts[i + 1]]``
+    scratch: NDArray[np.uint64]  # at least as many as numbers; overwritten by `minima`
 
     @cached_property
     def filled(self) -> NDArray[np.int64]:
@@ -88,7 +92,10 @@ class ShinglesBlock:
 
     def minima(self, values: NDArray[_Ordered]) -> NDArray[_Ordered]:
         """Return the least of the values of each text's features, [filled texts]."""
-        return np.minimum.reduceat(values[self.numbers], self.starts[self.filled])
+        # Three times as fast as `values[self.numbers]`, which would allocate megabytes every time.
+        own = self.scratch.view(values.dtype)[: len(self.numbers)]
+        values.take(self.numbers, out=own, mode="clip")
+        return np.minimum.reduceat(own, self.starts[self.filled])
 
 
 def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:

@@ -4,14 +4,17 @@ Shapes: ``n`` texts, ``ngrams`` known n-grams, ``total`` entries of all texts to
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import accumulate
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.storage.counting import StringCounter
+from wordgate.dedup.keys import distinct
+from wordgate.storage.arrays import GrowingArray
+from wordgate.text.token_lists import TokenLists
 
 Analyzer = Literal["words", "characters"]
 ANALYZERS: tuple[Analyzer, ...] = ("words", "characters")
@@ -19,6 +22,7 @@ Weighting = Literal["counts", "tfidf"]
 _WORDS_CACHED = 100_000
 _WORD = re.compile(r"\w+")
 TEXTS_AT_ONCE, _CHARACTERS_AT_ONCE = 4096, 1_000_000
+_KEYS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -26,14 +30,69 @@ class SparseRows:
     """The n-grams of texts and their values, row by row.
 
     Attributes:
-        ids: int64 [total], ids of n-grams.
+        ids: int64 or int32 [total], ids of n-grams.
         values: float64 [total].
         lengths: int64 [n], how many entries are each text's.
     """
 
-    ids: NDArray[np.int64]
+    ids: NDArray[np.integer[Any]]
     values: NDArray[np.float64]
     lengths: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NgramCounts:
+    """How often n-grams occur in texts, row by row; large arrays are memory-mapped files.
+
+    Attributes:
+        ids: int32 [total], ids of n-grams; those of a text are distinct and ascend.
+        counts: int32 [total].
+        lengths: int64 [n] for each chunk of texts, how many entries are each text's.
+    """
+
+    ids: NDArray[np.int32]
+    counts: NDArray[np.int32]
+    lengths: Sequence[NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, chunks: Iterable["CountsChunk"]) -> "NgramCounts":
+        """Keep counts of chunks of texts.
+
+        Raises:
+            DataError: A temporary file cannot be written.
+        """
+        ids, counts, lengths = GrowingArray(np.int32), GrowingArray(np.int32), []
+        for own_ids, own_counts, own_lengths in chunks:
+            ids.append(own_ids)
+            counts.append(own_counts)
+            lengths.append(own_lengths)
+        return cls(ids.array(), counts.array(), lengths)
+
+    def chunks(self) -> Iterator["CountsChunk"]:
+        """Return ids, counts and lengths of each chunk of texts."""
+        first = 0
+        for lengths in self.lengths:
+            last = first + int(lengths.sum())
+            yield self.ids[first:last], self.counts[first:last], lengths
+            first = last
+
+    def select(self, kept: NDArray[np.int64], n_ngrams: int) -> "NgramCounts":
+        """Keep only some of `n_ngrams` n-grams, which are numbered anew; their ids ascend."""
+        number = np.full(n_ngrams, -1, np.int32)
+        number[kept] = np.arange(len(kept))
+
+        def selected() -> Iterator[CountsChunk]:
+            for ids, counts, lengths in self.chunks():
+                new = number[ids]
+                known = new >= 0
+                rows = _rows(lengths)[known]
+                yield new[known], counts[known], np.bincount(rows, minlength=len(lengths))
+
+        return NgramCounts.of(selected())
+
+
+CountsChunk = tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]], NDArray[np.int64]]
+"""Ids and counts of n-grams [total], and int64 [n], how many of them are each text's."""
 
 
 class NgramVectorizer:
@@ -75,16 +134,22 @@ class NgramVectorizer:
         min_texts: int,
         weighting: Weighting,
         check: Callable[[], None] = lambda: None,
-    ) -> "NgramVectorizer":
+    ) -> tuple["NgramVectorizer", NgramCounts]:
         """Learn the n-grams of this many texts or more, sorted: the order of rows changes nothing.
 
         `check` is called before each chunk of texts; an exception of it ends the work.
+
+        Returns:
+            The vectorizer, and the n-grams of the texts counted, which are read only once.
+
+        Raises:
+            DataError: A temporary file cannot be written.
         """
-        count = _frequent_words if analyzer == "words" else _frequent_characters
-        vocabulary, frequencies = count(texts, ngram_range, min_texts, check)
+        count = _count_words if analyzer == "words" else _count_characters
+        vocabulary, frequencies, counts = count(texts, ngram_range, min_texts, check)
         if weighting == "counts":
-            return cls(analyzer, ngram_range, vocabulary)
-        return cls(analyzer, ngram_range, vocabulary, frequencies, len(texts))
+            return cls(analyzer, ngram_range, vocabulary), counts
+        return cls(analyzer, ngram_range, vocabulary, frequencies, len(texts)), counts
 
     def __len__(self) -> int:
         """The number of known n-grams."""
@@ -103,11 +168,22 @@ class NgramVectorizer:
         """
         if self.frequencies is None:
             return SparseRows(ids, np.ones(len(ids)), lengths)
-        rows, ids, counts = count_by_text(ids, lengths, len(self))
+        return self.weigh_counts(*_counts(ids, lengths, len(self)))
+
+    def weigh_counts(
+        self,
+        ids: NDArray[np.integer[Any]],
+        counts: NDArray[np.integer[Any]],
+        lengths: NDArray[np.int64],
+    ) -> SparseRows:
+        """Weigh n-grams that are counted already, as `NgramCounts` has them."""
+        if self.frequencies is None:
+            return SparseRows(ids, counts.astype(np.float64), lengths)
+        rows = _rows(lengths)
         values = (1.0 + np.log(counts)) * self.idf[ids]
         squares = np.bincount(rows, values * values, minlength=len(lengths))
         values /= np.sqrt(squares)[rows]
-        return SparseRows(ids, values, np.bincount(rows, minlength=len(lengths)))
+        return SparseRows(ids, values, lengths)
 
     def lookup(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Look up the n-grams of all texts, one after another; unknown ones are left out.
@@ -179,40 +255,204 @@ def text_chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         yield texts[start:]
 
 
-def _frequent_words(
+def _rows(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which text each entry is of, int64 [total]."""
+    return np.repeat(np.arange(len(lengths)), lengths)
+
+
+def _counts(ids: NDArray[np.int64], lengths: NDArray[np.int64], n_ngrams: int) -> CountsChunk:
+    """Count n-grams of texts, of ids and lengths as `NgramVectorizer.lookup` gives them."""
+    rows, ngrams, counts = count_by_text(ids, lengths, n_ngrams)
+    return ngrams, counts, np.bincount(rows, minlength=len(lengths))
+
+
+@dataclass(frozen=True)
+class _Tokenized:
+    """Texts cut into tokens, chunk by chunk as `text_chunks` has them.
+
+    Attributes:
+        tokens: The tokens of all texts.
+        sizes: The number of texts of each chunk.
+    """
+
+    tokens: TokenLists
+    sizes: list[int]
+
+    @classmethod
+    def of(
+        cls, texts: Sequence[str], cut: Callable[[str], list[str]], check: Callable[[], None]
+    ) -> "_Tokenized":
+        """Cut texts; `check` is called before each chunk."""
+        sizes: list[int] = []
+
+        def token_lists() -> Iterator[list[str]]:
+            for part in text_chunks(texts):
+                check()
+                sizes.append(len(part))
+                yield from map(cut, part)
+
+        return cls(TokenLists.of(token_lists()), sizes)
+
+    def chunks(self) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+        """Return which tokens are those of each chunk, and how many each text has, int64 [n]."""
+        first_text = first = 0
+        for size in self.sizes:
+            lengths = self.tokens.lengths[first_text : first_text + size]
+            last = first + int(lengths.sum())
+            yield slice(first, last), lengths
+            first_text, first = first_text + size, last
+
+
+def _count_words(
     texts: Sequence[str],
     ngram_range: tuple[int, int],
     min_texts: int,
     check: Callable[[], None],
-) -> tuple[list[str], NDArray[np.int32]]:
-    """Return the word n-grams of at least `min_texts` texts, sorted, and the number of texts."""
-    found = StringCounter()
-    for part in text_chunks(texts):
-        check()
-        found.update(ngram for text in part for ngram in set(word_ngrams(text, ngram_range)))
-    return found.at_least(min_texts)
+) -> tuple[list[str], NDArray[np.int32], NgramCounts]:
+    """Find and count the word n-grams of at least `min_texts` texts.
+
+    They are looked for length by length: both ends of one are n-grams of as many texts, too
+    (Agrawal and Srikant, "Fast algorithms for mining association rules", VLDB 1994).
+
+    Returns:
+        The n-grams, sorted; the number of texts of each, int32; and their counts in each text.
+    """
+    read = _Tokenized.of(texts, words_of, check)
+    n_texts = read.tokens.group_counts(None)
+    kept = np.flatnonzero(n_texts >= min_texts)
+    number = np.full(len(n_texts), -1, np.int32)
+    number[kept] = np.arange(len(kept))
+    ids = GrowingArray(np.int32)
+    for part in read.tokens.parts():
+        ids.append(number[part])
+    words = _Ngrams(ids.array(), [read.tokens.words[i] for i in kept.tolist()], n_texts[kept])
+    found = [words]
+    for _ in range(1, ngram_range[1]):
+        found.append(_longer_by_one(found[-1], words, read, len(found) + 1, min_texts))
+    found = found[ngram_range[0] - 1 :]
+    names = [name for one in found for name in one.names]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    firsts = np.array([0, *accumulate(len(one.names) for one in found)][:-1])
+
+    def chunks() -> Iterator[CountsChunk]:
+        for part, lengths in read.chunks():
+            numbers = np.stack([one.ids[part] for one in found], axis=1)
+            known = numbers >= 0
+            of_text = np.bincount(_rows(lengths), known.sum(axis=1), minlength=len(lengths))
+            own = rank[(numbers + firsts)[known]]
+            yield _counts(own, of_text.astype(np.int64), len(names))
+
+    n_texts = np.concatenate([one.n_texts for one in found])[order]
+    return [names[i] for i in order], n_texts.astype(np.int32), NgramCounts.of(chunks())
 
 
-def _frequent_characters(
+@dataclass(frozen=True)
+class _Ngrams:
+    """N-grams of words, of one length, that occur in enough texts.
+
+    Attributes:
+        ids: int32 [tokens], the number of the n-gram that begins with each token; -1 for none.
+        names: The n-grams in the order of their numbers.
+        n_texts: int64 [ngrams], in how many texts each occurs.
+    """
+
+    ids: NDArray[np.int32]
+    names: list[str]
+    n_texts: NDArray[np.int64]
+
+
+def _longer_by_one(
+    shorter: _Ngrams, words: _Ngrams, read: _Tokenized, length: int, min_texts: int
+) -> _Ngrams:
+    """Find the n-grams of some length by those that are shorter by one word."""
+    n_words = len(words.names)
+
+    def chunks() -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """Find n-grams of which both ends are known: where they begin, keys, texts."""
+        for part, lengths in read.chunks():
+            row, ends = _rows(lengths), shorter.ids[part]
+            at = np.arange(max(0, len(row) - length + 1))
+            at = at[(row[at] == row[at + length - 1]) & (ends[at] >= 0) & (ends[at + 1] >= 0)]
+            last = words.ids[part][at + length - 1]
+            yield part, at, ends[at].astype(np.int64) * n_words + last, row[at]
+
+    counted = _KeyCounts()
+    for *_, keys, rows in chunks():
+        n_rows = int(rows.max(initial=0)) + 1
+        counted.add(distinct(keys * n_rows + rows) // n_rows)
+    frequent, n_texts = counted.at_least(min_texts)
+    ids = GrowingArray(np.int32)
+    for part, at, keys, _ in chunks():
+        own = np.full(part.stop - part.start, -1, np.int32)
+        place = np.searchsorted(frequent, keys)
+        known = np.append(frequent, -1)[place] == keys
+        own[at[known]] = place[known]
+        ids.append(own)
+    pairs = zip(*(ends.tolist() for ends in np.divmod(frequent, max(1, n_words))), strict=True)
+    names = [f"{shorter.names[first]} {words.names[last]}" for first, last in pairs]
+    return _Ngrams(ids.array(), names, n_texts)
+
+
+class _KeyCounts:
+    """Counts keys from 0 on, int64, in little more memory than the distinct ones take."""
+
+    def __init__(self) -> None:
+        self._keys, self._counts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+
+    def add(self, keys: NDArray[np.int64]) -> None:
+        """Count some keys."""
+        found, counts = np.unique(keys, return_counts=True)
+        self._keys.append(found)
+        self._counts.append(counts)
+        if sum(map(len, self._keys[1:])) > max(_KEYS_AT_ONCE, len(self._keys[0])):
+            self._merge()
+
+    def at_least(self, least: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the keys that occur at least `least` times, sorted, and their counts."""
+        self._merge()
+        kept = self._counts[0] >= least
+        return self._keys[0][kept], self._counts[0][kept]
+
+    def _merge(self) -> None:
+        keys, counts = np.concatenate(self._keys), np.concatenate(self._counts)
+        order = keys.argsort(kind="stable")
+        keys = keys[order]
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        self._keys, self._counts = [keys[first]], [np.add.reduceat(counts[order], first)]
+
+
+def _count_characters(
     texts: Sequence[str],
     ngram_range: tuple[int, int],
     min_texts: int,
     check: Callable[[], None],
-) -> tuple[list[str], NDArray[np.int32]]:
-    """Return the same for character n-grams; each word is looked into once."""
-    words = set[str]()
-    for part in text_chunks(texts):
-        check()
-        words.update(word for text in part for word in spaced_words(text))
-    ngrams = {ngram for word in words for ngram in character_ngrams(word, ngram_range)}
-    every = NgramVectorizer("characters", ngram_range, sorted(ngrams))
-    totals = np.zeros(len(every), np.int64)
-    for part in text_chunks(texts):
-        check()
-        _, ids, _ = count_by_text(*every.lookup(part), len(every))
-        totals += np.bincount(ids, minlength=len(every))
-    kept = np.flatnonzero(totals >= min_texts)
-    return [every.vocabulary[place] for place in kept.tolist()], totals[kept].astype(np.int32)
+) -> tuple[list[str], NDArray[np.int32], NgramCounts]:
+    """Find and count character n-grams, as `_count_words` does; each word is cut once."""
+    read = _Tokenized.of(texts, spaced_words, check)
+    grams = TokenLists.of([*character_ngrams(word, ngram_range)] for word in read.tokens.words)
+    order = sorted(range(len(grams.words)), key=grams.words.__getitem__)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    starts = grams.lengths.cumsum() - grams.lengths
+
+    def chunks() -> Iterator[CountsChunk]:
+        for part, lengths in read.chunks():
+            check()
+            words = read.tokens.numbers[part]
+            own = grams.lengths[words]
+            at = np.arange(own.sum()) + (starts[words] - (own.cumsum() - own)).repeat(own)
+            of_text = np.bincount(_rows(lengths), own, minlength=len(lengths))
+            yield _counts(rank[grams.numbers[at]], of_text.astype(np.int64), len(order))
+
+    every = NgramCounts.of(chunks())
+    n_texts = np.zeros(len(order), np.int64)
+    for ids, _, _ in every.chunks():
+        n_texts += np.bincount(ids, minlength=len(order))
+    kept = np.flatnonzero(n_texts >= min_texts)
+    names = [grams.words[order[place]] for place in kept.tolist()]
+    return names, n_texts[kept].astype(np.int32), every.select(kept, len(order))
 
 
 def word_ngrams(text: str, ngram_range: tuple[int, int]) -> Iterator[str]:
@@ -221,7 +461,7 @@ def word_ngrams(text: str, ngram_range: tuple[int, int]) -> Iterator[str]:
     A word is a run of letters, digits and underscores; the words of an n-gram are joined by spaces:
     "Not bad!" gives "not", "bad", "not bad".
     """
-    words = _WORD.findall(text.lower())
+    words = words_of(text)
     shortest, longest = ngram_range
     for length in range(shortest, min(longest, len(words)) + 1):
         if length == 1:
@@ -229,6 +469,11 @@ def word_ngrams(text: str, ngram_range: tuple[int, int]) -> Iterator[str]:
         else:
             shifted = (words[offset:] for offset in range(length))
             yield from map(" ".join, zip(*shifted, strict=False))
+
+
+def words_of(text: str) -> list[str]:
+    """Cut a text, lower-cased, into runs of letters, digits and underscores."""
+    return _WORD.findall(text.lower())
 
 
 def spaced_words(text: str) -> list[str]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,13 @@ from wordgate.runtime.cpu import choose_threads, single_thread_environment
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.storage.sparse import stack_rows
-from wordgate.text.ngrams import TEXTS_AT_ONCE, Analyzer, NgramVectorizer, text_chunks
+from wordgate.text.ngrams import (
+    Analyzer,
+    NgramCounts,
+    NgramVectorizer,
+    SparseRows,
+    text_chunks,
+)
 from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext
 from wordgate.training.logistic import search_regularization
 from wordgate.training.weights import loss_weights
@@ -23,8 +29,7 @@ from wordgate.training.weights import loss_weights
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Kind = TypeVar("Kind")
-Result = TypeVar("Result")
+_Counted = tuple[NgramVectorizer, NgramCounts]
 _COUNTING_SHARE = 0.5
 """Maximum fraction of the time for finding and counting n-grams; the rest is for the solver."""
 _PROBED_CHARACTERS = 300_000
@@ -50,36 +55,26 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     kinds = [kind for kind, (_, longest) in ranges.items() if longest]
     min_texts, weights = settings.count.min_texts, settings.count.weights
 
-    def found(
-        texts: Sequence[str], kind: Analyzer, check: Callable[[], None] = _pass
-    ) -> NgramVectorizer:
+    def count(texts: Sequence[str], kind: Analyzer, check: Callable[[], None] = _pass) -> _Counted:
         return NgramVectorizer.fit(texts, kind, ranges[kind], min_texts, weights, check)
 
     n_texts, deadline = len(data.train), context.deadline
     with stage(context.progress, "Finding n-grams"):
         is_limited = deadline < math.inf
-        pace = _Pace.of(data.train.texts, kinds, found) if is_limited else _Pace()
+        pace = _Pace.of(data.train.texts, kinds, count) if is_limited else _Pace()
         deadline -= pace.predicting * context.predicted_after
         now = time.monotonic()
         limit = _TimeLimit(now + _COUNTING_SHARE * (deadline - now))
         data = replace(data, train=pace.part_in_time(data.train, limit.end - now))
         train, valid = data.train, data.valid
-        vectorizers = [
-            *limit.first_of_all(kinds, lambda kind, check: found(train.texts, kind, check))
-        ]
+        counted = [*limit.first_of_all(kinds, lambda kind, check: count(train.texts, kind, check))]
+        vectorizers = [vectorizer for vectorizer, _ in counted]
     sizes = " and ".join(
         f"{len(vectorizer):,} {vectorizer.analyzer.removesuffix('s')} n-grams"
         for vectorizer in vectorizers
     )
     with stage(context.progress, f"Counting {sizes} in {len(train):,} texts"):
-        blocks = [
-            *limit.first_of_all(
-                vectorizers,
-                lambda one, check: _block(one, train.texts, np.float32, check),
-            )
-        ]
-        vectorizers = vectorizers[: len(blocks)]
-        of_train = _side_by_side(blocks)
+        of_train = _matrix_of_counts(counted)
         of_valid = count_matrix(vectorizers, valid.texts)
     choice = search_regularization(
         (of_train, train.targets),
@@ -126,20 +121,21 @@ class _Pace:
         cls,
         texts: Sequence[str],
         kinds: Sequence[Analyzer],
-        found: Callable[[Sequence[str], Analyzer], NgramVectorizer],
+        count: Callable[[Sequence[str], Analyzer], _Counted],
     ) -> "_Pace":
         """Measure the time on texts at regular intervals."""
         step = sum(map(len, texts)) // _PROBED_CHARACTERS
         if step < 10:
             return cls()
-        some, taken, counting = texts[::step], [time.monotonic()], 0.0
+        some, counting, predicting = texts[::step], list[float](), 0.0
         for kind in kinds:
-            vectorizer = found(some, kind)
             started = time.monotonic()
+            vectorizer, _ = count(some, kind)
+            counted = time.monotonic()
             vectorizer.transform(some)
-            counting += time.monotonic() - started
-            taken.append(time.monotonic())
-        return cls((taken[1] - taken[0]) / len(some), counting / len(some), len(some))
+            counting.append(counted - started)
+            predicting += time.monotonic() - counted
+        return cls(counting[0] / len(some), predicting / len(some), len(some))
 
     def part_in_time(self, train: Dataset, seconds: float) -> Dataset:
         """Return as many texts as there is time for, at regular intervals."""
@@ -161,12 +157,15 @@ class _TimeLimit:
     end: float
 
     def first_of_all(
-        self, kinds: Iterable[Kind], work: Callable[[Kind, Callable[[], None]], Result]
-    ) -> Iterator[Result]:
-        """Return the results of the kinds in turn, up to the one at which time is up."""
+        self, kinds: Iterable[Analyzer], count: Callable[[Analyzer, Callable[[], None]], _Counted]
+    ) -> Iterator[_Counted]:
+        """Count the kinds in turn, up to the one at which time is up."""
         with suppress(_FitTimeoutError):
             for number, kind in enumerate(kinds):
-                yield work(kind, self._check if number else _pass)
+                check = self._check if number else _pass
+                counted = count(kind, check)
+                check()
+                yield counted
 
     def _check(self) -> None:
         if time.monotonic() >= self.end:
@@ -183,37 +182,35 @@ def count_matrix(
     dtype: type[np.floating[Any]] = np.float32,
 ) -> "csr_matrix":
     """Lay the values of all texts side by side: sparse [n, ngrams] of the type asked for."""
-    return _side_by_side([_block(one, texts, dtype) for one in vectorizers])
+    rows = ([one.transform(part) for one in vectorizers] for part in text_chunks(texts))
+    return _matrix(vectorizers, rows, dtype)
 
 
-def _block(
-    vectorizer: NgramVectorizer,
-    texts: Sequence[str],
+def _matrix_of_counts(counted: Sequence[_Counted]) -> "csr_matrix":
+    """Return what `count_matrix` does of the texts on which vectorizers were fitted."""
+    vectorizers = [vectorizer for vectorizer, _ in counted]
+    chunks = zip(*(counts.chunks() for _, counts in counted), strict=True)
+    rows = (
+        [one.weigh_counts(*counts) for one, counts in zip(vectorizers, chunk, strict=True)]
+        for chunk in chunks
+    )
+    return _matrix(vectorizers, rows, np.float32)
+
+
+def _matrix(
+    vectorizers: Sequence[NgramVectorizer],
+    chunks: Iterable[Sequence[SparseRows]],
     dtype: type[np.floating[Any]],
-    check: Callable[[], None] = _pass,
 ) -> "csr_matrix":
-    from scipy.sparse import csr_matrix
+    """Lay the values of chunks of texts, by each vectorizer, side by side."""
+    from scipy.sparse import csr_matrix, hstack
 
-    def matrices() -> Iterator["csr_matrix"]:
-        for part in text_chunks(texts):
-            check()
-            rows = vectorizer.transform(part)
-            starts = np.concatenate([[0], np.cumsum(rows.lengths)]).astype(np.int32)
-            data = (rows.values.astype(dtype), rows.ids.astype(np.int32), starts)
-            matrix = csr_matrix(data, (len(part), len(vectorizer)))
-            matrix.sum_duplicates()
-            yield matrix
+    def block(vectorizer: NgramVectorizer, rows: SparseRows) -> "csr_matrix":
+        starts = np.concatenate([[0], np.cumsum(rows.lengths)]).astype(np.int32)
+        data = (rows.values.astype(dtype), rows.ids.astype(np.int32), starts)
+        matrix = csr_matrix(data, (len(rows.lengths), len(vectorizer)))
+        matrix.sum_duplicates()
+        return matrix
 
-    return stack_rows(matrices(), len(vectorizer), dtype)
-
-
-def _side_by_side(blocks: Sequence["csr_matrix"]) -> "csr_matrix":
-    from scipy.sparse import hstack
-
-    if len(blocks) == 1:
-        return blocks[0]
-    starts = range(0, blocks[0].shape[0], TEXTS_AT_ONCE)
-    parts = ([one[start : start + TEXTS_AT_ONCE] for one in blocks] for start in starts)
-    width = sum(one.shape[1] for one in blocks)
-    joined = (hstack(part, format="csr") for part in parts)
-    return stack_rows(joined, width, blocks[0].dtype.type)
+    joined = (hstack([*map(block, vectorizers, rows)], format="csr") for rows in chunks)
+    return stack_rows(joined, sum(map(len, vectorizers)), dtype)

@@ -3,6 +3,7 @@
 Nothing here imports torch, so that they import it while this process does.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -162,6 +163,7 @@ def run() -> None:
         except Exception:
             group.fail(traceback.format_exc())
             sys.exit(1)
+    gc.freeze()  # rank 0 waits for the end of this process: see `wordgate.cli.main.run`
 
 
 def _end(workers: Workers) -> None:
