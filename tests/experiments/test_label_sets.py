@@ -210,6 +210,21 @@ COPIED = [
 ]  # fmt: skip
 
 
+def test_a_model_of_columns_says_how_to_evaluate_it_on_one_column_of_labels(make_topics, tmp_path):
+    *before, last = ({"number": n, "name": f"is {n}"} for n in (2, 3, 4))
+    model = make_topics(data={"columns": [{"role": "label", "before": before, **last}]})
+    file = tmp_path / "topics.csv"
+    file.write_text("text,labels\ncheap and fast,price;speed\nbroken,quality\n")
+    with pytest.raises(DataError, match="no column 'is 2'") as caught:
+        wordgate.evaluate(model, file)
+    assert str(caught.value).splitlines()[1] == (
+        "The model was trained on a column of 0 and 1 for each of its 3 labels: name the columns"
+        " of the data, or its only column of labels, with --label"
+    )
+    read = {"label": "labels", "label_separator": ";"}
+    assert wordgate.evaluate(model, file, **read).scores.micro_f1 == 1.0
+
+
 def test_an_audit_counts_label_by_label(rows):
     found = audit(pd.DataFrame({"text": [t for t, _ in COPIED], "label": [y for _, y in COPIED]}))
     assert [(one.label, one.rows, one.share) for one in found.labels] == [

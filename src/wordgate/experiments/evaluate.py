@@ -225,20 +225,28 @@ def _read(data: Any, config: Config, reading: TableOptions) -> tuple[Table, Tabl
     columns = config.columns().get("label", ())
     if reading.get("label_separator") is None:
         reading["label_separator"] = config.label_separator if config.multilabel else NO_SEPARATOR
+    to_name = {}  # what is to be said if a column of the training is missing, by role
     if len(columns) > 1 and reading.get("label") is None:
         reading["label"] = columns
-    if reading.get("text") is not None or form is None:
-        return read_table(data, min_labels=1, **reading), reading
-    reading["text"] = config.columns()["text"]
+        to_name["label"] = (
+            f"The model was trained on a column of 0 and 1 for each of its {len(columns)} labels:"
+            " name the columns of the data, or its only column of labels, with --label"
+        )
+    if reading.get("text") is None and form is not None:
+        reading["text"] = config.columns()["text"]
+        to_name["text"] = f"The model reads '{form}': name these columns of the data with --text"
     try:
         table = read_table(data, min_labels=1, **reading)
     except ColumnError as error:
-        if error.role != "text":
+        if error.role not in to_name:
             raise
-        raise DataError(
-            f"{error}\nThe model reads '{form}': name these columns of the data with --text"
-        ) from error
-    return _with_reasons(table, {"text": "as in training"}), reading
+        raise DataError(f"{error}\n{to_name[error.role]}") from error
+    reasons = {
+        choice.role: choice.reason.replace("as given", "as in training", 1)
+        for choice in table.reading.columns
+        if choice.role in to_name
+    }
+    return _with_reasons(table, reasons), reading
 
 
 def _with_reasons(table: Table, reasons: Mapping[str, str]) -> Table:

@@ -19,7 +19,7 @@ SHOWN_LIVE = 10
 """Maximum trials in the table in a terminal."""
 _LIMIT_NAMES = {"latency": "--max-ms", "size": "--max-mb"}
 _ENDS = {
-    "minutes": "the time limit was reached",
+    "minutes": "no other trial fits into the time limit",
     "trials": "no trial was left to try",
     "interruption": "it was interrupted",
 }
@@ -29,8 +29,12 @@ def format_search(result: SearchResult) -> str:
     """Write a search for a terminal: the selection, its bias, the runner-up and the best trials."""
     sentences = [choice(result), price(result), *runner_up(result), *_measured_costs(result)]
     sentences += [ending(result), *result.left_out]
-    table = _format_trials(ranked(result.trials)[:SHOWN_LIVE], result.chosen)
-    return "\n\n".join(["\n".join(sentences), table, important_settings(result)])
+    return "\n\n".join(["\n".join(sentences), format_best(result), important_settings(result)])
+
+
+def format_best(result: SearchResult) -> str:
+    """Format the best trials in columns; the selected one has a star."""
+    return _format_trials(ranked(result.trials)[:SHOWN_LIVE], result.chosen)
 
 
 def _format_trials(trials: Sequence[SearchTrial], marked: int | None) -> str:
@@ -194,12 +198,7 @@ def _tested(result: SearchResult) -> str:
 
 def price(result: SearchResult) -> str:
     """Write the selection bias: how much the score that was maximized exceeds the test score."""
-    n_tried = len(candidates(result.trials))
-    luck = (
-        f", because the highest of {n_tried:,} scores is partly due to chance"
-        if n_tried > 1
-        else ""
-    )
+    luck = _luck(result)
     if result.difference is None:
         bias = f"the selection score is optimistic{luck}. By how much is unknown"
         return f"Selection bias: {bias if luck else 'unknown'} without a score on test rows."
@@ -218,6 +217,23 @@ def price(result: SearchResult) -> str:
         f"Selection bias: the selection score is {points:.1f} points above the test"
         f" score{chance}{luck}; expect the test score on new texts."
     )
+
+
+def selection_score(result: SearchResult) -> str:
+    """Write the score by which the trial was selected, where the test rows were not used."""
+    score, folds = format_share(result.chosen_score), inner_folds(result.trial(result.chosen))
+    luck = _luck(result)
+    optimistic = f", which is optimistic{luck}" if luck else ""
+    name = OBJECTIVE_NAMES[result.objective]
+    return f"{name} {score} on {folds} of the training rows{optimistic}."
+
+
+def _luck(result: SearchResult) -> str:
+    """Write why a selection score is optimistic; nothing if there was no other trial."""
+    n_tried = len(candidates(result.trials))
+    if n_tried < 2:
+        return ""
+    return f", because the highest of {n_tried:,} scores is partly due to chance"
 
 
 def runner_up(result: SearchResult) -> list[str]:
