@@ -210,6 +210,23 @@ COPIED = [
 ]  # fmt: skip
 
 
+def test_the_separator_of_the_training_rows_is_for_cells_of_text_alone(make_topics, tmp_path, rows):
+    lists = pd.DataFrame(
+        {"text": ["cheap and fast", "broken"], "labels": [["price", "speed"], ["quality"]]}
+    )
+    marks = pd.DataFrame({"text": lists.text, "price": [1, 0], "quality": [0, 1], "speed": [1, 0]})
+    model = make_topics(label_separator=";")
+    assert wordgate.evaluate(model, lists).scores.micro_f1 == 1.0
+    columns = ["price", "quality", "speed"]
+    assert wordgate.evaluate(model, marks, label=columns).scores.micro_f1 == 1.0
+    with pytest.raises(DataError, match="a label separator has no effect here"):
+        wordgate.evaluate(model, lists, label_separator=";")
+    train, test = frame_of(rows, ";".join), tmp_path / "test.jsonl"
+    frame_of(rows[:40]).to_json(test, orient="records", lines=True)
+    table = read_parts(train, test=test, label_separator=";").table
+    assert table.label_sets[-40:] == [one for _, one, _ in rows[:40]]
+
+
 def test_a_model_of_columns_says_how_to_evaluate_it_on_one_column_of_labels(make_topics, tmp_path):
     *before, last = ({"number": n, "name": f"is {n}"} for n in (2, 3, 4))
     model = make_topics(data={"columns": [{"role": "label", "before": before, **last}]})

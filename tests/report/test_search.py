@@ -58,7 +58,12 @@ def test_a_search_without_a_test_tells_the_score_and_that_the_highest_of_several
 
 
 def test_of_the_best_trials_the_selected_one_has_the_star(search_result):
-    chosen = replace(search_result, chosen=6)  # as good within noise, and smaller
+    chosen = replace(search_result, chosen=6, chosen_score=0.699, second=4)
+    assert (
+        "lstm (trial 5) has 0.700, but of models that are equally good (within half a point and one"
+        " standard error), the smallest one is selected." in format_search(chosen)
+    )
+    assert "equally good" not in format_search(replace(chosen, second=5))
     assert [line.split()[0] for line in format_best(chosen).splitlines()[1:3]] == ["5", "6*"]
 
 

@@ -48,6 +48,7 @@ def read_table(
     min_labels: int = 2,
     drop_if_there: bool = False,
     label_separator: str | None = None,
+    usual_separator: str | None = None,
     weight: str | int | None = None,
 ) -> Table:
     """Read labeled texts, infer what is not given, and count every row that is left out.
@@ -74,6 +75,8 @@ def read_table(
         label_separator: The separator between the labels in a cell, such as ``";"`` (multi-label
             data); None to detect it where it is nearly unambiguous, ``"none"`` for one label per
             text. Lists are always several labels.
+        usual_separator: The separator if none is given, such as that of the training data; lists
+            and columns of 0 and 1 ignore it.
         weight: A column of weights of the texts in training, 0 or more.
 
     Returns:
@@ -99,7 +102,14 @@ def read_table(
         labelled=labelled,
         source=f"{called} ({loaded.form.quoting})" if "sheet '" in loaded.form.quoting else called,
     )
-    labels = read_labels(records, chosen["label"], label_separator, called, labelled=labelled)
+    labels = read_labels(
+        records,
+        chosen["label"],
+        label_separator,
+        called,
+        labelled=labelled,
+        usual_separator=usual_separator,
+    )
     to_drop = [drop_labels] if isinstance(drop_labels, str) else list(drop_labels)
     to_drop = [
         without_surrogates(label if isinstance(label, str) else str(label)) for label in to_drop

@@ -279,14 +279,18 @@ def _read_like(
     like = options.copy()
     like["text"], like["label"] = column_flags(table, "text"), column_flags(table, "label")
     like["group"] = column_flag(table, "group")
-    like["label_separator"] = table.label_separator
-    if table.label_sets is None:
-        like["label_separator"] = NO_SEPARATOR
+    like["label_separator"] = None
+    separator = NO_SEPARATOR if table.label_sets is None else table.label_separator
 
     def read() -> Table:
         try:
             return read_table(
-                file, min_labels=1, drop_if_there=True, empty_text_as=empty_text_as, **like
+                file,
+                min_labels=1,
+                drop_if_there=True,
+                empty_text_as=empty_text_as,
+                usual_separator=separator,
+                **like,
             )
         except ColumnError as error:
             roles = ("text", "label", "group")

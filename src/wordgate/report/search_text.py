@@ -186,7 +186,23 @@ def choice(result: SearchResult) -> str:
     rows = "" if chosen.rows == 1.0 else f"{chosen.rows:.0%} of "
     judged = f"{name} {score} on {inner_folds(chosen)} of {rows}the training rows"
     cut = " The time limit stopped its trial; the score is the best that it had reached."
-    return f"{trial_name(chosen)} {won}: {judged}{_tested(result)}.{cut if chosen.is_cut else ''}"
+    return (
+        f"{trial_name(chosen)} {won}: {judged}{_tested(result)}.{_why_not_best(result)}"
+        f"{cut if chosen.is_cut else ''}"
+    )
+
+
+def _why_not_best(result: SearchResult) -> str:
+    """Write why a trial with a higher score was not selected, unless `runner_up` does."""
+    best = best_of(result.trials)
+    if best is None or best.number == result.second:
+        return ""
+    if score_of(best) - result.chosen_score < 0.0005:
+        return ""
+    return (
+        f" {trial_name(best)} has {format_share(best.score)}, but of models that are equally good"
+        " (within half a point and one standard error), the smallest one is selected."
+    )
 
 
 def _tested(result: SearchResult) -> str:
