@@ -70,10 +70,13 @@ def test_a_training_is_verbose_or_quiet(trained):
 
 def test_an_lstm_without_vectors_is_told_what_may_help(wordgate, reviews, tmp_path, tiny):
     settings = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
-    lines = wordgate("train", reviews, "--out", tmp_path / "m", *settings).out.splitlines()
+    read = ["--label", "label", "--drop-label", "so, so", "--text", "text"]
+    ended = wordgate("train", reviews, "--out", tmp_path / "m", *settings, *read)
+    lines = ended.out.splitlines()
     first = lines.index("Word vectors usually help (a few minutes). Distill them with")
     assert lines[first + 1 : first + 4] == [
-        f"  wordgate vectors distill --teacher minilm --data {reviews} --out words.bin",
+        f"  wordgate vectors distill --teacher minilm --data {reviews} --text text --label label"
+        " --drop-label 'so, so' --out words.bin",
         "and train again with --vectors words.bin.",
         "To distill a transformer into the LSTM (about half an hour), add --teacher minilm.",
     ]

@@ -102,6 +102,11 @@ def test_labels_that_could_be_taken_for_others_are_quoted(wordgate, make_topics)
     lines = wordgate("predict", folder, "cheap", "broken", "fast", "a lamp").out.splitlines()
     shown = [line.partition("  ")[0] for line in lines]
     assert shown == ['"(none)"', '"a, b"', '"c\\"\\t"', "(none)"]
+    lines = wordgate("info", folder).out.splitlines()
+    assert 'labels: (none), "a, b", "c\\"\\t"' in lines
+    thresholds = '(none) 0.4, "a, b" 0.4, "c\\"\\t" 0.4'
+    assert f"labels per text: any number; thresholds: {thresholds}" in lines
+    assert '. Not predicted: "a, b" 0.119' in wordgate("explain", folder, "cheap").out
 
 
 def test_explain_tells_of_the_most_probable_label_or_of_the_one_named(wordgate, topics_model):

@@ -210,6 +210,38 @@ COPIED = [
 ]  # fmt: skip
 
 
+def test_the_separator_of_the_training_rows_is_for_cells_of_text_alone(make_topics, tmp_path, rows):
+    lists = pd.DataFrame(
+        {"text": ["cheap and fast", "broken"], "labels": [["price", "speed"], ["quality"]]}
+    )
+    marks = pd.DataFrame({"text": lists.text, "price": [1, 0], "quality": [0, 1], "speed": [1, 0]})
+    model = make_topics(label_separator=";")
+    assert wordgate.evaluate(model, lists).scores.micro_f1 == 1.0
+    columns = ["price", "quality", "speed"]
+    assert wordgate.evaluate(model, marks, label=columns).scores.micro_f1 == 1.0
+    with pytest.raises(DataError, match="a label separator has no effect here"):
+        wordgate.evaluate(model, lists, label_separator=";")
+    train, test = frame_of(rows, ";".join), tmp_path / "test.jsonl"
+    frame_of(rows[:40]).to_json(test, orient="records", lines=True)
+    table = read_parts(train, test=test, label_separator=";").table
+    assert table.label_sets[-40:] == [one for _, one, _ in rows[:40]]
+
+
+def test_a_model_of_columns_says_how_to_evaluate_it_on_one_column_of_labels(make_topics, tmp_path):
+    *before, last = ({"number": n, "name": f"is {n}"} for n in (2, 3, 4))
+    model = make_topics(data={"columns": [{"role": "label", "before": before, **last}]})
+    file = tmp_path / "topics.csv"
+    file.write_text("text,labels\ncheap and fast,price;speed\nbroken,quality\n")
+    with pytest.raises(DataError, match="no column 'is 2'") as caught:
+        wordgate.evaluate(model, file)
+    assert str(caught.value).splitlines()[1] == (
+        "The model was trained on a column of 0 and 1 for each of its 3 labels: name the columns"
+        " of the data, or its only column of labels, with --label"
+    )
+    read = {"label": "labels", "label_separator": ";"}
+    assert wordgate.evaluate(model, file, **read).scores.micro_f1 == 1.0
+
+
 def test_an_audit_counts_label_by_label(rows):
     found = audit(pd.DataFrame({"text": [t for t, _ in COPIED], "label": [y for _, y in COPIED]}))
     assert [(one.label, one.rows, one.share) for one in found.labels] == [

@@ -139,6 +139,22 @@ def test_a_label_to_drop_may_be_absent_from_the_test_file(make_file, parts):
     assert training.predictor.labels == ("bad", "good")
 
 
+@pytest.mark.parametrize("separator", ["none", ";"])
+def test_a_label_that_is_dropped_from_the_test_file_alone_is_not_missed(
+    make_file, parts, separator
+):
+    train, _, test = parts
+    train = [("z", "good;bad", "Both of them"), *train] if separator == ";" else train
+    train, test = make_file(train), make_file([*test, ("z", "ugly", "Never seen")], "test.csv")
+
+    def warnings(*labels):
+        sources = read_parts(train, test=test, drop_labels=labels, label_separator=separator)
+        return [one for one in sources.table.reading.warnings if "to be dropped" in one]
+
+    assert warnings("ugly") == []
+    assert warnings("ugly", "odd") == ["no row has the label 'odd' that was to be dropped"]
+
+
 def test_a_column_names_the_parts(make_file, parts):
     named = zip(("train", "dev", "Test"), parts, strict=True)
     rows = [(*row, name) for name, rows in named for row in rows]

@@ -11,10 +11,12 @@ from wordgate.evaluation.intervals import Interval
 from wordgate.evaluation.search import SearchFacts
 from wordgate.report.search import search_page
 from wordgate.report.search_text import (
+    format_best,
     format_progress,
     format_search,
     price,
     search_facts,
+    selection_score,
     trial_line,
 )
 
@@ -29,7 +31,7 @@ def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
         "Runner-up: lstm (trial 6), 0.699 on 3 inner folds (-0.1 points, 0.90 ms, 9.00 MB).",
         "Measured on the saved model: 0.41 ms per text (limit 5), 4.10 MB on disk (limit 50).",
         "1 trial was over a limit and could not be selected. The trials took 16.2 min of the 20 min"
-        " for the whole command; the search ended because the time limit was reached.",
+        " for the whole command; the search ended because no other trial fits into the time limit.",
         "Left out: logreg.",
     ]
     assert lines[-1] == (
@@ -42,6 +44,27 @@ def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
         "The importance of the count settings cannot be estimated from 0 finished trials with"
         " tuned settings; 10 are needed."
     )
+
+
+def test_a_search_without_a_test_tells_the_score_and_that_the_highest_of_several_is_luck(
+    search_result,
+):
+    assert selection_score(search_result) == (
+        "accuracy 0.700 on 3 inner folds of the training rows, which is optimistic, because the"
+        " highest of 13 scores is partly due to chance."
+    )
+    alone = replace(search_result, trials=(search_result.trial(5),), second=None)
+    assert selection_score(alone) == "accuracy 0.700 on 3 inner folds of the training rows."
+
+
+def test_of_the_best_trials_the_selected_one_has_the_star(search_result):
+    chosen = replace(search_result, chosen=6, chosen_score=0.699, second=4)
+    assert (
+        "lstm (trial 5) has 0.700, but of models that are equally good (within half a point and one"
+        " standard error), the smallest one is selected." in format_search(chosen)
+    )
+    assert "equally good" not in format_search(replace(chosen, second=5))
+    assert [line.split()[0] for line in format_best(chosen).splitlines()[1:3]] == ["5", "6*"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from wordgate.evaluation.metrics import evaluate
 from wordgate.evaluation.multilabel import evaluate_multilabel, given_labels
 from wordgate.report.text import (
     classification_report,
+    confused_labels,
     confusion_table,
     cooccurrence_table,
     headline,
@@ -61,6 +62,32 @@ def test_confusion_table():
         "              no   1             1\n"
         "    a long label   0             3"
     )
+
+
+def test_a_confusion_matrix_wider_than_the_terminal_is_a_list_of_its_errors():
+    labels = ("a first label", "a second label", "a third label")
+    scores = _scores([0, 0, 1, 1, 1, 2], [0, 1, 2, 2, 1, 2], labels)
+    assert label_tables(scores)[1] == label_tables(scores, 80)[1] == confusion_table(scores)
+    assert (
+        label_tables(scores, 50)[1]
+        == confused_labels(scores)
+        == (
+            "true -> predicted                rows\n"
+            "a second label -> a third label     2\n"
+            "a first label -> a second label     1"
+        )
+    )
+    right = _scores([0, 1, 2], [0, 1, 2], labels)
+    assert label_tables(right, 50)[1] == "No row has a wrong label."
+
+
+def test_columns_are_aligned_where_characters_are_wide():
+    scores = _scores([0, 1, 1], [0, 1, 1], ("悪い", "good"))
+    assert confusion_table(scores) == (
+        "true \\ predicted  悪い  good\n            悪い     1     0\n            good     0     2"
+    )
+    first, second = classification_report(scores).splitlines()[2:4]
+    assert (first[:11], second[:13]) == ("        悪い ", "        good ")
 
 
 def _several(true, proba, labels):

@@ -2,7 +2,17 @@
 
 import pytest
 
-from wordgate.runtime.display import brief, counted, encodable, escaped, shown, unequal
+from wordgate.runtime.display import (
+    brief,
+    counted,
+    display_width,
+    encodable,
+    escaped,
+    in_list,
+    padded,
+    shown,
+    unequal,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +57,28 @@ def test_what_may_stay_stays():
 )
 def test_what_an_encoding_lacks_is_escaped(text, encoding, written):
     assert encodable(text, encoding) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("good", 4),
+        ("é", 1),
+        ("e\u0301", 1),
+        ("悪い", 4),
+        ("🚚 late", 7),
+        ("❤\ufe0f", 1),
+        ("رائع", 4),
+    ],
+)
+def test_a_text_takes_columns_of_a_terminal(text, columns):
+    assert display_width(text) == columns
+    assert padded(text, 8) == text + (8 - columns) * " "
+    assert padded(text, 8, left=True) == (8 - columns) * " " + text
+
+
+def test_a_name_that_looks_like_several_is_quoted_in_a_list():
+    names = ["a label", "a, b", 'so "called"', " c", "=1+1", "two  spaces", "one\nline"]
+    assert [in_list(name) for name in names] == [
+        "a label", '"a, b"', '"so \\"called\\""', '" c"', "=1+1", '"two  spaces"', "one\\nline",
+    ]  # fmt: skip

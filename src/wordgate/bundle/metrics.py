@@ -115,10 +115,12 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
     def leakage(self) -> str:
         """Write how many test rows the model could know from training."""
         by_group, by_copy = self.leaked_by_group, self.near_duplicates_in_train
+        share = "shares" if by_group == 1 else "share"
+        have = "has" if by_copy == 1 else "have"
         return (
             f"Of {counted(self.n_test, 'test row')}, {by_group:,} ({by_group / self.n_test:.1%})"
-            f" share a group with training rows, and {by_copy:,} ({by_copy / self.n_test:.1%}) have"
-            f" a near duplicate among them{self._labels()}."
+            f" {share} a group with training rows, and {by_copy:,} ({by_copy / self.n_test:.1%})"
+            f" {have} a near duplicate among them{self._labels()}."
         )
 
     def _labels(self) -> str:

@@ -1,12 +1,20 @@
 """`wordgate evaluate`: a saved model on a file."""
 
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from wordgate.cli import params
-from wordgate.cli.streams import print_json, remark, warn_of_changes, wrapped, write_result
+from wordgate.cli.streams import (
+    line_width,
+    print_json,
+    remark,
+    warn_of_changes,
+    wrapped,
+    write_result,
+)
 from wordgate.runtime.display import counted
 
 if TYPE_CHECKING:
@@ -59,7 +67,10 @@ def format_evaluation(evaluation: "Evaluation") -> str:
     """Write a model's scores on a file for a terminal, memory first."""
     from wordgate.report.text import format_share, label_tables
 
-    parts = [wrapped(format_seen(evaluation.seen)), *label_tables(evaluation.scores)]
+    parts = [
+        wrapped(format_seen(evaluation.seen)),
+        *label_tables(evaluation.scores, line_width(sys.stdout)),
+    ]
     if evaluation.unseen is not None:
         name, value, interval = evaluation.unseen.main
         parts.append(

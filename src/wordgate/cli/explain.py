@@ -14,7 +14,7 @@ from wordgate.cli.streams import (
     standard_input,
     warn_of_changes,
 )
-from wordgate.runtime.display import one_line, signed
+from wordgate.runtime.display import in_list, one_line, signed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,7 +136,7 @@ def _labels(explanation: "LabelExplanation") -> "Text":
     from rich.text import Text
 
     given, others = (
-        ", ".join(f"{one_line(label)} {share:.3f}" for label, share in shares)
+        ", ".join(f"{in_list(label)} {share:.3f}" for label, share in shares)
         for shares in explanation.given_and_others()
     )
     line = Text("Predicted: ").append(given or "no label", "bold")

@@ -39,7 +39,7 @@ def info(bundle: str, *, as_json: bool) -> None:
 
 def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics | None") -> str:
     from wordgate.report.text import family_name
-    from wordgate.runtime.display import counted, one_line, shown_size
+    from wordgate.runtime.display import counted, in_list, one_line, shown_size
 
     versions = ", ".join(f"{package} {version}" for package, version in config.environment.items())
     source, n_rows = config.data.get("source"), config.n_rows()
@@ -48,7 +48,7 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics
         data = f"unknown; the model was imported from {source}"
     lines = [
         f"{folder.path}: {family_name(config.family)} model, {shown_size(folder.size())}",
-        f"labels: {', '.join(config.labels)}",
+        f"labels: {', '.join(map(in_list, config.labels))}",
         *_decision(config),
         f"data: {data}",
         *([] if (form := config.text_form()) is None else [f"texts: written as {form}"]),
@@ -69,6 +69,7 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics
 def _decision(config: "Config") -> list[str]:
     """Describe how labels follow from probabilities, where that is not by the most probable one."""
     from wordgate.prediction.decision import DecisionRule
+    from wordgate.runtime.display import in_list
 
     thresholds = DecisionRule.of(config).thresholds
     if thresholds is None:
@@ -76,7 +77,8 @@ def _decision(config: "Config") -> list[str]:
     if not config.multilabel:
         return [f"threshold: {config.labels[1]} if its probability is at least {thresholds[1]:.3g}"]
     shown = ", ".join(
-        f"{label} {value:.3g}" for label, value in zip(config.labels, thresholds, strict=True)
+        f"{in_list(label)} {value:.3g}"
+        for label, value in zip(config.labels, thresholds, strict=True)
     )
     return [f"labels per text: any number; thresholds: {shown}"]
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from wordgate.arguments import option_name
 from wordgate.cli.streams import argument_text
@@ -14,6 +15,12 @@ from wordgate.runtime.engine import ENGINES, LOCAL
 from wordgate.runtime.progress import Console, Progress, Silent
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+COLUMNS = ("text", "label", "label_separator", "drop_labels", "encoding", "limit")
+"""Parameters of `ungrouped_reading`."""
+ROWS = (*COLUMNS, "group", "split", "test_size", "valid", "test", "split_column", "weight", "seed",
+        "vectors")  # fmt: skip
+"""Parameters that determine the rows that models are trained and tested on, and their vectors."""
 
 
 def _argument_type(name: str, read: Callable[[str], str]) -> "click.ParamType[str]":
@@ -383,6 +390,18 @@ def chosen_settings(
             raise click.UsageError(f"{flag} and --set {setting} are the same setting: give one")
         chosen[setting] = value
     return chosen
+
+
+def given_again(*names: str) -> list[str]:
+    """Return those of the parameters that this command was given, as another one takes them."""
+    context, words = click.get_current_context(), list[str]()
+    for param in context.command.params:
+        name = param.name or ""
+        if name in names and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            value = context.params[name]
+            for one in value if param.multiple else (value,):
+                words += [param.opts[0], str(one)]
+    return words
 
 
 def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console) -> Progress:

@@ -17,7 +17,7 @@ from wordgate.cli.streams import (
     warn_of_changes,
     write_result,
 )
-from wordgate.runtime.display import one_line
+from wordgate.runtime.display import in_list, one_line
 
 if TYPE_CHECKING:
     from wordgate.prediction.decision import DecisionRule
@@ -155,6 +155,6 @@ def _quoted(label: str) -> str:
     """Quote a label that could be taken for several, for none, or for more than itself."""
     from wordgate.report.text import UNDEFINED
 
-    is_plain = label == label.strip() and label not in (NO_LABEL, UNDEFINED)
-    is_plain &= not any(part in label for part in (",", '"', "\t", "  "))
-    return one_line(label if is_plain else json.dumps(label, ensure_ascii=False))
+    return (
+        json.dumps(label, ensure_ascii=False) if label in (NO_LABEL, UNDEFINED) else in_list(label)
+    )

@@ -1,5 +1,6 @@
 """`wordgate train`: from a file to an evaluated model in a folder."""
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,14 @@ import click
 
 from wordgate.cli import params
 from wordgate.cli.live import LiveSearch, run_live
-from wordgate.cli.streams import command, in_colour, print_json, wrapped, write_result
+from wordgate.cli.streams import (
+    command,
+    in_colour,
+    line_width,
+    print_json,
+    wrapped,
+    write_result,
+)
 from wordgate.families import AUTO, FAMILIES
 
 if TYPE_CHECKING:
@@ -94,7 +102,7 @@ def _train(
     out = options["out"]
     text = one_line(training.predictor.config.text_form() or "a text")
     lines = [
-        *_next_steps(training, data, options["text"]),
+        *_next_steps(training, data),
         *([] if quiet or training.search is not None else [wrapped(_search_hint(training))]),
         f"Full results: {Path(out, 'report.html')}" + ("" if verbose else " (-v prints them here)"),
         f"Saved to {out}. Try: {command('predict', out, text)}",
@@ -148,7 +156,7 @@ def _format_training(training: "Training", *, verbose: bool) -> str:
         headline = _cells_whole(text.headline(family, metrics))
         return "\n".join(["", headline, "", verdict, caveats, wrapped(costs)])
     parts = [
-        *text.label_tables(metrics),
+        *text.label_tables(metrics, line_width(sys.stdout)),
         text.threshold_table(metrics),
         text.scores_beside_baselines(family, metrics),
         verdict,
@@ -167,7 +175,7 @@ def _cells_whole(text: str) -> str:
     return wrapped("\n".join(lines)).replace("\xa0", " ")
 
 
-def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
+def _next_steps(training: "Training", data: str) -> list[str]:
     """Suggest what usually makes an LSTM better, where that was not tried."""
     metrics = training.metrics
     if training.bundle.config.family != "lstm" or metrics.teacher is not None:
@@ -177,7 +185,7 @@ def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
     )
     if metrics.vectors is not None:
         return [taught]
-    columns = [] if text is None else ["--text", text]
+    columns = params.given_again(*params.COLUMNS)
     distill = ["distill", "--teacher", "minilm", "--data", data, *columns, "--out", "words.bin"]
     return [
         "Word vectors usually help (a few minutes). Distill them with",

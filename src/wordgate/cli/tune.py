@@ -48,9 +48,13 @@ def tune(
     Models are fitted and scored on inner folds of the training rows: those that 'wordgate train'
     would train on with the same options. The test rows are not used.
     """
-    from wordgate.evaluation.search import OBJECTIVE_NAMES
     from wordgate.experiments.tune import tune as search_settings
-    from wordgate.report.search_text import format_progress, important_settings, search_facts
+    from wordgate.report.search_text import (
+        format_best,
+        important_settings,
+        search_facts,
+        selection_score,
+    )
 
     chosen = params.chosen_settings(settings, {"class_weight": class_weight})
     run = partial(search_settings, data, settings=chosen, **options)
@@ -60,17 +64,15 @@ def tune(
         print_json({**facts, "recipe": tuned.recipe, "search": search_facts(tuned.search)})
         return
     search, out = tuned.search, options["out"]
-    columns = [] if options["text"] is None else ["--text", options["text"]]
-    train = command("train", data, *columns, "--family", tuned.family, "--recipe", out, "--out",
-                    Path(out).stem)  # fmt: skip
+    train = command("train", data, *params.given_again(*params.ROWS), "--family", tuned.family,
+                    "--recipe", out, "--out", Path(out).stem)  # fmt: skip
     found = ", ".join(f"{name}={value}" for name, value in tuned.settings.items())
     lines = [
-        wrapped(format_progress(search.trials), indent=2),
+        wrapped(format_best(search), indent=2),
         "",
         wrapped(
-            f"{found or 'The settings of the recipe'}: {OBJECTIVE_NAMES[search.objective]}"
-            f" {search.chosen_score:.3f} on inner folds of the training rows, which is optimistic,"
-            " because it is the highest of several scores. The test rows were not used."
+            f"{found or 'The settings of the recipe'}: {selection_score(search)}"
+            " The test rows were not used."
         ),
         wrapped(important_settings(search)),
         *map(wrapped, search.left_out),

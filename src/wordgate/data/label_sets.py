@@ -59,7 +59,13 @@ class LabelColumn:
 
 
 def read_labels(
-    records: Records, choice: Choice, separator: str | None, source: str, *, labelled: bool
+    records: Records,
+    choice: Choice,
+    separator: str | None,
+    source: str,
+    *,
+    labelled: bool,
+    usual_separator: str | None = None,
 ) -> LabelColumn | None:
     """Read the column of the labels, or the columns of 0 and 1 that are named for them.
 
@@ -70,6 +76,7 @@ def read_labels(
             for `recognised_separator`.
         source: The source, for messages.
         labelled: Whether lists and objects that are no labels are refused.
+        usual_separator: The separator if none is given, which lists and columns of 0 and 1 ignore.
 
     Raises:
         DataError: The separator is empty or has no effect, a cell of several columns is neither 0
@@ -97,7 +104,7 @@ def read_labels(
         cell if cell is None or isinstance(cell, StructuredCell) else cell.strip()
         for cell in columns[0]
     ]
-    return _of_cells(cells, given)
+    return _of_cells(cells, usual_separator if given is None else given)
 
 
 def recognised_separator(cells: Iterable[Cell]) -> str | None:

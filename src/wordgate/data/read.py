@@ -48,6 +48,7 @@ def read_table(
     min_labels: int = 2,
     drop_if_there: bool = False,
     label_separator: str | None = None,
+    usual_separator: str | None = None,
     weight: str | int | None = None,
 ) -> Table:
     """Read labeled texts, infer what is not given, and count every row that is left out.
@@ -74,6 +75,8 @@ def read_table(
         label_separator: The separator between the labels in a cell, such as ``";"`` (multi-label
             data); None to detect it where it is nearly unambiguous, ``"none"`` for one label per
             text. Lists are always several labels.
+        usual_separator: The separator if none is given, such as that of the training data; lists
+            and columns of 0 and 1 ignore it.
         weight: A column of weights of the texts in training, 0 or more.
 
     Returns:
@@ -99,7 +102,14 @@ def read_table(
         labelled=labelled,
         source=f"{called} ({loaded.form.quoting})" if "sheet '" in loaded.form.quoting else called,
     )
-    labels = read_labels(records, chosen["label"], label_separator, called, labelled=labelled)
+    labels = read_labels(
+        records,
+        chosen["label"],
+        label_separator,
+        called,
+        labelled=labelled,
+        usual_separator=usual_separator,
+    )
     to_drop = [drop_labels] if isinstance(drop_labels, str) else list(drop_labels)
     to_drop = [
         without_surrogates(label if isinstance(label, str) else str(label)) for label in to_drop
@@ -143,7 +153,7 @@ def _keep_rows(
     texts = _cells(loaded, chosen, "text") or ()
     is_structured = has_structured(texts) or has_structured(labels or ())
     warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
-    dropped = {f"label '{label}'": 0 for label in drop_labels}
+    dropped = {_dropped(label): 0 for label in drop_labels}
     unwanted = {value_key(label): label for label in drop_labels}
     to_drop = {
         label: unwanted[value_key(label)]
@@ -164,7 +174,7 @@ def _keep_rows(
         ):
             malformed.append(records.malformed_at(i, why))
         elif isinstance(label, str) and label in to_drop:
-            dropped[f"label '{to_drop[label]}'"] += 1
+            dropped[_dropped(to_drop[label])] += 1
         elif label == "" and labelled:
             dropped["empty label"] += 1
         elif empty_text_as is None and is_empty(text):
@@ -205,7 +215,24 @@ def _check_drop_labels(
     for label in absent:
         if hint := near_miss(label, there):
             raise DataError(f"no label '{label}' to drop in {source}{hint}")
-    return [f"no row has the label '{label}' that was to be dropped" for label in absent]
+    return [*map(nothing_dropped, absent)]
+
+
+def nothing_dropped(label: str) -> str:
+    """Write that no row has a label that was to be dropped."""
+    return f"no row has the label '{label}' that was to be dropped"
+
+
+def has_dropped(report: ReadReport, label: str) -> bool:
+    """Return whether a label to drop was found where `report` comes from."""
+    is_left_out = f"{_dropped(label)} is left out of "
+    return _dropped(label) in report.dropped or any(
+        warning.startswith(is_left_out) for warning in report.warnings
+    )
+
+
+def _dropped(label: str) -> str:
+    return f"label '{label}'"
 
 
 def _nothing_left(loaded: Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
@@ -272,10 +299,8 @@ def _kept_labels(
     sets, remarks = join_labels(found)
     warnings = list(column.warnings)
     for label, count in left_out.items():
-        warnings.append(
-            f"label '{label}' is left out of {counted(count, 'text, which is', 'texts, which are')}"
-            " kept"
-        )
+        texts = counted(count, "text, which is", "texts, which are")
+        warnings.append(f"{_dropped(label)} is left out of {texts} kept")
     warnings += remarks
     if not further and max(map(len, sets)) == 1:
         warnings.append(

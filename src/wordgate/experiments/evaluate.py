@@ -203,9 +203,8 @@ def labelled_rows(
     """
     prints = BundleFolder.open(bundle).fingerprints()
     table, options = _read(data, config, table_options(reading))
-    column = config.columns().get("group")
-    if table.groups is None and options.get("group") is None and column is not None:
-        table = _with_groups_of_training(table, data, options, column[0], prints)
+    if table.groups is None and options.get("group") is None and "group" in config.columns():
+        table = _with_groups_of_training(table, data, config, options, prints)
     seed = config.seed if seed is None else seed
     table = limit_rows(table, reading.get("limit"), seed).with_labels_of(config.labels)
     dataset, known, seen = _dataset(table, config.labels, multilabel=config.multilabel), None, None
@@ -223,22 +222,34 @@ def _read(data: Any, config: Config, reading: TableOptions) -> tuple[Table, Tabl
     """
     reading, form = reading.copy(), config.text_form()
     columns = config.columns().get("label", ())
-    if reading.get("label_separator") is None:
-        reading["label_separator"] = config.label_separator if config.multilabel else NO_SEPARATOR
+    to_name = {}  # what is to be said if a column of the training is missing, by role
     if len(columns) > 1 and reading.get("label") is None:
         reading["label"] = columns
-    if reading.get("text") is not None or form is None:
-        return read_table(data, min_labels=1, **reading), reading
-    reading["text"] = config.columns()["text"]
+        to_name["label"] = (
+            f"The model was trained on a column of 0 and 1 for each of its {len(columns)} labels:"
+            " name the columns of the data, or its only column of labels, with --label"
+        )
+    if reading.get("text") is None and form is not None:
+        reading["text"] = config.columns()["text"]
+        to_name["text"] = f"The model reads '{form}': name these columns of the data with --text"
     try:
-        table = read_table(data, min_labels=1, **reading)
+        table = _read_like_training(data, config, reading)
     except ColumnError as error:
-        if error.role != "text":
+        if error.role not in to_name:
             raise
-        raise DataError(
-            f"{error}\nThe model reads '{form}': name these columns of the data with --text"
-        ) from error
-    return _with_reasons(table, {"text": "as in training"}), reading
+        raise DataError(f"{error}\n{to_name[error.role]}") from error
+    reasons = {
+        choice.role: choice.reason.replace("as given", "as in training", 1)
+        for choice in table.reading.columns
+        if choice.role in to_name
+    }
+    return _with_reasons(table, reasons), reading
+
+
+def _read_like_training(data: Any, config: Config, reading: TableOptions) -> Table:
+    """Read a table, with the separator of the training data unless another one is given."""
+    separator = config.label_separator if config.multilabel else NO_SEPARATOR
+    return read_table(data, min_labels=1, usual_separator=separator, **reading)
 
 
 def _with_reasons(table: Table, reasons: Mapping[str, str]) -> Table:
@@ -253,7 +264,7 @@ def _with_reasons(table: Table, reasons: Mapping[str, str]) -> Table:
 
 
 def _with_groups_of_training(
-    table: Table, data: Any, reading: TableOptions, column: str, prints: Fingerprints
+    table: Table, data: Any, config: Config, reading: TableOptions, prints: Fingerprints
 ) -> Table:
     """Try the column that held the groups in training, where no column looks like groups.
 
@@ -262,9 +273,9 @@ def _with_groups_of_training(
     much like the training's: numbers alone can agree by chance.
     """
     reading = reading.copy()
-    reading["group"] = column
+    reading["group"] = config.columns()["group"][0]
     try:
-        grouped = read_table(data, min_labels=1, **reading)
+        grouped = _read_like_training(data, config, reading)
     except DataError:  # it has no such column, or can be read only once
         return table
     known = prints.seen_groups(grouped.named_groups() or [])

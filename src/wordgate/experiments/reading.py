@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wordgate.arguments import option_name, whole_number
 from wordgate.data import ColumnError, Columns, ReadReport, Table, read_table
 from wordgate.data.label_sets import NO_SEPARATOR
+from wordgate.data.read import has_dropped, nothing_dropped
 from wordgate.data.table import own_group
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings, normalized
 from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
@@ -260,6 +261,13 @@ class DataSource:
         others = {part: limit_rows(other, limit, self.seed) for part, other in others.items()}
         if not others:
             return Sources(table, {})
+        elsewhere = {
+            nothing_dropped(label)
+            for label in like.get("drop_labels") or ()
+            if any(has_dropped(other.reading, label) for other in others.values())
+        }
+        warnings = [one for one in table.reading.warnings if one not in elsewhere]
+        table = replace(table, reading=replace(table.reading, warnings=warnings))
         joined = _joined({"train": table, **others})
         return Sources(joined, {part: other.reading for part, other in others.items()})
 
@@ -271,14 +279,18 @@ def _read_like(
     like = options.copy()
     like["text"], like["label"] = column_flags(table, "text"), column_flags(table, "label")
     like["group"] = column_flag(table, "group")
-    like["label_separator"] = table.label_separator
-    if table.label_sets is None:
-        like["label_separator"] = NO_SEPARATOR
+    like["label_separator"] = None
+    separator = NO_SEPARATOR if table.label_sets is None else table.label_separator
 
     def read() -> Table:
         try:
             return read_table(
-                file, min_labels=1, drop_if_there=True, empty_text_as=empty_text_as, **like
+                file,
+                min_labels=1,
+                drop_if_there=True,
+                empty_text_as=empty_text_as,
+                usual_separator=separator,
+                **like,
             )
         except ColumnError as error:
             roles = ("text", "label", "group")

@@ -139,7 +139,7 @@ class Ranking:
         smallest = min(measured, key=lambda trial: trial.megabytes or 0.0)
         quickest = min(measured, key=lambda trial: trial.latency_ms or 0.0)
         return (
-            f"none of {len(measured):,} trials is within {given}: the smallest is"
+            f"{_none_of(len(measured))} within {given}: the smallest is"
             f" {_measured(smallest)}, the fastest {_measured(quickest)}; relax the"
             " limits, or increase --minutes"
         )
@@ -156,6 +156,10 @@ class Ranking:
             len(self.folds.labels),
             seed=self.config.context.seed,
         )
+
+
+def _none_of(n_trials: int) -> str:
+    return "the only trial is not" if n_trials == 1 else f"none of {n_trials:,} trials is"
 
 
 def _measured(trial: SearchTrial) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import Unpack
 
 from wordgate.errors import BundleError, SettingsError
-from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchResult
+from wordgate.evaluation.search import SearchResult
 from wordgate.experiments.auto import check_kept, searching, training_rows
 from wordgate.experiments.fitting import check_settings
 from wordgate.experiments.reading import DataSource, called, near_duplicates_of
@@ -19,6 +19,7 @@ from wordgate.experiments.search_plan import (
     search_and_data,
 )
 from wordgate.experiments.splits import split_table
+from wordgate.report.search_text import selection_score
 from wordgate.runtime.command_start import command_started
 from wordgate.runtime.contention import Contention
 from wordgate.runtime.cpu import choose_threads, limited_blas
@@ -169,12 +170,9 @@ def _tuned(
 ) -> Tuned:
     """Write the recipe of a search's winner."""
     settings = dict(result.trial(result.chosen).settings)
-    name = OBJECTIVE_NAMES[result.objective]
     remark = (
         f"{family}, tuned on {source} in {result.minutes:.1f} minutes and"
-        f" {counted(len(result.trials), 'trial')}.\n"
-        f"{name} {result.chosen_score:.3f} on inner folds of the training rows: optimistic,"
-        " because it is the highest of several scores."
+        f" {counted(len(result.trials), 'trial')}.\n{selection_score(result)}"
     )
     changes = {**config.overrides, **settings}
     return Tuned(family, settings, own_recipe_toml(recipe, changes, remark), result)

@@ -25,6 +25,7 @@ from wordgate.report.text import (
     source_name,
     text_table,
 )
+from wordgate.runtime.display import display_width
 
 COSTS = ("train s", "texts/s", "MB")
 _TITLES = {
@@ -94,7 +95,7 @@ def format_results(comparison: Comparison, width: int | None = None) -> str:
         rows = [_result_row(result) for result in _results(comparison, kind)]
         rows.insert(0, (f"{kind} split", *_header(comparison)))
         table = text_table(rows)
-        if width is not None and max(map(len, table)) > width:
+        if width is not None and max(map(display_width, table)) > width:
             table = text_table([_without_macro_interval(row) for row in rows])
         blocks.append("\n".join(table))
     return "\n\n".join(blocks)

@@ -21,7 +21,7 @@ SHOWN_LIVE = 10
 """Maximum trials in the table in a terminal."""
 _LIMIT_NAMES = {"latency": "--max-ms", "size": "--max-mb"}
 _ENDS = {
-    "minutes": "the time limit was reached",
+    "minutes": "no other trial fits into the time limit",
     "trials": "no trial was left to try",
     "interruption": "it was interrupted",
 }
@@ -31,8 +31,12 @@ def format_search(result: SearchResult) -> str:
     """Write a search for a terminal: the selection, its bias, the runner-up and the best trials."""
     sentences = [choice(result), price(result), *runner_up(result), *_measured_costs(result)]
     sentences += [ending(result), *result.left_out]
-    table = _format_trials(ranked(result.trials)[:SHOWN_LIVE], result.chosen)
-    return "\n\n".join(["\n".join(sentences), table, important_settings(result)])
+    return "\n\n".join(["\n".join(sentences), format_best(result), important_settings(result)])
+
+
+def format_best(result: SearchResult) -> str:
+    """Format the best trials in columns; the selected one has a star."""
+    return _format_trials(ranked(result.trials)[:SHOWN_LIVE], result.chosen)
 
 
 def _format_trials(trials: Sequence[SearchTrial], marked: int | None) -> str:
@@ -179,7 +183,23 @@ def choice(result: SearchResult) -> str:
     rows = "" if chosen.rows == 1.0 else f"{chosen.rows:.0%} of "
     judged = f"{name} {score} on {inner_folds(chosen)} of {rows}the training rows"
     cut = " The time limit stopped its trial; the score is the best that it had reached."
-    return f"{trial_name(chosen)} {won}: {judged}{_tested(result)}.{cut if chosen.is_cut else ''}"
+    return (
+        f"{trial_name(chosen)} {won}: {judged}{_tested(result)}.{_why_not_best(result)}"
+        f"{cut if chosen.is_cut else ''}"
+    )
+
+
+def _why_not_best(result: SearchResult) -> str:
+    """Write why a trial with a higher score was not selected, unless `runner_up` does."""
+    best = best_of(result.trials)
+    if best is None or best.number == result.second:
+        return ""
+    if score_of(best) - result.chosen_score < 0.0005:
+        return ""
+    return (
+        f" {trial_name(best)} has {format_share(best.score)}, but of models that are equally good"
+        " (within half a point and one standard error), the smallest one is selected."
+    )
 
 
 def _tested(result: SearchResult) -> str:
@@ -191,12 +211,7 @@ def _tested(result: SearchResult) -> str:
 
 def price(result: SearchResult) -> str:
     """Write the selection bias: how much the score that was maximized exceeds the test score."""
-    n_tried = len(candidates(result.trials))
-    luck = (
-        f", because the highest of {n_tried:,} scores is partly due to chance"
-        if n_tried > 1
-        else ""
-    )
+    luck = _luck(result)
     if result.difference is None:
         bias = f"the selection score is optimistic{luck}. By how much is unknown"
         return f"Selection bias: {bias if luck else 'unknown'} without a score on test rows."
@@ -215,6 +230,23 @@ def price(result: SearchResult) -> str:
         f"Selection bias: the selection score is {points:.1f} points above the test"
         f" score{chance}{luck}; expect the test score on new texts."
     )
+
+
+def selection_score(result: SearchResult) -> str:
+    """Write the score by which the trial was selected, where the test rows were not used."""
+    score, folds = format_share(result.chosen_score), inner_folds(result.trial(result.chosen))
+    luck = _luck(result)
+    optimistic = f", which is optimistic{luck}" if luck else ""
+    name = OBJECTIVE_NAMES[result.objective]
+    return f"{name} {score} on {folds} of the training rows{optimistic}."
+
+
+def _luck(result: SearchResult) -> str:
+    """Write why a selection score is optimistic; nothing if there was no other trial."""
+    n_tried = len(candidates(result.trials))
+    if n_tried < 2:
+        return ""
+    return f", because the highest of {n_tried:,} scores is partly due to chance"
 
 
 def runner_up(result: SearchResult) -> list[str]:

@@ -12,12 +12,12 @@ from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchFacts
 from wordgate.evaluation.selective_prediction import abstention_sentences
 from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.families import FAMILIES
-from wordgate.runtime.display import counted, one_line
+from wordgate.runtime.display import counted, display_width, one_line, padded
 
 UNDEFINED = "–"
 THRESHOLD_HEADER = ("label", "threshold", "F1", "F1 at 0.5", "points", "95% interval")
 MOST_PAIRS = 10
-"""Maximum pairs of labels in a terminal."""
+"""Maximum pairs of labels in a terminal, of those that occur together or are confused."""
 NOTABLE_COPIES = 0.1
 """Fraction of test rows with a near duplicate in the training set that causes a warning."""
 
@@ -161,12 +161,18 @@ def leak_warning(split: SplitFacts) -> str:
     return f"LEAKAGE: {split.leakage()} These scores {may}partly measure memorization{remedy}."
 
 
-def label_tables(scores: AnyScores) -> list[str]:
-    """Format the scores label by label, and which labels are confused or occur together."""
+def label_tables(scores: AnyScores, width: int | None = None) -> list[str]:
+    """Format the scores label by label, and which labels are confused or occur together.
+
+    A confusion matrix wider than `width` characters is replaced by its most frequent errors.
+    """
     report = classification_report(scores)
     if isinstance(scores, MultilabelScores):
         return [report, cooccurrence_table(scores)]
-    return [report, confusion_table(scores)]
+    matrix = confusion_table(scores)
+    if width is not None and max(map(display_width, matrix.splitlines())) > width:
+        return [report, confused_labels(scores)]
+    return [report, matrix]
 
 
 def classification_report(scores: AnyScores) -> str:
@@ -191,9 +197,11 @@ def classification_report(scores: AnyScores) -> str:
         for name, by_support in (("macro avg", False), ("weighted avg", True))
         if scores.macro_over
     ]
-    width = max(len(name) for name, *_ in (*rows, ["weighted avg"]))
+    width = max(display_width(name) for name, *_ in (*rows, ["weighted avg"]))
     lines = [
-        f"{name:>{width}} " + " ".join(f"{cell:>9}" for cell in cells) if cells else ""
+        f"{padded(name, width, left=True)} " + " ".join(f"{cell:>9}" for cell in cells)
+        if cells
+        else ""
         for name, *cells in (head, [""], *rows, [""], summary, *averages)
     ]
     return "\n".join([*lines, *_undefined(scores), *more])
@@ -242,8 +250,24 @@ def confusion_table(scores: Scores) -> str:
     names = [score.label for score in scores.per_class]
     rows = [("true \\ predicted", *names)]
     rows += [(n, *map(str, row)) for n, row in zip(names, scores.confusion, strict=True)]
-    first = max(len(row[0]) for row in rows)
-    return "\n".join(text_table([(row[0].rjust(first), *row[1:]) for row in rows]))
+    first = max(display_width(row[0]) for row in rows)
+    return "\n".join(text_table([(padded(row[0], first, left=True), *row[1:]) for row in rows]))
+
+
+def confused_labels(scores: Scores) -> str:
+    """List the most frequent errors: the true label, the predicted one, and the number of rows."""
+    names = [score.label for score in scores.per_class]
+    errors = [
+        (count, true, predicted)
+        for true, row in zip(names, scores.confusion, strict=True)
+        for predicted, count in zip(names, row, strict=True)
+        if count and true != predicted
+    ]
+    if not errors:
+        return "No row has a wrong label."
+    errors.sort(key=lambda error: -error[0])
+    rows = [(f"{true} -> {predicted}", f"{n:,}") for n, true, predicted in errors[:MOST_PAIRS]]
+    return "\n".join(text_table([("true -> predicted", "rows"), *rows]))
 
 
 def scores_beside_baselines(family: str, metrics: AnyMetrics) -> str:
@@ -309,11 +333,11 @@ def costs(metrics: AnyMetrics) -> str:
 
 def text_table(rows: Sequence[Sequence[str]], margin: str = "") -> list[str]:
     """Format rows in columns: the first one to the left, the others to the right."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
     return [
         margin
         + "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
+            padded(cell, width, left=place > 0)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

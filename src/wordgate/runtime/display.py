@@ -1,6 +1,8 @@
 """Values in messages and on a terminal: short, printable, and unable to move the cursor."""
 
 import html
+import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 _HARMLESS = "\u200d\ufe0f"  # an emoji's joiner and selector are "unprintable" to Python
@@ -13,6 +15,22 @@ def shown(value: str, width: int) -> str:
     """
     safe = escaped(" ".join(value[: 4 * width].split()))
     return safe if len(safe) <= width and len(value) <= 4 * width else safe[: width - 3] + "..."
+
+
+def display_width(text: str) -> int:
+    """Count the columns of a terminal: 2 for East Asian and emoji characters, 0 for marks."""
+    return sum(
+        0
+        if unicodedata.category(c) in ("Mn", "Me", "Cf")
+        else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )
+
+
+def padded(text: str, width: int, *, left: bool = False) -> str:
+    """Add spaces to a text up to a number of columns, behind it or to its left."""
+    spaces = " " * (width - display_width(text))
+    return spaces + text if left else text + spaces
 
 
 def counted(number: int, one: str, several: str = "") -> str:
@@ -42,6 +60,12 @@ def escaped(text: str, *, keep: str = "") -> str:
 def one_line(text: str) -> str:
     r"""Keep a text from moving the cursor: line breaks and control characters become ``\x1b``."""
     return escaped(text, keep="\t")
+
+
+def in_list(name: str) -> str:
+    """Quote a name that would look like several, or like more than itself, between commas."""
+    is_plain = name == name.strip() and not any(part in name for part in (",", '"', "\t", "  "))
+    return one_line(name if is_plain else json.dumps(name, ensure_ascii=False))
 
 
 def encodable(text: str, encoding: str) -> str:

@@ -17,7 +17,7 @@ from wordgate.errors import DataError, SettingsError
 from wordgate.prediction.decision import DecisionRule
 from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.runtime.cpu import processor
-from wordgate.runtime.display import counted
+from wordgate.runtime.display import counted, in_list
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Progress
@@ -226,10 +226,11 @@ def _environment(predictor: Predictor, kernel: str) -> dict[str, str]:
 
 
 def _added_line(opened: OpenedInput, added: list[str]) -> str:
+    names = ", ".join(map(in_list, added))
     if opened.table.reader.names is None:
         first = opened.table.reader.width + 1
-        return f"new columns: columns {first} to {first + len(added) - 1}: {', '.join(added)}"
-    return f"new columns: {', '.join(added)}"
+        return f"new columns: columns {first} to {first + len(added) - 1}: {names}"
+    return f"new columns: {names}"
 
 
 def _to_standard_output(work: _Work) -> Scored:
