@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.storage.arrays import temporary_file_errors
+from wordgate.storage.strings import StringArray
 
 MOST_IN_MEMORY = 2_000_000
 """Maximum number of distinct strings that are counted in memory: about 400 MB."""
@@ -38,7 +39,7 @@ class StringCounter:
             with temporary_file_errors():
                 self._write()
 
-    def at_least(self, least: int) -> tuple[list[str], NDArray[np.int32]]:
+    def at_least(self, least: int) -> tuple[StringArray, NDArray[np.int32]]:
         """Return the strings that occur at least `least` times, sorted, and their counts, int32.
 
         Raises:
@@ -53,7 +54,8 @@ class StringCounter:
                 for file in self._files:
                     frequent |= _at_least(file, least)
         strings = sorted(frequent)
-        return strings, np.fromiter(map(frequent.__getitem__, strings), np.int32, len(strings))
+        counts = np.fromiter(map(frequent.__getitem__, strings), np.int32, len(strings))
+        return StringArray.of(strings), counts
 
     def _write(self) -> None:
         if not self._files:

@@ -6,12 +6,14 @@ Shapes: ``n`` texts, ``ngrams`` known n-grams, ``total`` entries of all texts to
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.storage.counting import StringCounter
+from wordgate.storage.strings import StringArray, select
 
 Analyzer = Literal["words", "characters"]
 ANALYZERS: tuple[Analyzer, ...] = ("words", "characters")
@@ -58,13 +60,22 @@ class NgramVectorizer:
     ):
         self.analyzer = analyzer
         self.ngram_range = ngram_range
-        self.vocabulary = list(vocabulary)
+        self.vocabulary = vocabulary
         self.frequencies = frequencies
         self.n_texts = n_texts
-        self._ids = {ngram: number for number, ngram in enumerate(self.vocabulary)}
         self._cache: dict[str, NDArray[np.int64]] = {}
         if frequencies is not None:
             self.idf: NDArray[np.float64] = np.log((1.0 + n_texts) / (1.0 + frequencies)) + 1.0
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {ngram: number for number, ngram in enumerate(self.vocabulary)}
+
+    def copy(self) -> "NgramVectorizer":
+        """Return one without the dictionary of n-grams, which the first text builds again."""
+        return NgramVectorizer(
+            self.analyzer, self.ngram_range, self.vocabulary, self.frequencies, self.n_texts
+        )
 
     @classmethod
     def fit(
@@ -184,7 +195,7 @@ def _frequent_words(
     ngram_range: tuple[int, int],
     min_texts: int,
     check: Callable[[], None],
-) -> tuple[list[str], NDArray[np.int32]]:
+) -> tuple[StringArray, NDArray[np.int32]]:
     """Return the word n-grams of at least `min_texts` texts, sorted, and the number of texts."""
     found = StringCounter()
     for part in text_chunks(texts):
@@ -198,21 +209,21 @@ def _frequent_characters(
     ngram_range: tuple[int, int],
     min_texts: int,
     check: Callable[[], None],
-) -> tuple[list[str], NDArray[np.int32]]:
+) -> tuple[StringArray, NDArray[np.int32]]:
     """Return the same for character n-grams; each word is looked into once."""
     words = set[str]()
     for part in text_chunks(texts):
         check()
         words.update(word for text in part for word in spaced_words(text))
     ngrams = {ngram for word in words for ngram in character_ngrams(word, ngram_range)}
-    every = NgramVectorizer("characters", ngram_range, sorted(ngrams))
+    every = NgramVectorizer("characters", ngram_range, StringArray.of(sorted(ngrams)))
     totals = np.zeros(len(every), np.int64)
     for part in text_chunks(texts):
         check()
         _, ids, _ = count_by_text(*every.lookup(part), len(every))
         totals += np.bincount(ids, minlength=len(every))
     kept = np.flatnonzero(totals >= min_texts)
-    return [every.vocabulary[place] for place in kept.tolist()], totals[kept].astype(np.int32)
+    return StringArray.of(select(every.vocabulary, kept)), totals[kept].astype(np.int32)
 
 
 def word_ngrams(text: str, ngram_range: tuple[int, int]) -> Iterator[str]:

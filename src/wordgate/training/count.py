@@ -81,6 +81,8 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         vectorizers = vectorizers[: len(blocks)]
         of_train = _side_by_side(blocks)
         of_valid = count_matrix(vectorizers, valid.texts)
+        # The solver needs the memory of their dictionaries.
+        vectorizers = [vectorizer.copy() for vectorizer in vectorizers]
     choice = search_regularization(
         (of_train, train.targets),
         (of_valid, valid.targets),
