@@ -77,8 +77,10 @@ class StringArray(Sequence[str]):
         for first in range(0, len(self), _AT_ONCE):
             starts = self._starts[first : first + _AT_ONCE].tolist()
             ends = self._ends[first : first + _AT_ONCE].tolist()
-            for start, end in zip(starts, ends, strict=True):
-                yield str(content[start:end], "utf-8", "surrogatepass")
+            yield from [
+                str(content[start:end], "utf-8", "surrogatepass")
+                for start, end in zip(starts, ends, strict=True)
+            ]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, StringArray | list):
