@@ -1,6 +1,7 @@
 """The table and its account."""
 
 import json
+import pickle
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from wordgate.data import read_table
+from wordgate.storage import arrays
 
 
 def test_select_takes_rows_in_the_order_asked(write):
@@ -16,6 +18,23 @@ def test_select_takes_rows_in_the_order_asked(write):
     assert (table.texts, table.labels) == (["e f", "a b"], ["bad", "good"])
     assert (table.groups, table.rows, table.parts) == (["9", "7"], [3, 1], None)
     assert len(table) == 2
+
+
+@pytest.mark.parametrize("in_memory", [1, 1 << 24])
+def test_texts_are_a_sequence_of_strings_whether_in_a_file_or_not(write, in_memory, monkeypatch):
+    monkeypatch.setattr(arrays, "IN_MEMORY", in_memory)
+    path = write("a.csv", "id,title,text,label\n7,A,a b,good\n,B,ç d,bad\n7,,e f,bad\n")
+    table = read_table(path, group="id", text="title,text")
+    assert table.texts == ["A | a b", "B | ç d", "e f"]
+    assert (table.bodies[1], table.bodies[-1], list(table.bodies[:2])) == (
+        "ç d", "e f", ["a b", "ç d"],
+    )  # fmt: skip
+    assert np.array(table.texts).tolist() == sorted(table.texts) == [*table.texts]
+    assert table.groups == ["7", "(row 2)", "7"]
+    assert pickle.loads(pickle.dumps(table)) == table
+    alone = read_table(path, group="id", text="text").select([2, 1])
+    assert alone.texts is alone.bodies
+    assert alone.texts == table.bodies[:0:-1]
 
 
 def test_the_account_adds_up_and_is_json(write):

@@ -107,7 +107,7 @@ def read(source: Any, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     table = limit_rows(read_table(source, **options), limit, seed=0)
     reading = table.reading
     columns = {
-        "texts": table.texts, "bodies": table.bodies, "labels": table.labels,
+        "texts": list(table.texts), "bodies": list(table.bodies), "labels": table.labels,
         "groups": table.groups, "rows": table.rows, "parts": table.parts,
     }  # fmt: skip
     account = {

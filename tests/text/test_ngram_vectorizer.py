@@ -1,5 +1,7 @@
 """Blocks of counted runs: values by hand, and a text's neighbours that have no part in them."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,21 @@ def test_characters_are_counted_inside_words():
         {" so": 2.0, "o ": 3.0, "oo": 1.0},
         {"o ": 1.0},
     ]
+
+
+@pytest.mark.parametrize("kind", ["words", "characters"])
+def test_a_copy_holds_no_dictionary_and_gives_the_same(kind):
+    texts = ["so good so", "a bad one", "not so good"]
+    fitted = NgramVectorizer.fit(texts, kind, (1, 2), 1, "tfidf")
+    expected = rows(fitted, texts)
+    tracemalloc.start()
+    try:
+        copied = fitted.copy()
+        assert tracemalloc.get_traced_memory()[0] < 1000
+    finally:
+        tracemalloc.stop()
+    assert copied.vocabulary is fitted.vocabulary
+    assert rows(copied, texts) == expected
 
 
 @pytest.mark.parametrize("kind", ["words", "characters"])

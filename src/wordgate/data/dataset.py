@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.storage.strings import select
+
 Targets = NDArray[np.int64] | NDArray[np.float32]
 """What texts should be given: int64 [n], one label each; int64 [n, labels] of 0 and 1, several; or
 float32 [n, classes], probabilities."""
+_HASHED_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,10 @@ class Dataset:
         content = hashlib.sha256(self.targets.tobytes())
         for column in (self.texts, self.groups or ()):
             lengths = np.fromiter(map(len, column), np.int64)
-            content.update(lengths.tobytes() + "".join(column).encode(errors="surrogatepass"))
+            content.update(lengths.tobytes())
+            for start in range(0, len(column), _HASHED_AT_ONCE):
+                part = "".join(column[start : start + _HASHED_AT_ONCE])
+                content.update(part.encode(errors="surrogatepass"))
         if self.soft_targets is not None:
             content.update(self.soft_targets.tobytes())
         if self.weights is not None:
@@ -63,11 +69,10 @@ class Dataset:
 
     def part(self, rows: NDArray[np.int64]) -> "Dataset":
         """Take the rows at int64 [m] positions, in their order."""
-        chosen = rows.tolist()
         return Dataset(
-            texts=[self.texts[row] for row in chosen],
+            texts=select(self.texts, rows),
             targets=self.targets[rows],
-            groups=None if self.groups is None else [self.groups[row] for row in chosen],
+            groups=None if self.groups is None else select(self.groups, rows),
             soft_targets=None if self.soft_targets is None else self.soft_targets[rows],
             weights=None if self.weights is None else self.weights[rows],
         )

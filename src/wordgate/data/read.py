@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, TypeVar
 
+import numpy as np
+
 from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
 from wordgate.data.label_sets import LabelCell, LabelColumn, likely_separator, read_labels
 from wordgate.data.labels import alike_labels, distinct_labels, join_labels, missing_labels
@@ -18,6 +20,7 @@ from wordgate.data.structured import has_structured, why_structured
 from wordgate.data.table import EMPTY, WHITE_SPACE, ReadReport, Table, own_group
 from wordgate.errors import DataError, near_miss
 from wordgate.runtime.display import counted, shown
+from wordgate.storage.strings import StringArray
 from wordgate.tables import Cell, Malformed, Records
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.values import group_name, is_empty, value_key
@@ -321,10 +324,10 @@ def _table(
     """Take the rows that remain, and report what was read and what is odd about them."""
     records, places = loaded.records, kept.places
     cells = _cells(loaded, chosen, "text") or ()
-    bodies = [cells[i] or empty_text for i in places]
+    bodies = StringArray.of(cells[i] or empty_text for i in places)
     texts, text_warnings = _texts(records, chosen["text"], bodies, places)
     groups, group_warnings = _groups(_cells(loaded, chosen, "group"), places, records.rows)
-    rows = [records.rows[i] for i in places]
+    rows = np.array([records.rows[i] for i in places], np.int64).tolist()
     parts = _values(loaded, chosen, "split", places, _part, "train, valid or test")
     left_out = _left_out(loaded, kept.dropped, kept.malformed)
     _check_labels(labels, min_labels, loaded.called, len(rows), chosen, left_out)
@@ -364,13 +367,14 @@ def _table(
 
 
 def _texts(
-    records: Records, choice: Choice, bodies: list[str], kept: list[int]
-) -> tuple[list[str], list[str]]:
+    records: Records, choice: Choice, bodies: StringArray, kept: list[int]
+) -> tuple[StringArray, list[str]]:
     """Put the other columns of the text in front of the bodies; remark where one is empty."""
     if not choice.before:
         return bodies, []
     fronts = [[records.columns[column.number - 1][i] for i in kept] for column in choice.before]
-    texts = [joined(cells, body) for *cells, body in zip(*fronts, bodies, strict=True)]
+    rows = zip(*fronts, bodies, strict=True)
+    texts = StringArray.of(joined(cells, body) for *cells, body in rows)
     warnings = []
     for column, cells in zip(choice.before, fronts, strict=True):
         missing = sum(not (cell or "").strip() for cell in cells)
@@ -388,7 +392,10 @@ def _groups(
     """Assign each row to its group; a row without one is a group of its own."""
     if column is None:
         return None, []
-    names = [group_name(column[i]) for i in kept]
+    # Copies: the cells themselves would keep the memory of all others from being freed.
+    copies = StringArray.of(group_name(column[i]) for i in kept)
+    known: dict[str, str] = {}
+    names = [known.setdefault(name, name) for name in copies]
     groups = [name or own_group(numbers[i]) for name, i in zip(names, kept, strict=True)]
     alone = names.count("")
     if not alone:
@@ -468,7 +475,7 @@ def _check_labels(
     )
 
 
-def _oddities(bodies: list[str], labels: _Labels) -> list[str]:
+def _oddities(bodies: Sequence[str], labels: _Labels) -> list[str]:
     """Warn of what looks unintended about the rows kept."""
     warnings = []
     if blank := sum(map(is_empty, bodies)):

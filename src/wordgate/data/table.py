@@ -8,9 +8,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wordgate.data.columns import Choice
 from wordgate.data.labels import match_labels
 from wordgate.runtime.display import counted, shown
+from wordgate.storage.strings import StringArray, select
 from wordgate.tables import Malformed, SourceFormat
 
 _MALFORMED_SHOWN = 5
@@ -124,10 +127,12 @@ def own_group(row: int) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """Texts with labels and groups; all lists have the same length and the order of the source.
+    """Texts with labels and groups; all columns have the same length and the order of the source.
 
     Attributes:
-        texts: The texts to classify; several columns joined, if requested.
+        texts: The texts to classify; several columns joined, if requested. They are a sequence of
+            strings whose content is in a temporary file if it is large; ``list(table.texts)`` is
+            a list.
         bodies: The main text of each row, without other columns joined to it. Duplicates are
             detected by the main text alone: the same tweet with another topic is a duplicate.
         labels: One label per text, or None if there are none or several per text.
@@ -142,8 +147,8 @@ class Table:
         weights: The weight of each text in training; None if all are equal.
     """
 
-    texts: list[str]
-    bodies: list[str]
+    texts: StringArray
+    bodies: StringArray
     labels: list[str] | None
     groups: list[str] | None
     rows: list[int]
@@ -197,10 +202,12 @@ class Table:
 
     def select(self, indices: Iterable[int]) -> Table:
         """Select rows by their 0-based positions, in the given order; `reading` stays the same."""
-        chosen = [int(index) for index in indices]
+        chosen = np.fromiter(indices, np.int64)
         columns: dict[str, Any] = {
-            name: [column[i] for i in chosen]
+            name: select(column, chosen)
             for name, column in vars(self).items()
-            if isinstance(column, list)
+            if isinstance(column, list | StringArray)
         }
+        if self.bodies is self.texts:
+            columns["bodies"] = columns["texts"]
         return replace(self, **columns)

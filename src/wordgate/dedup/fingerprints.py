@@ -18,6 +18,7 @@ from wordgate.dedup.shingles import (
     waiting_times,
 )
 from wordgate.errors import BundleError
+from wordgate.storage.strings import StringArray, select
 
 _MINIMA = 64  # of words, and as many of character shingles
 _WIDTH = _MINIMA + 4  # bytes of a sketch: a minimum of each kind a byte, and the two masses
@@ -131,7 +132,7 @@ class Fingerprints:
         The groups are those of training and validation texts, if there are any; copies, bool
         [test], are the test texts that have an exact or near duplicate among the training texts.
         """
-        names = sorted({normalized(text) for text in texts})
+        names = StringArray.of(sorted({normalized(text) for text in texts}))
         words, grams, n_words = shingle(names)
         weigh = FeatureWeights.of(words), FeatureWeights.of(grams)
         log_n = math.log(max(2, len(names)))
@@ -217,7 +218,7 @@ class Fingerprints:
             found = found | np.isin(hashed, self.tested_copies)
             answered |= found | np.isin(hashed, self.tested)
         asked = np.flatnonzero(~answered)
-        similarity = self._similarity([texts[row] for row in asked.tolist()])
+        similarity = self._similarity(select(texts, asked))
         alike = similarity >= _ALIKE
         estimated = np.zeros(len(texts), dtype=np.bool_)
         estimated[asked[alike]] = True

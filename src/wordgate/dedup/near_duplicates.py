@@ -40,6 +40,7 @@ from wordgate.dedup.similarity import ShingledTexts, row_dots
 from wordgate.runtime.display import counted
 from wordgate.runtime.packages import require_extra
 from wordgate.storage.sparse import multiply
+from wordgate.storage.strings import StringArray
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -222,12 +223,16 @@ class ComparedTexts:
     def of(cls, texts: Sequence[str], *, least: float = min(JOINED, NEAR)) -> ComparedTexts:
         """Compare texts, one per row; keep the pairs whose similarity is at least a threshold."""
         numbered = Factorized.of([normalized(text) for text in texts])
-        text, shingled = numbered.codes, ShingledTexts.of(numbered.names)
+        text, names = numbered.codes, StringArray.of(numbered.names)
         del numbered  # as large as the texts
-        candidates = shingled.candidates()
-        similarity = row_dots(shingled.vectors, candidates)
-        kept = similarity >= least
-        return cls(text, shingled, candidates[kept], similarity[kept])
+        shingled = ShingledTexts.of(names)
+        pairs, similarity = list[NDArray[np.int64]](), list[NDArray[np.float32]]()
+        for candidates in shingled.candidates():
+            dots = row_dots(shingled.vectors, candidates)
+            kept = dots >= least
+            pairs.append(candidates[kept])
+            similarity.append(dots[kept])
+        return cls(text, shingled, np.concatenate(pairs), np.concatenate(similarity))
 
     def similar(self, least: float) -> NDArray[np.int64]:
         """Return the pairs whose similarity is at least a threshold, int64 [pairs, 2]."""

@@ -282,7 +282,7 @@ def _with_groups_of_training(
     if grouped.texts != table.texts or not known.any():
         return table
     if known.mean() < MOSTLY:
-        bodies = [table.bodies[row] for row in np.flatnonzero(known)]
+        bodies = table.bodies.select(np.flatnonzero(known))
         if prints.near_copies(bodies).found.mean() < MOSTLY:
             return table
     reason = f"the groups of {known.sum():,} of {len(grouped):,} rows were in training"

@@ -25,6 +25,7 @@ from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings, setting_fields
 from wordgate.split.assignment import GroupTable
 from wordgate.storage.remote import display_url, url_of
+from wordgate.storage.strings import StringArray
 
 _Value = TypeVar("_Value")
 
@@ -416,16 +417,21 @@ def column_flags(table: Table, role: str) -> list[str]:
 
 
 def _joined(tables: Mapping[str, Table]) -> Table:
+    every = tables.values()
+    texts = StringArray.of(chain.from_iterable(table.texts for table in every))
+    bodies = texts
+    if any(table.bodies is not table.texts for table in every):
+        bodies = StringArray.of(chain.from_iterable(table.bodies for table in every))
     return replace(
         tables["train"],
-        texts=[text for table in tables.values() for text in table.texts],
-        bodies=[body for table in tables.values() for body in table.bodies],
+        texts=texts,
+        bodies=bodies,
         labels=_stacked(table.labels for table in tables.values()),
         label_sets=_stacked(table.label_sets for table in tables.values()),
         weights=_joined_weights(tables),
         groups=_joined_groups(tables),
         rows=[row for table in tables.values() for row in table.rows],
-        parts=[part for part, table in tables.items() for _ in table.texts],
+        parts=[part for part, table in tables.items() for _ in range(len(table))],
     )
 
 

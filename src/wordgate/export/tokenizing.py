@@ -60,7 +60,7 @@ def ngram_settings(model: CountModel) -> dict[str, Any]:
             "shortest": vectorizer.ngram_range[0],
             "longest": vectorizer.ngram_range[1],
             "first_id": first + FIRST_ID,
-            "ngrams": vectorizer.vocabulary,
+            "ngrams": list(vectorizer.vocabulary),
         }
         for vectorizer, (first, _) in model.numbering()
     ]

@@ -100,7 +100,7 @@ class CountModel:
                 "kind": vectorizer.analyzer,
                 "ngrams": list(vectorizer.ngram_range),
                 "n_texts": vectorizer.n_texts,
-                "vocabulary": vectorizer.vocabulary,
+                "vocabulary": list(vectorizer.vocabulary),
             }
             for vectorizer in self.vectorizers
         ]

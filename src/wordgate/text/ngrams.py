@@ -6,6 +6,7 @@ Shapes: ``n`` texts, ``ngrams`` known n-grams, ``total`` entries of all texts to
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.dedup.keys import distinct
 from wordgate.storage.arrays import GrowingArray
+from wordgate.storage.strings import StringArray
 from wordgate.text.token_lists import TokenLists
 
 Analyzer = Literal["words", "characters"]
@@ -117,13 +119,22 @@ class NgramVectorizer:
     ):
         self.analyzer = analyzer
         self.ngram_range = ngram_range
-        self.vocabulary = list(vocabulary)
+        self.vocabulary = vocabulary
         self.frequencies = frequencies
         self.n_texts = n_texts
-        self._ids = {ngram: number for number, ngram in enumerate(self.vocabulary)}
         self._cache: dict[str, NDArray[np.int64]] = {}
         if frequencies is not None:
             self.idf: NDArray[np.float64] = np.log((1.0 + n_texts) / (1.0 + frequencies)) + 1.0
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {ngram: number for number, ngram in enumerate(self.vocabulary)}
+
+    def copy(self) -> "NgramVectorizer":
+        """Return one without the dictionary of n-grams, which the first text builds again."""
+        return NgramVectorizer(
+            self.analyzer, self.ngram_range, self.vocabulary, self.frequencies, self.n_texts
+        )
 
     @classmethod
     def fit(
@@ -308,7 +319,7 @@ def _count_words(
     ngram_range: tuple[int, int],
     min_texts: int,
     check: Callable[[], None],
-) -> tuple[list[str], NDArray[np.int32], NgramCounts]:
+) -> tuple[StringArray, NDArray[np.int32], NgramCounts]:
     """Find and count the word n-grams of at least `min_texts` texts.
 
     They are looked for length by length: both ends of one are n-grams of as many texts, too
@@ -345,7 +356,8 @@ def _count_words(
             yield _counts(own, of_text.astype(np.int64), len(names))
 
     n_texts = np.concatenate([one.n_texts for one in found])[order]
-    return [names[i] for i in order], n_texts.astype(np.int32), NgramCounts.of(chunks())
+    vocabulary = StringArray.of(names[i] for i in order)
+    return vocabulary, n_texts.astype(np.int32), NgramCounts.of(chunks())
 
 
 @dataclass(frozen=True)
@@ -428,7 +440,7 @@ def _count_characters(
     ngram_range: tuple[int, int],
     min_texts: int,
     check: Callable[[], None],
-) -> tuple[list[str], NDArray[np.int32], NgramCounts]:
+) -> tuple[StringArray, NDArray[np.int32], NgramCounts]:
     """Find and count character n-grams, as `_count_words` does; each word is cut once."""
     read = _Tokenized.of(texts, spaced_words, check)
     grams = TokenLists.of([*character_ngrams(word, ngram_range)] for word in read.tokens.words)
@@ -451,8 +463,8 @@ def _count_characters(
     for ids, _, _ in every.chunks():
         n_texts += np.bincount(ids, minlength=len(order))
     kept = np.flatnonzero(n_texts >= min_texts)
-    names = [grams.words[order[place]] for place in kept.tolist()]
-    return names, n_texts[kept].astype(np.int32), every.select(kept, len(order))
+    vocabulary = StringArray.of(grams.words[order[place]] for place in kept.tolist())
+    return vocabulary, n_texts[kept].astype(np.int32), every.select(kept, len(order))
 
 
 def word_ngrams(text: str, ngram_range: tuple[int, int]) -> Iterator[str]:

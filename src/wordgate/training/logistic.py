@@ -234,21 +234,29 @@ class _Loss(ABC):
     def value_and_gradient(self, units: Doubles, c: float, scale: Doubles) -> tuple[float, Doubles]:
         """Return the loss and its gradient by weights in units of `scale`."""
         weights = units * scale
-        columns = weights.reshape(self.width + 1, -1).astype(np.float32)
         # OpenBLAS may raise this flag over finite numbers (numpy issues 13173 and 24067).
         with np.errstate(invalid="ignore"):
-            scores = (self._product(self.features, columns[:-1]) + columns[-1]) @ self.basis.T
-            losses, derivatives = self._log_loss(scores)
+            losses, derivatives = self._log_loss(self._scores(weights))
             weighted = derivatives * self.row_weights[:, None]
             residuals = weighted @ self.basis / np.float32(self.total)
             products = self._product(self.transposed, residuals)
         log_loss = (losses * self.row_weights).sum(dtype=np.float64) / self.total
-        intercepts = residuals.sum(axis=0, dtype=np.float64)
-        gradient = np.append(products.ravel().astype(np.float64), intercepts)
+        # In place: of millions of n-grams each of these arrays takes much memory.
+        gradient = np.empty_like(weights)
+        gradient[: products.size] = products.ravel()
+        gradient[products.size :] = residuals.sum(axis=0, dtype=np.float64)
         penalised = weights[: products.size]
-        gradient[: products.size] += penalised / (c * self.total)
         penalty = float(penalised @ penalised) / (2.0 * c * self.total)
-        return float(log_loss) + penalty, gradient * scale
+        penalised /= c * self.total
+        gradient[: products.size] += penalised
+        gradient *= scale
+        return float(log_loss) + penalty, gradient
+
+    def _scores(self, weights: Doubles) -> NDArray[np.float32]:
+        """Return the scores of classes, [n, classes]."""
+        columns = weights.reshape(self.width + 1, -1).astype(np.float32)
+        scores = self._product(self.features, columns[:-1]) + columns[-1]
+        return np.asarray(scores @ self.basis.T)
 
     def _product(self, matrix: Features, columns: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Multiply by columns [features or n, columns]; both ways give the same bits."""
