@@ -57,7 +57,7 @@ def test_characters_are_counted_inside_words():
 @pytest.mark.parametrize("kind", ["words", "characters"])
 def test_a_copy_holds_no_dictionary_and_gives_the_same(kind):
     texts = ["so good so", "a bad one", "not so good"]
-    fitted = NgramVectorizer.fit(texts, kind, (1, 2), 1, "tfidf")
+    fitted, _ = NgramVectorizer.fit(texts, kind, (1, 2), 1, "tfidf")
     expected = rows(fitted, texts)
     tracemalloc.start()
     try:
