@@ -51,7 +51,7 @@ from wordgate.experiments.split_scheme import (
     output_of,
     run_models,
 )
-from wordgate.experiments.students import ModelPlan, teacher_config
+from wordgate.experiments.students import ModelPlan, TeacherConfig, teacher_config
 from wordgate.families import FAMILIES
 from wordgate.report.audit import sections
 from wordgate.report.comparison import comparison_page, recommend
@@ -65,6 +65,7 @@ from wordgate.storage.files import check_folder, write_folder
 from wordgate.tables.encoding import without_surrogates
 from wordgate.training.families import check_device, check_family, check_pretrained
 from wordgate.training.fitting import RunContext
+from wordgate.vectors.pretrained import PretrainedVectors
 
 FILES = ("comparison.json", "report.html")
 _WHAT = "comparison"
@@ -159,14 +160,7 @@ def compare(
     if teaching is not None:
         teaching = teaching.beside(table, source, progress)
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
-    plans = {
-        name: ModelPlan(name, chosen, None if FAMILIES[name].vectors == "none" else pretrained)
-        for name in names
-        if name != TAUGHT_LSTM
-    }
-    if taught is not None:
-        taught = taught if pretrained is None else taught.with_vectors_of(pretrained.dim)
-        plans[TAUGHT_LSTM] = ModelPlan(family_of(TAUGHT_LSTM), taught, pretrained, teaching)
+    plans = _plans(names, chosen, taught, pretrained, teaching)
     copies = near_duplicates_of(table, progress)
     context = RunContext(source.seed, progress, device, threads)
     config = ComparisonConfig(plans, context, next(filter(None, networks), None), chosen_engine)
@@ -196,6 +190,25 @@ def compare(
             write_folder(out, _WHAT, _contents(comparison, page))
     store.clear()
     return comparison
+
+
+def _plans(
+    names: Sequence[str],
+    settings: Settings,
+    of_taught: Settings | None,
+    vectors: PretrainedVectors | None,
+    teaching: TeacherConfig | None,
+) -> dict[str, ModelPlan]:
+    """Plan the models: the distilled LSTM with its own settings and teacher, the others alike."""
+    plans = {
+        name: ModelPlan(name, settings, None if FAMILIES[name].vectors == "none" else vectors)
+        for name in names
+        if name != TAUGHT_LSTM
+    }
+    if of_taught is not None:
+        own = of_taught if vectors is None else of_taught.with_vectors_of(vectors.dim)
+        plans[TAUGHT_LSTM] = ModelPlan(family_of(TAUGHT_LSTM), own, vectors, teaching)
+    return plans
 
 
 def _settings_without_teacher(

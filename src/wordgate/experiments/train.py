@@ -25,6 +25,7 @@ from wordgate.experiments.resolving import (
 )
 from wordgate.experiments.resuming import KeptTraining, is_complete, kept_beside
 from wordgate.experiments.search_plan import (
+    SearchConfig,
     TrainingOptions,
     plan_search,
     refuse_search,
@@ -171,13 +172,7 @@ def train(
             has_unlabelled=bool(source.unlabelled),
             engine=engine,
         )
-        with train_auto(source, config, out=output.folder, resume=resume, no_texts=no_texts) as (
-            bundle,
-            found,
-        ):
-            training = replace(_training_of(bundle), search=found)
-            output.write(training, progress)
-        return training
+        return _train_auto(source, config, output, resume=resume, no_texts=no_texts)
     refuse_search(search)
     check_family(model)
     recipe = choose_recipe(recipe, teacher)
@@ -223,6 +218,17 @@ def train(
         bundle = train_on_table(sources.table, sources.facts(), plan, clock)
     training = _training_of(bundle)
     output.write(training, progress)
+    return training
+
+
+def _train_auto(
+    source: DataSource, config: SearchConfig, output: "_Output", *, resume: bool, no_texts: bool
+) -> Training:
+    """Search family and settings, train and test the winner, and write it."""
+    with train_auto(source, config, out=output.folder, resume=resume, no_texts=no_texts) as made:
+        bundle, found = made
+        training = replace(_training_of(bundle), search=found)
+        output.write(training, config.context.progress)
     return training
 
 
