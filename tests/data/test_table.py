@@ -70,5 +70,5 @@ def test_importing_the_station_imports_no_heavy_package():
 
 
 def test_a_table_is_a_line_in_a_session(write):
-    file = write("text,label\na good lamp,good\na bad lamp,bad\na lamp,good\n")
+    file = write("a.csv", "text,label\na good lamp,good\na bad lamp,bad\na lamp,good\n")
     assert repr(read_table(file)) == f"Table(3 rows, 2 labels, data={file})"
