@@ -86,3 +86,8 @@ def test_importing_the_station_imports_no_heavy_package():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_table_is_a_line_in_a_session(write):
+    file = write("a.csv", "text,label\na good lamp,good\na bad lamp,bad\na lamp,good\n")
+    assert repr(read_table(file)) == f"Table(3 rows, 2 labels, data={file})"

@@ -364,6 +364,12 @@ def test_an_unknown_option_of_data_is_named(reviews, option, message):
         assert str(caught.value) == message
 
 
+def test_a_misspelled_option_of_a_search_is_named(reviews):
+    for run in (wordgate.train, wordgate.tune):
+        with pytest.raises(TypeError, match=r"argument 'minuts'; did you mean 'minutes'\?"):
+            run(reviews, model="count", minuts=1)
+
+
 def test_an_unknown_option_is_named_where_nothing_is_trained(reviews, count_model):
     message = "^unexpected keyword argument 'txet'; did you mean 'text'[?]$"
     with pytest.raises(TypeError, match=message):

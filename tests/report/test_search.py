@@ -57,13 +57,19 @@ def test_a_search_without_a_test_tells_the_score_and_that_the_highest_of_several
     assert selection_score(alone) == "accuracy 0.700 on 3 inner folds of the training rows."
 
 
+def test_a_search_is_a_line_in_a_session(search_result):
+    assert repr(search_result) == "SearchResult(lstm, trial 5 of 16 trials, accuracy=0.700)"
+
+
 def test_of_the_best_trials_the_selected_one_has_the_star(search_result):
     chosen = replace(search_result, chosen=6, chosen_score=0.699, second=4)
-    assert (
-        "lstm (trial 5) has 0.700, but of models that are equally good (within half a point and one"
-        " standard error), the smallest one is selected." in format_search(chosen)
+    why = (
+        " lstm (trial 5) has 0.700, but of models that are equally good (within half a point and"
+        " one standard error), the smallest one is selected."
     )
-    assert "equally good" not in format_search(replace(chosen, second=5))
+    assert why in format_search(chosen)
+    assert why not in format_search(replace(chosen, second=5))  # which the runner-up says
+    assert selection_score(chosen).endswith(why)
     assert [line.split()[0] for line in format_best(chosen).splitlines()[1:3]] == ["5", "6*"]
 
 

@@ -90,6 +90,18 @@ def test_columns_are_aligned_where_characters_are_wide():
     assert (first[:11], second[:13]) == ("        悪い ", "        good ")
 
 
+def test_labels_stay_on_their_lines():
+    scores = _scores([0, 1, 1], [0, 0, 0], ("a\nb", "\x1b[2J,"))
+    assert confusion_table(scores) == (
+        "true \\ predicted  a\\nb  \\x1b[2J,\n"
+        "            a\\nb     1         0\n"
+        "        \\x1b[2J,     2         0"
+    )
+    report = classification_report(scores)
+    assert report.splitlines()[2].startswith("        a\\nb ")
+    assert report.endswith('never predicted: "\\u001b[2J,"')
+
+
 def _several(true, proba, labels):
     return evaluate_multilabel(np.array(true), np.log(np.array(proba)), labels, None)
 

@@ -161,6 +161,11 @@ class Table:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def __repr__(self) -> str:
+        """Give sizes and source: the texts are too much for a line."""
+        sizes = f"{counted(len(self), 'row')}, {counted(len(self.label_names()), 'label')}"
+        return f"Table({sizes}, data={self.reading.source})"
+
     def row_labels(self) -> Sequence[str] | Sequence[tuple[str, ...]] | None:
         """Return the label of each row, or its labels if there can be several; None without any."""
         return self.labels if self.label_sets is None else self.label_sets

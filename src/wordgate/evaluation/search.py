@@ -16,6 +16,7 @@ from wordgate.evaluation.intervals import (
 )
 from wordgate.evaluation.metrics import f1_of_sums, macro_f1
 from wordgate.evaluation.multilabel import hits_and_totals, paired_f1_difference
+from wordgate.runtime.display import counted
 
 SearchObjective = Literal["accuracy", "macro_f1", "micro_f1"]
 """The scores that a search can maximize."""
@@ -192,6 +193,12 @@ class SearchResult:
     latency_ms: float | None = None
     megabytes: float | None = None
     left_out: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Name the choice and its score: the trials are too much for a line."""
+        chosen, score = self.trial(self.chosen), f"{self.objective}={self.chosen_score:.3f}"
+        n_trials = counted(len(distinct_trials(self.trials)), "trial")
+        return f"SearchResult({chosen.family}, trial {chosen.number} of {n_trials}, {score})"
 
     @property
     def difference(self) -> float | None:

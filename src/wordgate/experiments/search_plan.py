@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypedDict, cast, get_args
 
 from wordgate.arguments import option_name, positive_number, whole_number
-from wordgate.errors import DataError, SettingsError, did_you_mean
+from wordgate.errors import DataError, SettingsError, did_you_mean, near_miss
 from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import SearchLimits, SearchObjective, SearchTrial
 from wordgate.experiments.fitting import context_of_task
@@ -71,8 +71,15 @@ class TrainingOptions(DataOptions, SearchOptions, total=False):
 
 
 def search_and_data(options: TrainingOptions) -> tuple[SearchOptions, DataOptions]:
-    """Separate the options of a search from those of the data."""
+    """Separate the options of a search from those of the data.
+
+    Raises:
+        TypeError: There is an option whose name is nearly one of a search.
+    """
     of_search = SearchOptions.__optional_keys__
+    for name in options.keys() - TrainingOptions.__optional_keys__:
+        if hint := near_miss(name, of_search):
+            raise TypeError(f"unexpected keyword argument {name!r}{hint}")
     search = {name: value for name, value in options.items() if name in of_search}
     data = {name: value for name, value in options.items() if name not in of_search}
     return cast(SearchOptions, search), cast(DataOptions, data)

@@ -183,18 +183,19 @@ def choice(result: SearchResult) -> str:
     rows = "" if chosen.rows == 1.0 else f"{chosen.rows:.0%} of "
     judged = f"{name} {score} on {inner_folds(chosen)} of {rows}the training rows"
     cut = " The time limit stopped its trial; the score is the best that it had reached."
+    best = best_of(result.trials)
+    is_second = best is not None and best.number == result.second  # as `runner_up` explains
+    smaller = "" if is_second else _why_not_best(result)
     return (
-        f"{trial_name(chosen)} {won}: {judged}{_tested(result)}.{_why_not_best(result)}"
+        f"{trial_name(chosen)} {won}: {judged}{_tested(result)}.{smaller}"
         f"{cut if chosen.is_cut else ''}"
     )
 
 
 def _why_not_best(result: SearchResult) -> str:
-    """Write why a trial with a higher score was not selected, unless `runner_up` does."""
+    """Write why a trial with a higher score was not selected; nothing if there is none."""
     best = best_of(result.trials)
-    if best is None or best.number == result.second:
-        return ""
-    if score_of(best) - result.chosen_score < 0.0005:
+    if best is None or score_of(best) - result.chosen_score < 0.0005:
         return ""
     return (
         f" {trial_name(best)} has {format_share(best.score)}, but of models that are equally good"
@@ -238,7 +239,7 @@ def selection_score(result: SearchResult) -> str:
     luck = _luck(result)
     optimistic = f", which is optimistic{luck}" if luck else ""
     name = OBJECTIVE_NAMES[result.objective]
-    return f"{name} {score} on {folds} of the training rows{optimistic}."
+    return f"{name} {score} on {folds} of the training rows{optimistic}.{_why_not_best(result)}"
 
 
 def _luck(result: SearchResult) -> str:

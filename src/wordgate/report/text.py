@@ -12,7 +12,7 @@ from wordgate.evaluation.search import OBJECTIVE_NAMES, SearchFacts
 from wordgate.evaluation.selective_prediction import abstention_sentences
 from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.families import FAMILIES
-from wordgate.runtime.display import counted, display_width, one_line, padded
+from wordgate.runtime.display import counted, display_width, escaped, in_list, one_line, padded
 
 UNDEFINED = "–"
 THRESHOLD_HEADER = ("label", "threshold", "F1", "F1 at 0.5", "points", "95% interval")
@@ -183,7 +183,7 @@ def classification_report(scores: AnyScores) -> str:
     """
     n = str(sum(one.support for one in scores.per_class))
     head = ["", "precision", "recall", "f1-score", "support"]
-    rows = [[one.label, *_share_cells(one), str(one.support)] for one in scores.per_class]
+    rows = [[escaped(one.label), *_share_cells(one), str(one.support)] for one in scores.per_class]
     if isinstance(scores, MultilabelScores):
         head += ["avg-prec", "threshold"]
         for row, one in zip(rows, scores.per_class, strict=True):
@@ -247,7 +247,7 @@ def label_pairs(scores: MultilabelScores) -> list[tuple[int, str, str]]:
 
 def confusion_table(scores: Scores) -> str:
     """Format the confusion matrix: true labels as rows, predicted labels as columns."""
-    names = [score.label for score in scores.per_class]
+    names = [escaped(score.label) for score in scores.per_class]
     rows = [("true \\ predicted", *names)]
     rows += [(n, *map(str, row)) for n, row in zip(names, scores.confusion, strict=True)]
     first = max(display_width(row[0]) for row in rows)
@@ -332,7 +332,11 @@ def costs(metrics: AnyMetrics) -> str:
 
 
 def text_table(rows: Sequence[Sequence[str]], margin: str = "") -> list[str]:
-    """Format rows in columns: the first one to the left, the others to the right."""
+    """Format rows in columns: the first one to the left, the others to the right.
+
+    Line breaks and control characters are escaped.
+    """
+    rows = [[escaped(cell) for cell in row] for row in rows]
     widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
     return [
         margin
@@ -346,8 +350,8 @@ def text_table(rows: Sequence[Sequence[str]], margin: str = "") -> list[str]:
 
 def _undefined(scores: AnyScores) -> list[str]:
     """Explain dashes and averages that leave labels out; nothing where all is defined."""
-    without_rows = [score.label for score in scores.per_class if not score.support]
-    never_predicted = [score.label for score in scores.per_class if score.precision is None]
+    without_rows = [in_list(one.label) for one in scores.per_class if not one.support]
+    never_predicted = [in_list(one.label) for one in scores.per_class if one.precision is None]
     lines = []
     if never_predicted:
         lines.append(f"{UNDEFINED} precision: never predicted: {', '.join(never_predicted)}")
