@@ -75,6 +75,7 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     )
     with stage(context.progress, f"Counting {sizes} in {len(train):,} texts"):
         of_train = _matrix_of_counts(counted)
+        del counted  # and its temporary files
         of_valid = count_matrix(vectorizers, valid.texts)
         del counted  # the solver needs the memory of their dictionaries
         vectorizers = [vectorizer.copy() for vectorizer in vectorizers]
