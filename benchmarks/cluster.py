@@ -284,13 +284,17 @@ def _rate_of(engine: str) -> Callable[[argparse.Namespace], dict[str, float]]:
     def measure(chosen: argparse.Namespace) -> dict[str, float]:
         files = sorted(Path(chosen.input).iterdir())
         options = {"text": "text", "engine": engine, "progress": Silent(), "overwrite": True}
-        first = files[: 2 * (os.cpu_count() or 1)]  # which start the cluster, and load the model
-        wordgate.score(chosen.bundle, first, f"{chosen.output}-first", **options)
+        wordgate.score(chosen.bundle, _first(files), f"{chosen.output}-first", **options)
         started = time.perf_counter()
         scored = wordgate.score(chosen.bundle, files, chosen.output, **options)
         return {"rate": scored.rows / (time.perf_counter() - started)}
 
     return measure
+
+
+def _first(files: list[Path]) -> list[Path]:
+    """Take the files that start the engine: they are scored before those that are measured."""
+    return files[: 2 * (os.cpu_count() or 1)]
 
 
 def _tasks(_: argparse.Namespace) -> dict[str, float]:
@@ -321,16 +325,20 @@ def _spark(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
         columns = zip(*islice(rows, _share(chosen.spark_rows, number, count)), strict=True)
         table = pa.table(dict(zip(COLUMNS, map(list, columns), strict=True)))
         parquet.write_table(table, source / f"part-{number:05d}.parquet")
-    rates = {kind: _child(kind, chosen, source, place / kind)["rate"] for kind in ("spark", "ray")}
-    found = [_labels(place / kind) for kind in rates]
-    same = found[0] == found[1]
+    found: dict[str, list[float]] = {"spark": [], "ray": []}
+    for _ in range(chosen.repeats):
+        for kind, measured in found.items():
+            measured.append(_child(kind, chosen, source, place / kind)["rate"])
+    rates = {kind: statistics.median(measured) for kind, measured in found.items()}
+    labels = [_labels(place / kind) for kind in rates]
+    same = labels[0] == labels[1]
     print()
     print_header("engine, on Parquet", "rows/s after the start")
     for kind, rate in rates.items():
         print_row(kind, f"{rate:,.0f}")
-    print(f"{len(found[0]):,} rows, {'the same labels' if same else 'DIFFERENT LABELS'};"
+    print(f"{len(labels[0]):,} rows, {'the same labels' if same else 'DIFFERENT LABELS'};"
           f" Ray is {rates['ray'] / rates['spark']:.2f} times as fast as Spark")  # fmt: skip
-    return {**rates, "rows": len(found[0]), "same_labels": same}
+    return {**rates, "rows": len(labels[0]), "same_labels": same}
 
 
 def _labels(folder: Path) -> dict[str, str]:
@@ -350,13 +358,18 @@ def _in_spark(chosen: argparse.Namespace) -> dict[str, float]:
     spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
     session = spark.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
-    df = session.read.parquet(chosen.input)
-    wordgate.spark.score(df.limit(1000).repartition(2), chosen.bundle, "text").collect()
+
+    def score(files: list[Path], out: str) -> None:
+        df = session.read.parquet(*map(str, files))
+        scored = wordgate.spark.score(df, chosen.bundle, "text", probabilities=True)
+        scored.write.mode("overwrite").parquet(out)
+
+    files = sorted(Path(chosen.input).iterdir())
+    score(_first(files), f"{chosen.output}-first")
     started = time.perf_counter()
-    scored = wordgate.spark.score(df, chosen.bundle, "text", probabilities=True)
-    scored.write.parquet(chosen.output)
+    score(files, chosen.output)
     seconds = time.perf_counter() - started
-    return {"rate": df.count() / seconds}
+    return {"rate": session.read.parquet(chosen.input).count() / seconds}
 
 
 CHILDREN: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
