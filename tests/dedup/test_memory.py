@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from wordgate.dedup import shingles, similarity
+from wordgate.dedup import shingles
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.dedup.similarity import ShingledTexts
@@ -26,7 +26,6 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(shingles, "CHUNK", 50)
     monkeypatch.setattr(shingles, "_FEATURES_AT_ONCE", 1 << 12)
     monkeypatch.setattr(sparse, "ROWS_AT_ONCE", 50)
-    monkeypatch.setattr(similarity, "_TEXTS_AT_ONCE", 50)
 
 
 def test_small_blocks_on_disk_change_nothing(request):

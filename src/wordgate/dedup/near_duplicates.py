@@ -226,13 +226,10 @@ class ComparedTexts:
         text, names = numbered.codes, StringArray.of(numbered.names)
         del numbered  # as large as the texts
         shingled = ShingledTexts.of(names)
-        pairs, similarity = list[NDArray[np.int64]](), list[NDArray[np.float32]]()
-        for candidates in shingled.candidates():
-            dots = row_dots(shingled.vectors, candidates)
-            kept = dots >= least
-            pairs.append(candidates[kept])
-            similarity.append(dots[kept])
-        return cls(text, shingled, np.concatenate(pairs), np.concatenate(similarity))
+        candidates = shingled.candidates()
+        similarity = row_dots(shingled.vectors, candidates)
+        kept = similarity >= least
+        return cls(text, shingled, candidates[kept], similarity[kept])
 
     def similar(self, least: float) -> NDArray[np.int64]:
         """Return the pairs whose similarity is at least a threshold, int64 [pairs, 2]."""

@@ -29,7 +29,6 @@ _WORD_BANDS, _GRAM_BANDS = 30, 8
 _ROWS = 3  # minima that must all agree for two texts to share a bucket
 _NEIGHBOURS = 3  # texts looked at on either side within a bucket: keeps the work linear
 _AT_ONCE = 20_000  # pairs compared at once: bounds the memory
-_TEXTS_AT_ONCE = 100_000  # texts whose pairs are merged and compared at once, likewise
 
 
 @dataclass(frozen=True)
@@ -74,29 +73,21 @@ class ShingledTexts:
         vectors = stack_rows(rows(), sum(n_features), np.float32)
         return cls(vectors, n_words, bands.array().reshape(_WORD_BANDS + _GRAM_BANDS, len(texts)))
 
-    def candidates(self) -> Iterator[NDArray[np.int64]]:
+    def candidates(self) -> NDArray[np.int64]:
         """Find pairs of texts that share a bucket; those of fewer than five words have none.
 
-        Yields:
-            int64 [pairs, 2], the smaller position first; in all parts together, they are sorted and
-            distinct.
+        Returns:
+            int64 [pairs, 2], the smaller position first, sorted and distinct.
         """
-        n = max(1, len(self.n_words))
+        n = len(self.n_words)
         long_enough = np.flatnonzero(self.n_words >= MIN_WORDS)
-        parts = [np.zeros(0, dtype=np.int64) for _ in range(0, n, _TEXTS_AT_ONCE)]
-        bounds = np.arange(_TEXTS_AT_ONCE, n, _TEXTS_AT_ONCE) * n
-        for ones, others in _neighbours(key[long_enough] for key in self.bands):
-            # In the order of `long_enough`, so that the smaller position stays the smaller.
-            first, second = np.minimum(ones, others), np.maximum(ones, others)
-            apart = first != second
-            packed = long_enough[first[apart]] * n + long_enough[second[apart]]
-            packed.sort()
+        packed = np.zeros(0, dtype=np.int64)
+        for one, other in _neighbours(key[long_enough] for key in self.bands):
+            ends = np.sort(np.stack([long_enough[one], long_enough[other]], axis=1), axis=1)
+            ends = ends[ends[:, 0] < ends[:, 1]]
             # Merged band by band, so that a pair found thirty times is kept once.
-            for number, own in enumerate(np.split(packed, np.searchsorted(packed, bounds))):
-                parts[number] = distinct(np.concatenate([parts[number], own]))
-        while parts:
-            packed = parts.pop(0)
-            yield np.stack([packed // n, packed % n], axis=1)
+            packed = distinct(np.concatenate([packed, ends[:, 0] * n + ends[:, 1]]))
+        return np.stack([packed // max(1, n), packed % max(1, n)], axis=1)
 
 
 def row_dots(matrix: sparse.csr_matrix, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
