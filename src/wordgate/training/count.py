@@ -48,6 +48,49 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     model is fitted on as many of them as there is time for, spread evenly over all.
     """
     data.check_not_empty("word counts", "the strength of regularization")
+    features = _count_ngrams(data, settings, context)
+    choice = search_regularization(
+        (features.of_train, features.data.train.targets),
+        (features.of_valid, features.data.valid.targets),
+        data.n_classes,
+        settings.count.c,
+        weights=loss_weights(features.data, settings.class_weight),
+        progress=context.progress,
+        deadline=features.deadline,
+        threads=choose_threads(context.threads),
+    )
+    linear = choice.best.linear
+    model = CountModel(
+        features.vectorizers, linear.coefficients, linear.intercepts, data.multilabel
+    )
+    return Fitted(
+        model,
+        remarks=[*choice.remarks(), *features.remarks],
+        engine=single_thread_environment("scipy"),
+    )
+
+
+@dataclass(frozen=True)
+class _Features:
+    """N-grams of texts, counted or weighted.
+
+    Attributes:
+        data: The texts that are used: under a time limit perhaps not all training texts.
+        of_train, of_valid: float32, sparse [n, ngrams].
+        deadline: The `time.monotonic()` at which the solver must end.
+        remarks: What there was no time for.
+    """
+
+    data: FitData
+    vectorizers: list[NgramVectorizer]
+    of_train: "csr_matrix"
+    of_valid: "csr_matrix"
+    deadline: float
+    remarks: list[str]
+
+
+def _count_ngrams(data: FitData, settings: Settings, context: RunContext) -> _Features:
+    """Find the n-grams of the training texts, and count them in all texts."""
     ranges: dict[Analyzer, tuple[int, int]] = {
         "words": (1, settings.count.words),
         "characters": (2, settings.count.characters),
@@ -66,43 +109,28 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         now = time.monotonic()
         limit = _TimeLimit(now + _COUNTING_SHARE * (deadline - now))
         data = replace(data, train=pace.part_in_time(data.train, limit.end - now))
-        train, valid = data.train, data.valid
-        counted = [*limit.first_of_all(kinds, lambda kind, check: count(train.texts, kind, check))]
+        texts = data.train.texts
+        counted = [*limit.first_of_all(kinds, lambda kind, check: count(texts, kind, check))]
         vectorizers = [vectorizer for vectorizer, _ in counted]
     sizes = " and ".join(
         f"{len(vectorizer):,} {vectorizer.analyzer.removesuffix('s')} n-grams"
         for vectorizer in vectorizers
     )
-    with stage(context.progress, f"Counting {sizes} in {len(train):,} texts"):
+    with stage(context.progress, f"Counting {sizes} in {len(texts):,} texts"):
         of_train = _matrix_of_counts(counted)
         del counted  # and its temporary files
-        of_valid = count_matrix(vectorizers, valid.texts)
-        del counted  # the solver needs the memory of their dictionaries
-        vectorizers = [vectorizer.copy() for vectorizer in vectorizers]
-    choice = search_regularization(
-        (of_train, train.targets),
-        (of_valid, valid.targets),
-        data.n_classes,
-        settings.count.c,
-        weights=loss_weights(data, settings.class_weight),
-        progress=context.progress,
-        deadline=deadline,
-        threads=choose_threads(context.threads),
-    )
-    linear = choice.best.linear
-    late = [
+        of_valid = count_matrix(vectorizers, data.valid.texts)
+    remarks = [
         f"{TIME_LIMIT}left no time for n-grams of {kind}." for kind in kinds[len(vectorizers) :]
     ]
-    if len(train) < n_texts:
-        late.append(
+    if len(texts) < n_texts:
+        remarks.append(
             f"{TIME_LIMIT}left no time for the n-grams of all texts: the model was fitted on"
-            f" {len(train):,} of {n_texts:,}."
+            f" {len(texts):,} of {n_texts:,}."
         )
-    return Fitted(
-        CountModel(vectorizers, linear.coefficients, linear.intercepts, data.multilabel),
-        remarks=[*choice.remarks(), *late],
-        engine=single_thread_environment("scipy"),
-    )
+    # The solver needs the memory of their dictionaries.
+    vectorizers = [vectorizer.copy() for vectorizer in vectorizers]
+    return _Features(data, vectorizers, of_train, of_valid, deadline, remarks)
 
 
 @dataclass(frozen=True)
