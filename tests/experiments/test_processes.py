@@ -79,7 +79,7 @@ def test_all_ways_train_what_workers_train_and_one_process_reports(table, tmp_pa
     assert all((results[way][name] == array).all() for name, array in results["workers"].items())
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", WAYS[:2])  # on Ray it continues: see test_ray.py
 def test_when_a_process_is_killed_the_training_can_be_resumed(table, tmp_path, way):
     out, checkpoint = tmp_path / "model", tmp_path / "model.checkpoint"
     started = subprocess.Popen(
@@ -143,15 +143,11 @@ def wait_for(condition, process):
 
 
 def worker_of(parent, way):
-    """Find the worker process: Ray names it by its task, else its variables name its rank."""
-    file, begins = {
-        "workers": ("environ", "WORDGATE_PROCESS=1 2"),
-        "torchrun": ("environ", "RANK=1"),
-        "ray": ("cmdline", "ray::_call"),
-    }[way]
+    """Find the worker process: its variables name its rank."""
+    begins = {"workers": "WORDGATE_PROCESS=1 2", "torchrun": "RANK=1"}[way]
     found = [parent]
     for process in found:
-        parts = Path(f"/proc/{process}/{file}").read_text().split("\0")
+        parts = Path(f"/proc/{process}/environ").read_text().split("\0")
         if any(part.startswith(begins) for part in parts):
             return int(process)
         found += Path(f"/proc/{process}/task/{process}/children").read_text().split()
