@@ -293,10 +293,12 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 limited = context_for(trial.family, context)
                 self._fit_one(config.plan_of(spec_of(trial)), dataset, given, limited, groups)
                 latency, megabytes = measure_bundle(self._bundle, dataset.texts, self.threads)
-                if not config.over_limits(latency, megabytes):
+                broken = config.over_limits(latency, megabytes)
+                if not broken:
                     result = found.result(config, place)
                     self.search_ = replace(result, latency_ms=latency, megabytes=megabytes)
                     return
+                found = found.with_broken_limits(trial, broken)
         raise SettingsError(
             f"no model is within {config.limits_text()} when fitted on all texts; relax the"
             " limits, or increase minutes"

@@ -147,12 +147,12 @@ def test_a_label_that_is_dropped_from_the_test_file_alone_is_not_missed(
     train = [("z", "good;bad", "Both of them"), *train] if separator == ";" else train
     train, test = make_file(train), make_file([*test, ("z", "ugly", "Never seen")], "test.csv")
 
-    def warnings(*labels):
+    def warnings(labels):
         sources = read_parts(train, test=test, drop_labels=labels, label_separator=separator)
         return [one for one in sources.table.reading.warnings if "to be dropped" in one]
 
-    assert warnings("ugly") == []
-    assert warnings("ugly", "odd") == ["no row has the label 'odd' that was to be dropped"]
+    assert warnings("ugly") == warnings(["ugly"]) == warnings(np.array(["ugly"])) == []
+    assert warnings(("ugly", "odd")) == ["no row has the label 'odd' that was to be dropped"]
 
 
 def test_a_column_names_the_parts(make_file, parts):
@@ -368,6 +368,14 @@ def test_a_misspelled_option_of_a_search_is_named(reviews):
     for run in (wordgate.train, wordgate.tune):
         with pytest.raises(TypeError, match=r"argument 'minuts'; did you mean 'minutes'\?"):
             run(reviews, model="count", minuts=1)
+
+
+@pytest.mark.parametrize("setting", ["min_updates", "max_tokens"])
+def test_a_setting_is_not_taken_for_a_misspelled_option(reviews, setting):
+    """Their names are nearly those of `minutes` and `max_ms`."""
+    for run in (wordgate.train, wordgate.tune):
+        with pytest.raises(TypeError, match="settings are given together, as in settings="):
+            run(reviews, model="lstm", **{setting: 1})
 
 
 def test_an_unknown_option_is_named_where_nothing_is_trained(reviews, count_model):

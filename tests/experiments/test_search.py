@@ -18,11 +18,12 @@ from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.evaluation.search import SearchLimits, SearchTrial
 from wordgate.experiments import auto, search_plan, search_trials
 from wordgate.experiments.search_plan import DEFAULT, SearchConfig, TrialSpec
-from wordgate.experiments.search_ranking import Ranking, spec_of
+from wordgate.experiments.search_ranking import Found, Ranking, spec_of
 from wordgate.experiments.search_trials import InnerFolds, Rung, number_of_folds
 from wordgate.experiments.splits import split_table
 from wordgate.experiments.students import TeacherConfig
 from wordgate.experiments.unlabelled import Unlabelled
+from wordgate.report.search_text import choice, ending
 from wordgate.runtime.progress import Silent
 from wordgate.search import study
 from wordgate.search.study import JOURNAL, SearchStudy
@@ -193,6 +194,14 @@ def test_the_last_process_of_several_deletes_the_trials(tmp_path, monkeypatch):
     assert not tmp_path.exists()
 
 
+def test_a_file_that_a_kill_left_half_written_is_deleted_with_the_trials(tmp_path):
+    own = SearchStudy(tmp_path / "search", ["count"], 0)
+    own.complete(own.ask("count"), 0.5, np.zeros(3))
+    (own.folder / ".trial-1.safetensors.new").write_bytes(b"half")
+    own.clear()
+    assert not own.folder.exists()
+
+
 def test_a_process_of_another_computer_keeps_the_trials_until_it_leaves(tmp_path, monkeypatch):
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(study.platform, "node", lambda: "elsewhere/2")
@@ -314,9 +323,27 @@ def test_a_winner_over_a_limit_once_it_is_written_is_replaced(
 ):
     sizes = iter([9.0, 0.5])
     monkeypatch.setattr(auto, "measure_bundle", lambda *_: (0.1, next(sizes)))
-    training = wordgate.train(file, max_mb=1.0, **{**ANY, "model": "auto", "trials": 4})
+    training = wordgate.train(file, max_mb=5.0, **{**ANY, "model": "auto", "trials": 4})
     assert training.search.megabytes == 0.5
     assert next(sizes, None) is None
+    broken = {trial.number: trial.over_limits for trial in training.search.trials}
+    assert [*broken.values()].count(("size",)) == 1
+    assert broken[training.search.chosen] == ()
+    assert ending(training.search).startswith("1 trial was over a limit")
+
+
+def test_a_better_trial_over_a_limit_is_not_called_equally_good():
+    """Its model broke a limit when it was trained on all rows."""
+    _, config = rows_and_config()
+    ranking = tuple(
+        SearchTrial(number, "count", recipe, {}, "complete", score, (score,))
+        for number, (recipe, score) in enumerate([("default", 0.7), ("small", 0.6)])
+    )
+    found = Found(ranking, ranking, "trials", 60.0, {}, ())
+    assert "equally good" in choice(found.result(config, 1))
+    found = found.with_broken_limits(ranking[0], ["latency"])
+    assert "equally good" not in choice(found.result(config, 1))
+    assert [trial.over_limits for trial in found.trials] == [("latency",), ()]
 
 
 class Kept:
@@ -376,6 +403,20 @@ def test_within_noise_the_smaller_model_wins(winner_of, recipes, n_worse, others
     """Noise is a standard error, and half a point at most; recipes have no part in it."""
     assert winner_of(recipes, (9.0, 1.0), n_worse, others) == winner
     assert winner_of(recipes, (1.0, 9.0), n_worse, others) == 0
+
+
+def test_the_default_recipe_follows_the_taught_one_that_wins():
+    """Neither changes a setting of its recipe."""
+    rows, config = rows_and_config()
+    folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
+    truth = folds.tested(1).targets
+    trials = [
+        SearchTrial(number, "lstm", recipe, {}, "complete", score, megabytes=1.0)
+        for number, (recipe, score) in enumerate([("default", 0.6), ("taught", 1.0)])
+    ]
+    answers = [np.where(np.arange(len(truth)) % 5 < 3, truth, 1 - truth), truth]
+    ranking = Ranking(folds, config, Kept(tuple(trials), answers))
+    assert [trial.recipe for trial in ranking.ranked()] == ["taught", "default"]
 
 
 def test_few_rows_have_as_many_folds_as_there_is_time_for():
@@ -493,6 +534,17 @@ def test_the_command_prints_the_search_and_training_points_to_it(
     plain = ["train", str(file), "--out", out, "--overwrite", "--family", "count", *quick]
     assert exit_code(plain) == 0
     assert "--family auto (15 minutes, or --minutes N)" in capsys.readouterr().out
+
+
+def test_the_estimator_replaces_a_winner_over_a_limit(monkeypatch, count_alone):
+    sizes = iter([9.0, 0.5])
+    monkeypatch.setattr("wordgate.estimator.measure_bundle", lambda *_: (0.1, next(sizes)))
+    texts, labels = zip(*texts_and_labels(), strict=True)
+    options = {"minutes": 5, "trials": 2, "max_mb": 5.0, "settings": QUICK}
+    found = wordgate.WordgateClassifier(model="auto", **options).fit(texts, labels).search_
+    broken = {trial.number: trial.over_limits for trial in found.trials}
+    assert sorted(broken.values()) == [(), ("size",)]
+    assert broken[found.chosen] == ()
 
 
 def test_the_estimator_searches(count_alone):

@@ -327,6 +327,7 @@ def _table(
     bodies = StringArray.of(cells[i] or empty_text for i in places)
     texts, text_warnings = _texts(records, chosen["text"], bodies, places)
     groups, group_warnings = _groups(_cells(loaded, chosen, "group"), places, records.rows)
+    # New numbers, for the reason given in `_groups`.
     rows = np.array([records.rows[i] for i in places], np.int64).tolist()
     parts = _values(loaded, chosen, "split", places, _part, "train, valid or test")
     left_out = _left_out(loaded, kept.dropped, kept.malformed)

@@ -214,6 +214,7 @@ def _trained(
             page = search_page(result, sources.table.reading.source)
             metrics = metrics.model_copy(update={"search": SearchFacts.of(result)})
             return replace(bundle, metrics=metrics, search=page), result
+        found = found.with_broken_limits(trial, broken)
         measured.append(f"{trial.family} ({latency:.2f} ms, {megabytes:.1f} MB)")
         context.progress.say(
             f"Over the limit of {' and '.join(broken)} when trained on all rows: {measured[-1]}."

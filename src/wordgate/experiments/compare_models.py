@@ -219,7 +219,7 @@ def _check_same_kind(predictors: Sequence[Predictor], paths: Sequence[str]) -> N
 
 
 def _names(paths: Sequence[str]) -> list[str]:
-    """Name models by their folders, without those that they lie in if that predicts them apart."""
+    """Name models by their folders, without those that they lie in if that tells them apart."""
     names = [Path(path).name for path in paths]
     return names if all(names) and len(set(names)) == len(names) else list(paths)
 

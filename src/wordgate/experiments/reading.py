@@ -106,6 +106,11 @@ def _refuse_unknown(options: Mapping[str, object], known: Collection[str]) -> No
             raise TypeError(f"unexpected keyword argument {name!r}{hint}")
 
 
+def settings_called(name: str) -> list[str]:
+    """Return the settings of a name, such as `lstm.epochs` and `mlp.epochs` of ``epochs``."""
+    return [setting for setting in setting_fields() if f".{setting}".endswith(f".{name}")]
+
+
 @dataclass(frozen=True)
 class Sources:
     """Rows to train on, and how they were read.
@@ -175,7 +180,7 @@ class DataSource:
 
     def __post_init__(self) -> None:
         for name in self.options.keys() - DataOptions.__optional_keys__:
-            if found := [one for one in setting_fields() if f".{one}".endswith(f".{name}")]:
+            if found := settings_called(name):
                 example = next((one for one in (name, f"lstm.{name}") if one in found), found[0])
                 raise TypeError(
                     f"unexpected keyword argument {name!r}: settings are given together, as in"
@@ -262,9 +267,10 @@ class DataSource:
         others = {part: limit_rows(other, limit, self.seed) for part, other in others.items()}
         if not others:
             return Sources(table, {})
+        to_drop = like.get("drop_labels", ())
         elsewhere = {
             nothing_dropped(label)
-            for label in like.get("drop_labels") or ()
+            for label in ([to_drop] if isinstance(to_drop, str) else to_drop)
             if any(has_dropped(other.reading, label) for other in others.values())
         }
         warnings = [one for one in table.reading.warnings if one not in elsewhere]

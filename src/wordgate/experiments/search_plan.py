@@ -11,7 +11,7 @@ from wordgate.errors import DataError, SettingsError, did_you_mean, near_miss
 from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.evaluation.search import SearchLimits, SearchObjective, SearchTrial
 from wordgate.experiments.fitting import context_of_task
-from wordgate.experiments.reading import DataOptions
+from wordgate.experiments.reading import DataOptions, settings_called
 from wordgate.experiments.resolving import (
     available_families,
     given_teachers,
@@ -74,11 +74,11 @@ def search_and_data(options: TrainingOptions) -> tuple[SearchOptions, DataOption
     """Separate the options of a search from those of the data.
 
     Raises:
-        TypeError: There is an option whose name is nearly one of a search.
+        TypeError: There is an option whose name is nearly that of another one, and of no setting.
     """
-    of_search = SearchOptions.__optional_keys__
-    for name in options.keys() - TrainingOptions.__optional_keys__:
-        if hint := near_miss(name, of_search):
+    of_search, known = SearchOptions.__optional_keys__, sorted(TrainingOptions.__optional_keys__)
+    for name in options.keys() - set(known):
+        if (hint := near_miss(name, known)) and not settings_called(name):
             raise TypeError(f"unexpected keyword argument {name!r}{hint}")
     search = {name: value for name, value in options.items() if name in of_search}
     data = {name: value for name, value in options.items() if name not in of_search}

@@ -1,7 +1,7 @@
 """Which trial of a search wins: the best, or the smallest of those that are as good; the result."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wordgate.errors import SettingsError
 from wordgate.evaluation.intervals import Interval, PairedDifference
@@ -54,6 +54,12 @@ class Found:
             left_out=self.left_out,
         )
 
+    def with_broken_limits(self, trial: SearchTrial, broken: Sequence[str]) -> "Found":
+        """Note that the model of a trial breaks limits when it is trained on all rows."""
+        noted = replace(trial, over_limits=tuple(broken))
+        trials = (noted if one.number == trial.number else one for one in self.trials)
+        return replace(self, trials=tuple(trials))
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -105,7 +111,7 @@ class Ranking:
             left = [
                 trial
                 for trial in left
-                if (trial.family, trial.settings) != (chosen.family, chosen.settings)
+                if (spec_of(trial).name, trial.settings) != (spec_of(chosen).name, chosen.settings)
             ]
         yield from sorted(left, key=score_of, reverse=True)
 

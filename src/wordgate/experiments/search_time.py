@@ -4,7 +4,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wordgate.evaluation.comparison import TAUGHT_LSTM
 from wordgate.experiments.search_plan import TrialSpec
@@ -82,8 +86,7 @@ class Costs:
         if name in self._predicting:
             return self._predicting[name]
         guess = _GUESSES[name]
-        n_characters = sum(min(len(text), guess.longest) for text in self.texts)
-        each = n_characters / max(1, len(self.texts)) * guess.predicting
+        each = self._n_characters(guess.longest) / max(1, len(self.texts)) * guess.predicting
         return each * (median(self._seen[name]) if name in self._seen else self._slowness())
 
     def order(self, name: str) -> tuple[bool, float]:
@@ -108,9 +111,18 @@ class Costs:
 
     def _guessed(self, name: str, share: float) -> float:
         guess = _GUESSES[name]
-        n_characters = sum(min(len(text), guess.longest) for text in self.texts) * share
+        n_characters = self._n_characters(guess.longest) * share
         each = guess.per_character * (self.n_labels if guess.per_label else 1)
         return guess.seconds + each * max(n_characters, guess.least_characters)
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.int64]:
+        """The characters of each text, int64 [n]: texts in a file are decoded to count them."""
+        return np.fromiter(map(len, self.texts), np.int64, len(self.texts))
+
+    def _n_characters(self, longest: int) -> int:
+        """Count the characters of all texts, of each at most so many."""
+        return int(np.minimum(self._lengths, longest).sum())
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import numpy as np
 
 from wordgate.evaluation.search import FEWEST_FOR_IMPORTANCES, SearchTrial
 from wordgate.runtime.interrupt import deferred_interruption
-from wordgate.storage.files import remove_own
+from wordgate.storage.files import own_files, remove_own
 from wordgate.storage.resumable import read_resumable, write_resumable
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ REDUCTION = 3
 _STUDY = "wordgate"
 _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 _DECISIONS = "decisions"
+_DECISIONS_FILE = own_files(r"trial-[0-9]+\.safetensors")
 _PROCESS = "process of "  # begins the names of the attributes that tell who makes trials
 _RANDOM_TRIALS = 8
 
@@ -227,7 +228,7 @@ def _pruner() -> BasePruner:
 def clear_trials(folder: Path) -> None:
     """Delete the trials of a folder, and the folder if nothing else is in it."""
     remove_own(
-        folder, lambda file: file.name == JOURNAL or file.match("trial-*.safetensors"), JOURNAL
+        folder, lambda file: file.name == JOURNAL or _DECISIONS_FILE.fullmatch(file.name), JOURNAL
     )
 
 

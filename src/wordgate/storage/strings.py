@@ -111,7 +111,7 @@ def _restored(content: bytes, lengths: NDArray[np.int64]) -> StringArray:
 
 
 def select(values: Sequence[_Value], places: NDArray[np.int64]) -> Sequence[_Value]:
-    """Select the values at positions, int64 [m], in this order, as a sequence of the same type."""
+    """Select the values at positions, int64 [m], in this order; a `StringArray` stays one."""
     if isinstance(values, StringArray):
         return cast(Sequence[_Value], values.select(places))
     return [values[place] for place in places.tolist()]

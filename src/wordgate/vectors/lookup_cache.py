@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ import platformdirs
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from wordgate.storage.files import atomic_write
+from wordgate.storage.files import atomic_write, own_files
 from wordgate.storage.tensors import write_arrays
 from wordgate.vectors.lookup import RULES, LookupResult
 
@@ -26,6 +25,7 @@ LARGEST_CACHE = 2_000_000_000
 
 _LAYOUT = 1  # raise it with every change of the form, or of how a word is spelled
 _DIGEST = "sha256"
+_FILE = own_files(r"[0-9a-f]{64}\.safetensors")
 
 
 def cache_folder() -> Path:
@@ -87,10 +87,8 @@ def _digest(known: NDArray[np.float32], rules: NDArray[np.int8]) -> str:
 
 def _shrink(folder: Path) -> None:
     files = []
-    # A kill leaves the hidden ones.
-    ours = re.compile(r"[0-9a-f]{64}\.safetensors|\.[0-9a-f]{64}\.safetensors\.new")
     for file in folder.iterdir():
-        if ours.fullmatch(file.name) is None:
+        if _FILE.fullmatch(file.name) is None:
             continue
         with suppress(FileNotFoundError):  # another process shrinks, too
             facts = file.stat()
