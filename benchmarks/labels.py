@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from printing import print_header, print_row
 from real_data import tweet_records
 from wordgate.settings import load_settings
-from wordgate.text.ngrams import NgramVectorizer
+from wordgate.text.ngram_vectorizer import NgramVectorizer
 from wordgate.training.count import count_matrix
 from wordgate.training.fitting import validation_scores
 from wordgate.training.logistic import Linear, fit_path

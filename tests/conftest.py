@@ -685,7 +685,7 @@ def make_topics(tmp_path_factory):
     """
     from wordgate.bundle.config import Config
     from wordgate.models.count import CountModel
-    from wordgate.text.ngrams import NgramVectorizer
+    from wordgate.text.ngram_vectorizer import NgramVectorizer
 
     def make(labels=("price", "quality", "speed"), **more):
         words = NgramVectorizer("words", (1, 1), ["cheap", "broken", "fast"])

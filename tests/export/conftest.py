@@ -9,7 +9,7 @@ from wordgate.models.count import CountModel
 from wordgate.models.lstm import LSTMModel, Network
 from wordgate.models.lstm_forward import Direction
 from wordgate.text.encoder import EncodedTexts, TextEncoder
-from wordgate.text.ngrams import NgramVectorizer
+from wordgate.text.ngram_vectorizer import NgramVectorizer
 
 WORDS = ["a", "good", "day", "and", "not", "one", "bad", "word", "of", "it", "all"]
 TEXTS = (" ".join(WORDS), "not so good")

@@ -15,7 +15,7 @@ from wordgate.export.tokenizing import ngram_settings, plain, tokenizer_settings
 from wordgate.models.count import CountModel
 from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import TextEncoder
-from wordgate.text.ngrams import NgramVectorizer
+from wordgate.text.ngram_vectorizer import NgramVectorizer
 from wordgate.text.tokenizers import TOKENIZERS, get_tokenizer
 
 PIECES = [

@@ -7,7 +7,7 @@ import pytest
 
 from wordgate.models.base import model_from_state
 from wordgate.models.count import ABSENT_LOGIT, CountModel
-from wordgate.text.ngrams import NgramVectorizer
+from wordgate.text.ngram_vectorizer import NgramVectorizer
 
 CONFIG = {
     "kind": "words",

@@ -14,7 +14,7 @@ from wordgate.models.lstm import LSTMModel, Network, with_kernel
 from wordgate.models.lstm_forward import KERNELS, Direction
 from wordgate.models.lstm_states import prefix_predictions
 from wordgate.text.encoder import TextEncoder
-from wordgate.text.ngrams import NgramVectorizer
+from wordgate.text.ngram_vectorizer import NgramVectorizer
 
 TEXTS = ["a good day", "a bad day", "good good", "", "unheard of"]
 LABELS = 3

@@ -5,7 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from wordgate.text.ngrams import NgramVectorizer, count_by_text
+from wordgate.text.ngram_counts import count_by_text
+from wordgate.text.ngram_vectorizer import NgramVectorizer
 
 WORDS = ["bad", "good", "good good"]
 
@@ -83,7 +84,7 @@ def test_neighbours_and_order_change_no_value(kind, weighted):
 
 
 def test_words_met_before_are_looked_up_the_same(monkeypatch):
-    monkeypatch.setattr("wordgate.text.ngrams._WORDS_CACHED", 2)
+    monkeypatch.setattr("wordgate.text.ngram_vectorizer._WORDS_CACHED", 2)
     vectorizer = NgramVectorizer("characters", (2, 2), [" a", "b ", "c "])
     texts = ["ab", "ac", "bc", "ab", "xx", "ac ab"] * 3
     expected = [

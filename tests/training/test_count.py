@@ -17,8 +17,8 @@ from wordgate.data.dataset import Dataset
 from wordgate.data.demo import demo_corpus
 from wordgate.models.base import model_from_state
 from wordgate.storage import arrays
-from wordgate.text import ngrams
-from wordgate.text.ngrams import NgramVectorizer
+from wordgate.text import ngram_counts, ngrams
+from wordgate.text.ngram_vectorizer import NgramVectorizer
 from wordgate.training import count, logistic
 from wordgate.training.count import count_matrix
 
@@ -61,7 +61,7 @@ def test_temporary_files_change_nothing(fit_tuned, monkeypatch, weights):
     options = {"count.weights": weights}
     in_memory = fit_tuned(**options).model
     monkeypatch.setattr(arrays, "IN_MEMORY", 1)
-    monkeypatch.setattr(ngrams, "_KEYS_AT_ONCE", 5)
+    monkeypatch.setattr(ngram_counts, "_KEYS_AT_ONCE", 5)
     monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 7)
     monkeypatch.setattr(logistic, "_SQUARED_AT_ONCE", 11)
     on_disk = fit_tuned(**options).model
@@ -182,7 +182,7 @@ def test_n_grams_of_characters_end_within_a_kind_when_half_of_the_time_is_over(
     """Cutting texts and counting n-grams look at the clock before each chunk of texts."""
     monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 10)
     now, cut, counted = time.monotonic(), [], []
-    spaced_words, count_chunk = ngrams.spaced_words, ngrams._counts
+    spaced_words, count_chunk = ngrams.spaced_words, ngram_counts.count_occurrences
 
     def time_is_up():
         monkeypatch.setattr(count.time, "monotonic", lambda: now + 51.0)
@@ -199,8 +199,8 @@ def test_n_grams_of_characters_end_within_a_kind_when_half_of_the_time_is_over(
             time_is_up()
         return count_chunk(ids, lengths, n_ngrams)
 
-    monkeypatch.setattr(ngrams, "spaced_words", cut_text)
-    monkeypatch.setattr(ngrams, "_counts", count_ngrams)
+    monkeypatch.setattr(ngram_counts, "spaced_words", cut_text)
+    monkeypatch.setattr(ngram_counts, "count_occurrences", count_ngrams)
     fitted = fit_tuned(deadline=now + 100.0)
     assert (len(cut), sum(n != counted[0] for n in counted)) == (n_cut, n_counted)
     assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["words"]

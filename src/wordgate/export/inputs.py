@@ -17,7 +17,7 @@ from wordgate.models.count import CountModel
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.transformer import TransformerModel
 from wordgate.text.encoder import EncodedTexts
-from wordgate.text.ngrams import count_by_text
+from wordgate.text.ngram_counts import count_by_text
 from wordgate.text.subwords import FIRST_ID
 from wordgate.text.vocabulary import PADDING
 

@@ -22,7 +22,8 @@ from wordgate.models.base import (
     required,
 )
 from wordgate.text.encoder import EncodedTexts
-from wordgate.text.ngrams import ANALYZERS, NgramVectorizer, SparseRows
+from wordgate.text.ngram_vectorizer import NgramVectorizer, SparseRows
+from wordgate.text.ngrams import ANALYZERS
 
 # Before softmax, of a class that had no rows in training: its probability is 0 in float64, its
 # logarithm finite.

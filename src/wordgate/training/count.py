@@ -15,13 +15,9 @@ from wordgate.runtime.cpu import choose_threads, single_thread_environment
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.storage.sparse import stack_rows
-from wordgate.text.ngrams import (
-    Analyzer,
-    NgramCounts,
-    NgramVectorizer,
-    SparseRows,
-    text_chunks,
-)
+from wordgate.text.ngram_counts import NgramCounts
+from wordgate.text.ngram_vectorizer import NgramVectorizer, SparseRows
+from wordgate.text.ngrams import Analyzer, text_chunks
 from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext
 from wordgate.training.logistic import search_regularization
 from wordgate.training.weights import loss_weights

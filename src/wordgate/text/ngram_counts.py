@@ -1,0 +1,291 @@
+"""Finding n-grams in many texts, and counting them text by text, in little memory.
+
+Shapes: ``n`` texts, ``ngrams`` n-grams, ``total`` entries of all texts together, end to end.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.dedup.keys import distinct
+from wordgate.storage.arrays import GrowingArray
+from wordgate.storage.strings import StringArray
+from wordgate.text.ngrams import character_ngrams, spaced_words, text_chunks, words_of
+from wordgate.text.token_lists import TokenLists
+
+_KEYS_AT_ONCE = 1 << 20
+CountsChunk = tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]], NDArray[np.int64]]
+"""Ids and counts of n-grams [total], and int64 [n], how many of them are each text's."""
+
+
+@dataclass(frozen=True)
+class NgramCounts:
+    """How often n-grams occur in texts, row by row; large arrays are memory-mapped files.
+
+    Attributes:
+        ids: int32 [total], ids of n-grams; those of a text are distinct and ascend.
+        counts: int32 [total].
+        lengths: int64 [n] for each chunk of texts, how many entries are each text's.
+    """
+
+    ids: NDArray[np.int32]
+    counts: NDArray[np.int32]
+    lengths: Sequence[NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, chunks: Iterable[CountsChunk]) -> "NgramCounts":
+        """Keep counts of chunks of texts.
+
+        Raises:
+            DataError: A temporary file cannot be written.
+        """
+        ids, counts, lengths = GrowingArray(np.int32), GrowingArray(np.int32), []
+        for own_ids, own_counts, own_lengths in chunks:
+            ids.append(own_ids)
+            counts.append(own_counts)
+            lengths.append(own_lengths)
+        return cls(ids.array(), counts.array(), lengths)
+
+    def chunks(self) -> Iterator[CountsChunk]:
+        """Return ids, counts and lengths of each chunk of texts."""
+        first = 0
+        for lengths in self.lengths:
+            last = first + int(lengths.sum())
+            yield self.ids[first:last], self.counts[first:last], lengths
+            first = last
+
+    def select(self, kept: NDArray[np.int64], n_ngrams: int) -> "NgramCounts":
+        """Keep only some of `n_ngrams` n-grams, which are numbered anew; their ids ascend."""
+        number = np.full(n_ngrams, -1, np.int32)
+        number[kept] = np.arange(len(kept))
+
+        def selected() -> Iterator[CountsChunk]:
+            for ids, counts, lengths in self.chunks():
+                new = number[ids]
+                known = new >= 0
+                rows = rows_of(lengths)[known]
+                yield new[known], counts[known], np.bincount(rows, minlength=len(lengths))
+
+        return NgramCounts.of(selected())
+
+
+def count_by_text(
+    ids: NDArray[np.int64], lengths: NDArray[np.int64], n_ngrams: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Count how often each n-gram occurs in each text, of ids and lengths as `lookup` gives them.
+
+    Returns:
+        Text, n-gram and count of each pair that occurs, int64 [pairs], ordered by text and n-gram.
+    """
+    keys = np.repeat(np.arange(len(lengths)), lengths) * n_ngrams + ids
+    keys.sort()
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    rows, ngrams = np.divmod(keys[first], max(1, n_ngrams))
+    return rows, ngrams, np.diff(first, append=len(keys))
+
+
+def rows_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which text each entry is of, int64 [total]."""
+    return np.repeat(np.arange(len(lengths)), lengths)
+
+
+def count_occurrences(
+    ids: NDArray[np.int64], lengths: NDArray[np.int64], n_ngrams: int
+) -> CountsChunk:
+    """Count n-grams of texts, of ids and lengths as `NgramVectorizer.lookup` gives them."""
+    rows, ngrams, counts = count_by_text(ids, lengths, n_ngrams)
+    return ngrams, counts, np.bincount(rows, minlength=len(lengths))
+
+
+@dataclass(frozen=True)
+class _Tokenized:
+    """Texts cut into tokens, chunk by chunk as `text_chunks` has them.
+
+    Attributes:
+        tokens: The tokens of all texts.
+        sizes: The number of texts of each chunk.
+    """
+
+    tokens: TokenLists
+    sizes: list[int]
+
+    @classmethod
+    def of(
+        cls, texts: Sequence[str], cut: Callable[[str], list[str]], check: Callable[[], None]
+    ) -> "_Tokenized":
+        """Cut texts; `check` is called before each chunk."""
+        sizes: list[int] = []
+
+        def token_lists() -> Iterator[list[str]]:
+            for part in text_chunks(texts):
+                check()
+                sizes.append(len(part))
+                yield from map(cut, part)
+
+        return cls(TokenLists.of(token_lists()), sizes)
+
+    def chunks(self) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+        """Return which tokens are those of each chunk, and how many each text has, int64 [n]."""
+        first_text = first = 0
+        for size in self.sizes:
+            lengths = self.tokens.lengths[first_text : first_text + size]
+            last = first + int(lengths.sum())
+            yield slice(first, last), lengths
+            first_text, first = first_text + size, last
+
+
+def count_words(
+    texts: Sequence[str],
+    ngram_range: tuple[int, int],
+    min_texts: int,
+    check: Callable[[], None],
+) -> tuple[StringArray, NDArray[np.int32], NgramCounts]:
+    """Find and count the word n-grams of at least `min_texts` texts.
+
+    They are looked for length by length: both ends of one are n-grams of as many texts, too
+    (Agrawal and Srikant, "Fast algorithms for mining association rules", VLDB 1994).
+
+    Returns:
+        The n-grams, sorted; the number of texts of each, int32; and their counts in each text.
+    """
+    read = _Tokenized.of(texts, words_of, check)
+    n_texts = read.tokens.group_counts(None)
+    kept = np.flatnonzero(n_texts >= min_texts)
+    number = np.full(len(n_texts), -1, np.int32)
+    number[kept] = np.arange(len(kept))
+    ids = GrowingArray(np.int32)
+    for part in read.tokens.parts():
+        ids.append(number[part])
+    words = _Ngrams(ids.array(), [read.tokens.words[i] for i in kept.tolist()], n_texts[kept])
+    found = [words]
+    for _ in range(1, ngram_range[1]):
+        found.append(_longer_by_one(found[-1], words, read, len(found) + 1, min_texts))
+    found = found[ngram_range[0] - 1 :]
+    names = [name for one in found for name in one.names]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    firsts = np.array([0, *accumulate(len(one.names) for one in found)][:-1])
+
+    def chunks() -> Iterator[CountsChunk]:
+        for part, lengths in read.chunks():
+            numbers = np.stack([one.ids[part] for one in found], axis=1)
+            known = numbers >= 0
+            of_text = np.bincount(rows_of(lengths), known.sum(axis=1), minlength=len(lengths))
+            own = rank[(numbers + firsts)[known]]
+            yield count_occurrences(own, of_text.astype(np.int64), len(names))
+
+    n_texts = np.concatenate([one.n_texts for one in found])[order]
+    vocabulary = StringArray.of(names[i] for i in order)
+    return vocabulary, n_texts.astype(np.int32), NgramCounts.of(chunks())
+
+
+@dataclass(frozen=True)
+class _Ngrams:
+    """N-grams of words, of one length, that occur in enough texts.
+
+    Attributes:
+        ids: int32 [tokens], the number of the n-gram that begins with each token; -1 for none.
+        names: The n-grams in the order of their numbers.
+        n_texts: int64 [ngrams], in how many texts each occurs.
+    """
+
+    ids: NDArray[np.int32]
+    names: list[str]
+    n_texts: NDArray[np.int64]
+
+
+def _longer_by_one(
+    shorter: _Ngrams, words: _Ngrams, read: _Tokenized, length: int, min_texts: int
+) -> _Ngrams:
+    """Find the n-grams of some length by those that are shorter by one word."""
+    n_words = len(words.names)
+
+    def chunks() -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """Find n-grams of which both ends are known: where they begin, keys, texts."""
+        for part, lengths in read.chunks():
+            row, ends = rows_of(lengths), shorter.ids[part]
+            at = np.arange(max(0, len(row) - length + 1))
+            at = at[(row[at] == row[at + length - 1]) & (ends[at] >= 0) & (ends[at + 1] >= 0)]
+            last = words.ids[part][at + length - 1]
+            yield part, at, ends[at].astype(np.int64) * n_words + last, row[at]
+
+    counted = _KeyCounts()
+    for *_, keys, rows in chunks():
+        n_rows = int(rows.max(initial=0)) + 1
+        counted.add(distinct(keys * n_rows + rows) // n_rows)
+    frequent, n_texts = counted.at_least(min_texts)
+    ids = GrowingArray(np.int32)
+    for part, at, keys, _ in chunks():
+        own = np.full(part.stop - part.start, -1, np.int32)
+        place = np.searchsorted(frequent, keys)
+        known = np.append(frequent, -1)[place] == keys
+        own[at[known]] = place[known]
+        ids.append(own)
+    pairs = zip(*(ends.tolist() for ends in np.divmod(frequent, max(1, n_words))), strict=True)
+    names = [f"{shorter.names[first]} {words.names[last]}" for first, last in pairs]
+    return _Ngrams(ids.array(), names, n_texts)
+
+
+class _KeyCounts:
+    """Counts keys from 0 on, int64, in little more memory than the distinct ones take."""
+
+    def __init__(self) -> None:
+        self._keys, self._counts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+
+    def add(self, keys: NDArray[np.int64]) -> None:
+        """Count some keys."""
+        found, counts = np.unique(keys, return_counts=True)
+        self._keys.append(found)
+        self._counts.append(counts)
+        if sum(map(len, self._keys[1:])) > max(_KEYS_AT_ONCE, len(self._keys[0])):
+            self._merge()
+
+    def at_least(self, least: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the keys that occur at least `least` times, sorted, and their counts."""
+        self._merge()
+        kept = self._counts[0] >= least
+        return self._keys[0][kept], self._counts[0][kept]
+
+    def _merge(self) -> None:
+        keys, counts = np.concatenate(self._keys), np.concatenate(self._counts)
+        order = keys.argsort(kind="stable")
+        keys = keys[order]
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        self._keys, self._counts = [keys[first]], [np.add.reduceat(counts[order], first)]
+
+
+def count_characters(
+    texts: Sequence[str],
+    ngram_range: tuple[int, int],
+    min_texts: int,
+    check: Callable[[], None],
+) -> tuple[StringArray, NDArray[np.int32], NgramCounts]:
+    """Find and count character n-grams, as `count_words` does; each word is cut once."""
+    read = _Tokenized.of(texts, spaced_words, check)
+    grams = TokenLists.of([*character_ngrams(word, ngram_range)] for word in read.tokens.words)
+    order = sorted(range(len(grams.words)), key=grams.words.__getitem__)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    starts = grams.lengths.cumsum() - grams.lengths
+
+    def chunks() -> Iterator[CountsChunk]:
+        for part, lengths in read.chunks():
+            check()
+            words = read.tokens.numbers[part]
+            own = grams.lengths[words]
+            at = np.arange(own.sum()) + (starts[words] - (own.cumsum() - own)).repeat(own)
+            of_text = np.bincount(rows_of(lengths), own, minlength=len(lengths))
+            yield count_occurrences(rank[grams.numbers[at]], of_text.astype(np.int64), len(order))
+
+    every = NgramCounts.of(chunks())
+    n_texts = np.zeros(len(order), np.int64)
+    for ids, _, _ in every.chunks():
+        n_texts += np.bincount(ids, minlength=len(order))
+    kept = np.flatnonzero(n_texts >= min_texts)
+    vocabulary = StringArray.of(grams.words[order[place]] for place in kept.tolist())
+    return vocabulary, n_texts[kept].astype(np.int32), every.select(kept, len(order))
