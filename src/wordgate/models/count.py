@@ -22,6 +22,7 @@ from wordgate.models.base import (
     required,
 )
 from wordgate.text.encoder import EncodedTexts
+from wordgate.text.ngram_counts import rows_of
 from wordgate.text.ngram_vectorizer import NgramVectorizer, SparseRows
 from wordgate.text.ngrams import ANALYZERS
 
@@ -76,7 +77,7 @@ class CountModel:
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Turn texts into ids of their known n-grams, each as often as it occurs, kind by kind."""
         found = [vectorizer.lookup(texts) for vectorizer in self.vectorizers]
-        rows = [np.repeat(np.arange(len(texts)), lengths) for _, lengths in found]
+        rows = [rows_of(lengths) for _, lengths in found]
         order = np.concatenate(rows).argsort(kind="stable")
         ids = [
             own + first + FIRST_ID

@@ -81,7 +81,7 @@ def count_by_text(
     Returns:
         Text, n-gram and count of each pair that occurs, int64 [pairs], ordered by text and n-gram.
     """
-    keys = np.repeat(np.arange(len(lengths)), lengths) * n_ngrams + ids
+    keys = rows_of(lengths) * n_ngrams + ids
     keys.sort()
     first = np.flatnonzero(np.diff(keys, prepend=-1))
     rows, ngrams = np.divmod(keys[first], max(1, n_ngrams))
@@ -271,16 +271,14 @@ def count_characters(
     order = sorted(range(len(grams.words)), key=grams.words.__getitem__)
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
-    starts = grams.lengths.cumsum() - grams.lengths
 
     def chunks() -> Iterator[CountsChunk]:
         for part, lengths in read.chunks():
             check()
             words = read.tokens.numbers[part]
-            own = grams.lengths[words]
-            at = np.arange(own.sum()) + (starts[words] - (own.cumsum() - own)).repeat(own)
-            of_text = np.bincount(rows_of(lengths), own, minlength=len(lengths))
-            yield count_occurrences(rank[grams.numbers[at]], of_text.astype(np.int64), len(order))
+            of_text = np.bincount(rows_of(lengths), grams.lengths[words], minlength=len(lengths))
+            own = rank[grams.numbers[grams.places(words)]]
+            yield count_occurrences(own, of_text.astype(np.int64), len(order))
 
     every = NgramCounts.of(chunks())
     n_texts = np.zeros(len(order), np.int64)

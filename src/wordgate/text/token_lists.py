@@ -6,6 +6,7 @@ Shapes: ``n`` texts, ``total`` tokens of all of them, concatenated.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, count, islice
 
 import numpy as np
@@ -50,6 +51,16 @@ class TokenLists:
             lengths.append(own)
         return cls(list(places), numbers.array(), lengths.array())
 
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        return self.lengths.cumsum() - self.lengths
+
+    def places(self, texts: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where the tokens of texts, [m], stand in `numbers`, one text after another."""
+        own = self.lengths[texts]
+        moved: NDArray[np.int64] = self._starts[texts] - own.cumsum() + own
+        return np.arange(int(own.sum())) + moved.repeat(own)
+
     def parts(self) -> Iterator[NDArray[np.int32]]:
         """Return the numbers in parts that take little memory."""
         starts = range(0, len(self.numbers), _TOKENS_AT_ONCE)
@@ -80,7 +91,6 @@ class TokenLists:
             code = np.fromiter(map(places.__getitem__, groups), np.int64, n_texts)
         order = code.argsort(kind="stable")
         ends = self.lengths[order].cumsum()
-        starts = self.lengths.cumsum() - self.lengths
         last = np.flatnonzero(np.diff(code[order], append=-1))  # the last text of each group
         totals = np.zeros(len(self.words), np.int64)
         first = 0
@@ -89,9 +99,8 @@ class TokenLists:
             place = int(np.searchsorted(ends[last], done + _TOKENS_AT_ONCE))
             end = int(last[min(place, len(last) - 1)]) + 1
             texts = order[first:end]
-            own = self.lengths[texts]
-            at = np.arange(own.sum()) + (starts[texts] - (own.cumsum() - own)).repeat(own)
-            pairs = np.unique(code[texts].repeat(own) * n_words + self.numbers[at])
+            own = code[texts].repeat(self.lengths[texts])
+            pairs = np.unique(own * n_words + self.numbers[self.places(texts)])
             totals += np.bincount(pairs % n_words, minlength=len(totals))[: len(totals)]
             first = end
         return totals
