@@ -2,8 +2,8 @@
 
 `python killed_training.py DATA FOLDER EPOCHS SEED N_ONCE N_OFTEN KILLS` prints a line of JSON for
 each training: how it was killed, and whether what came of it in the end is what an uninterrupted
-one gives. N_ONCE are killed once, a quarter of them at least while they write; N_OFTEN are killed
-so often as KILLS says.
+one gives. N_ONCE are killed once, and more until N_ONCE / 4 of them were killed while they wrote;
+N_OFTEN are killed so often as KILLS says.
 """
 
 import hashlib

@@ -57,7 +57,7 @@ def killed(few_reviews, how_many, on_disk):
 
 
 @pytest.mark.needs("torch")
-def test_a_training_killed_at_a_random_instant_ends_in_the_same_bits(killed, found):
+def test_a_training_killed_at_a_random_instant_ends_in_the_same_bits(killed, found, how_many):
     once, _ = killed
     equal = sum(each["equal"] for each in once)
     writing = Counter(each["writing"][0] for each in once)
@@ -67,7 +67,7 @@ def test_a_training_killed_at_a_random_instant_ends_in_the_same_bits(killed, fou
         " bundle",
     )
     assert equal == len(once)
-    assert 4 * (writing[1] + writing[2]) >= len(once)
+    assert 4 * (writing[1] + writing[2]) >= how_many(2, 200)  # more are tried until so many were
 
 
 @pytest.mark.needs("torch")
