@@ -1,17 +1,20 @@
 """A training run has to beat the count baseline as it ships, whatever the script of the texts."""
 
+import errno
 import os
 import random
 import signal
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 import wordgate
 from wordgate.evaluation.intervals import PairedDifference
-from wordgate.experiments import split_scheme
+from wordgate.experiments import baselines, split_scheme
 from wordgate.report.text import scores_beside_baselines, verdict
 from wordgate.runtime.progress import Silent
+from wordgate.training import processes
 from wordgate.training.lstm_trainer import LSTMTrainer
 
 
@@ -185,3 +188,152 @@ def test_the_family_is_named_before_the_model_is_fitted(reviews, tiny):
     assert told.lines.index("Fitting the count baseline ...") < told.lines.index(line)
     assert not any("count on the" in line for line in told.lines)  # announced once
     assert np.isfinite(training.metrics.baselines.count.train_seconds)
+
+
+@pytest.fixture
+def in_background(monkeypatch):
+    """Start a process for the baseline of few texts, too; give the calls in such processes."""
+    calls = []
+
+    @contextmanager
+    def call_in_background(function):
+        with real(function) as call:
+            calls.append(call)
+            yield call
+
+    real = baselines.call_in_background
+    monkeypatch.setattr(baselines, "call_in_background", call_in_background)
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
+    return calls
+
+
+IN_BACKGROUND = "Fitting the count baseline at the same time, in another process."
+ALONE = {"threads": 2, "workers": 1}
+"""Two threads; the model is trained in this process."""
+
+
+def test_a_baseline_of_another_process_is_that_of_this_one(reviews, tiny, in_background):
+    told = {count: Told() for count in (1, 2)}
+    alone, parallel = (
+        wordgate.train(reviews, settings=tiny, threads=count, workers=1, progress=progress).metrics
+        for count, progress in told.items()
+    )
+    assert len(in_background) == 1
+    assert parallel.difference_to_count == alone.difference_to_count
+    dumped = [
+        each.baselines.count.model_dump(exclude={"train_seconds"}) for each in (alone, parallel)
+    ]
+    assert dumped[0] == dumped[1]
+    assert parallel.remarks == alone.remarks
+    assert IN_BACKGROUND not in told[1].lines
+    lines = told[2].lines
+    (result,) = [line for line in lines if line.startswith("Baselines: count ")]
+    order = [
+        IN_BACKGROUND,
+        "Auditing the split ...",
+        "Predicting 60 test texts ...",
+        "Waiting for the count baseline ...",
+        result,
+        "Analyzing the errors ...",
+    ]
+    assert [line for line in lines if line in order] == order
+    assert any(line.startswith("C = ") for line in lines)  # details of the other process
+
+
+def test_a_lost_baseline_is_fitted_again(reviews, tiny, in_background, monkeypatch):
+    @contextmanager
+    def lose(function):
+        with real(function) as call:
+            call.process.kill()
+            yield call
+
+    real = baselines.call_in_background
+    monkeypatch.setattr(baselines, "call_in_background", lose)
+    told = Told()
+    metrics = wordgate.train(reviews, settings=tiny, progress=told, **ALONE).metrics
+    whole = wordgate.train(reviews, settings=tiny, progress=Silent(), threads=1).metrics
+    assert metrics.difference_to_count == whole.difference_to_count
+    assert len(in_background) == 1
+    assert (
+        "The count baseline is fitted again, in this process: the process ended unexpectedly (exit"
+        " code -9)."
+    ) in told.lines
+
+
+def test_where_no_process_starts_the_baseline_is_fitted_before_the_model(
+    reviews, tiny, in_background, monkeypatch
+):
+    def refuse(*_):
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("wordgate.runtime.processes.start_python", refuse)
+    told = Told()
+    wordgate.train(reviews, settings=tiny, progress=told, **ALONE)
+    assert not in_background
+    first, *others = [line for line in told.lines if "count baseline" in line]
+    assert first == (
+        "Fitting the count baseline in this process: another process can't be started: Resource"
+        " temporarily unavailable."
+    )
+    assert others == ["Fitting the count baseline ..."]
+    names = [line.partition(" ")[0] for line in told.lines]
+    assert names.index("Baselines:") < names.index("Training")
+
+
+def test_count_needs_no_process_nor_do_few_texts(reviews, tiny, in_background, monkeypatch):
+    wordgate.train(reviews, model="count", progress=Silent(), threads=2)
+    monkeypatch.setattr(processes, "FEWEST_TEXTS", 4000)
+    wordgate.train(reviews, settings=tiny, progress=Silent(), **ALONE)
+    assert not in_background
+
+
+def test_an_interruption_ends_the_process_and_a_resumed_training_fits_the_baseline(
+    reviews, tiny, tmp_path, in_background, monkeypatch
+):
+    """The process is stopped, so that it does not end before."""
+
+    @contextmanager
+    def stop(function):
+        with real(function) as call:
+            call.process.send_signal(signal.SIGSTOP)
+            yield call
+
+    def interrupt(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return update(*arguments)
+
+    out, real, update = tmp_path / "m", baselines.call_in_background, LSTMTrainer.update
+    with monkeypatch.context() as patched:
+        patched.setattr(baselines, "call_in_background", stop)
+        patched.setattr(LSTMTrainer, "update", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            wordgate.train(reviews, out=out, settings=tiny, progress=Silent(), **ALONE)
+    assert in_background[0].process.returncode == -9
+    assert {file.name for file in tmp_path.iterdir()} == {"m.checkpoint"}
+    resumed = wordgate.train(
+        reviews, out=out, settings=tiny, resume=True, progress=Silent(), **ALONE
+    )
+    assert len(in_background) == 2
+    whole = wordgate.train(reviews, settings=tiny, progress=Silent(), threads=1)
+    assert resumed.metrics.difference_to_count == whole.metrics.difference_to_count
+    assert {file.name for file in tmp_path.iterdir()} == {"m"}
+
+
+def test_a_baseline_that_another_process_has_kept_is_not_fitted_again(
+    reviews, tiny, tmp_path, in_background, monkeypatch
+):
+    def interrupt(*_):
+        in_background[0].process.wait()
+        raise KeyboardInterrupt
+
+    out = tmp_path / "m"
+    with monkeypatch.context() as patched:
+        patched.setattr(LSTMTrainer, "update", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            wordgate.train(reviews, out=out, settings=tiny, progress=Silent(), **ALONE)
+    assert {file.name for file in (tmp_path / "m.baseline").iterdir()} == {
+        "grouped-count-1.safetensors"
+    }
+    wordgate.train(reviews, out=out, settings=tiny, resume=True, progress=Silent(), **ALONE)
+    assert len(in_background) == 1
+    assert {file.name for file in tmp_path.iterdir()} == {"m"}

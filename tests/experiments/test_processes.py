@@ -143,11 +143,11 @@ def wait_for(condition, process):
 
 
 def worker_of(parent, way):
-    """Find the worker process: its variables name its rank."""
-    begins = {"workers": "WORDGATE_PROCESS=1 2", "torchrun": "RANK=1"}[way]
+    """Find the worker process: its arguments or variables name its rank."""
+    file, begins = {"workers": ("cmdline", "1 2 "), "torchrun": ("environ", "RANK=1")}[way]
     found = [parent]
     for process in found:
-        parts = Path(f"/proc/{process}/environ").read_text().split("\0")
+        parts = Path(f"/proc/{process}/{file}").read_text().split("\0")
         if any(part.startswith(begins) for part in parts):
             return int(process)
         found += Path(f"/proc/{process}/task/{process}/children").read_text().split()

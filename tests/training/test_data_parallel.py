@@ -20,6 +20,7 @@ from wordgate.errors import SettingsError
 from wordgate.families import FAMILIES
 from wordgate.runtime import cpu
 from wordgate.runtime.engine import Engine
+from wordgate.runtime.processes import ProcessStartError
 from wordgate.runtime.progress import Silent
 from wordgate.text.encoder import TextEncoder
 from wordgate.training import device, families, processes
@@ -32,12 +33,7 @@ from wordgate.training.loop import TrainingLoop
 from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.training.mlp import MLPTrainer
 from wordgate.training.pretrained_transformer import pretrained_transformer
-from wordgate.training.processes import (
-    LostProcessError,
-    WorkerStartError,
-    choose_processes,
-    start_workers,
-)
+from wordgate.training.processes import LostProcessError, choose_processes, start_workers
 from wordgate.training.rng import EmbeddingInit, random_embeddings
 from wordgate.training.transformer import TransformerTrainer
 
@@ -376,7 +372,7 @@ def test_where_no_worker_starts_one_process_trains_unless_workers_are_asked_for(
     assert not has_worker
     assert len(lines) == 1
     assert lines[0].startswith(f"Training in one process: {why}")
-    with pytest.raises(WorkerStartError, match=re.escape(why)):
+    with pytest.raises(ProcessStartError, match=re.escape(why)):
         prepared(threads=2, workers=2)
 
 

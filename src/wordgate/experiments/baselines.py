@@ -1,8 +1,10 @@
 """Baselines: the family `count` with its default recipe, and the most frequent label."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,18 @@ from wordgate.experiments.fold_results import ResultStore
 from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, output_of, run_models
 from wordgate.experiments.splits import DataSplits, Fold
 from wordgate.experiments.students import ModelPlan
+from wordgate.runtime.cpu import choose_torch_threads
 from wordgate.runtime.engine import Engine
+from wordgate.runtime.processes import (
+    BackgroundCall,
+    ProcessEndedError,
+    ProcessStartError,
+    call_in_background,
+)
+from wordgate.runtime.progress import Recorder, Silent, stage
 from wordgate.settings import Settings
 from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig, RunContext
+from wordgate.training.processes import are_worth_starting
 
 BASELINE = "count"
 SHARE_OF_TIME = 0.25
@@ -67,6 +78,71 @@ def fit_baseline(
         result.train_seconds,
         tuple(f"The count baseline: {remark}" for remark in late),
     )
+
+
+@contextmanager
+def baseline_in_background(
+    splits: DataSplits,
+    settings: Settings,
+    context: RunContext,
+    kept: CheckpointConfig | None,
+    share: float,
+) -> Iterator[Callable[[], BaselineResult] | None]:
+    """Fit the baseline in a process of its own, in one thread, while the context lasts.
+
+    Args as for `fit_baseline`. Its messages are shown with its result. If the process is lost, such
+    as for lack of memory, that is reported, and the baseline is fitted in this process.
+
+    Yields:
+        A function that waits for the result; None where the baseline is to be fitted in this
+        process before the model: with few texts, a single thread, or a result that is kept.
+    """
+    fit = partial(fit_baseline, splits, [splits], settings, kept=kept, share=share)
+    with ExitStack() as stack:
+        result = None
+        if _is_worth_a_process(len(splits.train), context, kept):
+            there = replace(context, threads=1, progress=Silent(), checkpoint=None)
+            try:
+                call = stack.enter_context(call_in_background(partial(_recorded, fit, there)))
+            except ProcessStartError as error:
+                context.progress.say(f"Fitting the count baseline in this process: {error}.")
+            else:
+                result = partial(_received, call, fit, context)
+                context.progress.say(
+                    "Fitting the count baseline at the same time, in another process."
+                )
+        yield result
+
+
+def _is_worth_a_process(n_train: int, context: RunContext, kept: CheckpointConfig | None) -> bool:
+    is_kept = kept is not None and kept.resume and kept.file.exists()
+    is_parallel = choose_torch_threads(context.threads) > 1
+    return is_parallel and are_worth_starting(n_train) and not is_kept
+
+
+def _recorded(
+    fit: Callable[[RunContext], BaselineResult], context: RunContext
+) -> tuple[BaselineResult, Recorder]:
+    """Fit the baseline in another process, and return its messages, too."""
+    recorder = Recorder()
+    return fit(replace(context, progress=recorder)), recorder
+
+
+def _received(
+    call: BackgroundCall[tuple[BaselineResult, Recorder]],
+    fit: Callable[[RunContext], BaselineResult],
+    context: RunContext,
+) -> BaselineResult:
+    """Wait for the baseline; fit it in this process if the other one is lost."""
+    progress = context.progress
+    try:
+        with stage(progress, "Waiting for the count baseline"):
+            result, recorder = call.result()
+    except ProcessEndedError as error:
+        progress.say(f"The count baseline is fitted again, in this process: {error}.")
+        return fit(context)
+    recorder.show(progress)
+    return result
 
 
 def majority_baseline(train: Dataset, evaluator: Evaluator) -> BaselineResult:

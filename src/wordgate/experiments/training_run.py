@@ -1,6 +1,7 @@
 """One training run on a table: split, baselines, the model, its test, its metrics and report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +33,7 @@ from wordgate.experiments.baselines import (
     BASELINE,
     SHARE_OF_TIME,
     BaselineResult,
+    baseline_in_background,
     baselines_of,
     fit_baseline,
     majority_baseline,
@@ -76,6 +78,11 @@ class Plan:
     engine: Engine = field(default_factory=Engine)
     search: SearchResult | None = None
 
+    @property
+    def share_of_baseline(self) -> float:
+        """The maximum fraction of the time until the deadline for the baseline."""
+        return SHARE_OF_TIME if self.search is None else _SHARE_AFTER_SEARCH
+
 
 @dataclass(frozen=True)
 class PreparedData:
@@ -101,13 +108,11 @@ class _PreparedRun(PreparedData):
     """State before the model is fitted, with the time it took so far.
 
     Attributes:
-        count: The family count; None if the model is of that family.
         context: What the model is fitted in, with the deadline.
     """
 
     plan: Plan
     majority: BaselineResult
-    count: BaselineResult | None
     context: RunContext
 
 
@@ -134,10 +139,23 @@ def train_on_table(
     """
     model = plan.model
     if prepared is None:
-        prepared = prepare(table, model.settings, plan.context, model.teaching)
-    run = _fit_baselines(prepared, plan, clock)
-    calibrated, taught = fit_model(model, run.splits, run.context)
-    tested = _test(calibrated, run)
+        splits = split_rows(table, model.settings, plan.context, model.teaching)
+    else:
+        splits = prepared.splits
+    n_predicted = len(splits.valid) + len(splits.test)
+    deadline = clock.fitting_deadline(n_predicted)
+    context = replace(plan.context, deadline=deadline, predicted_after=n_predicted)
+    with _baseline_in_background(splits, plan, context) as count_result:
+        if prepared is None:
+            prepared = audit_rows(table, splits, context)
+        majority = majority_baseline(splits.train, prepared.evaluator)
+        run = _PreparedRun(**vars(prepared), plan=plan, majority=majority, context=context)
+        count = None if count_result is not None else _fit_baseline(run)
+        calibrated, taught = fit_model(model, splits, context)
+        tested = _test(calibrated, run)
+        if count_result is not None:
+            count = count_result()
+            _say_baselines(run, count)
     folds, by_folds = _cross_validate(run)
     config = model.config(
         calibrated,
@@ -150,7 +168,7 @@ def train_on_table(
     analysis = _analyse(tested, by_folds, run)
     metrics = (MultilabelMetrics if calibrated.multilabel else Metrics).model_validate(
         {
-            **_results(tested, calibrated, run),
+            **_results(tested, calibrated, run, count),
             "folds": folds,
             "vectors": _vector_facts(model.vectors_with(taught), calibrated),
             "teacher": None if taught is None else _teacher_facts(run.evaluator, tested, taught),
@@ -178,33 +196,32 @@ def prepare(
     table: Table, settings: Settings, context: RunContext, teaching: TeacherConfig | None = None
 ) -> PreparedData:
     """Split and audit the rows; refuse settings and teachers that don't suit them."""
-    progress, seed = context.progress, context.seed
+    return audit_rows(table, split_rows(table, settings, context, teaching), context)
+
+
+def split_rows(
+    table: Table, settings: Settings, context: RunContext, teaching: TeacherConfig | None
+) -> DataSplits:
+    """Find near duplicates, split the rows; refuse settings and teachers that don't suit them."""
+    progress = context.progress
     copies = near_duplicates_of(table, progress)
     with stage(progress, "Splitting"):
-        splits = split_table(table, settings, seed, copies)
+        splits = split_table(table, settings, context.seed, copies)
     check_settings(settings, splits.fit_data(None))
     if teaching is not None:
         teaching.check_labels(splits.labels, multilabel=splits.test.multilabel)
     splits.report(progress)
-    with stage(progress, "Auditing the split"):
+    return splits
+
+
+def audit_rows(table: Table, splits: DataSplits, context: RunContext) -> PreparedData:
+    """Audit the split, count words and take fingerprints."""
+    with stage(context.progress, "Auditing the split"):
         facts, audit = splits.facts(), audit_table(table, splits.copies)
         words = count_words(splits.test.texts, splits.train.texts)
         prints = _fingerprints(table, splits)
-    evaluator = Evaluator(splits.test, splits.labels, seed)
+    evaluator = Evaluator(splits.test, splits.labels, context.seed)
     return PreparedData(table, splits, facts, audit, words, prints, evaluator)
-
-
-def _fit_baselines(prepared: PreparedData, plan: Plan, clock: Clock) -> _PreparedRun:
-    """Fit what the model has to beat, and see how much time is left for the model."""
-    splits = prepared.splits
-    n_predicted = len(splits.valid) + len(splits.test)
-    deadline = clock.fitting_deadline(n_predicted)
-    context = replace(plan.context, deadline=deadline, predicted_after=n_predicted)
-    majority = majority_baseline(splits.train, prepared.evaluator)
-    count = _fit_baseline(splits, majority, plan, context)
-    return _PreparedRun(
-        **vars(prepared), plan=plan, majority=majority, count=count, context=context
-    )
 
 
 def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
@@ -220,23 +237,52 @@ def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
     )
 
 
-def _fit_baseline(
-    splits: DataSplits, majority: BaselineResult, plan: Plan, context: RunContext
-) -> BaselineResult | None:
-    """Fit what the model has to beat, and say it; None for a model of that very family."""
-    name = "label set" if splits.test.multilabel else "label"
-    most_frequent = f"most frequent {name} {format_share(majority.scores.main.value)}"
+@contextmanager
+def _baseline_in_background(
+    splits: DataSplits, plan: Plan, context: RunContext
+) -> Iterator[Callable[[], BaselineResult] | None]:
+    """Fit the baseline `count` while the context lasts; see `baseline_in_background`.
+
+    Yields:
+        A function that waits for the result; None for a model of that very family, or where the
+        baseline is to be fitted before the model.
+    """
     if plan.model.family == BASELINE:
-        context.progress.say(f"Baseline: {most_frequent}")
-        return None
-    context.progress.begin("Fitting the count baseline")
-    share = SHARE_OF_TIME if plan.search is None else _SHARE_AFTER_SEARCH
-    count = fit_baseline(splits, [splits], plan.model.settings, context, plan.baseline, share=share)
-    context.progress.say(
+        yield None
+        return
+    settings, share = plan.model.settings, plan.share_of_baseline
+    with baseline_in_background(splits, settings, context, plan.baseline, share) as result:
+        yield result
+
+
+def _fit_baseline(run: _PreparedRun) -> BaselineResult | None:
+    """Fit the baseline `count`, and say the scores; None for a model of that very family."""
+    plan, count = run.plan, None
+    if plan.model.family != BASELINE:
+        run.context.progress.begin("Fitting the count baseline")
+        count = fit_baseline(
+            run.splits,
+            [run.splits],
+            plan.model.settings,
+            run.context,
+            plan.baseline,
+            share=plan.share_of_baseline,
+        )
+    _say_baselines(run, count)
+    return count
+
+
+def _say_baselines(run: _PreparedRun, count: BaselineResult | None) -> None:
+    """Say the scores that the model has to beat."""
+    name = "label set" if run.splits.test.multilabel else "label"
+    most_frequent = f"most frequent {name} {format_share(run.majority.scores.main.value)}"
+    if count is None:
+        run.context.progress.say(f"Baseline: {most_frequent}")
+        return
+    run.context.progress.say(
         f"Baselines: count {format_share(count.scores.main.value)}, {most_frequent}"
         f" ({count.train_seconds:.0f} s)"
     )
-    return count
 
 
 def _test(calibrated: Calibrated, run: _PreparedRun) -> _Tested:
@@ -347,11 +393,13 @@ def _analyse(
         )
 
 
-def _results(tested: _Tested, calibrated: Calibrated, run: _PreparedRun) -> dict[str, object]:
+def _results(
+    tested: _Tested, calibrated: Calibrated, run: _PreparedRun, count: BaselineResult | None
+) -> dict[str, object]:
     """Gather the model's scores beside those of the baselines, and how its fitting went."""
     fitted, evaluator = calibrated.fitted, run.evaluator
     # A model of the family count is itself what others have to beat.
-    count = run.count or BaselineResult(tested.output, tested.scores, calibrated.seconds)
+    count = count or BaselineResult(tested.output, tested.scores, calibrated.seconds)
     return {
         **dict(tested.scores),
         "baselines": baselines_of(run.majority, count),

@@ -65,6 +65,37 @@ class Silent:
         yield _NoBar()
 
 
+class Recorder(Silent):
+    """Keeps messages, to be shown later or by another process; stages and bars are left out.
+
+    Attributes:
+        messages: In their order; for each, whether it is a detail, and the text.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[bool, str]] = []
+
+    def say(self, text: str) -> None:
+        """Keep a message."""
+        self.messages.append((False, text))
+
+    def detail(self, text: str) -> None:
+        """Keep a message that only verbose output shows."""
+        self.messages.append((True, text))
+
+    def begin(self, name: str) -> None:
+        """Leave out the stage."""
+
+    def said(self) -> list[str]:
+        """Return the messages that are no details."""
+        return [text for is_detail, text in self.messages if not is_detail]
+
+    def show(self, progress: Progress) -> None:
+        """Show the messages."""
+        for is_detail, text in self.messages:
+            (progress.detail if is_detail else progress.say)(text)
+
+
 class Console:
     """Shows progress on standard error: in a terminal, a notebook or a log file.
 

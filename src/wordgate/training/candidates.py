@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wordgate.errors import WordgateError
 from wordgate.evaluation.metrics import Epoch
 from wordgate.models.base import Model
-from wordgate.runtime.progress import Silent, stage
+from wordgate.runtime.progress import Recorder, Silent, stage
 from wordgate.settings import Settings
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.checkpoint import (
@@ -244,10 +244,10 @@ def _train_both(
         if kept is None:
             raise
         raise KeyboardInterrupt(kept.remedy()) from None
-    for line in result.lines:
-        progress.say(line)
+    for text in result.said:
+        progress.say(text)
     if kept is not None:
-        worker.send(None if loop.is_cut else _Result.of(first, remarks, []))
+        worker.send(None if loop.is_cut else _Result.of(first, remarks))
         _answer(worker)
     return Trained(
         [first, result.candidate(candidate.trainer)],
@@ -275,9 +275,9 @@ def _train_second(
     It has a checkpoint of its own until both are trained; then both are in the joint one, just as
     if they had been trained one after the other.
     """
-    joint, lines = context.checkpoint, _Lines()
+    joint, recorder = context.checkpoint, Recorder()
     own = None if joint is None else joint.beside
-    context = replace(context, progress=lines, checkpoint=own)
+    context = replace(context, progress=recorder, checkpoint=own)
     try:
         candidate = runs.start(1, context)
         state = TrainingState(candidate.trainer)
@@ -287,7 +287,7 @@ def _train_second(
         remarks = loop.run()
         if not loop.is_cut:
             loop.save()
-        group.send(_Result.of(state.candidate(), remarks, lines.lines))
+        group.send(_Result.of(state.candidate(), remarks, recorder))
         if joint is None or own is None:
             return
         first = group.receive()
@@ -308,31 +308,21 @@ class _Result:
     best_epoch: int
     arrays: FloatArrays
     remarks: Sequence[str]
-    lines: Sequence[str]  # what it reported
+    said: Sequence[str]  # the messages of its training, without details
 
     @classmethod
     def of(
-        cls, trained: TrainedCandidate[Any], remarks: Sequence[str], lines: Sequence[str]
+        cls,
+        trained: TrainedCandidate[Any],
+        remarks: Sequence[str],
+        recorder: Recorder | None = None,
     ) -> "_Result":
         """Take a trained candidate apart."""
         arrays = dict(trained.network.arrays())
-        return cls(trained.history, trained.best_epoch, arrays, remarks, lines)
+        said = [] if recorder is None else recorder.said()
+        return cls(trained.history, trained.best_epoch, arrays, remarks, said)
 
     def candidate(self, trainer: ModelTrainer[Any, SnapshotT]) -> TrainedCandidate[SnapshotT]:
         """Put it together again; any candidate's trainer can."""
         network = trainer.restore_snapshot(self.arrays)
         return TrainedCandidate(self.history, self.best_epoch, network)
-
-
-class _Lines(Silent):
-    """Keeps messages, to be shown by another process."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        """Keep a message."""
-        self.lines.append(text)
-
-    def detail(self, text: str) -> None:
-        """Leave details out."""

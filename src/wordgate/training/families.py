@@ -20,15 +20,11 @@ from wordgate.runtime.cpu import (
 )
 from wordgate.runtime.engine import Engine
 from wordgate.runtime.packages import require_extra
+from wordgate.runtime.processes import ProcessStartError, can_start_processes
 from wordgate.runtime.progress import Progress, Silent, stage
 from wordgate.settings import Settings
 from wordgate.training.fitting import FitData, Fitted, RunContext
-from wordgate.training.processes import (
-    WorkerStartError,
-    can_start_processes,
-    choose_processes,
-    start_workers,
-)
+from wordgate.training.processes import choose_processes, start_workers
 from wordgate.training.restarts import fit_with_restarts
 from wordgate.training.torchrun import current_group
 from wordgate.training.weights import check_weights
@@ -125,14 +121,14 @@ def _workers(stack: ExitStack, count: int, threads: int, context: RunContext) ->
 
     Raises:
         SettingsError: They were asked for, and `auto` chooses a GPU.
-        WorkerStartError: They were asked for, and can't be started.
+        ProcessStartError: They were asked for, and can't be started.
     """
     with ExitStack() as starting:
         try:
             workers = starting.enter_context(start_workers(count, threads))
             load_torch(context.progress)  # at the same time as they do
             workers.check()
-        except WorkerStartError as error:
+        except ProcessStartError as error:
             if context.processes is not None:
                 raise
             context.progress.say(f"Training in one process: {error}.")

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from wordgate.errors import WordgateError
-from wordgate.runtime.cpu import THREADS_VARIABLE, wait_asleep
+from wordgate.runtime.cpu import wait_asleep
+from wordgate.runtime.processes import ProcessStartError, can_start_processes, start_python
 from wordgate.settings import Settings
 
 SMALLEST_SHARD = 64
@@ -26,12 +27,6 @@ SMALLEST_SHARD = 64
 FEWEST_TEXTS = 4000
 """Minimum training texts; with fewer, training ends before another process has started."""
 _TO_START, _TO_END, _POLL = 60.0, 5.0, 0.005  # seconds
-_CODE = "import sys; sys.path[:] = sys.argv[1:]; from wordgate.training.processes import run; run()"
-_RANK = "WORDGATE_PROCESS"  # rank, world size and the descriptor of a worker's socket
-
-
-class WorkerStartError(WordgateError):
-    """This system doesn't let another process be started."""
 
 
 class LostProcessError(WordgateError):
@@ -60,7 +55,7 @@ class Workers:
         """Wait until all of them run.
 
         Raises:
-            WorkerStartError: One of them doesn't, such as where `sys.executable` is no Python.
+            ProcessStartError: One of them doesn't, such as where `sys.executable` is no Python.
         """
         for connection in self.sockets:
             connection.settimeout(_TO_START)
@@ -70,12 +65,12 @@ class Workers:
                 runs = b""
             connection.settimeout(None)
             if not runs:
-                raise WorkerStartError(f"'{sys.executable}' does not start a worker process")
+                raise ProcessStartError(f"'{sys.executable}' does not start a worker process")
 
 
-def can_start_processes() -> bool:
-    """Return whether this system starts processes that inherit sockets, and by what."""
-    return os.name == "posix" and bool(sys.executable) and not getattr(sys, "frozen", False)
+def are_worth_starting(n_texts: int) -> bool:
+    """Return whether other processes can be started, and training on this many texts needs them."""
+    return can_start_processes() and n_texts >= FEWEST_TEXTS
 
 
 def choose_processes(settings: Settings, n_texts: int, threads: int) -> int:
@@ -83,7 +78,7 @@ def choose_processes(settings: Settings, n_texts: int, threads: int) -> int:
 
     Two candidates are trained in a process each; else each batch is split among processes.
     """
-    if not can_start_processes() or n_texts < FEWEST_TEXTS:
+    if not are_worth_starting(n_texts):
         return 1
     if settings.lstm.lighter_candidate:
         return min(threads, 2)
@@ -94,11 +89,10 @@ def choose_processes(settings: Settings, n_texts: int, threads: int) -> int:
 def start_workers(count: int, threads: int) -> Iterator[Workers]:
     """Start this many worker processes, of this many threads each; they end when the context does.
 
-    They import no module of the caller's, and neither Ctrl-C nor another signal of the terminal
-    reaches them: they end when this process does, however it ends.
+    They end when this process does, however it ends; see `start_python`.
 
     Raises:
-        WorkerStartError: The system refuses.
+        ProcessStartError: The system refuses.
     """
     with ExitStack() as stack:
         workers = Workers([], [])
@@ -113,7 +107,7 @@ def start_workers(count: int, threads: int) -> Iterator[Workers]:
                     workers.started.append(_start(place, other.fileno(), threads))
         except OSError as error:
             reason = error.strerror or error
-            raise WorkerStartError(f"a worker process can't be started: {reason}") from error
+            raise ProcessStartError(f"a worker process can't be started: {reason}") from error
         yield workers
 
 
@@ -126,24 +120,16 @@ def shared_memory() -> IO[bytes]:
 
 
 def _start(place: str, descriptor: int, threads: int) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(  # noqa: S603 - Python itself
-        [sys.executable, "-I", "-c", _CODE, *sys.path],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        pass_fds=(descriptor,),
-        start_new_session=True,
-        env={
-            **os.environ,
-            "OMP_NUM_THREADS": str(threads),
-            THREADS_VARIABLE: str(threads),
-            _RANK: place,
-        },
-    )
+    return start_python(__name__, place, [descriptor], threads)
 
 
-def run() -> None:
-    """Train together with the process that started this one, until that ends."""
-    rank, world_size, descriptor = map(int, os.environ.pop(_RANK).split())
+def run(place: str) -> None:
+    """Train together with the process that started this one, until that ends.
+
+    Args:
+        place: Rank, number of processes, and the descriptor of the socket to rank 0.
+    """
+    rank, world_size, descriptor = map(int, place.split())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     wait_asleep()
     with socket.socket(fileno=descriptor) as connection:
