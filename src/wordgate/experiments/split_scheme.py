@@ -276,8 +276,8 @@ def output_of(result: ModelResult) -> ModelOutput:
 
 def _teacher_as_model(taught: DistillationResult, config: ComparisonConfig) -> Calibrated | None:
     """Return the teacher that equals the model ``transformer`` would be; None if none does."""
-    student, model = config.plans[TAUGHT_LSTM], config.plans.get("transformer")
-    if model is None or student.teaching is None:
+    student, model = config.plans.get(TAUGHT_LSTM), config.plans.get("transformer")
+    if student is None or model is None or student.teaching is None:
         return None
     name = model.settings.transformer.model
     as_taught = student.settings.updated({"transformer.model": name})

@@ -23,6 +23,7 @@ from wordgate.bundle.metrics import (
 from wordgate.data import Table
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.evaluation.calibration import TemperatureScaling
+from wordgate.evaluation.comparison import ModelResult
 from wordgate.evaluation.error_analysis import ErrorAnalysis, WordCounts, count_words
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
@@ -44,18 +45,24 @@ from wordgate.experiments.fitting import (
     Clock,
     ModelOutput,
     check_settings,
-    context_of_task,
     peak_memory_mb,
     threshold_objective,
 )
+from wordgate.experiments.fold_results import ResultStore
 from wordgate.experiments.reading import near_duplicates_of
+from wordgate.experiments.split_scheme import (
+    ComparisonConfig,
+    SplitScheme,
+    output_of,
+    run_models,
+)
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
 from wordgate.experiments.students import DistillationResult, ModelPlan, TeacherConfig, fit_model
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
 from wordgate.report.text import format_share
 from wordgate.runtime.display import counted
-from wordgate.runtime.engine import Engine, map_tasks
+from wordgate.runtime.engine import Engine
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.split.audit import Audit, audit_table
@@ -310,7 +317,9 @@ def _cross_validate(
     context = replace(plan.context, checkpoint=None)
     settings = plan.model.settings
     folds = make_folds(run.table, splits, plan.folds, settings, context.seed)
-    validation, output = _fit_folds(splits, folds, plan, context)
+    result = _fit_folds(splits, folds, plan, context)
+    output = output_of(result)
+    validation = _fold_scores(result, output, splits, folds, context.seed)
     if plan.model.family == BASELINE:
         return validation, output
     context.progress.begin("Fitting the count baseline on the same folds")
@@ -322,51 +331,41 @@ def _cross_validate(
 
 def _fit_folds(
     splits: DataSplits, folds: Sequence[Fold], plan: Plan, context: RunContext
-) -> tuple[CrossValidation | MultilabelCrossValidation, ModelOutput]:
-    """Fit a model for each fold, test it there, and join what they say of all rows."""
-    labels, seed = splits.labels, context.seed
-    outputs, found = _fold_outputs(folds, plan, context), []
-    for fold, own in zip(folds, outputs, strict=True):
-        scores = Evaluator(fold.test, labels, seed).scores(own)
-        n_train = len(fold.train) + len(fold.valid)
-        facts = scores.model_dump(include=set(MultilabelFoldScores.model_fields))
-        found.append({**facts, "n_train": n_train, "n_test": len(fold.rows)})
-    output = ModelOutput.of_folds(outputs, [fold.rows for fold in folds])
-    everything = Evaluator(splits.all_rows, labels, seed).scores(output)
-    main: dict[str, Any] = {"interval": everything.main.interval, "folds": found}
-    if isinstance(everything, MultilabelScores):
-        return MultilabelCrossValidation(micro_f1=everything.micro_f1, **main), output
-    return CrossValidation(accuracy=everything.accuracy, **main), output
-
-
-def _fold_outputs(folds: Sequence[Fold], plan: Plan, context: RunContext) -> list[ModelOutput]:
-    """Fit a model for each fold, and let it predict the fold's test rows."""
+) -> ModelResult:
+    """Fit a model on each fold, in this process or as tasks of an engine, and predict all rows."""
     model = plan.model
     if model.teaching is not None:
         model = replace(model, teaching=replace(model.teaching, folder=None))
-    plan = replace(plan, context=context, model=model)
-    if plan.engine.is_local:
-        return [_fold_output((folds, plan), number) for number in range(len(folds))]
-    context.progress.begin(f"Fitting {len(folds)} folds")
-    processes = context.processes if context.engine.is_local else 1
-    sent = replace(context_of_task(context, plan.engine), processes=processes, engine=Engine())
-    outputs: dict[int, ModelOutput] = {}
-    with context.progress.bar(len(folds)) as bar:
-        tasks = map_tasks(
-            _fold_output, (folds, replace(plan, context=sent)), range(len(folds)), plan.engine
-        )
-        for number, output in tasks:
-            outputs[number] = output
-            bar.advance(f"fold {number + 1} of {len(folds)}")
-    return [outputs[number] for number in range(len(folds))]
+    if not plan.engine.is_local:
+        processes = context.processes if context.engine.is_local else 1
+        context = replace(context, processes=processes, engine=Engine())
+        context.progress.begin(f"Fitting {len(folds)} folds")
+    scheme = SplitScheme(splits.split.kind, splits, folds, context.seed)
+    config = ComparisonConfig({model.family: model}, context, engine=plan.engine)
+    store = ResultStore(None, context.progress)
+    [(_, result)] = run_models([model.family], [scheme], config, store)
+    return result
 
 
-def _fold_output(shared: tuple[Sequence[Fold], Plan], number: int) -> ModelOutput:
-    folds, plan = shared
-    fold = folds[number]
-    plan.context.progress.say(f"fold {number + 1} of {len(folds)}: {len(fold.rows):,} test rows")
-    model, _ = fit_model(plan.model, fold, plan.context)
-    return model.output(fold.test.texts)
+def _fold_scores(
+    result: ModelResult,
+    output: ModelOutput,
+    splits: DataSplits,
+    folds: Sequence[Fold],
+    seed: int,
+) -> CrossValidation | MultilabelCrossValidation:
+    """Score the test rows of each fold, and of all folds together."""
+    found, everything = [], result.scores
+    for fold in folds:
+        own = output.part(np.isin(np.arange(len(splits.all_rows)), fold.rows))
+        scores = Evaluator(fold.test, splits.labels, seed).scores(own)
+        facts = scores.model_dump(include=set(MultilabelFoldScores.model_fields))
+        n_train = len(fold.train) + len(fold.valid)
+        found.append({**facts, "n_train": n_train, "n_test": len(fold.rows)})
+    main: dict[str, Any] = {"interval": everything.main.interval, "folds": found}
+    if isinstance(everything, MultilabelScores):
+        return MultilabelCrossValidation(micro_f1=everything.micro_f1, **main)
+    return CrossValidation(accuracy=everything.accuracy, **main)
 
 
 def _analyse(
