@@ -283,16 +283,10 @@ def _teach(
         transfer = TransferSet.of(data.train, unlabelled, augmenter, settings, context.seed)
     teacher = MeanTeacher(teachers)
     answers = label_texts(teacher, transfer, test, data.n_classes, folder, labelling)
-    asked = answered(answers["transfer"])
-    kinds = np.split(asked, [transfer.n_labelled, transfer.n_own])
-    n_labelled, n_unlabelled, n_variations = (int(kind.sum()) for kind in kinds)
     taught = DistillationResult(
         teacher=teacher.name,
         test_log_proba=answers["test"].astype(np.float64),
-        n_labelled=n_labelled,
-        n_unlabelled=n_unlabelled,
-        n_variations=n_variations,
-        n_late=int((~asked).sum()),
+        **_label_counts(transfer, answered(answers["transfer"])),
         n_left_out=len(teaching.unlabelled or ()) - len(unlabelled),
         seconds=folder.earlier_seconds + time.monotonic() - started,
         vectors=own,
@@ -306,6 +300,14 @@ def _teach(
         class_weights(data, _class_weight(plan.family, data, settings)),
     )
     return replace(data, train=learned, vectors=vectors), settings, taught
+
+
+def _label_counts(transfer: TransferSet, labelled: NDArray[np.bool_]) -> dict[str, int]:
+    """Count the texts of each kind that the teacher labeled, bool [n], and those it did not."""
+    kinds = np.split(labelled, [transfer.n_labelled, transfer.n_own])
+    names = ("n_labelled", "n_unlabelled", "n_variations")
+    counts = {name: int(kind.sum()) for name, kind in zip(names, kinds, strict=True)}
+    return {**counts, "n_late": int((~labelled).sum())}
 
 
 def _class_weight(family: str, data: FitData, settings: Settings) -> str | Mapping[str, float]:

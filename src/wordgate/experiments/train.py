@@ -150,7 +150,7 @@ def train(
         KeyboardInterrupt: The training was interrupted; its checkpoint is next to `out`.
     """
     clock = Clock(max_minutes=max_minutes, resumed=resume)
-    n_threads = choose_threads(threads)
+    choose_threads(threads)  # refuses what is no number of threads before any work
     progress = Console() if progress is None else progress
     search, of_data = search_and_data(options)
     source = DataSource(data, of_data, unlabelled_files(unlabelled), checked_seed(seed))
@@ -189,21 +189,13 @@ def train(
         resume=resume,
     )
     chosen_engine = Engine.of(engine, threads, device)
-    if folds is None and workers in (None, 1) and not chosen_engine.is_local:
-        raise SettingsError(
-            f"--engine {engine} has no effect without --folds, whose models it fits, or --workers,"
-            " which it starts: leave it out"
-        )
+    _check_engine(chosen_engine, folds, workers)
     check_device(model, device, progress)
     check_workers(model, workers, device, chosen_engine)
     check_folds(folds, chosen, parts_given=source.names_parts, max_minutes=max_minutes)
     check_pretrained(model, chosen, progress)
-    sources = source.read(chosen, overrides, progress)
-    if teaching is not None:
-        teaching = teaching.beside(sources.table, source, progress)
-    chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     plan = Plan(
-        ModelPlan(model, chosen, pretrained, teaching, str(recipe)),
+        ModelPlan(model, chosen, None, teaching, str(recipe)),
         replace(
             context,
             checkpoint=output.kept.checkpoint,
@@ -214,7 +206,25 @@ def train(
         output.kept.baseline,
         chosen_engine,
     )
-    with limited_blas(n_threads):
+    return _train_plan(plan, source, overrides, vectors, output, clock)
+
+
+def _train_plan(
+    plan: Plan,
+    source: DataSource,
+    overrides: dict[str, object],
+    vectors: str | Path | None,
+    output: "_Output",
+    clock: Clock,
+) -> Training:
+    """Read data and word vectors, train and test the model, and write it."""
+    model, progress = plan.model, plan.context.progress
+    sources = source.read(model.settings, overrides, progress)
+    if model.teaching is not None:
+        model = replace(model, teaching=model.teaching.beside(sources.table, source, progress))
+    settings, pretrained = resolve_vectors(vectors, model.settings, progress)
+    plan = replace(plan, model=replace(model, settings=settings, vectors=pretrained))
+    with limited_blas(choose_threads(plan.context.threads)):
         bundle = train_on_table(sources.table, sources.facts(), plan, clock)
     training = _training_of(bundle)
     output.write(training, progress)
@@ -242,6 +252,15 @@ def _refuse_with_auto(folds: int | None, max_minutes: float | None, workers: int
     for option, (value, instead) in idle.items():
         if value is not None:
             raise SettingsError(f"{option} has no effect with --family auto: {instead}")
+
+
+def _check_engine(engine: Engine, folds: int | None, workers: int | None) -> None:
+    """Refuse a cluster on which nothing would run."""
+    if folds is None and workers in (None, 1) and not engine.is_local:
+        raise SettingsError(
+            f"--engine {engine.name} has no effect without --folds, whose models it fits, or"
+            " --workers, which it starts: leave it out"
+        )
 
 
 def _training_of(bundle: Bundle) -> Training:

@@ -112,7 +112,7 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class _PreparedRun(PreparedData):
-    """State before the model is fitted, with the time it took so far.
+    """A run before its model is fitted.
 
     Attributes:
         context: What the model is fitted in, with the deadline.
@@ -125,12 +125,28 @@ class _PreparedRun(PreparedData):
 
 @dataclass(frozen=True)
 class _Tested:
-    """A model's predictions for the test rows, and what it comes to."""
+    """A model's predictions for the test rows, and their scores."""
 
     output: ModelOutput
     scores: AnyScores
     scaling: TemperatureScaling
     coverage: Sequence[CoveragePoint] | None
+
+
+@dataclass(frozen=True)
+class _FittedRun(_PreparedRun):
+    """A run after its models were fitted and tested.
+
+    Attributes:
+        calibrated: The model.
+        taught: How it was taught; None if it was not.
+        count: The baseline `count`; None if the model is of that family.
+    """
+
+    calibrated: Calibrated
+    taught: DistillationResult | None
+    tested: _Tested
+    count: BaselineResult | None
 
 
 def train_on_table(
@@ -144,6 +160,28 @@ def train_on_table(
 
     `prepared` are the rows as `prepare` gave them, if it was called before.
     """
+    run = _fit_models(table, plan, clock, prepared)
+    folds, by_folds = _cross_validate(run)
+    config = plan.model.config(
+        run.calibrated,
+        run.taught,
+        labels=run.splits.labels,
+        seed=plan.context.seed,
+        data=data,
+        label_separator=table.label_separator,
+    )
+    analysis = _analyse(by_folds, run)
+    metrics = _metrics(folds, run, clock)
+    with stage(plan.context.progress, "Writing the report"):
+        page = model_page(config, metrics, analysis, sections(run.audit))
+    model = run.calibrated.fitted.model
+    return Bundle(config, model, metrics, run.prints, run.audit.facts(), page)
+
+
+def _fit_models(
+    table: Table, plan: Plan, clock: Clock, prepared: PreparedData | None
+) -> _FittedRun:
+    """Fit and test the baselines and the model; the rows are split and audited if need be."""
     model = plan.model
     if prepared is None:
         splits = split_rows(table, model.settings, plan.context, model.teaching)
@@ -163,34 +201,7 @@ def train_on_table(
         if count_result is not None:
             count = count_result()
             _say_baselines(run, count)
-    folds, by_folds = _cross_validate(run)
-    config = model.config(
-        calibrated,
-        taught,
-        labels=run.splits.labels,
-        seed=plan.context.seed,
-        data=data,
-        label_separator=table.label_separator,
-    )
-    analysis = _analyse(tested, by_folds, run)
-    metrics = (MultilabelMetrics if calibrated.multilabel else Metrics).model_validate(
-        {
-            **_results(tested, calibrated, run, count),
-            "folds": folds,
-            "vectors": _vector_facts(model.vectors_with(taught), calibrated),
-            "teacher": None if taught is None else _teacher_facts(run.evaluator, tested, taught),
-            "thresholds": _threshold_gain(tested, calibrated, run),
-            "wall_seconds": clock.elapsed() + calibrated.fitted.earlier_wall_seconds,
-            "peak_memory_mb": peak_memory_mb(),
-        }
-    )
-    if plan.search is not None:
-        metrics = metrics.model_copy(
-            update={"search": SearchFacts.of(tested_search(plan.search, metrics))}
-        )
-    with stage(plan.context.progress, "Writing the report"):
-        page = model_page(config, metrics, analysis, sections(run.audit))
-    return Bundle(config, calibrated.fitted.model, metrics, run.prints, run.audit.facts(), page)
+    return _FittedRun(**vars(run), calibrated=calibrated, taught=taught, tested=tested, count=count)
 
 
 def tested_search(search: SearchResult, metrics: AnyMetrics) -> SearchResult:
@@ -368,14 +379,12 @@ def _fold_scores(
     return CrossValidation(accuracy=everything.accuracy, **main)
 
 
-def _analyse(
-    tested: _Tested, by_folds: ModelOutput | None, run: _PreparedRun
-) -> ErrorAnalysis | MultilabelAnalysis:
+def _analyse(by_folds: ModelOutput | None, run: _FittedRun) -> ErrorAnalysis | MultilabelAnalysis:
     """Analyze the errors.
 
     Wrong labels are sought among all rows where folds predicted them, else among the test rows.
     """
-    table, splits, suspected = run.table, run.splits, None
+    table, splits, tested, suspected = run.table, run.splits, run.tested, None
     if by_folds is not None:
         suspected = predictions(table, splits.all_rows, np.arange(len(table)), by_folds)
     with stage(run.context.progress, "Analyzing the errors"):
@@ -392,13 +401,33 @@ def _analyse(
         )
 
 
-def _results(
-    tested: _Tested, calibrated: Calibrated, run: _PreparedRun, count: BaselineResult | None
-) -> dict[str, object]:
-    """Gather the model's scores beside those of the baselines, and how its fitting went."""
-    fitted, evaluator = calibrated.fitted, run.evaluator
+def _metrics(
+    folds: CrossValidation | MultilabelCrossValidation | None, run: _FittedRun, clock: Clock
+) -> AnyMetrics:
+    """Gather all scores and facts of a run, as `metrics.json` has them."""
+    calibrated, taught, search = run.calibrated, run.taught, run.plan.search
+    metrics = (MultilabelMetrics if calibrated.multilabel else Metrics).model_validate(
+        {
+            **_results(run),
+            "folds": folds,
+            "vectors": _vector_facts(run.plan.model.vectors_with(taught), calibrated),
+            "teacher": None if taught is None else _teacher_facts(taught, run),
+            "thresholds": _threshold_gain(run),
+            "wall_seconds": clock.elapsed() + calibrated.fitted.earlier_wall_seconds,
+            "peak_memory_mb": peak_memory_mb(),
+        }
+    )
+    if search is None:
+        return metrics
+    return metrics.model_copy(update={"search": SearchFacts.of(tested_search(search, metrics))})
+
+
+def _results(run: _FittedRun) -> dict[str, object]:
+    """Gather the model's scores beside those of the baselines, and facts about its fit."""
+    calibrated, tested, evaluator = run.calibrated, run.tested, run.evaluator
+    fitted = calibrated.fitted
     # A model of the family count is itself what others have to beat.
-    count = count or BaselineResult(tested.output, tested.scores, calibrated.seconds)
+    count = run.count or BaselineResult(tested.output, tested.scores, calibrated.seconds)
     return {
         **dict(tested.scores),
         "baselines": baselines_of(run.majority, count),
@@ -424,14 +453,13 @@ def _vector_facts(vectors: PretrainedVectors | None, calibrated: Calibrated) -> 
     return VectorFacts(**dict(coverage), file=vectors.name, format=file.format, size=file.dim)
 
 
-def _teacher_facts(
-    evaluator: Evaluator, tested: _Tested, taught: DistillationResult
-) -> TeacherFacts:
+def _teacher_facts(taught: DistillationResult, run: _FittedRun) -> TeacherFacts:
     """Compare a student with its teacher on the test rows.
 
     No thresholds were chosen for the teacher, so that the student is compared without its own.
     """
-    student, own = ModelOutput(tested.output.log_proba), ModelOutput(taught.test_log_proba)
+    evaluator = run.evaluator
+    student, own = ModelOutput(run.tested.output.log_proba), ModelOutput(taught.test_log_proba)
     scores = evaluator.scores(own)
     form = MultilabelTeacherFacts if isinstance(scores, MultilabelScores) else TeacherFacts
     return form(
@@ -447,11 +475,10 @@ def _teacher_facts(
     )
 
 
-def _threshold_gain(
-    tested: _Tested, calibrated: Calibrated, run: _PreparedRun
-) -> ThresholdGain | None:
-    """Measure what the thresholds gain against 0.5; None if none were chosen."""
-    splits, chosen = run.splits, calibrated.thresholds
+def _threshold_gain(run: _FittedRun) -> ThresholdGain | None:
+    """Compare the thresholds with 0.5; None if none were chosen."""
+    splits, calibrated = run.splits, run.calibrated
+    chosen = calibrated.thresholds
     objective = threshold_objective(run.plan.model.settings, splits.fit_data(None))
     if chosen is None or calibrated.valid is None or objective is None:
         return None
@@ -461,6 +488,6 @@ def _threshold_gain(
         objective,
         splits.labels,
         ScoredRows(valid.targets, calibrated.valid.log_proba, valid.groups),
-        ScoredRows(test.targets, tested.output.log_proba, test.groups),
+        ScoredRows(test.targets, run.tested.output.log_proba, test.groups),
         seed=run.context.seed,
     )

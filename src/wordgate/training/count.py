@@ -97,17 +97,11 @@ def _count_ngrams(data: FitData, settings: Settings, context: RunContext) -> _Fe
     def count(texts: Sequence[str], kind: Analyzer, check: Callable[[], None] = _pass) -> _Counted:
         return NgramVectorizer.fit(texts, kind, ranges[kind], min_texts, weights, check)
 
-    n_texts, deadline = len(data.train), context.deadline
+    n_texts = len(data.train)
     with stage(context.progress, "Finding n-grams"):
-        is_limited = deadline < math.inf
-        pace = _Pace.of(data.train.texts, kinds, count) if is_limited else _Pace()
-        deadline -= pace.predicting * context.predicted_after
-        now = time.monotonic()
-        limit = _TimeLimit(now + _COUNTING_SHARE * (deadline - now))
-        data = replace(data, train=pace.part_in_time(data.train, limit.end - now))
-        texts = data.train.texts
-        counted = [*limit.first_of_all(kinds, lambda kind, check: count(texts, kind, check))]
+        data, counted, deadline = _find_ngrams(data, kinds, count, context)
         vectorizers = [vectorizer for vectorizer, _ in counted]
+    texts = data.train.texts
     sizes = " and ".join(
         f"{len(vectorizer):,} {vectorizer.analyzer.removesuffix('s')} n-grams"
         for vectorizer in vectorizers
@@ -116,17 +110,47 @@ def _count_ngrams(data: FitData, settings: Settings, context: RunContext) -> _Fe
         of_train = _matrix_of_counts(counted)
         del counted  # and its temporary files
         of_valid = count_matrix(vectorizers, data.valid.texts)
-    remarks = [
-        f"{TIME_LIMIT}left no time for n-grams of {kind}." for kind in kinds[len(vectorizers) :]
-    ]
-    if len(texts) < n_texts:
-        remarks.append(
-            f"{TIME_LIMIT}left no time for the n-grams of all texts: the model was fitted on"
-            f" {len(texts):,} of {n_texts:,}."
-        )
+    remarks = _late_remarks(kinds[len(vectorizers) :], len(texts), n_texts)
     # The solver needs the memory of their dictionaries.
     vectorizers = [vectorizer.copy() for vectorizer in vectorizers]
     return _Features(data, vectorizers, of_train, of_valid, deadline, remarks)
+
+
+def _find_ngrams(
+    data: FitData, kinds: Sequence[Analyzer], count: Callable[..., _Counted], context: RunContext
+) -> tuple[FitData, list[_Counted], float]:
+    """Find and count the n-grams of the training texts in a part of the time.
+
+    Args:
+        data: The texts.
+        kinds: The kinds of n-grams, the most important first.
+        count: Counts those of a kind in texts; a third argument raises an error when time is up.
+        context: The deadline, and how many texts are predicted after the fit.
+
+    Returns:
+        The texts that there is time for, the n-grams with their counts, and the
+        `time.monotonic()` at which the solver must end.
+    """
+    deadline = context.deadline
+    pace = _Pace.of(data.train.texts, kinds, count) if deadline < math.inf else _Pace()
+    deadline -= pace.predicting * context.predicted_after
+    now = time.monotonic()
+    limit = _TimeLimit(now + _COUNTING_SHARE * (deadline - now))
+    data = replace(data, train=pace.part_in_time(data.train, limit.end - now))
+    texts = data.train.texts
+    counted = [*limit.first_of_all(kinds, lambda kind, check: count(texts, kind, check))]
+    return data, counted, deadline
+
+
+def _late_remarks(left_out: Sequence[Analyzer], n_used: int, n_texts: int) -> list[str]:
+    """Describe the n-grams, and the texts of all, for which there was no time."""
+    remarks = [f"{TIME_LIMIT}left no time for n-grams of {kind}." for kind in left_out]
+    if n_used < n_texts:
+        remarks.append(
+            f"{TIME_LIMIT}left no time for the n-grams of all texts: the model was fitted on"
+            f" {n_used:,} of {n_texts:,}."
+        )
+    return remarks
 
 
 @dataclass(frozen=True)
