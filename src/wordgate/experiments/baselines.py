@@ -58,8 +58,14 @@ def fit_baseline(
 ) -> BaselineResult:
     """Fit and test the family `count` exactly as a comparison on the same folds does.
 
-    The settings are those of the model that has to beat it. It takes at most a share of the time
-    until the deadline. Its results are `kept` until the training ends, if that says where.
+    Args:
+        splits: The split of the table.
+        folds: The folds; the split alone if there are no others.
+        settings: Those of the model that is compared with the baseline.
+        context: Seed, progress, threads and deadline.
+        kept: Where the results are stored until the training ends; None for nowhere.
+        engine: Where the folds are fitted; None for this process.
+        share: The maximum fraction of the time until the deadline.
     """
     now = time.monotonic()
     deadline = now + share * max(0.0, context.deadline - now)
@@ -163,7 +169,7 @@ def majority_baseline(train: Dataset, evaluator: Evaluator) -> BaselineResult:
 def baselines_of(
     majority: BaselineResult, count: BaselineResult
 ) -> Baselines | MultilabelBaselines:
-    """Gather the scores of both."""
+    """Gather the scores of both baselines."""
     facts = {"majority": _facts(majority), "count": _facts(count)}
     several = isinstance(majority.scores, MultilabelScores)
     return (MultilabelBaselines if several else Baselines).model_validate(facts)

@@ -1,4 +1,4 @@
-"""Fitting a model with a temperature, within a time limit; and what a run costs."""
+"""Fitting and calibrating a model within a time limit; memory and predictions."""
 
 import math
 import sys
@@ -32,13 +32,13 @@ PREDICTED_TEXTS_PER_SECOND = 4000.0
 class Clock:
     """The time since the command began, at a `time.monotonic()`, and its limit if it has one.
 
-    A training that is resumed may have 0 minutes, which make what there is.
+    A training that is resumed may have 0 minutes: the result is the best epoch so far.
     """
 
     started: float = field(default_factory=command_started)
     max_minutes: float | None = None
     resumed: bool = False
-    finish_seconds: float | None = None  # what follows the fit takes, if that is known
+    finish_seconds: float | None = None  # expected after the fit; None if unknown
 
     def __post_init__(self) -> None:
         if self.max_minutes is None or (self.resumed and self.max_minutes == 0):
@@ -75,8 +75,8 @@ class ModelOutput:
 
     Attributes:
         log_proba: float64 [n, classes], calibrated log-probabilities.
-        thresholds: The least probability at which each label is given, float64 [labels], or [n,
-            labels] where folds have their own; None where there are none.
+        thresholds: The minimum probability at which each label is predicted, float64 [labels], or
+            [n, labels] if each fold has its own; None without thresholds.
     """
 
     log_proba: NDArray[np.float64]
@@ -104,7 +104,7 @@ class ModelOutput:
         return ModelOutput(self.log_proba[rows], chosen)
 
     def labels_in_order(self, order: Sequence[int]) -> "ModelOutput":
-        """Take the labels in another order of their columns."""
+        """Return the columns of the labels in another order."""
         chosen = None if self.thresholds is None else self.thresholds[..., order]
         return ModelOutput(self.log_proba[:, order], chosen)
 
@@ -125,17 +125,17 @@ class ModelOutput:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A fitted model whose probabilities and thresholds suit the validation rows.
+    """A fitted model with a temperature and thresholds chosen on the validation rows.
 
     Attributes:
-        fitted: The model and how it got there.
-        temperature: What its log-probabilities are divided by, or its logits where texts may have
+        fitted: The model, and facts about its fit.
+        temperature: Its log-probabilities are divided by this, or its logits if texts may have
             several labels; 1 leaves them as they are.
-        seconds: What fitting took, interrupted runs included.
+        seconds: Seconds of fitting, interrupted runs included.
         multilabel: Whether a text may have several labels.
-        thresholds: The least probability at which each label is given, float64 [labels]; None where
-            none were chosen.
-        valid: What it says of the validation rows; None where thresholds were not chosen.
+        thresholds: The minimum probability at which each label is predicted, float64 [labels]; None
+            if none were chosen.
+        valid: Predictions for the validation rows; None if no thresholds were chosen.
     """
 
     fitted: Fitted
@@ -146,7 +146,7 @@ class Calibrated:
     valid: ModelOutput | None = None
 
     def calibrate(self, log_proba: NDArray[np.float64]) -> ModelOutput:
-        """Apply temperature and thresholds to what the model itself computes, [n, classes]."""
+        """Apply temperature and thresholds to uncalibrated log-probabilities, [n, classes]."""
         scaled = apply_temperature(log_proba, self.temperature, self.multilabel)
         return ModelOutput(scaled, self.thresholds)
 
@@ -158,7 +158,7 @@ class Calibrated:
 def fit_calibrated(
     family: str, data: FitData, settings: Settings, context: RunContext
 ) -> Calibrated:
-    """Fit a model of a family; its temperature and thresholds as the settings say.
+    """Fit a model of a family; choose temperature and thresholds if the settings ask for them.
 
     Args and errors are those of `wordgate.training.families.fit`.
     """
@@ -184,28 +184,28 @@ def fit_calibrated(
 
 
 def context_for(family: str, context: RunContext) -> RunContext:
-    """Return what a family is fitted in: on the CPU where it is limited to that."""
+    """Return the context of a family: on the CPU if it runs only there."""
     return replace(context, device="auto") if FAMILIES[family].cpu_alone else context
 
 
 def context_of_task(context: RunContext, engine: Engine) -> RunContext:
-    """Return what a task of an engine is fitted in: silently, with its device and its threads."""
+    """Return the context of a task of an engine: silent, with its device and its threads."""
     device = engine.device_of(context.device)
     return replace(context, progress=Silent(), device=device, threads=engine.threads)
 
 
 def check_settings(settings: Settings, data: FitData) -> None:
-    """Refuse, before the work, an objective or weights that don't suit the data or its labels."""
+    """Refuse, before any work, an objective or weights that don't suit the data or its labels."""
     threshold_objective(settings, data)
     check_weights(data, settings)
 
 
 def threshold_objective(settings: Settings, data: FitData) -> Objective | None:
-    """Return what thresholds are chosen for; None where none are.
+    """Return the objective of the thresholds; None if none are to be chosen.
 
-    By themselves they are chosen for F1 where texts may have several labels, and not where each
-    text is given its most probable label, which with more than two classes is refused, as are costs
-    of unknown labels, or of both classes.
+    The default is F1 if texts may have several labels, else none: the most probable label is
+    predicted. An objective for more than two classes is refused, as are costs of unknown labels, or
+    of both classes.
     """
     asked = settings.objective
     if asked == "none" or (asked == "auto" and not data.multilabel):

@@ -1,4 +1,4 @@
-"""Fitting a student: a teacher is fitted or loaded, labels texts, and a small model learns them."""
+"""Distillation: teachers are fitted or loaded and label texts, on which a student is fitted."""
 
 import hashlib
 import math
@@ -56,12 +56,12 @@ class TeacherConfig:
     """Teachers and limits that the students of one command have in common.
 
     Attributes:
-        saved: The teachers that are saved models, by what the user calls them.
-        teacher_files: A digest that other files of any of the teachers would change.
+        saved: The teachers that are saved models, by their names in the command.
+        teacher_files: A digest of the files of the teachers.
         unlabelled: Texts without labels; None if there are none.
-        minutes: How long teaching may take for each student; None for no limit.
-        folder: Where teachers and predictions are kept against an interruption; None for nowhere.
-        resume: Whether to go on with what is kept there.
+        minutes: Time limit for teaching each student; None for no limit.
+        folder: Where teachers and predictions are stored for a resumption; None for nowhere.
+        resume: Whether to resume with the content of the folder.
     """
 
     saved: Mapping[str, SavedModel]
@@ -72,7 +72,7 @@ class TeacherConfig:
     resume: bool = False
 
     def beside(self, table: Table, source: DataSource, progress: Progress) -> "TeacherConfig":
-        """Read the texts without labels that go with a table, if there are any."""
+        """Read the texts without labels for a table, if there are any."""
         if not source.unlabelled:
             return self
         encoding = source.options.get("encoding")
@@ -81,7 +81,7 @@ class TeacherConfig:
         return replace(self, unlabelled=found)
 
     def facts(self) -> dict[str, str]:
-        """List what decides, beside settings and seed, how students are taught."""
+        """List what determines the teaching besides settings and seed."""
         return {
             TEACHER_FILES: self.teacher_files,
             "texts without labels": _digest(self.unlabelled.texts if self.unlabelled else ()),
@@ -96,19 +96,19 @@ class TeacherConfig:
 
 @dataclass(frozen=True)
 class DistillationResult:
-    """A teacher's predictions, and how a student was taught by them.
+    """A teacher's predictions, and facts about the distillation.
 
     Attributes:
-        teacher: What the user calls its teacher.
-        test_log_proba: float64 [n_test, classes], what the teacher says of the test rows.
+        teacher: The name of the teacher.
+        test_log_proba: float64 [n_test, classes], the teacher's predictions for the test rows.
         n_labelled: Training texts that the teacher labeled.
         n_unlabelled: Texts without labels that it labeled.
         n_variations: Variations of texts that it labeled.
-        n_late: Texts that there was no time for.
-        n_left_out: Texts without labels that copy a row held out, or are of its group.
-        seconds: What fitting the teacher and asking it took.
-        vectors: The word vectors that were made of the teacher; None if there are others or none.
-        fine_tuned: What fine-tuning the teachers came to, by their names; none of saved models.
+        n_late: Texts for which there was no time.
+        n_left_out: Texts without labels that copy a validation or test row, or are of its group.
+        seconds: Seconds of fitting the teacher and of its predictions.
+        vectors: Word vectors distilled from the teacher; None if others were given, or none.
+        fine_tuned: The fine-tuned teachers by their names, without saved models.
     """
 
     teacher: str
@@ -123,7 +123,7 @@ class DistillationResult:
     fine_tuned: Mapping[str, Calibrated]
 
     def sentence(self) -> str:
-        """Describe what was labeled, what was left out, and what it took."""
+        """Describe the texts that were labeled or left out, and the time."""
         parts = [f"{self.n_labelled:,} training texts"]
         if self.n_unlabelled or self.n_left_out:
             parts.append(f"{self.n_unlabelled:,} without labels")
@@ -148,7 +148,7 @@ def teacher_config(
 ) -> TeacherConfig | None:
     """Find the teachers that the settings name before any work is done; None without a teacher.
 
-    A family that can't be taught has no settings here. Teachers and predictions are kept in
+    `settings` are None for a family that can't be taught. Teachers and predictions are stored in
     `folder`.
     """
     if settings is None or not settings.teacher.is_given:
@@ -171,10 +171,10 @@ class ModelPlan:
     """A model that is to be fitted.
 
     Attributes:
-        vectors: The word vectors it begins with; None to draw them, or to distill them from a
+        vectors: Pretrained word vectors; None for random ones, or for those distilled from a
             transformer that teaches it.
         teaching: Its teachers; None for none.
-        recipe: The recipe of the settings, as `config.json` names it.
+        recipe: The name of the recipe in `config.json`.
     """
 
     family: str
@@ -184,11 +184,11 @@ class ModelPlan:
     recipe: str = ""
 
     def vectors_with(self, taught: DistillationResult | None) -> PretrainedVectors | None:
-        """Return the word vectors that it began with: those given, or those of its teacher."""
+        """Return its pretrained word vectors: those given, or those of its teacher."""
         return self.vectors if self.vectors is not None or taught is None else taught.vectors
 
     def config(self, model: Calibrated, taught: DistillationResult | None, **run: Any) -> Config:
-        """Describe the model as `config.json` does; `run` is what else that says of the run."""
+        """Return the content of `config.json`; `run` are its fields about the run."""
         vectors, fitted, thresholds = self.vectors_with(taught), model.fitted, model.thresholds
         return Config(
             family=self.family,
@@ -207,13 +207,13 @@ class ModelPlan:
 def fit_model(
     plan: ModelPlan, fold: Fold, context: RunContext
 ) -> tuple[Calibrated, DistillationResult | None]:
-    """Fit a model; where there is teaching, a teacher first, which labels texts for it.
+    """Fit a model; with teaching, fit a teacher first, which labels texts for it.
 
-    No text without a label that copies a test row is used; the teacher is asked about the test
-    rows, to be compared with the student.
+    No text without a label that copies a test row is used. The teacher predicts the test rows, too,
+    to be compared with the student.
 
     Returns:
-        The model, and how it was taught; None if it was not.
+        The model, and the result of the distillation; None without one.
     """
     data, teaching = fold.fit_data(plan.vectors), plan.teaching
     if teaching is None or not FAMILIES[plan.family].can_be_taught:
@@ -245,7 +245,7 @@ def _fingerprint(
     unlabelled: Sequence[str],
     context: RunContext,
 ) -> RunFingerprint:
-    """List everything that determines what a teaching comes to."""
+    """List everything that determines the result of a teaching."""
     others = {
         "texts without labels": _digest(unlabelled),
         VECTORS: "the teacher's" if plan.vectors is None else as_it_is(plan.vectors.file.path),
@@ -265,7 +265,7 @@ def _teach(
     context: RunContext,
     started: float,
 ) -> tuple[FitData, Settings, DistillationResult]:
-    """Let teachers label texts; give what the student learns, its settings, and how it went."""
+    """Let teachers label texts; return the student's data and settings, and the result."""
     settings = plan.settings
     limit = math.inf if teaching.minutes is None else started + 60.0 * teaching.minutes
     limit = min(limit, started + TEACHING_SHARE * (context.deadline - started))
@@ -324,7 +324,7 @@ def _digest(texts: Sequence[str]) -> str:
 def _opened(
     teaching: TeacherConfig, fingerprint: RunFingerprint, started: float
 ) -> Iterator[TeacherCache]:
-    """Open the folder of a teaching, or one that goes with it; the command began at `started`."""
+    """Open the folder of a teaching, or a temporary one; the command began at `started`."""
     if teaching.folder is None:
         with tempfile.TemporaryDirectory(prefix="wordgate-") as path:
             yield TeacherCache(Path(path), fingerprint, started, keeps=False)

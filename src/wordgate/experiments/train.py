@@ -62,7 +62,7 @@ class Training:
     search: SearchResult | None = None
 
     def __repr__(self) -> str:
-        """Name the model and its score: all that it holds is too much for a line."""
+        """Name the model and its score; all attributes would not fit in a line."""
         return model_line("Training", self.bundle.model, self.bundle.config, self.metrics)
 
     def _repr_html_(self) -> str:
@@ -234,7 +234,7 @@ def _train_plan(
 def _train_auto(
     source: DataSource, config: SearchConfig, output: "_Output", *, resume: bool, no_texts: bool
 ) -> Training:
-    """Search family and settings, train and test the winner, and write it."""
+    """Search family and settings, train and test the selected model, and write it."""
     with train_auto(source, config, out=output.folder, resume=resume, no_texts=no_texts) as made:
         bundle, found = made
         training = replace(_training_of(bundle), search=found)
@@ -272,11 +272,11 @@ def _training_of(bundle: Bundle) -> Training:
 
 @dataclass(frozen=True)
 class _Output:
-    """Where a model is written, and where its training is kept until then.
+    """Where a model is written, and where its training is stored until then.
 
     Attributes:
-        folder: The model's folder; None for memory alone, which keeps nothing.
-        overwrite: Whether to replace a model that is there.
+        folder: The model's folder; None if the model stays in memory: nothing is stored then.
+        overwrite: Whether to replace an existing model.
     """
 
     folder: Path | None
@@ -287,7 +287,7 @@ class _Output:
     def of(
         cls, out: str | Path | None, model: str, *, overwrite: bool, resume: bool, is_limited: bool
     ) -> "_Output":
-        """Choose the places, and refuse before the work what could not be written after it."""
+        """Choose files and folders; refuse, before any work, what could not be written after it."""
         folder = None if out is None else Path(out).expanduser()
         if folder is not None and resume and not overwrite and not is_limited:
             # Complete if it was killed between writing the model and removing the checkpoint.
@@ -299,7 +299,7 @@ class _Output:
 
     @classmethod
     def of_search(cls, out: str | Path | None, *, overwrite: bool, resume: bool) -> "_Output":
-        """Choose the folder of a search's winner; its trials are kept beside it by the search."""
+        """Choose the folder of the selected model; the search stores its trials beside it."""
         folder = None if out is None else Path(out).expanduser()
         check_kept(folder, resume=resume, overwrite=overwrite)
         if folder is not None:
@@ -307,7 +307,7 @@ class _Output:
         return cls(folder, overwrite)
 
     def write(self, training: Training, progress: Progress) -> None:
-        """Write the model, and delete what was kept of its training."""
+        """Write the model, and delete the checkpoints of its training."""
         if self.folder is not None:
             with stage(progress, f"Writing {self.folder}"):
                 training.save(self.folder, overwrite=self.overwrite)

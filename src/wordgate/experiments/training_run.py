@@ -1,4 +1,4 @@
-"""One training run on a table: split, baselines, the model, its test, its metrics and report."""
+"""A training run on a table: split, audit, baselines, model, test, metrics and report."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -97,7 +97,7 @@ class PreparedData:
 
     Attributes:
         facts: Sizes of the split, and its leaks.
-        words: How often each word stands in train, and in the test texts.
+        words: The number of occurrences of each word in the training and in the test texts.
         prints: The fingerprints of the rows.
     """
 
@@ -115,7 +115,7 @@ class _PreparedRun(PreparedData):
     """A run before its model is fitted.
 
     Attributes:
-        context: What the model is fitted in, with the deadline.
+        context: Seed, progress, device and deadline of the fit.
     """
 
     plan: Plan
@@ -139,7 +139,7 @@ class _FittedRun(_PreparedRun):
 
     Attributes:
         calibrated: The model.
-        taught: How it was taught; None if it was not.
+        taught: The result of the distillation; None without one.
         count: The baseline `count`; None if the model is of that family.
     """
 
@@ -156,9 +156,14 @@ def train_on_table(
     clock: Clock,
     prepared: PreparedData | None = None,
 ) -> Bundle:
-    """Split the rows of a table, of which `config.json` says `data`, fit and evaluate all models.
+    """Split the rows of a table; fit and evaluate all models.
 
-    `prepared` are the rows as `prepare` gave them, if it was called before.
+    Args:
+        table: The rows.
+        data: Facts about the data for `config.json`.
+        plan: The model and its options.
+        clock: The time since the command began, and its limit.
+        prepared: The result of `prepare`, if it was called before.
     """
     run = _fit_models(table, plan, clock, prepared)
     folds, by_folds = _cross_validate(run)
@@ -243,7 +248,7 @@ def audit_rows(table: Table, splits: DataSplits, context: RunContext) -> Prepare
 
 
 def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
-    """Take the fingerprints of all rows, and of the groups that other files may name, too."""
+    """Compute the fingerprints of all rows, and of the groups that the data itself names."""
     split = splits.split
     train, valid, test = map(table.select, (split.train, split.valid, split.test))
     return Fingerprints.of(
@@ -274,7 +279,7 @@ def _baseline_in_background(
 
 
 def _fit_baseline(run: _PreparedRun) -> BaselineResult | None:
-    """Fit the baseline `count`, and say the scores; None for a model of that very family."""
+    """Fit and report the baseline `count`; None for a model of that very family."""
     plan, count = run.plan, None
     if plan.model.family != BASELINE:
         run.context.progress.begin("Fitting the count baseline")
@@ -291,7 +296,7 @@ def _fit_baseline(run: _PreparedRun) -> BaselineResult | None:
 
 
 def _say_baselines(run: _PreparedRun, count: BaselineResult | None) -> None:
-    """Say the scores that the model has to beat."""
+    """Report the scores of the baselines."""
     name = "label set" if run.splits.test.multilabel else "label"
     most_frequent = f"most frequent {name} {format_share(run.majority.scores.main.value)}"
     if count is None:
@@ -382,7 +387,7 @@ def _fold_scores(
 def _analyse(by_folds: ModelOutput | None, run: _FittedRun) -> ErrorAnalysis | MultilabelAnalysis:
     """Analyze the errors.
 
-    Wrong labels are sought among all rows where folds predicted them, else among the test rows.
+    Label errors are searched in all rows if folds predicted them, else in the test rows.
     """
     table, splits, tested, suspected = run.table, run.splits, run.tested, None
     if by_folds is not None:
@@ -426,7 +431,7 @@ def _results(run: _FittedRun) -> dict[str, object]:
     """Gather the model's scores beside those of the baselines, and facts about its fit."""
     calibrated, tested, evaluator = run.calibrated, run.tested, run.evaluator
     fitted = calibrated.fitted
-    # A model of the family count is itself what others have to beat.
+    # A model of the family count is its own baseline.
     count = run.count or BaselineResult(tested.output, tested.scores, calibrated.seconds)
     return {
         **dict(tested.scores),
@@ -445,7 +450,7 @@ def _results(run: _FittedRun) -> dict[str, object]:
 
 
 def _vector_facts(vectors: PretrainedVectors | None, calibrated: Calibrated) -> VectorFacts | None:
-    """Gather where pretrained word vectors came from, and how many words had one."""
+    """Gather the source of pretrained word vectors, and the number of words that had one."""
     coverage = calibrated.fitted.coverage
     if vectors is None or coverage is None:
         return None
@@ -456,7 +461,7 @@ def _vector_facts(vectors: PretrainedVectors | None, calibrated: Calibrated) -> 
 def _teacher_facts(taught: DistillationResult, run: _FittedRun) -> TeacherFacts:
     """Compare a student with its teacher on the test rows.
 
-    No thresholds were chosen for the teacher, so that the student is compared without its own.
+    The teacher has no thresholds, so the student is compared without its own, too.
     """
     evaluator = run.evaluator
     student, own = ModelOutput(run.tested.output.log_proba), ModelOutput(taught.test_log_proba)

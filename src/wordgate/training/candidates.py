@@ -1,9 +1,9 @@
 """Training one or several candidates with one deadline and one checkpoint.
 
-What generalises best differs between data sets: few or repeated texts want a small LSTM whose word
-vectors move slowly, many different texts or many labels a larger and faster one; averages of word
-vectors may weigh rare words more, or not. Validation chooses between candidates as it chooses
-between epochs.
+Which settings generalize best differs between data sets: for few or repeated texts, a small LSTM
+whose word vectors have a low learning rate; for many different texts or many labels, a larger LSTM
+with a higher rate. Averages of word vectors may give rare words a higher weight, or not. Candidates
+are compared by their validation scores, as epochs are.
 """
 
 import time
@@ -48,8 +48,8 @@ class Candidate(Generic[SnapshotT]):
     """A model before its first update."""
 
     trainer: ModelTrainer[Any, SnapshotT]  # makes the updates
-    early_stopping: EarlyStopping  # keeps its best epoch, and ends its training when it stalls
-    announcement: str  # says what is about to be trained
+    early_stopping: EarlyStopping  # selects the best epoch, and ends the training
+    announcement: str  # the message before its training
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class Trained(Generic[SnapshotT]):
     """Results of all candidates.
 
     Attributes:
-        candidates: What each came to; the time limit may have left later ones out.
-        early_stopping: What chose their best epochs, and chooses between them.
-        remarks: Why the last training ended, if it was before its end.
-        earlier_seconds: What fitting had taken before it was interrupted and resumed.
-        earlier_wall_seconds: What the commands before had taken.
-        engine: What computed.
+        candidates: The result of each; without later ones if the time limit left no time for them.
+        early_stopping: Selects the best epoch of each, and the best candidate.
+        remarks: Why the last training ended early, if it did.
+        earlier_seconds: Seconds of fitting before an interruption; 0 without one.
+        earlier_wall_seconds: Seconds of the earlier commands.
+        engine: Device, precision, threads, processor and versions.
     """
 
     candidates: Sequence[TrainedCandidate[SnapshotT]]
@@ -89,9 +89,9 @@ class Trained(Generic[SnapshotT]):
         coverage: VocabularyCoverage | None = None,
         settings: Settings | None = None,
     ) -> Fitted:
-        """Return the model of the candidate at a position with its training, as `Fitted` has it.
+        """Return the model of the candidate at a position, with facts about its training.
 
-        What a user should know of the training comes behind the remarks given.
+        The remarks of the training are added to those given.
         """
         best = self.candidates[position]
         return Fitted(
@@ -115,18 +115,18 @@ def train_candidates(
     digests: Callable[[], Mapping[str, str]],
     context: RunContext,
 ) -> Trained[SnapshotT]:
-    """Train one candidate after the other, from where a checkpoint stands if there is one.
+    """Train one candidate after the other; resume from the checkpoint if that is asked for.
 
     Two candidates are trained at the same time if there is another process.
 
     Args:
-        names: What each candidate is called, as in "the lightly regularized candidate".
-        start: Makes the candidate at a position, from 0, when its turn has come; where there may be
+        names: The name of each candidate, as in "the lightly regularized candidate".
+        start: Makes the candidate at a position, from 0, before its training; where there may be
             another process, it can be pickled.
-        data: What they are trained on.
+        data: The training and validation data.
         settings: The recipe's settings.
-        digests: What decides the result besides these and the seed, by name, for the checkpoint.
-        context: Progress, deadline, and where the training is kept.
+        digests: Everything else that determines the result, by name, for the checkpoint.
+        context: Seed, progress, deadline and checkpoint.
 
     Raises:
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
@@ -150,7 +150,7 @@ class _CandidateRuns(Generic[SnapshotT]):
 
     Attributes:
         start: Makes the candidate at a position.
-        config: What decides the result, for the checkpoint.
+        config: Everything that determines the result, for the checkpoint.
         targets: int64 [n_valid] or [n_valid, labels], those of the validation texts.
     """
 
@@ -172,7 +172,7 @@ class _CandidateRuns(Generic[SnapshotT]):
         *,
         resume: bool,
     ) -> TrainingLoop[SnapshotT]:
-        """Announce a candidate, and go to where its checkpoint stands if it is to be resumed."""
+        """Announce a candidate, and load its checkpoint if it is to be resumed."""
         kept = context.checkpoint
         checkpoint = None if kept is None else self.checkpoint(kept, state)
         stopping = candidate.early_stopping
@@ -272,7 +272,7 @@ def _train_second(
 ) -> None:
     """Train the second of two candidates in a process of its own, and send the result to rank 0.
 
-    It has a checkpoint of its own until both are trained; then both are in the joint one, just as
+    It has a checkpoint of its own until both are trained; then both are in the joint checkpoint, as
     if they had been trained one after the other.
     """
     joint, recorder = context.checkpoint, Recorder()
@@ -317,12 +317,12 @@ class _Result:
         remarks: Sequence[str],
         recorder: Recorder | None = None,
     ) -> "_Result":
-        """Take a trained candidate apart."""
+        """Return the result of a trained candidate."""
         arrays = dict(trained.network.arrays())
         said = [] if recorder is None else recorder.said()
         return cls(trained.history, trained.best_epoch, arrays, remarks, said)
 
     def candidate(self, trainer: ModelTrainer[Any, SnapshotT]) -> TrainedCandidate[SnapshotT]:
-        """Put it together again; any candidate's trainer can."""
+        """Return the trained candidate; `trainer` may be that of any candidate."""
         network = trainer.restore_snapshot(self.arrays)
         return TrainedCandidate(self.history, self.best_epoch, network)

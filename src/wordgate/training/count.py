@@ -1,4 +1,4 @@
-"""Fitting the family `count`, the one that every other has to beat."""
+"""Fitting the family `count`, which is also the baseline of the others."""
 
 import math
 import time
@@ -34,7 +34,7 @@ at least ten times as many."""
 
 
 def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
-    """Fit words and characters, as `wordgate.training.families.fit` does; nothing is random.
+    """Fit n-grams of words and characters; see `wordgate.training.families.fit`. Nothing is random.
 
     Validation chooses the strength of regularization; with several labels per text that is one for
     all of them, by their mean log loss. A label without texts gets the probability 0, or, with
@@ -74,7 +74,7 @@ class _Features:
         data: The texts that are used: under a time limit perhaps not all training texts.
         of_train, of_valid: float32, sparse [n, ngrams].
         deadline: The `time.monotonic()` at which the solver must end.
-        remarks: What there was no time for.
+        remarks: Texts and n-grams for which there was no time.
     """
 
     data: FitData
@@ -203,14 +203,14 @@ class _FitTimeoutError(Exception):
 
 @dataclass(frozen=True)
 class _TimeLimit:
-    """Ends the work on all but the first kind of n-grams at a `time.monotonic()`."""
+    """The `time.monotonic()` until which further kinds of n-grams are counted, after the first."""
 
     end: float
 
     def first_of_all(
         self, kinds: Iterable[Analyzer], count: Callable[[Analyzer, Callable[[], None]], _Counted]
     ) -> Iterator[_Counted]:
-        """Count the kinds in turn, up to the one at which time is up."""
+        """Count the kinds in turn, without those for which there is no time."""
         with suppress(_FitTimeoutError):
             for number, kind in enumerate(kinds):
                 check = self._check if number else _pass
@@ -224,7 +224,7 @@ class _TimeLimit:
 
 
 def _pass() -> None:
-    """Let the work go on."""
+    """Check nothing: the first kind of n-grams has no time limit."""
 
 
 def count_matrix(
@@ -232,13 +232,13 @@ def count_matrix(
     texts: Sequence[str],
     dtype: type[np.floating[Any]] = np.float32,
 ) -> "csr_matrix":
-    """Lay the values of all texts side by side: sparse [n, ngrams] of the type asked for."""
+    """Compute the n-gram values of texts, sparse [n, ngrams] of a type."""
     rows = ([one.transform(part) for one in vectorizers] for part in text_chunks(texts))
     return _matrix(vectorizers, rows, dtype)
 
 
 def _matrix_of_counts(counted: Sequence[_Counted]) -> "csr_matrix":
-    """Return what `count_matrix` does of the texts on which vectorizers were fitted."""
+    """Return the result of `count_matrix` for the texts on which vectorizers were fitted."""
     vectorizers = [vectorizer for vectorizer, _ in counted]
     chunks = zip(*(counts.chunks() for _, counts in counted), strict=True)
     rows = (
@@ -253,7 +253,7 @@ def _matrix(
     chunks: Iterable[Sequence[SparseRows]],
     dtype: type[np.floating[Any]],
 ) -> "csr_matrix":
-    """Lay the values of chunks of texts, by each vectorizer, side by side."""
+    """Concatenate the values of chunks of texts, those of all vectorizers in one row per text."""
     from scipy.sparse import csr_matrix, hstack
 
     def block(vectorizer: NgramVectorizer, rows: SparseRows) -> "csr_matrix":

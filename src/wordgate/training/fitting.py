@@ -32,11 +32,11 @@ TIME_LIMIT = "The time limit "
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    """Where a training is kept against an interruption.
+    """Where the checkpoint of a training is saved.
 
     Attributes:
         file: The checkpoint.
-        resume: Whether to go on from it.
+        resume: Whether to resume from it.
     """
 
     file: Path
@@ -50,7 +50,7 @@ class CheckpointConfig:
 
     @property
     def beside(self) -> "CheckpointConfig":
-        """Where a candidate is kept that another process trains at the same time."""
+        """Where a candidate that another process trains at the same time has its checkpoint."""
         file = self.file.with_name(f"{self.file.name}-2")
         return CheckpointConfig(file, self.resume and file.exists())
 
@@ -60,11 +60,11 @@ class FitData:
     """The data that a model is fitted on.
 
     Attributes:
-        train: What everything is fitted on.
-        valid: What chooses among fits, such as the best epoch.
+        train: The training set.
+        valid: The validation set, which selects among fits, such as the best epoch.
         labels: The labels by their numbers.
-        vocabulary_of: What the vocabulary is fitted on; None for `train`.
-        vectors: The word vectors to begin with; None to draw them.
+        vocabulary_of: The data that the vocabulary is fitted on; None for `train`.
+        vectors: Pretrained word vectors; None for random ones.
     """
 
     train: Dataset
@@ -85,17 +85,17 @@ class FitData:
 
     @property
     def parts(self) -> list[Dataset]:
-        """All data sets that have a part in the model."""
+        """All data sets that influence the model."""
         more = [] if self.vocabulary_of is None else [self.vocabulary_of]
         return [self.train, self.valid, *more]
 
     def without_texts(self) -> "FitData":
-        """Leave out the texts and word vectors, which encoded texts replace."""
+        """Return a copy without texts and word vectors, which encoded texts replace."""
         train, valid = (replace(part, texts=()) for part in (self.train, self.valid))
         return FitData(train, valid, self.labels)
 
     def check_not_empty(self, model: str, choice: str) -> None:
-        """Refuse to fit "an LSTM" on nothing, and to choose "the best epoch" by nothing.
+        """Refuse an empty training or validation set; `model` and `choice` are for the message.
 
         Raises:
             DataError: There are no texts.
@@ -115,29 +115,28 @@ class EncodedData:
 
     train: EncodedTexts  # the training texts
     valid: EncodedTexts  # the validation texts
-    source: FitData  # the texts as they were, with their targets and groups
+    source: FitData  # the texts, with their targets and groups
     unknown: int | None = None  # the id of the unknown word; None where unknown words have none
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """Seed, device and limits of a fit, whatever it is of.
+    """Seed, device and limits of a fit, the same for every family.
 
     Attributes:
         seed: The random seed.
-        progress: Where progress is reported.
+        progress: Receives messages and progress.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        threads: In how many threads to fit and predict, as for `choose_threads`; families that
-            are fitted on the CPU alone take one.
+        threads: Number of threads for fitting and predicting, as for `choose_threads`; families
+            that are fitted only on the CPU use one.
         deadline: The `time.monotonic()` at which fitting must end.
-        predicted_after: How many texts are predicted once fitting has ended, for which it leaves
-            time, too.
+        predicted_after: Number of texts that are predicted after the fit, within the deadline.
         started: The `time.monotonic()` at which the command began.
-        checkpoint: Where to keep the training against an interruption; None for nowhere. Only
-            families that can resume are kept; the others are fitted in one piece.
-        processes: In how many processes to train; None to choose.
-        engine: Where these are: on this machine, or on a Ray cluster.
-        group: The processes that train together; None for this one alone.
+        checkpoint: Where to save checkpoints; None for nowhere. Only families that can resume have
+            checkpoints.
+        processes: Number of processes that train; None to choose.
+        engine: Where these run: on this machine, or on a Ray cluster.
+        group: The processes that train together; None for this process alone.
         worker: This process and another one, which can train another candidate; None for none.
     """
 
@@ -157,19 +156,18 @@ class RunContext:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model and how it got there.
+    """A fitted model, and facts about its fit.
 
     Attributes:
-        model: The model, as it was after its best epoch.
+        model: The model after its best epoch.
         history: The epochs; none for a family that has no epochs.
         best_epoch: The number of the best one, from 1; 0 without epochs.
-        remarks: What a user should know: truncation, an early end.
-        earlier_seconds: What fitting had taken before it was interrupted and resumed.
-        earlier_wall_seconds: What the commands that were interrupted had taken, until the training
-            was kept for the last time.
-        engine: What computed: device, precision, threads, processor, versions.
-        coverage: How many words had a pretrained vector; None if none were given.
-        settings: Those of the LSTM that was chosen; None for other families, which have no choice.
+        remarks: Remarks for the user, such as on truncation or an early end.
+        earlier_seconds: Seconds of fitting before an interruption; 0 without one.
+        earlier_wall_seconds: Seconds of the interrupted commands, until their last checkpoint.
+        engine: Device, precision, threads, processor and versions.
+        coverage: Number of words that had a pretrained vector; None if no vectors were given.
+        settings: Those of the selected LSTM; None for other families.
     """
 
     model: Model
@@ -186,14 +184,15 @@ class Fitted:
 def prior_log_odds(
     targets: NDArray[Any], weights: NDArray[np.floating[Any]] | None = None
 ) -> NDArray[np.float64]:
-    """Estimate how frequent labels are, by Laplace's rule of succession: never 0, never 1.
+    """Estimate the frequency of labels by Laplace's rule of succession, so that none is 0 or 1.
 
-    Networks of several labels per text begin with these log-odds, so that the first updates are not
-    spent on what most texts lack (Lin et al. 2017, "Focal loss for dense object detection").
+    Networks for several labels per text are initialized with these log-odds, so that the first
+    updates need not learn that most labels are rare (Lin et al. 2017, "Focal loss for dense object
+    detection").
 
     Args:
         targets: Numbers from 0 to 1 [n, labels].
-        weights: How often each text counts [n], or each of its labels [n, labels]; None for once.
+        weights: The weight of each text [n], or of each of its labels [n, labels]; None for 1.
 
     Returns:
         float64 [labels], the logarithms of (k + 1) / (n - k + 1), for k of n texts.
@@ -206,16 +205,16 @@ def prior_log_odds(
 def validation_scores(
     log_proba: NDArray[np.float64], targets: NDArray[np.int64]
 ) -> tuple[float, float]:
-    """Score predictions, to choose among fits.
+    """Score predictions, to select among fits.
 
     Args:
         log_proba: float64 [n, classes], natural logarithms of the probabilities.
         targets: int64 [n], or [n, labels] of 0 and 1.
 
     Returns:
-        The share of the texts that are labeled right, and the mean log loss in nats. With several
-        labels a text is right if all of its labels are, given at a probability of 0.5 and more;
-        the log loss is the mean over texts and labels.
+        The accuracy, and the mean log loss in nats. With several labels per text, a text is correct
+        if all of its labels are, at a threshold of 0.5; the log loss is the mean over texts and
+        labels.
     """
     if targets.ndim == 1:
         accuracy = float((log_proba.argmax(axis=1) == targets).mean())
@@ -231,9 +230,9 @@ def run_config(
     seed: int,
     others: Mapping[str, str],
 ) -> dict[str, str]:
-    """List everything that determines what a fit comes to, to be kept with it.
+    """List everything that determines the result of a fit, to be stored in its checkpoint.
 
-    Others are, by name, the family and digests of word vectors, words, weights.
+    `others` are, by name, the family and digests of word vectors, words and weights.
     """
     return {
         "data": "".join(dataset.digest() for dataset in datasets),
