@@ -1,6 +1,6 @@
-"""Fitting the families `logreg` and `mlp`, which read the mean of a text's word vectors.
+"""Fitting the families `logreg` and `mlp`, whose input is the mean word vector of a text.
 
-Shapes: ``n`` texts, ``vocabulary`` ids, ``size`` numbers a word vector, ``features`` numbers after
+Shapes: ``n`` texts, ``vocabulary`` ids, ``size`` numbers per word vector, ``features`` outputs of
 the first layer, ``classes`` labels.
 """
 
@@ -35,9 +35,9 @@ _CONSTANT = 1e-5
 
 @dataclass(frozen=True)
 class _Averaging:
-    """From words to what a classifier reads: numbers of mean 0 and deviation 1 over train."""
+    """Weights of words, and the standardization of their averages over the training texts."""
 
-    weighting: str  # how words weigh
+    weighting: str  # the name of the weighting
     weights: Floats  # float32 [vocabulary]
     centre: Floats  # float32 [size], the mean of the training texts' averages
     spread: Floats  # float32 [size], their standard deviation
@@ -148,7 +148,7 @@ def _begin(
 
 
 def _choose(fits: Sequence[_FittedLayers], *, by_loss: bool) -> tuple[int, list[str]]:
-    """Return the position of the most accurate, or of the lowest log loss, and say what it beat."""
+    """Return the position of the highest accuracy, or lowest log loss, and a remark with all."""
     ranks = [(0.0 if by_loss else -fit.accuracy, fit.log_loss) for fit in fits]
     position = ranks.index(min(ranks))
     if len(fits) == 1:
@@ -184,7 +184,7 @@ def _announcement(weighting: str) -> str:
 def _averaged(
     weighting: str, known: VocabularyWithVectors, encoded_valid: EncodedTexts
 ) -> tuple[_Averaging, Floats, Floats]:
-    """Average the texts of train and of validation, and bring them to one scale."""
+    """Average the training and validation texts, and standardize the averages."""
     vectors, weights = _vectors(known), _weights(weighting, known)
     train, valid = (averages(texts, vectors, weights) for texts in (known.encoded, encoded_valid))
     with_words = _with_words(known.encoded, weights)
@@ -202,7 +202,7 @@ def _averaged(
 
 
 def _with_words(texts: EncodedTexts, weights: Floats) -> NDArray[np.bool_]:
-    """Return which texts hold a word that weighs anything, bool [n]; its vector may be zeros."""
+    """Return which texts contain a word of a weight above 0, bool [n]; its vector may be zeros."""
     weighing = np.concatenate([[0], np.cumsum(weights[texts.ids] > 0)])
     return np.asarray(np.diff(weighing[texts.offsets]) > 0)
 
@@ -218,8 +218,8 @@ def _vectors(known: VocabularyWithVectors) -> Floats:
 def _weights(weighting: str, known: VocabularyWithVectors) -> Floats:
     """Weigh the ids, float32 [vocabulary]; 0 for those that have no vector.
 
-    By inverse frequency a word that makes up the share p of the training texts' tokens weighs
-    a / (a + p) (Arora, Liang & Ma 2017); one that does not stand in them, 1.
+    By inverse frequency, a word with the relative frequency p in the training texts has the weight
+    a / (a + p) (Arora, Liang & Ma 2017); a word that does not occur in them has 1.
     """
     vocabulary = known.encoder.vocabulary
     weights = np.zeros(len(vocabulary))
@@ -233,7 +233,7 @@ def _weights(weighting: str, known: VocabularyWithVectors) -> Floats:
 def _folded(
     best: _FittedLayers, known: VocabularyWithVectors, data: FitData, settings: Settings
 ) -> AverageModel:
-    """Put each word's vector through the first layer, once and for all."""
+    """Multiply the vector of each word by the first layer, so that prediction need not."""
     averaging = best.averaging
     rows = ((_vectors(known) - averaging.centre) / averaging.spread) @ best.first
     rows[averaging.weights == 0] = 0.0

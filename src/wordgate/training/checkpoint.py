@@ -1,12 +1,12 @@
-"""The training state between two updates, and the checkpoint that keeps it in a file.
+"""The training state between two updates, and the checkpoint that stores it in a file.
 
-A checkpoint is one safetensors file, written whole or not at all. Its arrays are the state's; what
-JSON can say stands in its metadata: the state's facts, what the training is of, what it ran on, and
-a digest of it all.
+A checkpoint is one safetensors file, written atomically. It contains the arrays of the state. Its
+metadata are JSON: the other facts of the state, the data and settings of the training, the
+environment, and a digest of all.
 
-Our own random draws need no state: each comes from a generator of its own, named by the run's seed,
-the epoch and the update (`wordgate.training.rng`). So on a processor a training that is resumed
-from its state ends in the same bits as one that was never stopped; CUDA's sums are not so strict.
+The random draws need no state: each uses its own generator, determined by the seed, the epoch and
+the update (`wordgate.training.rng`). So on a CPU, a resumed training is bit-identical to one that
+was never interrupted; on CUDA, the order of sums may vary.
 """
 
 import time
@@ -31,9 +31,9 @@ from wordgate.storage.resumable import (
 from wordgate.training.protocol import FloatArrays, ModelTrainer, SnapshotT, check_array
 
 _BEST, _EARLIER = "best.", "earlier."
-# A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
-# 2%, whatever the model's size and the disk's speed. Small ones come every two seconds. The first
-# is due as if the disk were a slow one: a training may be over before a large one has paid.
+# After a checkpoint that took t seconds, the next one follows 50 t later: a cost of 2% for every
+# model and disk. Small ones are written every two seconds. The first one is due as on a slow disk,
+# since a short training may end before a large checkpoint is useful.
 _SHARE = 50.0
 _SOONEST = 2.0
 _BYTES_A_SECOND = 200e6
@@ -43,10 +43,10 @@ _BYTES_A_SECOND = 200e6
 class RunningMetrics:
     """Sums over the updates of an unfinished epoch."""
 
-    loss: float = 0.0  # the sum of the texts' losses, in nats
-    correct: int = 0  # how many texts were labelled right
-    seen: int = 0  # how many texts there were
-    seconds: float = 0.0  # how long it took
+    loss: float = 0.0  # the sum of the losses of the texts, in nats
+    correct: int = 0  # number of texts classified correctly
+    seen: int = 0  # number of texts
+    seconds: float = 0.0  # duration
 
 
 @dataclass(frozen=True)
@@ -65,34 +65,34 @@ class TrainedCandidate(Generic[SnapshotT]):
 
 @dataclass
 class TrainingState(Generic[SnapshotT]):
-    """All that a training is between two updates: of a candidate, and what those before came to."""
+    """State of a candidate in training between two updates, and results of earlier candidates."""
 
-    trainer: ModelTrainer[Any, SnapshotT]  # the weights, and what else updates change
-    epoch: int = 0  # epochs that are over
-    batch: int = 0  # batches of the next epoch that are done
-    running: RunningMetrics = field(default_factory=RunningMetrics)  # what these came to
-    history: list[Epoch] = field(default_factory=list)  # the epochs that are over
+    trainer: ModelTrainer[Any, SnapshotT]  # the weights, and all else that updates change
+    epoch: int = 0  # completed epochs
+    batch: int = 0  # completed batches of the next epoch
+    running: RunningMetrics = field(default_factory=RunningMetrics)  # the metrics of these
+    history: list[Epoch] = field(default_factory=list)  # the completed epochs
     best_epoch: int = 0  # the number of the best of them, from 1; 0 if there is none
     improved_epoch: int = 0  # the number of the last one that had a better score
     best: SnapshotT | None = None  # the network after the best epoch
-    seconds: float = 0.0  # what fitting has taken, interrupted runs included
-    wall_seconds: float = 0.0  # what the commands have taken, those interrupted included
-    position: int = 0  # which of several candidates is trained, from 0
+    seconds: float = 0.0  # of fitting, interrupted runs included
+    wall_seconds: float = 0.0  # of the commands, interrupted ones included
+    position: int = 0  # the number of the candidate, from 0
     earlier: list[TrainedCandidate[SnapshotT]] = field(default_factory=list)
 
     def end_epoch(self, epoch: Epoch) -> None:
-        """Take an epoch into the history, and stand at the beginning of the next."""
+        """Append an epoch to the history, and begin the next one."""
         self.history.append(epoch)
         self.epoch, self.batch, self.running = epoch.epoch, 0, RunningMetrics()
 
     def candidate(self) -> TrainedCandidate[SnapshotT]:
-        """Return what the training came to, once an epoch is over."""
+        """Return the result of the training, after at least one epoch."""
         if self.best is None:
             raise ValueError("no epoch is over, so none is the best")
         return TrainedCandidate(self.history, self.best_epoch, self.best)
 
     def arrays(self) -> FloatArrays:
-        """Name all arrays, those of kept networks included; the next update changes them."""
+        """Name all arrays, with those of stored networks; the next update changes them."""
         kept = {} if self.best is None else {_BEST: self.best}
         kept |= {f"{_EARLIER}{i}.": each.network for i, each in enumerate(self.earlier)}
         snapshots = {
@@ -120,7 +120,7 @@ class TrainingState(Generic[SnapshotT]):
         }
 
     def restore(self, arrays: FloatArrays, facts: Mapping[str, Any]) -> None:
-        """Become the state that `arrays` and `facts` were taken from.
+        """Restore the state that `arrays` and `facts` returned.
 
         Raises:
             KeyError, TypeError, ValueError: They are of another training or incomplete.
@@ -158,7 +158,7 @@ def _plain(history: Sequence[Epoch]) -> list[dict[str, Any]]:
 
 
 def _below(prefix: str, arrays: FloatArrays) -> FloatArrays:
-    """Take the arrays whose names begin so, without that beginning."""
+    """Return the arrays whose names have a prefix, by their names without it."""
     return {
         name.removeprefix(prefix): array
         for name, array in arrays.items()
@@ -217,12 +217,12 @@ def _checked(facts: Mapping[str, Any]) -> _StateFacts:
 
 
 class Checkpoint:
-    """A file that a training is kept in every few seconds.
+    """A file in which the state of a training is saved every few seconds.
 
     Args:
         file: The file.
-        fingerprint: What the training is, and what it runs on.
-        size: About how many bytes its state has.
+        fingerprint: Everything that determines the result, and the environment.
+        size: The approximate number of bytes of the state.
     """
 
     def __init__(self, file: Path, fingerprint: RunFingerprint, size: int):
@@ -231,14 +231,14 @@ class Checkpoint:
         self._due = _next(_SHARE * size / _BYTES_A_SECOND)
 
     def is_due(self) -> bool:
-        """Return whether it is time to save again."""
+        """Return whether the next checkpoint is due."""
         return time.monotonic() >= self._due
 
     def save(self, state: TrainingState[Any]) -> None:
-        """Keep a state in the file.
+        """Save a state in the file.
 
         Raises:
-            BundleError: The disk refuses; the checkpoint before stays whole.
+            BundleError: The file can't be written; the previous checkpoint is left as it was.
         """
         started = time.monotonic()
         content = {**self.fingerprint.facts(), "state": state.facts()}
@@ -246,13 +246,13 @@ class Checkpoint:
         self._due = _next(_SHARE * (time.monotonic() - started))
 
     def restore(self, state: TrainingState[Any]) -> list[str]:
-        """Bring a state to where the file has it.
+        """Load the state in the file.
 
         Returns:
-            Warnings: what differs between then and now and may move the result a little.
+            Warnings of differences between the environments, which may change the result a little.
 
         Raises:
-            BundleError: The file can't be read, is damaged, or keeps another training.
+            BundleError: The file can't be read, is damaged, or is of another training.
         """
         content, arrays = read_resumable(self.file)
         try:
@@ -267,7 +267,7 @@ def kept_histories(file: Path) -> list[list[dict[str, Any]]]:
     """Return the epochs that were complete when a training run was saved, as `Epoch` objects.
 
     Returns:
-        Those of the candidate at work, and of each before it.
+        Those of the candidate in training, and of each earlier one.
 
     Raises:
         OSError, SafetensorError, and those of `CORRUPT_FILE_ERRORS`: The file can't be read, or is
@@ -282,7 +282,7 @@ def count_earlier_candidates(file: Path) -> int:
     try:
         return len(read_resumable_facts(file)["state"]["earlier"])
     except (OSError, SafetensorError, *CORRUPT_FILE_ERRORS):
-        return 0  # `Checkpoint.restore` says what is wrong with it
+        return 0  # `Checkpoint.restore` reports the error
 
 
 def _next(seconds: float) -> float:

@@ -5,7 +5,7 @@ one computes the gradients of its texts, gathers those of the others, sums them 
 ranks and applies them: the same number of processes gives the same bits at every repetition. Rank 0
 alone evaluates, saves checkpoints and reports; the others run `serve`.
 
-Processes, not threads, which would wait for Python's lock thousands of times a second.
+There are processes, not threads, which would wait for the GIL thousands of times a second.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +33,7 @@ class ProcessGroup:
     world_size = 1
 
     def engine(self) -> dict[str, str]:
-        """List what changes the last bits of a result: another number of processes does."""
+        """List the number of processes, which affects the last bits of a result."""
         return {} if self.world_size == 1 else {"processes": str(self.world_size)}
 
     def send(self, message: object) -> None:
@@ -66,10 +66,9 @@ class ProcessGroup:
 
 @contextmanager
 def replicated_updates(trainer: ModelTrainer[Any, Any], group: ProcessGroup) -> Iterator[None]:
-    """Have the other processes make a trainer's updates, too, on replicas of it as it is now.
+    """Let the other processes make the updates of a trainer on replicas of it.
 
-    Where an error ends the context, they are left as they are: one of them may wait in the middle
-    of an update.
+    They are not told to end if an error ends the context: one of them may wait in an update.
     """
     if group.world_size > 1:
         arrays = dict(trainer.arrays())
@@ -90,7 +89,7 @@ def _update_replica(
     updates: int,
     group: ProcessGroup,
 ) -> None:
-    """Make a trainer's updates, from this many on, for as long as rank 0 does."""
+    """Make the updates of a trainer after the first `updates`, until rank 0 ends."""
     trainer = replica(group)
     trainer.restore(arrays, updates)
     epoch, done = divmod(trainer.updates, trainer.plan.updates_per_epoch)
@@ -99,13 +98,13 @@ def _update_replica(
         if not group.next_update():
             return
         trainer.update(batch)
-    group.next_update()  # rank 0 says that there is no other
+    group.next_update()  # rank 0 reports that there is no other
 
 
 def sum_over_ranks(
     metrics: Tensor, gradients: Sequence[Tensor], group: ProcessGroup
 ) -> tuple[Tensor, Sequence[Tensor]]:
-    """Sum what all processes have, in the order of the ranks.
+    """Sum the metrics and gradients of all processes, in the order of the ranks.
 
     Args:
         metrics: float64 [2], see `ModelTrainer.update`.
@@ -127,7 +126,7 @@ def sum_over_ranks(
 
 
 def sum_gradients(weights: Sequence[Tensor], metrics: Tensor, group: ProcessGroup) -> Tensor:
-    """Replace the gradients of weights by their sums over all processes; give the summed metrics.
+    """Replace the gradients of weights by their sums over all processes; return the summed metrics.
 
     A missing gradient counts as zeros.
     """

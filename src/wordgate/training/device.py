@@ -1,4 +1,4 @@
-"""Where torch computes, and with how many threads."""
+"""The device, precision and threads of torch."""
 
 import platform
 import re
@@ -18,7 +18,7 @@ def choose_device(name: str) -> torch.device:
 
     Raises:
         SettingsError: The name is unknown, or there is no such device; or this process was forked
-            from one that has used a GPU, which no other than the CPU survives.
+            from one that has used a GPU, after which it can use only the CPU.
     """
     if name != "cpu" and torch.cuda._is_in_bad_fork():
         raise SettingsError(
@@ -82,9 +82,9 @@ def format_device(device: torch.device) -> str:
 
 
 def engine(device: torch.device, precision: torch.dtype, *packages: str) -> dict[str, str]:
-    """List what computes and what reads the texts: another moves the last bits of a result.
+    """List device, precision and versions, which affect the last bits of a result.
 
-    Packages are those that have a part in it besides numpy, torch, regex and wordgate.
+    `packages` are those used besides numpy, torch, regex and wordgate.
     """
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),

@@ -20,7 +20,7 @@ from wordgate.text.augmentation import Augmenter
 from wordgate.training.fitting import RunContext
 from wordgate.training.rng import rng_for
 
-_AT_ONCE = 2048  # texts asked together: between two such blocks the time is looked at
+_AT_ONCE = 2048  # number of texts that are predicted between two checks of the deadline
 
 
 class Teacher(Protocol):
@@ -28,7 +28,7 @@ class Teacher(Protocol):
 
     @property
     def name(self) -> str:
-        """Name it as the user does."""
+        """The name that the user gave."""
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""
@@ -43,7 +43,7 @@ class TransferSet:
         groups: The group of each text; a variation has that of the text it was made of.
         n_labelled: How many of them are training texts.
         n_unlabelled: How many of them came without a label.
-        order: int64 [n], in which order to ask: the training texts first, each kind at random.
+        order: int64 [n], the order of labeling: the training texts first, each kind shuffled.
     """
 
     texts: list[str]
@@ -61,7 +61,7 @@ class TransferSet:
         settings: Settings,
         seed: int,
     ) -> "TransferSet":
-        """Put training texts, others and variations together, as `teacher.texts` limits them all.
+        """Combine training texts, others and variations, at most `teacher.texts` in all.
 
         Of each text there are `teacher.variations` at most.
         """
@@ -102,21 +102,20 @@ class TransferSet:
     ) -> Dataset:
         """Return the training texts of a student, with their targets.
 
-        Weights of labels are those of the part that the labels have in the loss: a teacher's
-        probabilities say themselves what it learned with such weights, or without. So the target of
-        a training text, the mean of both parts, moves towards a label of more weight, and the text
-        counts for more.
+        Class weights apply only to the labels' part of a target: the teacher's probabilities
+        already reflect the weights with which it was trained. So a higher weight of a label
+        increases its part in the target of a training text, and the weight of the text.
 
         Args:
             train: The training texts, as the set was made of them.
-            log_proba: float32 [n, classes], what the teacher said; NaN where it was not asked.
+            log_proba: float32 [n, classes], the teacher's predictions; NaN where it made none.
             weight: The share of the teacher's probabilities in the target of a training text; its
                 label has the rest, or its labels.
             class_weights: float64 [classes], the weights of the labels; None if all are 1.
 
         Returns:
-            All texts that have a target: a training text that the teacher was not asked about has
-            its label's, another is left out.
+            All texts that have a target: a training text without a prediction has that of its
+            label; another is left out.
         """
         asked = answered(log_proba)
         soft = np.where(asked[:, None], np.exp(log_proba), 0.0).astype(np.float32)
@@ -161,15 +160,15 @@ def ask(
     context: RunContext,
     keep: Callable[[], None] = lambda: None,
 ) -> None:
-    """Ask a teacher about all texts that it has not answered, until the deadline.
+    """Let a teacher predict all texts that have no prediction yet, until the deadline.
 
     Args:
         teacher: The teacher.
         texts: The texts.
-        order: int64 [n], in which order to ask.
-        answers: float32 [n, classes], log-probabilities; NaN for a text to be asked about, which
-            the answer takes the place of.
-        context: Where to show progress, and the deadline.
+        order: int64 [n], the order of the texts.
+        answers: float32 [n, classes], log-probabilities; NaN for a text to be predicted, which is
+            replaced.
+        context: Progress and deadline.
         keep: Called after every block of texts.
     """
     left = order[~answered(answers[order])]

@@ -35,7 +35,7 @@ _ON_GPUS = "on GPUs, processes are started by torchrun"
 def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """Fit a model of a family, one of `FAMILIES`.
 
-    Of these `logreg` and `mlp` need word vectors; `count` and `transformer` read none.
+    `logreg` and `mlp` need word vectors; `count` and `transformer` use none.
 
     Raises:
         DataError: There are no texts to fit on, their weights can't be used, or the file of word
@@ -44,7 +44,7 @@ def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> 
             `class_weight` names an unknown label, or that is no number of threads.
         MissingExtraError: The family trains with torch, and torch is not installed.
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
-        KeyboardInterrupt: The training was interrupted, and is kept.
+        KeyboardInterrupt: The training was interrupted, after a checkpoint.
     """
     check_family(family)
     check_weights(data, settings)
@@ -64,7 +64,7 @@ def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> 
 def _prepared(
     family: Family, n_texts: int, settings: Settings, context: RunContext
 ) -> Iterator[RunContext]:
-    """Import torch if need be, set its threads, and start other processes if they are worth it."""
+    """Import torch if needed, set its threads, and start other processes if that saves time."""
     if not family.uses_torch:
         yield context
     elif not context.engine.is_local:
@@ -115,13 +115,13 @@ def _on_this_machine(
 
 
 def _workers(stack: ExitStack, count: int, threads: int, context: RunContext) -> list[socket]:
-    """Start this many worker processes for as long as the stack, unless a GPU is chosen.
+    """Start worker processes that end with the stack, unless a GPU is chosen.
 
-    Where nobody asked for them and the system refuses them, that is reported and there are none.
+    If they can't be started, that is reported and there are none, unless the user set their number.
 
     Raises:
-        SettingsError: They were asked for, and `auto` chooses a GPU.
-        ProcessStartError: They were asked for, and can't be started.
+        SettingsError: The user set their number, and `auto` chooses a GPU.
+        ProcessStartError: The user set their number, and they can't be started.
     """
     with ExitStack() as starting:
         try:
@@ -146,7 +146,7 @@ def _workers(stack: ExitStack, count: int, threads: int, context: RunContext) ->
 
 
 def load_torch(progress: Progress) -> ModuleType:
-    """Import torch, and say so the first time, which takes seconds."""
+    """Import torch; the first time, which takes seconds, is a stage of the progress."""
     wait_asleep()
     if "torch" not in sys.modules:
         with stage(progress, "Loading torch"):
@@ -172,13 +172,13 @@ def check_family(family: str) -> None:
 def check_pretrained(
     family: str, settings: Settings, progress: Progress | None = None
 ) -> Path | None:
-    """Find, and fetch if need be, the network that a family begins with, before any work is done.
+    """Find or download the pretrained network of a family, before any work is done.
 
     Returns:
-        Its folder; None for a family that begins with none.
+        Its folder; None for a family without one.
 
     Raises:
-        DataError: There is none, or it can't be fetched.
+        DataError: There is none, or it can't be downloaded.
     """
     pretrained = FAMILIES[family].pretrained
     if pretrained is None:
@@ -189,7 +189,7 @@ def check_pretrained(
 
 
 def engine_of(family: str, settings: Settings, context: RunContext) -> dict[str, str]:
-    """List what `fit` would compute with, as `Fitted` does of what it has."""
+    """List the environment in which `fit` would compute, as in `Fitted.engine`."""
     known = FAMILIES[family]
     if known.engine is None:
         return single_thread_environment(*known.packages[:1])

@@ -38,7 +38,7 @@ class LocalGroup(ProcessGroup):
     def send(self, message: object) -> None:
         """Send an object, from rank 0 to all others or from another one to rank 0.
 
-        It is written into shared memory, once for all; what arrives has its arrays there.
+        It is written to shared memory once; the arrays of the received object stay there.
         """
         self._send_pickled(_MEMORY, message)
 
@@ -123,7 +123,7 @@ class LocalGroup(ProcessGroup):
                 else:
                     socket.send_fds(connection, [kind], [memory.fileno()])
         except OSError:
-            while True:  # what that process has sent before it ended may tell why
+            while True:  # it may have sent its error before it ended
                 self._read(place)
 
     def _read(self, place: int, access: int = mmap.ACCESS_COPY) -> tuple[bytes, Any]:
@@ -151,9 +151,9 @@ class LocalGroup(ProcessGroup):
 
 
 def _write_pickled(message: object, file: IO[bytes]) -> None:
-    """Write a pickled object, and behind it the arrays in it, each at a multiple of 64 bytes.
+    """Write a pickled object, followed by its arrays, each at a multiple of 64 bytes.
 
-    In front of them stand their number and their sizes in bytes, int64.
+    The file begins with the number of these parts and their sizes in bytes, int64.
     """
     arrays: list[pickle.PickleBuffer] = []
     content = pickle.dumps(message, protocol=5, buffer_callback=arrays.append)

@@ -1,8 +1,8 @@
 """Logistic regression over sparse or dense features, and the search for its C.
 
-It is multinomial for one label per text, and one regression a label for several.
+It is multinomial for one label per text; for several, there is a regression for each label.
 
-Shapes: ``n`` texts, ``features`` numbers a text, ``classes`` labels, ``columns`` of weights.
+Shapes: ``n`` texts, ``features`` numbers per text, ``classes`` labels, ``columns`` of weights.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ if TYPE_CHECKING:
 Doubles = NDArray[np.float64]
 Step = TypeVar("Step")
 MOST_STEPS = 20
-"""With the scaling below, 20 steps of L-BFGS come as near to the optimum as 60 without it; on
-validation tweets, more of them changed nothing at low C and cost accuracy at high C, where an early
-end regularizes, too."""
+"""With the scaling below, 20 steps of L-BFGS come as close to the optimum as 60 without it. On
+validation tweets, more steps changed nothing at low C and reduced accuracy at high C, where early
+stopping regularizes, too."""
 _CURVATURE = 0.3
 _PAIRS_KEPT = 6
 _FEW_COLUMNS = 4
 """Up to this number of columns, SciPy multiplies a sparse matrix faster column by column."""
 _SQUARED_AT_ONCE = 1 << 20
 TOLERANCE = 3e-4
-"""Of several labels per text each has as few steps as it needs: the last one gains less than this
-share of what the frequency alone would lose. More of them moved no log loss on validation."""
+"""With several labels per text, the fit of a label ends when a step reduces the log loss by less
+than this share of the log loss of the label's frequency alone. Further steps changed no log loss on
+validation."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Linear:
 
 
 def in_time(steps: Iterable[Step], deadline: float) -> Iterator[Step]:
-    """Return the first step of a fit in any case, and the others until time is up."""
+    """Return the first step of a fit in any case, and the others until the deadline."""
     for number, step in enumerate(steps):
         if number and time.monotonic() >= deadline:
             return
@@ -73,10 +74,10 @@ def in_time(steps: Iterable[Step], deadline: float) -> Iterator[Step]:
 
 
 def in_time_spread(values: Sequence[float], deadline: float) -> Iterator[float]:
-    """Return values in turn; where time is left for some of them only, those spread over all.
+    """Return values in turn; if there is time for some of them only, those at regular intervals.
 
-    Each is expected to take as long as the one before; if time is up at the beginning, there is the
-    middle one alone. What is done with one in spite of the deadline is for the caller to end.
+    Each is expected to take as long as the one before. If the deadline has passed at the beginning,
+    only the middle one is returned. The caller ends the work on a value at the deadline.
     """
     left = list(values)
     if time.monotonic() >= deadline:
@@ -103,30 +104,30 @@ def fit_path(
     deadline: float,
     threads: int = 1,
 ) -> Iterator[tuple[float, Linear]]:
-    """Fit for each strength in turn, strongest penalty first; each begins where the last ended.
+    """Fit with each C in turn, the strongest penalty first; each starts at the previous solution.
 
-    Where there is time for some of them only, those are as far apart as all are.
+    If there is time for some of them only, those are spread over the whole range.
 
-    The loss is the sum of the texts' weighted log losses and the squared coefficients over 2 C, as
-    in scikit-learn; the intercepts go free.
+    The loss is the sum of the weighted log losses of the texts and the squared coefficients over
+    2 C, as in scikit-learn; the intercepts are not penalized.
 
     Args:
         features: float32 [n, features].
         targets: int64 [n]; or [n, classes] of 0 and 1 for several labels per text.
-        n_classes: How many classes there are; one without rows gets the probability 0. Of several
-            labels a text, one that all texts have, or none, always gets `prior_log_odds`.
+        n_classes: The number of classes; one without rows gets the probability 0. With several
+            labels per text, a label that all texts have, or none, always gets `prior_log_odds`.
         c_values: Inverse strengths of the L2 penalty.
         weights: float64 [n]; or [n, classes] for several labels per text; None if all are 1.
-        most_steps: How many steps of L-BFGS each may take.
+        most_steps: The maximum number of steps of L-BFGS for each C.
         tolerance: See `TOLERANCE`; for several labels per text.
-        deadline: The `time.monotonic()` from which on no step more is begun.
+        deadline: The `time.monotonic()` after which no step is begun.
         threads: Number of threads that multiply sparse features by the weights of few classes; the
             result is the same for any number.
 
     Yields:
-        C, and what was fitted.
+        C, and the fitted layer.
     """
-    import scipy.optimize  # noqa: F401 - only a BLAS that is loaded can be held to one thread
+    import scipy.optimize  # noqa: F401 - the threads of a BLAS can be limited only after it is loaded
     from threadpoolctl import ThreadpoolController
 
     multilabel = targets.ndim == 2
@@ -142,8 +143,8 @@ def fit_path(
         intercepts = fixed.copy()
         for number, loss in enumerate(losses):
             if place and number and time.monotonic() >= deadline:
-                return  # its last labels would be those of the strength before
-            # Vectors this short gain nothing from threads and lose much where cores are shared.
+                return  # its last labels would be those of the C before
+            # For vectors this short, threads gain nothing, and lose much on a busy machine.
             with pools.limit(limits=1):
                 found[number] = _minimised(loss, c, found[number], most_steps, deadline)
             layer = loss.layer(found[number])
@@ -154,7 +155,7 @@ def fit_path(
 def _minimised(
     loss: _Loss, c: float, weights: Doubles, most_steps: int, deadline: float
 ) -> Doubles:
-    """Go down from some weights; what the solver remembers of the way is let go."""
+    """Minimize the loss from some weights on; the state of the solver is not kept."""
     from scipy.optimize import minimize
 
     def check(xk: Doubles) -> None:  # noqa: ARG001 - scipy looks at the name
@@ -180,12 +181,12 @@ def _minimised(
 
 
 class _Loss(ABC):
-    """The mean loss as a function of weights, [features + 1, columns] laid flat.
+    """The mean loss as a function of weights, [features + 1, columns] in one dimension.
 
     Attributes:
-        start: The weights to begin with, float64 [(features + 1) * columns].
-        basis: float32 [classes, columns], by which columns become the scores of classes.
-        tolerance: A step that gains less is the last.
+        start: The initial weights, float64 [(features + 1) * columns].
+        basis: float32 [classes, columns], which maps columns to the scores of classes.
+        tolerance: A step that reduces the loss by less is the last.
         threads: Number of threads that multiply sparse features.
     """
 
@@ -198,9 +199,9 @@ class _Loss(ABC):
         self,
         features: Features,  # float32 [n, features]
         mean_squares: Doubles,  # float64 [features]
-        classes: NDArray[np.intp],  # those whose weights are looked for
-        curvature: Doubles,  # float64 [columns], about how the loss curves by each column's scores
-        row_weights: Doubles | None,  # float64 [n], how much each log loss counts; None for 1
+        classes: NDArray[np.intp],  # those that have weights
+        curvature: Doubles,  # float64 [columns], approximate second derivatives by the scores
+        row_weights: Doubles | None,  # float64 [n], of each log loss; None for 1
     ):
         self.features, self.mean_squares, self.classes = features, mean_squares, classes
         self.transposed = features.T
@@ -214,18 +215,18 @@ class _Loss(ABC):
     def _log_loss(
         self, scores: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return each row's log loss by the scores [n, classes], and its derivatives, alike."""
+        """Return the log losses [n] and their derivatives by the scores, [n, classes] both."""
 
     def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
-        """Make coefficients [features, classes] and intercepts [classes] of weights."""
+        """Convert weights to coefficients [features, classes] and intercepts [classes]."""
         columns = weights.reshape(self.width + 1, -1).astype(np.float32)
         return columns[:-1] @ self.basis.T, (self.basis @ columns[-1]).astype(np.float64)
 
     def scale(self, c: float) -> Doubles:
-        """Return a unit for each weight, in which the loss curves about alike in all directions.
+        """Return a unit for each weight, in which the loss has about the same curvature.
 
-        They are about the Hessian's diagonal: the curvature by the scores times the feature's mean
-        square, and the penalty's.
+        It is from an approximation of the diagonal of the Hessian: the second derivative by the
+        scores times the mean square of the feature, plus that of the penalty.
         """
         curvature = np.append(self.mean_squares, 1.0)[:, None] * self.curvature
         curvature[:-1] += 1.0 / (c * self.total)
@@ -241,7 +242,7 @@ class _Loss(ABC):
             residuals = weighted @ self.basis / np.float32(self.total)
             products = self._product(self.transposed, residuals)
         log_loss = (losses * self.row_weights).sum(dtype=np.float64) / self.total
-        # In place: of millions of n-grams each of these arrays takes much memory.
+        # In place: for millions of n-grams, each of these arrays takes much memory.
         gradient = np.empty_like(weights)
         gradient[: products.size] = products.ravel()
         gradient[products.size :] = residuals.sum(axis=0, dtype=np.float64)
@@ -272,11 +273,11 @@ class _Loss(ABC):
 
 
 class _SoftmaxLoss(_Loss):
-    """The log loss of one label per text, over weights of one class fewer than there are.
+    """The log loss of one label per text, with one column fewer than there are classes.
 
-    The penalty makes the coefficients of all classes sum to zero, so an orthonormal basis of that
-    plane holds the same optimum in fewer numbers, for the same penalty. The curvature is about a
-    bound of softmax's (Böhning 1992).
+    With the penalty, the coefficients of all classes sum to zero. So an orthonormal basis of that
+    subspace has the same optimum with fewer weights and the same penalty. The curvature is
+    approximately an upper bound for softmax (Böhning 1992).
     """
 
     def __init__(
@@ -311,9 +312,9 @@ class _SoftmaxLoss(_Loss):
 
 
 class _SigmoidLoss(_Loss):
-    """The log loss of one of several labels per text, by whether each has it.
+    """The binary log loss of one of several labels per text.
 
-    The curvature is that of a sigmoid where it predicts the frequency of the label, as it begins.
+    The curvature is that of a sigmoid at its initial prediction, the frequency of the label.
     """
 
     basis = np.ones((1, 1), np.float32)
@@ -348,7 +349,7 @@ class _SigmoidLoss(_Loss):
 def _sigmoid_losses(
     features: Features, targets: NDArray[np.int64], weights: Doubles | None, tolerance: float
 ) -> list[_Loss]:
-    """Return the loss of each label that some texts have and some don't."""
+    """Return the loss of each label that some texts have and others lack."""
     borne = targets.sum(axis=0)
     squares = _mean_squares(features, None if weights is None else weights.mean(axis=1))
     return [
@@ -365,9 +366,9 @@ def _sigmoid_losses(
 
 
 def _mean_squares(features: Features, weights: Doubles | None) -> Doubles:
-    """Return the mean square of every feature by texts' weights, float64 [features].
+    """Return the weighted mean square of every feature, float64 [features].
 
-    It is the same to the last bit for weights of 1 and for none.
+    Weights of 1 and None give the same bits.
     """
     shares = np.ones(features.shape[0]) if weights is None else weights
     total = shares.sum()
@@ -391,10 +392,10 @@ class Trial:
     log_loss: float
 
     def beats(self, other: Trial | None) -> bool:
-        """Return whether it is better: more right, or as many with the lower loss.
+        """Return whether it has the higher accuracy, or the lower loss at the same accuracy.
 
-        With several labels per text the lower loss alone is: few texts have all of them right, and
-        at 0.5 strong penalties give rare labels to none.
+        With several labels per text, only the loss counts: few texts have all labels correct, and
+        with strong penalties rare labels never reach a probability of 0.5.
         """
         return other is None or self._rank() < other._rank()
 
@@ -408,12 +409,12 @@ class RegularizationChoice:
     """The best of all fits."""
 
     best: Trial  # the best on validation
-    tried: tuple[float, ...]  # the strengths that were tried, strongest penalty first
-    left_out: int = 0  # how many were not, because time was up
-    is_cut: bool = False  # whether time was up before all were fitted to the end
+    tried: tuple[float, ...]  # the values of C that were tried, strongest penalty first
+    left_out: int = 0  # number of values for which there was no time
+    is_cut: bool = False  # whether the deadline ended the search early
 
     def remarks(self) -> list[str]:
-        """Describe which strength was chosen, and from what."""
+        """Describe which C was selected, and from which values."""
         tried, best = ", ".join(f"{c:g}" for c in self.tried), self.best
         score = f"accuracy ({best.accuracy:.3f})"
         if best.linear.multilabel:
@@ -441,10 +442,10 @@ def search_regularization(
     deadline: float,
     threads: int = 1,
 ) -> RegularizationChoice:
-    """Fit a logistic regression for each strength, as `fit_path` does, and keep the best.
+    """Fit a logistic regression with each C, as `fit_path` does, and select the best on validation.
 
-    That is the best on validation; both parts are features and targets. The deadline cuts a fit
-    short, and from then on no further one is begun.
+    `train` and `valid` are features and targets. The deadline ends a fit early, and no further one
+    is begun.
     """
     best: Trial | None = None
     tried: list[float] = []

@@ -1,7 +1,7 @@
 """The training loop: epochs of updates, each evaluated on validation, until the training ends.
 
 It is the same for every family that is trained by gradients: early stopping, a deadline, a
-progress line an epoch, and a checkpoint. What differs stands behind `ModelTrainer`.
+progress line per epoch, and a checkpoint. A `ModelTrainer` has everything else.
 """
 
 import math
@@ -36,14 +36,14 @@ EVALUATED_TEXTS_PER_SECOND = 4000.0
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStopping:
-    """Keeps the best epoch's snapshot in the training's state, and ends a training that stalls.
+    """Stores the snapshot of the best epoch in the training state, and ends the training.
 
     Attributes:
-        patience: After so many epochs without a better score the training ends.
-        warm_epochs: Patience doesn't count epochs before this one, in which the rate rises.
-        ties: Between epochs of equal score the lower ``loss`` is the best, or the ``first``.
-        criterion: What makes an epoch better: its ``accuracy``, the mean of accuracy and macro F1,
-            ``accuracy+macro-f1``, the lower ``loss``, or that it came ``last``.
+        patience: The number of epochs without a better score after which the training ends.
+        warm_epochs: Number of first epochs, of a rising learning rate, that patience leaves out.
+        ties: Of epochs of equal score, the one of lower ``loss`` is the best, or the ``first``.
+        criterion: The score of an epoch: ``accuracy``; ``accuracy+macro-f1``, the mean of both; the
+            ``loss``, of which lower is better; or ``last``, for the last epoch.
     """
 
     patience: int
@@ -64,7 +64,7 @@ class EarlyStopping:
     def on_epoch_end(
         self, state: TrainingState[SnapshotT], epoch: Epoch, snapshot: SnapshotT
     ) -> None:
-        """Note an epoch's improvement on those before, and keep its snapshot if it is the best."""
+        """Compare an epoch with the earlier ones, and store its snapshot if it is the best."""
         best = state.history[state.best_epoch - 1] if state.best_epoch else None
         if best is None or self.keeps_last or self.score(epoch) > self.score(best):
             state.improved_epoch = epoch.epoch
@@ -72,12 +72,12 @@ class EarlyStopping:
             state.best_epoch, state.best = epoch.epoch, snapshot
 
     def should_stop(self, state: TrainingState[SnapshotT]) -> bool:
-        """Return whether patience is over."""
+        """Return whether patience has run out."""
         counted_from = max(state.improved_epoch, math.ceil(self.warm_epochs))
         return len(state.history) - counted_from >= self.patience
 
     def score(self, epoch: Epoch) -> float:
-        """Return the score that makes an epoch, or a candidate, better than another."""
+        """Return the score by which epochs and candidates are compared."""
         if self.by_loss:
             return -epoch.valid_loss
         if self.criterion == "accuracy+macro-f1" and epoch.valid_macro_f1 is not None:
@@ -85,7 +85,7 @@ class EarlyStopping:
         return epoch.valid_accuracy
 
     def rank(self, epoch: Epoch) -> tuple[float, ...]:
-        """Return what is higher for the better of two epochs."""
+        """Return a sort key that is higher for the better of two epochs."""
         if self.ties == "first":
             return (self.score(epoch),)
         return self.score(epoch), -epoch.valid_loss
@@ -96,24 +96,24 @@ class EarlyStopping:
         return f"No better validation {what} in {counted(self.patience, 'epoch')}: stopped early."
 
     def shown(self, epoch: Epoch) -> str:
-        """Show what validation measured: an accuracy, or "loss 0.123"."""
+        """Format the validation score: an accuracy, or "loss 0.123"."""
         if self.by_loss:
             return f"loss {epoch.valid_loss:.3f}"
         return f"{epoch.valid_accuracy:.3f}"
 
 
 class TrainingLoop(Generic[SnapshotT]):
-    """Trains until all epochs are over, validation stalls, time is up, or somebody interrupts.
+    """Trains until the last epoch, early stopping, the deadline or an interruption.
 
     Args:
-        state: The training, at its beginning; its trainer makes the updates.
+        state: The initial state of the training; its trainer makes the updates.
         targets: int64 [n_valid] or [n_valid, labels], those of the validation texts.
-        early_stopping: Keeps the best epoch, and ends a training that stalls.
-        context: Where each epoch is reported, and when training and validation must have ended.
-        checkpoint: Where the state is kept; None for nowhere.
+        early_stopping: Selects the best epoch, and ends the training.
+        context: Progress, and the deadline of training and validation.
+        checkpoint: Where the state is saved; None for nowhere.
 
     Attributes:
-        is_cut: Whether time ended the last epoch before its end; after its validation the training
+        is_cut: Whether the deadline ended the last epoch early; after its validation, the training
             can't be saved any more.
     """
 
@@ -134,13 +134,13 @@ class TrainingLoop(Generic[SnapshotT]):
         self._group = context.group or ProcessGroup()
         self._evaluation_seconds = len(targets) / EVALUATED_TEXTS_PER_SECOND
         self.is_cut = False
-        self._late_after: float | None = None  # seconds until a beginning that was late already
+        self._late_after: float | None = None  # seconds until the start, if that was too late
         self._earlier_seconds = state.seconds
         self._earlier_wall_seconds = state.wall_seconds
         self._started = self._clock = time.perf_counter()
 
     def load_checkpoint(self) -> list[str]:
-        """Go to where the checkpoint is; say where that is, and what may differ.
+        """Load the checkpoint; return messages about it, and about differences.
 
         Raises:
             BundleError: The checkpoint can't be used.
@@ -158,13 +158,13 @@ class TrainingLoop(Generic[SnapshotT]):
         return [where, *warnings]
 
     def run(self) -> list[str]:
-        """Run to the end.
+        """Train to the end.
 
         Returns:
-            Why it ended, if it was not because all epochs are over.
+            Why it ended before the last epoch, if it did.
 
         Raises:
-            KeyboardInterrupt: The training was interrupted, and its state is in the checkpoint.
+            KeyboardInterrupt: The training was interrupted; its state is in the checkpoint.
             BundleError: The checkpoint can't be written.
         """
         plan, state = self._trainer.plan, self.state
@@ -188,12 +188,12 @@ class TrainingLoop(Generic[SnapshotT]):
         return end
 
     def is_late(self) -> bool:
-        """Return whether there is no time left but for validation, and for predicting after it."""
+        """Return whether there is only time left for validation and the predictions after it."""
         passes = 1.0 + self._context.predicted_after / max(1, len(self._targets))
         return time.monotonic() > self._context.deadline - passes * self._evaluation_seconds
 
     def _end(self) -> list[str] | None:
-        """Describe why the training ends before it was to; nothing if it was to; None to go on."""
+        """Return why the training ends early, [] if at its last epoch; None to continue."""
         plan, state = self._trainer.plan, self.state
         if state.batch or not state.history:
             return None
@@ -217,7 +217,7 @@ class TrainingLoop(Generic[SnapshotT]):
         )
 
     def _run_epoch(self, bar: ProgressBar, interruption: Interruption) -> None:
-        """Pass over the rest of the training texts, or until the time is over."""
+        """Make the remaining updates of an epoch, or those before the deadline."""
         trainer, state, plan = self._trainer, self.state, self._trainer.plan
         running = state.running
         sums = torch.tensor([running.loss, running.correct], dtype=torch.float64)
@@ -244,10 +244,10 @@ class TrainingLoop(Generic[SnapshotT]):
         self._settle(sums)
         self.is_cut = state.batch < plan.updates_per_epoch
         if self.is_cut:
-            self.save()  # as it is now: after validation nothing tells that it was cut
+            self.save()  # after validation, the state does not show that it was cut
 
     def _end_epoch(self) -> None:
-        """Evaluate the network, keep it if it is the best so far, and report the epoch."""
+        """Evaluate the network, store it if it is the best so far, and report the epoch."""
         trainer, state, stopping = self._trainer, self.state, self._early_stopping
         started = time.perf_counter()
         snapshot = trainer.snapshot()
@@ -259,7 +259,7 @@ class TrainingLoop(Generic[SnapshotT]):
         self._context.progress.detail(_epoch_line(state, trainer.plan, stopping))
 
     def _epoch(self, log_proba: NDArray[np.float64]) -> Epoch:
-        """Gather what the epoch that ends came to; log-probabilities float64 [n_valid, classes]."""
+        """Compute the metrics of an epoch from log-probabilities, float64 [n_valid, classes]."""
         running, targets = self.state.running, self._targets
         several = targets.ndim == 2
         predicted = given_labels(log_proba) if several else log_proba.argmax(axis=1)
@@ -277,14 +277,14 @@ class TrainingLoop(Generic[SnapshotT]):
         )
 
     def _expect_evaluation(self) -> None:
-        """Learn from the first epoch's updates how long validation will take, if that can be."""
+        """Estimate the duration of the first validation by that of the updates, if possible."""
         cost, running = self._trainer.evaluation_cost, self.state.running
         if cost is not None and not self.state.history:
             seconds = running.seconds + time.perf_counter() - self._clock
             self._evaluation_seconds = len(self._targets) * cost * seconds / running.seen
 
     def _settle(self, sums: torch.Tensor) -> None:
-        """Write down what the epoch has come to so far."""
+        """Update the running metrics of the epoch."""
         running = self.state.running
         loss, correct = sums.tolist()
         running.loss, running.correct = loss, int(correct)
@@ -293,7 +293,7 @@ class TrainingLoop(Generic[SnapshotT]):
         self._clock = now
 
     def save(self, checkpoint: Checkpoint | None = None) -> None:
-        """Save the training as it is now, in its own checkpoint, if it has one, or in another.
+        """Save the state in the checkpoint of the training, if it has one, or in another one.
 
         Raises:
             BundleError: The checkpoint can't be written.
@@ -313,7 +313,7 @@ class TrainingLoop(Generic[SnapshotT]):
 
 
 def _training_line(state: TrainingState[Any], plan: TrainingPlan, stopping: EarlyStopping) -> str:
-    """Put a training that has ended in a line."""
+    """Summarize a training that has ended in a line."""
     kept = state.history[state.best_epoch - 1]
     seconds = sum(epoch.seconds for epoch in state.history)
     early = " (stopped early)" if len(state.history) < plan.epochs else ""
@@ -326,7 +326,7 @@ def _training_line(state: TrainingState[Any], plan: TrainingPlan, stopping: Earl
 
 
 def _epoch_line(state: TrainingState[Any], plan: TrainingPlan, stopping: EarlyStopping) -> str:
-    """Put the last epoch in a line; of epochs without a planned end no time left can be told."""
+    """Summarize the last epoch in a line, with the time left if the number of epochs is fixed."""
     epoch = state.history[-1]
     left = sum(past.seconds for past in state.history) / len(state.history)
     left *= plan.epochs - epoch.epoch

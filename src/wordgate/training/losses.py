@@ -21,9 +21,9 @@ _SMALLEST = 1e-6
 class Loss:
     """Cross-entropy or focal loss: of softmax for one label per text, of sigmoids for several.
 
-    The losses of a text's labels are summed, not averaged: once a network knows how frequent the
-    labels are, the few that a text has make up most of its loss, however many others there are,
-    so gradients, their clipping and rates that suit one label per text suit several, too.
+    The losses of the labels of a text are summed, not averaged: after a network has learned the
+    frequencies of the labels, the few that a text has make up most of its loss, however many others
+    there are. So clipping and learning rates for one label per text are suitable for several, too.
 
     Attributes:
         multilabel: Whether a text may have several labels.
@@ -52,10 +52,10 @@ class Loss:
         label_smoothing: float = 0.0,
         device: torch.device | None = None,
     ) -> "Loss":
-        """Make the loss of the settings.
+        """Return the loss that the settings ask for.
 
         Args:
-            settings: Those of the table ``loss`` matter.
+            settings: Those of the table ``loss`` are used.
             class_weights: float64 [classes]; None if all weigh the same.
             log_odds: float64 [classes], `prior_log_odds`; None for one label per text.
             label_smoothing: See the attribute.
@@ -110,7 +110,7 @@ class Loss:
         return losses.sum()
 
     def total_weight(self, targets: torch.Tensor) -> torch.Tensor | float:
-        """Return what the summed losses of texts are divided by, for targets as for `__call__`."""
+        """Return the divisor of the summed losses of texts, for targets as for `__call__`."""
         if self.class_weights is None or targets.ndim == 2:
             return len(targets)
         return self.class_weights[targets].sum()
@@ -122,7 +122,7 @@ class Loss:
         text_weights: torch.Tensor | None,
         of_batch: torch.Tensor,
     ) -> torch.Tensor:
-        """Return what some texts of a batch, of all these targets, add to its average loss."""
+        """Return the part of some texts of a batch, of all these targets, in its average loss."""
         if len(targets) == len(of_batch):
             return self(scores, targets, text_weights)
         return self._summed(scores, targets, text_weights) / self.total_weight(of_batch)
@@ -171,7 +171,7 @@ class Loss:
     ) -> torch.Tensor:
         """Return [2], the summed loss of some texts of a batch, and how many are correct.
 
-        The loss is what `part` gave for them.
+        The loss is the result of `part` for them.
         """
         loss = loss * (len(of_batch) / len(targets))
         if self.multilabel:

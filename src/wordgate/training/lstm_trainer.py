@@ -1,6 +1,6 @@
 """The LSTM in training: its weights, and one update at a time.
 
-What is prepared for an update, what it computes, what it moves; the loop around it is
+Preparation, forward and backward pass, and optimizer of an update; the loop over updates is in
 `wordgate.training.loop`.
 """
 
@@ -70,10 +70,10 @@ _PATIENCE = {"lstm.patience", "lstm.patience_updates"}
 
 
 def make_plan(n_texts: int, settings: Settings) -> TrainingPlan:
-    """Fit batches and epochs to this many training texts.
+    """Choose batch size and epochs for this many training texts.
 
-    Small data takes smaller batches and more passes, unless `min_updates` is 0; large data fewer
-    passes, unless `max_updates` is 0. What a user has set stays what it is.
+    Small data gets smaller batches and more epochs, unless `min_updates` is 0; large data fewer
+    epochs, unless `max_updates` is 0. Values that a user has set are not changed.
     """
     own, is_set = settings.lstm, settings.set_by_user
     batch_size = own.batch_size
@@ -132,13 +132,13 @@ class LSTMTrainer:
 
     Args:
         data: The training and validation texts.
-        init: The word vectors to begin with; on a processor these very numbers are trained.
+        init: The initial word vectors; on a CPU, training changes these arrays.
         settings: The recipe's settings.
-        context: Seed, device, and in how many threads to evaluate.
+        context: Seed, device, and the number of threads for evaluation.
 
     Attributes:
         weights: All weights but the word vectors.
-        optimizer: Moves the weights; their moments.
+        optimizer: Updates the weights; has their moments.
         embedding: The word vectors and their moments.
         average: The running average of weights and word vectors; None if there is none.
     """
@@ -181,15 +181,15 @@ class LSTMTrainer:
 
     @property
     def learning_rate(self) -> float:
-        """Return the rate due now."""
+        """Return the learning rate of the next update."""
         return self.settings.lstm.learning_rate * self._factor()
 
     @property
     def warm_epochs(self) -> float:
-        """Return the number of epochs after which patience begins to count.
+        """Return the number of first epochs that patience leaves out.
 
-        In them the rate rises. Where the end is not planned, patience can't be over before
-        `min_updates` are made, unless a user set patience and left these as they are.
+        In them, the learning rate rises. If the number of epochs is not fixed, patience can't run
+        out before `min_updates`, unless a user set patience and not `min_updates`.
         """
         settings, is_set = self.settings.lstm, self.settings.set_by_user
         if settings.schedule == "constant":
@@ -202,11 +202,11 @@ class LSTMTrainer:
         return max(0.0, epochs - self.patience)
 
     def engine(self) -> dict[str, str]:
-        """List what computes: it moves the last bits of a result."""
+        """List device, precision and versions, which affect the last bits of a result."""
         return engine_of(self.settings, self.device) | self._group.engine()
 
     def batches(self, epoch: int, start: int) -> Iterator[Prepared]:
-        """Prepare the updates of an epoch but for the first `start`; see `ModelTrainer`."""
+        """Prepare the updates of an epoch, without the first `start`; see `ModelTrainer`."""
         batches = bucketed(
             self.data.train,
             batch_size=self.plan.batch_size,
@@ -228,7 +228,7 @@ class LSTMTrainer:
         epoch: int,
         update: int,
     ) -> Prepared:
-        """Prepare an update; nothing that updates change has a part in it.
+        """Prepare an update, without anything that updates change.
 
         The texts' targets are int64 [batch], or float32 [batch, classes]; their weights float32
         [batch], or [batch, classes] of their labels. The epoch's and the update's number in the
@@ -242,7 +242,7 @@ class LSTMTrainer:
             words, (0, -len(words) % ROUND_WORDS_TO[self.device.type]), constant_values=PADDING
         )
         all_targets, own = self._tensor(targets), None
-        rows = own_texts(len(ids), self._group)  # every so many, so that shards are equally long
+        rows = own_texts(len(ids), self._group)  # at regular intervals, for shards of equal length
         if rows is not None:
             own = BatchShard(
                 positions=self._tensor(positions.reshape(ids.shape)[rows]),
@@ -304,7 +304,7 @@ class LSTMTrainer:
         return metrics, [torch.cat([other.flatten() for other in others]), gradient, *squares]
 
     def replica(self) -> Callable[[ProcessGroup], "LSTMTrainer"]:
-        """Return what makes a trainer like this one in another process; see `ModelTrainer`."""
+        """Return a function that makes such a trainer in another process; see `ModelTrainer`."""
         table, encoded = self.embedding, self.data.train
         data = EncodedData(encoded, encoded, self.data.source.without_texts(), self.data.unknown)
         pretrained = None if table.pretrained is None else table.pretrained.cpu().numpy()
@@ -312,7 +312,7 @@ class LSTMTrainer:
         return partial(_replica, data, table.vectors.shape, pretrained, *own)
 
     def snapshot(self) -> Network:
-        """Copy the weights as they are now, or their average, into the network that predicts."""
+        """Copy the current weights, or their average, into the network that predicts."""
         average = self.average
         arrays = tensor_arrays(self._network_tensors() if average is None else average.average)
         copies = {name: array.copy() for name, array in arrays.items()}
@@ -328,7 +328,7 @@ class LSTMTrainer:
 
     @torch.no_grad()
     def restore(self, arrays: FloatArrays, updates: int) -> None:
-        """Become what `arrays` were taken from; see `ModelTrainer`."""
+        """Restore the state that `arrays` returned; see `ModelTrainer`."""
         for name, array in self.arrays().items():
             check_array(name, arrays[name], array)
         for name, tensor in self._tensors().items():
@@ -336,14 +336,14 @@ class LSTMTrainer:
         self.updates = updates
 
     def restore_snapshot(self, arrays: FloatArrays) -> Network:
-        """Build a network of what its `arrays` gave."""
+        """Build a network from its `arrays`."""
         return Network.from_arrays(
             arrays, self.settings.lstm.pooling, multilabel=self.loss.multilabel
         )
 
     @property
     def _span(self) -> int:
-        """The updates that `warmup` is a share of: all, or the least where no end is planned."""
+        """The updates that `warmup` is a share of: all, or the minimum with an open end."""
         if self.plan.open_end:
             return max(1, min(self.settings.lstm.min_updates, self.plan.updates))
         return self.plan.updates
@@ -373,7 +373,7 @@ class LSTMTrainer:
     def _without_some_words(
         self, batch: PaddedBatch, rng: np.random.Generator
     ) -> NDArray[np.int64]:
-        """Replace words at random by the unknown word, so that unknown words are no surprise."""
+        """Replace words at random by the unknown word, so that its vector is trained."""
         if self.settings.lstm.word_dropout == 0.0 or self.data.unknown is None:
             return batch.ids
         dropped = rng.random(batch.ids.shape) < self.settings.lstm.word_dropout
@@ -425,7 +425,7 @@ def _replica(
 
 
 def _embedding(init: EmbeddingInit, settings: Settings, device: torch.device) -> BatchRows:
-    """Lay the word vectors into the table that the settings ask for."""
+    """Make the table of word vectors that the settings ask for."""
     table = KerasRows if settings.lstm.embedding_updates == "keras" else BatchRows
     vectors = torch.from_numpy(init.vectors).to(device)
     if init.pretrained is None:

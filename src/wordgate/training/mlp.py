@@ -1,6 +1,6 @@
 """One hidden layer over averaged word vectors in training, in torch.
 
-Shapes: ``n`` texts of which ``batch`` share an update, ``size`` numbers an average, ``hidden``
+Shapes: ``n`` texts of which ``batch`` share an update, ``size`` numbers per average, ``hidden``
 units, ``classes`` labels.
 """
 
@@ -30,7 +30,7 @@ from wordgate.training.rng import dropout_mask, glorot_uniform, rng_for
 from wordgate.training.weights import class_weights, label_log_odds, mean_one
 
 THREADS = 1
-"""Maximum threads; more would not be faster for such small products, and change the last digits."""
+"""Maximum threads; more would not be faster for such small products, and affect the last bits."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ def train_mlps(
     context: RunContext,
     digests: Callable[[], Mapping[str, str]],
 ) -> Trained[Layers]:
-    """Train layers over texts averaged in one way after another, as `train_candidates` does.
+    """Train layers on averages with one weighting after another, as `train_candidates` does.
 
-    The best epoch is the most accurate on validation; with several labels per text that of the
-    lowest log loss, see `EarlyStopping`. What `averages` gives for a way's position, from 0, are
-    the averages of the training and of the validation texts, float32 [n, size] each.
+    The best epoch has the highest validation accuracy; with several labels per text, the lowest log
+    loss, see `EarlyStopping`. `averages` returns those of the training and of the validation texts
+    for the number of a weighting, from 0, float32 [n, size] each.
     """
 
     def start(position: int, _: RunContext) -> Candidate[Layers]:
@@ -107,8 +107,8 @@ class MLPTrainer:
         train: float32 [n, size], the averages of the training texts.
         valid: float32 [n_valid, size], the averages of the validation texts.
         data: Their targets.
-        settings: The recipe's settings, of which those of the table ``mlp`` matter.
-        seed: Decides the weights to begin with, the order and the dropout.
+        settings: The recipe's settings, of which those of the table ``mlp`` are used.
+        seed: Random seed of the initial weights, the order and the dropout.
         group: The processes that compute a part of each batch; None for this one alone.
     """
 
@@ -143,15 +143,15 @@ class MLPTrainer:
 
     @property
     def learning_rate(self) -> float:
-        """Return the rate, which is always the same."""
+        """Return the learning rate, which is constant."""
         return self._settings.mlp.learning_rate
 
     def engine(self) -> dict[str, str]:
-        """List what computes: it moves the last bits of a result."""
+        """List device, precision and versions, which affect the last bits of a result."""
         return single_thread_environment("torch") | self._group.engine()
 
     def batches(self, epoch: int, start: int) -> Iterator[MLPBatch]:
-        """Prepare the updates of an epoch but for the first `start`; see `ModelTrainer`."""
+        """Prepare the updates of an epoch, without the first `start`; see `ModelTrainer`."""
         return islice(self._batches(epoch), start, None)
 
     def update(self, batch: MLPBatch) -> torch.Tensor:
@@ -166,7 +166,7 @@ class MLPTrainer:
         return metrics
 
     def _backward(self, own: MLPBatch, whole: MLPBatch) -> torch.Tensor:
-        """Compute the gradients and metrics of the texts of a batch that are this process's."""
+        """Compute the gradients and metrics of the texts of a batch that this process has."""
         weights = self._weights
         hidden = functional.linear(own.averages, weights["hidden_weights"], weights["hidden_bias"])
         hidden = _dropped(torch.relu(hidden), own.hidden_mask)
@@ -176,7 +176,7 @@ class MLPTrainer:
         return self._loss.metrics(loss, logits, own.targets, whole.targets)
 
     def replica(self) -> Callable[[ProcessGroup], "MLPTrainer"]:
-        """Return what makes a trainer like this one in another process; see `ModelTrainer`."""
+        """Return a function that makes such a trainer in another process; see `ModelTrainer`."""
         train, data = self._train.numpy(), self._data.without_texts()
         return partial(MLPTrainer, train, train[:0], data, self._settings, self._seed)
 
@@ -194,12 +194,12 @@ class MLPTrainer:
         return optimizer_arrays(self._weights, self._adam)
 
     def restore(self, arrays: FloatArrays, updates: int) -> None:
-        """Become what `arrays` were taken from; see `ModelTrainer`."""
+        """Restore the state that `arrays` returned; see `ModelTrainer`."""
         restore_optimizer(self._weights, self._adam, arrays, updates)
         self.updates = updates
 
     def restore_snapshot(self, arrays: FloatArrays) -> Layers:
-        """Build layers of what their `arrays` gave."""
+        """Build layers from their `arrays`."""
         return Layers(**arrays)
 
     def _batches(self, epoch: int) -> Iterator[MLPBatch]:

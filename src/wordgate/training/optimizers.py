@@ -30,13 +30,13 @@ class Adam:
     """Named weights and their moments, with decoupled weight decay (Loshchilov & Hutter 2019).
 
     `torch.optim` has the other form of epsilon, and imports torch's compiler: 1.3 s a process. The
-    weights are laid into one flat tensor, of which an update takes few steps.
+    weights are copied to one flat tensor, so that an update takes few operations.
 
     Attributes:
-        weights: The weights by name, views of the flat tensor from now on.
+        weights: The weights by name, views of the flat tensor.
         first: Running means of the gradients, by name.
         second: Running means of their squares, by name.
-        size: How many numbers all weights are.
+        size: The number of all weights.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], weight_decay: float):
@@ -51,7 +51,7 @@ class Adam:
 
     @torch.no_grad()
     def update(self, gradient: Tensor, learning_rate: float, updates: int) -> None:
-        """Move the weights against a gradient, float32 [size]; the first update has number 1."""
+        """Update the weights by a gradient, float32 [size]; the first update has number 1."""
         _move_moments(self._first, self._second, gradient)
         if self.weight_decay:
             self._flat.mul_(1.0 - learning_rate * self.weight_decay)
@@ -80,11 +80,11 @@ class Rates:
 
 
 class BatchRows:
-    """A table of word vectors of which an update moves those of the batch, and no others.
+    """A table of word vectors of which an update changes only those of the batch.
 
     Attributes:
         vectors: float32 [vocabulary, embedding].
-        pretrained: bool [vocabulary, embedding], the numbers with a rate of their own; or None.
+        pretrained: bool [vocabulary, embedding], the numbers with their own learning rate; or None.
         first: float32 [vocabulary, embedding], running means of the gradients.
         second: float32 [vocabulary, embedding], running means of their squares.
         wants_squares: Whether `update` needs the squares of each occurrence's gradient.
@@ -99,7 +99,7 @@ class BatchRows:
         self.second = torch.zeros_like(vectors)
 
     def rows(self, words: Tensor) -> Tensor:
-        """Copy the vectors of int64 [distinct] words, ready to receive a gradient."""
+        """Copy the vectors of int64 [distinct] words, with `requires_grad`."""
         return self.vectors.index_select(0, words).requires_grad_()
 
     @torch.no_grad()
@@ -111,14 +111,14 @@ class BatchRows:
         rates: Rates,
         updates: int,
     ) -> None:
-        """Move word vectors against a gradient.
+        """Update word vectors by a gradient.
 
         Args:
             words: int64 [distinct], without repetition.
             gradient: float32 [distinct, embedding], summed over a word's occurrences.
             squares: float32 [distinct, embedding], the squares of the gradients of a word's
                 occurrences, summed; None unless they are wanted.
-            rates: The steps' lengths; where one is 0, nothing moves.
+            rates: The learning rates; vectors with a rate of 0 do not change.
             updates: The number of this update, from 1.
         """
         if not self._moves(rates):
@@ -133,7 +133,7 @@ class BatchRows:
         self.vectors.index_copy_(0, words, vectors)
 
     def _moves(self, rates: Rates) -> bool:
-        """Return whether anything moves at these rates."""
+        """Return whether any vector changes at these rates."""
         return rates.drawn > 0.0 or (self.pretrained is not None and rates.pretrained > 0.0)
 
     def _rate(self, rates: Rates, rows: Tensor | slice) -> Tensor | float:
@@ -155,10 +155,10 @@ class BatchRows:
 class KerasRows(BatchRows):
     """A table as Keras 3 updates it on TensorFlow.
 
-    Every vector moves at every update, those of other words by their momentum alone. And the
-    gradient reaches the optimizer as one row an occurrence (`tf.IndexedSlices`), is squared so, and
-    only then summed over a word's occurrences: a word that stands n times in a batch moves up to
-    the square root of n times as far as by the textbook's Adam.
+    Every vector changes at every update, those of other words by their momentum alone. The gradient
+    has a row for each occurrence of a word (`tf.IndexedSlices`); the rows are squared before they
+    are summed: the step of a word that occurs n times in a batch is up to the square root of n
+    times as long as with the original Adam.
     """
 
     wants_squares = True
@@ -172,7 +172,7 @@ class KerasRows(BatchRows):
         rates: Rates,
         updates: int,
     ) -> None:
-        """Move the table; see `BatchRows.update`."""
+        """Update the table; see `BatchRows.update`."""
         if not self._moves(rates):
             return
         if squares is None:
@@ -194,12 +194,12 @@ def clipping_factor(norms: Tensor, largest_norm: float) -> Tensor:
 
 
 def schedule_factor(schedule: str, progress: float, warmup: float) -> float:
-    """Return the share of the highest learning rate that is due.
+    """Return the learning rate as a share of its maximum.
 
     Args:
         schedule: ``one-cycle`` (cosine up, cosine down to zero; Smith 2018), ``warm-constant``
             (cosine up, then constant) or ``constant``.
-        progress: Share of the updates made, 0 to 1; more where an end is not planned.
+        progress: Share of the updates made, 0 to 1; may be more if the end is open.
         warmup: Share of the updates in which the rate rises.
     """
     if schedule == "constant":
@@ -216,7 +216,7 @@ def schedule_factor(schedule: str, progress: float, warmup: float) -> float:
 def _step(
     vectors: Tensor, first: Tensor, spread: Tensor, rate: Tensor | float, updates: int
 ) -> None:
-    """Move vectors [rows, embedding] by their moments, at one rate or at one for each number."""
+    """Update vectors [rows, embedding] by their moments, with one rate or one for each number."""
     spread.add_(EPSILON)
     correction = _bias_correction(updates)
     if isinstance(rate, float):
@@ -230,7 +230,7 @@ def _bias_correction(updates: int) -> float:
 
 
 def _move_moments(first: Tensor, second: Tensor, gradient: Tensor) -> None:
-    """Let running means of the gradients and of their squares take in a new one."""
+    """Update the running means of gradients and of their squares."""
     first.lerp_(gradient, 1.0 - MOMENTUM)
     second.mul_(SECOND_MOMENTUM).addcmul_(gradient, gradient, value=1.0 - SECOND_MOMENTUM)
 
@@ -239,9 +239,9 @@ class WeightAverage:
     """A running average of tensors.
 
     Args:
-        tensors: What is averaged, by name; updates change them in place.
-        share: Of all updates so far, the share of latest ones that a plain mean of the same age
-            would be over; more than 0, at most 1.
+        tensors: The tensors by name; updates change them in place.
+        share: The average is about as old as a plain mean over this share of all updates so far,
+            the latest ones; more than 0, at most 1.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], share: float):
@@ -251,7 +251,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, updates: int) -> None:
-        """Take the weights in, if that is due after this many updates."""
+        """Update the average, if that is due after this many updates."""
         if updates > AVERAGE_EVERY and updates % AVERAGE_EVERY:
             return
         weight = 1.0
@@ -273,7 +273,7 @@ def tensor_arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32
 def optimizer_arrays(
     weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
 ) -> dict[str, NDArray[np.float32]]:
-    """Name weights and their moments in one of torch's Adams; zeros for those that never moved.
+    """Name the weights and moments of an Adam of torch; zeros for moments that do not exist yet.
 
     The weights are those of the optimizer, in its order.
     """

@@ -1,4 +1,4 @@
-"""Pretrained transformers: found, loaded as data alone, and asked about single words."""
+"""Pretrained transformers: located, loaded without code, and applied to single words."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,20 +36,20 @@ def locate_transformer(settings: Settings) -> Path:
 def pretrained_transformer(
     name: str, n_classes: int, max_tokens: int, seed: int, *, multilabel: bool = False
 ) -> tuple[SubwordEncoder, TransformerNetwork]:
-    """Find and load a transformer, without pickles, code of its own or more of the network.
+    """Find or download a transformer and load it, without pickles or remote code.
 
     Args:
-        name: What the user calls it: a folder, ``minilm``, or OWNER/NAME on the hub.
-        n_classes: How many classes its last layer is to tell apart.
-        max_tokens: Subwords of a text at most; fewer where the transformer reads no more.
-        seed: The run's seed, which draws the last layer.
+        name: A folder, ``minilm``, or OWNER/NAME on the hub.
+        n_classes: The number of classes of the last layer.
+        max_tokens: The maximum number of subwords of a text, if the transformer supports as many.
+        seed: The random seed of the last layer.
         multilabel: Whether a text may have several labels.
 
     Raises:
         DataError: There is none, or it can't be loaded, or it is of a kind that can't be used.
     """
     folder = locate_model(name, TRANSFORMER)
-    # transformers raises whatever its parsers and its checks raise.
+    # transformers raises the errors of its parsers and checks, of any type.
     try:
         with quiet_loading(), preserve_rng_state():
             network = _network(folder, n_classes)
@@ -71,7 +71,7 @@ def pretrained_transformer(
 
 
 def _network(folder: Path, n_classes: int) -> TransformerNetwork:
-    """Load the encoder, and put a last layer on it that is still to be drawn."""
+    """Load the encoder, and add a last layer that is not initialized yet."""
     from transformers import AutoConfig, AutoModel
 
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -95,7 +95,7 @@ def _network(folder: Path, n_classes: int) -> TransformerNetwork:
 
 
 def _tokenizer(folder: Path) -> tuple[Any, int]:
-    """Load the tokenizer, and give how many subwords it says its model reads."""
+    """Load the tokenizer, and return the maximum number of subwords that it states."""
     from tokenizers import Tokenizer
     from transformers import AutoTokenizer
 
@@ -107,7 +107,7 @@ def _tokenizer(folder: Path) -> tuple[Any, int]:
 
 
 def _draw_head(network: TransformerNetwork, seed: int) -> None:
-    """Begin the last layer as torch does, uniform within 1 / sqrt(hidden_size), from our stream."""
+    """Initialize the last layer as torch does, uniform within 1 / sqrt(hidden_size)."""
     head = network.modules["head"]
     drawn = rng_for(seed, "transformer head").uniform(-1.0, 1.0, tuple(head.weight.shape))  # type: ignore[arg-type]
     with torch.no_grad():
@@ -120,7 +120,7 @@ def _unusable(name: str, why: str) -> DataError:
 
 
 class EncoderWords:
-    """Asks a fine-tuned encoder what it makes of single words; see `WordEncoder`."""
+    """The outputs of a fine-tuned encoder for single words; see `WordEncoder`."""
 
     def __init__(self, name: str, encoder: SubwordEncoder, network: TransformerNetwork):
         self.name = name
@@ -129,16 +129,16 @@ class EncoderWords:
         self.hidden_size = network.hidden_size
 
     def count_subwords(self, words: Sequence[str]) -> list[int]:
-        """Count the subwords that each word is cut into, those that frame it included."""
+        """Count the subwords of each word, special tokens included."""
         return list(self._encoder.encode(words, threads=1).lengths.tolist())
 
     def outputs(self, words: Sequence[str]) -> WordOutputs:
-        """Average the outputs of each word's subwords, those that frame it left out."""
+        """Average the outputs of the subwords of each word, without special tokens."""
         encoded = self._encoder.encode(words, threads=1)
         means = np.zeros((len(words), self.hidden_size), np.float32)
         known = np.zeros(len(words), np.bool_)
         special = np.array(sorted(self._encoder.special_ids()), np.int64)
-        # The caller gives words of as many subwords together, so nothing is rounded.
+        # The words of a call have equally many subwords, so there is no padding.
         for batch in bucketed(encoded, batch_size=len(words), rng=None, round_to=1):
             outputs = self._network.outputs(batch.ids, batch.lengths)
             inside: NDArray[np.bool_] = np.arange(batch.ids.shape[1]) < batch.lengths[:, None]

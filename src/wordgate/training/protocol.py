@@ -23,7 +23,7 @@ class TrainingPlan:
     batch_size: int  # texts of an update; the last one of an epoch may have fewer
     epochs: int
     updates_per_epoch: int
-    open_end: bool = False  # whether validation decides the number of epochs, which is but the most
+    open_end: bool = False  # whether early stopping decides: then `epochs` is the maximum
 
     @property
     def updates(self) -> int:
@@ -54,7 +54,7 @@ class PreparedBatch(Protocol):
 
 
 class Snapshot(Protocol):
-    """A copy of a network's weights as they were after some update."""
+    """A copy of the weights of a network after an update."""
 
     def arrays(self) -> FloatArrays:
         """Name its arrays."""
@@ -65,7 +65,7 @@ SnapshotT = TypeVar("SnapshotT", bound=Snapshot)
 
 
 class ModelTrainer(Protocol[BatchT, SnapshotT]):
-    """The weights of a model in training, and all that is a family's own about their updates."""
+    """The weights of a model in training, and their updates, which differ by family."""
 
     @property
     def plan(self) -> TrainingPlan:
@@ -73,7 +73,7 @@ class ModelTrainer(Protocol[BatchT, SnapshotT]):
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device of the computation."""
 
     @property
     def updates(self) -> int:
@@ -81,53 +81,53 @@ class ModelTrainer(Protocol[BatchT, SnapshotT]):
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate that is due now."""
+        """The learning rate of the next update."""
 
     @property
     def evaluation_cost(self) -> float | None:
-        """The time that evaluating a text takes, as a share of an update's; None if unknown."""
+        """The time to evaluate a text, as a share of that in an update; None if unknown."""
 
     def engine(self) -> dict[str, str]:
-        """List what computes: it moves the last bits of a result."""
+        """List device, precision and versions, which affect the last bits of a result."""
 
     def batches(self, epoch: int, start: int) -> Iterator[BatchT]:
-        """Prepare the updates of an epoch, from 0, but for the first `start`, which are made.
+        """Prepare the updates of an epoch, from 0, without the first `start`, which are made.
 
-        Another thread may draw them, so what updates change has no part in it.
+        Another thread may call it, so it must not use what updates change.
         """
 
     def update(self, batch: BatchT, /) -> torch.Tensor:
         """Make one update.
 
         Returns:
-            float64 [2]: the summed loss of the batch, and how many of its texts got the label of
-            the highest target; still on the device, so that nobody has to wait for it.
+            float64 [2]: the summed loss of the batch, and the number of its texts whose predicted
+            label has the highest target; on the device, so that the caller need not wait.
         """
 
     def replica(self) -> Callable[[Any], "ModelTrainer[BatchT, SnapshotT]"]:
-        """Return what makes a trainer of these texts and settings in another process of the group.
+        """Return a function that makes a trainer of these texts and settings in another process.
 
-        It can be pickled. The trainer lacks what evaluating needs; its arrays are to be restored.
+        It can be pickled. That trainer can't evaluate, and its arrays have to be restored.
         """
 
     def snapshot(self) -> SnapshotT:
-        """Copy the weights as they are now, as they are to be evaluated and kept."""
+        """Copy the current weights, to be evaluated and stored."""
 
     def evaluate(self, snapshot: SnapshotT) -> NDArray[np.float64]:
         """Compute log-probabilities of the validation texts, float64 [n_valid, classes]."""
 
     def arrays(self) -> FloatArrays:
-        """Name all arrays that an update changes; the next one may change these very arrays."""
+        """Name all arrays that an update changes; they are not copied."""
 
     def restore(self, arrays: FloatArrays, updates: int) -> None:
-        """Become what `arrays` were taken from, after this many updates.
+        """Restore the state that `arrays` returned after this many updates.
 
         Raises:
             KeyError, TypeError, ValueError: They are of another model, or incomplete.
         """
 
     def restore_snapshot(self, arrays: FloatArrays) -> SnapshotT:
-        """Build a snapshot of what its `arrays` gave.
+        """Build a snapshot from its `arrays`.
 
         Raises:
             KeyError, TypeError, ValueError: They are of another model, or incomplete.
@@ -135,10 +135,10 @@ class ModelTrainer(Protocol[BatchT, SnapshotT]):
 
 
 def check_array(name: str, array: NDArray[np.generic], expected: NDArray[np.generic]) -> None:
-    """Refuse a kept array of another shape or type than the one it is to replace.
+    """Check that a stored array has the shape and type of the one that it replaces.
 
     Raises:
-        ValueError: It is.
+        ValueError: It has not.
     """
     if array.shape != expected.shape or array.dtype != expected.dtype:
         raise ValueError(f"{name} is {array.dtype} {list(array.shape)}")

@@ -1,8 +1,8 @@
-"""The LSTM classifier in torch, for training: the fused kernels with dropout inside.
+"""The LSTM classifier in torch, for training: fused kernels with dropout.
 
 Shapes: ``batch`` texts, ``time`` steps, ``distinct`` different words of a batch, ``embedding``
-numbers a word vector, ``hidden`` numbers a state, ``classes`` labels; ``total`` tokens of all texts
-together, first all first tokens, then all second ones and so on, each time the longest text's first
+numbers per word vector, ``hidden`` numbers per state, ``classes`` labels; ``total`` tokens of all
+texts: all first tokens, then all second ones and so on, each time that of the longest text first
 (as in torch's PackedSequence); ``masked`` 1 if the gates of a text share its mask, else 4.
 
 Dropout of the inputs and of the states uses masks that are fixed over time (Gal & Ghahramani
@@ -92,9 +92,9 @@ def logits(
         weights: The network's weights.
         pooling: Of ``last``, ``max`` and ``mean``.
         masks: The dropout masks of this update.
-        precision: What the fused LSTMs compute in, forward and backward; all else is float32.
+        precision: That of the fused LSTMs, forward and backward; all else is float32.
         squares: float32 [distinct, embedding], to which the backward pass adds the squares of the
-            gradients of each word's occurrences; None if nobody asks.
+            gradients of each word's occurrences; None if they are not needed.
 
     Returns:
         float32 [batch, classes].
@@ -124,7 +124,7 @@ class Words:
     squares: Tensor | None
 
     def at(self, positions: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-        """Look word vectors up: [..., embedding]."""
+        """Look up word vectors: [..., embedding]."""
         found: Tensor = _Lookup.apply(  # type: ignore[no-untyped-call]
             self.vectors, positions, precision, self.squares
         )
@@ -132,7 +132,7 @@ class Words:
 
 
 class _Lookup(torch.autograd.Function):
-    """Looks word vectors up in a precision, and counts the squares of the gradients if asked to."""
+    """Looks up word vectors in a precision, and sums the squares of the gradients if needed."""
 
     @staticmethod
     def forward(
@@ -193,7 +193,7 @@ def _as_given(
     state_mask: Tensor | None,
     precision: torch.dtype,
 ) -> list[Tensor]:
-    """Turn weights into those that a fused kernel reads, dropout in them."""
+    """Return the weights that a fused kernel reads, multiplied by the dropout masks."""
     if input_mask is not None:
         input_weights = input_weights * input_mask
     if state_mask is not None:
@@ -224,7 +224,7 @@ class _OneDNN(torch.autograd.Function):
         )
         start = inputs.new_zeros(1, inputs.shape[1], hidden_weights.shape[1])
         given = [tensor.detach() for tensor in (inputs.contiguous(), *weights, start, start)]
-        with torch.enable_grad():  # else the kernel keeps nothing for its derivative
+        with torch.enable_grad():  # else the kernel stores nothing for its derivative
             results = torch.ops.aten.mkldnn_rnn_layer(
                 *given, False, [], _LSTM_MODE, start.shape[2], 1, True, False, False, True
             )
@@ -250,7 +250,7 @@ class _OneDNN(torch.autograd.Function):
 
 
 def _in_one_block(weights: Sequence[Tensor]) -> list[Tensor]:
-    """Lay weights one behind the other, where cuDNN reads them; it warns of all others."""
+    """Concatenate weights in memory as cuDNN reads them; it warns of other layouts."""
     block = torch.cat([weight.flatten() for weight in weights])
     parts = torch.split(block, [weight.numel() for weight in weights])
     return [part.view_as(weight) for part, weight in zip(parts, weights, strict=True)]
@@ -286,7 +286,7 @@ def _packed(
 
 
 def _reversed(positions: Tensor, lengths: Tensor) -> Tensor:
-    """Turn every row around and leave its padding at the end."""
+    """Reverse every row, with its padding still at the end."""
     steps = torch.arange(positions.shape[1], device=positions.device)
     backwards = (lengths[:, None] - 1 - steps).clamp(min=0)
     return positions.gather(1, backwards)
@@ -326,12 +326,12 @@ class _Highest(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class Packing:
-    """Where the tokens of a batch go when they are laid end to end, step by step."""
+    """The positions of the tokens of a batch when they are packed step by step."""
 
     order: Tensor  # int64 [batch], the texts, longest first
     text: Tensor  # int64 [total], each token's text: a place in `order`
     step: Tensor  # int64 [total], each token's place in its text
-    counts: tuple[int, ...]  # how many texts read at each step; the sum is ``total``
+    counts: tuple[int, ...]  # number of texts at each step; the sum is ``total``
     earlier: Tensor  # int64 [total - counts[0]], where the token before each token is
 
     @classmethod
@@ -371,7 +371,7 @@ def packed_states(
         projected: [total, 4 * hidden], the inputs times their weights, bias added; gates in
             torch's order (input, forget, cell, output).
         hidden_weights: [4 * hidden, hidden].
-        mask: [batch, masked, hidden], what of a text's state each gate may see.
+        mask: [batch, masked, hidden], the dropout mask of a text's state for each gate.
         packing: Where the tokens are.
 
     Returns:
@@ -384,7 +384,7 @@ def packed_states(
 
 
 class _Recurrence(torch.autograd.Function):
-    """The recurrence and its derivative, in whole steps over all texts that still read."""
+    """The recurrence and its derivative, by steps over all texts of sufficient length."""
 
     @staticmethod
     def forward(
@@ -449,7 +449,7 @@ class _Recurrence(torch.autograd.Function):
 
 
 def _by_gates(mask: Tensor, hidden_weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Put the gates that share a mask first, for products of each: both [masked, ..., hidden]."""
+    """Move the axis of gates to the front, for matrix products: both [masked, ..., hidden]."""
     masks = mask.transpose(0, 1).contiguous()
     return masks, hidden_weights.view(len(masks), -1, hidden_weights.shape[1])
 

@@ -19,7 +19,7 @@ MOST_RESTARTS = 3
 def fit_with_restarts(fit: Callable[[RunContext], Fitted], context: RunContext) -> Fitted:
     """Fit a model; on a Ray cluster continue from the checkpoint if a process is lost.
 
-    Elsewhere whoever started the processes, such as torchrun, has to start them again.
+    Elsewhere, the processes have to be started again, for example by torchrun.
 
     Raises:
         WordgateError: A process was lost, and the training is not restarted; the message says
@@ -46,7 +46,7 @@ def fit_with_restarts(fit: Callable[[RunContext], Fitted], context: RunContext) 
             )
             resumed = replace(kept, resume=True)
             context = replace(context, checkpoint=resumed, started=time.monotonic())
-    if restarts:  # what this command has taken is not earlier than it
+    if restarts:  # without the time of this command
         return replace(fitted, earlier_seconds=earlier[0], earlier_wall_seconds=earlier[1])
     return fitted
 
@@ -59,9 +59,9 @@ def _written(kept: CheckpointConfig) -> int | None:
 
 
 def _earlier_seconds(kept: CheckpointConfig) -> tuple[float, float]:
-    """Return what fitting, and what the commands had taken before this one, by the checkpoint."""
+    """Return the seconds of fitting and of the earlier commands, as in the checkpoint."""
     if kept.resume:
-        with suppress(OSError, SafetensorError, *CORRUPT_FILE_ERRORS):  # told when it is restored
+        with suppress(OSError, SafetensorError, *CORRUPT_FILE_ERRORS):  # reported when it is loaded
             state = read_resumable_facts(kept.file)["state"]
             return float(state["seconds"]), float(state["wall_seconds"])
     return 0.0, 0.0

@@ -1,8 +1,8 @@
-"""Random generators, and what is drawn from them: dropout masks, weights, word vectors.
+"""Random generators, and random dropout masks, weights and word vectors.
 
-Each generator is made from the run's seed, a name and a position; none is global. So a run can be
-resumed at any update, and changing one use of randomness moves no other. All is drawn in numpy:
-the same on every device.
+Each generator is made from the seed of the run, a name and a position; none is global. So a run can
+be resumed at any update, and a change of one use of randomness affects no other. All draws are by
+numpy, so that they are equal on every device.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ class EmbeddingInit:
     pretrained: NDArray[np.bool_] | None = None  # [vocabulary, embedding]; None if none are
 
     def digest(self) -> str:
-        """Return a SHA-256 that other vectors would change."""
+        """Return a SHA-256 of the vectors."""
         content = hashlib.sha256(self.vectors.data)
         if self.pretrained is not None:
             content.update(self.pretrained.data)
@@ -85,7 +85,7 @@ def random_embeddings(vocabulary: Vocabulary, settings: Settings, seed: int) -> 
 def pretrained_embeddings(
     vocabulary: Vocabulary, found: LookupResult, settings: Settings, seed: int, n_more: int = 0
 ) -> EmbeddingInit:
-    """Lay pretrained vectors beside and among drawn ones, as the settings say.
+    """Combine pretrained vectors with random ones, as the settings say.
 
     Args:
         vocabulary: The vocabulary.
@@ -93,8 +93,8 @@ def pretrained_embeddings(
         settings: The recipe's settings; `lstm.embedding_size` is that of the pretrained vectors and
             `lstm.vectors_extra_size` together.
         seed: The run's seed.
-        n_more: So many last words come from the table alone; the drawn numbers of their vectors
-            are zeros, since training will see few of these words or none.
+        n_more: The number of last words that are only in the file of vectors; the random numbers of
+            their vectors are zeros, since few or none of these words occur in training.
     """
     size, first = found.vectors.shape[1], vocabulary.first_id
     known = np.zeros(len(vocabulary), bool)

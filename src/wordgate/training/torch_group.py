@@ -20,15 +20,15 @@ _TIMEOUT = timedelta(days=7)  # others wait while rank 0 reads, evaluates and re
 
 
 class TorchGroup(ProcessGroup):
-    """The processes that meet at a store, which communicate by gloo; closed by `close`.
+    """Processes that find each other by a store; ended by `close`.
 
     Args:
         rank: The number of this process.
         world_size: The number of processes.
-        store: The `torch.distributed.Store` where they meet; None for that of torchrun, which
-            environment variables name.
+        store: The `torch.distributed.Store`; None for that of torchrun, which environment variables
+            name.
         timeout: How long to wait for another one.
-        backend: What they communicate by.
+        backend: The backend of `torch.distributed`.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class TorchGroup(ProcessGroup):
         return bool(flag.item())
 
     def all_gather(self, own: Sequence[Tensor]) -> list[Tensor]:
-        """Gather by all of them sending to all; see `ProcessGroup`."""
+        """Gather by an all-gather of `torch.distributed`; see `ProcessGroup`."""
         sent = torch.cat([tensor.flatten() for tensor in own])
         received = [torch.empty_like(sent) for _ in range(self.world_size)]
         with self._lost_process():

@@ -1,7 +1,7 @@
 """Fitting the family `transformer`: a pretrained network, fine-tuned one update at a time.
 
-The loop around it is `wordgate.training.loop`. Dropout inside an encoder draws from torch's global
-generator alone: it is seeded anew for each epoch, and its state stands among the arrays.
+The loop over updates is in `wordgate.training.loop`. The dropout of an encoder uses only the global
+generator of torch: it is seeded for each epoch, and its state is one of the arrays.
 """
 
 import hashlib
@@ -54,8 +54,8 @@ _RNG = "torch's generator"
 def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """Fine-tune a pretrained transformer, as `wordgate.training.families.fit` does.
 
-    The best epoch is the most accurate on validation; with several labels per text that of the
-    lowest log loss, see `EarlyStopping`.
+    The best epoch has the highest validation accuracy; with several labels per text, the lowest log
+    loss, see `EarlyStopping`.
     """
     data.check_not_empty("a transformer", "the best epoch")
     choose_device(context.device)
@@ -101,13 +101,13 @@ def _truncation_remarks(encoded: EncodedTexts, max_tokens: int) -> list[str]:
 
 
 def engine_of(settings: Settings, device: torch.device) -> dict[str, str]:
-    """List what fine-tunes a transformer: it moves the last bits of a result."""
+    """List device, precision and versions, which affect the last bits of a result."""
     precision = choose_precision(settings.transformer.precision, device)
     return engine(device, precision, "transformers", "tokenizers")
 
 
 def _digest(network: TransformerNetwork) -> str:
-    """Return a SHA-256 that another encoder would change; the last layer is drawn by the seed."""
+    """Return a SHA-256 of the encoder; the last layer is determined by the seed."""
     description = json.dumps([network.config, network.pad_id], sort_keys=True)
     content = hashlib.sha256(description.encode())
     for name, array in sorted(network.arrays().items()):
@@ -127,7 +127,7 @@ def _announcement(trainer: "TransformerTrainer", name: str) -> str:
 def draw_texts(
     groups: NDArray[np.int64], per_group: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw at most this many texts of each group, int64 [n]: int64 [m], in their order."""
+    """Sample at most this many texts of each group, int64 [n]: int64 [m], in their order."""
     shuffled = rng.permutation(len(groups))
     by_group = shuffled[np.argsort(groups[shuffled], kind="stable")]
     sizes = np.unique(groups, return_counts=True)[1]
@@ -154,7 +154,7 @@ def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int
 
 
 def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> TrainingPlan:
-    """Fit the epochs to the data: small data is passed more often, unless a user set them.
+    """Choose the number of epochs: more for small data, unless a user set it.
 
     An epoch reads this many texts of each group at most; groups are numbers, int64 [n].
     """
@@ -185,10 +185,10 @@ class TransformerTrainer:
     """The weights of a transformer in fine-tuning, and its updates.
 
     Args:
-        network: What to fine-tune; its weights are moved.
+        network: The network to fine-tune; its weights are changed.
         data: The training and validation texts.
         settings: The recipe's settings.
-        context: Seed, device, and in how many threads to evaluate.
+        context: Seed, device, and the number of threads for evaluation.
     """
 
     evaluation_cost = 0.5
@@ -225,12 +225,12 @@ class TransformerTrainer:
 
     @property
     def n_weights(self) -> int:
-        """Count the numbers of all weights."""
+        """Return the number of weights."""
         return sum(weight.numel() for weight in self._network.modules.parameters())
 
     @property
     def learning_rate(self) -> float:
-        """Return the rate due now: it rises in a line, and falls in one to nothing."""
+        """Return the learning rate of the next update: linear warmup, then linear decay to 0."""
         plan, warmup = self.plan, self._settings.transformer.warmup
         warm = max(1, round(warmup * plan.updates))
         if self.updates < warm:
@@ -240,11 +240,11 @@ class TransformerTrainer:
         return self._settings.transformer.learning_rate * factor
 
     def engine(self) -> dict[str, str]:
-        """List what computes: it moves the last bits of a result."""
+        """List device, precision and versions, which affect the last bits of a result."""
         return engine_of(self._settings, self.device) | self._group.engine()
 
     def batches(self, epoch: int, start: int) -> Iterator[TransformerBatch]:
-        """Prepare the updates of an epoch but for the first `start`; see `ModelTrainer`."""
+        """Prepare the updates of an epoch, without the first `start`; see `ModelTrainer`."""
         rng = rng_for(self._seed, "texts of a group", epoch)
         rows = draw_texts(self._groups, self._per_group, rng)
         batches = bucketed(
@@ -286,7 +286,7 @@ class TransformerTrainer:
             torch.manual_seed(int(rng_for(self._seed, "dropout", epoch, *place).integers(2**62)))
 
     def _backward(self, own: TransformerBatch, whole: TransformerBatch) -> torch.Tensor:
-        """Compute the gradients and metrics of the texts of a batch that are this process's."""
+        """Compute the gradients and metrics of the texts of a batch that this process has."""
         in_bfloat16 = self.precision == torch.bfloat16
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bfloat16):
             scores = self._network.logits(own.ids, own.lengths).float()
@@ -295,7 +295,7 @@ class TransformerTrainer:
         return self._loss.metrics(loss, scores, own.targets, whole.targets)
 
     def replica(self) -> Callable[[ProcessGroup], "TransformerTrainer"]:
-        """Return what makes a trainer like this one in another process; see `ModelTrainer`."""
+        """Return a function that makes such a trainer in another process; see `ModelTrainer`."""
         network = self._network
         form = network.config, network.pad_id, dict(network.arrays()), network.multilabel
         encoded = self._data.train
@@ -317,29 +317,29 @@ class TransformerTrainer:
         return {**optimizer_arrays(self._weights, self._optimizer), _RNG: generator}
 
     def restore(self, arrays: FloatArrays, updates: int) -> None:
-        """Become what `arrays` were taken from; see `ModelTrainer`."""
+        """Restore the state that `arrays` returned; see `ModelTrainer`."""
         restore_optimizer(self._weights, self._optimizer, arrays, updates)
         self.updates = updates
         self._restore_rng(arrays[_RNG])
 
     def restore_snapshot(self, arrays: FloatArrays) -> TransformerNetwork:
-        """Build a network of what its `arrays` gave."""
+        """Build a network from its `arrays`."""
         own = self._network
         return TransformerNetwork.from_arrays(
             own.config, own.pad_id, arrays, multilabel=own.multilabel
         )
 
     def _rng_state(self) -> torch.Tensor:
-        """Return the state of the generator that dropout draws from, uint8 [bytes]."""
+        """Return the state of the random generator of dropout, uint8 [bytes]."""
         if self.device.type == "cuda":
             return torch.cuda.get_rng_state(self.device)
         return torch.get_rng_state()
 
     def _restore_rng(self, kept: NDArray[np.float32]) -> None:
-        """Set the generator to bytes that were kept, float32 [bytes].
+        """Set the state of the generator, float32 [bytes].
 
-        Those of a processor mean nothing to a card and the other way round: then the update's
-        number decides, and the result differs a little, as it does on another device anyhow.
+        States of CPU and GPU are not compatible: on another device, the generator is seeded by the
+        number of the update, and the result differs a little, as it would anyway.
         """
         if kept.shape != self._rng_state().shape:
             torch.manual_seed(

@@ -20,20 +20,20 @@ from wordgate.vectors.pretrained import PretrainedVectors
 class VocabularyWithVectors:
     """A vocabulary with pretrained vectors."""
 
-    encoder: TextEncoder  # what turns texts into ids
+    encoder: TextEncoder  # the encoder
     encoded: EncodedTexts  # the training texts
     found: LookupResult  # the vectors found for the vocabulary's words, in their order
-    coverage: VocabularyCoverage  # how many words have one
+    coverage: VocabularyCoverage  # the number of words that have one
 
     def vectors_digest(self) -> str:
-        """Return a SHA-256 that other vectors would change."""
+        """Return a SHA-256 of the vectors."""
         content = hashlib.sha256(np.ascontiguousarray(self.found.vectors).data)
         content.update(np.ascontiguousarray(self.found.known).data)
         return content.hexdigest()
 
 
 def fit_vocabulary(data: FitData, settings: Settings) -> tuple[TextEncoder, EncodedTexts]:
-    """Fit the vocabulary, on the training texts unless others are given, and encode the former."""
+    """Fit the vocabulary on the training texts, or others if given; encode the training texts."""
     source = data.train if data.vocabulary_of is None else data.vocabulary_of
     encoder, encoded = TextEncoder.fit(
         source.texts,
@@ -53,7 +53,7 @@ def fit_vocabulary(data: FitData, settings: Settings) -> tuple[TextEncoder, Enco
 def fit_vocabulary_with_vectors(
     data: FitData, vectors: PretrainedVectors, settings: Settings, progress: Progress
 ) -> VocabularyWithVectors:
-    """Fit the vocabulary, widen it by words of the table, and find the vectors of all.
+    """Fit the vocabulary, add words that have vectors, and find the vectors of all words.
 
     Raises:
         DataError: No word of the training texts has a vector, or the file is broken.
@@ -90,7 +90,7 @@ def vocabulary_digest(vocabulary: Vocabulary, *encoded: EncodedTexts) -> str:
 
 
 def ids_digest(*encoded: EncodedTexts) -> str:
-    """Return a SHA-256 that other ids, or texts read otherwise, would change."""
+    """Return a SHA-256 of ids and tokenized texts."""
     content = hashlib.sha256()
     for texts in encoded:
         content.update(texts.offsets.tobytes() + texts.ids.tobytes())

@@ -19,7 +19,7 @@ _MODERATE = 0.25
 
 
 def check_weights(data: FitData, settings: Settings) -> None:
-    """Refuse weights of labels that there are not, and weights of texts that are none.
+    """Refuse weights of unknown labels, and invalid weights of texts.
 
     Raises:
         SettingsError: `class_weight` names a label that the data lacks.
@@ -32,7 +32,7 @@ def check_weights(data: FitData, settings: Settings) -> None:
 
 
 def check_text_weights(weights: NDArray[np.float32], called: str) -> None:
-    """Refuse weights of texts, float32 [n], that are none; `called` is what a text is called.
+    """Refuse invalid weights of texts, float32 [n]; `called` is the word for a text in the message.
 
     Raises:
         DataError: A weight is negative or no number, or all are 0.
@@ -48,7 +48,7 @@ def check_text_weights(weights: NDArray[np.float32], called: str) -> None:
 
 
 def check_known_labels(setting: str, named: Iterable[str], labels: Sequence[str]) -> None:
-    """Refuse labels that a setting names and the data lacks.
+    """Refuse a setting that names labels which the data lacks.
 
     Raises:
         SettingsError: There is one.
@@ -62,17 +62,17 @@ def check_known_labels(setting: str, named: Iterable[str], labels: Sequence[str]
 
 
 def class_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np.float64] | None:
-    """Weigh labels: as a user says, or by how rare they are.
+    """Return the weights of labels, given by a user or by frequency.
 
-    With one label per text, ``balanced`` weighs a label by n / (classes * its texts), as
-    scikit-learn does, so that all labels weigh the same together. With several, it weighs the texts
-    that have a label by how many there are without it for each of them, at most
-    `LARGEST_POSITIVE_WEIGHT`. ``moderate`` takes the fourth root of these weights.
+    With one label per text, ``balanced`` gives a label the weight n / (classes * its texts), as in
+    scikit-learn, so that all labels have the same total weight. With several, the texts with a
+    label have the ratio of texts without it to texts with it as weight, at most
+    `LARGEST_POSITIVE_WEIGHT`. ``moderate`` is the fourth root of these weights.
 
-    Texts with a teacher's probabilities carry these weights already (`TransferSet.dataset`).
+    Texts with a teacher's probabilities already include these weights (`TransferSet.dataset`).
 
     Args:
-        data: The training texts, which count as often as they weigh.
+        data: The training texts with their weights.
         asked: ``none``, ``moderate``, ``balanced``; or weights by label, 1 for the others.
 
     Returns:
@@ -99,9 +99,9 @@ def class_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np
 def lstm_class_weight(settings: Settings, *, multilabel: bool) -> str | Mapping[str, float]:
     """Return the class weights of an LSTM, as for `class_weights`.
 
-    The general `class_weight` beats the LSTM's own. With several labels per text a user must ask
-    for either: a threshold of its own for each label does more for rare ones, and leaves
-    probabilities as they are.
+    The general `class_weight` overrides that of the table ``lstm``. With several labels per text,
+    weights are used only if a user sets them: a threshold for each label is better for rare labels,
+    and leaves probabilities calibrated.
     """
     is_set = settings.set_by_user
     if settings.class_weight != "none" or "class_weight" in is_set:
@@ -112,21 +112,21 @@ def lstm_class_weight(settings: Settings, *, multilabel: bool) -> str | Mapping[
 
 
 def mean_one(train: Dataset) -> NDArray[np.float32] | None:
-    """Scale the weights of texts, or of their labels, to a mean of 1, so that rates fit."""
+    """Scale the weights of texts, or of their labels, to a mean of 1."""
     if train.weights is None:
         return None
     return np.asarray(train.weights / train.weights.mean(dtype=np.float64), np.float32)
 
 
 def label_log_odds(data: FitData) -> NDArray[np.float64] | None:
-    """Estimate how frequent labels are, see `prior_log_odds`; None for one label per text."""
+    """Estimate the frequencies of labels by `prior_log_odds`; None for one label per text."""
     if not data.multilabel:
         return None
     return prior_log_odds(data.train.to_learn, mean_one(data.train))
 
 
 def loss_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np.float64] | None:
-    """Join the weights of texts and of their labels, asked for as for `class_weights`.
+    """Multiply the weights of texts and of their labels; `asked` is as for `class_weights`.
 
     Returns:
         float64 [n]; or, with several labels per text, [n, classes]; None where all weigh the same.
