@@ -4,11 +4,11 @@
     python benchmarks/memory.py --rows 1600000 --family count
     python benchmarks/memory.py --rows 400000 --stages   the peak of every stage, too
 
-Each training runs in a process of its own, whose memory is read from /proc twenty times a second:
-its resident set, of which the anonymous part is what the kernel cannot take back; pages of mapped
-files are its to drop. Bytes a row are those of the difference between the largest and the smallest
-number of rows. The rows are changed copies of the tweets of *twitter-entity-sentiment*: see
-`changed_tweets`.
+Each training runs in a process of its own. Its memory and that of the processes it starts is read
+from /proc twenty times a second: the sum of their resident sets, of which the anonymous part is
+what the kernel cannot take back; pages of mapped files are its to drop, and count for each process.
+Bytes a row are those of the difference between the largest and the smallest number of rows. The
+rows are changed copies of the tweets of *twitter-entity-sentiment*: see `changed_tweets`.
 """
 
 import argparse
@@ -109,17 +109,13 @@ class Run:
         temporary.rmdir()
 
     def _watch(self, pid: int, temporary: Path) -> None:
-        page = os.sysconf("SC_PAGE_SIZE")
-        status = Path(f"/proc/{pid}/statm")
         while not self._ended:
-            try:
-                _, resident, shared, *_ = map(int, status.read_text().split())
-            except (OSError, ValueError):
-                return
-            anonymous = (resident - shared) * page
-            self.resident = max(self.resident, resident * page)
+            processes = _with_descendants(pid)
+            sizes = [_memory(one) for one in processes]
+            anonymous = sum(own for _, own in sizes)
+            self.resident = max(self.resident, sum(resident for resident, _ in sizes))
             self.anonymous = max(self.anonymous, anonymous)
-            self.disk = max(self.disk, _on_disk(pid, temporary))
+            self.disk = max(self.disk, _on_disk(processes, temporary))
             most, seconds = self.stages.get(self._stage, (0, 0))
             self.stages[self._stage] = [max(most, anonymous), seconds + SECONDS]
             time.sleep(SECONDS)
@@ -130,12 +126,33 @@ class Run:
             print(f"    {most / 1e6:8,.0f} MB {seconds:7.1f} s  {stage}")
 
 
-def _on_disk(pid: int, temporary: Path) -> int:
-    """Add up the temporary files that a process maps or holds, those without a name included."""
-    sizes = {}
-    for kind in ("map_files", "fd"):
+def _with_descendants(pid: int) -> list[int]:
+    """List a process and all that it has started, as far as they run."""
+    found = [pid]
+    for process in found:
         with suppress(OSError):
-            for link in Path(f"/proc/{pid}/{kind}").iterdir():
+            children = Path(f"/proc/{process}/task/{process}/children").read_text()
+            found += map(int, children.split())
+    return found
+
+
+def _memory(pid: int) -> tuple[int, int]:
+    """Return the bytes of a process that are resident, and anonymous; 0 if it has ended."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    try:
+        _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+    except (OSError, ValueError):
+        return 0, 0
+    return resident * page, (resident - shared) * page
+
+
+def _on_disk(processes: list[int], temporary: Path) -> int:
+    """Add up the temporary files that processes map or hold, those without a name included."""
+    sizes = {}
+    folders = [Path(f"/proc/{pid}/{kind}") for pid in processes for kind in ("map_files", "fd")]
+    for folder in folders:
+        with suppress(OSError):
+            for link in folder.iterdir():
                 with suppress(OSError):
                     if os.readlink(link).startswith(str(temporary)):
                         found = link.stat()

@@ -15,6 +15,7 @@ from wordgate.experiments import baselines, split_scheme
 from wordgate.report.text import scores_beside_baselines, verdict
 from wordgate.runtime.progress import Silent
 from wordgate.training import processes
+from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.lstm_trainer import LSTMTrainer
 
 
@@ -317,6 +318,24 @@ def test_an_interruption_ends_the_process_and_a_resumed_training_fits_the_baseli
     whole = wordgate.train(reviews, settings=tiny, progress=Silent(), threads=1)
     assert resumed.metrics.difference_to_count == whole.metrics.difference_to_count
     assert {file.name for file in tmp_path.iterdir()} == {"m"}
+
+
+def test_an_interruption_while_the_baseline_is_waited_for_tells_how_to_continue(
+    reviews, tiny, tmp_path, in_background, monkeypatch
+):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("wordgate.runtime.processes.BackgroundCall.result", interrupt)
+    monkeypatch.setattr(Checkpoint, "is_due", lambda _: True)
+    out = tmp_path / "m"
+    with pytest.raises(KeyboardInterrupt) as caught:
+        wordgate.train(reviews, out=out, settings=tiny, progress=Silent(), **ALONE)
+    assert in_background[0].process.returncode is not None
+    assert str(caught.value) == (
+        f"the checkpoint is kept in {out}.checkpoint; run the same command with --resume to"
+        " continue"
+    )
 
 
 def test_a_baseline_that_another_process_has_kept_is_not_fitted_again(

@@ -15,6 +15,7 @@ from wordgate.evaluation.multilabel import AnyScores, MultilabelScores, most_fre
 from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
 from wordgate.experiments.fold_results import ResultStore
+from wordgate.experiments.resuming import telling_what_is_kept
 from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, output_of, run_models
 from wordgate.experiments.splits import DataSplits, Fold
 from wordgate.experiments.students import ModelPlan
@@ -140,9 +141,12 @@ def _received(
     context: RunContext,
 ) -> BaselineResult:
     """Wait for the baseline; fit it in this process if the other one is lost."""
-    progress = context.progress
+    progress, kept = context.progress, context.checkpoint
     try:
-        with stage(progress, "Waiting for the count baseline"):
+        with (
+            telling_what_is_kept(None if kept is None else kept.file, "the checkpoint is"),
+            stage(progress, "Waiting for the count baseline"),
+        ):
             result, recorder = call.result()
     except ProcessEndedError as error:
         progress.say(f"The count baseline is fitted again, in this process: {error}.")
