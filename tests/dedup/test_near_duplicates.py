@@ -168,3 +168,16 @@ def test_movie_reviews_are_hardly_joined(movie_reviews):
     with movie_reviews.open(encoding="utf-8", newline="") as lines:
         texts = [row["text"] for row in csv.DictReader(lines)]
     assert find_near_duplicates(texts, None).joined.n_joined < 0.01 * len(texts)
+
+
+def test_near_duplicates_in_groups_that_are_not_merged_are_not_denied():
+    """Two large groups share one text of many, so they are not alike on average."""
+    rng = random.Random(5)
+    texts = [sentence(rng) for _ in range(80)]
+    texts[40] = reworded(texts[0], rng)
+    found = find_near_duplicates(texts, ["a"] * 40 + ["b"] * 40)
+    assert (found.joined.n_joined, found.joined.n_apart, len(found.pairs)) == (0, 2, 1)
+    assert found.sentence() == (
+        "Near duplicates: no groups were merged; 2 rows still have a near duplicate in another"
+        " group."
+    )

@@ -222,6 +222,13 @@ def test_given_parts_that_leak_are_warned_of():
     )
 
 
+def test_one_row_that_leaks_has_a_row_of_its_group_elsewhere():
+    texts = [f"t{i}" for i in range(6)]
+    parts = ["train", "train", "train", "test", "test", "valid"]
+    split = given_split(texts, ["a", "b"] * 3, [*"abcadf"], parts)
+    assert split.warnings[0].startswith("1 of 2 test rows (50.0%) has another row of their group")
+
+
 def test_a_label_that_given_train_lacks_is_named():
     split = given_split(
         ["a", "b", "c", "d"], ["x", "y", "x", "z"], None, ["train", "train", "test", "test"]

@@ -253,7 +253,8 @@ def _evaluations(
     unknown: NDArray[np.bool_] | None,
 ) -> tuple[list[ModelEvaluation], list[ModelEvaluation] | list[None]]:
     """Evaluate the models on all rows, and on those that no model knows, bool [n], if some are."""
-    groups = next((own.dataset.groups for own in rows if own.dataset.groups is not None), None)
+    found = [own.dataset.groups for own in rows if own.dataset.groups is not None]
+    groups = min(found, key=lambda groups: len(set(groups)), default=None)
     test = replace(rows[0].dataset, groups=groups)
     evaluator = Evaluator(test, first.labels, first.config.seed)
     on_all = _evaluate_each(evaluator, outputs)

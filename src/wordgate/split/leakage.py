@@ -68,7 +68,8 @@ class SplitLeakage:
     def sentence(self, n: int, of: int, part: str = "test", other: str = "training") -> str:
         """Write how many rows of a part could be known from another, without a full stop."""
         shared = "another row of their group" if self.own_groups else "an exact duplicate"
-        return f"{n:,} of {of:,} {part} rows ({_percent(n, of)}) have {shared} in the {other} set"
+        have = "has" if n == 1 else "have"
+        return f"{n:,} of {of:,} {part} rows ({_percent(n, of)}) {have} {shared} in the {other} set"
 
 
 def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
