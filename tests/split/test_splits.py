@@ -234,6 +234,8 @@ def test_a_label_that_given_train_lacks_is_named():
         ["a", "b", "c", "d"], ["x", "y", "x", "z"], None, ["train", "train", "test", "test"]
     )
     assert "No training row for label 'z': the model cannot predict it." in split.warnings
+    split = given_split([*"abcd"], [*"xyxz"], None, ["train", "train", "train", "test"])
+    assert "No test row for labels 'x' and 'y': their recall is unknown." in split.warnings
 
 
 def test_given_parts_without_train():

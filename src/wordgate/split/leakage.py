@@ -147,10 +147,12 @@ def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) 
         warnings.append(f"The same holds for {counted(len(scarce) - _MOST_NAMED, 'more label')}.")
     if (train == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(train == 0).tolist()])
-        warnings.append(f"No training row for {names}: the model cannot predict it.")
+        it = "it" if (train == 0).sum() == 1 else "them"
+        warnings.append(f"No training row for {names}: the model cannot predict {it}.")
     if (test == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(test == 0).tolist()])
-        warnings.append(f"No test row for {names}: its recall is unknown.")
+        its = "its" if (test == 0).sum() == 1 else "their"
+        warnings.append(f"No test row for {names}: {its} recall is unknown.")
     if not len(parts.valid):
         warnings.append("There are no validation rows: early stopping is not possible.")
     elif len(parts.valid) < _FEW_VALID_ROWS:
