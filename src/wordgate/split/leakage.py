@@ -132,8 +132,13 @@ def leakage_warnings(leak: SplitLeakage, parts: SplitParts, kind: str) -> list[s
     return warnings
 
 
-def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) -> list[str]:
-    """Warn of labels and parts that are too small for reliable scores."""
+def scarcity_warnings(
+    parts: SplitParts, labels: RowLabels, leak: SplitLeakage, *, given: bool
+) -> list[str]:
+    """Warn of labels and parts that are too small for reliable scores.
+
+    Frequent labels without validation rows are named if the parts were given.
+    """
     label_names = labels.names
     train, valid, test = map(labels.counts, (parts.train, parts.valid, parts.test))
     total = train + valid + test
@@ -153,6 +158,14 @@ def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) 
         names = _labels([label_names[i] for i in np.flatnonzero(test == 0).tolist()])
         its = "its" if (test == 0).sum() == 1 else "their"
         warnings.append(f"No test row for {names}: {its} recall is unknown.")
+    unvalidated = (valid == 0) & (train > 0) & (total >= _FEW_ROWS)
+    if given and len(parts.valid) and unvalidated.any():
+        names = _labels([label_names[i] for i in np.flatnonzero(unvalidated).tolist()])
+        it = "it" if unvalidated.sum() == 1 else "them"
+        warnings.append(
+            f"No validation row for {names}: early stopping, calibration and other choices on"
+            f" validation rows do not consider {it}."
+        )
     if not len(parts.valid):
         warnings.append("There are no validation rows: early stopping is not possible.")
     elif len(parts.valid) < _FEW_VALID_ROWS:
