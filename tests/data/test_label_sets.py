@@ -268,6 +268,19 @@ def test_many_labels_with_a_separator_that_is_not_recognised_have_a_hint(write):
     ]
 
 
+@pytest.mark.parametrize("separator", [";", ",", "/"])
+def test_a_label_of_every_text_does_not_hide_the_separator(write, separator):
+    cells = [(*one, "every") for one in [*COMBINED, (), ()]]
+    table = read_table(csv(write, map(separator.join, cells)))
+    assert (table.label_sets, table.label_separator) == (cells, separator)
+
+
+def test_a_word_that_begins_every_label_is_no_label(write):
+    cells = [f"shop, {one}" for one in "abcdef"] * 3
+    table = read_table(csv(write, cells))
+    assert (table.labels, table.reading.warnings) == (cells, [])
+
+
 @given(st.lists(st.text("ab;| ,", min_size=1), min_size=1, max_size=5), st.integers(5, 50))
 def test_fewer_than_six_different_cells_never_have_a_separator(cells, times):
     assert recognised_separator(cells * times) is None

@@ -3,10 +3,12 @@
 import csv
 import random
 from collections import Counter
+from unicodedata import normalize
 
 import numpy as np
 import pytest
 
+from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.dedup.near_duplicates import ComparedTexts, find_near_duplicates
 
 WORDS = [a + b + c for a in "bdfgklmnprst" for b in "aeiou" for c in ("ld", "n", "rk", "st", "v")]
@@ -168,3 +170,30 @@ def test_movie_reviews_are_hardly_joined(movie_reviews):
     with movie_reviews.open(encoding="utf-8", newline="") as lines:
         texts = [row["text"] for row in csv.DictReader(lines)]
     assert find_near_duplicates(texts, None).joined.n_joined < 0.01 * len(texts)
+
+
+def test_near_duplicates_in_groups_that_are_not_merged_are_not_denied():
+    """Two large groups share one text of many, so they are not alike on average."""
+    rng = random.Random(5)
+    texts = [sentence(rng) for _ in range(80)]
+    texts[40] = reworded(texts[0], rng)
+    found = find_near_duplicates(texts, ["a"] * 40 + ["b"] * 40)
+    assert (found.joined.n_joined, found.joined.n_apart, len(found.pairs)) == (0, 2, 1)
+    assert found.sentence() == (
+        "Near duplicates: no groups were merged; 2 rows still have a near duplicate in another"
+        " group."
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["sản phẩm rất tốt và đẹp", "이 제품은 정말 좋은 것 같아요", "Müller trank gern Öl"]
+)
+def test_texts_in_other_unicode_forms_are_exact_duplicates(text):
+    decomposed = normalize("NFD", text.upper())
+    assert decomposed.lower() != text.lower()
+    found = find_near_duplicates([text, decomposed, "another text of five words"], None)
+    assert found.text[0] == found.text[1] != found.text[2]
+    assert found.joined.groups[0] == found.joined.groups[1]
+    prints = Fingerprints.of([text], None)
+    assert prints.seen_texts([decomposed]).all()
+    assert prints.near_copies([f"{decomposed} indeed"]).found.all() == (len(text.split()) >= 5)

@@ -138,6 +138,19 @@ def test_a_perfect_score_is_not_called_certain():
     assert intervals.macro_f1.method == "none: without an error every resample gives 1"
 
 
+def test_scores_that_no_resample_changes_have_no_interval():
+    """Every text stands twice, with both labels, so that half of each group is right."""
+    true, groups = np.array([0, 1] * 20), [str(i // 2) for i in range(40)]
+    half = evaluate(true, np.log(np.full((40, 2), (0.9, 0.1))), ("a", "b"), groups)
+    assert (half.accuracy, half.macro_f1) == (0.5, pytest.approx(1 / 3))
+    assert str(half.intervals.accuracy) == str(half.intervals.macro_f1) == "–"
+    assert half.intervals.accuracy.method == "none: every resample gives 0.5"
+    never = evaluate(true, np.log(np.where(np.eye(2)[true] == 1, 0.1, 0.9)), ("a", "b"), None)
+    assert never.intervals.macro_f1.method == "none: every resample gives 0"
+    assert (never.intervals.accuracy.low, never.accuracy) == (0.0, 0.0)
+    assert never.intervals.accuracy.high == pytest.approx(1 - 0.025 ** (1 / 40))
+
+
 def test_one_group_gives_no_interval_and_says_why():
     true, log_proba = _answers(n=12)
     intervals = evaluate(true, log_proba, LABELS, ["g"] * 12).intervals

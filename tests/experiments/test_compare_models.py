@@ -145,6 +145,19 @@ def test_models_that_read_other_rows_are_refused(trained, topics):
     )
 
 
+def test_models_of_other_label_columns_need_one_that_is_named(trained, make_rows, make_file):
+    rows = [(label, text, "bad" if label == "good" else "good") for _, label, text in make_rows()]
+    file = make_file(rows, "moods.csv", header=("mood", "text", "opposite"))
+    models = [trained(file, "one", label="mood"), trained(file, "other", label="opposite")]
+    assert refusal(DataError, models, file) == (
+        f"{models[0]} and {models[1]} read the labels from different columns of the data, label ="
+        " column 1 'mood' and label = column 3 'opposite', as in training: name one for all models"
+        " with --label"
+    )
+    one, other = wordgate.compare_models(models, file, label="mood").models
+    assert one.evaluation.scores.accuracy > 0.9 > 0.1 > other.evaluation.scores.accuracy
+
+
 def test_a_limit_samples_the_same_rows_for_all(trained, reviews):
     models = [trained(reviews, "one"), trained(reviews, "two", seed=5)]
     assert wordgate.compare_models(models, reviews, limit=100).n == 100

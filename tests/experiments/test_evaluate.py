@@ -2,6 +2,7 @@ import csv
 import hashlib
 import json
 
+import pandas as pd
 import pytest
 
 import wordgate
@@ -308,3 +309,43 @@ def test_groups_found_again_leave_the_columns_their_reason(tmp_path, make_file, 
     lines = wordgate.evaluate(folder, file).reading.lines()
     assert "text: columns 2 'Topic' and 4 'Twit' (as in training)" in lines
     assert "group: column 1 'No' (the groups of 48 of 60 rows were in training)" in lines
+
+
+def test_the_columns_of_the_training_are_read_where_others_look_better(tmp_path, make_rows):
+    """Another column is called label, and another text: judged by these, scores would be false."""
+    rows = [
+        {"summary": text, "text": "nothing is said here of any use", "label": "good", "mood": label}
+        for _, label, text in make_rows()
+    ]
+    frame, folder = pd.DataFrame(rows), tmp_path / "m"
+    wordgate.train(
+        frame, text="summary", label="mood", out=folder, model="count", progress=Silent()
+    )
+    evaluation = wordgate.evaluate(folder, frame)
+    columns = {choice.role: choice for choice in evaluation.reading.columns}
+    assert (columns["text"].name, columns["label"].name) == ("summary", "mood")
+    assert columns["label"].reason.startswith("as in training; 2 distinct values in 300 rows")
+    assert (
+        evaluation.scores.accuracy
+        == wordgate.evaluate(
+            folder, frame[["summary", "mood"]], text="summary", label="mood"
+        ).scores.accuracy
+    )
+    other = wordgate.evaluate(folder, frame.rename(columns={"mood": "x"}), label="x")
+    assert other.scores.accuracy == evaluation.scores.accuracy
+    swapped = wordgate.evaluate(folder, frame, label="label")
+    assert [one.support for one in swapped.scores.per_class] == [0, 300]
+
+
+def test_intervals_resample_exact_duplicates_together(count_model):
+    texts = [f"row number {n} of the {word} ship" for n, word in enumerate(["good", "bad"] * 5)]
+    frame = pd.DataFrame({"text": texts, "label": ["good", "bad"] * 5})
+    once = wordgate.evaluate(count_model.folder, frame).scores
+    often = wordgate.evaluate(count_model.folder, pd.concat([frame] * 30)).scores
+    assert often.accuracy == once.accuracy
+    assert (often.intervals.accuracy.low, often.intervals.accuracy.high) == (
+        once.intervals.accuracy.low,
+        once.intervals.accuracy.high,
+    )
+    assert "10 rows" in once.intervals.accuracy.method
+    assert "10 groups" in often.intervals.accuracy.method

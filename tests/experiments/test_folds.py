@@ -36,7 +36,7 @@ def test_copies_are_kept_together_without_any_ids(frame):
     assert (split.kind, split.leaked_by_group, split.near_duplicates_in_train) == ("grouped", 0, 0)
     assert split.n_test_groups == split.n_test // 3
     assert split.reason.endswith(
-        "Near duplicates: no group column, so 270 rows were grouped with their near duplicates;"
+        "Near duplicates: no group column, so 270 rows were grouped with similar rows;"
         " no row has a near duplicate in another group."
     )
 

@@ -77,7 +77,7 @@ def test_exact_copies_among_templates_are_a_leak_of_so_many_rows(make_file):
     text = leak_warning(split)
     assert text.startswith("LEAKAGE: Of 127 test rows, ")
     assert (
-        " Scores on the 7 with the same text or group measure memorization; remove these rows"
+        " Scores on the 7 with the same text or group measure memorization; remove rows of their"
         in text
     )
 
@@ -90,7 +90,9 @@ def test_near_copies_of_the_same_label_are_still_memory(make_file, make_rows):
     assert not split.templated
     assert split.similar_with_label > 0.9 * split.similar_in_train > 50
     assert leak_warning(split).startswith("LEAKAGE: Of 100 test rows, ")
-    assert "These scores may partly measure memorization; remove these" in leak_warning(split)
+    assert "These scores may partly measure memorization; remove rows of their" in leak_warning(
+        split
+    )
     assert any(
         "the test score partly measures memorization" in remark for remark in training.remarks
     )

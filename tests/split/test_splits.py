@@ -222,11 +222,38 @@ def test_given_parts_that_leak_are_warned_of():
     )
 
 
+def test_frequent_labels_that_given_validation_lacks_are_named():
+    texts, labels = [f"t{i}" for i in range(90)], [*"abcd" * 22, *"ab"]
+    parts = ["test" if i % 5 == 0 else "train" for i in range(90)]
+    parts[4] = parts[7] = "valid"  # an a and a d
+    split = given_split(texts, labels, None, parts)
+    warning = (
+        "No validation row for labels 'b' and 'c': early stopping, calibration and other choices on"
+        " validation rows do not consider them."
+    )
+    assert warning in split.warnings
+    assert not any(
+        "No validation row" in one
+        for one in given_split(
+            texts, labels, None, ["test" if part == "test" else "train" for part in parts]
+        ).warnings
+    )
+
+
+def test_one_row_that_leaks_has_a_row_of_its_group_elsewhere():
+    texts = [f"t{i}" for i in range(6)]
+    parts = ["train", "train", "train", "test", "test", "valid"]
+    split = given_split(texts, ["a", "b"] * 3, [*"abcadf"], parts)
+    assert split.warnings[0].startswith("1 of 2 test rows (50.0%) has another row of their group")
+
+
 def test_a_label_that_given_train_lacks_is_named():
     split = given_split(
         ["a", "b", "c", "d"], ["x", "y", "x", "z"], None, ["train", "train", "test", "test"]
     )
     assert "No training row for label 'z': the model cannot predict it." in split.warnings
+    split = given_split([*"abcd"], [*"xyxz"], None, ["train", "train", "train", "test"])
+    assert "No test row for labels 'x' and 'y': their recall is unknown." in split.warnings
 
 
 def test_given_parts_without_train():

@@ -127,10 +127,11 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         """Write how many similar rows agree in label."""
         if not self.similar_in_train or self.similar_with_label is None:
             return ""
+        have = "has" if self.similar_with_label == 1 else "have"
         return (
             f"; {counted(self.similar_in_train, 'is', 'are')} similar to training rows without"
             f" sharing text or group, and {self.similar_with_label:,} of these"
-            f" ({self.similar_with_label / self.similar_in_train:.1%}) have the most common label"
+            f" ({self.similar_with_label / self.similar_in_train:.1%}) {have} the most common label"
             " of those training rows"
         )
 

@@ -33,6 +33,9 @@ def evaluate(
 ) -> None:
     """Evaluate MODEL on the labeled texts of DATA.
 
+    Columns with the names of the text and label columns of the training data are used, unless
+    --text and --label name others.
+
     Rows seen during training are counted first, because scores on them may measure memorization.
     The number of near duplicates is an estimate, reported with the expected number of false
     positives; for the model's own test rows, the count is exact. For an imported model, nothing is

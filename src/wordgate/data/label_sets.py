@@ -113,9 +113,9 @@ def recognised_separator(cells: Iterable[Cell]) -> str | None:
     It is one of `SEPARATORS`, and all of this holds: five rows or more hold several labels, none of
     them twice; labels are short (four words and 40 characters at most) and never empty; the
     different combinations of labels are twice as many as the labels or more; and half of the labels
-    or more also stand alone, all of them between slashes or spaces. So ``"sci-fi, fantasy"`` among
-    other genres stays one label, as do ``"yes; no"`` beside yes and no, or ``"billing | refund"``
-    where every label has a place.
+    or more also stand alone (labels of every text aside), all of them between slashes or spaces. So
+    ``"sci-fi, fantasy"`` among other genres stays one label, as do ``"yes; no"`` beside yes and no,
+    or ``"billing | refund"`` where every label has a place.
     """
     counts = _counted(cells)
     return next((one for one in SEPARATORS if _Cut.at(one, counts).is_certain()), None)
@@ -197,7 +197,7 @@ class _Cut:
     n_rows: int  # with several labels
     is_plausible: bool  # whether labels are short, and no cell holds one twice
     labels: int  # different ones
-    alone: int  # of them that also stand alone
+    alone: int  # of them that also stand alone, but for labels that stand in every cell
     sets: int  # different combinations
 
     @classmethod
@@ -206,13 +206,15 @@ class _Cut:
         parts = {cell: _parts(cell, separator) for cell in counts}
         several = {cell: found for cell, found in parts.items() if len(found) > 1}
         labels = {part for found in parts.values() for part in found}
+        always = labels.intersection(*parts.values())
+        others = [set(found) - always for found in parts.values()]
         return cls(
             separator,
             n_rows=sum(counts[cell] for cell in several),
             is_plausible=all(map(_is_short, labels))
             and all(len(set(found)) == len(found) for found in several.values()),
             labels=len(labels),
-            alone=len({found[0] for found in parts.values() if len(found) == 1}),
+            alone=len(always.union(*(found for found in others if len(found) == 1))),
             sets=len(set(map(frozenset, parts.values()))),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, TypeVar
@@ -52,6 +52,7 @@ def read_table(
     drop_if_there: bool = False,
     label_separator: str | None = None,
     usual_separator: str | None = None,
+    usual_columns: Mapping[str, str] | None = None,
     weight: str | int | None = None,
 ) -> Table:
     """Read labeled texts, infer what is not given, and count every row that is left out.
@@ -80,6 +81,8 @@ def read_table(
             text. Lists are always several labels.
         usual_separator: The separator if none is given, such as that of the training data; lists
             and columns of 0 and 1 ignore it.
+        usual_columns: The names of the text and label columns if none is given, such as those of
+            the training data; they are inferred where the source has no such column.
         weight: A column of weights of the texts in training, 0 or more.
 
     Returns:
@@ -104,6 +107,7 @@ def read_table(
         known=loaded.known_roles,
         labelled=labelled,
         source=f"{called} ({loaded.form.quoting})" if "sheet '" in loaded.form.quoting else called,
+        usual=usual_columns,
     )
     labels = read_labels(
         records,

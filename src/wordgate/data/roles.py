@@ -27,6 +27,7 @@ from wordgate.tables.header import (
     LABEL_VALUES,
     TEXT_NAMES,
     is_number,
+    name_key,
     rank,
 )
 
@@ -119,6 +120,7 @@ def choose_roles(
     known: dict[str, str],
     labelled: bool,
     source: str,
+    usual: Mapping[str, str] | None = None,
 ) -> dict[str, Choice]:
     """Decide which column plays which role.
 
@@ -130,6 +132,8 @@ def choose_roles(
         known: Roles known of a named data set, used where no flag is given.
         labelled: Whether a label column must be found.
         source: The source, for messages.
+        usual: Names of the text and label columns of the training data, which are used where no
+            flag is given and a single free column has the name.
 
     Raises:
         DataError: A flag names no column, no column stands out for a role, or the texts are lists
@@ -142,6 +146,11 @@ def choose_roles(
         _Profile(i + 1, records.called(i), records.name(i), list(filter(None, column)), len(column))
         for i, column in enumerate(records.columns)
     ]
+    for role, figures in (("text", _text_figures), ("label", _label_figures)):
+        name = (usual or {}).get(role)
+        alike = [] if name is None else _called_alike(_free(columns, chosen), name)
+        if role not in chosen and len(alike) == 1:
+            chosen[role] = alike[0].choice(role, f"as in training; {figures(alike[0])}")
     if "text" not in chosen:
         chosen["text"] = _infer_text(_free(columns, chosen), columns, source)
     refuse_structured(records, chosen["text"], source)
@@ -163,6 +172,10 @@ def choose_roles(
 def _free(columns: list[_Profile], chosen: dict[str, Choice]) -> list[_Profile]:
     taken = {column.number for choice in chosen.values() for column in choice.columns}
     return [column for column in columns if column.number not in taken]
+
+
+def _called_alike(columns: list[_Profile], name: str) -> list[_Profile]:
+    return [c for c in columns if c.name is not None and name_key(c.name) == name_key(name)]
 
 
 def _labels(records: Records, choice: Choice) -> Sequence[Cell] | None:
@@ -241,13 +254,17 @@ def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> C
         raise _undecided("text", "no column contains words", columns, source)
     ranked = sorted(candidates, key=_text_score, reverse=True)
     best, others = ranked[0], ranked[1:]
-    figures = f"{best.words:.1f} words on average, {counted(best.distinct, 'distinct value')}"
+    figures = _text_figures(best)
     if rank(best.name, TEXT_NAMES) is not None:
         return best.choice("text", f"by its name; {figures}")
     if others and _text_score(others[0]) > _NEAR_TEXT * _text_score(best):
         why = f"{best.called} and {others[0].called} are equally long"
         raise _undecided("text", why, columns, source)
     return best.choice("text", f"the longest texts: {figures}" if others else figures)
+
+
+def _text_figures(column: _Profile) -> str:
+    return f"{column.words:.1f} words on average, {counted(column.distinct, 'distinct value')}"
 
 
 def _could_be_text(free: list[_Profile]) -> list[_Profile]:

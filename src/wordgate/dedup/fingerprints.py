@@ -194,7 +194,7 @@ class Fingerprints:
     def seen_texts(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """Return which texts are exact duplicates of training or validation texts.
 
-        Case and whitespace apart.
+        Case, whitespace and Unicode forms (NFC and NFD) apart.
         """
         hashed = _hashed(texts)
         return np.isin(hashed, self.texts) | np.isin(hashed, self.valid_texts)
@@ -228,7 +228,7 @@ class Fingerprints:
 
     def _similarity(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Estimate how similar the most similar training text is, float32 [texts]."""
-        words, grams, n_words = shingle(texts)
+        words, grams, n_words = shingle(list(map(normalized, texts)))
         most = np.zeros(len(texts), dtype=np.float32)
         if not len(self.sketches) or not len(texts):
             return most

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,11 @@ _Number = TypeVar("_Number", np.int64, np.uint64)
 
 
 def normalized(text: str) -> str:
-    """Return a text lower-cased and trimmed, with every run of whitespace as one space."""
-    return " ".join(text.lower().split())
+    """Return a text lower-cased and trimmed, with every run of whitespace as one space, in NFC.
+
+    Unicode writes a letter with an accent in one character or in two, which look the same.
+    """
+    return normalize("NFC", " ".join(text.lower().split()))
 
 
 @dataclass(frozen=True)

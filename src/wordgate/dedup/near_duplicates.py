@@ -173,13 +173,13 @@ class NearDuplicates:
         """Write how many rows were merged, and how many near duplicates remain in other groups."""
         joined, n_apart = self.joined.n_joined, self.joined.n_apart
         if not joined:
-            what = "no two groups have near duplicates of each other"
+            what = "no groups were merged"
         elif self.own_groups:
             rows = counted(joined, "row is", "rows are")
-            what = f"{rows} in groups that were merged because of near duplicates"
+            what = f"{rows} in groups that were merged because of similar texts"
         else:
             rows = counted(joined, "row was", "rows were")
-            what = f"no group column, so {rows} grouped with their near duplicates"
+            what = f"no group column, so {rows} grouped with similar rows"
         apart = (
             "no row has" if not n_apart else counted(n_apart, "row still has", "rows still have")
         )

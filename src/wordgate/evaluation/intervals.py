@@ -50,6 +50,12 @@ class Interval(BaseModel, frozen=True, extra="forbid"):
         """Return the interval without bounds, and the reason why it has none."""
         return cls(low=None, high=None, method=f"none: {reason}")
 
+    def unless_constant(self) -> "Interval":
+        """Remove the bounds if they are equal: such resamples say nothing about the score."""
+        if self.low is not None and self.low == self.high:
+            return self.none(f"every resample gives {self.low:g}")
+        return self
+
 
 class PairedDifference(BaseModel, frozen=True, extra="forbid"):
     """One model's score less another one's on the same test rows, paired by group.
@@ -220,11 +226,11 @@ def accuracy_interval(counts: GroupCounts, statistic: Statistic, *, seed: int = 
 
     Without a single error (or a single correct row) every resample gives the same share, and the
     bootstrap no interval. Then the share of groups that hold any is bounded instead, exactly, after
-    Clopper & Pearson (1934).
+    Clopper & Pearson (1934). There is no interval where all groups have the same share between.
     """
     observed = float(statistic(_sums(counts))[0])
     if counts.n_groups == 1 or 0 < observed < 1:
-        return bootstrap_interval(counts, statistic, seed=seed)
+        return bootstrap_interval(counts, statistic, seed=seed).unless_constant()
     bound = ((1 - LEVEL) / 2) ** (1 / counts.n_groups)
     low, high = (bound, 1.0) if observed == 1 else (0.0, 1 - bound)
     seen = "an error" if observed == 1 else "a correct row"

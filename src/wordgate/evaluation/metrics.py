@@ -279,7 +279,7 @@ def macro_f1_interval(counts: GroupCounts, seed: int) -> Interval:
     interval = bootstrap_interval(counts, macro_f1_of_sums, seed=seed)
     if interval.low == interval.high == 1.0:
         return Interval.none("without an error every resample gives 1")
-    return interval
+    return interval.unless_constant()
 
 
 def _accuracy(sums: Floats) -> Floats:
@@ -383,10 +383,7 @@ def _hits_of(counts: GroupCounts, total: Floats) -> GroupCounts:
 
 def f1_interval(counts: GroupCounts, seed: int) -> Interval:
     """Compute the interval of F1 by the sums [hits, rows that have a label plus rows given it]."""
-    interval = bootstrap_interval(counts, f1_of_sums, seed=seed)
-    if interval.low is not None and interval.low == interval.high:
-        return Interval.none(f"every resample gives {interval.low:g}")
-    return interval
+    return bootstrap_interval(counts, f1_of_sums, seed=seed).unless_constant()
 
 
 def _share_interval(part: GroupCounts, empty: str, seed: int) -> Interval:

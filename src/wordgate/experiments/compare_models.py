@@ -237,6 +237,15 @@ def _label_order(first: Predictor, other: Predictor, paths: tuple[str, str]) -> 
 
 
 def _check_same_rows(rows: Sequence[LabelledRows], paths: Sequence[str]) -> None:
+    """Refuse models whose trainings had other columns, if these give other rows or labels."""
+    labels = [choice for own in rows if (choice := own.reading.choice("label")) is not None]
+    for choice, path in zip(labels, paths, strict=True):
+        if choice.columns != labels[0].columns:
+            raise DataError(
+                f"{paths[0]} and {path} read the labels from different columns of the data,"
+                f" {labels[0].short_line()} and {choice.short_line()}, as in training: name one"
+                " for all models with --label"
+            )
     for own, path in zip(rows, paths, strict=True):
         if own.rows != rows[0].rows:
             raise DataError(
@@ -253,7 +262,8 @@ def _evaluations(
     unknown: NDArray[np.bool_] | None,
 ) -> tuple[list[ModelEvaluation], list[ModelEvaluation] | list[None]]:
     """Evaluate the models on all rows, and on those that no model knows, bool [n], if some are."""
-    groups = next((own.dataset.groups for own in rows if own.dataset.groups is not None), None)
+    found = [own.dataset.groups for own in rows if own.dataset.groups is not None]
+    groups = min(found, key=lambda groups: len(set(groups)), default=None)
     test = replace(rows[0].dataset, groups=groups)
     evaluator = Evaluator(test, first.labels, first.config.seed)
     on_all = _evaluate_each(evaluator, outputs)

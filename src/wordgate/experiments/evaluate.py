@@ -18,6 +18,7 @@ from wordgate.data import ColumnError, ReadReport, Table, read_table
 from wordgate.data.dataset import Dataset, indicator_matrix
 from wordgate.data.label_sets import NO_SEPARATOR, separator_between
 from wordgate.dedup.fingerprints import Fingerprints
+from wordgate.dedup.keys import group_keys
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
 from wordgate.experiments.evaluator import Evaluator
@@ -134,8 +135,9 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a model on labeled texts.
 
-    A model that was trained on several text columns reads the same columns here, unless others are
-    given.
+    Columns with the names of the text and label columns of the training data are used, unless
+    others are given. Confidence intervals resample groups; rows without a group form one with their
+    exact duplicates.
 
     Args:
         bundle: The folder of the model.
@@ -247,9 +249,12 @@ def _read(data: Any, config: Config, reading: TableOptions) -> tuple[Table, Tabl
 
 
 def _read_like_training(data: Any, config: Config, reading: TableOptions) -> Table:
-    """Read a table, with the separator of the training data unless another one is given."""
+    """Read a table, with the columns and the separator of the training unless others are given."""
     separator = config.label_separator if config.multilabel else NO_SEPARATOR
-    return read_table(data, min_labels=1, usual_separator=separator, **reading)
+    columns = {role: names[0] for role, names in config.columns().items() if len(names) == 1}
+    return read_table(
+        data, min_labels=1, usual_separator=separator, usual_columns=columns, **reading
+    )
 
 
 def _with_reasons(table: Table, reasons: Mapping[str, str]) -> Table:
@@ -324,10 +329,16 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
             f"To leave such rows out: {flags}"
         )
     if sets is not None:
-        return Dataset(table.texts, indicator_matrix(sets, labels), table.groups)
+        return Dataset(table.texts, indicator_matrix(sets, labels), _groups(table))
     numbers = {label: number for number, label in enumerate(labels)}
     targets = np.array([numbers[label] for label in given], np.int64)
-    return Dataset(table.texts, targets, table.groups)
+    return Dataset(table.texts, targets, _groups(table))
+
+
+def _groups(table: Table) -> list[str] | None:
+    """Name the group of each row: its own, or that of its exact duplicates; None without either."""
+    keys = group_keys(table.bodies, table.named_groups())
+    return None if table.groups is None and len(set(keys)) == len(keys) else keys
 
 
 def _separator_hint(unknown: Sequence[str], labels: tuple[str, ...], *, multilabel: bool) -> str:

@@ -190,8 +190,8 @@ def _groups_section(audit: Audit) -> Section:
     rows.append(_sizes("with duplicates merged" if rows else "by duplicates", groups.joined))
     sentences = [
         f"{capitalized(groups.column)}.",
-        f"{counted(groups.rows_joined, 'row was', 'rows were')} grouped with duplicates or"
-        " slightly less similar rows;"
+        f"{counted(groups.rows_joined, 'row was', 'rows were')} grouped with near"
+        " duplicates or slightly less similar rows;"
         f" {counted(groups.rows_apart, 'still has', 'still have')} a near duplicate in another"
         " group.",
     ]

@@ -142,7 +142,7 @@ def leak_warning(split: SplitFacts) -> str:
     known = split.leaked_by_group if split.known_in_train is None else split.known_in_train
     remedy = {
         "random": "; use --split grouped to evaluate on unseen groups",
-        "given": "; remove these rows from the training set to evaluate on unseen groups",
+        "given": "; remove rows of their groups from the training set to evaluate on unseen groups",
     }.get(split.kind, "")
     if split.templated:
         memory = (

@@ -25,7 +25,8 @@ class MeasuredLeakage:
         split: How the rows were split.
         n_test: Number of test rows of the first split.
         by_group: Share with a row of their group in train; None if the data has no groups.
-        by_exact_copy: Share with an exact duplicate in train, apart from case and whitespace.
+        by_exact_copy: Share with an exact duplicate in train, apart from case, whitespace and
+            Unicode form.
         by_copy: Share with an exact or near duplicate in train.
         known: Share with any of these.
         problem: Why the requested split was impossible, or an empty string.

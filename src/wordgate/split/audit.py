@@ -55,7 +55,8 @@ class Duplicates:
     """Numbers of exact and near duplicates.
 
     Attributes:
-        exact_rows: Rows whose text occurs in another row, apart from case and whitespace.
+        exact_rows: Rows whose text occurs in another row, apart from case, whitespace and Unicode
+            form (NFC and NFD).
         exact_texts: Distinct texts among them.
         near_rows: Rows with a near duplicate: a similar, but not identical text.
         near_pairs: Pairs of distinct texts that are near duplicates.

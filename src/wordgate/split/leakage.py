@@ -68,7 +68,8 @@ class SplitLeakage:
     def sentence(self, n: int, of: int, part: str = "test", other: str = "training") -> str:
         """Write how many rows of a part could be known from another, without a full stop."""
         shared = "another row of their group" if self.own_groups else "an exact duplicate"
-        return f"{n:,} of {of:,} {part} rows ({_percent(n, of)}) have {shared} in the {other} set"
+        have = "has" if n == 1 else "have"
+        return f"{n:,} of {of:,} {part} rows ({_percent(n, of)}) {have} {shared} in the {other} set"
 
 
 def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
@@ -131,8 +132,13 @@ def leakage_warnings(leak: SplitLeakage, parts: SplitParts, kind: str) -> list[s
     return warnings
 
 
-def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) -> list[str]:
-    """Warn of labels and parts that are too small for reliable scores."""
+def scarcity_warnings(
+    parts: SplitParts, labels: RowLabels, leak: SplitLeakage, *, given: bool
+) -> list[str]:
+    """Warn of labels and parts that are too small for reliable scores.
+
+    Frequent labels without validation rows are named if the parts were given.
+    """
     label_names = labels.names
     train, valid, test = map(labels.counts, (parts.train, parts.valid, parts.test))
     total = train + valid + test
@@ -146,10 +152,20 @@ def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) 
         warnings.append(f"The same holds for {counted(len(scarce) - _MOST_NAMED, 'more label')}.")
     if (train == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(train == 0).tolist()])
-        warnings.append(f"No training row for {names}: the model cannot predict it.")
+        it = "it" if (train == 0).sum() == 1 else "them"
+        warnings.append(f"No training row for {names}: the model cannot predict {it}.")
     if (test == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(test == 0).tolist()])
-        warnings.append(f"No test row for {names}: its recall is unknown.")
+        its = "its" if (test == 0).sum() == 1 else "their"
+        warnings.append(f"No test row for {names}: {its} recall is unknown.")
+    unvalidated = (valid == 0) & (train > 0) & (total >= _FEW_ROWS)
+    if given and len(parts.valid) and unvalidated.any():
+        names = _labels([label_names[i] for i in np.flatnonzero(unvalidated).tolist()])
+        it = "it" if unvalidated.sum() == 1 else "them"
+        warnings.append(
+            f"No validation row for {names}: early stopping, calibration and other choices on"
+            f" validation rows do not consider {it}."
+        )
     if not len(parts.valid):
         warnings.append("There are no validation rows: early stopping is not possible.")
     elif len(parts.valid) < _FEW_VALID_ROWS:

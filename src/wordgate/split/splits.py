@@ -200,7 +200,7 @@ class _Rows:
             warnings=(
                 *warnings,
                 *leakage.leakage_warnings(leaked, parts, kind),
-                *leakage.scarcity_warnings(parts, self.labels, leaked),
+                *leakage.scarcity_warnings(parts, self.labels, leaked, given=kind == "given"),
             ),
             n_test_groups=leaked.test_groups,
             leaked_by_group=leaked.test_rows_in_train,
