@@ -94,8 +94,9 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         preset: ``quick`` (3 minutes), ``good`` (15, the default) or ``best`` (60).
         max_ms: Maximum median latency of one text, in milliseconds on this machine.
         max_mb: Maximum size of the saved model, in 10^6 bytes.
-        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1``, or, if a text
-            can have several labels, ``micro_f1`` (the default there) or ``macro_f1``.
+        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1`` (the default if
+            one label has 80% of the texts or more), or, if a text can have several labels,
+            ``micro_f1`` (the default there) or ``macro_f1``.
         trials: Maximum number of finished trials.
         random_state: The random seed, a number; or a numpy `RandomState` or `Generator`, or None
             for the global one of numpy, from which each `fit` draws a seed.
@@ -285,7 +286,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             recipe=self.recipe,
             overrides=self._overrides(),
             vectors=self.vectors,
-        ).for_labels(multilabel=dataset.multilabel)
+        ).for_labels(None if dataset.multilabel else np.bincount(dataset.targets).tolist())
         joined = find_near_duplicates(dataset.texts, dataset.groups).joined.groups
         rows, labels = replace(dataset, groups=joined), tuple(given.names)
         with searching(config, rows, labels, then="is trained now") as found:

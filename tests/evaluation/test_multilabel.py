@@ -10,14 +10,14 @@ from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sk
 
 from wordgate.errors import DataError
-from wordgate.evaluation.metrics import class_intervals, evaluate
+from wordgate.evaluation.metrics import class_intervals, evaluate, paired_macro_f1_difference
 from wordgate.evaluation.multilabel import (
     Cuts,
     evaluate_multilabel,
     given_labels,
     log_complement,
     most_frequent_set,
-    paired_f1_difference,
+    paired_micro_f1_difference,
 )
 
 LABELS = ("anger", "joy", "sadness")
@@ -203,12 +203,18 @@ def test_cuts_fall_between_distinct_scores():
     assert cuts.recall == pytest.approx([0.5, 1, 1])
 
 
+def _paired(average, true, one, other, groups):
+    if average == "micro":
+        return paired_micro_f1_difference(true, one, other, groups)
+    return paired_macro_f1_difference(true, one, other, true.shape[1], groups)
+
+
 @pytest.mark.parametrize("average", ["micro", "macro"])
 def test_a_paired_difference_is_that_of_both_f1(average):
     true, log_proba = simulated(240)
     better, worse = given_labels(log_proba), given_labels(np.roll(log_proba, 1, axis=0))
     groups = [str(i // 3) for i in range(240)]
-    found = paired_f1_difference(true, better, worse, groups, average=average)
+    found = _paired(average, true, better, worse, groups)
     expected = [sk.f1_score(true, one, average=average) for one in (better, worse)]
     assert found.difference == pytest.approx(expected[0] - expected[1])
     assert found.low < found.difference < found.high
@@ -218,7 +224,7 @@ def test_a_paired_difference_is_that_of_both_f1(average):
         "interval: bootstrap over 80 groups, 2,000 resamples, small-sample correction;"
         " p-value: randomization test, 9,999 swaps over groups"
     )
-    back = paired_f1_difference(true, worse, better, groups, average=average)
+    back = _paired(average, true, worse, better, groups)
     assert back.difference == pytest.approx(-found.difference)
 
 
@@ -226,7 +232,7 @@ def test_a_paired_difference_is_that_of_both_f1(average):
 def test_models_that_give_the_same_do_not_differ(average):
     true, log_proba = simulated(40)
     given = given_labels(log_proba)
-    found = paired_f1_difference(true, given, given, None, average=average)
+    found = _paired(average, true, given, given, None)
     assert (found.difference, found.low, found.high, found.p_value) == (0.0, 0.0, 0.0, 1.0)
 
 
@@ -244,7 +250,7 @@ def test_the_p_value_is_near_that_of_all_swaps():
         f1 = [2 * (true & given).sum() / (true.sum() + given.sum()) for given in (first, second)]
         differences.append(f1[0] - f1[1])
     exact = np.mean(np.abs(differences) >= abs(differences[0]) - 1e-12)
-    found = paired_f1_difference(true, one, other, group.astype(str).tolist())
+    found = paired_micro_f1_difference(true, one, other, group.astype(str).tolist())
     assert found.p_value == pytest.approx(exact, abs=0.02)
 
 
@@ -252,8 +258,8 @@ def test_copies_add_rows_but_no_evidence():
     true, log_proba = simulated(60)
     one, other = given_labels(log_proba), given_labels(np.roll(log_proba, 1, axis=0) - 0.5)
     groups = [str(i) for i in range(60)]
-    once = paired_f1_difference(true, one, other, groups)
-    copied = paired_f1_difference(
+    once = paired_micro_f1_difference(true, one, other, groups)
+    copied = paired_micro_f1_difference(
         *(np.repeat(each, 6, axis=0) for each in (true, one, other)), list(np.repeat(groups, 6))
     )
     assert copied.p_value == once.p_value
@@ -296,7 +302,7 @@ def test_misfits_are_named(true, log_proba, message):
 def test_f1_of_nothing_is_not_compared():
     none = np.zeros((3, 2), bool)
     with pytest.raises(DataError) as error:
-        paired_f1_difference(none.astype(np.int64), none, none, None)
+        paired_micro_f1_difference(none.astype(np.int64), none, none, None)
     assert str(error.value) == (
         "no row has a label, so F1 is undefined: compare models on rows with labels"
     )

@@ -32,7 +32,7 @@ from wordgate.evaluation.metrics import Epoch, Intervals, evaluate
 from wordgate.evaluation.multilabel import (
     evaluate_multilabel,
     given_labels,
-    paired_f1_difference,
+    paired_micro_f1_difference,
 )
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
 from wordgate.evaluation.search import SearchLimits, SearchResult, SearchTrial
@@ -210,7 +210,7 @@ def several_comparison(make_several):
     )
 
     def difference(one, other):
-        return paired_f1_difference(targets, one.given, other.given, None)
+        return paired_micro_f1_difference(targets, one.given, other.given, None)
 
     test = PairedTest("lstm", "count", "grouped", difference(*results[::-1]))
     found = Comparison(

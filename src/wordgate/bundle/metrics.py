@@ -153,6 +153,9 @@ class CrossValidation(BaseModel, frozen=True, extra="forbid"):
         default=None,
         description="from the `count` family on the same folds; null for a model of that family",
     )
+    macro_f1_difference_to_count: PairedDifference | None = Field(
+        default=None, description="the same of macro F1; null unless labels are skewed"
+    )
     folds: list[FoldScores]
 
     @property
@@ -174,6 +177,7 @@ class MultilabelCrossValidation(BaseModel, frozen=True, extra="forbid"):
         default=None,
         description="from the `count` family on the same folds; null for a model of that family",
     )
+    macro_f1_difference_to_count: None = None
     folds: list[MultilabelFoldScores]
 
     @property
@@ -260,6 +264,14 @@ class RunMetrics(BaseModel, frozen=True, extra="forbid"):
     difference_to_majority: PairedDifference | None = Field(
         default=None, description="from the most frequent training label; null in older models"
     )
+    macro_f1_difference_to_count: PairedDifference | None = Field(
+        default=None,
+        description="the same of macro F1; null unless labels are skewed: one of at least two has"
+        " 80% of the test rows or more",
+    )
+    macro_f1_difference_to_majority: PairedDifference | None = Field(
+        default=None, description="the same of macro F1; null unless labels are skewed"
+    )
     split: SplitFacts
     folds: CrossValidation | MultilabelCrossValidation | None = Field(
         default=None, description="cross-validation in addition to the split, if it was requested"
@@ -302,6 +314,12 @@ class RunMetrics(BaseModel, frozen=True, extra="forbid"):
             [(majority, _)] = self.baselines.to_beat(family)
             return f"the {majority}", self.difference_to_majority
         return "the count baseline", self.difference_to_count
+
+    def macro_f1_difference_to_baseline(self, family: str) -> PairedDifference | None:
+        """Return the difference of macro F1 to the same baseline; None unless labels are skewed."""
+        if family == "count":
+            return self.macro_f1_difference_to_majority
+        return self.macro_f1_difference_to_count
 
     def threshold_sentences(self) -> list[str]:
         """Describe the gain from thresholds, and the labels without one, if there are any."""

@@ -205,6 +205,8 @@ def _tables(comparison: "ModelComparison", rows: str, judged: "Sequence[ModelEva
 
 def _sentences(comparison: "ModelComparison", unseen: "Sequence[ModelEvaluation]") -> list[str]:
     """Write which models are better or worse than the first, and what the columns are."""
+    from wordgate.report.text import format_difference, skewed_labels
+
     first, *others = comparison.models
     judged = list(unseen) or [model.evaluation for model in comparison.models]
     where = " on the unseen rows" if unseen else ""
@@ -212,11 +214,14 @@ def _sentences(comparison: "ModelComparison", unseen: "Sequence[ModelEvaluation]
     for model, one in zip(others, judged[1:], strict=True):
         if (difference := one.difference) is None:
             continue
-        facts = f"{difference.points()} points, {difference.evidence()}"
-        methods.add(difference.method)
-        proven = difference.proven
+        macro_f1 = one.macro_f1_difference
+        facts = format_difference(difference, macro_f1)
+        methods |= {one.method for one in (difference, macro_f1) if one is not None}
+        proven = (macro_f1 or difference).proven
         verdict = f"{proven} than" if proven else "not significantly different from"
         lines.append(f"{model.name} is {verdict} {first.name}{where}: {facts}.")
+    if judged[0].scores.deciding != judged[0].scores.main:
+        lines.append(skewed_labels(judged[0].scores))
     return [
         *lines,
         *(["Unseen rows are those that none of the models was trained on."] if unseen else []),

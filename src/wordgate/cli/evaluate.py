@@ -72,14 +72,16 @@ def format_evaluation(evaluation: "Evaluation") -> str:
         *label_tables(evaluation.scores, line_width(sys.stdout)),
     ]
     if evaluation.unseen is not None:
-        name, value, interval = evaluation.unseen.main
-        parts.append(
-            wrapped(
-                f"On the {counted(evaluation.unseen.n, 'unseen row')} only: {name}"
-                f" {format_share(value)}, 95% interval {interval}"
-                f" (all rows: {format_share(evaluation.scores.main.value)})."
-            )
+        unseen, all_rows = evaluation.unseen, evaluation.scores
+        pairs = [(unseen.main, all_rows.main.value)]
+        if unseen.deciding != unseen.main:
+            pairs.append((unseen.deciding, all_rows.macro_f1))
+        scores = "; ".join(
+            f"{name} {format_share(value)}, 95% interval {interval}"
+            f" (all rows: {format_share(of_all)})"
+            for (name, value, interval), of_all in pairs
         )
+        parts.append(wrapped(f"On the {counted(unseen.n, 'unseen row')} only: {scores}."))
     return "\n\n".join(filter(None, parts))
 
 

@@ -127,10 +127,11 @@ def _search_objective(value: str | None, family: str) -> str | None:
 def _search_hint(training: "Training") -> str:
     """Describe in a line how long a search would take, and how it would start."""
     from wordgate.experiments.search_plan import DEFAULT_PRESET, PRESETS
+    from wordgate.report.text import outcome
 
     metrics, family = training.metrics, training.bundle.config.family
     first = family
-    if family != "count" and metrics.difference_to_count.proven != "better":
+    if family != "count" and outcome(family, metrics) != "better":
         first = "count"
     seconds = metrics.train_seconds if first == family else metrics.baselines.count.train_seconds
     name = "the count baseline" if first == "count" != family else first
@@ -214,6 +215,7 @@ def _format_folds(
     )
     if validation.difference_to_count is not None:
         difference, unit = validation.difference_to_count, points_of(metrics)
-        worth = format_verdict(family, "the count baseline", difference, unit)
+        macro_f1 = validation.macro_f1_difference_to_count
+        worth = format_verdict(family, "the count baseline", difference, unit, macro_f1)
         lines.append(f"Over all folds: {worth}")
     return "\n".join(lines)

@@ -99,17 +99,20 @@ class PairedTest:
             the micro F1):
             `difference`, the ends `low` and `high` of its 95% interval (cluster bootstrap, Field &
             Welsh 2007), the `p_value` of a randomization test by group, and `method`.
+        macro_f1: The difference of macro F1, likewise; None unless labels are skewed.
     """
 
     family: str
     simpler: str
     kind: str
     difference: PairedDifference
+    macro_f1: PairedDifference | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return it as JSON values."""
         names = {"family": self.family, "simpler": self.simpler, "kind": self.kind}
-        return {**names, **self.difference.model_dump(mode="json")}
+        macro_f1 = None if self.macro_f1 is None else self.macro_f1.model_dump(mode="json")
+        return {**names, **self.difference.model_dump(mode="json"), "macro_f1": macro_f1}
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,8 @@ class Recommendation:
     Attributes:
         family: The recommended family.
         sentences: The recommendation, and a remark on it.
-        tied: The families that are not significantly worse than the most accurate one, which is
-            among them; the simplest first.
+        tied: The families that are not significantly worse than the best one, which is among
+            them; the simplest first.
     """
 
     family: str

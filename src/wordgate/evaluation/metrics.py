@@ -20,14 +20,18 @@ from wordgate.evaluation.intervals import (
     GroupCounts,
     Interval,
     Ints,
+    PairedDifference,
     accuracy_interval,
     bootstrap_interval,
     count_by_group,
+    paired_by_swaps,
     ratio,
 )
 
 LOG_EPSILON = float(np.log(np.finfo(np.float64).eps))
 """A log-probability below this, about -36, counts as this: one impossible row does not decide."""
+SKEWED_SHARE = 0.8
+"""Share of the rows with the most frequent label from which labels count as skewed."""
 
 
 class LabelScore(BaseModel, frozen=True, extra="forbid"):
@@ -126,6 +130,22 @@ class Scores(AveragedScores, frozen=True, extra="forbid"):
     def main(self) -> MainScore:
         """Return the accuracy."""
         return MainScore("accuracy", self.accuracy, self.intervals.accuracy)
+
+    @property
+    def deciding(self) -> MainScore:
+        """Return the score that decides which model is better: macro F1 if labels are skewed."""
+        if not is_skewed([score.support for score in self.per_class]):
+            return self.main
+        return MainScore("macro F1", self.macro_f1, self.intervals.macro_f1)
+
+
+def is_skewed(support: Sequence[int] | Ints) -> bool:
+    """Return whether one of at least two labels has 80% of the rows or more.
+
+    Accuracy then depends little on the other labels. `support` is the number of rows of each label.
+    """
+    rows = np.asarray(support)
+    return bool((rows > 0).sum() > 1 and rows.max() >= SKEWED_SHARE * rows.sum())
 
 
 def evaluate(
@@ -227,37 +247,59 @@ def mean_log_loss(true: Ints, log_proba: Floats) -> float:
 
 
 def counts_by_label(
-    true: Ints, predicted: Ints | Bools, n_labels: int, groups: Sequence[str] | None
+    true: Ints | Bools, predicted: Ints | Bools, n_labels: int, groups: Sequence[str] | None
 ) -> GroupCounts:
     """Count correct rows, rows of and rows predicted as each label: sparse [groups, 3 * labels].
 
     The labels are numbers, int64 [n], or, several of a text, int64 or bool [n, labels].
     """
-    from scipy.sparse import csr_array
+    rows = _row_counts(true, predicted, n_labels)
+    return count_by_group(rows, groups, as_dense=true.ndim == 1)
+
+
+def paired_macro_f1_difference(
+    true: Ints,
+    predicted: Ints | Bools,
+    other: Ints | Bools,
+    n_labels: int,
+    groups: Sequence[str] | None,
+    *,
+    seed: int = 0,
+) -> PairedDifference:
+    """Compare two models' macro F1 on the same rows.
+
+    Args:
+        true: int64 [n], the label of each row; or int64 [n, labels] of 0 and 1, several each.
+        predicted: int64 [n] or bool [n, labels], the predictions of the first model.
+        other: The predictions of the second model, likewise.
+        n_labels: The number of labels; the mean is over those that have rows.
+        groups: The group of each row; ``None`` makes each row its own group.
+        seed: Of the bootstrap's draws and the swaps.
+
+    Returns:
+        The first model's macro F1 minus the second one's, with a 95% interval and a p-value.
+    """
+    from scipy.sparse import hstack
+
+    blocks = [_row_counts(true, one, n_labels) for one in (predicted, other)]
+    counts = count_by_group(hstack(blocks, format="csr"), groups)
+    return paired_by_swaps(counts, macro_f1_of_sums, seed=seed)
+
+
+def _row_counts(true: Ints | Bools, predicted: Ints | Bools, n_labels: int) -> Any:
+    """Return each row's part in the counts of `counts_by_label`: sparse int64 [n, 3 * labels]."""
+    from scipy.sparse import csr_array, hstack
 
     if true.ndim == 2:
-        return sparse_counts(true.astype(bool), [predicted.astype(bool)], groups)
+        true, predicted = true.astype(bool), predicted.astype(bool)
+        columns = (true & predicted, true, predicted)
+        return hstack([csr_array(one, dtype=np.int64) for one in columns], format="csr")
     n = len(true)
     correct = true == predicted
     places = [true[correct], n_labels + true, 2 * n_labels + predicted]
     rows = np.concatenate([np.flatnonzero(correct), np.arange(n), np.arange(n)])
     ones = np.ones(len(rows), np.int64)
-    counts = csr_array((ones, (rows, np.concatenate(places))), shape=(n, 3 * n_labels))
-    return count_by_group(counts, groups, as_dense=True)
-
-
-def sparse_counts(
-    true: Bools, predictions: Sequence[Bools], groups: Sequence[str] | None
-) -> GroupCounts:
-    """Count as `counts_by_label` for each model in turn: bool [n, labels] each."""
-    from scipy.sparse import csr_array, hstack
-
-    blocks = [
-        csr_array(one, dtype=np.int64)
-        for predicted in predictions
-        for one in (true & predicted, true, predicted)
-    ]
-    return count_by_group(hstack(blocks, format="csr"), groups)
+    return csr_array((ones, (rows, np.concatenate(places))), shape=(n, 3 * n_labels))
 
 
 def macro_f1(true: Ints, predicted: Ints | Bools, n_labels: int) -> float:

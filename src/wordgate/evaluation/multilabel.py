@@ -10,7 +10,6 @@ over the labels that have rows (``macro_over`` names them).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -38,11 +37,10 @@ from wordgate.evaluation.metrics import (
     averages,
     check_predictions,
     check_shape,
+    counts_by_label,
     f1_interval,
     f1_of_sums,
     macro_f1_interval,
-    macro_f1_of_sums,
-    sparse_counts,
 )
 
 DEFAULT_THRESHOLD = 0.5
@@ -90,6 +88,11 @@ class MultilabelScores(AveragedScores, frozen=True, extra="forbid"):
     def main(self) -> MainScore:
         """Return micro F1."""
         return MainScore("micro F1", self.micro_f1, self.intervals.micro_f1)
+
+    @property
+    def deciding(self) -> MainScore:
+        """Return micro F1, which decides which model is better."""
+        return self.main
 
 
 AnyScores = Scores | MultilabelScores
@@ -223,28 +226,25 @@ def most_frequent_set(
     return log_proba, np.where(sets[counts.argmax()], np.exp(log_proba), 1.0)
 
 
-def paired_f1_difference(
+def paired_micro_f1_difference(
     true: Ints,
     predicted: Bools,
     other: Bools,
     groups: Sequence[str] | None,
     *,
-    average: Literal["micro", "macro"] = "micro",
     seed: int = 0,
 ) -> PairedDifference:
-    """Compare two models' F1 on the same rows.
+    """Compare two models' micro F1 on the same rows.
 
     Args:
         true: int64 [n, labels] of 0 and 1, the labels of each row.
         predicted: bool [n, labels], those that the first model gives.
         other: bool [n, labels], those that the second model gives.
         groups: The group of each row; ``None`` makes each row its own group.
-        average: ``micro``, F1 over all pairs of a row and a label; or ``macro``, the mean of the
-            F1 of the labels that have rows.
         seed: Of the bootstrap's draws and the swaps.
 
     Returns:
-        The first model's F1 less the second one's, with a 95% interval and a p-value.
+        The first model's micro F1 minus the second one's, with a 95% interval and a p-value.
 
     Raises:
         DataError: The shapes differ, or no row has a label, so that F1 is undefined.
@@ -256,9 +256,6 @@ def paired_f1_difference(
         raise DataError(
             "no row has a label, so F1 is undefined: compare models on rows with labels"
         )
-    if average == "macro":
-        by_label = sparse_counts(borne, [predicted, other], groups)
-        return paired_by_swaps(by_label, macro_f1_of_sums, seed=seed)
     sums = [hits_and_totals(borne, one) for one in (predicted, other)]
     any_total = sums[0][:, 1:] + sums[1][:, 1:]
     counts = count_by_group(np.hstack([*sums, any_total]), groups).with_any()
@@ -358,7 +355,7 @@ def _intervals(
     if borne.any():
         pairs = count_by_group(hits_and_totals(borne, given), groups).with_any()
         micro_f1 = f1_interval(pairs, seed)
-        by_label = sparse_counts(borne, [given], groups)
+        by_label = counts_by_label(borne, given, borne.shape[1], groups)
         macro_f1 = macro_f1_interval(by_label, seed)
     return MultilabelIntervals(accuracy=accuracy, macro_f1=macro_f1, micro_f1=micro_f1)
 

@@ -14,8 +14,8 @@ from wordgate.evaluation.intervals import (
     PairedDifference,
     paired_difference,
 )
-from wordgate.evaluation.metrics import f1_of_sums, macro_f1
-from wordgate.evaluation.multilabel import hits_and_totals, paired_f1_difference
+from wordgate.evaluation.metrics import f1_of_sums, macro_f1, paired_macro_f1_difference
+from wordgate.evaluation.multilabel import hits_and_totals, paired_micro_f1_difference
 from wordgate.runtime.display import counted
 
 SearchObjective = Literal["accuracy", "macro_f1", "micro_f1"]
@@ -254,9 +254,7 @@ def paired_scores(
     """Compare two models on the same rows by an `objective_score`; groups are resampled."""
     if objective == "accuracy":
         return paired_difference(targets == decisions, targets == other, groups, seed=seed)
-    if targets.ndim == 1:
-        one_hot = np.eye(n_labels, dtype=np.int64)
-        targets, decisions, other = one_hot[targets], one_hot[decisions], one_hot[other]
+    if objective == "macro_f1":
+        return paired_macro_f1_difference(targets, decisions, other, n_labels, groups, seed=seed)
     given = decisions.astype(bool), other.astype(bool)
-    average: Literal["micro", "macro"] = "micro" if objective == "micro_f1" else "macro"
-    return paired_f1_difference(targets, *given, groups, average=average, seed=seed)
+    return paired_micro_f1_difference(targets, *given, groups, seed=seed)

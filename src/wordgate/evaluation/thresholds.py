@@ -19,7 +19,7 @@ from wordgate.evaluation.multilabel import (
     DEFAULT_THRESHOLD,
     Cuts,
     given_labels,
-    paired_f1_difference,
+    paired_micro_f1_difference,
 )
 
 MIN_POSITIVES = 10
@@ -308,7 +308,7 @@ def _gain(rows: ScoredRows, thresholds: Floats, seed: int) -> PairedDifference |
     if not rows.true.any():
         return None
     given = given_labels(rows.log_proba, thresholds), given_labels(rows.log_proba)
-    return paired_f1_difference(rows.true, *given, rows.groups, seed=seed)
+    return paired_micro_f1_difference(rows.true, *given, rows.groups, seed=seed)
 
 
 def _f1(rows: ScoredRows, threshold: Floats | None = None) -> float | None:

@@ -70,7 +70,7 @@ def train_auto(
     context, settings = config.context, config.settings
     context.progress.say(config.sentence())
     sources = source.read(settings, config.overrides, context.progress, remarks=config.left_out)
-    config = config.for_labels(multilabel=sources.table.label_sets is not None)
+    config = config.for_table(sources.table)
     if config.teaching is not None:
         teaching = config.teaching.beside(sources.table, source, context.progress)
         config = replace(config, teaching=teaching)

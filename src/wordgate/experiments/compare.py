@@ -245,7 +245,8 @@ def _run(
             comparison = _with_result(comparison, result, scheme)
             if watch is not None:
                 watch(comparison)
-    return replace(comparison, recommendation=recommend(comparison, schemes[-1].difference))
+    recommendation = recommend(comparison, schemes[-1].deciding_difference)
+    return replace(comparison, recommendation=recommendation)
 
 
 def _settings_of_taught(
@@ -358,8 +359,13 @@ def _with_result(comparison: Comparison, result: ModelResult, scheme: SplitSchem
     simpler = comparison.result(comparison.families[place - 1], result.kind)
     if simpler is None:
         return comparison
-    difference = scheme.difference(result, simpler)
-    test = PairedTest(result.family, simpler.family, result.kind, difference)
+    test = PairedTest(
+        result.family,
+        simpler.family,
+        result.kind,
+        scheme.difference(result, simpler),
+        scheme.macro_f1_difference(result, simpler),
+    )
     return replace(comparison, paired_tests=(*comparison.paired_tests, test))
 
 

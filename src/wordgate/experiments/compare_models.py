@@ -41,12 +41,14 @@ class ModelEvaluation:
 
     Attributes:
         scores: On these rows.
-        difference: Its accuracy less the first model's, or its micro F1; None for the first.
+        difference: Its accuracy minus the first model's, or its micro F1; None for the first.
+        macro_f1_difference: The same of macro F1; None unless labels are skewed.
         agreement: The share of rows that both label alike; None for the first.
     """
 
     scores: AnyScores
     difference: PairedDifference | None
+    macro_f1_difference: PairedDifference | None
     agreement: float | None
 
     def difference_cells(self) -> tuple[str, ...]:
@@ -56,10 +58,14 @@ class ModelEvaluation:
 
     def to_json(self) -> dict[str, object]:
         """Return it as plain JSON values."""
-        difference = self.difference
+        difference, macro_f1 = (
+            None if one is None else one.model_dump(mode="json")
+            for one in (self.difference, self.macro_f1_difference)
+        )
         return {
             "scores": self.scores.model_dump(mode="json"),
-            "difference": None if difference is None else difference.model_dump(mode="json"),
+            "difference": difference,
+            "macro_f1_difference": macro_f1,
             "agreement": self.agreement,
         }
 
@@ -266,9 +272,14 @@ def _evaluations(
 def _evaluate_each(evaluator: Evaluator, outputs: Sequence[ModelOutput]) -> list[ModelEvaluation]:
     """Score the predictions of each model for the rows, and compare each with the first."""
     first = outputs[0]
-    evaluations = [ModelEvaluation(evaluator.scores(first), None, None)]
-    for other in outputs[1:]:
-        difference = evaluator.paired_difference(other, first)
-        agreement = evaluator.agreement(other, first)
-        evaluations.append(ModelEvaluation(evaluator.scores(other), difference, agreement))
+    evaluations = [ModelEvaluation(evaluator.scores(first), None, None, None)]
+    evaluations += [
+        ModelEvaluation(
+            evaluator.scores(other),
+            evaluator.paired_difference(other, first),
+            evaluator.macro_f1_difference(other, first),
+            evaluator.agreement(other, first),
+        )
+        for other in outputs[1:]
+    ]
     return evaluations

@@ -15,10 +15,10 @@ from wordgate.evaluation.error_analysis import (
     analyse_errors,
 )
 from wordgate.evaluation.intervals import PairedDifference
-from wordgate.evaluation.metrics import evaluate
+from wordgate.evaluation.metrics import evaluate, is_skewed
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores, evaluate_multilabel
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
-from wordgate.evaluation.search import paired_scores
+from wordgate.evaluation.search import SearchObjective, paired_scores
 from wordgate.experiments.fitting import ModelOutput
 
 
@@ -46,14 +46,16 @@ class Evaluator:
         """Return which rows are classified correctly, with all their labels, bool [n]."""
         return _agree(self.test.targets, output.decisions(multilabel=self.test.multilabel))
 
-    def paired_difference(self, output: ModelOutput, other: ModelOutput) -> PairedDifference:
+    def paired_difference(
+        self, output: ModelOutput, other: ModelOutput, score: SearchObjective | None = None
+    ) -> PairedDifference:
         """Test a model's predictions against another one's, paired by group.
 
-        The difference is of accuracy; with several labels per text, of micro F1.
+        The difference is of a score; None for accuracy, or micro F1 with several labels per text.
         """
         test = self.test
         return paired_scores(
-            "micro_f1" if test.multilabel else "accuracy",
+            score or ("micro_f1" if test.multilabel else "accuracy"),
             test.targets,
             output.decisions(multilabel=test.multilabel),
             other.decisions(multilabel=test.multilabel),
@@ -61,6 +63,14 @@ class Evaluator:
             len(self.labels),
             seed=self.seed,
         )
+
+    def macro_f1_difference(
+        self, output: ModelOutput, other: ModelOutput
+    ) -> PairedDifference | None:
+        """Test macro F1 as `paired_difference` tests accuracy; None unless labels are skewed."""
+        if self.test.multilabel or not is_skewed(np.bincount(self.test.targets)):
+            return None
+        return self.paired_difference(output, other, "macro_f1")
 
     def agreement(self, output: ModelOutput, other: ModelOutput) -> float:
         """Return the share of the rows that two models give the same label, or the same labels."""

@@ -1,14 +1,17 @@
 """Options of a search and the search space, resolved before any data is read."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict, cast, get_args
 
 from wordgate.arguments import option_name, positive_number, whole_number
+from wordgate.data import Table
 from wordgate.errors import DataError, SettingsError, did_you_mean, near_miss
 from wordgate.evaluation.comparison import TAUGHT_LSTM
+from wordgate.evaluation.metrics import is_skewed
 from wordgate.evaluation.search import SearchLimits, SearchObjective, SearchTrial
 from wordgate.experiments.fitting import context_of_task
 from wordgate.experiments.reading import DataOptions, settings_called
@@ -50,8 +53,9 @@ class SearchOptions(TypedDict, total=False):
             (60).
         max_ms: Maximum median latency of one text, in milliseconds on this machine.
         max_mb: Maximum size of the saved model, in 10^6 bytes.
-        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1``, or, if a text
-            can have several labels, ``micro_f1`` (the default there) or ``macro_f1``.
+        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1`` (the default if
+            one label has 80% of the rows or more), or, if a text can have several labels,
+            ``micro_f1`` (the default there) or ``macro_f1``.
         trials: Maximum number of finished trials.
         watch: Called after every trial, with the objective, all trials, and the
             `time.monotonic()` at which the search ends.
@@ -119,10 +123,13 @@ def _minutes(minutes: float | None, preset: str | None) -> float:
     return positive_number(minutes, "minutes")
 
 
-def _objective(asked: str | None, *, multilabel: bool) -> SearchObjective:
-    """Return the score to maximize: accuracy, or micro F1 of several labels per text."""
+def _objective(asked: str | None, *, multilabel: bool, skewed: bool) -> SearchObjective:
+    """Return the score to maximize: the one that was named, else the one that decides.
+
+    That is accuracy, macro F1 if labels are skewed, or micro F1 of several labels per text.
+    """
     if asked is None:
-        return "micro_f1" if multilabel else "accuracy"
+        return "micro_f1" if multilabel else "macro_f1" if skewed else "accuracy"
     if asked not in OBJECTIVES:
         raise SettingsError(f"a search has no objective '{asked}'{did_you_mean(asked, OBJECTIVES)}")
     if (asked == "micro_f1") != multilabel and asked != "macro_f1":
@@ -190,9 +197,23 @@ class SearchConfig:
         """Whether latency or size is limited."""
         return self.limits.max_ms is not None or self.limits.max_mb is not None
 
-    def for_labels(self, *, multilabel: bool) -> "SearchConfig":
-        """Choose the score to maximize by the labels of the data; refuse one of other labels."""
-        objective = _objective(self.options.get("objective"), multilabel=multilabel)
+    def for_table(self, table: Table) -> "SearchConfig":
+        """Choose the score to maximize, as `for_labels` does, by the labels of a table."""
+        several = table.label_sets is not None
+        return self.for_labels(None if several else [*Counter(table.labels or ()).values()])
+
+    def for_labels(self, support: Sequence[int] | None) -> "SearchConfig":
+        """Choose the score to maximize by the labels of the data; refuse one of other labels.
+
+        `support` is the number of rows of each label; None if a text may have several labels.
+        """
+        asked, skewed = self.options.get("objective"), support is not None and is_skewed(support)
+        objective = _objective(asked, multilabel=support is None, skewed=skewed)
+        if asked is None and skewed and support is not None:
+            self.context.progress.say(
+                f"Labels are skewed ({max(support) / sum(support):.0%} of the rows have the same"
+                " one), so macro F1 is maximized; to maximize accuracy, add --objective accuracy"
+            )
         return replace(self, objective=objective)
 
     def sentence(self) -> str:

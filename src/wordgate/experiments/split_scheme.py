@@ -83,6 +83,16 @@ class SplitScheme:
         """Compare two families on the same rows: by accuracy, or micro F1 of several labels."""
         return self.evaluator.paired_difference(output_of(result), output_of(other))
 
+    def macro_f1_difference(
+        self, result: ModelResult, other: ModelResult
+    ) -> PairedDifference | None:
+        """Compare macro F1 of two families on the same rows; None unless labels are skewed."""
+        return self.evaluator.macro_f1_difference(output_of(result), output_of(other))
+
+    def deciding_difference(self, result: ModelResult, other: ModelResult) -> PairedDifference:
+        """Compare two families by the score that decides: macro F1 if labels are skewed."""
+        return self.macro_f1_difference(result, other) or self.difference(result, other)
+
     def joined(self, parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Concatenate float64 [n_test of a fold, ...] of each fold, in the order of `rows`."""
         rows = np.concatenate([fold.rows for fold in self.folds])

@@ -125,7 +125,7 @@ def tune(
     )
     progress.say(config.sentence())
     table = source.read(config.settings, overrides, progress).table
-    config = config.for_labels(multilabel=table.label_sets is not None)
+    config = config.for_table(table)
     with limited_blas(choose_threads(threads)):
         contention = Contention()
         copies = near_duplicates_of(table, progress)

@@ -46,6 +46,7 @@ def model_page(
         audit: The findings of the data audit, by subject.
     """
     _, difference = metrics.difference_to_baseline(config.family)
+    macro_f1 = metrics.macro_f1_difference_to_baseline(config.family)
     proven = outcome(config.family, metrics)
     leak = leak_warning(metrics.split)
     is_loud = leak.startswith("LEAKAGE")
@@ -69,9 +70,9 @@ def model_page(
         methods=[
             f"Confidence interval of {metrics.main.name}: {metrics.main.interval.method}.",
             *(
-                []
-                if difference is None
-                else [f"Difference from the baseline: {difference.method}."]
+                f"Difference from the baseline{score}: {one.method}."
+                for score, one in (("", difference), (" in macro F1", macro_f1))
+                if one is not None
             ),
             f"Recipe {config.recipe}, seed {config.seed}.",
         ],

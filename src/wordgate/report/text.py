@@ -68,19 +68,20 @@ def family_name(family: str) -> str:
 def headline(family: str, metrics: AnyMetrics) -> str:
     """Write the main score of a model with its interval, of its baselines and of its teacher.
 
-    The main score is the accuracy, or the micro F1 with several labels per text.
+    The main score is the accuracy, or the micro F1 with several labels per text. If labels are
+    skewed, macro F1 follows.
     """
-    name, value, interval = metrics.main
-    cells = [
-        f"{capitalized(name)} on {counted(metrics.n, 'test row')}, 95% interval\n"
-        f"  this model ({family_name(family)}) {format_share(value)}"
-        f" ({interval})"
-    ]
+    others: list[tuple[str, Any]] = [*metrics.baselines.to_beat(family)]
     if metrics.teacher is not None:
-        cells.append(f"teacher {format_share(metrics.teacher.main)}")
-    baselines = metrics.baselines.to_beat(family)
-    cells += [f"{name} {format_share(one.main)}" for name, one in baselines]
-    return "   ".join(cells)
+        others.insert(0, ("teacher", metrics.teacher))
+    lines = []
+    for name, value, interval in dict.fromkeys((metrics.main, metrics.deciding)):
+        key = name.replace(" ", "_").lower()
+        cells = [f"  this model ({family_name(family)}) {format_share(value)} ({interval})"]
+        cells += [f"{other} {format_share(getattr(one, key))}" for other, one in others]
+        title = f"{capitalized(name)} on {counted(metrics.n, 'test row')}, 95% interval"
+        lines += [title, "   ".join(cells)]
+    return "\n".join(lines)
 
 
 def weakest_label(scores: AnyScores) -> list[str]:
@@ -95,6 +96,7 @@ def weakest_label(scores: AnyScores) -> list[str]:
 def outcome(family: str, metrics: AnyMetrics) -> str | None:
     """Return whether a model is significantly ``better`` or ``worse`` than its best baseline."""
     _, difference = metrics.difference_to_baseline(family)
+    difference = metrics.macro_f1_difference_to_baseline(family) or difference
     return None if difference is None else difference.proven
 
 
@@ -103,7 +105,19 @@ def verdict(family: str, metrics: AnyMetrics) -> str:
     baseline, difference = metrics.difference_to_baseline(family)
     if difference is None:  # an older wordgate measured none
         return f"The {family_name(family)} model was not compared with {baseline}."
-    return format_verdict(family, baseline, difference, points_of(metrics))
+    macro_f1 = metrics.macro_f1_difference_to_baseline(family)
+    judged = format_verdict(family, baseline, difference, points_of(metrics), macro_f1)
+    return judged if macro_f1 is None else f"{judged} {skewed_labels(metrics)}"
+
+
+def skewed_labels(scores: AnyScores) -> str:
+    """Write why models are compared by macro F1."""
+    frequent = max(scores.per_class, key=lambda score: score.support)
+    return (
+        f"Labels are skewed ({frequent.support / scores.n:.0%} of the rows have the label"
+        f" {in_list(frequent.label)}), so models are compared by macro F1, in which every label has"
+        " the same weight."
+    )
 
 
 def search_sentence(search: SearchFacts) -> str:
@@ -123,11 +137,16 @@ def points_of(metrics: AnyMetrics) -> str:
 
 
 def format_verdict(
-    family: str, baseline: str, difference: PairedDifference, unit: str = "points"
+    family: str,
+    baseline: str,
+    difference: PairedDifference,
+    unit: str = "points",
+    macro_f1: PairedDifference | None = None,
 ) -> str:
-    """Write whether a model of a family is better than a baseline."""
+    """Write whether a model of a family is better than a baseline; by macro F1, if it is given."""
     name = family_name(family)
-    facts = f"{difference.points()} {unit}, {difference.evidence()}"
+    facts = format_difference(difference, macro_f1, unit)
+    difference = macro_f1 or difference
     if difference.proven == "better":
         return f"The {name} model beats {baseline}: {facts}."
     if difference.proven == "worse":
@@ -135,6 +154,18 @@ def format_verdict(
         return f"The {name} model is worse than {baseline} ({facts}){remedy}."
     remedy = "" if family == "count" else ": --family count is simpler"
     return f"The {name} model is not significantly better than {baseline} ({facts}){remedy}."
+
+
+def format_difference(
+    difference: PairedDifference, macro_f1: PairedDifference | None, unit: str = "points"
+) -> str:
+    """Write a difference of the main score, and before it that of macro F1 if labels are skewed."""
+    if macro_f1 is None:
+        return f"{difference.points()} {unit}, {difference.evidence()}"
+    return (
+        f"{macro_f1.points()} points of macro F1, {macro_f1.evidence()};"
+        f" {difference.points()} points of accuracy, {difference.evidence()}"
+    )
 
 
 def leak_warning(split: SplitFacts) -> str:
