@@ -92,7 +92,7 @@ def predictions(
     thresholds = output.thresholds
     return PredictedRows(
         log_proba=output.log_proba,
-        given=None if thresholds is None else output.decisions(multilabel=dataset.multilabel),
+        decisions=None if thresholds is None else output.decisions(multilabel=dataset.multilabel),
         targets=dataset.targets,
         texts=dataset.texts,
         rows=[table.rows[row] for row in rows.tolist()],
