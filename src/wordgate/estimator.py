@@ -290,13 +290,13 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         joined = find_near_duplicates(dataset.texts, dataset.groups).joined.groups
         rows, labels = replace(dataset, groups=joined), tuple(given.names)
         with searching(config, rows, labels, then="is trained now") as found:
-            for place, trial in enumerate(found.ranking):
+            for rank, trial in enumerate(found.ranking):
                 limited = context_for(trial.family, context)
                 self._fit_one(config.plan_of(spec_of(trial)), dataset, given, limited, groups)
                 latency, megabytes = measure_bundle(self._bundle, dataset.texts, self.threads)
                 broken = config.over_limits(latency, megabytes)
                 if not broken:
-                    result = found.result(config, place)
+                    result = found.result(config, rank)
                     self.search_ = replace(result, latency_ms=latency, megabytes=megabytes)
                     return
                 found = found.with_broken_limits(trial, broken)

@@ -1,4 +1,4 @@
-"""Scoring a model's predictions for test rows."""
+"""Evaluation of predictions for test rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,14 +24,14 @@ from wordgate.experiments.fitting import ModelOutput
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Scores predictions on test rows; `seed` is that of the resampling."""
+    """Evaluates predictions for test rows; `seed` is that of the resampling."""
 
     test: Dataset
     labels: tuple[str, ...]
     seed: int
 
     def scores(self, output: ModelOutput) -> AnyScores:
-        """Score a model's predictions for the test rows."""
+        """Compute the scores of a model's predictions."""
         test, (log_proba, thresholds) = self.test, (output.log_proba, output.thresholds)
         rows = (test.targets, log_proba, self.labels, test.groups)
         if test.multilabel:
@@ -39,11 +39,11 @@ class Evaluator:
         return evaluate(*rows, predicted=output.classes(), seed=self.seed)
 
     def part(self, rows: NDArray[np.bool_]) -> "Evaluator":
-        """Keep only some rows, bool [n]."""
+        """Select rows, bool [n]."""
         return Evaluator(self.test.part(np.flatnonzero(rows)), self.labels, self.seed)
 
     def correct(self, output: ModelOutput) -> NDArray[np.bool_]:
-        """Return which rows are classified correctly, with all their labels, bool [n]."""
+        """Return which rows are classified correctly, with all labels, bool [n]."""
         return _agree(self.test.targets, output.decisions(multilabel=self.test.multilabel))
 
     def paired_difference(
@@ -73,9 +73,9 @@ class Evaluator:
         return self.paired_difference(output, other, "macro_f1")
 
     def agreement(self, output: ModelOutput, other: ModelOutput) -> float:
-        """Return the share of the rows that two models give the same label, or the same labels."""
+        """Return the fraction of rows for which two models predict the same label or labels."""
         several = self.test.multilabel
-        decisions = (each.decisions(multilabel=several) for each in (output, other))
+        decisions = (one.decisions(multilabel=several) for one in (output, other))
         return float(_agree(*decisions).mean())
 
 
