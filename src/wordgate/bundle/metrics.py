@@ -113,7 +113,7 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
     warnings: list[str]
 
     def leakage(self) -> str:
-        """Write how many test rows the model could know from training."""
+        """Describe how many test rows were seen in training."""
         by_group, by_copy = self.leaked_by_group, self.near_duplicates_in_train
         share = "shares" if by_group == 1 else "share"
         have = "has" if by_copy == 1 else "have"
@@ -124,7 +124,7 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         )
 
     def _labels(self) -> str:
-        """Write how many similar rows agree in label."""
+        """Describe how many similar rows have the same label."""
         if not self.similar_in_train or self.similar_with_label is None:
             return ""
         return (
@@ -194,7 +194,7 @@ class VectorFacts(VocabularyCoverage):
     size: int = Field(description="dimensions of a vector")
 
     def sentence(self) -> str:
-        """Write it in one sentence."""
+        """Describe it in one sentence."""
         occurrences = self.found.tokens / max(1, self.vocabulary.tokens)
         return (
             f"Word vectors: {self.file}; {self.found.types:,} of {self.vocabulary.types:,} words"
@@ -228,14 +228,14 @@ class TeacherFacts(ComparedResult, frozen=True, extra="forbid"):
     seconds: float = Field(description="for its training and for labeling")
 
     def sentence(self) -> str:
-        """Write it in one sentence."""
-        less = self.difference
+        """Describe it in one sentence."""
+        difference = self.difference
         interval = "no interval"
-        if less.low is not None and less.high is not None:
-            interval = f"95% interval {100 * less.low:+.1f} to {100 * less.high:+.1f}"
+        if difference.low is not None and difference.high is not None:
+            interval = f"95% interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
         return (
             f"Teacher {self.name}: {self._score()}. Difference of the model from its teacher"
-            f" ({self._DECISION}): {100 * less.difference:+.1f} points ({interval});"
+            f" ({self._DECISION}): {100 * difference.difference:+.1f} points ({interval});"
             f" both predict the same {self._LABEL} for {self.agreement:.1%} of the test rows."
         )
 
@@ -374,10 +374,10 @@ AnyMetrics = Metrics | MultilabelMetrics
 
 
 def read_metrics(content: object) -> AnyMetrics:
-    """Read the JSON value of a `metrics.json`, of either form.
+    """Validate the content of a `metrics.json`, with one or several labels per text.
 
     Raises:
-        ValidationError: It is neither.
+        ValidationError: It is invalid.
     """
     several = isinstance(content, dict) and content.get("multilabel") is True
     return (MultilabelMetrics if several else Metrics).model_validate(content)

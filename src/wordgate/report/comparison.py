@@ -41,7 +41,7 @@ def comparison_page(
     analyses: Mapping[str, ErrorAnalysis | MultilabelAnalysis],
     audit: Sequence[Section],
 ) -> str:
-    """Render a comparison as a self-contained HTML page: no script, nothing fetched, all escaped.
+    """Render a comparison as a self-contained HTML page, without scripts, with texts escaped.
 
     `analyses` are the error analyses of the families on the last kind of split.
     """
@@ -68,7 +68,7 @@ def comparison_page(
 
 
 def format_comparison(comparison: Comparison, width: int | None = None) -> str:
-    """Write a comparison for a terminal: scores, costs, paired tests, leakage, recommendation.
+    """Format a comparison for a terminal: scores, costs, paired tests, leakage, recommendation.
 
     Args:
         comparison: The comparison.
@@ -87,7 +87,7 @@ def format_comparison(comparison: Comparison, width: int | None = None) -> str:
 
 
 def format_results(comparison: Comparison, width: int | None = None) -> str:
-    """Write the scores and costs of the finished models, a table for each kind of split.
+    """Format the scores and costs of the finished models, a table for each kind of split.
 
     A table that is wider than `width` characters has no interval of macro F1.
     """
@@ -103,13 +103,13 @@ def format_results(comparison: Comparison, width: int | None = None) -> str:
 
 
 def _results(comparison: Comparison, kind: str) -> list[ModelResult]:
-    """Return the results that there are on a kind of split, the simplest family first."""
-    found = (comparison.result(family, kind) for family in comparison.families)
-    return [result for result in found if result is not None]
+    """Return the finished results on a kind of split, the simplest family first."""
+    results = (comparison.result(family, kind) for family in comparison.families)
+    return [result for result in results if result is not None]
 
 
 def main_score(comparison: Comparison) -> str:
-    """Name the score by which the models are compared."""
+    """Return the name of the main score."""
     return comparison.results[0].scores.main.name if comparison.results else "accuracy"
 
 
@@ -118,7 +118,7 @@ def _header(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _result_row(result: ModelResult) -> tuple[str, ...]:
-    """Write a family's name, scores and costs, as `_header` names them."""
+    """Format a family's name, scores and costs, for the columns of `_header`."""
     return (
         result.family,
         *score_cells(result.scores),
@@ -129,7 +129,7 @@ def _result_row(result: ModelResult) -> tuple[str, ...]:
 
 
 def _without_macro_interval(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out the interval of macro F1, so that the row fits on a page or a line."""
+    """Leave out the interval of macro F1, to save width."""
     return cells[:4] + cells[5:]
 
 
@@ -153,7 +153,7 @@ def methods(comparison: Comparison) -> list[str]:
 
 
 def _format_paired_tests(comparison: Comparison) -> str:
-    """Write the paired tests on each kind of split: points, interval, p-value."""
+    """Format the paired tests on each kind of split: points, interval, p-value."""
     tables = []
     for of_score, name in _tested_scores(comparison).items():
         points = f"points{of_score or f' of {main_score(comparison)}'}"
@@ -185,7 +185,7 @@ def _differences(
 
 
 def _format_gaps(comparison: Comparison) -> str:
-    """Write how much higher the main score of each family is on the random split."""
+    """Format the differences of the main score between random and grouped split."""
     rows: list[tuple[str, ...]] = [(main_score(comparison), "random", "grouped", "difference")]
     for family in comparison.families:
         at_random, grouped = (comparison.result(family, kind) for kind in ("random", "grouped"))
@@ -223,14 +223,14 @@ def _split_results(comparison: Comparison, kind: str) -> dict[str, object]:
             _without_macro_interval(("family", *_header(comparison))),
             [_without_macro_interval(_result_row(result)) for result in results],
         ),
-        "bold": [place for place, one in enumerate(results) if one.family == best],
+        "bold": [number for number, one in enumerate(results) if one.family == best],
         "tone": "" if decides else "quiet",
         "figures": [*figures, *_difference_figures(comparison, kind)],
     }
 
 
 def _ranking(chosen: Recommendation | None, results: Sequence[ModelResult]) -> list[str]:
-    """Name the best family, or those that are not significantly worse."""
+    """Describe the best family, or those that are not significantly worse."""
     if chosen is None or not chosen.tied or len(results) == 1:
         return []
     if len(chosen.tied) == 1:
@@ -243,7 +243,7 @@ def _ranking(chosen: Recommendation | None, results: Sequence[ModelResult]) -> l
 
 
 def _main_value(result: ModelResult) -> float:
-    """Return the score by which models are compared; one that is undefined is the lowest."""
+    """Return the main score; 0 if it is undefined."""
     return result.scores.main.value or 0.0
 
 
@@ -252,7 +252,7 @@ def _is_skewed(result: ModelResult) -> bool:
 
 
 def _deciding_value(result: ModelResult) -> float:
-    """Return the score that decides which model is better; one that is undefined is the lowest."""
+    """Return the score that decides which model is better; 0 if it is undefined."""
     return result.scores.deciding.value or 0.0
 
 
@@ -340,21 +340,24 @@ def recommend(
     results = _results(comparison, kind)
     best = max(results, key=_deciding_value)
     against_best = {result.family: difference(result, best) for result in results}
-    level = [
+    tied_results = [
         result
         for result in results
         if result is best or against_best[result.family].proven != "worse"
     ]
-    chosen = level[0]
+    chosen = tied_results[0]
     use = _use(chosen, best, results, against_best[chosen.family])
     if _is_skewed(chosen):
         use += f" {skewed_labels(chosen.scores)}"
-    tied = tuple(result.family for result in level)
+    tied = tuple(result.family for result in tied_results)
     return Recommendation(chosen.family, (use, _caution(comparison, chosen, best)), tied)
 
 
 def _use(
-    chosen: ModelResult, best: ModelResult, results: Sequence[ModelResult], less: PairedDifference
+    chosen: ModelResult,
+    best: ModelResult,
+    results: Sequence[ModelResult],
+    difference: PairedDifference,
 ) -> str:
     where = {
         "grouped": "on unseen groups",
@@ -378,7 +381,7 @@ def _use(
         )
     return (
         f"Use {chosen.family}: {worth}, and {best.family}, {superlative} with"
-        f" {_deciding_value(best):.3f}, is not significantly better ({less.p()})."
+        f" {_deciding_value(best):.3f}, is not significantly better ({difference.p()})."
     )
 
 
@@ -419,7 +422,7 @@ def _memory(at_random: ModelResult, grouped: ModelResult) -> str:
 
 def _is_beyond_chance(higher: ModelResult, lower: ModelResult) -> bool:
     """Return whether the difference of two accuracies is significantly above 0."""
-    # The accuracies are from different rows, so the interval of their difference combines their own
+    # The accuracies are on different rows, so the interval of the difference combines their own
     # (Newcombe 1998, "Interval estimation for the difference between independent proportions",
     # method 10). Without intervals the difference is not significant.
     above, below = higher.scores.main.interval, lower.scores.main.interval
