@@ -64,7 +64,7 @@ def evaluate(
 
 
 def format_evaluation(evaluation: "Evaluation") -> str:
-    """Write a model's scores on a file for a terminal, memory first."""
+    """Format a model's scores on a file for a terminal, rows seen in training first."""
     from wordgate.report.text import format_share, label_tables
 
     parts = [
@@ -86,7 +86,7 @@ def format_evaluation(evaluation: "Evaluation") -> str:
 
 
 def format_seen(seen: "Seen | None") -> str:
-    """Write how much of a file had a part in the model's training."""
+    """Describe how many rows of a file were seen in the model's training."""
     if seen is None:
         return (
             "The model was imported without its training texts, so rows that it was trained on"
@@ -101,25 +101,27 @@ def format_seen(seen: "Seen | None") -> str:
     if seen.rows == 0:
         none = "The 1 row was not" if seen.n == 1 else f"None of these {seen.n:,} rows was"
         return f"{none} seen during the model's training.{unknown}"
-    ways = [f"{counted(seen.texts, 'as an exact duplicate', 'as exact duplicates')}"]
+    kinds = [f"{counted(seen.texts, 'as an exact duplicate', 'as exact duplicates')}"]
     if seen.near_copies is not None:
         near = counted(seen.near_copies - seen.texts, "as a near duplicate", "as near duplicates")
-        ways.append(f"{near}{_doubt(seen)}")
+        kinds.append(f"{near}{_doubt(seen)}")
     if seen.groups is not None:
-        ways.append(f"{seen.groups:,} by their group")
+        kinds.append(f"{seen.groups:,} by their group")
     rows = (
         f"All {seen.n:,} rows" if seen.rows == seen.n else f"{seen.rows:,} of these {seen.n:,} rows"
     )
     rows = "The 1 row" if seen.n == 1 else rows
     were = "was" if seen.rows == 1 else "were"
-    worth = "scores on these rows mostly measure memorization"
+    effect = "scores on these rows mostly measure memorization"
     if seen.rows > max(seen.texts, seen.groups or 0):
-        worth += " (less so if the near duplicates come from a template)"
-    return f"{rows} {were} seen during the model's training ({'; '.join(ways)}): {worth}.{unknown}"
+        effect += " (less so if the near duplicates come from a template)"
+    return (
+        f"{rows} {were} seen during the model's training ({'; '.join(kinds)}): {effect}.{unknown}"
+    )
 
 
 def _doubt(seen: "Seen") -> str:
-    """Write how many near duplicates are an estimate, and how many of these may be none."""
+    """Describe how many near duplicates are an estimate, and the expected false positives."""
     if not seen.estimated:
         return ""
     near = seen.near_copies - seen.texts if seen.near_copies is not None else 0
