@@ -141,14 +141,10 @@ def compare(
     teaching = teacher_config(
         taught, teaching_minutes, has_unlabelled=bool(source.unlabelled), progress=progress
     )
-    for family in [name for name in families if not FAMILIES[name].cpu_alone] or families[:1]:
-        check_device(family, device, progress)
-    check_n_folds(folds, parts_given=source.names_parts)
-    _refuse_idle_settings(overrides, options.get("test"), folds)
+    _check_options(source, families, overrides, folds, device, progress)
     _check_out(out, overwrite=overwrite, resume=resume)
     networks = [check_pretrained(family, chosen, progress) for family in families]
-    split = options.get("split")
-    kinds = (GIVEN,) if source.names_parts else (split,) if split else (RANDOM, GROUPED)
+    kinds = _kinds(source)
     table = source.read(
         chosen, overrides, progress, grouped=kinds == (GROUPED,), remarks=left_out
     ).table
@@ -185,6 +181,29 @@ def compare(
             write_folder(out, _WHAT, _contents(comparison, page))
     store.clear()
     return comparison
+
+
+def _check_options(
+    source: DataSource,
+    families: Sequence[str],
+    overrides: Mapping[str, object],
+    folds: int | None,
+    device: str,
+    progress: Progress,
+) -> None:
+    """Check the device and the options of the split before any data is read."""
+    for family in [name for name in families if not FAMILIES[name].cpu_alone] or families[:1]:
+        check_device(family, device, progress)
+    check_n_folds(folds, parts_given=source.names_parts)
+    _refuse_idle_settings(overrides, source.options.get("test"), folds)
+
+
+def _kinds(source: DataSource) -> tuple[str, ...]:
+    """Return the kinds of split to compare."""
+    if source.names_parts:
+        return (GIVEN,)
+    split = source.options.get("split")
+    return (split,) if split else (RANDOM, GROUPED)
 
 
 def _plans(
