@@ -32,7 +32,7 @@ from printing import print_header, print_row
 from real_data import real_file
 from wordgate.data import read_table
 from wordgate.evaluation.metrics import evaluate
-from wordgate.evaluation.multilabel import evaluate_multilabel, paired_f1_difference
+from wordgate.evaluation.multilabel import evaluate_multilabel, paired_micro_f1_difference
 from wordgate.evaluation.thresholds import choose_thresholds
 from wordgate.experiments.splits import split_table
 from wordgate.runtime.progress import Silent
@@ -100,7 +100,7 @@ def families(names):
     for name in ("TF-IDF of words", "TF-IDF, the same n-grams"):
         if "count" not in given:
             break
-        less = paired_f1_difference(test.targets, given["count"], given[name], test.groups)
+        less = paired_micro_f1_difference(test.targets, given["count"], given[name], test.groups)
         print(
             f"count less scikit-learn, {name}: {100 * less.difference:+.1f} points of micro F1"
             f" ({100 * less.low:+.1f} to {100 * less.high:+.1f}), p = {less.p_value:.3g}"

@@ -94,8 +94,9 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         preset: ``quick`` (3 minutes), ``good`` (15, the default) or ``best`` (60).
         max_ms: Maximum median latency of one text, in milliseconds on this machine.
         max_mb: Maximum size of the saved model, in 10^6 bytes.
-        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1``, or, if a text
-            can have several labels, ``micro_f1`` (the default there) or ``macro_f1``.
+        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1`` (the default if
+            one label has 80% of the texts or more), or, if a text can have several labels,
+            ``micro_f1`` (the default there) or ``macro_f1``.
         trials: Maximum number of finished trials.
         random_state: The random seed, a number; or a numpy `RandomState` or `Generator`, or None
             for the global one of numpy, from which each `fit` draws a seed.
@@ -207,7 +208,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if self.model == AUTO:
                 self._search(dataset, given, context, named, unlabelled)
             else:
-                refuse_search(self._asked())
+                refuse_search(self._search_options())
                 self.search_: SearchResult | None = None
                 plan = self._plan(given, texts, unlabelled, context)
                 self._fit_one(plan, dataset, given, context, named)
@@ -247,7 +248,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         unlabelled: Iterable[str] | None,
         context: RunContext,
     ) -> ModelPlan:
-        """Resolve the settings of the one family that was named."""
+        """Resolve the settings of the family."""
         check_family(self.model)
         check_device(self.model, self.device, context.progress)
         recipe = choose_recipe(self.recipe, self.teacher)
@@ -256,7 +257,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings, vectors = resolve_vectors(self.vectors, settings, context.progress)
         return ModelPlan(self.model, settings, vectors, teaching, str(recipe))
 
-    def _asked(self) -> SearchOptions:
+    def _search_options(self) -> SearchOptions:
         return SearchOptions(
             minutes=self.minutes,
             preset=self.preset,
@@ -274,28 +275,28 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         groups: Sequence[str] | None,
         unlabelled: Iterable[str] | None,
     ) -> None:
-        """Search family and settings, and fit the best trial that keeps the limits."""
+        """Search family and settings, and fit the best trial within the limits."""
         idle = {name: getattr(self, name) for name in _OF_ONE_FAMILY} | {"unlabelled": unlabelled}
         for name, value in idle.items():
             if value is not None:
                 raise SettingsError(f"{name} has no effect with model='{AUTO}': leave it out")
         config = plan_search(
-            self._asked(),
+            self._search_options(),
             context,
             recipe=self.recipe,
             overrides=self._overrides(),
             vectors=self.vectors,
-        ).for_labels(multilabel=dataset.multilabel)
+        ).for_labels(None if dataset.multilabel else np.bincount(dataset.targets).tolist())
         joined = find_near_duplicates(dataset.texts, dataset.groups).joined.groups
         rows, labels = replace(dataset, groups=joined), tuple(given.names)
         with searching(config, rows, labels, then="is trained now") as found:
-            for place, trial in enumerate(found.ranking):
+            for rank, trial in enumerate(found.ranking):
                 limited = context_for(trial.family, context)
                 self._fit_one(config.plan_of(spec_of(trial)), dataset, given, limited, groups)
                 latency, megabytes = measure_bundle(self._bundle, dataset.texts, self.threads)
                 broken = config.over_limits(latency, megabytes)
                 if not broken:
-                    result = found.result(config, place)
+                    result = found.result(config, rank)
                     self.search_ = replace(result, latency_ms=latency, megabytes=megabytes)
                     return
                 found = found.with_broken_limits(trial, broken)
@@ -404,10 +405,10 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         output = predicted(self.predictor_, X)
         several = self.predictor_.config.multilabel
         classes = output.given().astype(np.int64) if several else output.classes()
-        is_right = match_targets(y, classes, self.classes_)
-        if not len(is_right):
+        is_correct = match_targets(y, classes, self.classes_)
+        if not len(is_correct):
             raise DataError("there are no texts to compute an accuracy of")
-        return float(np.average(is_right, weights=_weights(sample_weight, len(is_right))))
+        return float(np.average(is_correct, weights=_weights(sample_weight, len(is_correct))))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the fitted model in a folder, for `wordgate.load` and the command line.
@@ -450,7 +451,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _warn_of_labels(given: GivenTargets) -> None:
-    """Warn of labels that are nearly alike, or look like missing values."""
+    """Warn of labels that are nearly equal, or look like missing values."""
     written = []
     if given.targets.ndim == 1:
         written = [given.names[target] for target in given.targets.tolist()]
@@ -459,7 +460,7 @@ def _warn_of_labels(given: GivenTargets) -> None:
 
 
 def _seed_of(random_state: Any) -> int:
-    """Return the seed of a fit: a number as it is, else one that the generator draws."""
+    """Return the seed of a fit: the number, or one drawn from the generator."""
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(LARGEST_SEED, endpoint=True))
     if random_state is None or isinstance(random_state, np.random.RandomState):
@@ -479,5 +480,5 @@ def _weights(sample_weight: Iterable[float] | None, n_texts: int) -> NDArray[np.
             weights = np.array(column, np.float64).astype(np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"the weights of the texts are not numbers: {error}") from error
-    check_text_weights(weights, "text")  # of the validation set, too, and by their own places
+    check_text_weights(weights, "text")  # before the split, so that errors have their positions
     return weights

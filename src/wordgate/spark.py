@@ -46,14 +46,14 @@ def score(
         SettingsError: An option is out of range, or has no effect.
         MissingExtraError: PySpark is not installed.
     """
-    made = _made(model, text, options)
-    config = made.config()
-    made.text_columns(df.columns, config)  # what it lacks is told here, not by a task
-    return df.mapInArrow(partial(_scored, made), _extended(df.schema, made, config))
+    frame_scorer = _frame_scorer(model, text, options)
+    config = frame_scorer.config()
+    frame_scorer.text_columns(df.columns, config)  # raises here, not in a task
+    return df.mapInArrow(partial(_scored, frame_scorer), _extended(df.schema, frame_scorer, config))
 
 
 def scorer(model: str | Path, text: Columns | None = None, **options: Unpack[ScorerOptions]) -> Any:
-    """Make a function for ``df.mapInArrow`` or ``df.mapInPandas`` that scores rows.
+    """Return a function for ``df.mapInArrow`` or ``df.mapInPandas`` that scores rows.
 
     All columns are kept. pandas has no integers with nulls, so ``mapInPandas`` rounds those above
     2**53; ``mapInArrow`` changes nothing.
@@ -71,7 +71,7 @@ def scorer(model: str | Path, text: Columns | None = None, **options: Unpack[Sco
         SettingsError: An option is out of range, or has no effect.
         MissingExtraError: PySpark is not installed.
     """
-    return partial(_scored, _made(model, text, options))
+    return partial(_scored, _frame_scorer(model, text, options))
 
 
 def schema(of: Any, model: str | Path, **options: Unpack[ScorerOptions]) -> Any:
@@ -91,12 +91,12 @@ def schema(of: Any, model: str | Path, **options: Unpack[ScorerOptions]) -> Any:
         SettingsError: An option is out of range, or has no effect.
         MissingExtraError: PySpark is not installed.
     """
-    made = _made(model, None, options)
-    return _extended(of, made, made.config())
+    frame_scorer = _frame_scorer(model, None, options)
+    return _extended(of, frame_scorer, frame_scorer.config())
 
 
 def udf(model: str | Path, **options: Unpack[ScorerOptions]) -> Any:
-    """Make a pandas UDF: from the columns of the text to a struct of the new columns.
+    """Return a pandas UDF from the text columns to a struct of the new columns.
 
     ``df.withColumn("prediction", wordgate.spark.udf("model")("text"))`` gives ``prediction.label``,
     ``prediction.probability`` and ``prediction.error``.
@@ -113,25 +113,27 @@ def udf(model: str | Path, **options: Unpack[ScorerOptions]) -> Any:
         SettingsError: An option is out of range, or has no effect.
         MissingExtraError: PySpark is not installed.
     """
-    made = _made(model, None, options)
+    frame_scorer = _frame_scorer(model, None, options)
     import pandas as pd
     from pyspark.sql.functions import pandas_udf
     from pyspark.sql.types import StructType
 
     def predict(*texts: pd.Series) -> pd.DataFrame:
         names = [f"text {number}" for number in range(len(texts))]
-        at_work = replace(_on_this_worker(made), text=tuple(names))
-        return at_work(pd.concat(texts, axis=1, keys=names)).drop(columns=names)
+        on_worker = replace(_on_this_worker(frame_scorer), text=tuple(names))
+        return on_worker(pd.concat(texts, axis=1, keys=names)).drop(columns=names)
 
-    return pandas_udf(predict, returnType=_extended(StructType(), made, made.config()))
+    return pandas_udf(
+        predict, returnType=_extended(StructType(), frame_scorer, frame_scorer.config())
+    )
 
 
-def _made(model: str | Path, text: Columns | None, options: ScorerOptions) -> FrameScorer:
+def _frame_scorer(model: str | Path, text: Columns | None, options: ScorerOptions) -> FrameScorer:
     require_extra("spark", "scoring in Spark")
     return FrameScorer.of(model, text, {"threads": 1, **options})
 
 
-def _extended(of: Any, made: FrameScorer, config: Config) -> Any:
+def _extended(of: Any, frame_scorer: FrameScorer, config: Config) -> Any:
     """Add the fields of the new columns to a ``StructType``."""
     from pyspark.sql import types
 
@@ -140,26 +142,26 @@ def _extended(of: Any, made: FrameScorer, config: Config) -> Any:
         "double": types.DoubleType(),
         "list": types.ArrayType(types.StringType()),
     }
-    added = made.added(of.names, config)
+    added = frame_scorer.added(of.names, config)
     fields = [types.StructField(name, kinds[kind]) for name, kind in added.items()]
     return types.StructType([*of.fields, *fields])
 
 
-def _scored(made: FrameScorer, batches: Iterable[Frame]) -> Iterator[Frame]:
-    return map(_on_this_worker(made), batches)
+def _scored(frame_scorer: FrameScorer, batches: Iterable[Frame]) -> Iterator[Frame]:
+    return map(_on_this_worker(frame_scorer), batches)
 
 
-def _on_this_worker(made: FrameScorer) -> FrameScorer:
-    """Find the model on a worker: in its folder, else among the files that Spark has sent."""
+def _on_this_worker(frame_scorer: FrameScorer) -> FrameScorer:
+    """Find the model on a worker: in its folder, else among the files distributed by Spark."""
     from pyspark import SparkFiles
 
-    path = made.path
+    path = frame_scorer.path
     if os.path.isdir(path):
-        return made
+        return frame_scorer
     sent = SparkFiles.get(os.path.basename(path))
     if not os.path.isdir(sent):
         raise BundleError(
             f"there is no model at {path} on this worker: use a folder that every worker can read,"
             f" or distribute it with spark.sparkContext.addFile({path!r}, recursive=True)"
         )
-    return replace(made, path=sent)
+    return replace(frame_scorer, path=sent)

@@ -1,7 +1,7 @@
-"""SVG by hand: elements with everything escaped, and text that is sure to fit.
+"""SVG elements with escaped content, and text that fits into a width.
 
-Nothing can measure a text before a browser draws it. Widths are therefore estimated, rather too
-wide than too narrow, and what would not fit is cut with an ellipsis.
+The width of a text is known only to the browser. So it is estimated, rather too wide than too
+narrow, and longer text is truncated with an ellipsis.
 """
 
 import unicodedata
@@ -15,25 +15,25 @@ _ELLIPSIS = "…"
 
 
 def element(name: str, *content: str, **attributes: object) -> Markup:
-    """Make an element; content that is not ``Markup`` is escaped.
+    """Return an element; content that is not ``Markup`` is escaped.
 
     Args:
         name: The tag.
-        *content: What stands in it.
+        *content: Its content.
         **attributes: ``stroke_width`` becomes ``stroke-width``, ``class_`` becomes ``class``;
             numbers are rounded to a tenth, ``None`` leaves the attribute out.
     """
-    written = "".join(
+    formatted = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
     inside = "".join(str(escape(part)) for part in content)
-    return Markup(f"<{name}{written}>{inside}</{name}>")  # noqa: S704 - all parts are escaped above
+    return Markup(f"<{name}{formatted}>{inside}</{name}>")  # noqa: S704 - all parts are escaped above
 
 
 def picture(parts: Iterable[Markup], *, width: float, height: float, label: str) -> Markup:
-    """Put parts into an image that scales, with a label that says what it shows."""
+    """Return a scalable image of parts, with a label for screen readers."""
     return element(
         "svg",
         *parts,
@@ -44,22 +44,22 @@ def picture(parts: Iterable[Markup], *, width: float, height: float, label: str)
 
 
 def text(content: str, x: float, y: float, *, class_: str | None = None) -> Markup:
-    """Write a text whose baseline begins at a point; the class aligns and colors it."""
+    """Return a text whose baseline begins at a point; the class aligns and colors it."""
     return element("text", plain(content), x=x, y=y, class_=class_)
 
 
 def line(x1: float, y1: float, x2: float, y2: float, *, class_: str) -> Markup:
-    """Draw a straight line."""
+    """Return a straight line."""
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
 def text_width(content: str) -> float:
-    """Estimate how wide a text is drawn at most, in units of the picture."""
+    """Estimate the maximum width of a text, in units of the picture."""
     return TEXT_SIZE * sum(map(_character_width, content))
 
 
 def fitted(content: str, width: float) -> str:
-    """Cut a text so that it is not wider than this many units of the picture."""
+    """Truncate a text to a width, in units of the picture."""
     content = plain(content)
     if text_width(content) <= width:
         return content
@@ -74,10 +74,10 @@ def fitted(content: str, width: float) -> str:
 
 
 def plain(content: str) -> str:
-    """Make a text safe to show: control characters visible, marks of direction left out.
+    """Make a text safe to show: control characters visible, without marks of direction.
 
-    A NUL can't stand in a page, half of a surrogate pair can't be written, and a mark that turns
-    the direction of writing would turn what stands beside it, too.
+    A page cannot contain a NUL or a lone surrogate, and a mark that changes the direction of
+    writing would also affect adjacent text.
     """
     return "".join(map(_plain_character, content))
 
@@ -90,8 +90,10 @@ def _plain_character(character: str) -> str:
         return chr(0x2400 + code)
     if 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or (code & 0xFFFE) == 0xFFFE:
         return "\N{REPLACEMENT CHARACTER}"
-    turns = 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069 or code in (0x200E, 0x200F, 0x61C)
-    return "" if turns else character
+    is_direction = (
+        0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069 or code in (0x200E, 0x200F, 0x61C)
+    )
+    return "" if is_direction else character
 
 
 def _character_width(character: str) -> float:

@@ -10,7 +10,7 @@ from sklearn import metrics as sk
 
 from wordgate.errors import DataError
 from wordgate.evaluation.calibration import calibration, fit_temperature
-from wordgate.evaluation.metrics import evaluate
+from wordgate.evaluation.metrics import evaluate, is_skewed, paired_macro_f1_difference
 from wordgate.evaluation.selective_prediction import coverage_curve
 
 LABELS = ("Negative", "Neutral", "Positive")
@@ -208,3 +208,36 @@ def test_importing_it_imports_neither_scikit_learn_nor_scipy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("support", "expected"),
+    [([80, 20], True), ([79, 21], False), ([100, 0], False), ([90, 5, 5], True), ([4, 3], False)],
+)
+def test_labels_are_skewed_from_80_percent_of_the_rows(support, expected):
+    assert is_skewed(support) is expected
+
+
+def test_macro_f1_decides_where_labels_are_skewed():
+    true = np.repeat([0, 1], [90, 10])
+    log_proba = np.log(np.tile([0.7, 0.3], (100, 1)))
+    name, value, interval = (skewed := evaluate(true, log_proba, ["a", "b"], None)).deciding
+    assert (name, interval) == ("macro F1", skewed.intervals.macro_f1)
+    assert value == pytest.approx(2 * 90 / (90 + 100) / 2)  # the F1 of `b` is 0
+    even = evaluate(np.repeat([0, 1], 50), log_proba, ["a", "b"], None)
+    assert even.deciding == even.main
+    assert even.main.name == "accuracy"
+
+
+def test_a_paired_difference_of_macro_f1_is_that_of_scikit_learn():
+    rng = np.random.default_rng(1)
+    true = (rng.random(300) < 0.1).astype(np.int64) + 2 * (rng.random(300) < 0.05)
+    one, other = (np.where(rng.random(300) < share, true, 0) for share in (0.9, 0.3))
+    groups = [str(i // 2) for i in range(300)]
+    found = paired_macro_f1_difference(true, one, other, 4, groups)
+    f1 = [sk.f1_score(true, predicted, average="macro") for predicted in (one, other)]
+    assert found.difference == pytest.approx(f1[0] - f1[1])
+    assert 0 < found.low < found.difference < found.high
+    assert found.proven == "better"
+    as_indicators = [np.eye(4, dtype=np.int64)[labels] for labels in (true, one, other)]
+    assert paired_macro_f1_difference(*as_indicators, 4, groups) == found

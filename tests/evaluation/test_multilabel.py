@@ -10,14 +10,14 @@ from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sk
 
 from wordgate.errors import DataError
-from wordgate.evaluation.metrics import class_intervals, evaluate
+from wordgate.evaluation.metrics import class_intervals, evaluate, paired_macro_f1_difference
 from wordgate.evaluation.multilabel import (
     Cuts,
     evaluate_multilabel,
-    given_labels,
     log_complement,
     most_frequent_set,
-    paired_f1_difference,
+    paired_micro_f1_difference,
+    predicted_labels,
 )
 
 LABELS = ("anger", "joy", "sadness")
@@ -48,7 +48,7 @@ def test_agrees_with_scikit_learn(drawn):
     true, log_proba, thresholds = drawn
     labels = [f"l{i}" for i in range(true.shape[1])]
     scores = evaluate_multilabel(true, log_proba, labels, None, thresholds)
-    predicted = given_labels(log_proba, thresholds).astype(int)
+    predicted = predicted_labels(log_proba, thresholds).astype(int)
     assert scores.accuracy == pytest.approx(sk.accuracy_score(true, predicted))
     assert scores.hamming_loss == pytest.approx(sk.hamming_loss(true, predicted))
     assert scores.n_without_labels == (true.sum(axis=1) == 0).sum()
@@ -111,8 +111,8 @@ def test_the_complement_is_that_of_the_probability(log_proba):
 
 def test_a_label_is_given_from_its_threshold_on():
     log_proba = np.log([[0.5, 0.3], [0.499, 0.31]])
-    assert given_labels(log_proba).tolist() == [[True, False], [False, False]]
-    chosen = given_labels(log_proba, np.array([0.5, 0.31]))
+    assert predicted_labels(log_proba).tolist() == [[True, False], [False, False]]
+    chosen = predicted_labels(log_proba, np.array([0.5, 0.31]))
     assert chosen.tolist() == [[True, False], [False, True]]
 
 
@@ -144,7 +144,7 @@ def test_order_of_rows_and_names_of_groups_change_no_interval():
     straight = evaluate_multilabel(true, log_proba, LABELS, groups.tolist())
     shuffled = evaluate_multilabel(true[order], log_proba[order], LABELS, renamed[order].tolist())
     assert shuffled.intervals == straight.intervals
-    given = given_labels(log_proba)
+    given = predicted_labels(log_proba)
     assert class_intervals(true, given, LABELS, groups.tolist()) == class_intervals(
         true[order], given[order], LABELS, renamed[order].tolist()
     )
@@ -189,26 +189,32 @@ def test_the_most_frequent_set_is_given_to_every_text():
     true = np.array([[1, 0, 1], [1, 0, 1], [1, 1, 0], [0, 0, 0]])
     log_proba, thresholds = most_frequent_set(true)
     assert np.exp(log_proba) == pytest.approx([4 / 6, 2 / 6, 3 / 6])
-    assert given_labels(log_proba[None], thresholds).tolist() == [[True, False, True]]
+    assert predicted_labels(log_proba[None], thresholds).tolist() == [[True, False, True]]
     log_proba, thresholds = most_frequent_set(np.zeros((3, 2), np.int64))
-    assert not given_labels(log_proba[None], thresholds).any()
+    assert not predicted_labels(log_proba[None], thresholds).any()
 
 
 def test_cuts_fall_between_distinct_scores():
     cuts = Cuts.of(np.array([True, False, True, False]), np.array([0.9, 0.4, 0.4, 0.1]))
     assert cuts.score.tolist() == [0.9, 0.4, 0.1]
     assert cuts.hits.tolist() == [1, 2, 2]
-    assert cuts.given.tolist() == [1, 3, 4]
+    assert cuts.predicted.tolist() == [1, 3, 4]
     assert cuts.precision == pytest.approx([1, 2 / 3, 1 / 2])
     assert cuts.recall == pytest.approx([0.5, 1, 1])
+
+
+def _paired(average, true, one, other, groups):
+    if average == "micro":
+        return paired_micro_f1_difference(true, one, other, groups)
+    return paired_macro_f1_difference(true, one, other, true.shape[1], groups)
 
 
 @pytest.mark.parametrize("average", ["micro", "macro"])
 def test_a_paired_difference_is_that_of_both_f1(average):
     true, log_proba = simulated(240)
-    better, worse = given_labels(log_proba), given_labels(np.roll(log_proba, 1, axis=0))
+    better, worse = predicted_labels(log_proba), predicted_labels(np.roll(log_proba, 1, axis=0))
     groups = [str(i // 3) for i in range(240)]
-    found = paired_f1_difference(true, better, worse, groups, average=average)
+    found = _paired(average, true, better, worse, groups)
     expected = [sk.f1_score(true, one, average=average) for one in (better, worse)]
     assert found.difference == pytest.approx(expected[0] - expected[1])
     assert found.low < found.difference < found.high
@@ -218,15 +224,15 @@ def test_a_paired_difference_is_that_of_both_f1(average):
         "interval: bootstrap over 80 groups, 2,000 resamples, small-sample correction;"
         " p-value: randomization test, 9,999 swaps over groups"
     )
-    back = paired_f1_difference(true, worse, better, groups, average=average)
+    back = _paired(average, true, worse, better, groups)
     assert back.difference == pytest.approx(-found.difference)
 
 
 @pytest.mark.parametrize("average", ["micro", "macro"])
 def test_models_that_give_the_same_do_not_differ(average):
     true, log_proba = simulated(40)
-    given = given_labels(log_proba)
-    found = paired_f1_difference(true, given, given, None, average=average)
+    given = predicted_labels(log_proba)
+    found = _paired(average, true, given, given, None)
     assert (found.difference, found.low, found.high, found.p_value) == (0.0, 0.0, 0.0, 1.0)
 
 
@@ -234,8 +240,8 @@ def test_the_p_value_is_near_that_of_all_swaps():
     """Nine groups have 512 swaps, which can all be counted."""
     rng = np.random.default_rng(3)
     true, log_proba = simulated(36, seed=3)
-    other = given_labels(log_proba + rng.normal(scale=0.8, size=log_proba.shape))
-    one = given_labels(log_proba)
+    other = predicted_labels(log_proba + rng.normal(scale=0.8, size=log_proba.shape))
+    one = predicted_labels(log_proba)
     group = np.arange(36) % 9
     differences = []
     for pattern in range(512):
@@ -244,16 +250,16 @@ def test_the_p_value_is_near_that_of_all_swaps():
         f1 = [2 * (true & given).sum() / (true.sum() + given.sum()) for given in (first, second)]
         differences.append(f1[0] - f1[1])
     exact = np.mean(np.abs(differences) >= abs(differences[0]) - 1e-12)
-    found = paired_f1_difference(true, one, other, group.astype(str).tolist())
+    found = paired_micro_f1_difference(true, one, other, group.astype(str).tolist())
     assert found.p_value == pytest.approx(exact, abs=0.02)
 
 
 def test_copies_add_rows_but_no_evidence():
     true, log_proba = simulated(60)
-    one, other = given_labels(log_proba), given_labels(np.roll(log_proba, 1, axis=0) - 0.5)
+    one, other = predicted_labels(log_proba), predicted_labels(np.roll(log_proba, 1, axis=0) - 0.5)
     groups = [str(i) for i in range(60)]
-    once = paired_f1_difference(true, one, other, groups)
-    copied = paired_f1_difference(
+    once = paired_micro_f1_difference(true, one, other, groups)
+    copied = paired_micro_f1_difference(
         *(np.repeat(each, 6, axis=0) for each in (true, one, other)), list(np.repeat(groups, 6))
     )
     assert copied.p_value == once.p_value
@@ -296,7 +302,7 @@ def test_misfits_are_named(true, log_proba, message):
 def test_f1_of_nothing_is_not_compared():
     none = np.zeros((3, 2), bool)
     with pytest.raises(DataError) as error:
-        paired_f1_difference(none.astype(np.int64), none, none, None)
+        paired_micro_f1_difference(none.astype(np.int64), none, none, None)
     assert str(error.value) == (
         "no row has a label, so F1 is undefined: compare models on rows with labels"
     )

@@ -12,7 +12,7 @@ from wordgate.evaluation.error_analysis import (
     unseen_bins,
 )
 from wordgate.evaluation.label_issues import find_issues_by_label
-from wordgate.evaluation.multilabel import evaluate_multilabel, given_labels
+from wordgate.evaluation.multilabel import evaluate_multilabel, predicted_labels
 from wordgate.evaluation.multilabel_errors import analyse_multilabel_errors, micro_f1_by_bin
 
 N, LABELS = 300, tuple(f"label {number:02d}" for number in range(12))
@@ -42,7 +42,7 @@ def test_wrong_labels_come_with_the_surest_first_one_of_each_group():
         assert len(errors) == MOST_ROWS
         groups = [(one.row - 1001) // 3 for one in errors]
         assert len(set(groups)) == len(groups)
-    given, borne = given_labels(LOG_PROBA), TRUE.astype(bool)
+    given, borne = predicted_labels(LOG_PROBA), TRUE.astype(bool)
     false = np.exp(LOG_PROBA[given & ~borne])
     assert analysis.false_positives[0].probability == pytest.approx(false.max())
     assert analysis.missed[0].probability == pytest.approx(np.exp(LOG_PROBA[borne & ~given]).min())
@@ -53,8 +53,10 @@ def test_an_error_has_all_that_the_row_bears_and_is_given():
     row = one.row - 1001
     assert one.text == TEXTS[row]
     assert one.true == tuple(LABELS[i] for i in np.flatnonzero(TRUE[row]))
-    assert one.given == tuple(LABELS[i] for i in np.flatnonzero(given_labels(LOG_PROBA)[row]))
-    assert one.label in set(one.given) - set(one.true)
+    assert one.predicted == tuple(
+        LABELS[i] for i in np.flatnonzero(predicted_labels(LOG_PROBA)[row])
+    )
+    assert one.label in set(one.predicted) - set(one.true)
     assert analysed(texts=False).false_positives[0].text is None
 
 
@@ -85,12 +87,12 @@ def test_labels_that_rows_bear_or_lack_wrongly_are_found_label_by_label():
 def test_wrong_labels_are_sought_among_all_rows_that_folds_predicted():
     pytest.importorskip("cleanlab", reason="needs the extra 'labels'")
     log_proba, wrong = _with_wrong_labels()
-    rows = PredictedRows(log_proba, wrong, TEXTS, list(range(N)), None, given_labels(log_proba))
+    rows = PredictedRows(log_proba, wrong, TEXTS, list(range(N)), None, predicted_labels(log_proba))
     analysis = analysed(suspected=rows)
     assert len(analysis.suspects) == MOST_ROWS
     for one in analysis.suspects:
         assert one.label == LABELS[0]
-        assert (one.label in one.true) != (one.label in one.given)
+        assert (one.label in one.true) != (one.label in one.predicted)
     assert "among 300 rows" in analysis.suspects_text
 
 
@@ -115,7 +117,7 @@ def test_curves_are_those_of_the_micro_average_and_the_most_frequent_labels():
 
 def test_every_bin_has_its_micro_f1_and_an_interval_by_groups():
     bins = unseen_bins(np.repeat([0.0, 0.5, 0.2], [180, 60, 60]))
-    borne, given = TRUE.astype(bool).copy(), given_labels(LOG_PROBA)
+    borne, given = TRUE.astype(bool).copy(), predicted_labels(LOG_PROBA)
     borne[240:] = False
     first, last = micro_f1_by_bin(bins, borne, given, GROUPS)
     assert (first.name, first.n, last.name, last.n) == ("none", 180, "over 25%", 60)

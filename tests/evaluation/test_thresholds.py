@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score, precision_score, recall_score
 
 from wordgate.errors import DataError, SettingsError
-from wordgate.evaluation.multilabel import given_labels
+from wordgate.evaluation.multilabel import predicted_labels
 from wordgate.evaluation.thresholds import (
     MIN_POSITIVES,
     Objective,
@@ -76,7 +76,7 @@ def test_of_equally_good_ones_it_is_the_nearest_to_one_half():
 def test_a_precision_is_reached_with_the_highest_recall():
     true, log_proba = simulated()
     [threshold] = choose_thresholds(true, log_proba, "precision@0.8")
-    given = given_labels(log_proba, np.array([threshold]))
+    given = predicted_labels(log_proba, np.array([threshold]))
     assert precision_score(true, given) >= 0.8
     proba = np.exp(log_proba[:, 0])
     for lower in proba[proba < threshold]:
@@ -86,7 +86,7 @@ def test_a_precision_is_reached_with_the_highest_recall():
 def test_a_recall_is_reached_with_the_highest_threshold():
     true, log_proba = simulated()
     [threshold] = choose_thresholds(true, log_proba, "recall@0.9")
-    assert recall_score(true, given_labels(log_proba, np.array([threshold]))) >= 0.9
+    assert recall_score(true, predicted_labels(log_proba, np.array([threshold]))) >= 0.9
     proba = np.exp(log_proba[:, 0])
     above = proba[proba >= threshold].min()
     assert recall_score(true, (proba > above)[:, None]) < 0.9
@@ -122,7 +122,7 @@ def test_what_errors_cost_is_told_with_and_without_the_thresholds():
     thresholds = choose_thresholds(true, log_proba, objective)
     rows = ScoredRows(true, log_proba)
     gain = measure_thresholds(thresholds, objective, ["joy", "fear"], rows, rows)
-    at_half = given_labels(log_proba)
+    at_half = predicted_labels(log_proba)
     n_wrong, n_missed = ((true[:, 1] != at_half[:, 1]).sum(), (true[:, 1] > at_half[:, 1]).sum())
     expected = (true[:, 0] != at_half[:, 0]).sum() + n_wrong + 19 * n_missed
     assert gain.test_cost_at_half == expected
@@ -156,8 +156,8 @@ def test_what_they_gain_is_measured_on_the_test_rows():
         thresholds, "f1", ["joy"], ScoredRows(*valid), ScoredRows(*test, groups)
     )
     [label] = gain.labels
-    assert label.test_f1 == pytest.approx(f1_score(test[0], given_labels(test[1], thresholds)))
-    assert label.test_f1_at_half == pytest.approx(f1_score(test[0], given_labels(test[1])))
+    assert label.test_f1 == pytest.approx(f1_score(test[0], predicted_labels(test[1], thresholds)))
+    assert label.test_f1_at_half == pytest.approx(f1_score(test[0], predicted_labels(test[1])))
     assert label.valid_f1 >= label.valid_f1_at_half
     assert gain.difference == label.difference
     assert gain.difference.difference == pytest.approx(label.test_f1 - label.test_f1_at_half)

@@ -12,7 +12,8 @@ import pytest
 import wordgate
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.experiments import baselines, split_scheme
-from wordgate.report.text import scores_beside_baselines, verdict
+from wordgate.report.comparison import format_comparison
+from wordgate.report.text import headline, scores_beside_baselines, verdict
 from wordgate.runtime.progress import Silent
 from wordgate.training import processes
 from wordgate.training.checkpoint import Checkpoint
@@ -89,6 +90,66 @@ def test_better_and_worse_are_said_only_where_interval_and_p_value_say_so(
     )
     metrics = lstm_model.metrics.model_copy(update={"difference_to_count": difference})
     assert verdict("lstm", metrics).startswith(f"The LSTM model {expected}")
+
+
+@pytest.fixture(scope="module")
+def skewed(tmp_path_factory):
+    """Write 400 texts, of which one in ten has the label `spam` and one of its words."""
+    rng, path = random.Random(0), tmp_path_factory.mktemp("skewed") / "mail.csv"
+    words = [f"word{number}" for number in range(40)]
+    lines = ["text,label"]
+    for number in range(400):
+        own = rng.choices(words, k=8)
+        if is_spam := number % 10 == 0:
+            own[rng.randrange(8)] = rng.choice(["prize", "winner"])
+        lines.append(f"{' '.join(own)},{'spam' if is_spam else 'ham'}")
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_of_skewed_labels_the_verdict_is_by_macro_f1(skewed):
+    metrics = wordgate.train(skewed, model="count", folds=2, progress=Silent()).metrics
+    difference = metrics.macro_f1_difference_to_majority
+    expected = metrics.macro_f1 - metrics.baselines.majority.macro_f1
+    assert difference.difference == pytest.approx(expected)
+    assert difference.proven == "better"
+    accuracy = metrics.difference_to_majority
+    assert verdict("count", metrics) == (
+        f"The count model beats the most frequent label: {difference.points()} points of macro F1,"
+        f" {difference.evidence()}; {accuracy.points()} points of accuracy, {accuracy.evidence()}."
+        " Labels are skewed (90% of the rows have the label ham), so models are compared by macro"
+        " F1, in which every label has the same weight."
+    )
+    accuracy, macro_f1 = (
+        f"{value:.3f} ({interval})   most frequent label {baseline:.3f}"
+        for value, interval, baseline in (
+            (metrics.accuracy, metrics.intervals.accuracy, metrics.baselines.majority.accuracy),
+            (metrics.macro_f1, metrics.intervals.macro_f1, metrics.baselines.majority.macro_f1),
+        )
+    )
+    assert headline("count", metrics).splitlines() == [
+        "Accuracy on 80 test rows, 95% interval",
+        f"  this model (count) {accuracy}",
+        "Macro F1 on 80 test rows, 95% interval",
+        f"  this model (count) {macro_f1}",
+    ]
+
+
+def test_of_skewed_labels_a_comparison_tests_macro_f1_too(skewed, tiny):
+    options = {"settings": tiny, "split": "grouped", "progress": Silent()}
+    metrics = wordgate.train(skewed, **options).metrics
+    compared = wordgate.compare(skewed, models=["count", "lstm"], **options)
+    test = compared.paired_test("lstm", "grouped")
+    assert test.macro_f1 == metrics.macro_f1_difference_to_count
+    assert test.to_json()["macro_f1"] == test.macro_f1.model_dump(mode="json")
+    counts = "points of macro F1", "Paired tests of macro F1, grouped split: "
+    assert all(text in format_comparison(compared) for text in counts)
+
+
+def test_of_even_labels_only_accuracy_is_tested(lstm_model):
+    metrics = lstm_model.metrics
+    assert metrics.macro_f1_difference_to_count is None
+    assert metrics.macro_f1_difference_to_majority is None
 
 
 SCRIPTS = {

@@ -129,7 +129,7 @@ def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeyp
         ({"test_size": 0.3, "test": "x.csv"}, "test_size has no effect with --test: leave it out"),
         ({"models": ["count"], "settings": None, "device": "cuda"}, "'cuda' has no effect"),
         ({"folds": 3, "split_column": "id"}, "--folds assigns all rows to folds"),
-        ({"resume": True}, "give the folder of the comparison to resume as `out`"),
+        ({"resume": True}, "give the output of the comparison to resume as `out`"),
     ],
 )
 def test_what_can_not_be_is_refused(compare, options, message):

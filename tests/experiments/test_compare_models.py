@@ -57,6 +57,20 @@ def test_each_model_is_compared_with_the_first_on_the_same_rows(count_model, lst
     assert second.evaluation.agreement == (given[0] == given[1]).mean()
 
 
+def test_of_skewed_labels_macro_f1_is_compared_too(count_model, lstm_model, reviews, make_file):
+    table = read_table(reviews)
+    rows = [*zip(table.labels, table.texts, strict=True)]
+    rare, frequent = ([row for row in rows if row[0] == label] for label in table.label_names()[:2])
+    kept = [*frequent[:90], *rare[:10]]
+    file = make_file([(str(n), *row) for n, row in enumerate(kept)])
+    models = wordgate.compare_models([count_model.folder, lstm_model.folder], file).models
+    first, second = (model.evaluation for model in models)
+    assert first.macro_f1_difference is None
+    expected = second.scores.macro_f1 - first.scores.macro_f1
+    assert second.macro_f1_difference.difference == pytest.approx(expected)
+    assert second.to_json()["macro_f1_difference"]["difference"] == pytest.approx(expected)
+
+
 def test_rows_that_any_model_knows_are_no_unseen_ones(trained, make_rows, make_file):
     rows = make_rows()
     models = [

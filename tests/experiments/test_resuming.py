@@ -387,7 +387,7 @@ def test_what_can_t_be_resumed_is_refused(reviews, tiny, tmp_path):
         " lstm, transformer models have checkpoints"
     )
     assert refusal(SettingsError, reviews, None, tiny, resume=True) == (
-        "give the folder of the training run to resume as `out`"
+        "give the output of the training to resume as `out`"
     )
     assert refusal(SettingsError, reviews, out, tiny, max_minutes=0) == (
         "max_minutes is 0; it must be a number above 0"

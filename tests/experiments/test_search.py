@@ -36,6 +36,16 @@ QUICK = {"count.c": "1"}
 ANY = {"model": "count", "minutes": 5.0, "settings": QUICK, "progress": Silent()}
 
 
+class Said(Silent):
+    """A progress that remembers what was said."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
 def texts_and_labels(n=150, seed=0):
     rng = random.Random(seed)
     words = [f"word{number}" for number in range(60)]
@@ -50,6 +60,22 @@ def texts_and_labels(n=150, seed=0):
         if number % 10 == 0:
             rows.append((f"{' '.join(own)} indeed", label))  # a near duplicate
     return rows
+
+
+def test_of_skewed_labels_macro_f1_is_maximized_unless_another_score_is_named():
+    said = Said()
+    context = RunContext(0, said)
+    config = search_plan.plan_search({"minutes": 1.0}, context, families=("count",), overrides={})
+    assert config.for_labels([80, 20]).objective == "macro_f1"
+    assert said.lines == [
+        "Labels are skewed (80% of the rows have the same one), so macro F1 is maximized; to"
+        " maximize accuracy, add --objective accuracy"
+    ]
+    assert config.for_labels([79, 21]).objective == "accuracy"
+    assert config.for_labels(None).objective == "micro_f1"
+    named = replace(config, options={"objective": "accuracy"})
+    assert named.for_labels([80, 20]).objective == "accuracy"
+    assert len(said.lines) == 1
 
 
 @pytest.fixture(scope="module")

@@ -31,8 +31,8 @@ from wordgate.evaluation.intervals import Interval, PairedDifference
 from wordgate.evaluation.metrics import Epoch, Intervals, evaluate
 from wordgate.evaluation.multilabel import (
     evaluate_multilabel,
-    given_labels,
-    paired_f1_difference,
+    paired_micro_f1_difference,
+    predicted_labels,
 )
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
 from wordgate.evaluation.search import SearchLimits, SearchResult, SearchTrial
@@ -193,7 +193,7 @@ def several_comparison(make_several):
     """The page of a comparison of two families that give a text several labels, and the whole."""
     report = make_several()
     targets, log_proba = _several_rows(300, 3, 2)
-    given = given_labels(log_proba)
+    given = predicted_labels(log_proba)
     none = np.zeros((0, 3))
     worse = evaluate_multilabel(targets, np.roll(log_proba, 7, axis=0), report.config.labels, None)
 
@@ -210,7 +210,7 @@ def several_comparison(make_several):
     )
 
     def difference(one, other):
-        return paired_f1_difference(targets, one.given, other.given, None)
+        return paired_micro_f1_difference(targets, one.given, other.given, None)
 
     test = PairedTest("lstm", "count", "grouped", difference(*results[::-1]))
     found = Comparison(

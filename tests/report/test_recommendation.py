@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from wordgate.evaluation.comparison import Comparison, ModelResult
 from wordgate.evaluation.intervals import paired_difference
-from wordgate.evaluation.metrics import evaluate
+from wordgate.evaluation.metrics import evaluate, paired_macro_f1_difference
 from wordgate.report.comparison import recommend
 
 N = 400
@@ -72,6 +73,39 @@ def test_a_difference_between_the_splits_that_may_be_chance_is_not_called_memory
     assert caution == (
         "Trust the grouped split: random and grouped differ by 2 points for count, which may be"
         " due to chance with 400 rows."
+    )
+
+
+def test_of_skewed_labels_macro_f1_decides():
+    """Always predicting the frequent label has the higher accuracy, and the lower macro F1."""
+    true = np.repeat([0, 1], [360, 40])
+    wrong = np.arange(N) % 9 == 0  # 40 of the frequent label, 5 of the rare one
+    predictions = {"count": np.zeros(N, np.int64), "lstm": np.where(wrong, 1 - true, true)}
+    results = []
+    for family, predicted in predictions.items():
+        log_proba = np.log(np.eye(2)[predicted] * 0.8 + 0.1)
+        scores = evaluate(true, log_proba, ["ham", "spam"], None)
+        results.append(
+            ModelResult(
+                family, "grouped", scores, predicted == true, log_proba, log_proba, 2.0, 9.0, 1.0
+            )
+        )
+
+    def macro_f1_difference(one, other):
+        return paired_macro_f1_difference(
+            true, predictions[one.family], predictions[other.family], 2, None
+        )
+
+    assert results[0].scores.accuracy > results[1].scores.accuracy
+    families = tuple(predictions)
+    comparison = Comparison("x.csv", families, ("grouped",), None, 0, "default", None, (*results,))
+    use, _ = recommend(comparison, macro_f1_difference).sentences
+    macro_f1 = f1_score(true, predictions["lstm"], average="macro")
+    assert use == (
+        f"Use lstm: with {macro_f1:.3f} macro F1 (accuracy 0.887) on unseen groups it is the model"
+        " with the highest macro F1, and every simpler model is significantly worse. Labels are"
+        " skewed (90% of the rows have the label ham), so models are compared by macro F1, in which"
+        " every label has the same weight."
     )
 
 

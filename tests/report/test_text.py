@@ -4,7 +4,7 @@ import numpy as np
 from sklearn import metrics as sk
 
 from wordgate.evaluation.metrics import evaluate
-from wordgate.evaluation.multilabel import evaluate_multilabel, given_labels
+from wordgate.evaluation.multilabel import evaluate_multilabel, predicted_labels
 from wordgate.report.text import (
     classification_report,
     confused_labels,
@@ -111,7 +111,7 @@ def test_of_several_labels_it_is_scikit_learns_report_with_two_columns_more():
     true = (rng.random((90, 3)) < 0.4).astype(int)
     log_proba = np.log(np.clip(rng.random((90, 3)) * 0.7 + true * 0.2, 0.01, 0.99))
     labels = ("anger", "joy", "sadness")
-    predicted = given_labels(log_proba)
+    predicted = predicted_labels(log_proba)
     theirs = sk.classification_report(
         true, predicted, target_names=labels, zero_division=0
     ).strip("\n")  # fmt: skip

@@ -180,7 +180,7 @@ def test_parquet_keeps_its_types(score, here, objects):
 def test_small_batches_become_row_groups_of_many_rows(score, write, here, monkeypatch):
     from pyarrow import parquet
 
-    monkeypatch.setattr(writing, "_ROWS_A_GROUP", 50)
+    monkeypatch.setattr(writing, "_GROUP_ROWS", 50)
     score(write("in.csv", as_csv([f"We love it {i}" for i in range(130)])), "o.parquet", batch=20)
     file = parquet.ParquetFile(here / "o.parquet")
     groups = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]

@@ -19,7 +19,7 @@ from wordgate.training import logistic
 from wordgate.training.fitting import (
     CheckpointConfig,
     FitData,
-    given_labels,
+    predicted_labels,
     prior_log_odds,
     run_config,
     validation_scores,
@@ -87,7 +87,7 @@ def test_every_family_learns_several_labels(family, fit_family):
     # Averages see only the first words' vectors stand out.
     assert losses[0] < (0.9 if family in ("logreg", "mlp") else 0.6) * losses[1]
     if family in ("count", "lstm", "transformer"):
-        given = given_labels(log_proba)[:, :-1]
+        given = predicted_labels(log_proba)[:, :-1]
         assert f1_score(new.targets[:, :-1], given, average="micro") > 0.9
 
 
@@ -103,7 +103,7 @@ def test_what_validation_measured_is_what_the_model_predicts(family, fit_family)
     accuracy, loss = validation_scores(log_proba, valid.targets)
     assert best.valid_loss == pytest.approx(loss, abs=1e-5)
     assert best.valid_accuracy == pytest.approx(accuracy, abs=0.02)
-    theirs = f1_score(valid.targets, given_labels(log_proba), average="macro", zero_division=0)
+    theirs = f1_score(valid.targets, predicted_labels(log_proba), average="macro", zero_division=0)
     assert best.valid_macro_f1 == pytest.approx(theirs, abs=0.02)
 
 
@@ -319,7 +319,7 @@ def test_scores_are_scikit_learns():
     assert accuracy == accuracy_score(targets, proba >= 0.5)
     expected = -np.where(targets == 1, np.log(proba), np.log1p(-proba)).mean()
     assert loss == pytest.approx(expected)
-    given = given_labels(log_proba)
+    given = predicted_labels(log_proba)
     assert macro_f1(targets, given, 3) == pytest.approx(f1_score(targets, given, average="macro"))
 
 

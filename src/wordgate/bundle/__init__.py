@@ -1,1 +1,1 @@
-"""The folder a trained model is kept in: plain JSON and safetensors, each file hashed."""
+"""The folder of a saved model: JSON and safetensors, with a hash of each file."""

@@ -1,4 +1,4 @@
-"""The form of `config.json`: how the model came about, and what it needs to be read again."""
+"""The schema of `config.json`: how the model was trained, and what is needed to load it."""
 
 import platform
 from typing import Annotated, Any
@@ -26,25 +26,23 @@ class Config(BaseModel):
 
     Attributes:
         schema_version: The layout of the bundle.
-        family: Which family of models this is.
-        labels: The labels, in the order of the probabilities' columns.
-        seed: The run's seed.
-        recipe: The recipe's name.
-        settings: Every setting of the run, recipe and overrides together.
-        set_by_user: Those of them that the user set, by their dotted names; None where that is not
-            known.
-        data: What was read, and how: source, columns, counts.
-        vectors: The file of pretrained word vectors it began with; None if they were drawn.
-        temperature: What the model's log-probabilities are divided by before they are
-            probabilities again, with several labels per text their log-odds; 1 leaves them as they
-            are.
-        multilabel: Whether a text may have any number of labels; else it has one.
-        thresholds: The probability of each label from which on it is given. None for 0.5 each with
-            several labels per text, and for the most probable label with one. With one
-            label per text there are two labels then, and their thresholds sum to 1.
-        label_separator: What stood between the labels of a text in the data, such as ``;``; None
-            where nothing did.
-        environment: Versions of what trained it.
+        family: The family of the model.
+        labels: The labels, in the order of the columns of probabilities.
+        seed: The random seed.
+        recipe: The name of the recipe.
+        settings: All settings, from recipe and overrides.
+        set_by_user: The settings that the user set, by their dotted names; None if unknown.
+        data: The source, its columns and counts.
+        vectors: The file of pretrained word vectors; None without one.
+        temperature: The divisor of the log-probabilities, or of the logits with several labels per
+            text; 1 for no scaling.
+        multilabel: Whether a text can have any number of labels; else it has one.
+        thresholds: The minimum probability of each predicted label; None for 0.5 each with several
+            labels per text, and for the most probable label with one. In binary classification the
+            two sum to 1.
+        label_separator: The separator of several labels in the data, such as ``;``; None without
+            one.
+        environment: Versions of the libraries.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -91,41 +89,38 @@ class Config(BaseModel):
         return thresholds
 
     def separator(self) -> str | None:
-        """Return what joins several labels of a text in one cell; None where a text has one."""
+        """Return the separator of several labels in a cell; None with one label per text."""
         return (self.label_separator or DEFAULT_SEPARATOR) if self.multilabel else None
 
     def knows_training(self) -> bool:
-        """Return whether the bundle's fingerprints are those of what the model was trained on.
-
-        Those of an imported model are empty, since another library trained it on unknown texts.
-        """
+        """Return whether the training texts are known; those of an imported model are not."""
         return self.data.get("training_texts") != "unknown"
 
     def n_rows(self) -> int | None:
-        """Return the number of rows of the data; None where it is unknown."""
+        """Return the number of rows of the data; None if unknown."""
         n_kept = self.data.get("n_kept")
         return n_kept if type(n_kept) is int else None
 
     def notes(self) -> list[str]:
-        """Return what an import took for granted."""
+        """Return the assumptions of an import."""
         notes = self.data.get("notes")
         return [str(note) for note in notes] if isinstance(notes, list) else []
 
     def columns(self) -> dict[str, tuple[str, ...]]:
-        """Name the columns that were read, or give their numbers, by the role they played.
+        """Return the names or numbers of the columns by role.
 
-        Each role has one column; the text may have several, in the order they are joined.
+        Each role has one column; the text can have several, in the order in which they are joined.
         """
-        found: dict[str, tuple[str, ...]] = {}
+        by_role: dict[str, tuple[str, ...]] = {}
         for choice in _dicts(self.data.get("columns")):
             columns = [*_dicts(choice.get("before")), choice]
             flags = [column.get("name") or column.get("number") for column in columns]
             if all(flags):
-                found[str(choice.get("role"))] = tuple(map(str, flags))
-        return found
+                by_role[str(choice.get("role"))] = tuple(map(str, flags))
+        return by_role
 
     def text_form(self) -> str | None:
-        """Show how a text is written that joins several columns; None where one column is it."""
+        """Show the form of a text joined from several columns; None for a single column."""
         columns = self.columns().get("text", ())
         return form(columns) if len(columns) > 1 else None
 
@@ -135,6 +130,6 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 
 
 def environment(*packages: str) -> dict[str, str]:
-    """Name the versions of Python, wordgate and the packages given, where installed."""
+    """Return the versions of Python, wordgate and installed packages among those given."""
     versions = {"python": platform.python_version(), "machine": platform.machine()}
     return dict(sorted({**versions, **installed_versions("wordgate", "numpy", *packages)}.items()))

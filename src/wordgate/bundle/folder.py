@@ -1,26 +1,25 @@
-"""A bundle: written whole or not at all, and read with every byte checked.
+"""A bundle: written atomically, and verified when it is read.
 
-The folder, as data:
+The files of the folder:
 
 =========================  ==============================================  =====================
-file                       holds                                           if it was changed
+file                       content                                         if it was changed
 =========================  ==============================================  =====================
 config.json                labels, settings, seed, data, environment       refused
-model.json                 tokenizer, vocabulary, what JSON can say        refused
+model.json                 tokenizer, vocabulary and other JSON values     refused
 weights.safetensors        the arrays                                      refused
 fingerprints.safetensors   hashes of the training texts and groups         refused in evaluation
 metrics.json               scores (absent until evaluated)                 warned of
-audit.json                 copies in its data, and what splits would leak  warned of
-report.html                the same in pictures, with test texts unless   warned of
-                           left out
+audit.json                 duplicates in its data, and leakage of splits   warned of
+report.html                the report, with test texts unless left out    warned of
 search.html                the trials of a search, if there was one        warned of
 README.md                  the model card                                  warned of
-manifest.json              SHA-256 and size of each file above             the others don't fit
+manifest.json              SHA-256 and size of each file above             the others mismatch
 =========================  ==============================================  =====================
 
-No file can carry code: nothing here is ever unpickled or run, and no link is followed out of the
-folder. The hashes tell damage, not malice: who can write the folder can write the manifest. So what
-the files say is checked as well.
+No file can contain code: nothing is unpickled or executed, and no link out of the folder is
+followed. The hashes detect damage, not attacks, because an attacker can also write the manifest. So
+the values in the files are validated as well.
 """
 
 import hashlib
@@ -54,11 +53,11 @@ from wordgate.tables.encoding import without_surrogates
 
 MANIFEST = "manifest.json"
 READ_BY_PREDICTION = ("config.json", "model.json", "weights.safetensors")
-_SHOWN = 400  # characters of what a file says, in a message
-# Beyond any that training finds; products of a few such still fit a float32.
+_SHOWN = 400  # maximum characters of a value in a message
+# Larger than any trained weight; products of a few such values still fit into a float32.
 _LARGEST_WEIGHT = 10**8
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-# What numpy, torch, safetensors and the models raise over values of the wrong type or shape.
+# Errors of numpy, torch, safetensors and the models for values of the wrong type or shape.
 _MISFITS = (
     *(ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError),
     *(TypeError, ValueError, WordgateError),
@@ -67,9 +66,9 @@ _MISFITS = (
 
 @dataclass(frozen=True)
 class BundleFolder:
-    """A bundle on the disk whose manifest has been read; its parts are checked as they are read.
+    """A bundle on disk whose manifest has been read; its files are verified when they are read.
 
-    What is missing, truncated, altered, damaged or of a newer wordgate is a `BundleError`.
+    A file that is missing, truncated, altered, damaged or of a newer version is a `BundleError`.
     """
 
     path: Path
@@ -79,7 +78,7 @@ class BundleFolder:
     def open(cls, path: str | Path) -> "BundleFolder":
         """Read the manifest."""
         name, path = path, Path(path).expanduser()
-        if not os.path.exists(path):  # which takes a path too long for the system, too
+        if not os.path.exists(path):  # also accepts a path too long for the system
             missing = f"there is no model at {shown(str(path), 200)}"
             raise BundleError(address_message(name) or missing)
         if not path.is_dir():
@@ -96,11 +95,11 @@ class BundleFolder:
         return cls(path, files)
 
     def sha256(self) -> str:
-        """Hash what the model consists of, by the hashes of its files."""
+        """Hash the model, by the hashes of its files."""
         return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
 
     def config(self) -> Config:
-        """Read how the model came about."""
+        """Read the configuration of the model."""
         file = self.path / "config.json"
         content = self._read_json("config.json")
         version = content.get("schema_version") if isinstance(content, dict) else None
@@ -117,16 +116,16 @@ class BundleFolder:
             raise BundleError(f"{file} is damaged: {shown(first_fault(error), _SHOWN)}") from error
 
     def model(self, config: Config, *, threads: int | None = None) -> Model:
-        """Read the model, and see that it answers with a probability for each label.
+        """Load the model, and check that it predicts a probability for each label.
 
-        `threads` is in how many it is to predict, as for `choose_threads`.
+        `threads` is the number of threads for prediction, as for `choose_threads`.
         """
-        choose_threads(threads)  # here its error is not yet one of the model
+        choose_threads(threads)  # outside of the `try`: its error is not one of the model
         description, arrays = self._read_json("model.json"), self._weights()
         try:
             model = model_from_state(config.family, description, arrays).with_threads(threads)
             with np.errstate(all="ignore"):
-                answer = model.log_proba(["a text"])
+                output = model.log_proba(["a text"])
         except BundleError as error:
             raise BundleError(f"{self.path}: {shown(str(error), _SHOWN)}") from error
         except _MISFITS as error:
@@ -140,9 +139,9 @@ class BundleFolder:
                 f"{self.path}: the model {ways[not config.multilabel]}, and config.json says that"
                 f" it {ways[config.multilabel]}; copy or train the model again"
             )
-        if answer.shape != (1, len(config.labels)) or np.isnan(answer).any():
+        if output.shape != (1, len(config.labels)) or np.isnan(output).any():
             raise BundleError(
-                f"{self.path}: the model outputs {np.isfinite(answer).sum()} probabilities, but"
+                f"{self.path}: the model outputs {np.isfinite(output).sum()} probabilities, but"
                 f" config.json lists {len(config.labels)} labels"
             )
         return model
@@ -168,16 +167,16 @@ class BundleFolder:
             raise BundleError(f"{self.path / name} is damaged: {error}") from error
 
     def changed_files(self) -> list[str]:
-        """Name the files that prediction doesn't read and that were changed or lost since."""
+        """Return the changed or missing files that prediction does not read."""
         others = sorted(set(self.files) - set(READ_BY_PREDICTION))
         return [name for name in others if self._look_at(name)[1]]
 
     def size(self) -> int:
-        """Add up the sizes of the files, in bytes."""
+        """Return the total size of the files, in bytes."""
         return sum(entry["bytes"] for entry in self.files.values())
 
     def read(self, name: str) -> bytes:
-        """Read a file, and refuse it if it is not the one that was written."""
+        """Read a file; raise a `BundleError` if it differs from the one that was written."""
         content, fault = self._look_at(name)
         if fault:
             raise BundleError(f"{self.path / name} {fault}; copy or train the model again")
@@ -187,7 +186,7 @@ class BundleFolder:
         return _json(self.read(name), self.path / name)
 
     def _look_at(self, name: str) -> tuple[bytes, str]:
-        """Read a file; say what is wrong with it, or nothing."""
+        """Read a file; return its content, and its fault or an empty string."""
         if name not in self.files:
             return b"", f"is not listed in {MANIFEST}"
         if _leads_out(self.path / name):
@@ -225,16 +224,16 @@ class BundleFolder:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model with all that is known of it.
+    """The content of a model folder.
 
     Attributes:
-        config: How it came about.
+        config: The configuration.
         model: The fitted model.
         metrics: Its scores; None until evaluated.
-        fingerprints: Hashes of what it was trained on.
-        audit: What was found in its data, without any text of it; None if nobody looked.
-        report: The web page of its scores; None until evaluated.
-        search: The web page of the search that chose it; None without one.
+        fingerprints: Fingerprints of its training rows.
+        audit: The audit of its data, without texts; None without one.
+        report: The web page with its scores; None until evaluated.
+        search: The web page of the search that selected it; None without one.
     """
 
     config: Config
@@ -247,21 +246,21 @@ class Bundle:
 
 
 def check_destination(path: str | Path, *, overwrite: bool) -> None:
-    """Refuse before the training what `write_bundle` would refuse after it.
+    """Check before training that a bundle can be written.
 
     Raises:
-        BundleError: There is something at `path` that may not be replaced, or nothing can be
-            written there.
+        BundleError: An existing file or folder at `path` may not be replaced, or `path` cannot be
+            written.
     """
     path = Path(path).expanduser()
     check_folder(path, "model", overwrite=overwrite, check_replaceable=_check_replaceable)
 
 
 def write_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write a bundle beside its place, force it to the disk, and only then move it there.
+    """Write a bundle to a temporary folder, sync it to disk, and move it to its place.
 
     Raises:
-        BundleError: There is something at `path` that may not be replaced, or the disk refuses.
+        BundleError: An existing file or folder at `path` may not be replaced, or writing failed.
     """
     check_destination(path, overwrite=overwrite)
     write_folder(Path(path).expanduser(), "model", _contents(bundle))
@@ -274,18 +273,18 @@ def _leads_out(file: Path) -> bool:
 
 
 def _size(file: Path) -> int | None:
-    """Return a file's size in bytes; None where there is no file that can be read to its end."""
+    """Return the size of a regular file in bytes; None if it is not one."""
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _json(content: bytes, file: Path) -> Any:
     try:
         value = json.loads(content)
-        # Half a surrogate pair could be written to no output.
+        # Lone surrogates could not be written to any output.
         if b"\\ud" in content or b"\\uD" in content:
             json.dumps(value, ensure_ascii=False).encode()
         return value
@@ -302,7 +301,7 @@ def _bytes(file: Path) -> bytes:
 
 
 def _is_entry(entry: tuple[str, object]) -> bool:
-    """Return whether an entry of a manifest has a file of the folder, its size and its hash."""
+    """Return whether an entry of a manifest has the name, size and hash of a file."""
     name, facts = entry
     return (
         _FILE_NAME.fullmatch(name) is not None
@@ -313,7 +312,7 @@ def _is_entry(entry: tuple[str, object]) -> bool:
 
 
 def _check_replaceable(path: Path) -> None:
-    """Refuse to replace what is no bundle, or holds anything besides one."""
+    """Raise a `BundleError` unless a folder is empty, or contains a bundle and nothing else."""
     if path.is_dir() and not any(path.iterdir()):
         return
     try:

@@ -113,7 +113,7 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
     warnings: list[str]
 
     def leakage(self) -> str:
-        """Write how many test rows the model could know from training."""
+        """Describe how many test rows were seen in training."""
         by_group, by_copy = self.leaked_by_group, self.near_duplicates_in_train
         share = "shares" if by_group == 1 else "share"
         have = "has" if by_copy == 1 else "have"
@@ -124,7 +124,7 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         )
 
     def _labels(self) -> str:
-        """Write how many similar rows agree in label."""
+        """Describe how many similar rows have the same label."""
         if not self.similar_in_train or self.similar_with_label is None:
             return ""
         have = "has" if self.similar_with_label == 1 else "have"
@@ -154,6 +154,9 @@ class CrossValidation(BaseModel, frozen=True, extra="forbid"):
         default=None,
         description="from the `count` family on the same folds; null for a model of that family",
     )
+    macro_f1_difference_to_count: PairedDifference | None = Field(
+        default=None, description="the same of macro F1; null unless labels are skewed"
+    )
     folds: list[FoldScores]
 
     @property
@@ -175,6 +178,7 @@ class MultilabelCrossValidation(BaseModel, frozen=True, extra="forbid"):
         default=None,
         description="from the `count` family on the same folds; null for a model of that family",
     )
+    macro_f1_difference_to_count: None = None
     folds: list[MultilabelFoldScores]
 
     @property
@@ -191,7 +195,7 @@ class VectorFacts(VocabularyCoverage):
     size: int = Field(description="dimensions of a vector")
 
     def sentence(self) -> str:
-        """Write it in one sentence."""
+        """Describe it in one sentence."""
         occurrences = self.found.tokens / max(1, self.vocabulary.tokens)
         return (
             f"Word vectors: {self.file}; {self.found.types:,} of {self.vocabulary.types:,} words"
@@ -225,14 +229,14 @@ class TeacherFacts(ComparedResult, frozen=True, extra="forbid"):
     seconds: float = Field(description="for its training and for labeling")
 
     def sentence(self) -> str:
-        """Write it in one sentence."""
-        less = self.difference
+        """Describe it in one sentence."""
+        difference = self.difference
         interval = "no interval"
-        if less.low is not None and less.high is not None:
-            interval = f"95% interval {100 * less.low:+.1f} to {100 * less.high:+.1f}"
+        if difference.low is not None and difference.high is not None:
+            interval = f"95% interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
         return (
             f"Teacher {self.name}: {self._score()}. Difference of the model from its teacher"
-            f" ({self._DECISION}): {100 * less.difference:+.1f} points ({interval});"
+            f" ({self._DECISION}): {100 * difference.difference:+.1f} points ({interval});"
             f" both predict the same {self._LABEL} for {self.agreement:.1%} of the test rows."
         )
 
@@ -260,6 +264,14 @@ class RunMetrics(BaseModel, frozen=True, extra="forbid"):
     )
     difference_to_majority: PairedDifference | None = Field(
         default=None, description="from the most frequent training label; null in older models"
+    )
+    macro_f1_difference_to_count: PairedDifference | None = Field(
+        default=None,
+        description="the same of macro F1; null unless labels are skewed: one of at least two has"
+        " 80% of the test rows or more",
+    )
+    macro_f1_difference_to_majority: PairedDifference | None = Field(
+        default=None, description="the same of macro F1; null unless labels are skewed"
     )
     split: SplitFacts
     folds: CrossValidation | MultilabelCrossValidation | None = Field(
@@ -303,6 +315,12 @@ class RunMetrics(BaseModel, frozen=True, extra="forbid"):
             [(majority, _)] = self.baselines.to_beat(family)
             return f"the {majority}", self.difference_to_majority
         return "the count baseline", self.difference_to_count
+
+    def macro_f1_difference_to_baseline(self, family: str) -> PairedDifference | None:
+        """Return the difference of macro F1 to the same baseline; None unless labels are skewed."""
+        if family == "count":
+            return self.macro_f1_difference_to_majority
+        return self.macro_f1_difference_to_count
 
     def threshold_sentences(self) -> list[str]:
         """Describe the gain from thresholds, and the labels without one, if there are any."""
@@ -357,10 +375,10 @@ AnyMetrics = Metrics | MultilabelMetrics
 
 
 def read_metrics(content: object) -> AnyMetrics:
-    """Read the JSON value of a `metrics.json`, of either form.
+    """Validate the content of a `metrics.json`, with one or several labels per text.
 
     Raises:
-        ValidationError: It is neither.
+        ValidationError: It is invalid.
     """
     several = isinstance(content, dict) and content.get("multilabel") is True
     return (MultilabelMetrics if several else Metrics).model_validate(content)

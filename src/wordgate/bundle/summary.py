@@ -1,4 +1,4 @@
-"""Descriptions of a model: in a line, as a small table, and its card, the `README.md` of a bundle.
+"""Descriptions of a model: a line, a small table, and the model card, `README.md` of a bundle.
 
 The card is after Mitchell et al. 2019, "Model cards for model reporting".
 """
@@ -16,14 +16,14 @@ _MOST_LABELS = 200  # characters
 
 
 def model_bytes(model: Model) -> int:
-    """Count the bytes that a bundle keeps of a model."""
+    """Return the number of bytes of a model in a bundle."""
     description, arrays = model.state()
     text = json.dumps(description, ensure_ascii=False).encode(errors="surrogatepass")
     return len(text) + sum(array.nbytes for array in arrays.values())
 
 
 def model_line(name: str, model: Model, config: Config, metrics: AnyMetrics | None) -> str:
-    """Write a model in one line, as the `repr` of what holds it."""
+    """Describe a model in one line, for a `repr`."""
     scores = "no test rows"
     if metrics is not None:
         score, value, interval = metrics.main
@@ -35,7 +35,7 @@ def model_line(name: str, model: Model, config: Config, metrics: AnyMetrics | No
 
 
 def model_table(name: str, model: Model, config: Config, metrics: AnyMetrics | None) -> str:
-    """Write a model as a small HTML table."""
+    """Describe a model in a small HTML table."""
     rows = [("family", config.family), ("labels", shown(", ".join(config.labels), _MOST_LABELS))]
     if metrics is None:
         rows.append(("scores", "not evaluated on test rows"))
@@ -53,7 +53,7 @@ def model_table(name: str, model: Model, config: Config, metrics: AnyMetrics | N
 
 
 def _source(config: Config) -> tuple[str, str]:
-    """Name the source of the data, without its folders, and the number of its rows."""
+    """Return the source of the data, without its folders, and the number of rows."""
     source = shown(Path(str(config.data.get("source"))).name, 40)
     n_rows = config.n_rows()
     return source, "rows unknown" if n_rows is None else counted(n_rows, "row")

@@ -24,10 +24,10 @@ from wordgate.errors import WordgateError
 
 
 class _Commands(click.Group):
-    """The commands. Over a broken pipe that isn't standard output's click would end in silence."""
+    """The commands; click would ignore a broken pipe other than standard output."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was asked for."""
+        """Run a command."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
@@ -35,7 +35,7 @@ class _Commands(click.Group):
 
 
 class _HelpFormatter(click.HelpFormatter):
-    """Lays out help texts without breaking a line at a hyphen, as in the name of an option."""
+    """Formats help texts without line breaks at hyphens, as in the names of options."""
 
     def write_text(self, text: str) -> None:
         """Write a paragraph."""
@@ -46,11 +46,11 @@ class _HelpFormatter(click.HelpFormatter):
         super().write_dl([(name, _unbroken(text)) for name, text in rows], *args, **options)
 
     def getvalue(self) -> str:
-        """Return all that was written."""
+        """Return the formatted text."""
         return super().getvalue().replace(_HYPHEN, "-")
 
 
-_HYPHEN = "\u2011"  # the hyphen of Unicode at which no line breaks
+_HYPHEN = "\u2011"  # non-breaking hyphen
 
 
 def _unbroken(text: str) -> str:

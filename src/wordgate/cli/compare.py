@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wordgate.runtime.progress import Progress
 
 _READ = {"sources", "data", "threads", "as_json", "verbose", "quiet"}
-"""The parameters of `wordgate compare` that have an effect on saved models, besides reading."""
+"""Parameters of `wordgate compare` with an effect on saved models, in addition to reading."""
 
 
 @click.command(
@@ -106,18 +106,18 @@ def compare(
 
 def _are_models(sources: Sequence[str], data: str | None) -> bool:
     """Return whether the arguments are saved models, not a source of data."""
-    found = [Path(source, "config.json").is_file() for source in sources]
-    if not any(found) and len(sources) == 1:
+    are_models = [Path(source, "config.json").is_file() for source in sources]
+    if not any(are_models) and len(sources) == 1:
         if data is not None:
             raise click.UsageError(
                 f"--data {data} has no effect without saved models, and '{sources[0]}' is not one:"
                 " leave it out"
             )
         return False
-    if not all(found):
+    if not all(are_models):
         raise click.UsageError(
-            f"give one DATA, or the folders of saved models: '{sources[found.index(False)]}' is not"
-            " a model"
+            "give one DATA, or the folders of saved models:"
+            f" '{sources[are_models.index(False)]}' is not a model"
         )
     if len(sources) == 1:
         raise click.UsageError(
@@ -166,7 +166,7 @@ def _compare_saved(
 
 
 def _format_model_comparison(comparison: "ModelComparison") -> str:
-    """Write a comparison of saved models for a terminal, what they know from training first."""
+    """Format a comparison of saved models for a terminal, rows seen in training first."""
     models = comparison.models
     parts = [
         wrapped("\n".join(f"{model.name}: {format_seen(model.seen)}" for model in models)),
@@ -184,16 +184,18 @@ def _format_model_comparison(comparison: "ModelComparison") -> str:
     return "\n\n".join(parts)
 
 
-def _tables(comparison: "ModelComparison", rows: str, judged: "Sequence[ModelEvaluation]") -> str:
-    """Format the scores of the models on some rows, and their differences to the first."""
+def _tables(
+    comparison: "ModelComparison", rows: str, evaluations: "Sequence[ModelEvaluation]"
+) -> str:
+    """Format the scores of the models on some rows, and their differences from the first."""
     from wordgate.experiments.compare_models import DIFFERENCE_HEADER
     from wordgate.report.text import score_cells, score_header, text_table
 
     names = [model.title() for model in comparison.models]
-    pairs = list(zip(names, judged, strict=True))
+    pairs = list(zip(names, evaluations, strict=True))
     scores = [(name, *score_cells(one.scores)) for name, one in pairs]
     differences = [(name, *one.difference_cells()) for name, one in pairs[1:]]
-    header = score_header(judged[0].scores.main.name)
+    header = score_header(evaluations[0].scores.main.name)
     return "\n".join(
         [
             *text_table([(rows, *header), *scores]),
@@ -204,23 +206,29 @@ def _tables(comparison: "ModelComparison", rows: str, judged: "Sequence[ModelEva
 
 
 def _sentences(comparison: "ModelComparison", unseen: "Sequence[ModelEvaluation]") -> list[str]:
-    """Write which models are better or worse than the first, and what the columns are."""
+    """Describe which models are better or worse than the first, and explain the columns."""
+    from wordgate.report.text import format_difference, skewed_labels
+
     first, *others = comparison.models
-    judged = list(unseen) or [model.evaluation for model in comparison.models]
+    evaluations = list(unseen) or [model.evaluation for model in comparison.models]
     where = " on the unseen rows" if unseen else ""
     lines, methods = [], set()
-    for model, one in zip(others, judged[1:], strict=True):
+    for model, one in zip(others, evaluations[1:], strict=True):
         if (difference := one.difference) is None:
             continue
-        facts = f"{difference.points()} points, {difference.evidence()}"
-        methods.add(difference.method)
-        proven = difference.proven
+        macro_f1 = one.macro_f1_difference
+        facts = format_difference(difference, macro_f1)
+        methods |= {one.method for one in (difference, macro_f1) if one is not None}
+        proven = (macro_f1 or difference).proven
         verdict = f"{proven} than" if proven else "not significantly different from"
         lines.append(f"{model.name} is {verdict} {first.name}{where}: {facts}.")
+    scores = evaluations[0].scores
+    if scores.deciding != scores.main:
+        lines.append(skewed_labels(scores))
     return [
         *lines,
         *(["Unseen rows are those that none of the models was trained on."] if unseen else []),
-        f"points: difference in {judged[0].scores.main.name} from {first.name} on the same rows, in"
+        f"points: difference in {scores.main.name} from {first.name} on the same rows, in"
         f" percentage points, paired by group ({'; '.join(sorted(methods))}). agreement: fraction"
         " of rows for which both predict the same label.",
     ]

@@ -55,7 +55,7 @@ def _format_demo(outcome: "Demo") -> str:
             wrapped(why),
             wrapped(f"{leak_warning(metrics.split)}\n{costs(metrics)}"),
             "How the prediction changes while it reads a sentence:",
-            *(_growing(stages) for stages in outcome.growing),
+            *(_growing(prefixes) for prefixes in outcome.growing),
             f"Saved: {outcome.folder}/corpus.csv and {outcome.folder}/model. Try:\n"
             f"  {command('predict', f'{outcome.folder}/model', outcome.growing[0][0][0])}\n"
             f"  {command('train', f'{outcome.folder}/corpus.csv', '--out', 'mine')}",
@@ -63,12 +63,12 @@ def _format_demo(outcome: "Demo") -> str:
     )
 
 
-def _growing(stages: list[tuple[str, str, float]]) -> str:
+def _growing(prefixes: list[tuple[str, str, float]]) -> str:
     before = ""
     lines = []
-    for text, label, share in stages:
+    for text, label, probability in prefixes:
         added = text.removeprefix(before)
-        line = f"  {label:<13} {share:.2f}  {'...' if before else ''}{added}"
+        line = f"  {label:<13} {probability:.2f}  {'...' if before else ''}{added}"
         lines.append(wrapped(line, indent=22))
         before = text
     return "\n".join(lines)

@@ -67,7 +67,7 @@ def evaluate(
 
 
 def format_evaluation(evaluation: "Evaluation") -> str:
-    """Write a model's scores on a file for a terminal, memory first."""
+    """Format a model's scores on a file for a terminal, rows seen in training first."""
     from wordgate.report.text import format_share, label_tables
 
     parts = [
@@ -75,19 +75,21 @@ def format_evaluation(evaluation: "Evaluation") -> str:
         *label_tables(evaluation.scores, line_width(sys.stdout)),
     ]
     if evaluation.unseen is not None:
-        name, value, interval = evaluation.unseen.main
-        parts.append(
-            wrapped(
-                f"On the {counted(evaluation.unseen.n, 'unseen row')} only: {name}"
-                f" {format_share(value)}, 95% interval {interval}"
-                f" (all rows: {format_share(evaluation.scores.main.value)})."
-            )
+        unseen, all_rows = evaluation.unseen, evaluation.scores
+        pairs = [(unseen.main, all_rows.main.value)]
+        if unseen.deciding != unseen.main:
+            pairs.append((unseen.deciding, all_rows.macro_f1))
+        scores = "; ".join(
+            f"{name} {format_share(value)}, 95% interval {interval}"
+            f" (all rows: {format_share(of_all)})"
+            for (name, value, interval), of_all in pairs
         )
+        parts.append(wrapped(f"On the {counted(unseen.n, 'unseen row')} only: {scores}."))
     return "\n\n".join(filter(None, parts))
 
 
 def format_seen(seen: "Seen | None") -> str:
-    """Write how much of a file had a part in the model's training."""
+    """Describe how many rows of a file were seen in the model's training."""
     if seen is None:
         return (
             "The model was imported without its training texts, so rows that it was trained on"
@@ -102,25 +104,27 @@ def format_seen(seen: "Seen | None") -> str:
     if seen.rows == 0:
         none = "The 1 row was not" if seen.n == 1 else f"None of these {seen.n:,} rows was"
         return f"{none} seen during the model's training.{unknown}"
-    ways = [f"{counted(seen.texts, 'as an exact duplicate', 'as exact duplicates')}"]
+    kinds = [f"{counted(seen.texts, 'as an exact duplicate', 'as exact duplicates')}"]
     if seen.near_copies is not None:
         near = counted(seen.near_copies - seen.texts, "as a near duplicate", "as near duplicates")
-        ways.append(f"{near}{_doubt(seen)}")
+        kinds.append(f"{near}{_doubt(seen)}")
     if seen.groups is not None:
-        ways.append(f"{seen.groups:,} by their group")
+        kinds.append(f"{seen.groups:,} by their group")
     rows = (
         f"All {seen.n:,} rows" if seen.rows == seen.n else f"{seen.rows:,} of these {seen.n:,} rows"
     )
     rows = "The 1 row" if seen.n == 1 else rows
     were = "was" if seen.rows == 1 else "were"
-    worth = "scores on these rows mostly measure memorization"
+    effect = "scores on these rows mostly measure memorization"
     if seen.rows > max(seen.texts, seen.groups or 0):
-        worth += " (less so if the near duplicates come from a template)"
-    return f"{rows} {were} seen during the model's training ({'; '.join(ways)}): {worth}.{unknown}"
+        effect += " (less so if the near duplicates come from a template)"
+    return (
+        f"{rows} {were} seen during the model's training ({'; '.join(kinds)}): {effect}.{unknown}"
+    )
 
 
 def _doubt(seen: "Seen") -> str:
-    """Write how many near duplicates are an estimate, and how many of these may be none."""
+    """Describe how many near duplicates are an estimate, and the expected false positives."""
     if not seen.estimated:
         return ""
     near = seen.near_copies - seen.texts if seen.near_copies is not None else 0

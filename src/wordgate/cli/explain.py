@@ -1,4 +1,4 @@
-"""`wordgate explain`: why a text is given its label, word by word."""
+"""`wordgate explain`: the prediction for a text, word by word."""
 
 import sys
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MARKED, MARKED_TWICE = 0.05, 0.2
 """Minimum effects for one mark and for two marks at a word."""
 _COLOURED = 0.02
-# Text and ground are both named: they are read in a light terminal and in a dark one.
+# Foreground and background, readable in light and dark terminals.
 _FOR = ("black on #cfe3f2", "black on #8fbfe3", "white on #1f5d86")
 _AGAINST = ("black on #f6dfc8", "black on #eeb27a", "white on #a04f10")
 _WIDE, _SHORT_BAR, _LONG_BAR = 100, 10, 24
@@ -69,7 +69,7 @@ def explain(
         raise click.UsageError("--encoding has no effect on a TEXT of the command line.")
     predictor = load_aloud(bundle, Console, threads=threads)
     warn_of_changes(bundle, predictor.changed_files)
-    DecisionRule.of(predictor.config).check_explained(label)  # before a text is waited for
+    DecisionRule.of(predictor.config).check_explained(label)  # before waiting for a text
     if text == "-":
         text = _from_standard_input(encoding)
     else:
@@ -90,7 +90,7 @@ def _from_standard_input(encoding: str | None) -> str:
 
 
 def _print_explanation(explanation: "Explanation") -> None:
-    """Print an explanation as wide as the terminal is: in color where there is some."""
+    """Print an explanation in the width of the terminal, in color if it supports colors."""
     from rich.console import Console
     from rich.text import Text
 
@@ -102,7 +102,7 @@ def _print_explanation(explanation: "Explanation") -> None:
     for number, block in enumerate(blocks):
         if number:
             console.print()
-        # In a file a paragraph stays on one line.
+        # In a file, a paragraph is one line.
         console.print(block, soft_wrap=isinstance(block, Text) and not console.is_terminal)
 
 
@@ -145,7 +145,7 @@ def _labels(explanation: "LabelExplanation") -> "Text":
 
 
 def _sentence(explanation: "Explanation") -> "Text":
-    """Write the text with its words colored, and the strong ones marked."""
+    """Format the text with colored words, and marks at strong ones."""
     from rich.text import Text
 
     sentence, done = Text(), 0
@@ -161,7 +161,7 @@ def _sentence(explanation: "Explanation") -> "Text":
 
 
 def _strength(explanation: "Explanation", word: "ExplainedWord") -> int:
-    """Return how many marks a word's effect has, 0 to 2."""
+    """Return the number of marks of a word's effect, 0 to 2."""
     effect = abs(word.effect) / explanation.effect_scale
     return (effect >= MARKED) + (effect >= MARKED_TWICE)
 
@@ -182,7 +182,7 @@ def _key(explanation: "Explanation") -> str:
 
 
 def _table(explanation: "Explanation", console: "Console") -> "Table":
-    """Format a row for the verdict before any word, and one for each."""
+    """Format a row for the prediction before any word, and one for each word."""
     from rich.table import Table
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""`wordgate info`: a model's card in a terminal."""
+"""`wordgate info`: the description of a model in a terminal."""
 
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,7 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics
 
 
 def _decision(config: "Config") -> list[str]:
-    """Describe how labels follow from probabilities, where that is not by the most probable one."""
+    """Describe the decision thresholds; empty if the most probable label is predicted."""
     from wordgate.prediction.decision import DecisionRule
     from wordgate.runtime.display import in_list
 
@@ -102,7 +102,7 @@ def _evaluation(config: "Config", metrics: "AnyMetrics") -> list[str]:
 
 
 def _settings(config: "Config") -> list[str]:
-    """Write which settings the user set, and those that the family reads, a line for each table."""
+    """Format the settings of the user, and those that the family reads, a line for each table."""
     from wordgate.families import FAMILIES
     from wordgate.settings import flattened, format_setting
 
@@ -114,12 +114,12 @@ def _settings(config: "Config") -> list[str]:
             tables.setdefault(table, []).append(f"{short}={format_setting(value)}")
     if not tables:
         return []
-    lines = [f"  {f'{table}: ' if table else ''}{', '.join(own)}" for table, own in tables.items()]
+    lines = [f"  {f'{name}: ' if name else ''}{', '.join(row)}" for name, row in tables.items()]
     return [*_set_by_user(config, values), "settings:", *lines]
 
 
 def _set_by_user(config: "Config", values: "dict[str, object]") -> list[str]:
-    """Write the settings that the user set, beside those of the recipe; no line where unknown."""
+    """Format the settings that the user set, with those of the recipe; empty if unknown."""
     from wordgate.settings import format_setting, load_settings, recipe_names
 
     if config.set_by_user is None:
@@ -127,8 +127,8 @@ def _set_by_user(config: "Config", values: "dict[str, object]") -> list[str]:
     recipe = load_settings(config.recipe).flat() if config.recipe in recipe_names() else {}
     parts = []
     for name in config.set_by_user:
-        value, usual = values.get(name), recipe.get(name)
-        differs = name in recipe and usual != value
-        instead = f" (recipe: {format_setting(usual)})" if differs else ""
-        parts.append(f"{name}={format_setting(value)}{instead}")
+        value, of_recipe = values.get(name), recipe.get(name)
+        differs = name in recipe and of_recipe != value
+        note = f" (recipe: {format_setting(of_recipe)})" if differs else ""
+        parts.append(f"{name}={format_setting(value)}{note}")
     return [f"changed settings: {', '.join(parts) or 'none'}"]

@@ -1,4 +1,4 @@
-"""The console while a search or a comparison runs: its results so far, in a table."""
+"""A live table of the results of a search or comparison in the console."""
 
 import sys
 import time
@@ -28,7 +28,7 @@ class LiveSearch(LiveTable):
         Args:
             objective: The score that is maximized.
             trials: All trials; those still running are left out.
-            deadline: When the search ends, as `time.monotonic` tells the time.
+            deadline: The `time.monotonic()` at which the search ends.
         """
         from wordgate.report.search_text import format_progress, trial_line
 
@@ -38,7 +38,7 @@ class LiveSearch(LiveTable):
         self.show_result(trial_line(last, objective, ended), lambda: format_progress(ended))
 
     def heading(self) -> str:
-        """Write how many trials there are, and the time left."""
+        """Format the number of trials and the remaining time."""
         from wordgate.report.search_text import format_minutes
 
         if not self._n_trials:
@@ -71,7 +71,7 @@ def run_live(
     verbose: bool,
     quiet: bool,
 ) -> Result:
-    """Run a search or a comparison, and show its results meanwhile."""
+    """Run a search or a comparison with a live table of its results."""
     progress = params.progress_of(verbose=verbose, quiet=quiet, console=console)
     if not isinstance(progress, LiveSearch | LiveComparison):
         return run(progress=progress)

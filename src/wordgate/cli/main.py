@@ -1,6 +1,6 @@
-"""The entry point: what becomes of errors, of interruptions and of the standard streams.
+"""The entry point: handling of errors, interruptions and standard streams.
 
-It imports little, so that a Ctrl-C while the rest is imported is an interruption like any other.
+It has few imports, so that a Ctrl-C during the other imports is handled, too.
 """
 
 import gc
@@ -20,17 +20,17 @@ def run(arguments: list[str] | None = None) -> None:
         streams = StandardStreams()
         status = _status(arguments)
         streams.flush()
-    except KeyboardInterrupt:  # before the command began, or while its end was reported
+    except KeyboardInterrupt:  # before the command started, or while its end was reported
         if streams is not None:
             streams.discard()
         status = INTERRUPTED
     _ignore_interruptions()
-    gc.freeze()  # at its end Python would search all modules for cycles: a second with torch
+    gc.freeze()  # prevents a search for reference cycles at exit, which takes a second with torch
     sys.exit(status)
 
 
 def _status(arguments: list[str] | None) -> int:
-    """Run the command line; report a defect as Python does, and fail."""
+    """Run the command line; print the traceback of an unexpected error."""
     try:
         return exit_code(arguments)
     except KeyboardInterrupt:
@@ -59,10 +59,10 @@ def exit_code(arguments: list[str] | None = None) -> int:
             error.show(file=sys.stderr)
         return USAGE
     except (KeyboardInterrupt, click.Abort) as interruption:
-        why = (interruption.__cause__ or interruption).args  # click raises an Abort of its own
+        why = (interruption.__cause__ or interruption).args  # click raises its own Abort
         remark(": ".join(["wordgate: interrupted", *map(str, why)]))
         return INTERRUPTED
-    except SystemExit as end:  # how click ends where a shell asks it for completions
+    except SystemExit as end:  # raised by click for shell completion
         return FAILED if end.code else 0
     except (WordgateError, OutputError, OSError, MemoryError) as error:
         if isinstance(error, OutputError) and error.reader_gone:
@@ -82,7 +82,7 @@ def _sentence(error: BaseException) -> str:
 
 
 def _ignore_interruptions() -> None:
-    """Let no Ctrl-C disturb Python's end, unless it waits for a thread."""
+    """Ignore a Ctrl-C while Python exits, unless it waits for a thread."""
     import signal
     import threading
 

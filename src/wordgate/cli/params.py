@@ -29,7 +29,7 @@ def _argument_type(name: str, read: Callable[[str], str]) -> "click.ParamType[st
     return found
 
 
-# A ~ in the name of a file is the user's home, as in a shell.
+# A ~ in the name of a file is the home folder of the user, as in a shell.
 FILE, FOLDER, NAME = (_argument_type(x, os.path.expanduser) for x in ("FILE", "FOLDER", "NAME"))
 COLUMN, LABEL, TEXT = (_argument_type(x, argument_text) for x in ("COLUMN", "LABEL", "TEXT"))
 
@@ -52,10 +52,10 @@ def option(
 
     Args:
         name: The flag.
-        kind: The type of its value; or the name of its value, which `settings` may give a type.
-        description: What ``--help`` says of it.
+        kind: The type of its value, or the name of its value in ``--help``.
+        description: The help text.
         *names: Other flags, or the name of the parameter.
-        **settings: Those of `click.option`.
+        **settings: Arguments of `click.option`.
     """
     settings["metavar" if isinstance(kind, str) else "type"] = kind
     settings["show_default"] = "default" in settings
@@ -137,7 +137,7 @@ workers = option(
 
 
 def engine(what: str) -> Callable[[Command], Command]:
-    """Return ``--engine``; what it distributes differs by command."""
+    """Return ``--engine``, with the tasks that it distributes."""
     return option(
         "--engine",
         click.Choice(ENGINES),
@@ -149,7 +149,7 @@ def engine(what: str) -> Callable[[Command], Command]:
 
 
 def split(default: str) -> Callable[[Command], Command]:
-    """Return ``--split``; what happens without it differs by command."""
+    """Return ``--split``, with a description of its default."""
     return option(
         "--split",
         click.Choice(["grouped", "random"]),
@@ -163,7 +163,7 @@ def family(description: str) -> Callable[[Command], Command]:
 
 
 def folds(description: str) -> Callable[[Command], Command]:
-    """Return ``--folds``; what is done beside them differs by command."""
+    """Return ``--folds``, with its description."""
     return option("--folds", "K", description, type=click.IntRange(min=2))
 
 
@@ -313,7 +313,7 @@ abstain_below = option(
 def _thresholds(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> float | dict[str, float] | None:
-    """Read ``P``, or ``LABEL=P`` as often as there are labels to name."""
+    """Parse ``P``, or one ``LABEL=P`` for each label."""
     by_label: dict[str, float] = {}
     for value in values:
         label, equals, number = value.rpartition("=")
@@ -371,9 +371,9 @@ verbosity = stack(
 def chosen_settings(
     settings: Mapping[str, object], flags: Mapping[str, str | None], family: str = AUTO
 ) -> dict[str, object]:
-    """Join the settings of ``--set`` and those that have flags of their own.
+    """Merge the settings of ``--set`` with those of flags.
 
-    A flag names a setting of the family, or one of all families; None is one that was not given.
+    A flag is the name of a setting of the family, or of all families; None if it was not given.
     """
     from wordgate.settings import setting_fields
 
@@ -393,7 +393,7 @@ def chosen_settings(
 
 
 def given_again(*names: str) -> list[str]:
-    """Return those of the parameters that this command was given, as another one takes them."""
+    """Return the given ones of some parameters as arguments for another command."""
     context, words = click.get_current_context(), list[str]()
     for param in context.command.params:
         name = param.name or ""
@@ -405,7 +405,7 @@ def given_again(*names: str) -> list[str]:
 
 
 def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console) -> Progress:
-    """Return where the progress of a command goes: to a console of this type, or nowhere."""
+    """Return the progress of a command: a console of this type, or a silent one."""
     if verbose and quiet:
         raise click.UsageError("--verbose and --quiet are mutually exclusive: leave one out")
     return Silent() if quiet else console(verbose=verbose)

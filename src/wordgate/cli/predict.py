@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LINES_AT_ONCE = 8192
 NO_LABEL = "(none)"
 """Shown in place of labels for a text without labels."""
-_MOST_NOT_GIVEN = 3  # labels that are shown beside it
+_MOST_NOT_PREDICTED = 3  # most probable labels that follow it
 
 
 @click.command(short_help="Predict the labels of texts.")
@@ -89,7 +89,7 @@ def predict(
 
 
 def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> Iterator[list[str]]:
-    """Return the texts in chunks: of standard input, the lines that have come so far."""
+    """Yield the texts in chunks: of standard input, the lines that have arrived so far."""
     from wordgate.tables.characters import arriving_lines
 
     if texts:
@@ -98,8 +98,8 @@ def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> I
     if sys.stdin is None:  # closed by the caller
         raise click.UsageError("There is no TEXT, and standard input is closed.")
     if sys.stdin.isatty():
-        written = "" if form is None else f", written as {one_line(form)}"
-        remark(f"Enter one text per line{written}; end with Ctrl-D.")
+        how = "" if form is None else f", written as {one_line(form)}"
+        remark(f"Enter one text per line{how}; end with Ctrl-D.")
     parts = standard_input(encoding, waits_for_all=False)
     for lines in arriving_lines(parts, LINES_AT_ONCE):
         yield [line.rstrip("\r") for line in lines]
@@ -108,7 +108,7 @@ def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> I
 def _answers(
     predictor: "Predictor", rule: "DecisionRule", chunks: Iterable[list[str]]
 ) -> Iterator[list[dict[str, Any]]]:
-    """Return for each text what JSON has of it; of an empty one, an error in place of an answer."""
+    """Yield the JSON values of each text; for an empty text, an error in place of labels."""
     from wordgate.tables.values import EMPTY_TEXT, is_empty
 
     name = "labels" if rule.gives_several else "label"
@@ -143,16 +143,16 @@ def _line(one: dict[str, Any]) -> str:
 
 
 def _several(labels: tuple[str, ...], proba: dict[str, float]) -> str:
-    """Write the labels that are given, and then their probabilities; else the likeliest ones."""
+    """Format the predicted labels and their probabilities; without any, the most probable ones."""
     if not labels:
-        most = sorted(proba, key=lambda label: -proba[label])[:_MOST_NOT_GIVEN]
+        most = sorted(proba, key=lambda label: -proba[label])[:_MOST_NOT_PREDICTED]
         return "  ".join([NO_LABEL, *(f"{_quoted(label)} {proba[label]:.3f}" for label in most)])
     shares = " ".join(f"{proba[label]:.3f}" for label in labels)
     return f"{', '.join(map(_quoted, labels))}  {shares}"
 
 
 def _quoted(label: str) -> str:
-    """Quote a label that could be taken for several, for none, or for more than itself."""
+    """Quote a label that is ambiguous in a list."""
     from wordgate.report.text import UNDEFINED
 
     return (

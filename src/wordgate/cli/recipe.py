@@ -1,4 +1,4 @@
-"""`wordgate recipe`: the recipes that come with wordgate, and those of one's own."""
+"""`wordgate recipe`: the packaged recipes, and those of users."""
 
 import click
 

@@ -86,7 +86,7 @@ def score(bundle: str, files: tuple[str, ...], *, as_json: bool, **options: Any)
 
 
 def _in_and_out(files: tuple[str, ...]) -> tuple[str | tuple[str, ...], str]:
-    """Part the inputs from the output, which is last if there are two or more."""
+    """Separate the inputs from the output, which is last if there are two or more."""
     if len(files) < 2:
         return (files[0] if files else "-"), "-"
     *sources, out = files
@@ -116,7 +116,7 @@ def _lines(scored: "Scored", out: str) -> list[str]:
 
 
 def _shown(out: str) -> str:
-    """Return a name without the secrets of a URL."""
+    """Return a name without secrets of a URL."""
     from wordgate.storage.remote import display_url, url_of
 
     url = url_of(out)

@@ -1,9 +1,9 @@
-r"""Standard output and standard error, whatever becomes of them while a command runs.
+r"""Robust standard output and standard error.
 
-Python itself ends with the status 120 where it can't flush one of them in the end, and a library's
-warning that nobody reads can end the work. So both are replaced: writing to standard error never
-fails, and writing to standard output fails once, with an `OutputError`. A character that their
-encoding lacks is escaped: ``\u4f60`` for one, in JSON as JSON has it.
+Python exits with status 120 if it cannot flush one of them at the end, and a warning of a library
+can fail if nobody reads standard error. So both are replaced: writing to standard error never
+fails, and writing to standard output fails once, with an `OutputError`. Characters that their
+encoding lacks are escaped, such as ``\u4f60``, in JSON as JSON escapes.
 """
 
 import errno
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 _READER_GONE = (errno.EPIPE, errno.ECONNRESET)
 _RAISING = ("strict", "surrogateescape", "surrogatepass")
-"""Ways to treat a character that can't be encoded which raise an error over some; others stay."""
+"""Error handlers of encodings that can raise an error; others are kept."""
 
 
 class OutputError(Exception):
-    """Standard output doesn't take what is written there.
+    """Writing to standard output failed.
 
-    It is no OSError: over some of those click and rich end the program in ways of their own.
+    It is not an OSError, because click and rich handle some of those themselves.
 
     Attributes:
-        reader_gone: Whether that is because nobody reads it any more.
+        reader_gone: Whether the reader has closed it.
     """
 
     def __init__(self, error: OSError, *, reader_gone: bool):
@@ -47,11 +47,10 @@ class OutputError(Exception):
 
 
 class StandardStreams:
-    """Standard output and standard error, replaced for good.
+    """Replaces standard output and standard error permanently.
 
-    Descriptors of standard streams that are closed are opened on the null device: else the next
-    file opened would have such a number, and what a library writes to standard error would go
-    into that file.
+    Closed standard streams are opened on the null device; otherwise the next opened file would get
+    their descriptor, and libraries would write errors into that file.
     """
 
     def __init__(self) -> None:
@@ -63,7 +62,7 @@ class StandardStreams:
             vars(sys).update({name: stream, f"__{name}__": stream})
 
     def _replaced(self, stream: io.TextIOWrapper | None, *, strict: bool) -> TextIO | None:
-        """Return a stream that writes where another did; None where that was closed already."""
+        """Return a replacement of a stream; None if it is closed."""
         if stream is None:
             return None
         encoding, line_buffering = stream.encoding, stream.line_buffering
@@ -74,7 +73,7 @@ class StandardStreams:
         return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, None, line_buffering)
 
     def flush(self) -> None:
-        """Write out what they still hold; from now on no writing fails."""
+        """Flush both; from now on, writing never fails."""
         for raw in self._raws:
             raw.strict = False
         for stream in (sys.stdout, sys.stderr):
@@ -82,17 +81,17 @@ class StandardStreams:
                 stream.flush()
 
     def discard(self) -> None:
-        """Write nothing any more, not even what they still hold."""
+        """Discard everything from now on, including buffered output."""
         for raw in self._raws:
             raw.discards = True
 
 
 class _RawStream(io.RawIOBase):
-    """The system's side of a standard stream; after its first failure it discards what comes.
+    """The raw stream of a standard stream; after the first error, it discards its input.
 
     Attributes:
-        strict: Whether that failure is raised, as an `OutputError`.
-        discards: Whether nothing is written any more.
+        strict: Whether the first error is raised, as an `OutputError`.
+        discards: Whether everything is discarded.
     """
 
     def __init__(self, raw: io.FileIO, *, strict: bool):
@@ -116,13 +115,13 @@ class _RawStream(io.RawIOBase):
                 self.discards = True
                 if self.strict:
                     raise OutputError(error, reader_gone=self._reader_gone(error)) from error
-            except KeyboardInterrupt:  # it may have waited for a reader who doesn't read
+            except KeyboardInterrupt:  # it may have waited for a reader that does not read
                 self.discards = self.strict
                 raise
         return memoryview(data).nbytes
 
     def _written(self, data: "Buffer") -> int:
-        while (written := self._raw.write(data)) is None:  # a pipe that is full, and doesn't wait
+        while (written := self._raw.write(data)) is None:  # a full non-blocking pipe
             select.select([], [self], [])
         return written
 
@@ -132,15 +131,15 @@ class _RawStream(io.RawIOBase):
 
 
 def write_result(text: str) -> None:
-    """Write a result and the end of its line to standard output, at once.
+    """Write a result and a line break to standard output, without buffering.
 
-    Not by click, which would write UTF-8 where the encoding is ASCII.
+    click is not used, because it would write UTF-8 if the encoding is ASCII.
     """
     _write_line(sys.stdout, text)
 
 
 def in_colour(text: str, colour: str | None) -> str:
-    """Colour a text where standard output is a terminal, and NO_COLOR is not set."""
+    """Color a text if standard output is a terminal and NO_COLOR is not set."""
     if colour is None or os.environ.get("NO_COLOR") or sys.stdout is None:
         return text
     return click.style(text, fg=colour) if sys.stdout.isatty() else text
@@ -167,34 +166,34 @@ def wrapped(text: str, indent: int = 0) -> str:
 def _wrapped(text: str, width: int | None, indent: int) -> str:
     if width is None:
         return text
-    broken: list[str] = []
+    lines: list[str] = []
     for line in text.splitlines():
         margin = " " * max(indent, len(line) - len(line.lstrip(" ")))
         parts = textwrap.wrap(line, width, break_on_hyphens=False, subsequent_indent=margin)
-        broken += parts or [""]
-    return "\n".join(broken)
+        lines += parts or [""]
+    return "\n".join(lines)
 
 
 def remark(text: str) -> None:
-    """Write a message to standard error; a failure to write does not end the work."""
+    """Write a message to standard error; errors are ignored."""
     with suppress(OSError):
         _write_line(sys.stderr, _wrapped(text, line_width(sys.stderr), 0))
 
 
 def _write_line(stream: TextIO | None, text: str) -> None:
-    if stream is not None:  # it was closed before
+    if stream is not None:  # None if it was closed
         stream.write(f"{text}\n")
         stream.flush()
 
 
 def standard_input(encoding: str | None, *, waits_for_all: bool) -> Iterator[str]:
-    """Return the text of standard input as it comes, read as a file is.
+    """Yield the text of standard input as it arrives, decoded like a file.
 
-    A guess at its encoding is said, and once that some bytes don't fit, which are replaced. The
-    encoding is found out by what comes first, or if it waits by all of it.
+    The encoding is detected from the first bytes, or from all of them with `waits_for_all`. A guess
+    is reported, as are invalid bytes, which are replaced, once.
 
     Raises:
-        DataError: It can't be read as asked, or is no text.
+        DataError: It cannot be decoded, or is not text.
     """
     from wordgate.tables.characters import Characters
     from wordgate.tables.encoding import find_encoding, is_writable, without_surrogates
@@ -223,7 +222,7 @@ def standard_input(encoding: str | None, *, waits_for_all: bool) -> Iterator[str
 
 
 def warn_of_changes(bundle: str, names: Iterable[str]) -> None:
-    """Warn of files of a bundle that are not as they were written."""
+    """Warn of changed files of a bundle."""
     for name in names:
         remark(
             f"wordgate: warning: {bundle}/{name} was changed or is missing; predictions do not"
@@ -232,7 +231,7 @@ def warn_of_changes(bundle: str, names: Iterable[str]) -> None:
 
 
 def remark_on_files(bundle: str, texts: Iterable[str]) -> None:
-    """Remark on texts that are names of files, whose rows may have been meant."""
+    """Write a hint for texts that are names of files, whose rows may have been meant."""
     from wordgate.tables.source import is_file
 
     for text in texts:
@@ -244,7 +243,7 @@ def remark_on_files(bundle: str, texts: Iterable[str]) -> None:
 
 
 def command(*words: str) -> str:
-    """Write one of our commands as a shell takes it."""
+    """Format a command of wordgate for a shell."""
     return shlex.join(["wordgate", *words])
 
 
@@ -254,24 +253,24 @@ def print_json(result: object) -> None:
 
 
 def to_json(result: object) -> str:
-    """Write a result as JSON in one line, in ASCII where standard output lacks a character."""
-    written = json.dumps(result, ensure_ascii=False)
+    """Serialize a result as JSON in one line, in ASCII if standard output lacks a character."""
+    text = json.dumps(result, ensure_ascii=False)
     try:
-        written.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         return json.dumps(result)
-    return written
+    return text
 
 
 def argument_text(argument: str) -> str:
-    """Return a text of the command line; what the locale can't decode is UTF-8, as in files."""
+    """Return an argument as text; if the locale cannot decode it, it is decoded as UTF-8."""
     from wordgate.tables.encoding import is_writable, without_surrogates
 
     if is_writable(argument):
         return argument
     try:
         return os.fsencode(argument).decode("utf-8", "replace")
-    except UnicodeEncodeError:  # no system gives such an argument
+    except UnicodeEncodeError:  # not possible for an argument of the system
         return without_surrogates(argument)
 
 

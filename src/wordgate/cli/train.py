@@ -83,7 +83,7 @@ def _train(
     objective = _search_objective(flags["objective"], family)
     if objective is not None:
         flags["objective"] = None
-    if family in (*FAMILIES, AUTO):  # another one is told by the training
+    if family in (*FAMILIES, AUTO):  # the training refuses others
         settings = params.chosen_settings(settings, flags, family)
     run = partial(run_training, data, settings=settings, objective=objective, **options)
     if family == AUTO:
@@ -111,7 +111,7 @@ def _train(
 
 
 def _search_objective(value: str | None, family: str) -> str | None:
-    """Return the score that a search maximizes; None where thresholds or nothing was named."""
+    """Return the score to maximize in a search; None for an objective of thresholds, or none."""
     from wordgate.evaluation.search import OBJECTIVE_NAMES
 
     if value not in OBJECTIVE_NAMES:
@@ -125,12 +125,13 @@ def _search_objective(value: str | None, family: str) -> str | None:
 
 
 def _search_hint(training: "Training") -> str:
-    """Describe in a line how long a search would take, and how it would start."""
+    """Describe in a line how long a search would take, and its first family."""
     from wordgate.experiments.search_plan import DEFAULT_PRESET, PRESETS
+    from wordgate.report.text import outcome
 
     metrics, family = training.metrics, training.bundle.config.family
     first = family
-    if family != "count" and metrics.difference_to_count.proven != "better":
+    if family != "count" and outcome(family, metrics) != "better":
         first = "count"
     seconds = metrics.train_seconds if first == family else metrics.baselines.count.train_seconds
     name = "the count baseline" if first == "count" != family else first
@@ -142,16 +143,16 @@ def _search_hint(training: "Training") -> str:
 
 
 def _format_training(training: "Training", *, verbose: bool) -> str:
-    """Write the result: the score beside what it has to beat, the verdict, what to beware of."""
+    """Format the result: scores with baselines, the verdict, and warnings."""
     from wordgate.report import text
 
     metrics, family = training.metrics, training.bundle.config.family
     colour = _COLOURS.get(text.outcome(family, metrics) or "")
     verdict = in_colour(wrapped(text.verdict(family, metrics)), colour)
     notes = [*(f"Note: {remark}" for remark in training.remarks), *metrics.sentences("teacher")]
-    beware = [text.leak_warning(metrics.split), *text.weakest_label(metrics)]
-    beware += [*metrics.threshold_sentences(), *notes]
-    caveats, costs = wrapped("\n".join(beware)), text.costs(metrics)
+    warnings = [text.leak_warning(metrics.split), *text.weakest_label(metrics)]
+    warnings += [*metrics.threshold_sentences(), *notes]
+    caveats, costs = wrapped("\n".join(warnings)), text.costs(metrics)
     if not verbose:
         headline = _cells_whole(text.headline(family, metrics))
         return "\n".join(["", headline, "", verdict, caveats, wrapped(costs)])
@@ -176,7 +177,7 @@ def _cells_whole(text: str) -> str:
 
 
 def _next_steps(training: "Training", data: str) -> list[str]:
-    """Suggest what usually makes an LSTM better, where that was not tried."""
+    """Suggest word vectors and distillation for an LSTM without them."""
     metrics = training.metrics
     if training.bundle.config.family != "lstm" or metrics.teacher is not None:
         return []
@@ -198,7 +199,7 @@ def _next_steps(training: "Training", data: str) -> list[str]:
 def _format_folds(
     family: str, metrics: "AnyMetrics", validation: "CrossValidation | MultilabelCrossValidation"
 ) -> str:
-    """Write each fold's scores, the main one over all rows, its interval, and the verdict."""
+    """Format each fold's scores, the main score over all rows, its interval, and the verdict."""
     from wordgate.report.text import format_share, format_verdict, points_of
 
     main = validation.main
@@ -214,6 +215,7 @@ def _format_folds(
     )
     if validation.difference_to_count is not None:
         difference, unit = validation.difference_to_count, points_of(metrics)
-        worth = format_verdict(family, "the count baseline", difference, unit)
-        lines.append(f"Over all folds: {worth}")
+        macro_f1 = validation.macro_f1_difference_to_count
+        verdict = format_verdict(family, "the count baseline", difference, unit, macro_f1)
+        lines.append(f"Over all folds: {verdict}")
     return "\n".join(lines)

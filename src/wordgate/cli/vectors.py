@@ -95,11 +95,11 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
 def _watched(
     file: "VectorFile", batches: "Iterable[VectorBatch]", doing: str, progress: "Progress"
 ) -> "Iterator[VectorBatch]":
-    """Pass on the blocks of a file, with a bar over the file's bytes."""
+    """Yield the batches of a file, with a progress bar over its bytes."""
     with progress.bar(100) as bar:
         shown = 0
-        for block in batches:
-            yield block
+        for batch in batches:
+            yield batch
             while shown < int(100 * file.share_read):
                 shown += 1
                 bar.advance(f"{doing} {file.path.name}")
@@ -109,7 +109,7 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
     from wordgate.runtime.display import one_line
 
     packed = ", gzipped" if summary.compressed else ""
-    declared = "" if summary.declared is None else ", as declared"  # else it had been refused
+    declared = "" if summary.declared is None else ", as declared"  # others are refused
     lines = [
         f"{file}: {summary.format}{packed}",
         f"vectors: {summary.rows:,} rows{declared}, {summary.size:,} dimensions",

@@ -1,12 +1,12 @@
 """Calibration of probabilities: its measures, and temperature scaling.
 
-A model whose predictions at 0.8 are correct eight times of ten is calibrated. Networks are mostly
-overconfident; dividing all log-probabilities by one temperature, fitted on rows the model did not
-learn from, mends most of it and changes no predicted label: Guo, Pleiss, Sun & Weinberger (2017),
-"On calibration of modern neural networks".
+A model is calibrated if 80% of its predictions with a probability of 0.8 are correct. Most networks
+are overconfident; dividing all log-probabilities by one temperature, fitted on validation rows,
+corrects most of this and changes no predicted label: Guo, Pleiss, Sun & Weinberger (2017), "On
+calibration of modern neural networks".
 
-Where a text has several labels, each label's probability stands by itself: every pair of a row
-and a label is a prediction of its own, and the temperature divides the logits log p - log(1 - p).
+If a text can have several labels, each pair of a row and a label is a separate binary prediction,
+and the temperature divides the logits log p - log(1 - p).
 """
 
 import numpy as np
@@ -22,9 +22,9 @@ _GRID = np.linspace(np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE), 25)
 
 
 class ReliabilityBin(BaseModel, frozen=True, extra="forbid"):
-    """The test rows whose most probable label has a probability in a range.
+    """The test rows whose most probable label has a probability within a range.
 
-    With several labels per text: the pairs of a row and a label whose probability is in it.
+    With several labels per text: the pairs of a row and a label with such a probability.
     """
 
     low: float = Field(description="excluded, but in the first bin")
@@ -53,7 +53,7 @@ class Calibration(BaseModel, frozen=True, extra="forbid"):
 
 
 class TemperatureScaling(BaseModel, frozen=True, extra="forbid"):
-    """Probabilities before and after temperature scaling, which validation rows decided."""
+    """Calibration before and after temperature scaling, which was fitted on the validation rows."""
 
     temperature: float
     before: Calibration
@@ -61,7 +61,7 @@ class TemperatureScaling(BaseModel, frozen=True, extra="forbid"):
 
     @classmethod
     def of(cls, log_proba: Floats, targets: Ints, temperature: float) -> "TemperatureScaling":
-        """Measure calibration before and after log-probabilities are divided by a temperature.
+        """Measure calibration before and after temperature scaling.
 
         Args:
             log_proba: float64 [n, classes], uncalibrated.
@@ -76,7 +76,7 @@ class TemperatureScaling(BaseModel, frozen=True, extra="forbid"):
         return cls(temperature=temperature, before=before, after=after)
 
     def sentence(self) -> str:
-        """Write it as a sentence."""
+        """Describe it in a sentence."""
         after, before = self.after, self.before
         if self.temperature == 1.0:
             return f"Calibration: ECE {after.ece:.3f}, Brier score {after.brier:.3f}."
@@ -88,61 +88,62 @@ class TemperatureScaling(BaseModel, frozen=True, extra="forbid"):
 
 
 def fit_temperature(log_proba: Floats, targets: Ints) -> float:
-    """Find the temperature under which held-out rows are least surprising.
+    """Fit the temperature that minimizes the log loss of validation rows.
 
-    The log loss of the scaled probabilities is minimized; with several labels per text, the binary
-    one of all pairs of a row and a label. A few rows that are all correct would ask
-    for a temperature of 0, that is for certainty: so the sum over the rows is joined by a weak
-    prior, a normal distribution of the temperature's logarithm about 0 with deviation 1. It weighs
-    as much as one row does and vanishes among hundreds.
+    With several labels per text, it is the binary log loss of all pairs of a row and a label. For a
+    few rows that are all predicted correctly, the minimum would be at a temperature of 0. So a weak
+    prior is added, a standard normal distribution of the logarithm of the temperature. Its weight
+    is that of about one row.
 
     Args:
         log_proba: float64 [n, classes], natural logarithms of the probabilities of rows that the
-            model did not learn from. One below the row's top by more than 36 (a factor of 2.2e-16)
-            counts as that, so a single impossible row does not decide; and so does a logit beyond
-            36 of a label that stands by itself.
+            model was not trained on. Differences from the highest one of the row are clipped to 36
+            (a factor of 2.2e-16), so that a single row does not dominate; with several labels per
+            text, logits are clipped to 36.
         targets: int64 [n], the true classes; or int64 [n, labels] of 0 and 1, several labels each.
 
     Returns:
-        The temperature, from 0.05 to 20: above 1 the model was too sure, below 1 not enough.
+        The temperature, from 0.05 to 20: above 1 if the model is overconfident, else below 1.
 
     Raises:
-        DataError: There are no rows, or what was given doesn't fit.
+        DataError: There are no rows, or the shapes do not match.
     """
     from scipy.optimize import minimize_scalar
 
     check_predictions(targets, log_proba, log_proba.shape[-1])
     if targets.ndim == 2:
         logits = np.clip(log_odds(log_proba), LOG_EPSILON, -LOG_EPSILON)
-        against_truth = np.where(targets, -logits, logits)
+        negated = np.where(targets, -logits, logits)
     else:
         below_top = np.maximum(log_proba - log_proba.max(axis=1, keepdims=True), LOG_EPSILON)
-        of_truth = below_top[np.arange(len(targets)), targets]
+        true_below_top = below_top[np.arange(len(targets)), targets]
 
-    def surprise(log_temperature: float) -> float:
+    def penalized_loss(log_temperature: float) -> float:
         scale = np.exp(-log_temperature)
         if targets.ndim == 2:
-            losses = np.logaddexp(0.0, against_truth * scale)
+            losses = np.logaddexp(0.0, negated * scale)
         else:
-            losses = np.log(np.exp(below_top * scale).sum(axis=1)) - of_truth * scale
+            losses = np.log(np.exp(below_top * scale).sum(axis=1)) - true_below_top * scale
         return float(losses.sum() + log_temperature**2 / 2)
 
-    best = int(np.argmin([surprise(point) for point in _GRID]))
-    around = (_GRID[max(0, best - 1)], _GRID[min(len(_GRID) - 1, best + 1)])
-    found = minimize_scalar(surprise, bounds=around, method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x))
+    best = int(np.argmin([penalized_loss(point) for point in _GRID]))
+    bounds = (_GRID[max(0, best - 1)], _GRID[min(len(_GRID) - 1, best + 1)])
+    minimum = minimize_scalar(
+        penalized_loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}
+    )
+    return float(np.exp(minimum.x))
 
 
 def apply_temperature(log_proba: Floats, temperature: float, multilabel: bool = False) -> Floats:
-    """Divide log-probabilities by a temperature and make them sum to 1 again.
+    """Divide log-probabilities by a temperature and normalize them, so that a row sums to 1 again.
 
-    The order of a row's classes stays. Of labels that stand by themselves the logits are divided,
-    and which of them are at least 0.5 stays.
+    The ranking of a row's classes does not change. With several labels per text, logits are
+    divided, which does not change what probabilities are at least 0.5.
 
     Args:
         log_proba: float64 [n, classes].
         temperature: Above 0; 1 changes nothing.
-        multilabel: Whether a text has several labels, so that each probability stands by itself.
+        multilabel: Whether a text can have several labels, so that probabilities are independent.
 
     Returns:
         float64 [n, classes], natural logarithms.
@@ -156,7 +157,7 @@ def apply_temperature(log_proba: Floats, temperature: float, multilabel: bool = 
 
 
 def calibration(log_proba: Floats, targets: Ints) -> Calibration:
-    """Measure how well probabilities agree with accuracy.
+    """Measure calibration: log loss, Brier score, expected calibration error.
 
     Args:
         log_proba: float64 [n, classes], natural logarithms of the probabilities.
@@ -167,7 +168,7 @@ def calibration(log_proba: Floats, targets: Ints) -> Calibration:
         pairs of a row and a label.
 
     Raises:
-        DataError: There are no rows, or what was given doesn't fit.
+        DataError: There are no rows, or the shapes do not match.
     """
     check_predictions(targets, log_proba, log_proba.shape[-1])
     proba = np.exp(log_proba)
@@ -175,17 +176,16 @@ def calibration(log_proba: Floats, targets: Ints) -> Calibration:
         bins = _bins(proba.ravel(), targets.ravel().astype(bool))
         log_loss, brier = binary_log_loss(targets, log_proba), ((proba - targets) ** 2).mean()
     else:
-        truth = np.eye(log_proba.shape[1])[targets]
+        one_hot = np.eye(log_proba.shape[1])[targets]
         bins = _bins(proba.max(axis=1), proba.argmax(axis=1) == targets)
         log_loss = mean_log_loss(targets, log_proba)
-        brier = ((proba - truth) ** 2).sum(axis=1).mean()
-    apart = sum(one.n * abs(one.confidence - one.accuracy) for one in bins)
-    ece = float(apart / targets.size)
+        brier = ((proba - one_hot) ** 2).sum(axis=1).mean()
+    ece = float(sum(one.n * abs(one.confidence - one.accuracy) for one in bins) / targets.size)
     return Calibration(log_loss=log_loss, brier=float(brier), ece=ece, bins=bins)
 
 
 def _bins(top: Floats, correct: Bools) -> list[ReliabilityBin]:
-    """Put rows into equally wide bins of their top probability, float64 [n]; bool [n]."""
+    """Bin rows by their highest probability, in bins of equal width: float64 [n]; bool [n]."""
     number = np.clip(np.ceil(top * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
     n = np.bincount(number, minlength=N_BINS)
     confidence = np.bincount(number, weights=top, minlength=N_BINS)

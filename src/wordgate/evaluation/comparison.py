@@ -1,4 +1,4 @@
-"""A comparison of models of several families on the same splits, as `comparison.json` has it."""
+"""The result of a comparison of several families on the same splits, as in `comparison.json`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ COMPARED = tuple(
     for family in FAMILIES
     for name in ((family, TAUGHT_LSTM) if family == "lstm" else (family,))
 )
-"""Everything that can be compared, the simplest first."""
+"""Models that can be compared, the simplest first."""
 
 
 def summary_of(name: str) -> str:
@@ -53,9 +53,9 @@ class ModelResult:
         history: One entry per epoch; empty for a family without epochs, and with folds.
         best_epoch: The best epoch, from 1; 0 without epochs.
         remarks: Remarks about these runs.
-        thresholds: The minimum probability at which each label is predicted, float64 [labels], or
+        thresholds: The minimum probability of each predicted label, float64 [labels], or
             [n, labels] if each fold has its own; None if none were chosen.
-        given: bool [n, labels], the predicted labels; None for one label per text.
+        given: bool [n, labels], the predicted labels; None with one label per text.
     """
 
     family: str
@@ -75,7 +75,7 @@ class ModelResult:
     given: Bools | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Return it as JSON values, without predictions and epochs."""
+        """Return the result as JSON values, without predictions and epochs."""
         return {
             "family": self.family,
             "kind": self.kind,
@@ -99,17 +99,20 @@ class PairedTest:
             the micro F1):
             `difference`, the ends `low` and `high` of its 95% interval (cluster bootstrap, Field &
             Welsh 2007), the `p_value` of a randomization test by group, and `method`.
+        macro_f1: The difference of macro F1, likewise; None unless labels are skewed.
     """
 
     family: str
     simpler: str
     kind: str
     difference: PairedDifference
+    macro_f1: PairedDifference | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Return it as JSON values."""
+        """Return the test as JSON values."""
         names = {"family": self.family, "simpler": self.simpler, "kind": self.kind}
-        return {**names, **self.difference.model_dump(mode="json")}
+        macro_f1 = None if self.macro_f1 is None else self.macro_f1.model_dump(mode="json")
+        return {**names, **self.difference.model_dump(mode="json"), "macro_f1": macro_f1}
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,8 @@ class Recommendation:
     Attributes:
         family: The recommended family.
         sentences: The recommendation, and a remark on it.
-        tied: The families that are not significantly worse than the most accurate one, which is
-            among them; the simplest first.
+        tied: The families that are not significantly worse than the best one, which is among
+            them; the simplest first.
     """
 
     family: str
@@ -185,13 +188,13 @@ class Comparison:
 
     def result(self, family: str, kind: str) -> ModelResult | None:
         """Return the result of a family on a kind of split; None if there is none yet."""
-        found = (one for one in self.results if (one.family, one.kind) == (family, kind))
-        return next(found, None)
+        results = (one for one in self.results if (one.family, one.kind) == (family, kind))
+        return next(results, None)
 
     def paired_test(self, family: str, kind: str) -> PairedTest | None:
         """Return the test of a family against the next simpler one; None for the simplest."""
-        found = (one for one in self.paired_tests if (one.family, one.kind) == (family, kind))
-        return next(found, None)
+        tests = (one for one in self.paired_tests if (one.family, one.kind) == (family, kind))
+        return next(tests, None)
 
     def to_json(self) -> dict[str, object]:
         """Return the comparison as JSON values, as `comparison.json` has it."""

@@ -19,7 +19,7 @@ from wordgate.evaluation.intervals import (
 )
 from wordgate.evaluation.label_issues import find_label_issues
 from wordgate.evaluation.metrics import ClassIntervals, Scores, class_intervals
-from wordgate.evaluation.multilabel import given_labels
+from wordgate.evaluation.multilabel import predicted_labels
 from wordgate.evaluation.selective_prediction import CoveragePoint, coverage_curve
 from wordgate.text.tokenizers import SPACELESS
 
@@ -32,11 +32,11 @@ _WORD = regex.compile(rf"[\w--[{SPACELESS}]]+|[{SPACELESS}]\p{{M}}*", regex.V1)
 
 @dataclass(frozen=True)
 class WordCounts:
-    """The number of words of texts, and the share of them that is new to the model.
+    """The number of words of each text, and the fraction of them that training texts lack.
 
     Attributes:
-        n_words: int64 [n], the words of each text.
-        unseen: float64 [n], the share of them that occurs in no training text.
+        n_words: int64 [n].
+        unseen: float64 [n], the fraction of words that occur in no training text.
     """
 
     n_words: Ints
@@ -48,9 +48,9 @@ class Slice:
     """The rows of one bin.
 
     Attributes:
-        name: The bin, in words.
-        n: How many rows it holds, at least one.
-        score: The share of them that is correct; with several labels per text, their micro F1.
+        name: The name of the bin.
+        n: Number of rows, at least one.
+        score: Accuracy; with several labels per text, micro F1.
         interval: The 95% interval of that score.
     """
 
@@ -73,7 +73,7 @@ class Bins:
     number: Ints
 
     def parts(self, groups: Sequence[str] | None) -> Iterator[tuple[str, Ints, list[str] | None]]:
-        """Return the bins that hold rows: the name, the rows' positions, and the rows' groups."""
+        """Return name, row positions and groups of each bin that is not empty."""
         for number, name in enumerate(self.names):
             rows = np.flatnonzero(self.number == number)
             if len(rows):
@@ -82,14 +82,14 @@ class Bins:
 
 @dataclass(frozen=True)
 class PredictedRow:
-    """A test row, and what the model predicted for it.
+    """A test row and its prediction.
 
     Attributes:
         row: Its number in the user's file.
-        true: Its label.
-        predicted: The label it was given.
-        probability: Of the label it was given, calibrated.
-        text: The row's text, cut to 400 characters; ``None`` where texts are left out.
+        true: The true label.
+        predicted: The predicted label.
+        probability: The calibrated probability of the predicted label.
+        text: The text, truncated to 400 characters; None if texts are left out.
     """
 
     row: int
@@ -101,20 +101,18 @@ class PredictedRow:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Results of error analysis that exist with one label per text and with several.
-
-    Scores are shares of 1.
+    """Results of an error analysis for one label per text and for several; scores from 0 to 1.
 
     Attributes:
-        intervals: Each label's 95% intervals, in the labels' order.
-        temperature: What log-probabilities are divided by, or logits with several labels per text;
-            ``None`` where nothing is, or each fold has its own.
-        before: Calibration before temperature scaling; ``None`` where there is none.
-        after: Calibration of the probabilities that the model gives.
-        by_length: Accuracy, or micro F1 with several labels per text, by the words of a text.
-        by_unseen: The same by the share of a text's words that training has not seen.
-        suspects_text: How wrong labels were sought and how many there are, or why none could be.
-        has_texts: Whether rows come with their texts.
+        intervals: The 95% intervals of each label, in the labels' order.
+        temperature: The divisor of the log-probabilities, or of the logits with several labels per
+            text; None without scaling, or if each fold has its own.
+        before: Calibration before temperature scaling; None without scaling.
+        after: Calibration of the model's probabilities.
+        by_length: Accuracy, or micro F1 with several labels per text, by the number of words.
+        by_unseen: The same by the fraction of words that occur in no training text.
+        suspects_text: How label errors were detected and how many there are, or why they were not.
+        has_texts: Whether rows have their texts.
     """
 
     intervals: Sequence[ClassIntervals]
@@ -129,14 +127,14 @@ class Analysis:
 
 @dataclass(frozen=True)
 class ErrorAnalysis(Analysis):
-    """The errors of a model that gives a text one label.
+    """Error analysis of a model with one label per text.
 
     Attributes:
-        scores: Of the test rows.
-        coverage: Coverage and accuracy, by the threshold of ``--abstain-below``; empty where a
-            threshold decides, since this option is then refused.
-        mistakes: The errors of the highest probability, one of each group.
-        suspects: The rows whose label is most probably wrong, one of each group.
+        scores: The scores on the test rows.
+        coverage: Coverage and accuracy by the threshold of ``--abstain-below``; empty for a model
+            with a decision threshold, which refuses this option.
+        mistakes: The errors with the highest probability, one per group.
+        suspects: The rows whose label is most probably wrong, one per group.
     """
 
     scores: Scores
@@ -147,7 +145,7 @@ class ErrorAnalysis(Analysis):
 
 @dataclass(frozen=True)
 class PredictedRows:
-    """Rows that a model has not learned from, and its predictions for them; n of each.
+    """Rows that a model was not trained on, with its predictions.
 
     Attributes:
         log_proba: float64 [n, classes], calibrated.
@@ -155,9 +153,9 @@ class PredictedRows:
             labels each.
         texts: The texts.
         rows: Each row's number in the user's file.
-        groups: Each row's group; ``None`` takes rows for independent.
-        given: int64 [n] or bool [n, labels], the class or labels that each is given by thresholds;
-            ``None`` for the most probable class, or labels of a probability of 0.5 or more.
+        groups: Each row's group; None if rows are independent.
+        decisions: int64 [n] or bool [n, labels], the classes or labels predicted by thresholds;
+            None for the most probable class, or the labels with a probability of at least 0.5.
     """
 
     log_proba: Floats
@@ -165,22 +163,22 @@ class PredictedRows:
     texts: Sequence[str]
     rows: Sequence[int]
     groups: Sequence[str] | None
-    given: Ints | Bools | None = None
+    decisions: Ints | Bools | None = None
 
     @property
     def classes(self) -> Ints:
-        """The class that each is given where it has one label: int64 [n]."""
-        found = self.log_proba.argmax(axis=1) if self.given is None else self.given
-        return np.asarray(found, np.int64)
+        """The predicted classes with one label per text: int64 [n]."""
+        classes = self.log_proba.argmax(axis=1) if self.decisions is None else self.decisions
+        return np.asarray(classes, np.int64)
 
     @property
-    def given_labels(self) -> Bools:
-        """The labels that each is given where it may have several: bool [n, labels]."""
-        found = given_labels(self.log_proba) if self.given is None else self.given
-        return np.asarray(found, np.bool_)
+    def labels(self) -> Bools:
+        """The predicted labels with several labels per text: bool [n, labels]."""
+        labels = predicted_labels(self.log_proba) if self.decisions is None else self.decisions
+        return np.asarray(labels, np.bool_)
 
     def text(self, position: int) -> str:
-        """Return a text, cut to 400 characters, so that a page shows it."""
+        """Return a text, truncated to 400 characters."""
         text = self.texts[position]
         return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rstrip() + "…"
 
@@ -200,16 +198,16 @@ def analyse_errors(
     """Analyze a model's predictions.
 
     Args:
-        scores: Of the test rows; its labels are in the order of the probabilities.
-        predictions: For the test rows.
-        words: Their words.
+        scores: The scores on the test rows; labels in the order of the probabilities.
+        predictions: The predictions for the test rows.
+        words: The words of the test rows.
         after: Calibration of these predictions.
-        temperature: What the model divides log-probabilities by; 1 is as good as none, and None
-            where there is none or each fold has its own.
-        before: Calibration before that.
-        suspected: The rows among which wrong labels are sought; None for the test rows.
-        texts: Whether texts of the data may be shown.
-        seed: Of the intervals' draws.
+        temperature: The divisor of the log-probabilities; 1 or None without scaling, and None if
+            each fold has its own.
+        before: Calibration before temperature scaling.
+        suspected: The rows in which label errors are detected; None for the test rows.
+        texts: Whether to include the texts of rows.
+        seed: Random seed of the resampling.
 
     Raises:
         DataError: There are no rows.
@@ -223,8 +221,10 @@ def analyse_errors(
     issues = find_label_issues(suspected.log_proba, suspected.targets)
     wrong = np.flatnonzero(~correct)
     confidence = predictions.log_proba[wrong, predicted[wrong]]
-    surest = wrong[np.argsort(-confidence, kind="stable")]
-    coverage = coverage_curve(predictions.log_proba, targets) if predictions.given is None else ()
+    by_confidence = wrong[np.argsort(-confidence, kind="stable")]
+    coverage = (
+        coverage_curve(predictions.log_proba, targets) if predictions.decisions is None else ()
+    )
     return ErrorAnalysis(
         scores=scores,
         intervals=class_intervals(targets, predicted, labels, groups, seed=seed),
@@ -234,22 +234,22 @@ def analyse_errors(
         coverage=coverage,
         by_length=accuracy_by_bin(length_bins(words.n_words), correct, groups, seed=seed),
         by_unseen=accuracy_by_bin(unseen_bins(words.unseen), correct, groups, seed=seed),
-        mistakes=_shown(predictions, surest, labels, texts=texts),
-        suspects=_shown(suspected, issues.rows, labels, texts=texts),
+        mistakes=_first_rows(predictions, by_confidence, labels, texts=texts),
+        suspects=_first_rows(suspected, issues.rows, labels, texts=texts),
         suspects_text=issues.sentence,
         has_texts=texts,
     )
 
 
-def _shown(
+def _first_rows(
     predictions: PredictedRows, order: Ints, labels: Sequence[str], *, texts: bool
 ) -> list[PredictedRow]:
-    """Show the first rows of an order, one of each group: its copies would only repeat it."""
-    shown, classes = [], predictions.classes
-    for place in first_of_groups(order, predictions.groups):
-        row = int(order[place])
+    """Return the first rows of an order, one per group: its duplicates would only repeat it."""
+    rows, classes = [], predictions.classes
+    for position in first_of_groups(order, predictions.groups):
+        row = int(order[position])
         predicted = int(classes[row])
-        shown.append(
+        rows.append(
             PredictedRow(
                 row=predictions.rows[row],
                 true=labels[int(predictions.targets[row])],
@@ -258,30 +258,29 @@ def _shown(
                 text=predictions.text(row) if texts else None,
             )
         )
-    return shown
+    return rows
 
 
 def first_of_groups(rows: Ints, groups: Sequence[str] | None) -> list[int]:
-    """Choose what to show of an order of rows: the first of each group, and 15 at most.
+    """Return the positions in `rows` of the first row of each group, at most 15, ascending.
 
-    `rows`, int64 [m], may have a row more than once; `groups` are those of all rows of the data.
-    The result are places in the order, rising.
+    `rows`, int64 [m], may contain a row more than once; `groups` are those of all rows of the data.
     """
     first: dict[str | int, int] = {}
-    for place, row in enumerate(rows.tolist()):
-        first.setdefault(row if groups is None else groups[row], place)
+    for position, row in enumerate(rows.tolist()):
+        first.setdefault(row if groups is None else groups[row], position)
     return list(first.values())[:MOST_ROWS]
 
 
 def count_words(texts: Sequence[str], training: Iterable[str]) -> WordCounts:
-    r"""Count each text's words, and the share of them that occurs in no training text.
+    r"""Count each text's words, and compute the fraction of them that occur in no training text.
 
-    A word is a lower-cased run of ``\w``, or a character of a script without spaces, whatever the
-    tokenizer of the model takes for one, so that models can be compared.
+    A word is a lower-cased run of ``\w``, or a character of a script without spaces. It does not
+    depend on the tokenizer of the model, so that models can be compared.
 
     Args:
         texts: The texts to count.
-        training: All texts that the model learned from.
+        training: The training texts.
     """
     seen = {word for text in training for word in _WORD.findall(text.lower())}
     n_words = np.zeros(len(texts), np.int64)
@@ -294,10 +293,10 @@ def count_words(texts: Sequence[str], training: Iterable[str]) -> WordCounts:
 
 
 def length_bins(n_words: Ints) -> Bins:
-    """Bin rows by the words of their text, int64 [n], about as many rows in each.
+    """Bin rows by the number of words of their text, int64 [n], into bins of about equal size.
 
-    There are five bins from short to long, named like ``"8 to 12"``; fewer where many texts are
-    equally long.
+    There are five bins, from short to long, named like ``"8 to 12"``; fewer if many texts have the
+    same length.
 
     Raises:
         DataError: There are no rows.
@@ -318,20 +317,20 @@ def _range(low: int, high: int) -> str:
 
 
 def unseen_bins(unseen: Floats) -> Bins:
-    """Bin rows by the share of their words that training has not seen: float64 [n], 0 to 1."""
+    """Bin rows by the fraction of words that occur in no training text: float64 [n], 0 to 1."""
     return Bins(_UNSEEN_BINS, np.searchsorted(_UNSEEN_EDGES, unseen).astype(np.int64))
 
 
 def accuracy_by_bin(
     bins: Bins, correct: Bools, groups: Sequence[str] | None, *, seed: int = 0
 ) -> list[Slice]:
-    """Find the accuracy in every bin that holds rows, with an interval that resamples groups.
+    """Compute the accuracy in each bin that is not empty, with an interval that resamples groups.
 
-    `correct`, bool [n], are the rows that were given their label.
+    `correct`, bool [n], is whether each row was classified correctly.
     """
     sums = np.stack([correct, np.ones_like(correct)], axis=1).astype(np.int64)
     slices = []
-    for name, rows, own in bins.parts(groups):
-        interval = accuracy_interval(count_by_group(sums[rows], own), ratio, seed=seed)
+    for name, rows, bin_groups in bins.parts(groups):
+        interval = accuracy_interval(count_by_group(sums[rows], bin_groups), ratio, seed=seed)
         slices.append(Slice(name, len(rows), float(correct[rows].mean()), interval))
     return slices

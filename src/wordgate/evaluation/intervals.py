@@ -1,14 +1,14 @@
 """Confidence intervals and paired tests that resample whole groups.
 
-Copies and paraphrases of one text are correct or wrong together, so rows are not independent and
-an interval that resamples rows is too narrow. Here the unit is the group, the cluster bootstrap of
-Field & Welsh (2007), "Bootstrapping clustered data", and Cameron, Gelbach & Miller (2008),
-"Bootstrap-based improvements for inference with clustered errors". Few groups make a percentile
-interval too narrow as well; the percentiles are moved outwards as Hesterberg (2015), "What teachers
-should know about the bootstrap", proposes.
+Duplicates and paraphrases of one text tend to be correct or wrong together, so rows are not
+independent, and an interval that resamples rows is too narrow. Groups are resampled instead: the
+cluster bootstrap of Field & Welsh (2007), "Bootstrapping clustered data", and Cameron, Gelbach &
+Miller (2008), "Bootstrap-based improvements for inference with clustered errors". With few groups,
+a percentile interval is too narrow, too; the percentiles are moved outwards as proposed by
+Hesterberg (2015), "What teachers should know about the bootstrap".
 
-Groups that hold the same counts are interchangeable. They are drawn together, which is fast, and
-sorted by their counts, so neither the order of the rows nor the groups' names change a result.
+Groups with equal counts are interchangeable. They are drawn together, which is fast, and sorted by
+their counts, so that results depend neither on the order of the rows nor on the groups' names.
 """
 
 import itertools
@@ -27,27 +27,27 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Statistic = Callable[[Floats], Floats]
-"""It maps sums, float64 [draws, sums], to scores, float64 [draws]."""
+"""A function of sums, float64 [draws, sums], that returns scores, float64 [draws]."""
 LEVEL = 0.95
 _CELLS_AT_ONCE = 4_000_000  # draws x groups held in memory at a time: 32 MB of float64
 
 
 class Interval(BaseModel, frozen=True, extra="forbid"):
-    """A 95% interval; bounds are null where the data can't give one, `method` says why."""
+    """A 95% interval; bounds are null if there is none, for the reason in `method`."""
 
     low: float | None
     high: float | None
     method: str
 
     def __str__(self) -> str:
-        """Write its bounds; a dash where it has none."""
+        """Format its bounds; a dash without bounds."""
         if self.low is None or self.high is None:
             return "–"
         return f"{self.low:.3f} to {self.high:.3f}"
 
     @classmethod
     def none(cls, reason: str) -> "Interval":
-        """Return the interval without bounds, and the reason why it has none."""
+        """Return an interval without bounds, with the reason."""
         return cls(low=None, high=None, method=f"none: {reason}")
 
     def unless_constant(self) -> "Interval":
@@ -58,9 +58,9 @@ class Interval(BaseModel, frozen=True, extra="forbid"):
 
 
 class PairedDifference(BaseModel, frozen=True, extra="forbid"):
-    """One model's score less another one's on the same test rows, paired by group.
+    """One model's score minus another one's on the same test rows, paired by group.
 
-    The score is accuracy, and F1 where a text has several labels.
+    The score is accuracy or F1.
     """
 
     difference: float
@@ -73,7 +73,7 @@ class PairedDifference(BaseModel, frozen=True, extra="forbid"):
     def proven(self) -> Literal["better", "worse"] | None:
         """Return whether the first model is significantly better or worse; None if neither.
 
-        Both the p-value and the interval must say so: near the border one of them alone may.
+        Both the p-value and the interval are required, because near the threshold they can differ.
         """
         if self.p_value is None or self.low is None or self.high is None:
             return None
@@ -82,36 +82,36 @@ class PairedDifference(BaseModel, frozen=True, extra="forbid"):
         return "better" if self.low > 0 else "worse" if self.high < 0 else None
 
     def points(self) -> str:
-        """Write the difference in points (hundredths), with its sign."""
+        """Format the difference in percentage points, with its sign."""
         return signed(100 * self.difference, 1)
 
     def interval(self) -> str:
-        """Write the interval in points; a dash where there is none."""
+        """Format the interval in percentage points; a dash without one."""
         if self.low is None or self.high is None:
             return "–"
         return f"{signed(100 * self.low, 1)} to {signed(100 * self.high, 1)}"
 
     def p(self) -> str:
-        """Write the p-value for a sentence; a dash where there is none."""
+        """Format the p-value for a sentence; a dash without one."""
         if self.p_value is None:
             return "–"
         return "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
 
     def evidence(self) -> str:
-        """Write what makes the difference believable: its interval and its p-value."""
+        """Format the interval and the p-value."""
         interval = "no interval" if self.low is None else f"95% interval {self.interval()}"
         return interval if self.p_value is None else f"{interval}, {self.p()}"
 
 
 @dataclass(frozen=True)
 class GroupCounts:
-    """Each group's part in the sums that a score is made of, alike groups together.
+    """Each group's part in the sums from which a score is computed; equal groups are counted.
 
     Attributes:
-        distinct: float64 [patterns, sums], sorted; whole numbers. Of many sums, most of them 0, a
-            sparse array of SciPy.
-        multiplicity: int64 [patterns]; how many groups hold each pattern.
-        unit: What was counted; rows where no groups are known.
+        distinct: float64 [patterns, sums], sorted; whole numbers. A sparse array of SciPy for many
+            sums that are mostly 0.
+        multiplicity: int64 [patterns]; number of groups with each pattern.
+        unit: What was counted: rows if there are no groups.
     """
 
     distinct: Any
@@ -120,21 +120,21 @@ class GroupCounts:
 
     @property
     def n_groups(self) -> int:
-        """Count the groups (or rows)."""
+        """The number of groups (or rows)."""
         return int(self.multiplicity.sum())
 
     def columns(self, *numbers: int) -> "GroupCounts":
-        """Keep some of the sums, by their positions, as an ordinary array."""
-        kept = self.distinct[:, list(numbers)]
-        dense = kept if isinstance(kept, np.ndarray) else kept.toarray()
+        """Select some of the sums, by their positions, as a dense array."""
+        columns = self.distinct[:, list(numbers)]
+        dense = columns if isinstance(columns, np.ndarray) else columns.toarray()
         return GroupCounts(dense, self.multiplicity, self.unit)
 
     def with_any(self) -> "GroupCounts":
-        """Keep the groups that add something to the last sum, alike ones together."""
-        kept = self.distinct[:, -1] > 0
-        distinct, number = np.unique(self.distinct[kept], axis=0, return_inverse=True)
+        """Select the groups whose part in the last sum is above 0."""
+        positive = self.distinct[:, -1] > 0
+        distinct, pattern = np.unique(self.distinct[positive], axis=0, return_inverse=True)
         multiplicity = np.bincount(
-            number.ravel(), weights=self.multiplicity[kept], minlength=len(distinct)
+            pattern.ravel(), weights=self.multiplicity[positive], minlength=len(distinct)
         )
         return GroupCounts(distinct, multiplicity.astype(np.int64), self.unit)
 
@@ -142,13 +142,13 @@ class GroupCounts:
 def count_by_group(
     rows: Any, groups: Sequence[str] | None, *, as_dense: bool = False
 ) -> GroupCounts:
-    """Sum what each row adds over its group.
+    """Sum the rows of each group.
 
     Args:
-        rows: int64 [n, sums], what each row adds; a sparse array of SciPy in CSR form where there
-            are many sums, and most are 0: hundreds of labels would make a dense one too large.
-        groups: The group of each row; ``None`` makes each row its own group.
-        as_dense: Sorts sparse sums as dense ones, so that draws are the same.
+        rows: int64 [n, sums], each row's part in the sums; a sparse array of SciPy in CSR format
+            for hundreds of labels, for which a dense one would be too large.
+        groups: The group of each row; None if each row is its own group.
+        as_dense: Whether to sort sparse sums as dense ones, so that draws are the same.
 
     Returns:
         The sums of every group, sparse if `rows` are.
@@ -159,45 +159,45 @@ def count_by_group(
     n = rows.shape[0]
     if n == 0:
         raise DataError("there are no rows to evaluate")
-    number = None
+    codes = None
     if groups is not None:
         if len(groups) != n:
             raise DataError(f"{len(groups):,} groups were given for {n:,} rows")
-        places: dict[str, int] = {}  # an array of names would be as wide as the longest one
-        number = np.array([places.setdefault(group, len(places)) for group in groups])
+        code_of: dict[str, int] = {}  # an array of names would be as wide as the longest one
+        codes = np.array([code_of.setdefault(group, len(code_of)) for group in groups])
     unit: Literal["groups", "rows"] = "rows" if groups is None else "groups"
     if not isinstance(rows, np.ndarray):
-        return GroupCounts(*_alike_sparse(rows, number, as_dense), unit)
-    if number is not None:
-        per_group = np.zeros((number.max() + 1, rows.shape[1]), dtype=np.int64)
-        np.add.at(per_group, number, rows)
+        return GroupCounts(*_distinct_sparse(rows, codes, as_dense), unit)
+    if codes is not None:
+        per_group = np.zeros((codes.max() + 1, rows.shape[1]), dtype=np.int64)
+        np.add.at(per_group, codes, rows)
         rows = per_group
     distinct, multiplicity = np.unique(rows, axis=0, return_counts=True)
     return GroupCounts(distinct.astype(np.float64), multiplicity.astype(np.int64), unit)
 
 
-def _alike_sparse(rows: Any, number: Ints | None, as_dense: bool) -> tuple[Any, Ints]:
+def _distinct_sparse(rows: Any, codes: Ints | None, as_dense: bool) -> tuple[Any, Ints]:
     """Return the distinct sums of groups, sorted, and how many groups have each.
 
-    The groups are sorted by the places of what they add, and then by the values; as dense rows are,
-    by one pair after the other, where an earlier place is greater: the other row has 0 there.
+    The order is by the columns of the values above 0, and then by the values; or that of dense
+    rows: by one pair after the other, where an earlier column is greater (the other row has 0).
     """
     from scipy.sparse import csr_array
 
-    if number is not None:
+    if codes is not None:
         n = rows.shape[0]
-        rows = csr_array((np.ones(n, np.int64), (number, np.arange(n)))) @ rows
+        rows = csr_array((np.ones(n, np.int64), (codes, np.arange(n)))) @ rows
     rows = csr_array(rows, dtype=np.float64)
-    rows.sum_duplicates()  # sorts each row's places, too
+    rows.sum_duplicates()  # sorts the columns of each row, too
     rows.eliminate_zeros()
-    places, values = rows.indices.astype(">u4"), rows.data.astype(">u4")
-    pairs = np.stack([~places, values], axis=1)
+    columns, values = rows.indices.astype(">u4"), rows.data.astype(">u4")
+    pairs = np.stack([~columns, values], axis=1)
     patterns = np.empty(rows.shape[0], dtype=object)
     for row, (start, end) in enumerate(itertools.pairwise(rows.indptr.tolist())):
         if as_dense:
             patterns[row] = pairs[start:end].tobytes()
         else:
-            patterns[row] = places[start:end].tobytes() + values[start:end].tobytes()
+            patterns[row] = columns[start:end].tobytes() + values[start:end].tobytes()
     _, first, multiplicity = np.unique(patterns, return_index=True, return_counts=True)
     return rows[first], multiplicity.astype(np.int64)
 
@@ -205,10 +205,7 @@ def _alike_sparse(rows: Any, number: Ints | None, as_dense: bool) -> tuple[Any, 
 def bootstrap_interval(
     counts: GroupCounts, statistic: Statistic, *, seed: int = 0, n_resamples: int = 2000
 ) -> Interval:
-    """Compute the 95% interval of a score by drawing as many groups as there are, again and again.
-
-    It has no ends where there is a single group.
-    """
+    """Compute the 95% bootstrap interval of a score; without bounds for a single group."""
     unit, n_groups = counts.unit, counts.n_groups
     if n_groups == 1:
         return Interval.none(f"a single one of the {unit} cannot be resampled")
@@ -222,11 +219,11 @@ def bootstrap_interval(
 
 
 def accuracy_interval(counts: GroupCounts, statistic: Statistic, *, seed: int = 0) -> Interval:
-    """Compute the 95% interval of a share of correct rows, also where it is 0 or 1.
+    """Compute the 95% interval of a fraction of correct rows, also if it is 0 or 1.
 
-    Without a single error (or a single correct row) every resample gives the same share, and the
-    bootstrap no interval. Then the share of groups that hold any is bounded instead, exactly, after
-    Clopper & Pearson (1934). There is no interval where all groups have the same share between.
+    Without any error (or any correct row), all resamples are equal. Then the fraction of groups
+    with any is bounded exactly instead, as by Clopper & Pearson (1934). If the fraction is the same
+    in all groups and neither 0 nor 1, there is no interval.
     """
     observed = float(statistic(_sums(counts))[0])
     if counts.n_groups == 1 or 0 < observed < 1:
@@ -241,18 +238,18 @@ def accuracy_interval(counts: GroupCounts, statistic: Statistic, *, seed: int = 
 def paired_difference(
     correct_a: Bools, correct_b: Bools, groups: Sequence[str] | None, *, seed: int = 0
 ) -> PairedDifference:
-    """Compare two models on the same rows.
+    """Compare the accuracies of two models on the same rows.
 
-    The interval resamples groups. The p-value is two-sided and exact: if both models were equally
-    good, either could have given either answer throughout a group, so each group's difference could
-    as well have the other sign (Fisher's randomisation test, 1935; Edgington & Onghena,
+    The interval resamples groups. The p-value is two-sided and exact: under the null hypothesis,
+    the predictions of the two models are exchangeable within a group, so each group's difference
+    could equally have the other sign (Fisher's randomization test, 1935; Edgington & Onghena,
     "Randomization Tests", 2007).
 
     Args:
         correct_a: bool [n], where the first model is correct.
         correct_b: bool [n], where the second model is correct.
-        groups: The group of each row; ``None`` makes each row its own group.
-        seed: Of the bootstrap's draws.
+        groups: The group of each row; None if each row is its own group.
+        seed: Random seed of the bootstrap.
 
     Returns:
         The difference of the accuracies, its interval and its p-value.
@@ -275,21 +272,21 @@ def paired_difference(
 def paired_by_swaps(
     counts: GroupCounts, statistic: Statistic, *, seed: int = 0, n_swaps: int = 9999
 ) -> PairedDifference:
-    """Compare two models by a score that is no mean over rows, such as F1.
+    """Compare two models by a score that is not a mean over rows, such as F1.
 
-    The interval resamples groups. The p-value is two-sided, of an approximate randomisation test:
-    if both models were equally good, either could have given either answer throughout a group, so
-    the models are swapped in half of the groups by chance, again and again (Noreen 1989,
+    The interval resamples groups. The p-value is two-sided, of an approximate randomization test:
+    under the null hypothesis, the predictions of the two models are exchangeable within a group, so
+    the models are swapped at random in half of the groups, many times (Noreen 1989,
     "Computer-Intensive Methods for Testing Hypotheses"; Yeh 2000, "More accurate tests for the
     statistical significance of result differences", for F1). The observed difference counts as one
     of the swaps, so the smallest p-value is 1 / (1 + n_swaps).
 
     Args:
-        counts: What each group adds to the sums of the first model, and then, in as many columns,
-            to those of the second.
-        statistic: Of the sums of one model.
-        seed: Of the draws and the swaps.
-        n_swaps: How many times the models are swapped.
+        counts: Each group's part in the sums of the first model, followed by its part in those of
+            the second one, in equally many columns.
+        statistic: The score as a function of the sums of one model.
+        seed: Random seed of the bootstrap and the swaps.
+        n_swaps: Number of swaps.
     """
     half = counts.distinct.shape[1] // 2
 
@@ -308,7 +305,7 @@ def paired_by_swaps(
 
 
 def _swap_p_value(counts: GroupCounts, difference: Statistic, seed: int, n_swaps: int) -> float:
-    """Return the share of swaps with a difference as far from 0 as the one observed."""
+    """Return the fraction of swaps whose difference is at least as large as the observed one."""
     half = counts.distinct.shape[1] // 2
     gains = counts.distinct[:, half:] - counts.distinct[:, :half]
     differ = np.asarray(abs(gains).sum(axis=1)).ravel() > 0
@@ -317,13 +314,13 @@ def _swap_p_value(counts: GroupCounts, difference: Statistic, seed: int, n_swaps
     observed = abs(float(difference(sums)[0]))
     rng = np.random.default_rng(seed)
     at_once = max(1, _CELLS_AT_ONCE // max(1, len(multiplicity), sums.shape[1]))
-    as_far = 0
+    n_as_large = 0
     for start in range(0, n_swaps, at_once):
         shape = (min(at_once, n_swaps - start), len(multiplicity))
         moved = rng.binomial(multiplicity, 0.5, size=shape) @ gains
         swapped = sums + np.hstack([moved, -moved])
-        as_far += int((np.abs(difference(swapped)) >= observed - 1e-12).sum())
-    return (1 + as_far) / (1 + n_swaps)
+        n_as_large += int((np.abs(difference(swapped)) >= observed - 1e-12).sum())
+    return (1 + n_as_large) / (1 + n_swaps)
 
 
 def ratio(sums: Floats) -> Floats:
@@ -337,7 +334,7 @@ def _sums(counts: GroupCounts) -> Floats:
 
 
 def _drawn_sums(counts: GroupCounts, seed: int, n_resamples: int) -> Floats:
-    """Draw as many groups as there are, again and again: float64 [n_resamples, sums]."""
+    """Draw as many groups as there are, with replacement: float64 [n_resamples, sums]."""
     # Whole numbers in float64 add up exactly: the threads of a matrix product can't change them.
     rng = np.random.default_rng(seed)
     share = counts.multiplicity / counts.n_groups
@@ -351,11 +348,11 @@ def _drawn_sums(counts: GroupCounts, seed: int, n_resamples: int) -> Floats:
 
 
 def _tail_for_few_groups(n_groups: int) -> float:
-    """Return the probability left outside at either end (Hesterberg 2015, section 4.3).
+    """Return the tail probability of the interval at either end (Hesterberg 2015, section 4.3).
 
-    A percentile interval is a normal interval with a variance divided by n instead of n - 1. The
-    tail that makes it as wide as Student's t would with the right variance is 0.025 for many groups
-    and smaller for few: 0.0047 for 5.
+    A percentile interval corresponds to a normal interval whose variance is divided by n instead of
+    n - 1. The tail probability for which it is as wide as Student's t interval with the correct
+    variance is 0.025 for many groups, and lower for few: 0.0047 for 5.
     """
     from scipy.special import ndtr, stdtrit  # scipy.stats takes long to import
 
@@ -364,11 +361,11 @@ def _tail_for_few_groups(n_groups: int) -> float:
 
 
 def _sign_flip_p_value(counts: GroupCounts) -> float:
-    """Return the share of all sign patterns whose sum lies as far from 0 as the one observed.
+    """Return the fraction of all sign patterns whose sum is at least as far from 0 as observed.
 
-    The sum's distribution is not sampled but computed: its characteristic function is the product
-    of cos(d * angle) over the groups' differences d, and one Fourier transform turns that into the
-    probability of every sum. Accurate to about 1e-12; smaller values are given as 1e-12.
+    The distribution of the sum is computed, not sampled: its characteristic function is the product
+    of cos(d * angle) over the groups' differences d, and its Fourier transform is the probability
+    of every sum. Accurate to about 1e-12, which is also the smallest value returned.
     """
     difference = counts.distinct[:, 0]
     observed = abs(float(difference @ counts.multiplicity))

@@ -1,4 +1,4 @@
-"""Labels that are probably wrong: confident learning, as cleanlab computes it.
+"""Detection of label errors with cleanlab (confident learning).
 
 Northcutt, Jiang & Chuang (2021), "Confident learning: estimating uncertainty in dataset labels".
 """
@@ -21,9 +21,9 @@ class LabelIssues:
     """Rows whose label is probably wrong.
 
     Attributes:
-        rows: int64 [found], positions of the rows, the least believable label first.
-        sentence: What was done and found, or why nothing could be.
-        searched: Whether it could.
+        rows: int64 [issues], positions of the rows, the least probable label first.
+        sentence: A summary, or why label errors could not be detected.
+        searched: Whether they could be detected.
     """
 
     rows: Ints
@@ -32,18 +32,18 @@ class LabelIssues:
 
 
 def find_label_issues(log_proba: Floats, targets: Ints) -> LabelIssues:
-    """Find rows whose label is probably wrong, or the reason why none can be found.
+    """Find rows whose label is probably wrong.
 
-    Labels that no row has are left out, and the others' probabilities made to sum to 1.
+    Labels without rows are left out, and the probabilities of the others normalized.
 
     Args:
-        log_proba: float64 [n, classes], of rows the model did not learn from, calibrated.
+        log_proba: float64 [n, classes], calibrated, of rows the model was not trained on.
         targets: int64 [n], their labels.
     """
-    borne, number = np.unique(targets, return_inverse=True)
-    if len(targets) < MIN_LABELLED_ROWS or len(borne) < 2:
+    labels, codes = np.unique(targets, return_inverse=True)
+    if len(targets) < MIN_LABELLED_ROWS or len(labels) < 2:
         return _not_searched(
-            f"{len(targets):,} rows of {len(borne)} labels are too few to detect label errors; at"
+            f"{len(targets):,} rows of {len(labels)} labels are too few to detect label errors; at"
             f" least {MIN_LABELLED_ROWS} rows and 2 labels are needed."
         )
     try:
@@ -53,26 +53,26 @@ def find_label_issues(log_proba: Floats, targets: Ints) -> LabelIssues:
     except ImportError:
         install = "pip install 'wordgate[labels]'"
         return _not_searched(f"To detect label errors, install cleanlab: {install}")
-    among = log_proba[:, borne]
-    proba = np.exp(among - among.max(axis=1, keepdims=True))
+    columns = log_proba[:, labels]
+    proba = np.exp(columns - columns.max(axis=1, keepdims=True))
     proba /= proba.sum(axis=1, keepdims=True)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = cleanlab_filter.find_label_issues(
-                number.ravel(), proba, return_indices_ranked_by="self_confidence", n_jobs=1
+            rows = cleanlab_filter.find_label_issues(
+                codes.ravel(), proba, return_indices_ranked_by="self_confidence", n_jobs=1
             )
     except (ValueError, ArithmeticError, LookupError, TypeError) as error:
         return _not_searched(f"cleanlab could not check the labels of these rows: {error}.")
-    n, of = len(found), len(targets)
-    sentence = _NO_ISSUES.format(of)
+    n, n_rows = len(rows), len(targets)
+    sentence = _NO_ISSUES.format(n_rows)
     if n:
         sentence = (
-            f"Confident learning (cleanlab) finds {n:,} probable label errors among {of:,} rows"
-            f" ({n / of:.1%}): the model, which was not trained on these rows, gives another label"
-            f" a high probability and the given one a low one. {_CHECK_BY_HAND}"
+            f"Confident learning (cleanlab) finds {n:,} probable label errors among {n_rows:,} rows"
+            f" ({n / n_rows:.1%}): the model, which was not trained on these rows, gives another"
+            f" label a high probability and the given one a low one. {_CHECK_BY_HAND}"
         )
-    return LabelIssues(np.asarray(found, dtype=np.int64), sentence)
+    return LabelIssues(np.asarray(rows, dtype=np.int64), sentence)
 
 
 def _not_searched(reason: str) -> LabelIssues:
@@ -80,25 +80,25 @@ def _not_searched(reason: str) -> LabelIssues:
 
 
 def find_issues_by_label(log_proba: Floats, targets: Ints) -> tuple[Bools, str]:
-    """Find labels that rows probably have or lack wrongly, each label by itself.
+    """Find labels that are probably wrong or missing in a row, separately for each label.
 
     Args:
-        log_proba: float64 [n, labels], of rows the model did not learn from, calibrated.
+        log_proba: float64 [n, labels], calibrated, of rows the model was not trained on.
         targets: int64 [n, labels] of 0 and 1.
 
     Returns:
-        bool [n, labels], and a sentence on what was done and found, or why nothing could be.
+        bool [n, labels], and a summary, or why label errors could not be detected.
     """
-    found = [
-        find_label_issues(np.stack([log_complement(own), own], axis=1), borne)
-        for own, borne in zip(log_proba.T, targets.T, strict=True)
+    by_label = [
+        find_label_issues(np.stack([log_complement(column), column], axis=1), has_label)
+        for column, has_label in zip(log_proba.T, targets.T, strict=True)
     ]
     wrong = np.zeros(targets.shape, np.bool_)
-    for number, one in enumerate(found):
-        wrong[one.rows, number] = True
-    n_searched, n = sum(one.searched for one in found), int(wrong.sum())
+    for label, issues in enumerate(by_label):
+        wrong[issues.rows, label] = True
+    n_searched, n = sum(issues.searched for issues in by_label), int(wrong.sum())
     if not n_searched:
-        return wrong, found[0].sentence
+        return wrong, by_label[0].sentence
     if not n:
         return wrong, _NO_ISSUES.format(len(targets))
     return wrong, (

@@ -1,9 +1,9 @@
-"""Classification metrics: labels and probabilities in, scores out.
+"""Classification metrics, computed from labels and probabilities.
 
-What can't be computed is ``None``, never a silent 0: the precision of a label that was never
-predicted, recall and F1 of a label without rows. Averages are over the labels that have rows
-(``macro_over`` names them), and in them, as in scikit-learn, a precision without predictions
-counts as 0: a model must not gain by never predicting a label.
+Undefined scores are None, never 0: the precision of a label that was never predicted, recall and F1
+of a label without rows. Averages are over the labels that have rows (``macro_over``). In them, an
+undefined precision counts as 0, as in scikit-learn, so that a model gains nothing by never
+predicting a label.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,18 @@ from wordgate.evaluation.intervals import (
     GroupCounts,
     Interval,
     Ints,
+    PairedDifference,
     accuracy_interval,
     bootstrap_interval,
     count_by_group,
+    paired_by_swaps,
     ratio,
 )
 
 LOG_EPSILON = float(np.log(np.finfo(np.float64).eps))
-"""A log-probability below this, about -36, counts as this: one impossible row does not decide."""
+"""Lower bound of log-probabilities, about -36, so that a single row does not dominate a loss."""
+SKEWED_SHARE = 0.8
+"""Share of the rows with the most frequent label from which labels count as skewed."""
 
 
 class LabelScore(BaseModel, frozen=True, extra="forbid"):
@@ -49,7 +53,7 @@ class Shares(NamedTuple):
 
     @classmethod
     def of(cls, hits: int, support: int, predicted: int) -> "Shares":
-        """Compute them from counts of rows: correct ones, those of a label, those given it."""
+        """Compute them from counts of rows: correct, with the label, predicted as the label."""
         return cls(
             precision=hits / predicted if predicted else None,
             recall=hits / support if support else None,
@@ -58,15 +62,15 @@ class Shares(NamedTuple):
 
     @classmethod
     def average(cls, per_class: Sequence[LabelScore], *, by_support: bool) -> "Shares":
-        """Average over the labels that have rows, which count the same or as often as their rows.
+        """Average over the labels that have rows, weighted by their rows or equally.
 
-        None of them is defined if no label has rows.
+        All are None if no label has rows.
         """
-        scored = [score for score in per_class if score.support]
-        if not scored:
+        with_rows = [score for score in per_class if score.support]
+        if not with_rows:
             return cls(None, None, None)
-        weights = [score.support if by_support else 1 for score in scored]
-        columns = zip(*((one.precision, one.recall, one.f1) for one in scored), strict=True)
+        weights = [score.support if by_support else 1 for score in with_rows]
+        columns = zip(*((one.precision, one.recall, one.f1) for one in with_rows), strict=True)
         return cls(
             *(
                 float(np.average([value or 0.0 for value in column], weights=weights))
@@ -84,7 +88,7 @@ class MainScore(NamedTuple):
 
 
 class Intervals(BaseModel, frozen=True, extra="forbid"):
-    """The 95% intervals of the scores that are most looked at."""
+    """The 95% intervals of the main scores."""
 
     accuracy: Interval
     macro_f1: Interval
@@ -102,7 +106,7 @@ class AveragedScores(BaseModel, frozen=True, extra="forbid"):
 
 
 def averages(per_class: Sequence[LabelScore]) -> dict[str, Any]:
-    """Compute the fields of `AveragedScores` but for the accuracy."""
+    """Compute the fields of `AveragedScores` except the accuracy."""
     macro = Shares.average(per_class, by_support=False)
     return {
         "macro_f1": macro.f1,
@@ -114,7 +118,7 @@ def averages(per_class: Sequence[LabelScore]) -> dict[str, Any]:
 
 
 class Scores(AveragedScores, frozen=True, extra="forbid"):
-    """The scores of a model's probabilities against the true labels, as shares of 1."""
+    """The scores of a model's predictions, from 0 to 1."""
 
     log_loss: float = Field(description="mean over the rows, in nats")
     intervals: Intervals
@@ -127,6 +131,22 @@ class Scores(AveragedScores, frozen=True, extra="forbid"):
         """Return the accuracy."""
         return MainScore("accuracy", self.accuracy, self.intervals.accuracy)
 
+    @property
+    def deciding(self) -> MainScore:
+        """Return the score that decides which model is better: macro F1 if labels are skewed."""
+        if not is_skewed([score.support for score in self.per_class]):
+            return self.main
+        return MainScore("macro F1", self.macro_f1, self.intervals.macro_f1)
+
+
+def is_skewed(support: Sequence[int] | Ints) -> bool:
+    """Return whether one of at least two labels has 80% of the rows or more.
+
+    Accuracy then depends little on the other labels. `support` is the number of rows of each label.
+    """
+    rows = np.asarray(support)
+    return bool((rows > 0).sum() > 1 and rows.max() >= SKEWED_SHARE * rows.sum())
+
 
 def evaluate(
     true: Ints,
@@ -137,20 +157,20 @@ def evaluate(
     predicted: Ints | None = None,
     seed: int = 0,
 ) -> Scores:
-    """Score a model's probabilities against the true labels.
+    """Compute the scores of a model's predictions.
 
     Args:
         true: int64 [n], the position of each row's label in ``labels``.
         log_proba: float64 [n, classes], natural logarithms of the probabilities.
         labels: The names of the classes.
-        groups: The group of each row, for the intervals; ``None`` takes rows for independent.
-        predicted: int64 [n], the position of the label that each row is given; ``None`` for the
-            most probable one, the first of them in a tie.
-        seed: Of the intervals' draws.
+        groups: The group of each row, for the intervals; None if rows are independent.
+        predicted: int64 [n], the position of each predicted label; None for the most probable one,
+            the first of them in a tie.
+        seed: Random seed of the intervals.
 
     Raises:
-        DataError: No rows, shapes that don't fit, a label out of range or a probability that is
-            not a number.
+        DataError: There are no rows, shapes do not match, a label is out of range, or a probability
+            is not a number.
     """
     n_classes = len(labels)
     check_predictions(true, log_proba, n_classes)
@@ -159,8 +179,8 @@ def evaluate(
     confusion = np.bincount(cell, minlength=n_classes**2).reshape(n_classes, n_classes)
     counts = (confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0))
     per_class = [
-        LabelScore(label=label, support=support, **Shares.of(hits, support, given)._asdict())
-        for label, hits, support, given in zip(labels, *map(np.ndarray.tolist, counts), strict=True)
+        LabelScore(label=label, support=support, **Shares.of(hits, support, n)._asdict())
+        for label, hits, support, n in zip(labels, *map(np.ndarray.tolist, counts), strict=True)
     ]
     by_group = counts_by_label(true, predicted, n_classes, groups)
     return Scores(
@@ -178,16 +198,16 @@ def evaluate(
 
 
 def check_predictions(true: Ints, log_proba: Floats, n_labels: int) -> None:
-    """Refuse predictions that don't fit their labels.
+    """Check that predictions match their labels.
 
     Args:
         true: int64 [n], the true classes; or int64 [n, labels] of 0 and 1, several labels each.
         log_proba: float64 [n, labels], natural logarithms of the probabilities.
-        n_labels: How many labels there are.
+        n_labels: The number of labels.
 
     Raises:
-        DataError: No rows, shapes that don't fit, a label out of range or a probability that is
-            not a number.
+        DataError: There are no rows, shapes do not match, a label is out of range, or a probability
+            is not a number.
     """
     if len(true) == 0:
         raise DataError("there are no rows to evaluate")
@@ -211,60 +231,83 @@ def check_predictions(true: Ints, log_proba: Floats, n_labels: int) -> None:
         raise DataError(f"the probabilities of row {row} (counted from 0) are not numbers")
 
 
-def check_shape(what: str, found: Ints | Floats | Bools, expected: tuple[int, int]) -> None:
-    """Refuse an array that is not of rows and labels, with a `DataError` that names it."""
-    if found.shape != expected:
+def check_shape(name: str, array: Ints | Floats | Bools, expected: tuple[int, int]) -> None:
+    """Raise a `DataError` if an array does not have the shape [rows, labels]."""
+    if array.shape != expected:
         raise DataError(
-            f"the {what} have the shape {found.shape}; {expected[0]:,} rows and {expected[1]}"
+            f"the {name} have the shape {array.shape}; {expected[0]:,} rows and {expected[1]}"
             f" labels need {expected}"
         )
 
 
 def mean_log_loss(true: Ints, log_proba: Floats) -> float:
-    """Average over the rows; a probability below 2.2e-16 counts as that, as in scikit-learn."""
-    of_truth = log_proba[np.arange(len(true)), true]
-    return float(-np.maximum(of_truth, LOG_EPSILON).mean())
+    """Compute the log loss; probabilities are at least 2.2e-16, as in scikit-learn."""
+    of_true_class = log_proba[np.arange(len(true)), true]
+    return float(-np.maximum(of_true_class, LOG_EPSILON).mean())
 
 
 def counts_by_label(
-    true: Ints, predicted: Ints | Bools, n_labels: int, groups: Sequence[str] | None
+    true: Ints | Bools, predicted: Ints | Bools, n_labels: int, groups: Sequence[str] | None
 ) -> GroupCounts:
-    """Count correct rows, rows of and rows predicted as each label: sparse [groups, 3 * labels].
+    """Count, for each label, correct rows, rows with the label, and rows predicted as the label.
 
-    The labels are numbers, int64 [n], or, several of a text, int64 or bool [n, labels].
+    Labels are numbers, int64 [n], or indicators of several labels per text, int64 or bool
+    [n, labels]. Returns sparse sums [groups, 3 * labels].
     """
-    from scipy.sparse import csr_array
-
-    if true.ndim == 2:
-        return sparse_counts(true.astype(bool), [predicted.astype(bool)], groups)
-    n = len(true)
-    correct = true == predicted
-    places = [true[correct], n_labels + true, 2 * n_labels + predicted]
-    rows = np.concatenate([np.flatnonzero(correct), np.arange(n), np.arange(n)])
-    ones = np.ones(len(rows), np.int64)
-    counts = csr_array((ones, (rows, np.concatenate(places))), shape=(n, 3 * n_labels))
-    return count_by_group(counts, groups, as_dense=True)
+    rows = _row_counts(true, predicted, n_labels)
+    return count_by_group(rows, groups, as_dense=true.ndim == 1)
 
 
-def sparse_counts(
-    true: Bools, predictions: Sequence[Bools], groups: Sequence[str] | None
-) -> GroupCounts:
-    """Count as `counts_by_label` for each model in turn: bool [n, labels] each."""
+def paired_macro_f1_difference(
+    true: Ints,
+    predicted: Ints | Bools,
+    other: Ints | Bools,
+    n_labels: int,
+    groups: Sequence[str] | None,
+    *,
+    seed: int = 0,
+) -> PairedDifference:
+    """Compare two models' macro F1 on the same rows.
+
+    Args:
+        true: int64 [n], the label of each row; or int64 [n, labels] of 0 and 1, several each.
+        predicted: int64 [n] or bool [n, labels], the predictions of the first model.
+        other: The predictions of the second model, likewise.
+        n_labels: The number of labels; the mean is over those that have rows.
+        groups: The group of each row; None if each row is its own group.
+        seed: Random seed of the bootstrap and the swaps.
+
+    Returns:
+        The first model's macro F1 minus the second one's, with a 95% interval and a p-value.
+    """
+    from scipy.sparse import hstack
+
+    blocks = [_row_counts(true, one, n_labels) for one in (predicted, other)]
+    counts = count_by_group(hstack(blocks, format="csr"), groups)
+    return paired_by_swaps(counts, macro_f1_of_sums, seed=seed)
+
+
+def _row_counts(true: Ints | Bools, predicted: Ints | Bools, n_labels: int) -> Any:
+    """Return each row's part in the counts of `counts_by_label`: sparse int64 [n, 3 * labels]."""
     from scipy.sparse import csr_array, hstack
 
-    blocks = [
-        csr_array(one, dtype=np.int64)
-        for predicted in predictions
-        for one in (true & predicted, true, predicted)
-    ]
-    return count_by_group(hstack(blocks, format="csr"), groups)
+    if true.ndim == 2:
+        true, predicted = true.astype(bool), predicted.astype(bool)
+        blocks = (true & predicted, true, predicted)
+        return hstack([csr_array(block, dtype=np.int64) for block in blocks], format="csr")
+    n = len(true)
+    correct = true == predicted
+    columns = [true[correct], n_labels + true, 2 * n_labels + predicted]
+    rows = np.concatenate([np.flatnonzero(correct), np.arange(n), np.arange(n)])
+    ones = np.ones(len(rows), np.int64)
+    return csr_array((ones, (rows, np.concatenate(columns))), shape=(n, 3 * n_labels))
 
 
 def macro_f1(true: Ints, predicted: Ints | Bools, n_labels: int) -> float:
-    """Average F1 over the labels that have rows; it is 0 if none has.
+    """Compute the mean F1 of the labels that have rows; 0 if none has.
 
-    A precision without predictions counts as 0. Labels are numbers, int64 [n], or, several of a
-    text, int64 or bool [n, labels].
+    Labels are numbers, int64 [n], or indicators of several labels per text, int64 or bool
+    [n, labels].
     """
     if true.ndim == 1:
         columns = (true[true == predicted], true, predicted)
@@ -275,7 +318,7 @@ def macro_f1(true: Ints, predicted: Ints | Bools, n_labels: int) -> float:
 
 
 def macro_f1_interval(counts: GroupCounts, seed: int) -> Interval:
-    """Compute the interval of macro F1 by the sums [hits, support, predicted] of every label."""
+    """Compute the interval of macro F1 from the sums of `counts_by_label`."""
     interval = bootstrap_interval(counts, macro_f1_of_sums, seed=seed)
     if interval.low == interval.high == 1.0:
         return Interval.none("without an error every resample gives 1")
@@ -288,9 +331,9 @@ def _accuracy(sums: Floats) -> Floats:
 
 
 def macro_f1_of_sums(sums: Floats | Ints) -> Floats:
-    """Average F1 over the labels that have rows in a draw; it is 0 where none has.
+    """Compute the mean F1 of the labels that have rows in a draw; 0 if none has.
 
-    The sums are those of `counts_by_label`, [draws, 3 * labels]; the result is float64 [draws].
+    The sums are those of `counts_by_label`, [draws, 3 * labels]; returns float64 [draws].
     """
     hits, support, predicted = np.split(sums, 3, axis=1)
     f1 = 2 * hits / np.maximum(support + predicted, 1)
@@ -300,12 +343,12 @@ def macro_f1_of_sums(sums: Floats | Ints) -> Floats:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training texts; losses in nats, scores as shares of 1.
+    """One pass over the training texts; losses in nats, scores from 0 to 1.
 
-    `train_accuracy` is measured on the way, with dropout; `valid_macro_f1` is null for models that
-    are older than it. Where a text may have several labels, those are given whose probability is
-    0.5 or more, an accuracy is the share of the texts whose labels are all right, and losses are
-    means over texts and labels.
+    `train_accuracy` is measured during the epoch, with dropout; `valid_macro_f1` is null for older
+    models. With several labels per text, labels with a probability of at least 0.5 are predicted,
+    accuracy is the fraction of texts whose labels are all correct, and losses are means over texts
+    and labels.
     """
 
     epoch: int
@@ -325,9 +368,9 @@ class ClassIntervals:
 
     Attributes:
         label: Its name.
-        precision: Without ends where the label was never predicted.
-        recall: Without ends where no row has it.
-        f1: Without ends where no row has it, and where every resample gives the same.
+        precision: Without bounds if the label was never predicted.
+        recall: Without bounds if no row has the label.
+        f1: Without bounds if no row has the label, or if all resamples are equal.
     """
 
     label: str
@@ -344,55 +387,57 @@ def class_intervals(
     *,
     seed: int = 0,
 ) -> list[ClassIntervals]:
-    """Compute the intervals of every label's scores, in the labels' order.
+    """Compute the intervals of each label's scores, in the labels' order.
 
-    A score of a label is made of the groups that hold rows of it (or rows given it) alone; these
-    are drawn, so that a label of five groups has the wide interval that five groups allow, however
-    many groups there are without it.
+    Only groups with rows that have the label (or are predicted as the label) are resampled, so that
+    a label with five groups has as wide an interval as five groups imply, whatever the number of
+    other groups.
 
     Args:
         true: int64 [n], the position of each row's label in ``labels``; or int64 [n, labels] of 0
             and 1, several labels each.
-        predicted: int64 [n] or bool [n, labels], what each row was given.
+        predicted: int64 [n] or bool [n, labels], the predictions.
         labels: The names of the classes.
-        groups: The group of each row; ``None`` takes rows for independent.
-        seed: Of the draws.
+        groups: The group of each row; None if rows are independent.
+        seed: Random seed of the resampling.
 
     Raises:
         DataError: There are no rows, or not as many groups as rows.
     """
     counts = counts_by_label(true, predicted, len(labels), groups)
-    found = []
+    intervals = []
     for number, label in enumerate(labels):
-        own = counts.columns(*range(number, 3 * len(labels), len(labels)))
-        _, support, given = own.distinct.T
+        of_label = counts.columns(*range(number, 3 * len(labels), len(labels)))
+        _, support, n_predicted = of_label.distinct.T
         f1 = Interval.none("no rows")
         if support.any():
-            f1 = f1_interval(_hits_of(own, support + given), seed)
-        precision = _share_interval(_hits_of(own, given), "never predicted", seed)
-        recall = _share_interval(_hits_of(own, support), "no rows", seed)
-        found.append(ClassIntervals(label, precision, recall, f1))
-    return found
+            f1 = f1_interval(_hits_of(of_label, support + n_predicted), seed)
+        precision = _share_interval(_hits_of(of_label, n_predicted), "never predicted", seed)
+        recall = _share_interval(_hits_of(of_label, support), "no rows", seed)
+        intervals.append(ClassIntervals(label, precision, recall, f1))
+    return intervals
 
 
 def _hits_of(counts: GroupCounts, total: Floats) -> GroupCounts:
-    """Keep the first sum and a total, float64 [patterns], of the groups that add to the total."""
+    """Select the first sum and a total, float64 [patterns], of the groups whose total is not 0."""
     pairs = np.stack([counts.distinct[:, 0], total], axis=1)
     return GroupCounts(pairs, counts.multiplicity, counts.unit).with_any()
 
 
 def f1_interval(counts: GroupCounts, seed: int) -> Interval:
-    """Compute the interval of F1 by the sums [hits, rows that have a label plus rows given it]."""
+    """Compute the interval of F1 from the sums of `f1_of_sums`."""
     return bootstrap_interval(counts, f1_of_sums, seed=seed).unless_constant()
 
 
-def _share_interval(part: GroupCounts, empty: str, seed: int) -> Interval:
-    return accuracy_interval(part, ratio, seed=seed) if part.n_groups else Interval.none(empty)
+def _share_interval(counts: GroupCounts, why_empty: str, seed: int) -> Interval:
+    if not counts.n_groups:
+        return Interval.none(why_empty)
+    return accuracy_interval(counts, ratio, seed=seed)
 
 
 def f1_of_sums(sums: Floats | Ints) -> Floats:
-    """F1 from correct rows, and rows that have a label plus rows given it: float64 [draws].
+    """Compute F1 from [correct rows, rows with the label plus rows predicted as it] of each draw.
 
-    It is 0 where there are none of the latter.
+    Returns float64 [draws], 0 if there are no such rows.
     """
     return np.asarray(2 * sums[:, 0] / np.maximum(sums[:, 1], 1))

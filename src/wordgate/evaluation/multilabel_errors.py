@@ -1,4 +1,4 @@
-"""Error analysis where a text may have several labels: curves, slices, wrong and missed labels."""
+"""Error analysis with several labels per text: curves, slices, false positives and negatives."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,26 +29,26 @@ from wordgate.evaluation.multilabel import (
 MOST_CURVES = 8
 MICRO_AVERAGE = "micro average"
 RECALLS = tuple(step / 40 for step in range(1, 41))
-"""Recalls of the points of a curve; a page could not show more."""
+"""Recalls of the points of a curve."""
 
 
 @dataclass(frozen=True)
 class LabelError:
-    """A label that a test row is given wrongly, has and is not given, or has wrongly itself.
+    """A false positive, a false negative or a probable label error.
 
     Attributes:
         row: The row's number in the user's file.
         label: The label.
-        true: The labels that it has.
-        given: The labels that it is given.
-        probability: Of the label, calibrated.
-        text: The row's text, cut to 400 characters; ``None`` where texts are left out.
+        true: The true labels of the row.
+        predicted: Its predicted labels.
+        probability: The calibrated probability of the label.
+        text: The text, truncated to 400 characters; None if texts are left out.
     """
 
     row: int
     label: str
     true: tuple[str, ...]
-    given: tuple[str, ...]
+    predicted: tuple[str, ...]
     probability: float
     text: str | None
 
@@ -60,9 +60,9 @@ class PrecisionRecallCurve:
     Attributes:
         name: The label, or ``micro average``.
         average_precision: The area under the curve, as a sum of steps.
-        points: Recall and precision, where each of `RECALLS` is first reached.
-        chosen: Recall and precision at the threshold; ``None`` where nothing is given, and of the
-            average, whose labels have thresholds of their own.
+        points: Recall and precision at the first cut that reaches each of `RECALLS`.
+        chosen: Recall and precision at the threshold; None if the label is never predicted, and for
+            the micro average, because each label has its own threshold.
     """
 
     name: str
@@ -73,14 +73,14 @@ class PrecisionRecallCurve:
 
 @dataclass(frozen=True)
 class MultilabelAnalysis(Analysis):
-    """The errors of a model that may give a text several labels.
+    """Error analysis of a model with several labels per text.
 
     Attributes:
-        scores: Of the test rows.
-        curves: Precision by recall: over all labels, then of the 8 most frequent ones.
-        false_positives: The labels wrongly given with the highest probability, one of each group.
-        missed: The labels not given that have the lowest probability, one of each group.
-        suspects: The labels that rows most probably have or lack wrongly, one of each group.
+        scores: The scores on the test rows.
+        curves: Precision-recall curves: the micro average, then the 8 most frequent labels.
+        false_positives: The false positives with the highest probability, one per group.
+        missed: The false negatives with the lowest probability, one per group.
+        suspects: The most probable label errors, one per group.
     """
 
     scores: MultilabelScores
@@ -102,100 +102,104 @@ def analyse_multilabel_errors(
     texts: bool = True,
     seed: int = 0,
 ) -> MultilabelAnalysis:
-    """Analyze a model's predictions, as `analyse_errors` does where a text has one label.
+    """Analyze a model's predictions, as `analyse_errors` does with one label per text.
 
-    The temperature is what the model divides logits by.
+    The temperature is the divisor of the logits.
     """
     if temperature == 1.0:
         temperature = before = None
     suspected = suspected or predictions
     labels = [score.label for score in scores.per_class]
     targets, groups, log_proba = predictions.targets, predictions.groups, predictions.log_proba
-    borne, given = targets.astype(np.bool_), predictions.given_labels
+    actual, predicted = targets.astype(np.bool_), predictions.labels
     issues, suspects_text = find_issues_by_label(suspected.log_proba, suspected.targets)
-    own = np.where(suspected.targets, suspected.log_proba, log_complement(suspected.log_proba))
+    log_confidence = np.where(
+        suspected.targets, suspected.log_proba, log_complement(suspected.log_proba)
+    )
     return MultilabelAnalysis(
         scores=scores,
-        intervals=class_intervals(targets, given, labels, groups, seed=seed),
+        intervals=class_intervals(targets, predicted, labels, groups, seed=seed),
         temperature=temperature,
         before=before,
         after=after,
-        curves=_curves(scores, borne, log_proba),
-        by_length=micro_f1_by_bin(length_bins(words.n_words), borne, given, groups, seed=seed),
-        by_unseen=micro_f1_by_bin(unseen_bins(words.unseen), borne, given, groups, seed=seed),
-        false_positives=_shown(predictions, given & ~borne, -log_proba, labels, texts=texts),
-        missed=_shown(predictions, borne & ~given, log_proba, labels, texts=texts),
-        suspects=_shown(suspected, issues, own, labels, texts=texts),
+        curves=_curves(scores, actual, log_proba),
+        by_length=micro_f1_by_bin(length_bins(words.n_words), actual, predicted, groups, seed=seed),
+        by_unseen=micro_f1_by_bin(unseen_bins(words.unseen), actual, predicted, groups, seed=seed),
+        false_positives=_first_errors(
+            predictions, predicted & ~actual, -log_proba, labels, texts=texts
+        ),
+        missed=_first_errors(predictions, actual & ~predicted, log_proba, labels, texts=texts),
+        suspects=_first_errors(suspected, issues, log_confidence, labels, texts=texts),
         suspects_text=suspects_text,
         has_texts=texts,
     )
 
 
 def micro_f1_by_bin(
-    bins: Bins, borne: Bools, given: Bools, groups: Sequence[str] | None, *, seed: int = 0
+    bins: Bins, actual: Bools, predicted: Bools, groups: Sequence[str] | None, *, seed: int = 0
 ) -> list[Slice]:
-    """Find micro F1 in every bin whose rows have labels, with an interval that resamples groups.
+    """Compute micro F1 in each bin whose rows have labels, with an interval that resamples groups.
 
-    `borne` and `given`, bool [n, labels], are the labels of each row and those that it is given.
+    `actual` and `predicted`, bool [n, labels], are the true and the predicted labels of each row.
     """
     slices = []
-    for name, rows, own in bins.parts(groups):
-        if not borne[rows].any():
+    for name, rows, bin_groups in bins.parts(groups):
+        if not actual[rows].any():
             continue
-        sums = hits_and_totals(borne[rows], given[rows])
+        sums = hits_and_totals(actual[rows], predicted[rows])
         hits, total = sums.sum(axis=0)
-        interval = f1_interval(count_by_group(sums, own).with_any(), seed)
+        interval = f1_interval(count_by_group(sums, bin_groups).with_any(), seed)
         slices.append(Slice(name, len(rows), float(2 * hits / total), interval))
     return slices
 
 
-def _shown(
+def _first_errors(
     predictions: PredictedRows, wrong: Bools, order: Floats, labels: Sequence[str], *, texts: bool
 ) -> list[LabelError]:
-    """Show wrong pairs of a row and a label, the lowest of an order first: [n, labels] each."""
+    """Return wrong pairs of a row and a label, the lowest of an order first: [n, labels] each."""
     rows, numbers = np.nonzero(wrong)
     ordered = np.argsort(order[rows, numbers], kind="stable")
     rows, numbers = rows[ordered], numbers[ordered]
-    given, shown = predictions.given_labels, []
-    for place in first_of_groups(rows, predictions.groups):
-        row, number = int(rows[place]), int(numbers[place])
-        shown.append(
+    predicted, errors = predictions.labels, []
+    for position in first_of_groups(rows, predictions.groups):
+        row, number = int(rows[position]), int(numbers[position])
+        errors.append(
             LabelError(
                 row=predictions.rows[row],
                 label=labels[number],
                 true=tuple(labels[i] for i in np.flatnonzero(predictions.targets[row]).tolist()),
-                given=tuple(labels[i] for i in np.flatnonzero(given[row]).tolist()),
+                predicted=tuple(labels[i] for i in np.flatnonzero(predicted[row]).tolist()),
                 probability=float(np.exp(predictions.log_proba[row, number])),
                 text=predictions.text(row) if texts else None,
             )
         )
-    return shown
+    return errors
 
 
 def _curves(
-    scores: MultilabelScores, borne: Bools, log_proba: Floats
+    scores: MultilabelScores, actual: Bools, log_proba: Floats
 ) -> list[PrecisionRecallCurve]:
-    """Draw precision by recall over all labels, and of the most frequent ones."""
-    if not borne.any():
+    """Compute the precision-recall curves of the micro average and the most frequent labels."""
+    if not actual.any():
         return []
     frequent = np.argsort([-score.support for score in scores.per_class], kind="stable")
-    curves = [_curve(MICRO_AVERAGE, borne.ravel(), log_proba.ravel(), None)]
+    curves = [_curve(MICRO_AVERAGE, actual.ravel(), log_proba.ravel(), None)]
     for number in frequent[:MOST_CURVES].tolist():
         score = scores.per_class[number]
         if score.support:
             chosen = None
             if score.precision is not None and score.recall is not None:
                 chosen = score.recall, score.precision
-            curves.append(_curve(score.label, borne[:, number], log_proba[:, number], chosen))
+            curves.append(_curve(score.label, actual[:, number], log_proba[:, number], chosen))
     return curves
 
 
 def _curve(
-    name: str, borne: Bools, score: Floats, chosen: tuple[float, float] | None
+    name: str, actual: Bools, score: Floats, chosen: tuple[float, float] | None
 ) -> PrecisionRecallCurve:
-    """Draw the curve of a label that some rows have: bool and float64 [n]."""
-    cuts = Cuts.of(borne, score)
-    at = np.searchsorted(cuts.recall, np.array(RECALLS) - 1e-12)
-    points = zip(cuts.recall[at].tolist(), cuts.precision[at].tolist(), strict=True)
+    """Compute the curve of a label that some rows have: bool and float64 [n]."""
+    cuts = Cuts.of(actual, score)
+    reached = np.searchsorted(cuts.recall, np.array(RECALLS) - 1e-12)
+    points = zip(cuts.recall[reached].tolist(), cuts.precision[reached].tolist(), strict=True)
     area = cuts.average_precision() or 0.0
     return PrecisionRecallCurve(name, area, tuple(dict.fromkeys(points)), chosen)

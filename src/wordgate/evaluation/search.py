@@ -14,8 +14,8 @@ from wordgate.evaluation.intervals import (
     PairedDifference,
     paired_difference,
 )
-from wordgate.evaluation.metrics import f1_of_sums, macro_f1
-from wordgate.evaluation.multilabel import hits_and_totals, paired_f1_difference
+from wordgate.evaluation.metrics import f1_of_sums, macro_f1, paired_macro_f1_difference
+from wordgate.evaluation.multilabel import hits_and_totals, paired_micro_f1_difference
 from wordgate.runtime.display import counted
 
 SearchObjective = Literal["accuracy", "macro_f1", "micro_f1"]
@@ -45,7 +45,7 @@ class SecondBest(BaseModel, frozen=True, extra="forbid"):
     """The second-best model of a search."""
 
     family: str
-    settings: dict[str, Any] = Field(description="what differs from the recipe")
+    settings: dict[str, Any] = Field(description="settings that differ from the recipe")
     score: float = Field(description="on the inner folds")
 
 
@@ -88,7 +88,7 @@ class SearchFacts(BaseModel, frozen=True, extra="forbid"):
 
     @classmethod
     def of(cls, result: "SearchResult") -> "SearchFacts":
-        """Describe a search whose selected model was tested."""
+        """Summarize a search whose selected model was tested."""
         chosen, second = result.trial(result.chosen), None
         if result.second is not None:
             other = result.trial(result.second)
@@ -114,21 +114,21 @@ class SearchTrial:
     Attributes:
         number: Its number in the study, from 0.
         family: The family of the model.
-        recipe: Where its settings begin: ``default``, ``small`` or ``taught``, which are tried
-            first; ``tuned`` if the sampler has chosen them.
+        recipe: The starting point of its settings: ``default``, ``small`` or ``taught``, which are
+            tried first; ``tuned`` if the sampler has chosen them.
         settings: The settings that differ from the recipe, by their dotted names.
-        state: ``complete`` on all folds; ``pruned`` before; ``failed``, with an error or killed;
+        state: ``complete`` on all folds; ``pruned``; ``failed``, with an error or killed; or
             ``running``.
-        score: Mean over the folds, of those finished if it was pruned; None if there is none.
+        score: Mean over the finished folds; None if there is none.
         fold_scores: The score on each finished fold.
-        rows: The share of the training rows that it was last fitted on.
+        rows: The fraction of the training rows in its last fit.
         latency_ms: Median time to predict one text, in milliseconds; None if not measured.
         megabytes: Size of the model, in 10^6 bytes; None if not measured.
         seconds: Time of fitting and predicting.
-        over_limits: The limits that it breaks: ``latency``, ``size``.
-        is_cut: Whether the time limit ended one of its fits, of which the best epoch so far was
-            scored.
-        finished: Seconds from the beginning of the search to its end; None while it runs.
+        over_limits: The limits that it exceeds: ``latency``, ``size``.
+        is_cut: Whether the time limit stopped one of its fits, so that the best epoch up to then
+            was scored.
+        finished: Seconds from the start of the search to the end of the trial; None while it runs.
     """
 
     number: int
@@ -148,12 +148,12 @@ class SearchTrial:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it has ended, but not by an error."""
+        """Whether it has ended without an error."""
         return self.state in ("complete", "pruned")
 
     @property
     def can_win(self) -> bool:
-        """Whether it is complete, and within the limits."""
+        """Whether it is complete and within the limits."""
         return self.state == "complete" and not self.over_limits
 
 
@@ -195,7 +195,7 @@ class SearchResult:
     left_out: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        """Name the choice and its score: the trials are too much for a line."""
+        """Show the selected trial and its score."""
         chosen, score = self.trial(self.chosen), f"{self.objective}={self.chosen_score:.3f}"
         n_trials = counted(len(distinct_trials(self.trials)), "trial")
         return f"SearchResult({chosen.family}, trial {chosen.number} of {n_trials}, {score})"
@@ -211,16 +211,17 @@ class SearchResult:
 
 
 def score_of(trial: SearchTrial) -> float:
-    """Return the score of a trial; -1 where there is none."""
+    """Return the score of a trial; -1 without one."""
     return -1.0 if trial.score is None else trial.score
 
 
 def distinct_trials(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
-    """Leave out trials that repeat the family and settings of one before them."""
-    found: dict[str, SearchTrial] = {}
+    """Leave out trials with the family and settings of an earlier one."""
+    by_settings: dict[str, SearchTrial] = {}
     for trial in trials:
-        found.setdefault(f"{trial.family} {trial.recipe} {sorted(trial.settings.items())}", trial)
-    return list(found.values())
+        key = f"{trial.family} {trial.recipe} {sorted(trial.settings.items())}"
+        by_settings.setdefault(key, trial)
+    return list(by_settings.values())
 
 
 def objective_score(
@@ -229,7 +230,7 @@ def objective_score(
     decisions: Ints | Bools,
     n_labels: int,
 ) -> float:
-    """Score predicted labels, in the shape of the targets: int64 [n], or [n, labels] of 0 and 1.
+    """Compute the score of predictions in the shape of the targets: int64 [n] or [n, labels].
 
     Accuracy is for one label per text, and micro F1 for several.
     """
@@ -254,9 +255,7 @@ def paired_scores(
     """Compare two models on the same rows by an `objective_score`; groups are resampled."""
     if objective == "accuracy":
         return paired_difference(targets == decisions, targets == other, groups, seed=seed)
-    if targets.ndim == 1:
-        one_hot = np.eye(n_labels, dtype=np.int64)
-        targets, decisions, other = one_hot[targets], one_hot[decisions], one_hot[other]
-    given = decisions.astype(bool), other.astype(bool)
-    average: Literal["micro", "macro"] = "micro" if objective == "micro_f1" else "macro"
-    return paired_f1_difference(targets, *given, groups, average=average, seed=seed)
+    if objective == "macro_f1":
+        return paired_macro_f1_difference(targets, decisions, other, n_labels, groups, seed=seed)
+    predictions = decisions.astype(bool), other.astype(bool)
+    return paired_micro_f1_difference(targets, *predictions, groups, seed=seed)

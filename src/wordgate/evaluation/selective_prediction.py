@@ -14,7 +14,7 @@ from wordgate.evaluation.metrics import check_predictions
 
 THRESHOLDS = (*(round(0.05 * step, 2) for step in range(20)), 0.99)
 MIN_ANSWERS = 30
-_STEPS = (0.7, 0.8, 0.9, 0.95, 0.99)
+_ACCURACIES = (0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 class CoveragePoint(BaseModel, frozen=True, extra="forbid"):
@@ -31,15 +31,15 @@ def coverage_curve(
     targets: Ints,
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> list[CoveragePoint]:
-    """Compute coverage and accuracy at each of some thresholds.
+    """Compute coverage and accuracy at each threshold.
 
     Args:
         log_proba: float64 [n, classes], natural logarithms of the probabilities.
         targets: int64 [n], the true classes.
-        thresholds: Lowest probabilities of a label, from 0 to 1.
+        thresholds: Minimum probabilities of the predicted label, from 0 to 1.
 
     Raises:
-        DataError: There are no rows, or what was given doesn't fit.
+        DataError: There are no rows, or the shapes do not match.
     """
     check_predictions(targets, log_proba, log_proba.shape[-1])
     top = np.exp(log_proba.max(axis=1))
@@ -60,11 +60,15 @@ def abstention_sentences(points: Sequence[CoveragePoint]) -> list[str]:
     """
     if not points:
         return []
-    at = points[0].accuracy or 0.0
+    overall = points[0].accuracy or 0.0
     chosen = {}
-    for step in _STEPS:
-        reached = [one for one in points if one.n >= MIN_ANSWERS and (one.accuracy or 0) >= step]
-        if step > at and reached:
+    for accuracy in _ACCURACIES:
+        reached = [
+            point
+            for point in points
+            if point.n >= MIN_ANSWERS and (point.accuracy or 0) >= accuracy
+        ]
+        if accuracy > overall and reached:
             chosen[reached[0].threshold] = reached[0]
     return [
         f"With --abstain-below {one.threshold:g}, {one.coverage:.0%} of the texts get a label, and"

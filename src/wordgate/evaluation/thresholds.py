@@ -1,9 +1,10 @@
-"""Decision thresholds: the least probability at which a label is given, chosen on validation rows.
+"""Decision thresholds: minimum probabilities of predicted labels, chosen on validation rows.
 
-0.5 makes the fewest errors, but seldom the best F1: the threshold of the best F1 is half that F1,
-so it is below 0.5 (Lipton, Elkan & Naryanaswamy 2014, "Optimal thresholding of classifiers to
-maximize F1 measure"). A threshold that few rows decide fits these rows alone: Yang (2001), "A study
-of thresholding strategies for text categorization", found that of rare labels such ones do harm.
+A threshold of 0.5 minimizes the number of errors, but rarely maximizes F1: the optimal threshold
+for F1 is half the optimal F1, so it is below 0.5 (Lipton, Elkan & Naryanaswamy 2014, "Optimal
+thresholding of classifiers to maximize F1 measure"). A threshold chosen on few rows overfits: Yang
+(2001), "A study of thresholding strategies for text categorization", found that this is harmful for
+rare labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,8 @@ from wordgate.evaluation.metrics import Shares, check_predictions
 from wordgate.evaluation.multilabel import (
     DEFAULT_THRESHOLD,
     Cuts,
-    given_labels,
-    paired_f1_difference,
+    paired_micro_f1_difference,
+    predicted_labels,
 )
 
 MIN_POSITIVES = 10
@@ -33,11 +34,10 @@ class Objective:
     """The objective for which a threshold is chosen.
 
     Attributes:
-        kind: ``f1``; ``precision`` or ``recall``, of which a share is wanted; or ``cost``.
+        kind: ``f1``, ``precision``, ``recall`` or ``cost``.
         share: The precision or recall to reach.
-        false_positive: The cost of a text that is wrongly given the label, one for all labels or
-            float64 [labels].
-        missed: The cost of a text that should be given it and is not, likewise.
+        false_positive: The cost of a false positive, one for all labels or float64 [labels].
+        missed: The cost of a false negative, likewise.
     """
 
     kind: str = "f1"
@@ -46,13 +46,13 @@ class Objective:
     missed: float | Floats = 1.0
 
     @classmethod
-    def parse(cls, written: str) -> "Objective":
-        """Read ``f1``, ``precision@0.9``, ``recall@0.9``, or ``cost@1:5``.
+    def parse(cls, text: str) -> "Objective":
+        """Parse ``f1``, ``precision@0.9``, ``recall@0.9``, or ``cost@1:5``.
 
         Raises:
             SettingsError: It is none of these.
         """
-        kind, _, value = written.partition("@")
+        kind, _, value = text.partition("@")
         try:
             if kind == "f1" and not value:
                 return cls()
@@ -64,15 +64,16 @@ class Objective:
                     return cls(kind, 0.0, false_positive, missed)
         except ValueError:
             pass
-        raise SettingsError(f"the objective of thresholds is '{written}'; it can be {OBJECTIVES}")
+        raise SettingsError(f"the objective of thresholds is '{text}'; it can be {OBJECTIVES}")
 
     @classmethod
     def by_label(
         cls, costs: Mapping[str, Mapping[str, float]], labels: Sequence[str]
     ) -> "Objective":
-        """Take the costs of labels where a text may have several, all of which are named in order.
+        """Return the objective of costs by label, with several labels per text.
 
-        `costs` have, by label, ``false_positive`` and ``false_negative``, 1 where left out.
+        `costs` has ``false_positive`` and ``false_negative`` by label; 1 if left out. `labels` are
+        all labels in order.
         """
         false_positive, missed = (
             np.array([costs.get(label, {}).get(kind, 1.0) for label in labels])
@@ -81,7 +82,7 @@ class Objective:
         return cls("cost", 0.0, false_positive, missed)
 
     def __str__(self) -> str:
-        """Write it as `parse` reads it; costs that differ by label are not listed."""
+        """Format it for `parse`; costs that differ by label are not listed."""
         if self.kind == "f1":
             return "f1"
         if self.kind != "cost":
@@ -92,14 +93,15 @@ class Objective:
         return f"cost@{':'.join(f'{one:g}' for one in costs)}"
 
     def for_label(self, number: int) -> "Objective":
-        """Take the costs of one label, by its position."""
+        """Return the objective of one label, by its position."""
         costs = (self.false_positive, self.missed)
-        own = (float(one if np.ndim(one) == 0 else np.asarray(one)[number]) for one in costs)
-        return Objective(self.kind, self.share, *own)
+        of_label = (float(one if np.ndim(one) == 0 else np.asarray(one)[number]) for one in costs)
+        return Objective(self.kind, self.share, *of_label)
 
-    def cost(self, borne: Bools, given: Bools) -> float:
-        """Add up the costs of all errors: bool [n, labels], borne and given labels."""
-        false_positives, missed = (given & ~borne).sum(axis=0), (borne & ~given).sum(axis=0)
+    def cost(self, actual: Bools, predicted: Bools) -> float:
+        """Compute the total cost of all errors: bool [n, labels], true and predicted labels."""
+        false_positives = (predicted & ~actual).sum(axis=0)
+        missed = (actual & ~predicted).sum(axis=0)
         return float((self.false_positive * false_positives + self.missed * missed).sum())
 
     def best(self, cuts: Cuts) -> Ints:
@@ -111,11 +113,11 @@ class Objective:
         if self.kind == "recall":
             return np.flatnonzero(cuts.recall >= self.share)[:1]
         if self.kind == "cost":
-            false_positives, missed = cuts.given - cuts.hits, cuts.support - cuts.hits
-            worth = -(self.false_positive * false_positives + self.missed * missed)
+            false_positives, missed = cuts.predicted - cuts.hits, cuts.support - cuts.hits
+            value = -(self.false_positive * false_positives + self.missed * missed)
         else:
-            worth = cuts.f1
-        return np.flatnonzero(worth == worth.max())
+            value = cuts.f1
+        return np.flatnonzero(value == value.max())
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,9 @@ class ScoredRows:
     """Rows with their labels and a model's probabilities.
 
     Attributes:
-        true: int64 [n, labels] of 0 and 1; or int64 [n], one label of two classes each.
+        true: int64 [n, labels] of 0 and 1; or int64 [n], one of two classes.
         log_proba: float64 [n, labels], natural logarithms, calibrated.
-        groups: The group of each row; ``None`` takes rows for independent.
+        groups: The group of each row; None if rows are independent.
     """
 
     true: Ints
@@ -133,7 +135,7 @@ class ScoredRows:
     groups: Sequence[str] | None = None
 
     def binary(self) -> "ScoredRows":
-        """Take the second class of two for a label; several labels per text stay as they are.
+        """Return indicators of the second of two classes; those of several labels unchanged.
 
         Raises:
             DataError: One label per text has more than two classes.
@@ -149,59 +151,59 @@ class ScoredRows:
         return ScoredRows(self.true[:, None], self.log_proba[:, [1]], self.groups)
 
     def column(self, number: int) -> "ScoredRows":
-        """Keep a single label."""
+        """Select a single label."""
         return ScoredRows(self.true[:, [number]], self.log_proba[:, [number]], self.groups)
 
 
 def choose_thresholds(true: Ints, log_proba: Floats, objective: str | Objective = "f1") -> Floats:
     """Choose each label's threshold on validation rows.
 
-    A threshold lies midway between two probabilities that it divides; among equally good ones it is
-    the nearest to 0.5. ``f1`` and ``cost`` are the best there is; ``precision@0.9`` is the lowest
-    threshold whose precision is at least 0.9, which finds most, or that of the highest precision
-    where none reaches it; ``recall@0.9`` the highest whose recall is. A label that fewer than 10
-    rows have keeps 0.5.
+    A threshold is midway between two neighboring probabilities; among equally good thresholds, the
+    one closest to 0.5 is chosen. ``f1`` is maximized and ``cost`` minimized. ``precision@0.9``
+    chooses the lowest threshold with a precision of at least 0.9, which has the highest recall, or
+    the threshold with the highest precision if none reaches 0.9. ``recall@0.9`` chooses the highest
+    threshold with a recall of at least 0.9. A label with fewer than 10 rows keeps 0.5.
 
     Args:
-        true: int64 [n, labels] of 0 and 1; or int64 [n] of 0 and 1, two classes of which a text has
-            one: the second where its probability reaches the threshold.
+        true: int64 [n, labels] of 0 and 1; or int64 [n] of 0 and 1, binary classification, where
+            the second class is predicted if its probability is at least the threshold.
         log_proba: float64 [n, labels], natural logarithms of the probabilities, calibrated, of rows
-            that the model did not learn from.
-        objective: What is wanted, as `Objective.parse` reads it, or an `Objective`.
+            that the model was not trained on.
+        objective: The objective, or text for `Objective.parse`.
 
     Returns:
-        float64 [labels]; of two classes with one label per text the two sum to 1.
+        float64 [labels]; in binary classification the two sum to 1.
 
     Raises:
-        DataError: There are no rows, what was given doesn't fit, or one label per text has more
-            than two classes, whose most probable one is given.
+        DataError: There are no rows, shapes do not match, or there are more than two classes with
+            one label per text.
         SettingsError: There is no such objective.
     """
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     check_predictions(true, log_proba, log_proba.shape[-1])
     rows = ScoredRows(true, log_proba).binary()
-    found = [
-        _choose(borne, proba, objective.for_label(number))
-        for number, (borne, proba) in enumerate(
+    thresholds = [
+        _choose(actual, proba, objective.for_label(number))
+        for number, (actual, proba) in enumerate(
             zip(rows.true.T.astype(bool), np.exp(rows.log_proba).T, strict=True)
         )
     ]
-    return np.array(found if true.ndim == 2 else [1 - found[0], found[0]])
+    return np.array(thresholds if true.ndim == 2 else [1 - thresholds[0], thresholds[0]])
 
 
-def _choose(borne: Bools, proba: Floats, objective: Objective) -> float:
+def _choose(actual: Bools, proba: Floats, objective: Objective) -> float:
     """Choose one label's threshold: bool [n], whether a row has it; float64 [n]."""
-    if borne.sum() < MIN_POSITIVES:
+    if actual.sum() < MIN_POSITIVES:
         return DEFAULT_THRESHOLD
-    cuts = Cuts.of(borne, proba)
+    cuts = Cuts.of(actual, proba)
     below = np.append(cuts.score[1:], 0.0)
-    if objective.kind == "cost" and cuts.score[0] < 1.0:  # to give the label to nobody may be best
+    if objective.kind == "cost" and cuts.score[0] < 1.0:  # never predicting it may be cheapest
         below = np.append(cuts.score[0], below)
-        columns = (np.append(1.0, cuts.score), np.append(0, cuts.hits), np.append(0, cuts.given))
-        cuts = Cuts(*columns, cuts.support)
+        score, hits = np.append(1.0, cuts.score), np.append(0, cuts.hits)
+        cuts = Cuts(score, hits, np.append(0, cuts.predicted), cuts.support)
     best = objective.best(cuts)
     middle = (cuts.score[best] + below[best]) / 2
-    middle = np.where(middle > below[best], middle, cuts.score[best])  # of neighbouring floats
+    middle = np.where(middle > below[best], middle, cuts.score[best])  # of adjacent floats
     return float(middle[np.abs(middle - DEFAULT_THRESHOLD).argmin()])
 
 
@@ -242,7 +244,7 @@ class ThresholdGain(BaseModel, frozen=True, extra="forbid"):
     remarks: list[str]
 
     def sentence(self) -> str:
-        """Write it in one sentence."""
+        """Describe it in one sentence."""
         chosen = sum(one.chosen for one in self.labels)
         start = (
             f"Thresholds for {self.objective}, chosen on the validation rows for {chosen:,} of"
@@ -269,37 +271,37 @@ def measure_thresholds(
     *,
     seed: int = 0,
 ) -> ThresholdGain:
-    """Measure what thresholds gain against 0.5.
+    """Measure the gain of thresholds over 0.5.
 
     Args:
         thresholds: float64 [labels], from `choose_thresholds` on the validation rows.
-        objective: What they were chosen for.
+        objective: The objective for which they were chosen.
         labels: The names of the labels.
         valid: The validation rows.
         test: The test rows.
-        seed: Of the intervals' draws.
+        seed: Random seed of the intervals.
     """
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     values = thresholds.tolist()
     if valid.true.ndim == 1:
         thresholds, labels = thresholds[[1]], [labels[1]]
     valid, test = valid.binary(), test.binary()
-    found = [
+    by_label = [
         _label_threshold(label, thresholds[[i]], valid.column(i), test.column(i), seed)
         for i, label in enumerate(labels)
     ]
     costs: list[float | None] = [None, None]
     if objective.kind == "cost":
-        given = given_labels(test.log_proba, thresholds), given_labels(test.log_proba)
-        costs = [objective.cost(test.true.astype(bool), one) for one in given]
+        predictions = predicted_labels(test.log_proba, thresholds), predicted_labels(test.log_proba)
+        costs = [objective.cost(test.true.astype(bool), one) for one in predictions]
     return ThresholdGain(
         objective=str(objective),
         values=values,
-        labels=found,
+        labels=by_label,
         difference=_gain(test, thresholds, seed),
         test_cost=costs[0],
         test_cost_at_half=costs[1],
-        remarks=_remarks(objective, found, valid, thresholds),
+        remarks=_remarks(objective, by_label, valid, thresholds),
     )
 
 
@@ -307,20 +309,20 @@ def _gain(rows: ScoredRows, thresholds: Floats, seed: int) -> PairedDifference |
     """Compare micro F1 with thresholds and with 0.5; None if no row has a label."""
     if not rows.true.any():
         return None
-    given = given_labels(rows.log_proba, thresholds), given_labels(rows.log_proba)
-    return paired_f1_difference(rows.true, *given, rows.groups, seed=seed)
+    predictions = predicted_labels(rows.log_proba, thresholds), predicted_labels(rows.log_proba)
+    return paired_micro_f1_difference(rows.true, *predictions, rows.groups, seed=seed)
 
 
 def _f1(rows: ScoredRows, threshold: Floats | None = None) -> float | None:
     """Compute the F1 of a single label."""
-    borne, given = rows.true.astype(bool), given_labels(rows.log_proba, threshold)
-    return Shares.of(*(int(one.sum()) for one in (borne & given, borne, given))).f1
+    actual, predicted = rows.true.astype(bool), predicted_labels(rows.log_proba, threshold)
+    return Shares.of(*(int(one.sum()) for one in (actual & predicted, actual, predicted))).f1
 
 
 def _label_threshold(
     label: str, threshold: Floats, valid: ScoredRows, test: ScoredRows, seed: int
 ) -> LabelThreshold:
-    """Measure one label's threshold, float64 [1], on rows with that label alone."""
+    """Measure the gain of one label's threshold, float64 [1], from rows with that label alone."""
     n_valid = int(valid.true.sum())
     return LabelThreshold(
         label=label,
@@ -337,24 +339,30 @@ def _label_threshold(
 
 def _remarks(
     objective: Objective,
-    found: Sequence[LabelThreshold],
+    by_label: Sequence[LabelThreshold],
     valid: ScoredRows,
     thresholds: Floats,
 ) -> list[str]:
-    """Describe which labels keep 0.5, and which don't reach the precision that was wanted."""
+    """Describe which labels keep 0.5, and which don't reach the requested precision."""
     remarks = []
-    few = [one.label for one in found if not one.chosen]
+    few = [one.label for one in by_label if not one.chosen]
     if few:
-        keeps, of = ("keeps", "this label") if len(few) == 1 else ("keep", "each of these labels")
+        keeps, label = (
+            ("keeps", "this label") if len(few) == 1 else ("keep", "each of these labels")
+        )
         remarks.append(
             f"{_named(few)} {keeps} the threshold 0.5: fewer than {MIN_POSITIVES} validation rows"
-            f" have {of}."
+            f" have {label}."
         )
     if objective.kind == "precision":
-        given = given_labels(valid.log_proba, thresholds)
-        hits = (valid.true.astype(bool) & given).sum(axis=0)
-        short = hits / np.maximum(given.sum(axis=0), 1) < objective.share
-        missed = [one.label for one, less in zip(found, short, strict=True) if one.chosen and less]
+        predicted = predicted_labels(valid.log_proba, thresholds)
+        hits = (valid.true.astype(bool) & predicted).sum(axis=0)
+        below = hits / np.maximum(predicted.sum(axis=0), 1) < objective.share
+        missed = [
+            one.label
+            for one, is_below in zip(by_label, below, strict=True)
+            if one.chosen and is_below
+        ]
         if missed:
             remarks.append(
                 f"No threshold gives {_named(missed)} the precision {objective.share:g} on the"

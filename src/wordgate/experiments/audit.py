@@ -1,4 +1,4 @@
-"""Auditing a data set: duplicates, conflicting labels, leakage, and which split to use."""
+"""Audit of a data set: duplicates, conflicting labels, leakage, and the recommended split."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Training with the family `auto`: a search, and the training and test of its winner."""
+"""Training with the family `auto`: a search, and the training and test of the selected model."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,12 +20,7 @@ from wordgate.experiments.fitting import (
     context_for,
 )
 from wordgate.experiments.reading import DataSource, Sources
-from wordgate.experiments.resuming import (
-    check_place,
-    check_resume,
-    kept_beside,
-    telling_what_is_kept,
-)
+from wordgate.experiments.resuming import kept_beside, telling_what_is_kept
 from wordgate.experiments.search import Search
 from wordgate.experiments.search_plan import DEFAULT, SearchConfig, TrialSpec
 from wordgate.experiments.search_ranking import Found, spec_of
@@ -48,29 +43,29 @@ from wordgate.storage.resumable import VECTORS, RunFingerprint, as_it_is
 from wordgate.training.families import engine_of
 from wordgate.training.fitting import TIME_LIMIT
 
-_WHAT = "search"
+SEARCH = "search"
 _FINISH_SHARE = 0.1
 """Time after the last fit as a fraction of the time before the search, without predictions."""
 _FINISH_CPU_SECONDS, _RANKING_CPU_SECONDS = 2.0, 1.0
-"""Minimum CPU seconds of this, and those for choosing the winner."""
+"""Minimum CPU seconds after the last fit, and those for selecting the best trial."""
 _LEAST_REFIT_SECONDS = 3.0
-"""Minimum seconds for training the winner, without which a late search would be useless."""
-_ROOM_MB = 0.002  # by which the numbers measured last may lengthen the files
+"""Minimum seconds for training the selected model."""
+_ROOM_MB = 0.002  # growth of the files by the measured numbers
 
 
 @contextmanager
 def train_auto(
     source: DataSource, config: SearchConfig, *, out: Path | None, resume: bool, no_texts: bool
 ) -> Iterator[tuple[Bundle, SearchResult]]:
-    """Search family and settings on the training rows, train the winner, and test it once.
+    """Search family and settings on the training rows, train the best model, and test it once.
 
-    Trials are kept beside `out` until what is done with the model has been done. Interrupted once,
-    the best of those that have finished is trained.
+    Trials are kept next to `out` until the context ends. After an interruption, the best of the
+    finished trials is trained.
     """
     context, settings = config.context, config.settings
     context.progress.say(config.sentence())
     sources = source.read(settings, config.overrides, context.progress, remarks=config.left_out)
-    config = config.for_labels(multilabel=sources.table.label_sets is not None)
+    config = config.for_table(sources.table)
     if config.teaching is not None:
         teaching = config.teaching.beside(sources.table, source, context.progress)
         config = replace(config, teaching=teaching)
@@ -104,9 +99,9 @@ class Finish:
     """Expected time after the last fit of a search; longer if other programs use the processor.
 
     Attributes:
-        contention: That of all that has been computed.
-        analysis: Seconds of analysis and report, expected from what came before the search.
-        n_predicted: How many texts are predicted.
+        contention: The processor contention so far.
+        analysis: Expected seconds of analysis and report, from the time before the search.
+        n_predicted: Number of texts to predict.
     """
 
     contention: Contention
@@ -114,14 +109,14 @@ class Finish:
     n_predicted: int
 
     def seconds(self) -> float:
-        """Expect the seconds, by how busy the machine has been so far."""
+        """Estimate the seconds after the last fit."""
         predicting = self.n_predicted / PREDICTED_TEXTS_PER_SECOND
-        computed = _FINISH_CPU_SECONDS + predicting / 2.0  # on a processor of its own
+        cpu_seconds = _FINISH_CPU_SECONDS + predicting / 2.0  # without contention
         slowdown = self.contention.slowdown()
-        return max(EVALUATION_SECONDS + predicting, slowdown * computed) + self.analysis
+        return max(EVALUATION_SECONDS + predicting, slowdown * cpu_seconds) + self.analysis
 
     def with_ranking(self) -> float:
-        """Expect the seconds and those for choosing the winner, which comes before its fit."""
+        """Estimate the seconds after the last fit, and for selecting the best trial before it."""
         return self.seconds() + _RANKING_CPU_SECONDS * self.contention.slowdown()
 
 
@@ -140,8 +135,8 @@ def searching(
 ) -> Iterator[Found]:
     """Search on training rows; the trials are stored next to `out` until the context ends.
 
-    `finish` returns the expected seconds after the last fit, without the predictions of the winner
-    for `n_predicted` texts. `slowdown` is the ratio of wall-clock time to CPU time, and `then`
+    `finish` returns the expected seconds after the last fit, without the predictions of the final
+    model for `n_predicted` texts. `slowdown` is the ratio of wall-clock time to CPU time. `then`
     describes what happens with the best trial if the search is interrupted.
     """
     context = config.context
@@ -182,17 +177,17 @@ def _trained(
     *,
     no_texts: bool,
 ) -> tuple[Bundle, SearchResult]:
-    """Train the winner; the next one in its place where it breaks a limit once it is written."""
+    """Train the best trial; if the saved model exceeds a limit, the next one."""
     context, measured = config.context, []
     end = context.started + 60.0 * config.limits.minutes
     after = min(finish.seconds(), end - time.monotonic() - _LEAST_REFIT_SECONDS)
     clock = Clock(context.started, config.limits.minutes, finish_seconds=after)
-    for place, trial in enumerate(found.ranking):
+    for rank, trial in enumerate(found.ranking):
         spec = spec_of(trial)
         context.progress.say(
             f"Training the selected model on all training rows: {spec.sentence()}."
         )
-        result = found.result(config, place)
+        result = found.result(config, rank)
         plan = Plan(
             config.plan_of(spec),
             context_for(spec.family, context),
@@ -239,7 +234,7 @@ def _stopped_early(remarks: Sequence[str]) -> list[str]:
 def measure_bundle(
     bundle: Bundle, texts: Sequence[str], threads: int | None
 ) -> tuple[float, float]:
-    """Write and load a bundle; give the latency of one of the texts in ms, and its size in MB."""
+    """Write and load a bundle; return its latency for one text in ms, and its size in MB."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         write_bundle(bundle, path)
@@ -251,7 +246,7 @@ def measure_bundle(
 def _open_study(
     config: SearchConfig, rows: Dataset, out: Path | None, *, resume: bool
 ) -> Iterator[SearchStudy]:
-    """Open the study beside the output, or in a folder for the while; refuse another search's."""
+    """Open the study next to the output, or in a temporary folder; check its fingerprint."""
     with ExitStack() as stack:
         if out is None:
             folder = Path(stack.enter_context(TemporaryDirectory())) / "search"
@@ -270,14 +265,14 @@ def _open_study(
                 limits=config.limits.model_dump(mode="json"),
             )
         else:
-            for warning in fingerprint.check(kept, _WHAT, folder):
+            for warning in fingerprint.check(kept, SEARCH, folder):
                 config.context.progress.say(warning)
         stack.callback(study.leave)
         yield study
 
 
 def _fingerprint(config: SearchConfig, rows: Dataset) -> RunFingerprint:
-    """List everything that determines the trials of a search, but for its time."""
+    """List everything that determines the trials of a search, except its time."""
     settings = config.plan_of(TrialSpec(config.families[0], DEFAULT, {})).settings
     vectors, teaching = config.vectors, config.teaching
     work = {
@@ -296,14 +291,3 @@ def _fingerprint(config: SearchConfig, rows: Dataset) -> RunFingerprint:
     context = config.for_trials().context
     engines = [engine_of(family, settings, context) for family in config.families]
     return RunFingerprint(work, {name: value for one in engines for name, value in one.items()})
-
-
-def check_kept(out: Path | None, *, resume: bool, overwrite: bool) -> None:
-    """Refuse before the work what could not be written after it, or resumed."""
-    if out is None:
-        if resume:
-            raise SettingsError("give the output of the search to resume as `out`")
-        return
-    kept = kept_beside(out, "search")
-    check_place(kept, _WHAT, folder=True)
-    check_resume(out, kept, _WHAT, resume=resume, overwrite=overwrite)

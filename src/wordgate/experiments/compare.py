@@ -1,4 +1,4 @@
-"""Comparing: every family fitted on the same splits, random beside grouped."""
+"""Comparison of families on the same splits, random and grouped."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -35,12 +35,7 @@ from wordgate.experiments.resolving import (
     unlabelled_files,
     with_options,
 )
-from wordgate.experiments.resuming import (
-    check_place,
-    check_resume,
-    kept_beside,
-    telling_what_is_kept,
-)
+from wordgate.experiments.resuming import check_kept, kept_beside, telling_what_is_kept
 from wordgate.experiments.split_scheme import (
     GIVEN,
     GROUPED,
@@ -146,14 +141,10 @@ def compare(
     teaching = teacher_config(
         taught, teaching_minutes, has_unlabelled=bool(source.unlabelled), progress=progress
     )
-    for family in [name for name in families if not FAMILIES[name].cpu_alone] or families[:1]:
-        check_device(family, device, progress)
-    check_n_folds(folds, parts_given=source.names_parts)
-    _refuse_idle_settings(overrides, options.get("test"), folds)
+    _check_options(source, families, overrides, folds, device, progress)
     _check_out(out, overwrite=overwrite, resume=resume)
     networks = [check_pretrained(family, chosen, progress) for family in families]
-    split = options.get("split")
-    kinds = (GIVEN,) if source.names_parts else (split,) if split else (RANDOM, GROUPED)
+    kinds = _kinds(source)
     table = source.read(
         chosen, overrides, progress, grouped=kinds == (GROUPED,), remarks=left_out
     ).table
@@ -186,10 +177,33 @@ def compare(
         if out is not None:
             with stage(progress, "Writing the report"):
                 page = _page(comparison, table, schemes[-1], texts=not no_texts)
-            check_folder(out, _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable)
+            _check_replaceable_folder(out, overwrite=overwrite)
             write_folder(out, _WHAT, _contents(comparison, page))
     store.clear()
     return comparison
+
+
+def _check_options(
+    source: DataSource,
+    families: Sequence[str],
+    overrides: Mapping[str, object],
+    folds: int | None,
+    device: str,
+    progress: Progress,
+) -> None:
+    """Check the device and the options of the split before any data is read."""
+    for family in [name for name in families if not FAMILIES[name].cpu_alone] or families[:1]:
+        check_device(family, device, progress)
+    check_n_folds(folds, parts_given=source.names_parts)
+    _refuse_idle_settings(overrides, source.options.get("test"), folds)
+
+
+def _kinds(source: DataSource) -> tuple[str, ...]:
+    """Return the kinds of split to compare."""
+    if source.names_parts:
+        return (GIVEN,)
+    split = source.options.get("split")
+    return (split,) if split else (RANDOM, GROUPED)
 
 
 def _plans(
@@ -199,15 +213,16 @@ def _plans(
     vectors: PretrainedVectors | None,
     teaching: TeacherConfig | None,
 ) -> dict[str, ModelPlan]:
-    """Plan the models: the distilled LSTM with its own settings and teacher, the others alike."""
+    """Plan the models: the distilled LSTM with its own settings and teacher, and all others."""
     plans = {
         name: ModelPlan(name, settings, None if FAMILIES[name].vectors == "none" else vectors)
         for name in names
         if name != TAUGHT_LSTM
     }
     if of_taught is not None:
-        own = of_taught if vectors is None else of_taught.with_vectors_of(vectors.dim)
-        plans[TAUGHT_LSTM] = ModelPlan(family_of(TAUGHT_LSTM), own, vectors, teaching)
+        if vectors is not None:
+            of_taught = of_taught.with_vectors_of(vectors.dim)
+        plans[TAUGHT_LSTM] = ModelPlan(family_of(TAUGHT_LSTM), of_taught, vectors, teaching)
     return plans
 
 
@@ -218,7 +233,7 @@ def _settings_without_teacher(
     vectors: str | Path | None,
     progress: Progress,
 ) -> Settings:
-    """Return the settings of all models but the distilled LSTM, which alone has a teacher."""
+    """Return the settings of all models except the distilled LSTM."""
     families = tuple(dict.fromkeys(map(family_of, names)))
     if TAUGHT_LSTM in names:
         overrides = _settings_read_by(overrides, families, but="teacher")
@@ -245,7 +260,8 @@ def _run(
             comparison = _with_result(comparison, result, scheme)
             if watch is not None:
                 watch(comparison)
-    return replace(comparison, recommendation=recommend(comparison, schemes[-1].difference))
+    recommendation = recommend(comparison, schemes[-1].deciding_difference)
+    return replace(comparison, recommendation=recommendation)
 
 
 def _settings_of_taught(
@@ -254,9 +270,10 @@ def _settings_of_taught(
     vectors: str | Path | None,
     teacher: str | Sequence[str] | None,
 ) -> Settings | None:
-    """Return the settings of the distilled LSTM: its own recipe, and what its families read.
+    """Return the settings of the distilled LSTM, from its own recipe; None if it is not compared.
 
-    None where it is not compared; a teacher, and settings that nothing reads, are refused.
+    Raises:
+        SettingsError: There is a teacher without a distilled LSTM, or a setting has no effect.
     """
     if TAUGHT_LSTM not in names:
         _refuse_idle_teacher(overrides, is_given=bool(given_teachers(teacher)))
@@ -264,15 +281,15 @@ def _settings_of_taught(
     families = {family_of(name): None for name in names}
     refuse_unread(overrides, (*families, "transformer"))
     own = _settings_read_by(overrides, ("lstm", "transformer"))
-    read = with_options(own, **{"teacher.models": as_names(teacher)})
+    own = with_options(own, **{"teacher.models": as_names(teacher)})
     readers = ["lstm", "transformer"] if "transformer" in families else ["lstm"]
-    return resolve_settings(TAUGHT_LSTM, read, vectors, families=readers)
+    return resolve_settings(TAUGHT_LSTM, own, vectors, families=readers)
 
 
 def _settings_read_by(
     overrides: Mapping[str, object], families: Sequence[str], but: str | None = None
 ) -> dict[str, object]:
-    """Keep the settings that some of the families read, but those of a prefix."""
+    """Select the settings that one of the families reads, except those with the prefix `but`."""
     return {
         name: value
         for name, value in overrides.items()
@@ -284,7 +301,7 @@ def _settings_read_by(
 def _families(
     models: Sequence[str] | None, vectors: str | Path | None, *, taught: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the families that take part, simplest first, and a sentence for each that can't."""
+    """Return the models to compare, the simplest first, and a sentence for each one left out."""
     if models is not None:
         for name in models:
             check_family(family_of(name))
@@ -300,7 +317,7 @@ def _families(
 def _refuse_idle_settings(
     overrides: Mapping[str, object], test: str | Path | None, folds: int | None
 ) -> None:
-    """Refuse settings that would change nothing about training and test rows."""
+    """Raise a `SettingsError` for settings of the split without effect."""
     if "split" in overrides:
         raise SettingsError(
             "split has no effect as a setting: both kinds are compared, or the one that --split"
@@ -312,7 +329,7 @@ def _refuse_idle_settings(
 
 
 def _refuse_idle_teacher(overrides: Mapping[str, object], *, is_given: bool) -> None:
-    """Refuse a teacher, and settings of one, where no distilled LSTM is compared."""
+    """Raise a `SettingsError` for a teacher or its settings without a distilled LSTM."""
     idle = ["--teacher"] if is_given else []
     idle += [
         name
@@ -326,23 +343,23 @@ def _refuse_idle_teacher(overrides: Mapping[str, object], *, is_given: bool) -> 
         )
 
 
-def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None:
-    """Refuse before the work what could not be written after it, or resumed."""
-    if out is None:
-        if resume:
-            raise SettingsError("give the folder of the comparison to resume as `out`")
-        return
-    kept = kept_beside(out, "checkpoint")
-    check_place(kept, _WHAT, folder=True)
-    check_folder_is_own(kept)
-    check_resume(Path(out), kept, _WHAT, resume=resume, overwrite=overwrite)
-    check_folder(Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable)
+def _check_out(out: Path | None, *, overwrite: bool, resume: bool) -> None:
+    """Check the output and an interrupted comparison before the work."""
+    if out is not None:
+        check_folder_is_own(kept_beside(out, "checkpoint"))
+    check_kept(out, "checkpoint", _WHAT, resume=resume, overwrite=overwrite)
+    if out is not None:
+        _check_replaceable_folder(out, overwrite=overwrite)
+
+
+def _check_replaceable_folder(out: Path, *, overwrite: bool) -> None:
+    check_folder(out, _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable)
 
 
 def _check_replaceable(path: Path) -> None:
-    """Refuse to replace what is no comparison, or holds anything besides one."""
-    there = {entry.name for entry in path.iterdir()} if path.is_dir() else {path.name}
-    if there - set(FILES) or (there and FILES[0] not in there):
+    """Raise a `BundleError` unless a folder contains a comparison and nothing else."""
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else {path.name}
+    if names - set(FILES) or (names and FILES[0] not in names):
         raise BundleError(
             f"{path} exists and does not contain only a wordgate comparison, so it will not be"
             " replaced"
@@ -352,19 +369,24 @@ def _check_replaceable(path: Path) -> None:
 def _with_result(comparison: Comparison, result: ModelResult, scheme: SplitScheme) -> Comparison:
     """Add a result, and its test against the next simpler family."""
     comparison = replace(comparison, results=(*comparison.results, result))
-    place = comparison.families.index(result.family)
-    if not place:
+    position = comparison.families.index(result.family)
+    if not position:
         return comparison
-    simpler = comparison.result(comparison.families[place - 1], result.kind)
+    simpler = comparison.result(comparison.families[position - 1], result.kind)
     if simpler is None:
         return comparison
-    difference = scheme.difference(result, simpler)
-    test = PairedTest(result.family, simpler.family, result.kind, difference)
+    test = PairedTest(
+        result.family,
+        simpler.family,
+        result.kind,
+        scheme.difference(result, simpler),
+        scheme.macro_f1_difference(result, simpler),
+    )
     return replace(comparison, paired_tests=(*comparison.paired_tests, test))
 
 
 def _page(comparison: Comparison, table: Table, scheme: SplitScheme, *, texts: bool) -> str:
-    """Write the report, with an analysis of what each family predicted on a kind of split."""
+    """Render the report, with an error analysis of each family on a kind of split."""
     evaluator, words = scheme.evaluator, scheme.words()
     targets = evaluator.test.targets
     analyses = {

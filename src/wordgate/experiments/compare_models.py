@@ -37,29 +37,35 @@ DIFFERENCE_HEADER = ("points", "95% interval", "p", "agreement")
 
 @dataclass(frozen=True)
 class ModelEvaluation:
-    """A saved model's scores on some rows, and how it compares there with the first of several.
+    """A saved model's scores on some rows, and its paired differences from the first model.
 
     Attributes:
-        scores: On these rows.
-        difference: Its accuracy less the first model's, or its micro F1; None for the first.
-        agreement: The share of rows that both label alike; None for the first.
+        scores: The scores on these rows.
+        difference: Its accuracy minus the first model's, or its micro F1; None for the first.
+        macro_f1_difference: The same of macro F1; None unless labels are skewed.
+        agreement: The fraction of rows with the same predictions; None for the first.
     """
 
     scores: AnyScores
     difference: PairedDifference | None
+    macro_f1_difference: PairedDifference | None
     agreement: float | None
 
     def difference_cells(self) -> tuple[str, ...]:
-        """Write how it compares with the first model, as `DIFFERENCE_HEADER` names it."""
+        """Format the difference from the first model, for the columns of `DIFFERENCE_HEADER`."""
         agreement = UNDEFINED if self.agreement is None else f"{self.agreement:.1%}"
         return (*difference_cells(self.difference), agreement)
 
     def to_json(self) -> dict[str, object]:
-        """Return it as plain JSON values."""
-        difference = self.difference
+        """Return the evaluation as JSON values."""
+        difference, macro_f1 = (
+            None if one is None else one.model_dump(mode="json")
+            for one in (self.difference, self.macro_f1_difference)
+        )
         return {
             "scores": self.scores.model_dump(mode="json"),
-            "difference": None if difference is None else difference.model_dump(mode="json"),
+            "difference": difference,
+            "macro_f1_difference": macro_f1,
             "agreement": self.agreement,
         }
 
@@ -69,13 +75,13 @@ class ComparedModel:
     """One of several saved models.
 
     Attributes:
-        path: Its folder, as it was given.
-        name: The folder without those that it lies in, if this tells it from the other models.
+        path: Its folder, as given.
+        name: The name of the folder, or the path if two names are equal.
         predictor: The model.
-        seen: How many of the rows it knows from its training; None if that can't be told.
+        seen: Counts of the rows seen in its training; None if unknown.
         evaluation: Its scores on all rows.
-        unseen: Its scores on the rows that no model knows; None if all or none are, or it can't be
-            told.
+        unseen: Its scores on the rows that no model was trained on; None if these are all or none,
+            or unknown.
     """
 
     path: str
@@ -86,11 +92,11 @@ class ComparedModel:
     unseen: ModelEvaluation | None
 
     def title(self) -> str:
-        """Write its name and its family."""
+        """Format its name and family."""
         return one_line(f"{self.name} ({family_name(self.predictor.config.family)})")
 
     def to_json(self) -> dict[str, object]:
-        """Return it as plain JSON values."""
+        """Return the model as JSON values."""
         return {
             "model": self.path,
             "family": self.predictor.config.family,
@@ -117,7 +123,7 @@ class ModelComparison:
     reading: ReadReport
 
     def __repr__(self) -> str:
-        """Name each model's main score: all that it holds is too much for a line."""
+        """Show each model's main score."""
         scores = [
             f"{model.name} {format_share(model.evaluation.scores.main.value)}"
             for model in self.models
@@ -193,8 +199,8 @@ def compare_models(
         for name, one, own, order in zip(names, predictors, rows, orders, strict=True):
             with stage(shown, f"Predicting {counted(len(own.rows), 'text')} with {name}"):
                 outputs.append(predicted(one, own.dataset.texts).labels_in_order(order))
-        found = [own.known for own in rows if own.known is not None]
-        known = np.logical_or.reduce(found) if len(found) == len(rows) else None
+        known_rows = [own.known for own in rows if own.known is not None]
+        known = np.logical_or.reduce(known_rows) if len(known_rows) == len(rows) else None
         with stage(shown, "Evaluating, with bootstrap intervals by group"):
             on_all, on_unseen = _evaluations(rows, outputs, first, unknown_rows(known))
     seen = [own.seen for own in rows]
@@ -208,7 +214,7 @@ def compare_models(
 
 
 def _check_same_kind(predictors: Sequence[Predictor], paths: Sequence[str]) -> None:
-    """Refuse models of one label per text beside models of several."""
+    """Raise a `SettingsError` if only some of the models have several labels per text."""
     several = [one.config.multilabel for one in predictors]
     if any(several) and not all(several):
         one, other = paths[several.index(False)], paths[several.index(True)]
@@ -219,13 +225,13 @@ def _check_same_kind(predictors: Sequence[Predictor], paths: Sequence[str]) -> N
 
 
 def _names(paths: Sequence[str]) -> list[str]:
-    """Name models by their folders, without those that they lie in if that tells them apart."""
+    """Return the names of the folders, or the paths if names are equal."""
     names = [Path(path).name for path in paths]
     return names if all(names) and len(set(names)) == len(names) else list(paths)
 
 
 def _label_order(first: Predictor, other: Predictor, paths: tuple[str, str]) -> list[int]:
-    """Find each label of the first model among another one's; refuse other labels."""
+    """Return the positions of the first model's labels in another model; refuse other labels."""
     labels, _ = match_labels(other.labels, first.labels)
     if set(labels) != set(first.labels):
         known = [", ".join(map(repr, one.labels)) for one in (first, other)]
@@ -261,7 +267,7 @@ def _evaluations(
     first: Predictor,
     unknown: NDArray[np.bool_] | None,
 ) -> tuple[list[ModelEvaluation], list[ModelEvaluation] | list[None]]:
-    """Evaluate the models on all rows, and on those that no model knows, bool [n], if some are."""
+    """Evaluate the models on all rows, and on those that no model was trained on, bool [n]."""
     found = [own.dataset.groups for own in rows if own.dataset.groups is not None]
     groups = min(found, key=lambda groups: len(set(groups)), default=None)
     test = replace(rows[0].dataset, groups=groups)
@@ -274,11 +280,16 @@ def _evaluations(
 
 
 def _evaluate_each(evaluator: Evaluator, outputs: Sequence[ModelOutput]) -> list[ModelEvaluation]:
-    """Score the predictions of each model for the rows, and compare each with the first."""
+    """Compute the scores of each model, and its differences from the first."""
     first = outputs[0]
-    evaluations = [ModelEvaluation(evaluator.scores(first), None, None)]
-    for other in outputs[1:]:
-        difference = evaluator.paired_difference(other, first)
-        agreement = evaluator.agreement(other, first)
-        evaluations.append(ModelEvaluation(evaluator.scores(other), difference, agreement))
+    evaluations = [ModelEvaluation(evaluator.scores(first), None, None, None)]
+    evaluations += [
+        ModelEvaluation(
+            evaluator.scores(other),
+            evaluator.paired_difference(other, first),
+            evaluator.macro_f1_difference(other, first),
+            evaluator.agreement(other, first),
+        )
+        for other in outputs[1:]
+    ]
     return evaluations

@@ -1,4 +1,4 @@
-"""The demo: a corpus in which only word order tells the label, read by counts and by an LSTM."""
+"""The demo: word counts and an LSTM on a corpus in which only word order determines the label."""
 
 import csv
 from dataclasses import dataclass
@@ -18,11 +18,12 @@ CORPUS, MODEL = "corpus.csv", "model"
 
 @dataclass(frozen=True)
 class Demo:
-    """Files and findings of the demo.
+    """The result of the demo.
 
     Attributes:
         folder: The folder of `corpus.csv` and `model`.
-        growing: Sentences that go on, each with its label and probability at every stage.
+        training: The trained model.
+        growing: For each sentence, its prefixes with their predicted label and probability.
     """
 
     folder: Path
@@ -33,14 +34,14 @@ class Demo:
 def run_demo(
     folder: str | Path, *, seed: int, progress: Progress, threads: int | None = None
 ) -> Demo:
-    """Write the corpus, train on it the ordinary way, and read sentences as they go on.
+    """Write the corpus, train on it with default settings, and predict prefixes of sentences.
 
-    What an earlier demo made in the folder is replaced; anything else is refused.
+    The files of an earlier demo in the folder are replaced; other files are refused.
     """
     require_extra("train", "the demo", TORCH)
     choose_threads(threads)
     folder = Path(folder)
-    _make(folder)
+    _make_folder(folder)
     corpus, file = demo_corpus(seed), folder / CORPUS
     with atomic_output(file) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
@@ -49,18 +50,18 @@ def run_demo(
     check_destination(folder / MODEL, overwrite=True)
     training = train(folder / CORPUS, seed=seed, threads=threads, progress=progress)
     training.save(folder / MODEL, overwrite=True)
-    growing = [_read(training, stages) for stages in demo_sentences()]
+    growing = [_predicted(training, prefixes) for prefixes in demo_sentences()]
     return Demo(folder, training, growing)
 
 
-def _make(folder: Path) -> None:
-    """Make the folder, or see that it holds nothing but an earlier demo."""
+def _make_folder(folder: Path) -> None:
+    """Create the folder, or check that it contains only an earlier demo."""
     if folder.exists():
         if not folder.is_dir():
             raise BundleError(f"{folder} exists and is not a folder; choose another --out")
-        left = {temporary_path(folder / name).name for name in (CORPUS, MODEL)}  # by a kill
-        there = {entry.name for entry in folder.iterdir()} - left
-        if there and not {CORPUS} <= there <= {CORPUS, MODEL}:
+        temporary = {temporary_path(folder / name).name for name in (CORPUS, MODEL)}
+        names = {entry.name for entry in folder.iterdir()} - temporary  # which a kill leaves
+        if names and not {CORPUS} <= names <= {CORPUS, MODEL}:
             raise BundleError(f"{folder} exists and is not an earlier demo; choose another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,10 +69,10 @@ def _make(folder: Path) -> None:
         raise BundleError(f"the folder {folder} cannot be created: {error.strerror}") from error
 
 
-def _read(training: Training, stages: tuple[str, ...]) -> list[tuple[str, str, float]]:
-    proba = training.predictor.predict_proba(stages)
-    labels = training.predictor.predict(stages)
+def _predicted(training: Training, prefixes: tuple[str, ...]) -> list[tuple[str, str, float]]:
+    proba = training.predictor.predict_proba(prefixes)
+    labels = training.predictor.predict(prefixes)
     return [
-        (stage, label, float(row.max()))
-        for stage, label, row in zip(stages, labels, proba, strict=True)
+        (prefix, label, float(row.max()))
+        for prefix, label, row in zip(prefixes, labels, proba, strict=True)
     ]

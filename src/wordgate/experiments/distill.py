@@ -1,4 +1,4 @@
-"""From files of texts to a file of vectors for their words."""
+"""Distillation of word vectors for the words of texts."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -107,32 +107,32 @@ def distill(
     format_ = format_by_name(out)
     check_file(out, overwrite=overwrite)
     require_extra("distill", "distilling word vectors")
-    cut = get_tokenizer(tokenizer)
+    tokenize = get_tokenizer(tokenizer)
     folder = locate_model(teacher, TEACHER)
-    words = _words(_read(data, reading, progress), cut, progress)
+    words = _words(_read(data, reading, progress), tokenize, progress)
     progress.say(f"words: {len(words):,} distinct")
     torch = load_torch(progress)
     with torch_threads(torch, threads), limited_blas(n_threads):
         with stage(progress, f"Loading the teacher {shown(str(teacher), 200)}"):
             loaded = _load(folder, str(teacher))
-            more = further_words(loaded.own_words(), words, cut) if teacher_words else []
+            more = further_words(loaded.own_words(), words, tokenize) if teacher_words else []
         progress.begin(f"Distilling vectors of {len(words) + len(more):,} words")
-        made = distill_words([*words, *more], loaded, dim=size, progress=progress)
+        distilled = distill_words([*words, *more], loaded, dim=size, progress=progress)
     with stage(progress, f"Writing {out}"):
-        write_word_vectors(out, format_, made)
-    there = set(words)
+        write_word_vectors(out, format_, distilled)
+    data_words = set(words)
     return Distilled(
         out=out,
-        n_words=len(made.words),
-        n_data_words=sum(word in there for word in made.words),
-        size=made.vectors.shape[1],
-        variance=made.variance,
-        unknown=[word for word in made.unknown if word in there],
+        n_words=len(distilled.words),
+        n_data_words=sum(word in data_words for word in distilled.words),
+        size=distilled.vectors.shape[1],
+        variance=distilled.variance,
+        unknown=[word for word in distilled.unknown if word in data_words],
     )
 
 
 def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Table]:
-    """Read every source; say how."""
+    """Read the sources, and report how."""
     sources = data if isinstance(data, list | tuple) else [data]
     if not sources:
         raise DataError("there is no data: give at least one file")
@@ -145,9 +145,9 @@ def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Ta
         yield table
 
 
-def _words(tables: Iterable[Table], cut: Tokenizer, progress: Progress) -> list[str]:
-    """Return the words of all texts, the most frequent first; equals in order of code points."""
-    counts = Counter(word for table in tables for text in table.texts for word in cut(text))
+def _words(tables: Iterable[Table], tokenize: Tokenizer, progress: Progress) -> list[str]:
+    """Return the words of all texts by descending frequency, then by code points."""
+    counts = Counter(word for table in tables for text in table.texts for word in tokenize(text))
     words = [word for word in counts if len(word) <= LONGEST_WORD]
     if not words:
         raise DataError("there are no words in the texts")
@@ -160,24 +160,24 @@ def _words(tables: Iterable[Table], cut: Tokenizer, progress: Progress) -> list[
 
 
 def _load(folder: Path, name: str) -> SentenceTeacher:
-    """Load the teacher, with the precision that training would take."""
+    """Load the teacher, with the precision of training."""
     from wordgate.training.device import choose_device, choose_precision
 
-    # bfloat16, where the hardware multiplies it natively, takes less than half the time; it moves
-    # the vectors by 1% of their spread.
+    # bfloat16 takes less than half the time on hardware with native support; it changes the vectors
+    # by 1% of their standard deviation.
     precision = choose_precision("auto", choose_device("auto"))
     return load_teacher(folder, name, precision=str(precision).removeprefix("torch."))
 
 
-def further_words(own: Iterable[str], words: Sequence[str], cut: Tokenizer) -> list[str]:
-    """Return the words of a teacher's vocabulary that a text could have and the data hasn't."""
-    there = set(words)
-    alone = dict.fromkeys(found[0] for found in map(cut, own) if len(found) == 1)
-    return [word for word in alone if word not in there]
+def further_words(own: Iterable[str], words: Sequence[str], tokenize: Tokenizer) -> list[str]:
+    """Return the words of a teacher's vocabulary that are one token and not among `words`."""
+    known = set(words)
+    single = dict.fromkeys(tokens[0] for tokens in map(tokenize, own) if len(tokens) == 1)
+    return [word for word in single if word not in known]
 
 
-def write_word_vectors(out: Path, format_: str, made: WordVectors) -> None:
+def write_word_vectors(out: Path, format_: str, vectors: WordVectors) -> None:
     """Write distilled vectors to a file, in a format of `wordgate.vectors.formats.FORMATS`."""
-    count, size = made.vectors.shape
-    block = VectorBatch([word.encode() for word in made.words], made.vectors)
-    write_vectors(out, [block], format=format_, count=count, dim=size)
+    count, dim = vectors.vectors.shape
+    batch = VectorBatch([word.encode() for word in vectors.words], vectors.vectors)
+    write_vectors(out, [batch], format=format_, count=count, dim=dim)

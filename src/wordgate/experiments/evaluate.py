@@ -1,4 +1,4 @@
-"""Evaluating a saved model on a file, and finding which of its rows the model knows already."""
+"""Evaluation of a saved model on a file, and detection of rows seen in its training."""
 
 import shlex
 from collections import Counter
@@ -44,20 +44,19 @@ _MOST_LISTED = 20  # labels, in a message
 
 @dataclass(frozen=True)
 class Seen:
-    """Counts of test rows that the model knows from its training.
+    """Counts of rows that were seen in the model's training.
 
     Attributes:
-        n: Test rows.
-        texts: Rows whose text was in training or validation, word for word but for case and
-            spaces.
-        near_copies: Rows whose text is a near duplicate of one in training, exact ones included; as
-            training counted them where they are its test rows, else estimated. None for a model of
-            an older wordgate, which can't tell.
-        estimated: Those of them that are estimated.
-        false_alarms: How many of the estimated ones are to be expected to be none.
+        n: Number of rows.
+        texts: Rows whose text was in training or validation, except for case and spaces.
+        near_copies: Rows whose text is a near duplicate of a training text, including exact ones:
+            an exact count for the model's own test rows, else an estimate. None for a model of an
+            older version, without this information.
+        estimated: Number of these that are estimated.
+        false_alarms: Expected number of false positives among the estimated ones.
         groups: Rows whose group was in training or validation; None if the file or the model has
             no groups.
-        rows: Rows that are any of these.
+        rows: Rows with any of these.
     """
 
     n: int
@@ -92,9 +91,9 @@ class Evaluation:
     kernel: str = NUMPY
 
     def __repr__(self) -> str:
-        """Name the scores: all that it holds is too much for a line."""
+        """Show the main scores."""
         known = "unknown" if self.seen is None else f"{self.seen.rows:,}"
-        return f"Evaluation({_in_short(self.scores)}, seen_in_training={known})"
+        return f"Evaluation({_brief_scores(self.scores)}, seen_in_training={known})"
 
     def _repr_html_(self) -> str:
         rows = [("all rows", self.scores), ("rows unknown to the model", self.unseen)]
@@ -111,9 +110,9 @@ class LabelledRows:
 
     Attributes:
         dataset: The texts and their classes.
-        rows: Their places in the data, from 1.
-        known: bool [n], which had a part in the model's training; None if it can't be told.
-        seen: How many did; None if it can't be told.
+        rows: Their row numbers in the data, from 1.
+        known: bool [n], whether each was seen in the model's training; None if unknown.
+        seen: Counts of these; None if unknown.
         reading: How they were read.
     """
 
@@ -171,24 +170,26 @@ def evaluate(
 
 
 def unknown_rows(known: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
-    """Return which rows are unknown, bool [n]; None if all or none are, or it can't be told."""
+    """Return which rows were not seen in training, bool [n]; None if all, none or unknown."""
     return None if known is None or known.all() or not known.any() else ~known
 
 
-def _in_short(scores: AnyScores) -> str:
-    """Write the scores that a line has room for."""
+def _brief_scores(scores: AnyScores) -> str:
+    """Format the main scores."""
     names = ["accuracy", "macro_f1"]
     if isinstance(scores, MultilabelScores):
         names = ["micro_f1", "macro_f1"]
     values = {name: getattr(scores, name) for name in names}
-    written = (f"{k}={'None' if v is None else f'{v:.3f}'}" for k, v in values.items())
-    return f"{', '.join(written)}, n={scores.n}"
+    parts = (f"{k}={'None' if v is None else f'{v:.3f}'}" for k, v in values.items())
+    return f"{', '.join(parts)}, n={scores.n}"
 
 
 def predicted(predictor: Predictor, texts: Iterable[str]) -> ModelOutput:
-    """Let a saved model predict texts, with its thresholds."""
-    chosen = predictor.config.thresholds
-    return ModelOutput(predictor.log_proba(texts), None if chosen is None else np.array(chosen))
+    """Predict texts with a saved model and its thresholds."""
+    thresholds = predictor.config.thresholds
+    return ModelOutput(
+        predictor.log_proba(texts), None if thresholds is None else np.array(thresholds)
+    )
 
 
 def labelled_rows(
@@ -199,9 +200,9 @@ def labelled_rows(
     seed: int | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> LabelledRows:
-    """Read labeled texts, and return which of them a model knows from its training.
+    """Read labeled texts, and detect which of them were seen in a model's training.
 
-    A limit samples by `seed`, or by the model's.
+    A limit samples with `seed`, or with the seed of the model.
     """
     prints = BundleFolder.open(bundle).fingerprints()
     table, options = _read(data, config, table_options(reading))
@@ -217,33 +218,33 @@ def labelled_rows(
 
 
 def _read(data: Any, config: Config, reading: TableOptions) -> tuple[Table, TableOptions]:
-    """Read a table, and give the options it was read by.
+    """Read a table, and return it with its options.
 
-    Where several columns were the text in training and none is named, the same are read; and labels
-    of which a text may have several are read as in training, unless it is said how.
+    If the model was trained on several text or label columns and none are named, the same columns
+    are read.
     """
     reading, form = reading.copy(), config.text_form()
     columns = config.columns().get("label", ())
-    to_name = {}  # what is to be said if a column of the training is missing, by role
+    hints = {}  # by role, for the error if a column of the training is missing
     if len(columns) > 1 and reading.get("label") is None:
         reading["label"] = columns
-        to_name["label"] = (
+        hints["label"] = (
             f"The model was trained on a column of 0 and 1 for each of its {len(columns)} labels:"
             " name the columns of the data, or its only column of labels, with --label"
         )
     if reading.get("text") is None and form is not None:
         reading["text"] = config.columns()["text"]
-        to_name["text"] = f"The model reads '{form}': name these columns of the data with --text"
+        hints["text"] = f"The model reads '{form}': name these columns of the data with --text"
     try:
         table = _read_like_training(data, config, reading)
     except ColumnError as error:
-        if error.role not in to_name:
+        if error.role not in hints:
             raise
-        raise DataError(f"{error}\n{to_name[error.role]}") from error
+        raise DataError(f"{error}\n{hints[error.role]}") from error
     reasons = {
         choice.role: choice.reason.replace("as given", "as in training", 1)
         for choice in table.reading.columns
-        if choice.role in to_name
+        if choice.role in hints
     }
     return _with_reasons(table, reasons), reading
 
@@ -271,11 +272,11 @@ def _with_reasons(table: Table, reasons: Mapping[str, str]) -> Table:
 def _with_groups_of_training(
     table: Table, data: Any, config: Config, reading: TableOptions, prints: Fingerprints
 ) -> Table:
-    """Try the column that held the groups in training, where no column looks like groups.
+    """Read the group column of the training if no column was inferred as groups.
 
-    A file may hold one row of each group: by itself its ids look like any numbers. They are taken
-    for those of the training if most of them stood in it, or if most of those that did have texts
-    much like the training's: numbers alone can agree by chance.
+    In a file with one row per group, the ids look like any numbers. They are accepted as groups if
+    most of them were in training, or if most rows whose id was in training are near duplicates of
+    training texts, because numbers alone can agree by chance.
     """
     reading = reading.copy()
     reading["group"] = config.columns()["group"][0]
@@ -296,7 +297,7 @@ def _with_groups_of_training(
 
 
 def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Dataset:
-    """Number the labels as the model does; to a model of several one label is a set of one."""
+    """Build a data set with the label numbers of the model; one label is also a label set."""
     sets = table.label_sets
     if sets is not None and not multilabel:
         raise DataError(
@@ -342,9 +343,9 @@ def _groups(table: Table) -> list[str] | None:
 
 
 def _separator_hint(unknown: Sequence[str], labels: tuple[str, ...], *, multilabel: bool) -> str:
-    """Write that an unknown label is several known ones, and how to read it; else nothing."""
-    found = ((label, separator_between(label, labels)) for label in unknown)
-    label, separator = next((pair for pair in found if pair[1]), ("", None))
+    """Describe an unknown label that consists of several known ones; empty without one."""
+    pairs = ((label, separator_between(label, labels)) for label in unknown)
+    label, separator = next((pair for pair in pairs if pair[1]), ("", None))
     if separator is None:
         return ""
     hint = f" '{shown(label, 40)}' is several labels of the model, separated by {separator!r}"

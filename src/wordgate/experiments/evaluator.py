@@ -1,4 +1,4 @@
-"""Scoring a model's predictions for test rows."""
+"""Evaluation of predictions for test rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,23 +15,23 @@ from wordgate.evaluation.error_analysis import (
     analyse_errors,
 )
 from wordgate.evaluation.intervals import PairedDifference
-from wordgate.evaluation.metrics import evaluate
+from wordgate.evaluation.metrics import evaluate, is_skewed
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores, evaluate_multilabel
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
-from wordgate.evaluation.search import paired_scores
+from wordgate.evaluation.search import SearchObjective, paired_scores
 from wordgate.experiments.fitting import ModelOutput
 
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Scores predictions on test rows; `seed` is that of the resampling."""
+    """Evaluates predictions for test rows; `seed` is that of the resampling."""
 
     test: Dataset
     labels: tuple[str, ...]
     seed: int
 
     def scores(self, output: ModelOutput) -> AnyScores:
-        """Score a model's predictions for the test rows."""
+        """Compute the scores of a model's predictions."""
         test, (log_proba, thresholds) = self.test, (output.log_proba, output.thresholds)
         rows = (test.targets, log_proba, self.labels, test.groups)
         if test.multilabel:
@@ -39,21 +39,23 @@ class Evaluator:
         return evaluate(*rows, predicted=output.classes(), seed=self.seed)
 
     def part(self, rows: NDArray[np.bool_]) -> "Evaluator":
-        """Keep only some rows, bool [n]."""
+        """Select rows, bool [n]."""
         return Evaluator(self.test.part(np.flatnonzero(rows)), self.labels, self.seed)
 
     def correct(self, output: ModelOutput) -> NDArray[np.bool_]:
-        """Return which rows are classified correctly, with all their labels, bool [n]."""
+        """Return which rows are classified correctly, with all labels, bool [n]."""
         return _agree(self.test.targets, output.decisions(multilabel=self.test.multilabel))
 
-    def paired_difference(self, output: ModelOutput, other: ModelOutput) -> PairedDifference:
+    def paired_difference(
+        self, output: ModelOutput, other: ModelOutput, score: SearchObjective | None = None
+    ) -> PairedDifference:
         """Test a model's predictions against another one's, paired by group.
 
-        The difference is of accuracy; with several labels per text, of micro F1.
+        The difference is of a score; None for accuracy, or micro F1 with several labels per text.
         """
         test = self.test
         return paired_scores(
-            "micro_f1" if test.multilabel else "accuracy",
+            score or ("micro_f1" if test.multilabel else "accuracy"),
             test.targets,
             output.decisions(multilabel=test.multilabel),
             other.decisions(multilabel=test.multilabel),
@@ -62,10 +64,18 @@ class Evaluator:
             seed=self.seed,
         )
 
+    def macro_f1_difference(
+        self, output: ModelOutput, other: ModelOutput
+    ) -> PairedDifference | None:
+        """Test macro F1 as `paired_difference` tests accuracy; None unless labels are skewed."""
+        if self.test.multilabel or not is_skewed(np.bincount(self.test.targets)):
+            return None
+        return self.paired_difference(output, other, "macro_f1")
+
     def agreement(self, output: ModelOutput, other: ModelOutput) -> float:
-        """Return the share of the rows that two models give the same label, or the same labels."""
+        """Return the fraction of rows for which two models predict the same label or labels."""
         several = self.test.multilabel
-        decisions = (each.decisions(multilabel=several) for each in (output, other))
+        decisions = (one.decisions(multilabel=several) for one in (output, other))
         return float(_agree(*decisions).mean())
 
 
@@ -82,7 +92,7 @@ def predictions(
     thresholds = output.thresholds
     return PredictedRows(
         log_proba=output.log_proba,
-        given=None if thresholds is None else output.decisions(multilabel=dataset.multilabel),
+        decisions=None if thresholds is None else output.decisions(multilabel=dataset.multilabel),
         targets=dataset.targets,
         texts=dataset.texts,
         rows=[table.rows[row] for row in rows.tolist()],

@@ -1,4 +1,4 @@
-"""Exporting a kept model to ONNX: built, written aside, compared with ours, moved to its place."""
+"""Export of a saved model to ONNX, with a comparison of its predictions before it is kept."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,9 +108,9 @@ def export_onnx(
                 aside.write_bytes(onnx_bytes(model, config, int8=int8))
                 session = Session(aside, threads=n_threads)
             with stage(progress, "Comparing it with the model"):
-                agreement, judged = _compared(session, model, config, rows, int8=int8)
+                agreement, accuracy = _compared(session, model, config, rows, int8=int8)
     return Exported(
-        out, out.stat().st_size, agreement, judged, None if rows is None else rows.reading
+        out, out.stat().st_size, agreement, accuracy, None if rows is None else rows.reading
     )
 
 
@@ -127,11 +127,11 @@ def _check_call(data: Any, reading: ReadingOptions, *, int8: bool) -> None:
 def _compared(
     session: Session, model: Exportable, config: Config, rows: LabelledRows | None, *, int8: bool
 ) -> tuple[Agreement, RowAccuracy | None]:
-    """Compare what was written with the model; raise where they are too far apart."""
+    """Compare the predictions of file and model; raise a `BundleError` if they differ too much."""
 
     def ours(texts: EncodedTexts) -> NDArray[np.float64]:
-        found = model.log_proba_of(texts)
-        return np.exp(apply_temperature(found, config.temperature, config.multilabel))
+        log_proba = model.log_proba_of(texts)
+        return np.exp(apply_temperature(log_proba, config.temperature, config.multilabel))
 
     given = DecisionRule.of(config).given if config.multilabel else None
     form = input_form(model)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wordgate.arguments import real_number
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature, fit_temperature
-from wordgate.evaluation.multilabel import decided_classes, given_labels
+from wordgate.evaluation.multilabel import predicted_classes, predicted_labels
 from wordgate.evaluation.thresholds import Objective, choose_thresholds
 from wordgate.families import FAMILIES
 from wordgate.runtime.command_start import command_started
@@ -111,12 +111,12 @@ class ModelOutput:
     def classes(self) -> NDArray[np.int64]:
         """Return the class of each text where it has one label, int64 [n]."""
         if self.thresholds is None:
-            return decided_classes(self.log_proba)
-        return decided_classes(np.exp(self.log_proba), self.thresholds)
+            return predicted_classes(self.log_proba)
+        return predicted_classes(np.exp(self.log_proba), self.thresholds)
 
     def given(self) -> NDArray[np.bool_]:
         """Return the labels of each text where it may have several, bool [n, labels]."""
-        return given_labels(self.log_proba, self.thresholds)
+        return predicted_labels(self.log_proba, self.thresholds)
 
     def decisions(self, *, multilabel: bool) -> NDArray[np.int64] | NDArray[np.bool_]:
         """Return `given` where texts may have several labels, else `classes`."""

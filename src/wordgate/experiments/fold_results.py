@@ -1,4 +1,4 @@
-"""Results of folds, stored so that an interrupted comparison or training goes on after the last."""
+"""Results of folds, stored so that an interrupted comparison or training can continue."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,8 +36,8 @@ class FoldFacts(BaseModel):
     """Facts about the fit of one model on one fold, and its costs: those of `ModelResult`.
 
     Attributes:
-        temperature: The calibration temperature; 1 leaves log-probabilities as they are.
-        thresholds: The least probability at which each label is given; None if none were chosen.
+        temperature: The calibration temperature; 1 for no scaling.
+        thresholds: The minimum probability of each predicted label; None if none were chosen.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
@@ -66,17 +66,17 @@ class FoldResult:
 
     def output(self, *, multilabel: bool) -> ModelOutput:
         """Return calibrated log-probabilities, with the thresholds."""
-        chosen = None if self.facts.thresholds is None else np.array(self.facts.thresholds)
+        thresholds = None if self.facts.thresholds is None else np.array(self.facts.thresholds)
         log_proba = apply_temperature(self.log_proba, self.facts.temperature, multilabel)
-        return ModelOutput(log_proba, chosen)
+        return ModelOutput(log_proba, thresholds)
 
 
 @dataclass
 class ResultStore:
     """Stores each fold's result in a file, so that an interrupted comparison can be resumed.
 
-    The folder is made with the first file; None keeps nothing. Differences between then and now are
-    reported, each once, by what the results are of.
+    The folder is created with the first file; None stores nothing. Each difference from the
+    environment of a stored result is reported once.
     """
 
     folder: Path | None
@@ -94,9 +94,10 @@ class ResultStore:
     def load(
         self, name: str, fingerprint: RunFingerprint, shape: tuple[int, int]
     ) -> FoldResult | None:
-        """Read a result, log-probabilities of `shape`; None if there is none of that name.
+        """Read a result with log-probabilities of a shape; None without one.
 
-        One that is damaged, or of another fit than `fingerprint`, is refused.
+        Raises:
+            BundleError: It is damaged, or that of a fit with another fingerprint.
         """
         if self.folder is None or not (file := self.folder / f"{name}.safetensors").exists():
             return None
@@ -118,9 +119,9 @@ class ResultStore:
 
 
 def check_folder_is_own(folder: Path) -> None:
-    """Refuse a folder with anything but the results of a comparison in it."""
-    seen = folder.glob("[!.]*")  # what is hidden, a desktop or a network drive has left
-    others = sorted(file.name for file in seen if not _is_result(file))
+    """Raise a `BundleError` if a folder contains other files than results of a comparison."""
+    visible = folder.glob("[!.]*")  # hidden files are those of desktops and network drives
+    others = sorted(file.name for file in visible if not _is_result(file))
     if others:
         raise BundleError(
             f"{folder} contains '{others[0]}', which is not part of a comparison; move it, or"
@@ -129,7 +130,7 @@ def check_folder_is_own(folder: Path) -> None:
 
 
 def _is_result(file: Path) -> bool:
-    """Return whether a `ResultStore` wrote a file; an unreadable one is half written or damaged."""
+    """Return whether a file was written by a `ResultStore`; an unreadable one counts as damaged."""
     if file.is_symlink() or not file.is_file() or not _FILE.fullmatch(file.name):
         return False
     try:
@@ -140,14 +141,14 @@ def _is_result(file: Path) -> bool:
 
 
 def _validated(log_proba: NDArray[np.float64], facts: object, shape: tuple[int, int]) -> FoldResult:
-    """Build a result from the content of its file, as `ResultStore.save` wrote it."""
+    """Validate the content of a file of `ResultStore.save`."""
     if log_proba.dtype != np.float64 or log_proba.shape != shape:
         raise ValueError(f"{_ARRAY} is {log_proba.dtype} {list(log_proba.shape)}")
     if not np.isfinite(log_proba).all():
         raise ValueError(f"{_ARRAY} is not finite")
-    kept = read_facts(FoldFacts, facts)
-    if kept.thresholds is not None and len(kept.thresholds) != shape[1]:
-        raise ValueError(f"there are {len(kept.thresholds)} thresholds of {shape[1]} labels")
-    if kept.best_epoch > len(kept.history):
-        raise ValueError(f"of {len(kept.history)} epochs the best is {kept.best_epoch}")
-    return FoldResult(log_proba, kept)
+    valid = read_facts(FoldFacts, facts)
+    if valid.thresholds is not None and len(valid.thresholds) != shape[1]:
+        raise ValueError(f"there are {len(valid.thresholds)} thresholds of {shape[1]} labels")
+    if valid.best_epoch > len(valid.history):
+        raise ValueError(f"of {len(valid.history)} epochs the best is {valid.best_epoch}")
+    return FoldResult(log_proba, valid)

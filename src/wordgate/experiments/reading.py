@@ -1,4 +1,4 @@
-"""Reading the data of an experiment: labeled rows of one source or several, and texts without."""
+"""Reading the data of an experiment: labeled rows of one or several sources."""
 
 import os
 from collections import Counter
@@ -29,8 +29,8 @@ from wordgate.storage.strings import StringArray
 
 _Value = TypeVar("_Value")
 
-_FEW_GROUPS = 10  # a sample of fewer could hardly be split
-_OUT_OF_PROPORTION = 0.1  # of the sample: what a label may have too much of it by whole groups
+_FEW_GROUPS = 10  # fewer could hardly be split
+_OUT_OF_PROPORTION = 0.1  # maximum excess of a label in a sample of whole groups, of its size
 
 
 class TableOptions(TypedDict, total=False):
@@ -89,7 +89,7 @@ class DataOptions(ReadingOptions, total=False):
 
 
 def table_options(options: ReadingOptions, others: Collection[str] = ("limit",)) -> TableOptions:
-    """Leave out the options that are not of reading a table.
+    """Select the options of reading a table.
 
     Raises:
         TypeError: There is an option of another name.
@@ -107,7 +107,7 @@ def _refuse_unknown(options: Mapping[str, object], known: Collection[str]) -> No
 
 
 def settings_called(name: str) -> list[str]:
-    """Return the settings of a name, such as `lstm.epochs` and `mlp.epochs` of ``epochs``."""
+    """Return the settings with a name, such as `lstm.epochs` and `mlp.epochs` for ``epochs``."""
     return [setting for setting in setting_fields() if f".{setting}".endswith(f".{name}")]
 
 
@@ -116,7 +116,7 @@ class Sources:
     """Rows to train on, and how they were read.
 
     Attributes:
-        table: The rows of all sources; `parts` says which is which if there are several.
+        table: The rows of all sources, with their `parts` if there are several.
         others: How the files of validation and test were read, by part.
     """
 
@@ -131,7 +131,7 @@ class Sources:
         return lines
 
     def summary(self) -> list[str]:
-        """Describe what was read in short."""
+        """Describe briefly what was read."""
         table = self.table
         several = table.label_sets is not None
         lines = table.reading.summary(len(table.label_names()), several=several)
@@ -146,7 +146,7 @@ class Sources:
         progress.detail("\n".join(["", *self.lines()]))
 
     def facts(self) -> dict[str, object]:
-        """Return the facts as plain JSON values, without any text: a model is not its data."""
+        """Return how the data was read as JSON values, without texts of the data."""
         readings = {part: reading.to_json() for part, reading in self.others.items()}
         facts = self.table.reading.to_json()
         for reading in (facts, *readings.values()):
@@ -155,7 +155,7 @@ class Sources:
 
 
 def called(data: Any) -> str:
-    """Describe what data is before it is read: the name of a file or a data set, or of its type."""
+    """Return the name of a data source for messages: a file, a data set, or a type."""
     if isinstance(data, str | os.PathLike):
         url = url_of(data)
         return shown(os.fspath(data) if url is None else display_url(url), 200)
@@ -164,13 +164,13 @@ def called(data: Any) -> str:
 
 @dataclass(frozen=True)
 class DataSource:
-    """Labelled texts to train on.
+    """A source of labeled texts for training.
 
     Attributes:
         data: A file, the name of a data set, or a frame.
-        options: How they are read, and their parts.
-        unlabelled: Files of texts without labels that go with them.
-        seed: Random seed of a sample within the limit.
+        options: Options of reading and splitting it.
+        unlabelled: Files of unlabeled texts.
+        seed: Random seed of the sample with a limit.
     """
 
     data: Any
@@ -193,13 +193,13 @@ class DataSource:
             raise SettingsError(f"--split {split} has no effect with {named}: leave it out")
 
     def _parts(self) -> dict[str, str | Path]:
-        """Return the options by which the data itself says which rows are for which part."""
-        named = {name: self.options.get(name) for name in ("valid", "test", "split_column")}
-        return {name: cast(str | Path, value) for name, value in named.items() if value is not None}
+        """Return the options by which the data itself defines the subsets."""
+        parts = {name: self.options.get(name) for name in ("valid", "test", "split_column")}
+        return {name: cast(str | Path, value) for name, value in parts.items() if value is not None}
 
     @property
     def names_parts(self) -> bool:
-        """Whether the data itself says which rows are for which part."""
+        """Whether the data itself defines the subsets."""
         return bool(self._parts())
 
     def overrides(
@@ -220,9 +220,9 @@ class DataSource:
         grouped: bool | None = None,
         remarks: Sequence[str] = (),
     ) -> Sources:
-        """Read and report the rows, then the remarks; refuse settings that the data leaves idle.
+        """Read and report the rows, then the remarks; refuse settings without effect on this data.
 
-        `grouped` tells whether the split is grouped; None for what the settings say.
+        `grouped` is whether the split is grouped; None for the value of the settings.
         """
         with stage(progress, f"Reading {called(self.data)}"):
             sources = self.sources(settings.empty_text_as)
@@ -232,11 +232,11 @@ class DataSource:
         return sources
 
     def sources(self, empty_text_as: str | None = None) -> Sources:
-        """Read the data, and further files that are its validation and test.
+        """Read the data and its validation and test files.
 
-        The further files are read by the same columns as the data, whatever they look like by
-        themselves: a group must mean the same everywhere for a leak to be seen. Rows with an empty
-        text are left out unless something stands for it.
+        The other files are read with the same columns as the data, so that groups have the same
+        meaning and leaks are detected. Rows with an empty text are left out, unless `empty_text_as`
+        replaces it.
         """
         files = self._parts()
         split_column = files.pop("split_column", None)
@@ -244,8 +244,8 @@ class DataSource:
             raise SettingsError(
                 "--split-column already assigns rows to subsets; leave out --valid and --test"
             )
-        own = DataOptions.__optional_keys__ - TableOptions.__optional_keys__
-        like, limit = table_options(self.options, own), self.options.get("limit")
+        further = DataOptions.__optional_keys__ - TableOptions.__optional_keys__
+        like, limit = table_options(self.options, further), self.options.get("limit")
         table = read_table(
             self.data,
             split_column=self.options.get("split_column"),
@@ -282,7 +282,7 @@ class DataSource:
 def _read_like(
     table: Table, file: str | Path, empty_text_as: str | None, options: TableOptions
 ) -> Table:
-    """Read a file by the columns of a table; it may lack a group column that was inferred."""
+    """Read a file with the columns of a table; it may lack a group column that was inferred."""
     like = options.copy()
     like["text"], like["label"] = column_flags(table, "text"), column_flags(table, "label")
     like["group"] = column_flag(table, "group")
@@ -308,39 +308,38 @@ def _read_like(
             ) from error
 
     try:
-        found = read()
+        other = read()
     except DataError:
         if options.get("group") is not None or table.groups is None:
             raise
         like["group"] = "none"
-        found = read()
-    if (found.label_sets is None) != (table.label_sets is None):
-        here, there = "one label per text", "several"
-        if found.label_sets is not None:
-            here, there = "several labels per text", "one"
+        other = read()
+    if (other.label_sets is None) != (table.label_sets is None):
+        labels, of_training = "one label per text", "several"
+        if other.label_sets is not None:
+            labels, of_training = "several labels per text", "one"
         raise DataError(
-            f"'{called(file)}' has {here}, and the training rows have {there}: write the labels of"
-            " both in the same form"
+            f"'{called(file)}' has {labels}, and the training rows have {of_training}: write the"
+            " labels of both in the same form"
         )
-    return found
+    return other
 
 
 def near_duplicates_of(table: Table, progress: Progress) -> NearDuplicates:
-    """Find the near duplicates among the texts of a table, and say that they are looked for."""
+    """Find the near duplicates among the texts of a table, and report the progress."""
     with stage(progress, f"Finding near duplicates among {counted(len(table), 'text')}"):
         return find_near_duplicates(table.bodies, table.groups)
 
 
 def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
-    """Sample rows of a table: whole groups, each label and each part in proportion.
+    """Sample whole groups of a table, stratified by label and subset.
 
-    Which rows they are depends on the names of the groups and the seed, not on the rows' order, so
-    that a group which stands in two files is in the samples of both or of none, most of the time.
-    Where the groups are so large that whole ones would not do, single rows are sampled. `reading`
-    accounts for the rows left out.
+    The sample depends on the names of the groups and the seed, not on the order of rows, so that a
+    group in two files is usually in both samples or in none. If groups are too large, single rows
+    are sampled. `reading` counts the rows left out.
 
     Raises:
-        DataError: The limit is less than 1, or too low to keep some of every part.
+        DataError: The limit is less than 1, or too low to keep rows of every subset.
     """
     if limit is None:
         return table
@@ -348,8 +347,8 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
     if len(table) <= limit:
         return table
     strata = Factorized.of([*map(repr, zip(*_strata(table), strict=True))])
-    kept, what = _sampled(table, strata, limit, seed)
-    reason = f"over the limit of {limit:,}: sampled with seed {seed}, {what}"
+    kept, how = _sampled(table, strata, limit, seed)
+    reason = f"over the limit of {limit:,}: sampled with seed {seed}, {how}"
     chosen = table.select(np.flatnonzero(kept))
     if set(chosen.parts or ()) != set(table.parts or ()):
         raise DataError(
@@ -373,27 +372,27 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
 def _sampled(
     table: Table, strata: Factorized, limit: int, seed: int
 ) -> tuple[NDArray[np.bool_], str]:
-    """Choose rows, bool [n], and write how: by whole groups, unless these are too large."""
+    """Choose rows, bool [n], and describe how: whole groups, unless these are too large."""
     group = Factorized.of(group_keys(table.bodies, table.groups))
 
     def sample(codes: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.bool_]:
         rank = hash_strings(names, key=f"limit {seed}")
         return GroupTable.of(codes, strata.codes, rank).sample(limit)[codes]
 
-    def off(rows: NDArray[np.bool_]) -> float:
+    def excess(rows: NDArray[np.bool_]) -> float:
         n_all, n_kept = (np.bincount(codes) for codes in (strata.codes, strata.codes[rows]))
         return float((n_kept - limit * n_all[: len(n_kept)] / len(table)).max())
 
     whole = sample(group.codes, group.names)
-    singly = sample(np.arange(len(table)), table.bodies)
+    single = sample(np.arange(len(table)), table.bodies)
     n_groups, n_strata = (len(np.unique(one.codes[whole])) for one in (group, strata))
     if (
         n_groups < min(_FEW_GROUPS, limit, len(group.names))
         or 2 * whole.sum() < limit
         or n_strata < min(limit, len(strata.names))
-        or off(whole) > off(singly) + _OUT_OF_PROPORTION * limit
+        or excess(whole) > excess(single) + _OUT_OF_PROPORTION * limit
     ):
-        return singly, "row by row, because the groups are too large"
+        return single, "row by row, because the groups are too large"
     named = table.groups is not None
     return whole, "by whole groups" if named else "keeping duplicates together"
 
@@ -405,19 +404,19 @@ def _strata(table: Table) -> list[Sequence[str]]:
 
 
 def _rarest_labels(sets: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return the rarest label of each row, "" for a row without: in proportion, all labels are."""
+    """Return the rarest label of each row, "" without labels; stratifies by all labels."""
     counts = Counter(label for one in sets for label in one)
     return [min(one, key=lambda label: (counts[label], label), default="") for one in sets]
 
 
 def column_flag(table: Table, role: str) -> str:
-    """Return the name or number of the column that plays a role, ``none`` where there is none."""
+    """Return the name or number of the column of a role, ``none`` without one."""
     columns = column_flags(table, role)
     return columns[0] if columns else "none"
 
 
 def column_flags(table: Table, role: str) -> list[str]:
-    """Return the names or numbers of the columns that play a role; the text may have several."""
+    """Return the names or numbers of the columns of a role."""
     choice = table.reading.choice(role)
     return [] if choice is None else [column.flag() for column in choice.columns]
 
@@ -442,22 +441,22 @@ def _joined(tables: Mapping[str, Table]) -> Table:
 
 
 def _stacked(columns: Iterable[list[_Value] | None]) -> list[_Value] | None:
-    there = [column for column in columns if column is not None]
-    return [*chain.from_iterable(there)] if there else None
+    present = [column for column in columns if column is not None]
+    return [*chain.from_iterable(present)] if present else None
 
 
 def _joined_weights(tables: Mapping[str, Table]) -> list[float] | None:
-    """Join the weights of the training rows with 1 for all others, which are not learned."""
-    own = tables["train"].weights
-    if own is None:
+    """Concatenate the weights of the training rows and 1 for all others, which are not used."""
+    weights = tables["train"].weights
+    if weights is None:
         return None
-    return own + [1.0] * (sum(map(len, tables.values())) - len(own))
+    return weights + [1.0] * (sum(map(len, tables.values())) - len(weights))
 
 
 def _joined_groups(tables: Mapping[str, Table]) -> list[str] | None:
-    """Join the groups: the same name is the same group in every table.
+    """Concatenate the groups; the same name is the same group in every table.
 
-    A row of a further file without a group joins the group of a training row of the same text.
+    A row of another file without a group is in the group of a training row with the same text.
     """
     train = tables["train"]
     if train.groups is None:

@@ -1,4 +1,4 @@
-"""Resolving options: settings, word vectors, and what contradicts or has no effect."""
+"""Resolution of options to settings and word vectors; options without effect are refused."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ _IN_PLACE = {
     "lstm.embedding_learning_rate": "lstm.vectors_learning_rate, or"
     " lstm.vectors_random_learning_rate",
 }
-"""Settings to use where there are pretrained vectors."""
+"""Settings to use in place of others with pretrained vectors."""
 _FINE_TUNED = "a transformer to fine-tune"
 
 
@@ -33,7 +33,7 @@ def unlabelled_files(value: Sequence[str | Path] | str | Path | None) -> tuple[s
 
 
 def given_teachers(teacher: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the teachers that were named; none for ``none``."""
+    """Return the names of the teachers; none for ``none``."""
     names = as_names(teacher) or ()
     return () if names == (NO_TEACHER,) else names
 
@@ -52,7 +52,7 @@ def resolve_settings(
     *,
     families: Sequence[str],
 ) -> Settings:
-    """Read a recipe, and refuse what would have no effect, before anything is fetched or read."""
+    """Load a recipe with overrides; refuse settings without effect before any data is read."""
     settings, overrides = load_settings(recipe, overrides), flat_overrides(overrides)
     taught = settings.teacher.is_given and any(FAMILIES[f].can_be_taught for f in families)
     refuse_unread(overrides, (*families, "transformer") if taught else families)
@@ -78,21 +78,21 @@ def resolve_settings(
 
 
 def _refuse(overrides: Iterable[str], prefix: str, why: str, but: str | None = None) -> None:
-    """Refuse all settings of a prefix, but one, as having no effect."""
+    """Raise a `SettingsError` for settings with a prefix, except one, as having no effect."""
     for setting in overrides:
         if setting.startswith(prefix) and setting.removeprefix(prefix) != but:
             raise SettingsError(f"{setting} has no effect {why}")
 
 
 def refuse_unread(settings: Iterable[str], families: Sequence[str]) -> None:
-    """Refuse settings that no family reads."""
+    """Raise a `SettingsError` for settings that no family reads."""
     for setting in settings:
         if not any(FAMILIES[family].reads(setting) for family in families):
             raise SettingsError(f"{setting} has no effect on {_models(families)}: leave it out")
 
 
 def _refuse_idle(settings: Settings, overrides: Mapping[str, object], *, vectors: bool) -> None:
-    """Refuse settings set singly that others, or pretrained word vectors, leave without effect."""
+    """Raise a `SettingsError` for settings without effect because of others, or of word vectors."""
     for setting, (is_idle, why) in _idle_settings(settings, vectors=vectors).items():
         if is_idle and setting in overrides:
             raise SettingsError(f"{setting} has no effect {why}: leave it out")
@@ -107,7 +107,7 @@ def _refuse_idle(settings: Settings, overrides: Mapping[str, object], *, vectors
 
 
 def _idle_settings(settings: Settings, *, vectors: bool) -> dict[str, tuple[bool, str]]:
-    """List the settings that others can leave without effect: whether they do, and why."""
+    """Return, for settings that others can disable, whether they do, and why."""
     lstm, transformer, is_set = settings.lstm, settings.transformer, settings.set_by_user
     open_end = lstm.schedule == "warm-constant"
     keeps_last = (lstm.epoch_score == "last", "with lstm.epoch_score=last, which keeps the last")
@@ -150,7 +150,7 @@ def _idle_settings(settings: Settings, *, vectors: bool) -> dict[str, tuple[bool
 
 
 def _families_of_teachers(settings: Settings) -> set[str]:
-    """List the families of the teachers that are saved models, and `_FINE_TUNED` for others."""
+    """Return the families of teachers that are saved models, and `_FINE_TUNED` for others."""
     folders = {name: Path(name).expanduser() for name in settings.teacher.models}
     return {
         BundleFolder.open(folder).config().family if (folder / MANIFEST).is_file() else _FINE_TUNED
@@ -159,7 +159,7 @@ def _families_of_teachers(settings: Settings) -> set[str]:
 
 
 def _refuse_unread_by_teachers(overrides: Mapping[str, object], teachers: set[str]) -> None:
-    """Refuse settings of a transformer that no teacher reads."""
+    """Raise a `SettingsError` for settings of a transformer that no teacher reads."""
     if "transformer.model" in overrides:
         raise SettingsError(
             "transformer.model has no effect on a teacher, which --teacher names: leave it out"
@@ -172,7 +172,7 @@ def _refuse_unread_by_teachers(overrides: Mapping[str, object], teachers: set[st
 def refuse_idle_sizes(
     overrides: Mapping[str, object], parts: Sequence[str] | None, *, grouped: bool
 ) -> None:
-    """Refuse settings about a split whose parts the data names, or that do so in any case."""
+    """Raise a `SettingsError` for settings of the split without effect on given subsets."""
     named = set(parts or ())
     idle = {
         "split": bool(named),
@@ -193,25 +193,25 @@ def refuse_idle_sizes(
 
 
 def with_options(settings: Mapping[str, object] | None, **options: object) -> dict[str, object]:
-    """Add options, named as settings, to single settings; refuse one that is given twice."""
-    singly, given = flat_overrides(settings), given_options(**options)
+    """Add options, named like settings, to settings; refuse one that is given twice."""
+    overrides, given = flat_overrides(settings), given_options(**options)
     for name in given:
-        if name in singly:
+        if name in overrides:
             raise SettingsError(
                 f"{name} is set twice, as a setting and by its own option: leave one out"
             )
-    return {**singly, **given}
+    return {**overrides, **given}
 
 
 def given_options(**options: object) -> dict[str, object]:
-    """Leave out the options that were not given, which are None."""
+    """Leave out the options that are None."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def check_folds(
     n_folds: int | None, settings: Settings, *, parts_given: bool, max_minutes: float | None
 ) -> None:
-    """Refuse folds where the parts are given or assigned at random, or the time is limited."""
+    """Raise a `SettingsError` for folds with given subsets, a random split or a time limit."""
     check_n_folds(n_folds, parts_given=parts_given)
     if n_folds is None:
         return
@@ -224,7 +224,7 @@ def check_folds(
 
 
 def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
-    """Refuse a number that is none of folds, and folds where the parts are given."""
+    """Raise a `SettingsError` for an invalid number of folds, or folds with given subsets."""
     if n_folds is None:
         return
     whole_number(n_folds, "folds", "a whole number of at least 2", 2)
@@ -235,7 +235,7 @@ def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
 
 
 def _check_vectors(families: Sequence[str], vectors: str | Path | None, *, taught: bool) -> None:
-    """Refuse word vectors that no family reads, and their lack where no teacher gives some."""
+    """Raise a `SettingsError` for word vectors that no family reads, or that are missing."""
     if vectors is not None and all(FAMILIES[family].vectors == "none" for family in families):
         raise SettingsError(
             f"--vectors {vectors} has no effect: {_models(families)} do not use word vectors"
@@ -254,7 +254,7 @@ def _check_vectors(families: Sequence[str], vectors: str | Path | None, *, taugh
 
 
 def available_families(vectors: str | Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the families that can be trained, simplest first, and a sentence for each other."""
+    """Return the families that can be trained, the simplest first; a sentence for each other."""
     families, left_out = [], []
     for family in FAMILIES:
         try:
@@ -279,7 +279,7 @@ def _models(families: Sequence[str]) -> str:
 def resolve_vectors(
     vectors: str | Path | None, settings: Settings, progress: Progress
 ) -> tuple[Settings, PretrainedVectors | None]:
-    """Find word vectors, fetch them if need be; give the settings with their size, and them."""
+    """Find or download word vectors; return the settings with their size, and the vectors."""
     if vectors is None:
         return settings, None
     pretrained = PretrainedVectors.open(vectors, progress)

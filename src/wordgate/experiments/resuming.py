@@ -1,4 +1,4 @@
-"""Where interrupted runs are kept, and how they go on."""
+"""Interrupted runs: where they are kept next to the output, and the checks before resuming them."""
 
 import os
 from collections.abc import Iterator
@@ -22,11 +22,12 @@ from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
 
 @dataclass(frozen=True)
 class KeptTraining:
-    """Where a training is kept until its model is written; None where nothing is kept.
+    """Files of an unfinished training run; None for those that are not kept.
 
     Attributes:
-        baseline: Of the model that it has to beat, not to be fitted on every resumption.
-        teaching: The folder of its teachers; None for a family that learns from none.
+        checkpoint: The checkpoint of the model.
+        baseline: The folder of the count baseline, which is not fitted again on resumption.
+        teaching: The folder of the teachers; None for a family without distillation.
     """
 
     checkpoint: CheckpointConfig | None = None
@@ -37,9 +38,14 @@ class KeptTraining:
     def beside(
         cls, out: Path | None, family: str, *, resume: bool, overwrite: bool
     ) -> "KeptTraining":
-        """Choose the places, and refuse to pass over a training that was interrupted.
+        """Choose the files next to an output, and check them.
 
-        With `overwrite` what is kept stays until something newer is.
+        With `overwrite`, existing files are kept until newer ones replace them.
+
+        Raises:
+            BundleError: There is an interrupted run, and neither `resume` nor `overwrite` is set;
+                or there is none to resume.
+            SettingsError: The family has no checkpoints, or there is no output to resume.
         """
         if resume and not FAMILIES[family].can_resume:
             resumable = ", ".join(known.name for known in FAMILIES.values() if known.can_resume)
@@ -47,8 +53,7 @@ class KeptTraining:
                 f"--resume has no effect: a {family} model is fitted in one step; only {resumable}"
                 " models have checkpoints"
             )
-        if resume and out is None:
-            raise SettingsError("give the folder of the training run to resume as `out`")
+        _check_output_is_given(out, "training", resume=resume)
         if out is None or not FAMILIES[family].can_resume:
             return cls()
         file, baseline = kept_beside(out, "checkpoint"), kept_beside(out, "baseline")
@@ -59,38 +64,55 @@ class KeptTraining:
         check_place(baseline, "baseline", folder=True)
         if teaching is not None:
             check_place(teaching, "teaching", folder=True)
-        places = [one for one in (file, baseline, teaching) if one is not None and one.exists()]
-        kept = places[0] if places else file
+        files = [one for one in (file, baseline, teaching) if one is not None and one.exists()]
+        kept = files[0] if files else file
         check_resume(out, kept, "training", resume=resume, overwrite=overwrite)
         checkpoint = CheckpointConfig(file, resume and file.exists())
         return cls(checkpoint, CheckpointConfig(baseline, resume), teaching)
 
     def clear(self) -> None:
-        """Delete what is kept, which a kill in between leaves as something to be deleted."""
+        """Delete the files; those that remain after a kill are recognized as obsolete."""
         if self.baseline is not None:
             ResultStore(self.baseline.file, Silent()).clear()
         if self.teaching is not None and self.teaching.is_dir():
-            with suppress(OSError):  # the model is written: that this fails is no reason to say so
+            with suppress(OSError):  # the model is written, so a failure here does not matter
                 (self.teaching / FINISHED).touch()
         if self.checkpoint is not None:  # after the baseline, which would block a new training
             remove(self.checkpoint.beside.file)
             remove(self.checkpoint.file)
-        if self.teaching is not None:  # after the checkpoint, which would be of no use without
+        if self.teaching is not None:  # after the checkpoint, which is useless without it
             clear_teacher_cache(self.teaching)
 
 
-def kept_beside(
-    out: str | Path, what: Literal["checkpoint", "baseline", "teaching", "search"]
-) -> Path:
-    """Name where something of a run into a folder is kept: ``model`` has ``model.checkpoint``."""
-    return Path(f"{Path(out)}.{what}")
+KeptPart = Literal["checkpoint", "baseline", "teaching", "search"]
+
+
+def kept_beside(out: str | Path, part: KeptPart) -> Path:
+    """Return the path of a part of a run next to its output, such as ``model.checkpoint``."""
+    return Path(f"{Path(out)}.{part}")
+
+
+def check_kept(
+    out: Path | None, part: KeptPart, what: str, *, resume: bool, overwrite: bool
+) -> None:
+    """Check the folder of a run, such as a search, before it starts: see `check_resume`."""
+    _check_output_is_given(out, what, resume=resume)
+    if out is not None:
+        kept = kept_beside(out, part)
+        check_place(kept, what, folder=True)
+        check_resume(out, kept, what, resume=resume, overwrite=overwrite)
+
+
+def _check_output_is_given(out: Path | None, what: str, *, resume: bool) -> None:
+    if resume and out is None:
+        raise SettingsError(f"give the output of the {what} to resume as `out`")
 
 
 def is_complete(model: Path, kept: Path) -> bool:
-    """Return whether a model is what a saved training came to at its very end.
+    """Return whether a model is the final result of an interrupted training run.
 
-    The seconds that its epochs took are those of no other. A model that the time limit made is not
-    the end, and before the first epoch is over nothing can be told.
+    The durations of its epochs identify the run. A model of a run that the time limit stopped is
+    not final, and before the end of the first epoch the result is False.
     """
     from wordgate.training.checkpoint import kept_histories
 
@@ -99,14 +121,14 @@ def is_complete(model: Path, kept: Path) -> bool:
         metrics = BundleFolder.open(model).metrics()
         if metrics is None or any(remark.startswith(TIME_LIMIT) for remark in metrics.remarks):
             return False
-        made = [asdict(each) for each in metrics.history]
-        return any(epochs and made[: len(epochs)] == epochs for epochs in histories)
+        history = [asdict(epoch) for epoch in metrics.history]
+        return any(epochs and history[: len(epochs)] == epochs for epochs in histories)
     except (BundleError, OSError, SafetensorError, *CORRUPT_FILE_ERRORS):
         return False
 
 
 def check_place(kept: Path, what: str, *, folder: bool) -> None:
-    """Refuse what stands where a run, such as a training, would be kept and can't be that."""
+    """Raise a `BundleError` if the path of a run is not of the expected type."""
     kind = "folder" if folder else "file"
     if kept.exists() and not (kept.is_dir() if folder else kept.is_file()):
         raise BundleError(
@@ -116,7 +138,12 @@ def check_place(kept: Path, what: str, *, folder: bool) -> None:
 
 
 def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: bool) -> None:
-    """Refuse where nothing said what becomes of a kept run that is to make `out`, or none is."""
+    """Check a kept run of an output against the options.
+
+    Raises:
+        BundleError: There is a run, and neither `resume` nor `overwrite` is set; or there is none
+            to resume; or the output exists as well.
+    """
     if resume and not kept.exists():
         raise BundleError(f"there is no {kept} to resume from; leave out --resume to start")
     if kept.exists() and not resume and not overwrite:
@@ -134,7 +161,7 @@ def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: b
 
 @contextmanager
 def telling_what_is_kept(kept: Path | None, what: str) -> Iterator[None]:
-    """On an interruption, report how to resume the run, unless the message says so already."""
+    """On an interruption, report how to resume the run, unless the message already does."""
     try:
         yield
     except KeyboardInterrupt as interrupt:

@@ -1,9 +1,8 @@
-"""A search over families and settings: which trials are made.
+"""A search over families and settings: the choice of trials.
 
-Every trial is fitted and scored on inner folds of the training rows; the test rows have no part in
-it. The default recipes come first, the cheapest family first; then Optuna chooses settings, and
-successive halving ends what is no good (Jamieson & Talwalkar 2016). Time is shared among the
-families that are still in the race.
+Every trial is fitted and scored on inner folds of the training rows; test rows are not used. The
+default recipes are evaluated first, the cheapest family first. Then Optuna samples settings, and
+successive halving prunes trials (Jamieson & Talwalkar 2016). The remaining families share the time.
 """
 
 import math
@@ -31,13 +30,13 @@ from wordgate.search.space import Choices, Space, space_of, suggest
 from wordgate.search.study import SearchStudy
 
 FAR_BEHIND = 0.01
-"""A family is dropped if the interval of its distance from the best one starts above this."""
+"""A family is dropped if the interval of its difference from the best one starts above this."""
 MOST_TUNED = 60
 """Maximum number of trials of a family; more would mostly select by chance."""
 _DEFAULTS_SHARE = 0.5
 """Maximum fraction of the time for the default recipes on all folds."""
 _WEIGHTS = Choices(("none", "moderate", "balanced"))
-"""Weights of labels, which macro F1 depends on more than accuracy does."""
+"""Weights of labels, which affect macro F1 more than accuracy."""
 _MOST_REPEATED = 20
 _MOST_FAILED = 10
 
@@ -55,8 +54,8 @@ class Search:
 
     Args:
         folds: The training rows and their inner folds.
-        config: What is searched.
-        study: Where the trials are kept.
+        config: The configuration of the search.
+        study: The study that stores the trials.
         deadline: As in `SearchBudget`.
         n_predicted: As in `SearchBudget`.
     """
@@ -78,18 +77,18 @@ class Search:
         self._dropped: set[str] = set()
         self._ended_by: Ending = "minutes"
         self._failed = 0
-        self._error: WordgateError | None = None  # the first for which a family was left out
+        self._error: WordgateError | None = None  # the first one that left a family out
         for trial in study.trials():
             if trial.fold_scores and trial.rows == 1.0 and trial.seconds:
                 name = spec_of(trial).name
                 self._costs.record(name, 1.0, trial.seconds / len(trial.fold_scores))
 
     def run(self) -> Found:
-        """Make trials until the time is over, or an interruption after the first has finished.
+        """Run trials until the time limit, or an interruption after the first has finished.
 
         Raises:
-            SettingsError: No trial has finished, or none keeps the limits.
-            WordgateError: No trial has finished, for this error.
+            SettingsError: No trial has finished, or none is within the limits.
+            WordgateError: The error because of which no trial has finished.
         """
         began, earlier = time.monotonic(), self.study.attributes.get("seconds", 0.0)
         try:
@@ -128,7 +127,7 @@ class Search:
 
     @contextmanager
     def _scheduling(self) -> Iterator[TrialSchedule]:
-        """Run trials on the engine, as many at a time as it has room for."""
+        """Return a schedule of trials on the engine."""
         config = self.config
         with ExitStack() as stack:
             shared = self.folds, config.for_trials()
@@ -141,11 +140,11 @@ class Search:
     # The default recipes.
 
     def _start_families(self, schedule: TrialSchedule) -> None:
-        """Try the default recipes: all on one fold first, which tells how many folds there will be.
+        """Evaluate the default recipes: all on one fold first, to choose the number of folds.
 
-        With few rows the quickest of them tells that, and each other one is then tried on all folds
-        while there is time, the next quickest first. Those of an interrupted search that have
-        finished are not tried again.
+        With few rows, the fastest recipe determines that number, and each other one is then
+        evaluated on all folds while there is time, the next fastest first. Recipes that an
+        interrupted search has finished are not repeated.
         """
         done = {(trial.family, trial.recipe) for trial in self._ranking.finished()}
         specs = sorted(self.config.starts(), key=lambda spec: self._costs.order(spec.name))
@@ -154,7 +153,7 @@ class Search:
             self._start(together, schedule)
 
     def _start(self, specs: Sequence[TrialSpec], schedule: TrialSchedule) -> None:
-        """Try some default recipes; an interruption or the time limit keeps what they reached."""
+        """Evaluate default recipes; an interruption or the time limit keeps the scores so far."""
         begun: list[Attempt] = []
         try:
             schedule.run(self._begin(spec, begun) for spec in specs)
@@ -169,9 +168,9 @@ class Search:
                 self._runner.end(attempt)
 
     def _begin(self, spec: TrialSpec, begun: list[Attempt]) -> TrialSteps:
-        """Make a trial on one fold, or on all if it is known how many there are.
+        """Evaluate a trial on one fold, or on all if their number is known.
 
-        Without time for it the trial is left out, unless it is the first one.
+        Without enough time the trial is left out, unless it is the first one.
         """
         rungs, is_first = self._ranking.rungs(), not begun and not self._ranking.finished()
         if not is_first and not self._budget.is_enough_for(spec, rungs):
@@ -193,7 +192,7 @@ class Search:
             self._left_out.append(f"Left out: {spec.name}. {error}{end}")
 
     def _finish(self, attempt: Attempt, *, must: bool) -> TrialSteps:
-        """Make the rest of a trial that was begun; that of the first one in any case."""
+        """Finish a trial; the first one regardless of the time."""
         try:
             yield from self._runner.climb(attempt, self._ranking.rungs(), must=must)
             self._runner.complete(attempt)
@@ -201,20 +200,20 @@ class Search:
             self._leave_out(attempt.spec)
 
     def _decide_folds(self, begun: Sequence[Attempt], room: int) -> None:
-        """Choose on how many folds all trials are evaluated, by the time that these take.
+        """Choose the number of folds of all trials, by the durations of these.
 
-        Where all have failed the next ones tell it.
+        If all of them have failed, it is chosen after the next ones.
         """
         if self._ranking.knows_folds or not (begun or self._ranking.finished()):
             return
-        each = [self._costs.seconds(attempt.spec.name) for attempt in begun]
+        seconds = [self._costs.seconds(attempt.spec.name) for attempt in begun]
         kept = max((self._budget.kept_for(attempt.spec) for attempt in begun), default=0.0)
         left = self._budget.left()
-        fitting, longest = sum(each) / room, max(each, default=0.0)
+        fitting, longest = sum(seconds) / room, max(seconds, default=0.0)
         time_left = min(_DEFAULTS_SHARE * left, left - kept)
-        if self.folds.has_few_rows:  # what is too slow for all folds is left out
+        if self.folds.has_few_rows:  # recipes too slow for all folds are left out
             time_left = left - kept
-            for attempt in begun:  # its first step may have more folds
+            for attempt in begun:  # their first step may have more folds
                 attempt.step = 0
         most = self.folds.most
         more = [n for n in range(most, 1, -1) if max((n - 1) * fitting, longest) <= time_left]
@@ -228,25 +227,25 @@ class Search:
         )
 
     def _drop_families(self) -> None:
-        """Try no further the families whose default recipe is far behind."""
+        """Drop the families whose default recipe is far behind."""
         starts = [trial for trial in self._ranking.candidates() if trial.recipe != TUNED]
         best = max(starts, key=score_of, default=None)
         for family in dict.fromkeys(trial.family for trial in starts):
-            own = max((trial for trial in starts if trial.family == family), key=score_of)
-            if best is None or own is best:
+            trial = max((trial for trial in starts if trial.family == family), key=score_of)
+            if best is None or trial is best:
                 continue
-            less = self._ranking.difference(best, own)
-            if less.proven == "better" and less.low is not None and less.low > FAR_BEHIND:
+            behind = self._ranking.difference(best, trial)
+            if behind.proven == "better" and behind.low is not None and behind.low > FAR_BEHIND:
                 self._dropped.add(family)
                 self._left_out.append(
-                    f"Not tuned: {family}, whose default recipe is {100 * less.difference:.1f}"
+                    f"Not tuned: {family}, whose default recipe is {100 * behind.difference:.1f}"
                     f" points behind that of {best.family}."
                 )
 
     # The settings.
 
     def _tuned_trials(self) -> Generator[TrialSteps | None, None, None]:
-        """Let Optuna choose settings until the time or the trials are over."""
+        """Sample settings with Optuna until the limit of time or trials."""
         repeated, begun = 0, list[Attempt]()
         while True:
             live = [attempt for attempt in begun if not attempt.ended]
@@ -278,7 +277,7 @@ class Search:
             yield self._tune(begun[-1])
 
     def _tune(self, attempt: Attempt) -> TrialSteps:
-        """Make a trial of settings; of many in a row that fail, the last raises its error."""
+        """Evaluate sampled settings; after many consecutive failures, raise the last error."""
         try:
             yield from self._runner.climb(attempt, self._ranking.rungs(), prunable=True)
             self._runner.complete(attempt)
@@ -300,7 +299,7 @@ class Search:
         )
 
     def _alive(self, live: Sequence[Attempt]) -> list[str]:
-        """List the families that are still tuned, of which running trials count, too."""
+        """Return the families that are still tuned; running trials count, too."""
         finished = self._ranking.finished()
         tuned = [trial.family for trial in finished if trial.recipe == TUNED]
         tuned += [attempt.spec.family for attempt in live]

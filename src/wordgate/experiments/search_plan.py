@@ -1,14 +1,17 @@
 """Options of a search and the search space, resolved before any data is read."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict, cast, get_args
 
 from wordgate.arguments import option_name, positive_number, whole_number
+from wordgate.data import Table
 from wordgate.errors import DataError, SettingsError, did_you_mean, near_miss
 from wordgate.evaluation.comparison import TAUGHT_LSTM
+from wordgate.evaluation.metrics import is_skewed
 from wordgate.evaluation.search import SearchLimits, SearchObjective, SearchTrial
 from wordgate.experiments.fitting import context_of_task
 from wordgate.experiments.reading import DataOptions, settings_called
@@ -31,14 +34,14 @@ from wordgate.training.fitting import RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
 DEFAULT, SMALL, TAUGHT, TUNED = "default", "small", "taught", "tuned"
-"""Where the settings of a trial begin."""
+"""Starting points of the settings of a trial."""
 OBJECTIVES: tuple[str, ...] = get_args(SearchObjective)
 PRESETS = {"quick": 3.0, "good": 15.0, "best": 60.0}
 """Minutes by the name of a preset."""
 DEFAULT_PRESET = "good"
 Watch = Callable[[str, Sequence[SearchTrial], float], None]
-"""Is shown the objective, all trials after each that has ended, and the `time.monotonic()` at which
-the search ends."""
+"""Called after each trial with the objective, all trials, and the `time.monotonic()` at which the
+search ends."""
 
 
 class SearchOptions(TypedDict, total=False):
@@ -50,8 +53,9 @@ class SearchOptions(TypedDict, total=False):
             (60).
         max_ms: Maximum median latency of one text, in milliseconds on this machine.
         max_mb: Maximum size of the saved model, in 10^6 bytes.
-        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1``, or, if a text
-            can have several labels, ``micro_f1`` (the default there) or ``macro_f1``.
+        objective: The score to maximize: ``accuracy`` (the default), ``macro_f1`` (the default if
+            one label has 80% of the rows or more), or, if a text can have several labels,
+            ``micro_f1`` (the default there) or ``macro_f1``.
         trials: Maximum number of finished trials.
         watch: Called after every trial, with the objective, all trials, and the
             `time.monotonic()` at which the search ends.
@@ -86,7 +90,7 @@ def search_and_data(options: TrainingOptions) -> tuple[SearchOptions, DataOption
 
 
 def refuse_search(options: SearchOptions) -> None:
-    """Refuse options of a search where none is made."""
+    """Raise a `SettingsError` for options of a search without one."""
     for name, value in options.items():
         if value is not None:
             raise SettingsError(
@@ -96,7 +100,7 @@ def refuse_search(options: SearchOptions) -> None:
 
 
 def _limits(options: SearchOptions) -> SearchLimits:
-    """Return the limits of a search, and refuse impossible ones."""
+    """Return the limits of a search; refuse invalid ones."""
     max_ms, max_mb, trials = options.get("max_ms"), options.get("max_mb"), options.get("trials")
     for name, value in (("max_ms", max_ms), ("max_mb", max_mb)):
         if value is not None:
@@ -108,7 +112,7 @@ def _limits(options: SearchOptions) -> SearchLimits:
 
 
 def _minutes(minutes: float | None, preset: str | None) -> float:
-    """Return the minutes of a search; those of the preset `good` where nothing is said."""
+    """Return the minutes of a search; by default, those of the preset `good`."""
     if minutes is not None and preset is not None:
         raise SettingsError("--minutes and --preset both limit the time: leave one out")
     if minutes is None:
@@ -119,10 +123,13 @@ def _minutes(minutes: float | None, preset: str | None) -> float:
     return positive_number(minutes, "minutes")
 
 
-def _objective(asked: str | None, *, multilabel: bool) -> SearchObjective:
-    """Return the score to maximize: accuracy, or micro F1 of several labels per text."""
+def _objective(asked: str | None, *, multilabel: bool, skewed: bool) -> SearchObjective:
+    """Return the score to maximize: the one that was named, else the one that decides.
+
+    That is accuracy, macro F1 if labels are skewed, or micro F1 of several labels per text.
+    """
     if asked is None:
-        return "micro_f1" if multilabel else "accuracy"
+        return "micro_f1" if multilabel else "macro_f1" if skewed else "accuracy"
     if asked not in OBJECTIVES:
         raise SettingsError(f"a search has no objective '{asked}'{did_you_mean(asked, OBJECTIVES)}")
     if (asked == "micro_f1") != multilabel and asked != "macro_f1":
@@ -142,11 +149,11 @@ class TrialSpec:
 
     @property
     def name(self) -> str:
-        """The name under which its costs are learned."""
+        """The name under which its costs are recorded."""
         return TAUGHT_LSTM if self.recipe == TAUGHT else self.family
 
     def sentence(self) -> str:
-        """Describe what it is in a few words."""
+        """Describe it briefly."""
         settings = ", ".join(f"{name}={value}" for name, value in self.changes.items())
         return f"{self.name}, {settings or 'default recipe'}"
 
@@ -158,14 +165,14 @@ class SearchConfig:
     Attributes:
         families: The families, cheapest first.
         recipe: The recipe from which the settings of all trials differ.
-        overrides: Settings of the user, which all trials have.
-        settings: The recipe's with those of the user, by which rows are read and split.
-        objective: The score to maximize, once `for_labels` has chosen it.
-        vectors_name, teachers: As the user named them; `vectors` and `teaching` are what they are.
-        space: Ranges of the user, which take the place of wordgate's own.
-        refits: Whether the winner is trained on all rows, for which time is kept.
-        left_out: A sentence for each family that can't take part.
-        engine: Where trials are fitted.
+        overrides: Settings of the user, fixed in all trials.
+        settings: The settings of recipe and user, by which rows are read and split.
+        objective: The score to maximize, after `for_labels`.
+        vectors_name, teachers: As named by the user, for `vectors` and `teaching`.
+        space: Ranges of the user, in place of wordgate's own.
+        refits: Whether the best trial is trained on all rows, for which time is reserved.
+        left_out: A sentence for each family that was left out.
+        engine: The engine on which trials are fitted.
     """
 
     options: SearchOptions
@@ -190,13 +197,27 @@ class SearchConfig:
         """Whether latency or size is limited."""
         return self.limits.max_ms is not None or self.limits.max_mb is not None
 
-    def for_labels(self, *, multilabel: bool) -> "SearchConfig":
-        """Choose the score to maximize by the labels of the data; refuse one of other labels."""
-        objective = _objective(self.options.get("objective"), multilabel=multilabel)
+    def for_table(self, table: Table) -> "SearchConfig":
+        """Choose the score to maximize, as `for_labels` does, by the labels of a table."""
+        several = table.label_sets is not None
+        return self.for_labels(None if several else [*Counter(table.labels or ()).values()])
+
+    def for_labels(self, support: Sequence[int] | None) -> "SearchConfig":
+        """Choose the score to maximize by the labels of the data; refuse one of other labels.
+
+        `support` is the number of rows of each label; None if a text may have several labels.
+        """
+        asked, skewed = self.options.get("objective"), support is not None and is_skewed(support)
+        objective = _objective(asked, multilabel=support is None, skewed=skewed)
+        if asked is None and skewed and support is not None:
+            self.context.progress.say(
+                f"Labels are skewed ({max(support) / sum(support):.0%} of the rows have the same"
+                " one), so macro F1 is maximized; to maximize accuracy, add --objective accuracy"
+            )
         return replace(self, objective=objective)
 
     def sentence(self) -> str:
-        """Describe what is about to be done, and how long it takes."""
+        """Describe the search and its time limit."""
         what = "training and testing the selected model" if self.refits else "reading the data"
         minutes = "1 minute" if self.limits.minutes == 1 else f"{self.limits.minutes:g} minutes"
         return f"Searching for {minutes}, including {what}: {', '.join(self.families)}"
@@ -209,7 +230,7 @@ class SearchConfig:
 
     @property
     def teaching_seconds(self) -> float:
-        """How long a teacher may be fine-tuned and asked."""
+        """Time limit for fine-tuning a teacher and labeling, in seconds."""
         minutes = None if self.teaching is None else self.teaching.minutes
         return math.inf if minutes is None else 60.0 * minutes
 
@@ -249,18 +270,18 @@ class SearchConfig:
         return replace(self, options={}, context=context_of_task(self.context, self.engine))
 
     def limits_text(self) -> str:
-        """Write the limits of latency and size as options; nothing without any."""
-        asked = {"--max-ms": self.limits.max_ms, "--max-mb": self.limits.max_mb}
-        return " and ".join(f"{name} {value:g}" for name, value in asked.items() if value)
+        """Format the limits of latency and size as options; empty without any."""
+        limits = {"--max-ms": self.limits.max_ms, "--max-mb": self.limits.max_mb}
+        return " and ".join(f"{name} {value:g}" for name, value in limits.items() if value)
 
     def over_limits(self, latency_ms: float, megabytes: float) -> list[str]:
-        """Name the limits that a model breaks."""
+        """Return the names of the limits that a model exceeds."""
         limits = self.limits
-        broken = {
+        exceeded = {
             "latency": limits.max_ms is not None and latency_ms > limits.max_ms,
             "size": limits.max_mb is not None and megabytes > limits.max_mb,
         }
-        return [name for name, is_broken in broken.items() if is_broken]
+        return [name for name, is_exceeded in exceeded.items() if is_exceeded]
 
 
 def plan_search(
@@ -278,7 +299,7 @@ def plan_search(
     refits: bool = True,
     engine: str = LOCAL,
 ) -> SearchConfig:
-    """Resolve what is asked of a search, and refuse what can't be, before any data is read."""
+    """Resolve and check the options of a search before any data is read."""
     require_extra("tune", "searching families and settings")
     limits, progress, recipe = _limits(options), context.progress, recipe or "default"
     teachers = given_teachers(teacher)
@@ -291,12 +312,11 @@ def plan_search(
             f"the recipe '{recipe}' has a teacher: start from another recipe, and give --teacher"
         )
     refuse_unread(overrides, families)
-    found, reasons = _with_pretrained(families, settings, progress)
-    own = read_space(space, found)
+    available, reasons = _with_pretrained(families, settings, progress)
     _, pretrained = resolve_vectors(vectors, settings, progress)
     config = SearchConfig(
         options=options,
-        families=found,
+        families=available,
         recipe=recipe,
         overrides=overrides,
         settings=settings,
@@ -305,18 +325,18 @@ def plan_search(
         vectors_name=vectors,
         vectors=pretrained,
         teachers=teachers,
-        space=own,
+        space=read_space(space, available),
         refits=refits,
         left_out=(*left_out, *reasons),
         engine=Engine.of(engine, context.threads, context.device),
     )
-    for family in found:
+    for family in available:
         config.plan_of(TrialSpec(family, DEFAULT, {}))
-        if not FAMILIES[family].cpu_alone or found == (family,):
+        if not FAMILIES[family].cpu_alone or available == (family,):
             check_device(family, context.device, progress)
     taught = (
         config.plan_of(TrialSpec("lstm", TAUGHT, {})).settings
-        if teachers and "lstm" in found
+        if teachers and "lstm" in available
         else None
     )
     teaching = teacher_config(
@@ -330,18 +350,18 @@ def plan_search(
 def _with_pretrained(
     families: Sequence[str], settings: Settings, progress: Progress
 ) -> tuple[tuple[str, ...], list[str]]:
-    """Keep the families whose pretrained network is at hand; a sentence for each other.
+    """Return the families whose pretrained network is available; a sentence for each other.
 
-    One that is alone is kept in any case, and refused where it is fitted.
+    A single family is always returned; the error is raised when it is fitted.
     """
     if len(families) == 1:
         return tuple(families), []
-    found, reasons = [], []
+    available, reasons = [], []
     for family in families:
         try:
             check_pretrained(family, settings, progress)
         except DataError as error:
             reasons.append(f"Left out: {family}. {error}.")
             continue
-        found.append(family)
-    return tuple(found), reasons
+        available.append(family)
+    return tuple(available), reasons

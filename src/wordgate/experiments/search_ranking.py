@@ -1,4 +1,4 @@
-"""Which trial of a search wins: the best, or the smallest of those that are as good; the result."""
+"""Selection of the best trial of a search, or the smallest of those that are equally good."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,21 +11,23 @@ from wordgate.experiments.search_trials import InnerFolds, Rung
 from wordgate.search.study import SearchStudy
 
 SAME, _ONE_ERROR = 0.005, 0.32
-"""Within half a point of the best, and within one standard error of the difference (a two-sided
-p-value of 0.32), the smallest model is chosen, whatever its recipe: the one-standard-error rule of
-Breiman et al. (1984), but no more than half a point is given up for size."""
+"""Of models within half a point of the best, and within one standard error of the difference (a
+two-sided p-value of 0.32), the smallest is selected, whatever its recipe: the one-standard-error
+rule of Breiman et al. (1984), with a limit of half a point."""
 _MOST_TESTED = 5
-"""Places of the ranking that paired tests decide; the others follow by their scores."""
+"""Number of ranks determined by paired tests; the others are ordered by score."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """The findings of a search.
+    """The result of a search before the test of the selected model.
 
     Attributes:
-        ranking: The trials that can win, the winner first.
-        seconds: What it took, earlier runs included.
-        importances: Those of the settings of each family, by its name.
+        trials: All trials.
+        ranking: The trials that can be selected, the best first.
+        ended_by: What ended the search.
+        seconds: Duration, including earlier runs.
+        importances: Importance of the settings of each family.
         left_out: A sentence for each family that was left out or dropped.
     """
 
@@ -36,9 +38,9 @@ class Found:
     importances: dict[str, dict[str, float]]
     left_out: tuple[str, ...]
 
-    def result(self, config: SearchConfig, place: int = 0) -> SearchResult:
-        """Return the search with the trial at a place of the ranking as the winner, untested."""
-        chosen, *others = self.ranking[place:]
+    def result(self, config: SearchConfig, rank: int = 0) -> SearchResult:
+        """Return the result with the trial of a rank, from 0, selected but not tested."""
+        chosen, *others = self.ranking[rank:]
         return SearchResult(
             objective=config.objective,
             limits=config.limits,
@@ -55,27 +57,27 @@ class Found:
         )
 
     def with_broken_limits(self, trial: SearchTrial, broken: Sequence[str]) -> "Found":
-        """Note that the model of a trial breaks limits when it is trained on all rows."""
-        noted = replace(trial, over_limits=tuple(broken))
-        trials = (noted if one.number == trial.number else one for one in self.trials)
+        """Mark a trial whose model exceeds limits when it is trained on all rows."""
+        marked = replace(trial, over_limits=tuple(broken))
+        trials = (marked if one.number == trial.number else one for one in self.trials)
         return replace(self, trials=tuple(trials))
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The trials of a search, compared by what they answer on the inner folds."""
+    """Compares the trials of a search by their predictions on the inner folds."""
 
     folds: InnerFolds
     config: SearchConfig
     study: SearchStudy
 
     def n_folds(self) -> int:
-        """Return the number of folds that trials are evaluated on, the same for all of a search."""
+        """Return the number of folds of all trials of a search."""
         return int(self.study.attributes.get("folds", 1))
 
     @property
     def knows_folds(self) -> bool:
-        """Whether that number has been chosen."""
+        """Whether the number of folds has been chosen."""
         return "folds" in self.study.attributes
 
     def rungs(self) -> list[Rung]:
@@ -83,52 +85,52 @@ class Ranking:
         return self.folds.rungs(self.n_folds())
 
     def finished(self) -> list[SearchTrial]:
-        """Return the trials that have ended, but not by an error."""
+        """Return the trials that have ended without an error."""
         return [trial for trial in self.study.trials() if trial.is_finished]
 
     def candidates(self) -> list[SearchTrial]:
-        """Return the trials that can win: complete, and within the limits."""
+        """Return the trials that can be selected: complete, and within the limits."""
         return [trial for trial in self.study.trials() if trial.can_win]
 
     def best(self) -> SearchTrial | None:
-        """Return the trial of the highest score; None if there is none that can win."""
+        """Return the candidate with the highest score; None without one."""
         return max(self.candidates(), key=score_of, default=None)
 
     def ranked(self) -> Iterator[SearchTrial]:
-        """Return the trials that can win, the winner first; those far behind by their scores alone.
+        """Yield the candidates, the best first; from the sixth on, by their scores alone.
 
         Raises:
             SettingsError: There is none.
         """
-        left = self.candidates() or self._unfinished_candidates()
-        if not left:
+        remaining = self.candidates() or self._unfinished_candidates()
+        if not remaining:
             raise SettingsError(self._none_found())
         for _ in range(_MOST_TESTED):
-            if not left:
+            if not remaining:
                 return
-            chosen = self._winner(left)
+            chosen = self._winner(remaining)
             yield chosen
-            left = [
+            remaining = [
                 trial
-                for trial in left
+                for trial in remaining
                 if (spec_of(trial).name, trial.settings) != (spec_of(chosen).name, chosen.settings)
             ]
-        yield from sorted(left, key=score_of, reverse=True)
+        yield from sorted(remaining, key=score_of, reverse=True)
 
     def _winner(self, candidates: Sequence[SearchTrial]) -> SearchTrial:
-        """Choose the best, or the smallest of those that are as good within noise."""
+        """Return the best trial, or the smallest of those that are equally good within noise."""
         best = max(candidates, key=lambda trial: (score_of(trial), *_lightness(trial)))
         near = [trial for trial in candidates if score_of(best) - score_of(trial) <= SAME]
         for trial in sorted(near, key=_lightness, reverse=True):
             if _lightness(trial) <= _lightness(best) or best.state != "complete":
                 break
-            less = self.difference(best, trial)
-            if less.p_value is None or less.p_value > _ONE_ERROR:
+            difference = self.difference(best, trial)
+            if difference.p_value is None or difference.p_value > _ONE_ERROR:
                 return trial
         return best
 
     def _unfinished_candidates(self) -> list[SearchTrial]:
-        """Return what has a score, where no trial is complete, of the largest share of the rows."""
+        """Return the incomplete trials with a score on the largest fraction of the rows."""
         scored = [
             trial for trial in self.finished() if trial.score is not None and not trial.over_limits
         ]
@@ -141,17 +143,17 @@ class Ranking:
             return (
                 f"no trial ended within {self.config.limits.minutes:g} minutes: increase --minutes"
             )
-        given = self.config.limits_text()
+        limits = self.config.limits_text()
         smallest = min(measured, key=lambda trial: trial.megabytes or 0.0)
         quickest = min(measured, key=lambda trial: trial.latency_ms or 0.0)
         return (
-            f"{_none_of(len(measured))} within {given}: the smallest is"
+            f"{_none_of(len(measured))} within {limits}: the smallest is"
             f" {_measured(smallest)}, the fastest {_measured(quickest)}; relax the"
             " limits, or increase --minutes"
         )
 
     def difference(self, one: SearchTrial, other: SearchTrial) -> PairedDifference:
-        """Test the predictions of a trial against those of another, groups resampled."""
+        """Compare the predictions of two trials in a paired test; groups are resampled."""
         rows = self.folds.tested(self.n_folds())
         return paired_scores(
             self.config.objective,
@@ -176,11 +178,11 @@ def _measured(trial: SearchTrial) -> str:
 
 
 def spec_of(trial: SearchTrial) -> TrialSpec:
-    """Return family, recipe and settings of a trial."""
+    """Return the family, recipe and settings of a trial."""
     return TrialSpec(trial.family, trial.recipe, trial.settings)
 
 
 def _lightness(trial: SearchTrial) -> tuple[float, float]:
-    """Return what is larger for the smaller, and then for the quicker model."""
+    """Return a sort key that is larger for smaller, then for faster models."""
     size, latency = trial.megabytes or 0.0, trial.latency_ms or 0.0
     return -round(size, 1), -round(latency, 2)

@@ -1,4 +1,4 @@
-"""Scheduling of the trials of a search: as many at a time as the engine has room for."""
+"""Scheduling of the trials of a search: as many at a time as the engine has capacity for."""
 
 import math
 import time
@@ -16,7 +16,7 @@ _GRACE = 1.0
 
 
 class SearchTimeoutError(Exception):
-    """The time of a trial is over."""
+    """The time limit of a trial has been reached."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +61,11 @@ class TrialSchedule:
     _is_late: bool = False
 
     def run(self, trials: Generator[TrialSteps | None, None, None]) -> None:
-        """Run all trials; None in place of a trial means that the next one waits for a running one.
+        """Run all trials; None in place of a trial waits for a running one.
 
         Raises:
-            SearchTimeoutError: The time of a trial was over. No other trial was started after it,
-                and the running ones have ended.
+            SearchTimeoutError: The time limit of a trial was reached. No other trial was started
+                after it, and the running ones have ended.
         """
         try:
             while True:

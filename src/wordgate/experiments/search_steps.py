@@ -1,4 +1,4 @@
-"""The steps of one trial of a search: fitted on more and more folds while it is good enough."""
+"""The steps of one trial of a search: it is fitted on more folds while its score is high enough."""
 
 import time
 from collections.abc import Generator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Attempt:
-    """A trial on its way: what it has answered, and how far it is."""
+    """The state of a trial: its predictions and its steps so far."""
 
     trial: "Trial"
     spec: TrialSpec
@@ -40,14 +40,14 @@ class Attempt:
 
 
 class TrialRunner:
-    """Takes trials from step to step, and stores them in the study."""
+    """Runs the steps of trials, and stores them in the study."""
 
     def __init__(self, ranking: Ranking, budget: SearchBudget):
         self._ranking, self._budget = ranking, budget
         self._config, self._study = ranking.config, ranking.study
 
     def begin(self, spec: TrialSpec, trial: "Trial | None" = None) -> Attempt:
-        """Begin a trial, a new one of the study if none is given."""
+        """Start a trial, a new one of the study if none is given."""
         trial = trial or self._study.ask(spec.family)
         self._study.note(trial, recipe=spec.recipe, settings=dict(spec.changes))
         return Attempt(trial, spec)
@@ -60,16 +60,16 @@ class TrialRunner:
         prunable: bool = False,
         must: bool = False,
     ) -> TrialSteps:
-        """Take a trial from step to step, as far as it is good enough and there is time.
+        """Run the steps of a trial while it is good enough and there is time.
 
         Raises:
-            SearchTimeoutError: There is no time for its next step.
+            SearchTimeoutError: There is no time for the next step.
         """
         try:
             while attempt.step < len(rungs) and not attempt.ended:
                 left = rungs[attempt.step :]
                 is_sure = not attempt.step or (must and bool(attempt.answers))
-                if attempt.is_cut:  # each fit that is left has an equal share of the time
+                if attempt.is_cut:  # the remaining fits share the time equally
                     is_sure |= self._budget.left() > self._budget.kept_for(attempt.spec)
                 done = len(attempt.answers)
                 if not is_sure and not self._budget.is_enough_for(attempt.spec, left, done=done):
@@ -80,7 +80,7 @@ class TrialRunner:
         except SearchTimeoutError:
             self.end(attempt, failed=not (must and attempt.step))
             raise
-        except GeneratorExit:  # the search ends: its scores so far count if there are no others
+        except GeneratorExit:  # the search ends: the scores so far count if there are no others
             with suppress(KeyboardInterrupt):
                 self.end(attempt, failed=not attempt.step or bool(self._ranking.candidates()))
             raise
@@ -92,9 +92,9 @@ class TrialRunner:
     def _take(
         self, attempt: Attempt, rungs: Sequence[Rung], *, must: bool
     ) -> Generator[Sequence[TrialFit], Sequence[FoldAnswers], bool]:
-        """Take the first remaining step of a trial; return whether others are better there.
+        """Run the next step of a trial; return whether it should be pruned.
 
-        A fit that the time limit cuts is scored, too: by the best epoch that it has reached.
+        A fit that is stopped by the time limit is scored by its best epoch so far.
         """
         rung = rungs[0]
         is_whole = rung.share == 1.0
@@ -107,7 +107,7 @@ class TrialRunner:
                 attempt.answers += found
         scores = attempt.scores or [one.score for one in found]
         measured = attempt.answers or found
-        latency = min(one.latency_ms for one in measured)  # what else the machine does adds to it
+        latency = min(one.latency_ms for one in measured)  # other processes can only increase it
         megabytes = max(one.megabytes for one in measured)
         broken = self._config.over_limits(latency, megabytes) if is_whole else []
         attempt.is_over_limits = bool(broken)
@@ -129,12 +129,12 @@ class TrialRunner:
     def _fit(
         self, attempt: Attempt, numbers: Sequence[int], rungs: Sequence[Rung], *, must: bool
     ) -> Generator[Sequence[TrialFit], Sequence[FoldAnswers], Sequence[FoldAnswers]]:
-        """Fit a trial on some folds, at the same time if the engine can."""
+        """Fit a trial on folds, in parallel if the engine can."""
         spec, share, budget = attempt.spec, rungs[0].share, self._budget
-        # A share of the time: when it is over, that of the search is not.
-        own = max(0.0, budget.for_fit(spec, rungs, len(attempt.answers), must=must))
-        until = max(time.monotonic() + own, budget.deadline() - budget.kept_for(spec))
-        answers = yield [TrialFit(spec, n, share, own, until, must=must) for n in numbers]
+        # The time limit of the fit, which is a part of that of the search.
+        limit = max(0.0, budget.for_fit(spec, rungs, len(attempt.answers), must=must))
+        until = max(time.monotonic() + limit, budget.deadline() - budget.kept_for(spec))
+        answers = yield [TrialFit(spec, n, share, limit, until, must=must) for n in numbers]
         for found in answers:
             budget.costs.record(spec.name, share, found.seconds, found.predicting)
             attempt.seconds += found.seconds
@@ -142,9 +142,9 @@ class TrialRunner:
         return answers
 
     def repeat(self, trial: "Trial", spec: TrialSpec) -> bool:
-        """End a trial as one with the same settings ended, if there is such a one."""
-        finished, own = self._ranking.finished(), (spec.family, spec.changes)
-        same = next((one for one in finished if (one.family, one.settings) == own), None)
+        """End a trial with the result of a finished one with the same settings, if there is one."""
+        finished, key = self._ranking.finished(), (spec.family, spec.changes)
+        same = next((one for one in finished if (one.family, one.settings) == key), None)
         if same is None:
             return False
         self.begin(spec_of(same), trial)
@@ -165,11 +165,11 @@ class TrialRunner:
         return True
 
     def complete(self, attempt: Attempt) -> None:
-        """End a trial that has come to its last step."""
+        """End a trial after its last step."""
         if attempt.ended:
             return
         decisions = np.concatenate([one.decisions for one in attempt.answers])
-        attempt.ended = True  # even if an interruption comes while that is noted
+        attempt.ended = True  # before it is stored, which can be interrupted
         self._study.complete(attempt.trial, float(np.mean(attempt.scores)), decisions)
         self._show(attempt.trial.number)
 
@@ -183,7 +183,7 @@ class TrialRunner:
         self._show(attempt.trial.number)
 
     def _show(self, ended: int) -> None:
-        """Show the trials after that of a number has ended."""
+        """Show the trials after one has ended, by its number."""
         trials = self._study.trials()
         watch, objective = self._config.options.get("watch"), self._config.objective
         if watch is not None:

@@ -1,4 +1,4 @@
-"""The time of a search: what fits are expected to take, and what is kept for the final model."""
+"""The time budget of a search: expected durations of fits, and time for the final model."""
 
 import math
 import time
@@ -17,19 +17,19 @@ from wordgate.experiments.search_trials import Rung
 
 OTHER_SETTINGS = 1.3
 """Maximum factor by which a fit with other settings takes longer than earlier ones."""
-_MOST_SLOWNESS = 4.0  # more is rather the start-up of a small fit
+_MOST_SLOWNESS = 4.0  # a higher value is mostly the start-up time of a small fit
 
 
 @dataclass(frozen=True)
 class _Guess:
-    """What a fit takes, by a first guess: seconds, those per character, and its longest text."""
+    """An initial estimate of the duration of a fit: constant, per character, maximum length."""
 
     seconds: float
     per_character: float
     longest: int
     predicting: float = 1e-6  # seconds per character of a text to predict
-    least_characters: float = 0.0  # what it reads at least, however small the data
-    per_label: bool = False  # whether each label takes as long again
+    least_characters: float = 0.0  # minimum number of characters, for small data
+    per_label: bool = False  # whether the time per character is multiplied by the number of labels
 
 
 _GUESSES = {
@@ -51,20 +51,20 @@ class Costs:
 
     Attributes:
         texts: The training texts of an inner fold.
-        n_labels: How many labels there are.
-        teaching_seconds: How long a teacher may be fine-tuned and asked.
+        n_labels: The number of labels.
+        teaching_seconds: Time limit for fine-tuning a teacher and labeling.
     """
 
     texts: Sequence[str]
     n_labels: int = 2
     teaching_seconds: float = math.inf
-    _seen: dict[str, list[float]] = field(default_factory=dict)  # how much slower than guessed
-    _predicting: dict[str, float] = field(default_factory=dict)  # seconds per text, the last ones
+    _seen: dict[str, list[float]] = field(default_factory=dict)  # ratios to the initial estimates
+    _predicting: dict[str, float] = field(default_factory=dict)  # latest seconds per text
 
     def record(
         self, name: str, share: float, seconds: float, predicting: float | None = None
     ) -> None:
-        """Record how long a fit on a share of the rows took, or when the time limit stopped it.
+        """Record the seconds of a fit on a fraction of the rows, also if it was stopped early.
 
         `predicting` is the time to predict a text, in seconds.
         """
@@ -73,7 +73,7 @@ class Costs:
         self._seen.setdefault(name, []).append(seconds / self._guessed(name, share))
 
     def seconds(self, name: str, share: float = 1.0) -> float:
-        """Expect the seconds of a fit on a share of an inner fold's training rows, or more."""
+        """Estimate the seconds of a fit on a fraction of an inner fold's training rows."""
         seen = self._seen.get(name)
         slowness = max(median(seen), median(seen[-3:])) if seen else self._slowness()
         seconds = slowness * self._guessed(name, share)
@@ -82,59 +82,63 @@ class Costs:
         return seconds
 
     def predicting(self, name: str) -> float:
-        """Expect the seconds to predict a text among many."""
+        """Estimate the seconds per text when predicting many."""
         if name in self._predicting:
             return self._predicting[name]
         guess = _GUESSES[name]
-        each = self._n_characters(guess.longest) / max(1, len(self.texts)) * guess.predicting
-        return each * (median(self._seen[name]) if name in self._seen else self._slowness())
+        mean_length = self._n_characters(guess.longest) / max(1, len(self.texts))
+        return (
+            mean_length
+            * guess.predicting
+            * (median(self._seen[name]) if name in self._seen else self._slowness())
+        )
 
     def order(self, name: str) -> tuple[bool, float]:
-        """Return what is smaller for what is tried first: `count`, then what takes the least time.
+        """Return the sort key of default recipes: `count` first, then the fastest.
 
-        It is the same whatever fits have been made.
+        It does not depend on finished fits.
         """
         return name != "count", self._guessed(name, 1.0)
 
     def least(self, name: str, share: float = 1.0) -> float:
-        """Return the seconds below which a fit is not expected to end."""
+        """Estimate the minimum seconds of a fit."""
         return (1.0 if self.is_known(name) else _UNSURE) * self.seconds(name, share)
 
     def is_known(self, name: str) -> bool:
-        """Return whether any fit of a family has been made."""
+        """Return whether a family has a finished fit."""
         return name in self._seen
 
     def _slowness(self) -> float:
-        """Return how much slower than estimated the fastest fit was, from 1 to a maximum."""
+        """Return the lowest ratio of a fit to its estimate, from 1 to a maximum."""
         least = min((min(seen) for seen in self._seen.values()), default=1.0)
         return min(max(least, 1.0), _MOST_SLOWNESS)
 
     def _guessed(self, name: str, share: float) -> float:
         guess = _GUESSES[name]
         n_characters = self._n_characters(guess.longest) * share
-        each = guess.per_character * (self.n_labels if guess.per_label else 1)
-        return guess.seconds + each * max(n_characters, guess.least_characters)
+        per_character = guess.per_character * (self.n_labels if guess.per_label else 1)
+        return guess.seconds + per_character * max(n_characters, guess.least_characters)
 
     @cached_property
     def _lengths(self) -> NDArray[np.int64]:
-        """The characters of each text, int64 [n]: texts in a file are decoded to count them."""
+        """The number of characters of each text, int64 [n]; cached, as texts must be decoded."""
         return np.fromiter(map(len, self.texts), np.int64, len(self.texts))
 
     def _n_characters(self, longest: int) -> int:
-        """Count the characters of all texts, of each at most so many."""
+        """Count the characters of all texts, at most `longest` of each."""
         return int(np.minimum(self._lengths, longest).sum())
 
 
 @dataclass(frozen=True)
 class SearchBudget:
-    """The time of a search, which its fits and the training of the winner share.
+    """The time budget of a search, shared by its fits and the training of the final model.
 
     Attributes:
         ranking: The trials so far.
         costs: The expected costs of fits.
-        deadline: Returns the `time.monotonic()` at which the last fit must end, including the refit
-            of the winner; its estimate changes during the search.
-        n_predicted: Number of texts that the winner predicts after its fit.
+        deadline: Returns the `time.monotonic()` at which the last fit must end, including that of
+            the final model; its estimate changes during the search.
+        n_predicted: Number of texts that the final model predicts after its fit.
     """
 
     ranking: Ranking
@@ -149,11 +153,11 @@ class SearchBudget:
     def for_fit(
         self, spec: TrialSpec, rungs: Sequence[Rung], done: int = 0, *, must: bool
     ) -> float:
-        """Return the seconds that a fit may take, so that there is time for the final model.
+        """Return the time limit of a fit in seconds, with time left for the final model.
 
-        The remaining fits of a trial, of which `done` folds are finished, share the time. For a
-        family that has not been fitted, the fit itself shows how long the model takes. The very
-        first fit may take what one fold needs, even if the final model then has less time.
+        The remaining fits of a trial with `done` finished folds share the time. For a family
+        without a finished fit, the fit itself shows the duration of the final one. The very first
+        fit has the time for one fold, even if the final model then has less time.
         """
         share, growth = rungs[0].share, self.ranking.folds.growth
         fits = 1.0 if must else _whole_folds(rungs, done) / share
@@ -171,7 +175,7 @@ class SearchBudget:
     def is_enough_for(
         self, spec: TrialSpec, rungs: Sequence[Rung], factor: float = 1.0, done: int = 0
     ) -> bool:
-        """Return whether the steps of a trial fit into the time, and the model after them."""
+        """Return whether there is time for the steps of a trial and the final model."""
         needed = 0.0
         for rung in rungs:
             n_folds = 1
@@ -181,7 +185,7 @@ class SearchBudget:
         return factor * needed + self.kept_for(spec) <= self.left()
 
     def kept_for(self, spec: TrialSpec) -> float:
-        """Return the seconds to keep for training the winner, and what it has to beat."""
+        """Return the seconds to reserve for training the final model and its baseline."""
         if not self.ranking.config.refits:
             return 0.0
         best = self.ranking.best()
@@ -193,6 +197,6 @@ class SearchBudget:
 
 
 def _whole_folds(rungs: Sequence[Rung], done: int) -> float:
-    """Count the fits that steps still need, where some folds are done, in fits on all rows."""
+    """Return the number of remaining fits of steps, in fits on all rows, after `done` folds."""
     parts = sum(rung.share for rung in rungs if rung.share < 1.0)
     return parts + max((rung.n_folds for rung in rungs if rung.share == 1.0), default=done) - done

@@ -1,6 +1,6 @@
 """One trial of a search: a family with settings, fitted and scored on inner folds.
 
-The inner folds are made of the training rows alone. No function here is given a test row.
+The inner folds contain only training rows. No function here receives a test row.
 """
 
 import math
@@ -35,7 +35,7 @@ MOST_FOLDS = 3
 _FOLDS_OF_FEW = (10, 5)
 """Numbers of inner folds for few rows, if there is time: each fit then has more of the rows, which
 makes scores less biased and less variable than repeating three folds does (Kohavi 1995)."""
-_GROUPS_OF_A_FOLD, _FITS_OF_THREE_FOLDS = 4, 5  # the model that is trained at the end is two fits
+_GROUPS_OF_A_FOLD, _FITS_OF_THREE_FOLDS = 4, 5  # the final training counts as two fits
 _FOLDS_SHARE = 0.15
 """Maximum fraction of the time that the default recipes may take on this number of folds."""
 PILOT = 8_000
@@ -48,7 +48,7 @@ _PAGES_BYTES = 400_000
 
 @dataclass(frozen=True)
 class Rung:
-    """A step of a trial: so many inner folds, on a share of their training rows."""
+    """A step of a trial: a number of inner folds, and the fraction of their training rows."""
 
     share: float
     n_folds: int
@@ -56,10 +56,10 @@ class Rung:
 
 @dataclass(frozen=True)
 class InnerFolds:
-    """The folds of the training rows, of which the first ones are used.
+    """The inner folds of the training rows, of which the first ones are used.
 
     Attributes:
-        rows: The training rows, validation rows among them.
+        rows: The training rows, including validation rows.
         numbers: int64 [n], the fold of each row.
     """
 
@@ -95,12 +95,12 @@ class InnerFolds:
 
     @property
     def growth(self) -> float:
-        """How many times the training rows of a fold the winner is trained on."""
+        """Ratio of the final model's training rows to those of a fold."""
         fold = self.fold(0)
         return len(self.rows) / (len(fold.train) + len(fold.valid))
 
     def rungs(self, n_folds: int) -> list[Rung]:
-        """Return the steps of a trial: a part of many rows, a third of the folds, then all."""
+        """Return the steps of a trial: a part of many rows, a third of the folds, all folds."""
         pilot = [Rung(_PILOT_SHARE, 1)] if len(self.fold(0).train) > PILOT else []
         first = math.ceil(n_folds / 3)
         return [*pilot, Rung(1.0, first), *([Rung(1.0, n_folds)] if n_folds > 1 else [])]
@@ -145,16 +145,16 @@ def number_of_folds(rows: Dataset, fit_seconds: Sequence[float], seconds: float)
 
 @dataclass(frozen=True)
 class FoldAnswers:
-    """Predictions of a trial for one fold, and how long they took.
+    """Predictions of a trial for one fold, with score and costs.
 
     Attributes:
-        decisions: int64 [n], the labels' numbers; or bool [n, labels], the labels.
-        score: The score that is searched for.
+        decisions: int64 [n], the predicted classes; or bool [n, labels], the predicted labels.
+        score: The score to maximize.
         latency_ms: Median time to predict one text.
         megabytes: Expected size of the bundle of a model trained on all training rows.
         seconds: Time of fitting and predicting.
         is_cut: Whether the time limit ended the fit; its best epoch so far was scored.
-        predicting: Seconds to predict a text among many.
+        predicting: Seconds per text when predicting many.
     """
 
     decisions: NDArray[Any]
@@ -176,7 +176,7 @@ def fit_fold(
 ) -> FoldAnswers:
     """Fit a trial on a share of one inner fold, from 0, and score it on the fold's test rows.
 
-    Fitting must end at the `time.monotonic()` of `until`.
+    The fit is stopped at the `time.monotonic()` of `until`.
     """
     context, plan = config.context, config.plan_of(spec)
     fold = folds.fold(number, share)
@@ -209,26 +209,26 @@ def fit_fold(
 def median_latency(predictor: Predictor, texts: Sequence[str]) -> float:
     """Measure the median time to predict one text, in milliseconds, on up to 100 of the texts.
 
-    It is the least of several medians: what else the machine does meanwhile only adds to it.
+    It is the lowest of several medians, because other processes can only increase it.
     """
     medians: list[float] = []
-    predictor.predict_proba([texts[0]])  # makes ready what the others use
+    predictor.predict_proba([texts[0]])  # warm-up
     began = time.perf_counter()
     for start in range(0, _LATENCY_TEXTS, _LATENCY_BLOCK):
-        taken = []
-        for place in range(start, start + _LATENCY_BLOCK):
-            text = texts[place % len(texts)]
+        seconds = []
+        for number in range(start, start + _LATENCY_BLOCK):
+            text = texts[number % len(texts)]
             started = time.perf_counter()
             predictor.predict_proba([text])
-            taken.append(time.perf_counter() - started)
-        medians.append(median(taken))
+            seconds.append(time.perf_counter() - started)
+        medians.append(median(seconds))
         if time.perf_counter() - began > _LATENCY_SECONDS:
             break
     return 1000.0 * min(medians)
 
 
 def _expected_megabytes(calibrated: Calibrated, family: str, folds: InnerFolds) -> float:
-    """Expect the size of a bundle: its words or n-grams grow with the rows, its hashes, too."""
+    """Estimate the size of a bundle: vocabulary and hashes grow with the number of rows."""
     growth = 1.0 if family == "transformer" else folds.growth
     hashes = 12 * len(folds.rows)
     return (growth * model_bytes(calibrated.fitted.model) + hashes + _PAGES_BYTES) / 1e6

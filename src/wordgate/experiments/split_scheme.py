@@ -1,4 +1,4 @@
-"""One split scheme of a comparison: its folds, and the results of each model on them."""
+"""A split scheme of a comparison, its folds, and the results of each model on them."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,8 +59,8 @@ class SplitScheme:
     Attributes:
         kind: ``random``, ``grouped`` or ``given``.
         splits: The ordinary split; with folds, its near duplicates are used.
-        folds: The folds; one if the ordinary split is all there is.
-        is_baseline: Whether a baseline is fitted, whose stage the caller announces.
+        folds: The folds; only the ordinary split without cross-validation.
+        is_baseline: Whether a baseline is fitted, whose progress the caller reports.
     """
 
     kind: str
@@ -76,12 +76,22 @@ class SplitScheme:
 
     @cached_property
     def evaluator(self) -> Evaluator:
-        """Scores predictions of all test rows, in the table's order."""
+        """The evaluator of all test rows, in the table's order."""
         return Evaluator(self.splits.all_rows.part(self.rows), self.splits.labels, self.seed)
 
     def difference(self, result: ModelResult, other: ModelResult) -> PairedDifference:
         """Compare two families on the same rows: by accuracy, or micro F1 of several labels."""
         return self.evaluator.paired_difference(output_of(result), output_of(other))
+
+    def macro_f1_difference(
+        self, result: ModelResult, other: ModelResult
+    ) -> PairedDifference | None:
+        """Compare macro F1 of two families on the same rows; None unless labels are skewed."""
+        return self.evaluator.macro_f1_difference(output_of(result), output_of(other))
+
+    def deciding_difference(self, result: ModelResult, other: ModelResult) -> PairedDifference:
+        """Compare two families by the score that decides: macro F1 if labels are skewed."""
+        return self.macro_f1_difference(result, other) or self.difference(result, other)
 
     def joined(self, parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Concatenate float64 [n_test of a fold, ...] of each fold, in the order of `rows`."""
@@ -90,15 +100,15 @@ class SplitScheme:
 
     def words(self) -> WordCounts:
         """Count the words of the test rows, and those that their fold's training rows lack."""
-        counted = [count_words(fold.test.texts, fold.train.texts) for fold in self.folds]
-        n_words = self.joined([one.n_words.astype(np.float64) for one in counted])
-        return WordCounts(n_words.astype(np.int64), self.joined([one.unseen for one in counted]))
+        counts = [count_words(fold.test.texts, fold.train.texts) for fold in self.folds]
+        n_words = self.joined([one.n_words.astype(np.float64) for one in counts])
+        return WordCounts(n_words.astype(np.int64), self.joined([one.unseen for one in counts]))
 
     def leak(self) -> str:
         """Describe how many of the test rows leak from training."""
         split = self.splits.facts()
-        place = "" if len(self.folds) == 1 else "One ordinary split in place of the folds, "
-        return f"{place}{split.kind} split: {split.leakage()}"
+        prefix = "" if len(self.folds) == 1 else "One ordinary split in place of the folds, "
+        return f"{prefix}{split.kind} split: {split.leakage()}"
 
 
 def make_scheme(
@@ -109,7 +119,7 @@ def make_scheme(
     n_folds: int | None,
     context: RunContext,
 ) -> SplitScheme:
-    """Split the rows; ``given`` is a kind for where the table itself names the parts."""
+    """Split the rows; the kind is ``given`` if the table itself defines the subsets."""
     settings, seed = settings.updated({"split": GROUPED if kind == GIVEN else kind}), context.seed
     splits = split_table(table, settings, seed, copies)
     check_settings(settings, splits.fit_data(None))
@@ -120,7 +130,7 @@ def make_scheme(
 
 @dataclass(frozen=True)
 class FoldTask:
-    """A model to be fitted and tested on a fold: of the scheme at a place, by its number from 0."""
+    """A model to fit and test on a fold: positions of the scheme and of its fold, from 0."""
 
     family: str
     scheme: int
@@ -129,16 +139,16 @@ class FoldTask:
 
 @dataclass
 class _Fits:
-    """The fits of several models on the folds of several schemes, and those that are stored."""
+    """Fits of several models on the folds of several schemes, some of them stored."""
 
     schemes: Sequence[SplitScheme]
     config: ComparisonConfig
     store: ResultStore
     _of_teachers: dict[FoldTask, FoldResult] = field(default_factory=dict)
-    """Of ``transformer``, where the same model was fine-tuned as the teacher of `TAUGHT_LSTM`."""
+    """Results of ``transformer`` if the same model was fine-tuned as teacher of `TAUGHT_LSTM`."""
 
     def results(self, tasks: Sequence[FoldTask]) -> Iterator[tuple[FoldTask, FoldResult]]:
-        """Return the results as they come: those that are stored, and those of the engine."""
+        """Return the results in the order of completion, stored ones first."""
         config, progress = self.config, self.config.context.progress
         if config.engine.is_local:
             for task in tasks:
@@ -182,7 +192,7 @@ class _Fits:
         return result
 
     def _stored(self, task: FoldTask) -> FoldResult | None:
-        """Read the stored result of a fold; None if there is none."""
+        """Read the stored result of a fold; None without one."""
         fold = self._fold(task)
         fingerprint = _fingerprint(task.family, fold, self.config)
         return self.store.load(self._name(task), fingerprint, (len(fold.test), len(fold.labels)))
@@ -212,26 +222,26 @@ def run_models(
     config: ComparisonConfig,
     store: ResultStore,
 ) -> Iterator[tuple[SplitScheme, ModelResult]]:
-    """Fit and test each model on each fold of each scheme, and score all test rows of each scheme.
+    """Fit and test each model on each fold of each scheme, and evaluate all test rows of a scheme.
 
-    Stored results aside, each fold is a task of the engine. Results are given in the order of the
-    families, and of the schemes for each.
+    Each fold without a stored result is a task of the engine. Results are ordered by family, then
+    by scheme.
     """
     tasks = {
-        (family, place): [FoldTask(family, place, number) for number in range(len(scheme.folds))]
+        (family, number): [FoldTask(family, number, fold) for fold in range(len(scheme.folds))]
         for family in families
-        for place, scheme in enumerate(schemes)
+        for number, scheme in enumerate(schemes)
     }
     results = _Fits(schemes, config, store).results(
-        [task for own in tasks.values() for task in own]
+        [task for of_model in tasks.values() for task in of_model]
     )
-    known: dict[FoldTask, FoldResult] = {}
-    for (family, place), own in tasks.items():
-        while not known.keys() >= {*own}:
+    finished: dict[FoldTask, FoldResult] = {}
+    for (family, number), of_model in tasks.items():
+        while not finished.keys() >= {*of_model}:
             task, result = next(results)
-            known[task] = result
-        joined = _joined_result(family, schemes[place], [known.pop(task) for task in own])
-        yield schemes[place], joined
+            finished[task] = result
+        fold_results = [finished.pop(task) for task in of_model]
+        yield schemes[number], _joined_result(family, schemes[number], fold_results)
 
 
 def _fit_fold(shared: tuple[Sequence[SplitScheme], ComparisonConfig], task: FoldTask) -> FoldResult:
@@ -244,12 +254,12 @@ def _fit_fold(shared: tuple[Sequence[SplitScheme], ComparisonConfig], task: Fold
 
 
 def _joined_result(family: str, scheme: SplitScheme, results: Sequence[FoldResult]) -> ModelResult:
-    """Score the test rows of all folds together."""
+    """Evaluate the test rows of all folds together."""
     evaluator, several = scheme.evaluator, scheme.splits.test.multilabel
     outputs = [result.output(multilabel=several) for result in results]
     output = ModelOutput.of_folds(outputs, [fold.rows for fold in scheme.folds])
     facts = [result.facts for result in results]
-    alone = facts[0] if len(facts) == 1 else None
+    single = facts[0] if len(facts) == 1 else None
     return ModelResult(
         family=family,
         kind=scheme.kind,
@@ -259,9 +269,9 @@ def _joined_result(family: str, scheme: SplitScheme, results: Sequence[FoldResul
         uncalibrated=scheme.joined([result.log_proba for result in results]),
         thresholds=output.thresholds,
         given=output.given() if several else None,
-        temperature=None if alone is None else alone.temperature,
-        history=() if alone is None else alone.history,
-        best_epoch=0 if alone is None else alone.best_epoch,
+        temperature=None if single is None else single.temperature,
+        history=() if single is None else single.history,
+        best_epoch=0 if single is None else single.best_epoch,
         train_seconds=float(np.mean([one.train_seconds for one in facts])),
         texts_per_second=float(np.mean([one.texts_per_second for one in facts])),
         megabytes=max(one.megabytes for one in facts),
@@ -270,12 +280,12 @@ def _joined_result(family: str, scheme: SplitScheme, results: Sequence[FoldResul
 
 
 def output_of(result: ModelResult) -> ModelOutput:
-    """Return the predictions of the models of a result for the test rows."""
+    """Return the predictions of a result for the test rows."""
     return ModelOutput(result.log_proba, result.thresholds)
 
 
 def _teacher_as_model(taught: DistillationResult, config: ComparisonConfig) -> Calibrated | None:
-    """Return the teacher that equals the model ``transformer`` would be; None if none does."""
+    """Return a fine-tuned teacher that equals the model ``transformer``; None without one."""
     student, model = config.plans.get(TAUGHT_LSTM), config.plans.get("transformer")
     if student is None or model is None or student.teaching is None:
         return None
@@ -290,9 +300,9 @@ def _teacher_as_model(taught: DistillationResult, config: ComparisonConfig) -> C
 
 
 def _tested(calibrated: Calibrated, texts: Sequence[str]) -> FoldResult:
-    """Let a fitted model predict the test texts."""
+    """Predict the test texts, and measure the speed."""
     fitted = calibrated.fitted
-    fitted.model.log_proba(texts[:1])  # what is made ready at the first call is no part of the rate
+    fitted.model.log_proba(texts[:1])  # the first call initializes the model
     started = time.perf_counter()
     log_proba = fitted.model.log_proba(texts)
     rate = len(texts) / max(1e-9, time.perf_counter() - started)
@@ -333,7 +343,7 @@ def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFinger
 
 
 def _read_by(family: str, settings: Settings) -> dict[str, object]:
-    """Return the settings that a family reads; the split is what a comparison varies."""
+    """Return the settings that a family reads, except the split, which a comparison varies."""
     return {
         name: value
         for name, value in settings.flat().items()

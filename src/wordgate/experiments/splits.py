@@ -45,7 +45,7 @@ class Fold:
     vocabulary_of: Dataset | None
 
     def fit_data(self, vectors: PretrainedVectors | None) -> FitData:
-        """Return what a model is fitted on, and the word vectors it begins with."""
+        """Return the data to fit a model on, and its initial word vectors."""
         return FitData(self.train, self.valid, self.labels, self.vocabulary_of, vectors)
 
 
@@ -55,8 +55,8 @@ class DataSplits(Fold):
 
     Attributes:
         split: Positions of the rows in the table, and how they were split.
-        copies: The near duplicates. The groups of all sets have them joined.
-        agreement: How many test rows are similar to train rows, and have their label.
+        copies: The near duplicates, by which groups are merged.
+        agreement: Counts of test rows that are similar to training rows, and have their label.
         all_rows: All rows of the table as one data set.
     """
 
@@ -66,7 +66,7 @@ class DataSplits(Fold):
     all_rows: Dataset
 
     def facts(self) -> SplitFacts:
-        """Gather what is known of the split, near duplicates between its parts included."""
+        """Return sizes and leakage of the split."""
         split, copies, agreement = self.split, self.copies, self.agreement
         return SplitFacts(
             kind=split.kind,
@@ -94,24 +94,24 @@ class DataSplits(Fold):
 def split_table(
     table: Table, settings: Settings, seed: int, copies: NearDuplicates | None = None
 ) -> DataSplits:
-    """Split a table as the settings say, or as the table itself names the parts.
+    """Split a table by the settings, or by the subsets of the table itself.
 
-    Near duplicates are searched in the texts without their joined columns, so that a topic in front
-    neither makes two texts alike nor hides a copy. (In the Kaggle tweets joined to their entities,
-    with ids hidden, 1,945 rows would be separated from the same tweet, and 520 groups instead of
-    370 would mix ids.)
+    Near duplicates are detected in the texts without joined columns, so that a topic in front
+    neither makes two texts similar nor hides a duplicate. (In the Kaggle tweets joined to their
+    entities, without ids, 1,945 rows would be separated from the same tweet, and 520 groups instead
+    of 370 would mix ids.)
 
-    Groups that copy each other are joined first: a grouped split never separates them, any other
-    split counts them as leaks, and intervals resample them together.
+    Groups with near duplicates of each other are merged first: a grouped split never separates
+    them, other splits count them as leaks, and intervals resample them together.
 
-    `copies` are the near duplicates, if they are known already.
+    `copies` are the near duplicates, if they are already known.
     """
     labels = tuple(table.label_names())
     copies = copies or find_near_duplicates(table.bodies, table.groups)
     split = _split(table, copies, settings, seed)
     targets = _targets(table, labels)
     weights = None if table.weights is None else np.array(table.weights, np.float32)
-    everything = Dataset(table.texts, targets, copies.joined.groups, weights=weights)
+    all_rows = Dataset(table.texts, targets, copies.joined.groups, weights=weights)
     agreement = copies.label_agreement(split.test, split.train, targets)
     known = copies.has_own_in(split.test, split.train)
     measured = MEMORY
@@ -121,11 +121,11 @@ def split_table(
         measured = TEMPLATES
     warnings = tuple(line.replace(MEMORY, measured) for line in split.warnings)
     split = replace(split, warnings=warnings)
-    train, valid, test = map(everything.part, (split.train, split.valid, split.test))
+    train, valid, test = map(all_rows.part, (split.train, split.valid, split.test))
     _check_labels(labels, train, (valid, test))
-    vocabulary = _vocabulary_of(everything, settings)
+    vocabulary = _vocabulary_of(all_rows, settings)
     return DataSplits(
-        labels, train, valid, test, split.test, vocabulary, split, copies, agreement, everything
+        labels, train, valid, test, split.test, vocabulary, split, copies, agreement, all_rows
     )
 
 
@@ -138,21 +138,23 @@ def hold_out(
     *,
     stratify: bool = True,
 ) -> tuple[Dataset, Dataset]:
-    """Hold out a share of a data set, as a split holds out its test set.
+    """Hold out a fraction of a data set, as a split holds out its test set.
 
     Returns:
-        The rest, and what was held out: whole groups, or single rows if `kind` is ``random``, which
-        `stratify` stratifies by label.
+        The rest, and the held-out rows: whole groups, or single rows if `kind` is ``random``,
+        stratified by label with `stratify`.
     """
     names = labels_of(dataset.targets, labels)
-    deal = partial(random_split, stratify=stratify) if kind == "random" else grouped_split
-    split = deal(dataset.texts, names, dataset.groups, test_size=share, valid_size=share, seed=seed)
-    left = np.sort(np.concatenate([split.train, split.valid]))
-    return dataset.part(left), dataset.part(split.test)
+    split_rows = partial(random_split, stratify=stratify) if kind == "random" else grouped_split
+    split = split_rows(
+        dataset.texts, names, dataset.groups, test_size=share, valid_size=share, seed=seed
+    )
+    rest = np.sort(np.concatenate([split.train, split.valid]))
+    return dataset.part(rest), dataset.part(split.test)
 
 
 def _targets(table: Table, labels: Sequence[str]) -> NDArray[np.int64]:
-    """Number the label of each row, or mark its labels where it may have several."""
+    """Return the label numbers of the rows, int64 [n], or indicators, int64 [n, labels]."""
     if table.label_sets is not None:
         return indicator_matrix(table.label_sets, labels)
     numbers = {label: number for number, label in enumerate(labels)}
@@ -196,7 +198,7 @@ def _check_labels(labels: tuple[str, ...], train: Dataset, others: Sequence[Data
 
 
 def _or_leave_out(unwanted: Sequence[str], labels: Sequence[str]) -> str:
-    """Go on with the advice to leave labels out, if two others are left to tell apart."""
+    """Return the advice to leave labels out, if at least two others remain."""
     if len(labels) - len(unwanted) < 2:
         return ""
     flags = " ".join(f"--drop-label {shlex.quote(label)}" for label in unwanted)
@@ -206,11 +208,10 @@ def _or_leave_out(unwanted: Sequence[str], labels: Sequence[str]) -> str:
 def make_folds(
     table: Table, splits: DataSplits, n_folds: int | None, settings: Settings, seed: int
 ) -> list[Fold]:
-    """Assign all rows to folds, each in one test set, or give the only split as one fold.
+    """Assign all rows to folds, each to one test set, or return the only split as one fold.
 
-    `settings.split` says whether whole groups or single rows are assigned, and `settings.stratify`
-    whether single rows are assigned label by label; of each fold's other rows, the share
-    `valid_size` is for validation.
+    With `settings.split`, whole groups or single rows are assigned, the latter stratified with
+    `settings.stratify`; of each fold's other rows, the fraction `valid_size` is for validation.
     """
     if n_folds is None:
         return [splits]
@@ -237,7 +238,7 @@ def fold_of(
     settings: Settings,
     seed: int,
 ) -> Fold:
-    """Make one of the folds to which rows are assigned, int64 [n]: its rows are the test set."""
+    """Return one of the folds to which rows are assigned, int64 [n]: its rows are the test set."""
     test = np.flatnonzero(numbers == number)
     rest = rows.part(np.flatnonzero(numbers != number))
     train, valid = hold_out(
@@ -253,10 +254,10 @@ def _vocabulary_of(rows: Dataset, settings: Settings) -> Dataset | None:
 def _check_folds(
     numbers: NDArray[np.int64], targets: NDArray[np.int64], labels: tuple[str, ...]
 ) -> None:
-    """Refuse folds of which one has all rows of a label: the other folds can't teach it."""
+    """Raise a `DataError` if one fold has all rows of a label, so that it cannot be learned."""
     for target, label in enumerate(labels):
-        there = targets == target if targets.ndim == 1 else targets[:, target] == 1
-        if len(np.unique(numbers[there])) == 1:
+        has_label = targets == target if targets.ndim == 1 else targets[:, target] == 1
+        if len(np.unique(numbers[has_label])) == 1:
             raise DataError(
                 f"all rows of label '{label}' are in one fold, so the model that is tested there"
                 f" cannot learn it; give it more groups{_or_leave_out([label], labels)}"

@@ -1,4 +1,4 @@
-"""Teachers and their predictions so far, kept so that an interrupted distillation goes on."""
+"""Teachers and their predictions so far, stored so that a distillation can be resumed."""
 
 import time
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ TEACHER_VECTORS = "vectors.safetensors"
 FINISHED = "finished"
 """Marks a folder whose student has been written; its other files can be deleted."""
 _ANSWERS = "answers.safetensors"
-_SECONDS_BETWEEN = 20.0  # two writings of all answers
+_SECONDS_BETWEEN = 20.0  # between two writes of all predictions
 _FILE = own_files(r"(?:teacher-[0-9]+|vectors|answers)\.safetensors")
 
 
@@ -32,11 +32,12 @@ class TeacherCache:
     """A folder with the teachers, the word vectors made of one, and all predictions so far.
 
     Attributes:
-        fingerprint: What the teaching is of: data, settings, seed; and what it runs on.
-        started: The `time.monotonic()` at which the command began.
-        keeps: Whether teachers and predictions are written to it; the word vectors are in any case.
-        earlier_seconds: What teaching took in commands that were interrupted.
-        earlier_wall_seconds: What these commands took.
+        path: The folder.
+        fingerprint: Data, settings, seed and environment of the distillation.
+        started: The `time.monotonic()` at which the command started.
+        keeps: Whether teachers and predictions are stored; word vectors always are.
+        earlier_seconds: Duration of teaching in interrupted commands.
+        earlier_wall_seconds: Duration of these commands.
     """
 
     path: Path
@@ -49,14 +50,14 @@ class TeacherCache:
     _kept: float = field(default_factory=time.monotonic)
 
     def teacher(self, number: int) -> tuple[Model, float] | None:
-        """Return a teacher and its temperature; None if it isn't kept."""
-        if (found := self._read(f"teacher-{number}.safetensors")) is None:
+        """Return a teacher and its temperature; None if it is not stored."""
+        if (content := self._read(f"teacher-{number}.safetensors")) is None:
             return None
-        facts, arrays = found
+        facts, arrays = content
         return model_from_state(facts["family"], facts["description"], arrays), facts["temperature"]
 
     def keep_teacher(self, number: int, model: Model, temperature: float) -> None:
-        """Keep a teacher."""
+        """Store a teacher."""
         description, arrays = model.state()
         facts = {
             "family": model.family,
@@ -66,11 +67,11 @@ class TeacherCache:
         self._write(f"teacher-{number}.safetensors", facts, arrays)
 
     def answers(self, shapes: Mapping[str, tuple[int, int]]) -> dict[str, NDArray[np.float32]]:
-        """Return the predictions so far, of these shapes; NaN stands for what was not asked yet."""
-        found = self._read(_ANSWERS)
-        if found is None:
+        """Return the predictions so far, of these shapes; NaN for missing predictions."""
+        content = self._read(_ANSWERS)
+        if content is None:
             return {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
-        arrays = {name: np.array(array) for name, array in found[1].items()}
+        arrays = {name: np.array(array) for name, array in content[1].items()}
         if {name: array.shape for name, array in arrays.items()} != dict(shapes):
             raise damaged(self.path / _ANSWERS, "it has predictions for other texts")
         return arrays
@@ -78,7 +79,7 @@ class TeacherCache:
     def keep_answers(
         self, answers: Mapping[str, NDArray[np.float32]], *, at_once: bool = False
     ) -> None:
-        """Keep the predictions so far, every twenty seconds or at once."""
+        """Store the predictions so far, every twenty seconds or at once."""
         if at_once or time.monotonic() - self._kept >= _SECONDS_BETWEEN:
             self._write(_ANSWERS, {}, answers)
             self._kept = time.monotonic()
@@ -110,12 +111,12 @@ class TeacherCache:
 
 
 def clear_teacher_cache(folder: Path) -> None:
-    """Delete what a teaching has kept, and the folder if nothing else is in it."""
+    """Delete the files of a distillation, and the folder if it is empty then."""
     remove_own(folder, _is_of_teaching, FINISHED)
 
 
 def is_over(folder: Path) -> bool:
-    """Return whether a teaching is over, or nothing of it was kept; a kill left its folder."""
+    """Return whether a folder is that of a finished distillation, or empty."""
     return folder.is_dir() and ((folder / FINISHED).is_file() or not any(folder.iterdir()))
 
 

@@ -1,6 +1,6 @@
-"""Teachers, fine-tuned for a student or saved before, and the texts that they label for it.
+"""Teachers, fine-tuned or saved models, and the texts that they label for a student.
 
-A transformer that teaches also gives it word vectors.
+Word vectors are distilled from a teacher that is a transformer.
 """
 
 import math
@@ -43,16 +43,16 @@ NEIGHBOURS = 8
 """Number of words that can replace a word in a variation: its nearest neighbors."""
 _TEACHER = Role("teacher", "transformer", "--teacher ", ("config.json",))
 FALSE_ALARMS = 0.02
-"""Maximum fraction of unseen rows that are taken for near duplicates by mistake."""
+"""Maximum false positive rate of the detection of near duplicates."""
 
 
 @dataclass(frozen=True)
 class ModelTeacher:
-    """A fitted model that teaches, by the name that the user calls it.
+    """A fitted model as a teacher, with the name given by the user.
 
     Attributes:
-        columns: Where the data's labels stand among its own, in the data's order.
-        fine_tuned: What fine-tuning it came to; None for a model that was saved or kept.
+        columns: Positions of the data's labels among those of the model, in the data's order.
+        fine_tuned: The fine-tuned model; None for a saved or stored model.
     """
 
     name: str
@@ -68,29 +68,29 @@ class ModelTeacher:
         return apply_temperature(log_proba, self.temperature, self.multilabel)[:, self.columns]
 
     def labelling(self, settings: Settings, device: str) -> "ModelTeacher":
-        """Return the same teacher for labeling many texts, a transformer on the best device."""
+        """Return the teacher for labeling many texts; a transformer on the best device."""
         if not isinstance(self.model, TransformerModel):
             return self
         from wordgate.training.device import choose_device, choose_precision
 
-        where = choose_device(device)
-        precision = choose_precision(settings.transformer.precision, where)
-        network = self.model.network.in_precision(precision, where)
+        chosen_device = choose_device(device)
+        precision = choose_precision(settings.transformer.precision, chosen_device)
+        network = self.model.network.in_precision(precision, chosen_device)
         return replace(self, model=replace(self.model, network=network))
 
 
 @dataclass(frozen=True)
 class MeanTeacher:
-    """Several teachers as one: the mean of their log-probabilities, brought to sum up to 1.
+    """Several teachers as one: the normalized mean of their log-probabilities.
 
-    Where a text may have several labels it is the mean of their logits.
+    With several labels per text, it is the mean of their logits.
     """
 
     teachers: Sequence[ModelTeacher]
 
     @property
     def name(self) -> str:
-        """Name all of them."""
+        """The names of all teachers."""
         return " + ".join(teacher.name for teacher in self.teachers)
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -98,19 +98,19 @@ class MeanTeacher:
         if len(self.teachers) == 1:
             return self.teachers[0].log_proba(texts)
         multilabel = self.teachers[0].multilabel
-        found = [teacher.log_proba(texts) for teacher in self.teachers]
+        outputs = [teacher.log_proba(texts) for teacher in self.teachers]
         if multilabel:
-            found = [log_odds(log_proba) for log_proba in found]
-        return class_log_proba(np.mean(found, axis=0), multilabel)
+            outputs = [log_odds(log_proba) for log_proba in outputs]
+        return class_log_proba(np.mean(outputs, axis=0), multilabel)
 
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A saved model that is to teach, by the name that the user calls it.
+    """A saved model as a teacher, with the name given by the user.
 
     Attributes:
-        labels: Its labels, by the columns of its predictions.
-        fingerprints: Of the texts and groups that it was trained on.
+        labels: Its labels, in the order of the columns of its predictions.
+        fingerprints: Fingerprints of its training texts and groups.
     """
 
     name: str
@@ -121,7 +121,11 @@ class SavedModel:
     fingerprints: Fingerprints
 
     def teacher(self, labels: Sequence[str], *, multilabel: bool = False) -> ModelTeacher:
-        """Let it teach students of these labels; refuse where it knows others."""
+        """Return the teacher for these labels.
+
+        Raises:
+            SettingsError: The model has other labels.
+        """
         if multilabel != self.multilabel:
             own, of_data = (
                 ("several labels", "one") if self.multilabel else ("one label", "several")
@@ -140,15 +144,15 @@ class SavedModel:
         return ModelTeacher(self.name, self.model, self.temperature, columns, multilabel)
 
     def check_unseen(self, test: Dataset, train: Fingerprints) -> None:
-        """Refuse a teacher that was trained on rows that are to test its student.
+        """Raise a `SettingsError` if the teacher was trained on test rows of its student.
 
-        Rows that copy rows of the student's own training, whose fingerprints `train` are, say
-        nothing about the teacher's.
+        Test rows with near duplicates in the student's training rows, of which `train` has the
+        fingerprints, are ignored.
         """
-        # Both are estimated, so that what one misses narrowly the other doesn't claim to know.
-        own = train.near_copies(test.texts, verified=False).found
-        exact = self.fingerprints.seen_texts(test.texts) & ~own
-        near = self.fingerprints.near_copies(test.texts, verified=False).found & ~own
+        # Both are estimates, so that narrow misses of one are not detected by the other.
+        of_student = train.near_copies(test.texts, verified=False).found
+        exact = self.fingerprints.seen_texts(test.texts) & ~of_student
+        near = self.fingerprints.near_copies(test.texts, verified=False).found & ~of_student
         if not exact.any() and near.sum() <= FALSE_ALARMS * len(near):
             return
         raise SettingsError(
@@ -169,14 +173,14 @@ def fit_teachers(
     context: RunContext,
 ) -> list[ModelTeacher]:
     """Load or fine-tune all teachers of the settings; they share the time until the deadline."""
-    found, names = [], settings.teacher.models
-    own = None
+    teachers, names = [], settings.teacher.models
+    train = None
     for number, name in enumerate(names):
         if name in saved:
             with stage(context.progress, "Looking for test rows that the teacher was trained on"):
-                own = own or Fingerprints.of([*data.train.texts, *data.valid.texts], None)
-                saved[name].check_unseen(test, own)
-            found.append(saved[name].teacher(data.labels, multilabel=data.multilabel))
+                train = train or Fingerprints.of([*data.train.texts, *data.valid.texts], None)
+                saved[name].check_unseen(test, train)
+            teachers.append(saved[name].teacher(data.labels, multilabel=data.multilabel))
             continue
         columns, fitted, kept = tuple(range(data.n_classes)), None, folder.teacher(number)
         if kept is not None:
@@ -184,19 +188,19 @@ def fit_teachers(
         else:
             now = time.monotonic()
             deadline = now + (context.deadline - now) / (len(names) - number)
-            own_settings = settings.updated({"transformer.model": name})
-            own_context = replace(
+            teacher_settings = settings.updated({"transformer.model": name})
+            teacher_context = replace(
                 context, seed=context.seed + number, deadline=deadline, checkpoint=None
             )
-            fitted = fit_calibrated("transformer", data, own_settings, own_context)
+            fitted = fit_calibrated("transformer", data, teacher_settings, teacher_context)
             kept = fitted.fitted.model, fitted.temperature
             folder.keep_teacher(number, *kept)
-        found.append(ModelTeacher(name, *kept, columns, data.multilabel, fitted))
-    return found
+        teachers.append(ModelTeacher(name, *kept, columns, data.multilabel, fitted))
+    return teachers
 
 
 def load_saved(names: Sequence[str], progress: Progress) -> dict[str, SavedModel]:
-    """Load those teachers that are saved models, by their names; others have to be fine-tuned."""
+    """Load the teachers that are saved models, by their names; others must be fine-tuned."""
     saved = {}
     for name in names:
         if name == NO_TEACHER or not (Path(name).expanduser() / MANIFEST).is_file():
@@ -216,7 +220,7 @@ def load_saved(names: Sequence[str], progress: Progress) -> dict[str, SavedModel
 
 
 def locate_pretrained_teachers(names: Sequence[str]) -> list[Path]:
-    """Find, and fetch if need be, the transformers that are to be fine-tuned: their folders."""
+    """Return the folders of the transformers to fine-tune; download them if necessary."""
     if names:
         require_extra("transformer", "fine-tuning a teacher")
     return [locate_model(name, _TEACHER) for name in names]
@@ -233,14 +237,14 @@ def distilled_vectors(
     folder: TeacherCache,
     context: RunContext,
 ) -> PretrainedVectors | None:
-    """Distill word vectors from the first teacher that is a transformer; None if none is.
+    """Distill word vectors from the first teacher that is a transformer; None without one.
 
-    The words of the texts get one, and the whole words of the teacher's vocabulary, as far as the
-    deadline of `context` allows.
+    The words are those of the texts, and the whole words of the teacher's vocabulary, until the
+    deadline of `context`.
     """
-    models = {each.name: each.model for each in teachers}
-    found = ((name, model) for name, model in models.items() if isinstance(model, TransformerModel))
-    name, model = next(found, ("", None))
+    models = {teacher.name: teacher.model for teacher in teachers}
+    pairs = ((name, model) for name, model in models.items() if isinstance(model, TransformerModel))
+    name, model = next(pairs, ("", None))
     if model is None:
         return None
     file = folder.path / TEACHER_VECTORS
@@ -250,36 +254,38 @@ def distilled_vectors(
         from wordgate.training.pretrained_transformer import EncoderWords
 
         with stage(context.progress, "Choosing the words to distill"):
-            asked = EncoderWords(name, model.encoder, model.network)
-            cut = get_tokenizer(settings.text.tokenizer)
-            counts = Counter(word for text in texts for word in cut(text))
+            encoder = EncoderWords(name, model.encoder, model.network)
+            tokenize = get_tokenizer(settings.text.tokenizer)
+            counts = Counter(word for text in texts for word in tokenize(text))
             frequent = counts.most_common(settings.text.max_words)
             words = [word for word, _ in frequent if len(word) <= LONGEST_WORD]
-            words += further_words(asked.own_words(), words, cut)
+            words += further_words(encoder.own_words(), words, tokenize)
         context.progress.begin(f"Distilling vectors of {len(words):,} words from the teacher")
         with torch_threads(torch, context.threads):
-            made = distill_words(words, asked, progress=context.progress, deadline=context.deadline)
+            distilled = distill_words(
+                words, encoder, progress=context.progress, deadline=context.deadline
+            )
         folder.path.mkdir(parents=True, exist_ok=True)
-        write_word_vectors(file, "safetensors", made)
+        write_word_vectors(file, "safetensors", distilled)
     return PretrainedVectors(open_vectors(file), called=f"distilled from {name}")
 
 
 def make_augmenter(
     texts: Sequence[str], vectors: PretrainedVectors | None, settings: Settings, progress: Progress
 ) -> Augmenter:
-    """Make variations of texts, with the nearest words by the word vectors if there are any.
+    """Create an augmenter, which replaces words by their nearest neighbors if there are vectors.
 
-    Words that stand in more than one of the texts may be replaced.
+    Only words that occur in more than one text are replaced.
     """
     tokenizer = get_tokenizer(settings.text.tokenizer)
     if vectors is None or not settings.teacher.variations:
         return Augmenter(tokenizer)
     counts = Counter(word for text in texts for word in dict.fromkeys(tokenizer(text)))
     words = [word for word, n in counts.items() if n > 1 and any(map(str.isalpha, word))]
-    found = vectors.lookup(words, settings.vectors.spelling, progress)
-    known = [word for word, is_known in zip(words, found.known.tolist(), strict=True) if is_known]
+    lookup = vectors.lookup(words, settings.vectors.spelling, progress)
+    known = [word for word, is_known in zip(words, lookup.known.tolist(), strict=True) if is_known]
     with stage(progress, f"Finding the nearest neighbors of {len(known):,} words"):
-        nearest = nearest_words(known, found.vectors[found.known], NEIGHBOURS)
+        nearest = nearest_words(known, lookup.vectors[lookup.known], NEIGHBOURS)
     return Augmenter(tokenizer, nearest)
 
 
@@ -291,13 +297,13 @@ def label_texts(
     folder: TeacherCache,
     context: RunContext,
 ) -> dict[str, NDArray[np.float32]]:
-    """Ask a teacher about the test rows, which nobody learns, and about the transfer set.
+    """Compute a teacher's predictions for the test rows, for comparison, and the transfer set.
 
-    From the deadline on nothing more is asked about the transfer set.
+    The transfer set is labeled until the deadline.
 
     Returns:
         Log-probabilities ``test``, float32 [n_test, classes], and ``transfer``, float32 [n,
-            classes], with NaN for what there was no time for.
+            classes], NaN for texts after the deadline.
     """
     shapes = {"transfer": (len(transfer), n_classes), "test": (len(test), n_classes)}
     answers = folder.answers(shapes)

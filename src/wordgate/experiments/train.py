@@ -12,7 +12,7 @@ from wordgate.bundle.metrics import AnyMetrics
 from wordgate.bundle.summary import model_line, model_table
 from wordgate.errors import SettingsError
 from wordgate.evaluation.search import SearchResult
-from wordgate.experiments.auto import check_kept, train_auto
+from wordgate.experiments.auto import SEARCH, train_auto
 from wordgate.experiments.fitting import Clock
 from wordgate.experiments.reading import DataSource
 from wordgate.experiments.resolving import (
@@ -23,7 +23,7 @@ from wordgate.experiments.resolving import (
     resolve_vectors,
     unlabelled_files,
 )
-from wordgate.experiments.resuming import KeptTraining, is_complete, kept_beside
+from wordgate.experiments.resuming import KeptTraining, check_kept, is_complete, kept_beside
 from wordgate.experiments.search_plan import (
     SearchConfig,
     TrainingOptions,
@@ -301,7 +301,7 @@ class _Output:
     def of_search(cls, out: str | Path | None, *, overwrite: bool, resume: bool) -> "_Output":
         """Choose the folder of the selected model; the search stores its trials beside it."""
         folder = None if out is None else Path(out).expanduser()
-        check_kept(folder, resume=resume, overwrite=overwrite)
+        check_kept(folder, "search", SEARCH, resume=resume, overwrite=overwrite)
         if folder is not None:
             check_destination(folder, overwrite=overwrite)
         return cls(folder, overwrite)

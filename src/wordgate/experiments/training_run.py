@@ -341,8 +341,11 @@ def _cross_validate(
     context.progress.begin("Fitting the count baseline on the same folds")
     of_count = fit_baseline(splits, folds, settings, context, engine=plan.engine).output
     evaluator = Evaluator(splits.all_rows, splits.labels, context.seed)
-    difference = evaluator.paired_difference(output, of_count)
-    return validation.model_copy(update={"difference_to_count": difference}), output
+    differences = {
+        "difference_to_count": evaluator.paired_difference(output, of_count),
+        "macro_f1_difference_to_count": evaluator.macro_f1_difference(output, of_count),
+    }
+    return validation.model_copy(update=differences), output
 
 
 def _fit_folds(
@@ -433,11 +436,14 @@ def _results(run: _FittedRun) -> dict[str, object]:
     fitted = calibrated.fitted
     # A model of the family count is its own baseline.
     count = run.count or BaselineResult(tested.output, tested.scores, calibrated.seconds)
+    output, of_count, of_majority = tested.output, count.output, run.majority.output
     return {
         **dict(tested.scores),
         "baselines": baselines_of(run.majority, count),
-        "difference_to_count": evaluator.paired_difference(tested.output, count.output),
-        "difference_to_majority": evaluator.paired_difference(tested.output, run.majority.output),
+        "difference_to_count": evaluator.paired_difference(output, of_count),
+        "difference_to_majority": evaluator.paired_difference(output, of_majority),
+        "macro_f1_difference_to_count": evaluator.macro_f1_difference(output, of_count),
+        "macro_f1_difference_to_majority": evaluator.macro_f1_difference(output, of_majority),
         "split": run.facts,
         "calibration": tested.scaling,
         "coverage": tested.coverage,

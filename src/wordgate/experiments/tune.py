@@ -1,23 +1,27 @@
 """Tuning: a search over the settings of one family, which ends in a recipe."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import Unpack
 
+from wordgate.data import Table
 from wordgate.errors import BundleError, SettingsError
 from wordgate.evaluation.search import SearchResult
-from wordgate.experiments.auto import check_kept, searching, training_rows
+from wordgate.experiments.auto import SEARCH, searching, training_rows
 from wordgate.experiments.fitting import check_settings
 from wordgate.experiments.reading import DataSource, called, near_duplicates_of
+from wordgate.experiments.resuming import check_kept
 from wordgate.experiments.search_plan import (
     SearchConfig,
     TrainingOptions,
     plan_search,
     search_and_data,
 )
+from wordgate.experiments.search_ranking import Found
 from wordgate.experiments.splits import split_table
 from wordgate.report.search_text import selection_score
 from wordgate.runtime.command_start import command_started
@@ -51,7 +55,7 @@ class Tuned:
     search: SearchResult
 
     def __repr__(self) -> str:
-        """Name the settings and the score: the trials are too much for a line."""
+        """Show the settings and the score."""
         name, score = self.search.objective, self.search.chosen_score
         return f"Tuned({self.family}, {name}={score:.3f}, {dict(self.settings)})"
 
@@ -108,7 +112,7 @@ def tune(
     started, progress = command_started(), Console() if progress is None else progress
     file = None if out is None else _recipe_file(out, overwrite=overwrite)
     check_family(model)
-    check_kept(file, resume=resume, overwrite=overwrite)
+    check_kept(file, "search", SEARCH, resume=resume, overwrite=overwrite)
     search, of_data = search_and_data(options)
     source = DataSource(data, of_data, seed=checked_seed(seed))
     overrides = source.overrides(settings)
@@ -125,28 +129,36 @@ def tune(
     )
     progress.say(config.sentence())
     table = source.read(config.settings, overrides, progress).table
-    config = config.for_labels(multilabel=table.label_sets is not None)
-    with limited_blas(choose_threads(threads)):
-        contention = Contention()
-        copies = near_duplicates_of(table, progress)
-        splits = split_table(table, config.settings, source.seed, copies)
-        check_settings(config.settings, splits.fit_data(None))
-        if not config.engine.is_local:
-            contention = contention.before_waiting()
-        with searching(
-            config,
-            training_rows(splits),
-            splits.labels,
-            file,
-            resume=resume,
-            finish=lambda: _WRITING_CPU_SECONDS * contention.slowdown(),
-            slowdown=contention.slowdown(),
-            then="is written",
-        ) as found:
-            tuned = _tuned(model, recipe or "default", config, found.result(config), called(data))
-            if file is not None:
-                _write_recipe(file, tuned.recipe)
+    config = config.for_table(table)
+    with limited_blas(choose_threads(threads)), _searching(config, table, file, resume) as found:
+        tuned = _tuned(model, recipe or "default", config, found.result(config), called(data))
+        if file is not None:
+            _write_recipe(file, tuned.recipe)
     return tuned
+
+
+@contextmanager
+def _searching(
+    config: SearchConfig, table: Table, file: Path | None, resume: bool
+) -> Iterator[Found]:
+    """Split a table, and search on its training rows; trials are kept until the context ends."""
+    contention, progress = Contention(), config.context.progress
+    copies = near_duplicates_of(table, progress)
+    splits = split_table(table, config.settings, config.context.seed, copies)
+    check_settings(config.settings, splits.fit_data(None))
+    if not config.engine.is_local:
+        contention = contention.before_waiting()
+    with searching(
+        config,
+        training_rows(splits),
+        splits.labels,
+        file,
+        resume=resume,
+        finish=lambda: _WRITING_CPU_SECONDS * contention.slowdown(),
+        slowdown=contention.slowdown(),
+        then="is written",
+    ) as found:
+        yield found
 
 
 def _recipe_file(out: str | Path, *, overwrite: bool) -> Path:
@@ -168,7 +180,7 @@ def _write_recipe(file: Path, content: str) -> None:
 def _tuned(
     family: str, recipe: str | Path, config: SearchConfig, result: SearchResult, source: str
 ) -> Tuned:
-    """Write the recipe of a search's winner."""
+    """Write the recipe of the selected trial."""
     settings = dict(result.trial(result.chosen).settings)
     remark = (
         f"{family}, tuned on {source} in {result.minutes:.1f} minutes and"

@@ -1,4 +1,4 @@
-"""Texts without labels, for a teacher to label: none of them copies a row held out."""
+"""Unlabeled texts for a teacher, without duplicates of held-out rows."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -21,15 +21,15 @@ from wordgate.runtime.progress import Progress, stage
 
 @dataclass(frozen=True)
 class Unlabelled:
-    """Texts without labels beside the labeled rows, L of those and U of these.
+    """U unlabeled texts, and L labeled ones.
 
     Attributes:
-        texts: Of length U, none of whose bodies copies another or that of a labeled row exactly.
+        texts: The U unlabeled texts, without exact duplicates of each other or of labeled texts.
         groups: The group of each, an empty string for none.
-        labelled: The labeled texts, as data sets have them.
-        labelled_groups: The group of each, as the data names it.
-        copies: Which of all L + U bodies copy which: the texts without columns joined to them, in
-            which the split, too, finds duplicates.
+        labelled: The L labeled texts.
+        labelled_groups: The group of each, as named in the data.
+        copies: The near duplicates among all L + U main texts, which are the texts without joined
+            columns.
     """
 
     texts: list[str]
@@ -49,9 +49,9 @@ class Unlabelled:
         labelled_bodies: Sequence[str] | None = None,
         bodies: Iterable[str] | None = None,
     ) -> "Unlabelled":
-        """Put texts beside the labeled rows, each once; groups are the data's own names.
+        """Combine unlabeled texts, without duplicates, with labeled ones.
 
-        Bodies are the texts without columns joined to them; None if there are no such columns.
+        Bodies are the texts without joined columns; None if there are no such columns.
         """
         labelled_bodies = labelled if labelled_bodies is None else labelled_bodies
         known = set(map(normalized, [*labelled, *labelled_bodies]))
@@ -61,25 +61,27 @@ class Unlabelled:
         for text, group, body in rows:
             if (key := normalized(body)) and key not in known:
                 chosen.setdefault(key, (text, group, body))
-        own = list(chosen.values())
+        unique = list(chosen.values())
         return cls(
-            texts=[text for text, _, _ in own],
-            groups=[group for _, group, _ in own],
+            texts=[text for text, _, _ in unique],
+            groups=[group for _, group, _ in unique],
             labelled=labelled,
             labelled_groups=labelled_groups or [""] * len(labelled),
-            copies=find_near_duplicates([*labelled_bodies, *(body for _, _, body in own)], None),
+            copies=find_near_duplicates([*labelled_bodies, *(body for _, _, body in unique)], None),
         )
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def without(self, *held_out: Dataset) -> list[str]:
-        """Return the texts that neither copy a row of these data sets nor are of its group."""
+        """Return the texts that share neither a near duplicate nor a group with held-out rows."""
         texts = {text for part in held_out for text in part.texts}
         rows = [row for row, text in enumerate(self.labelled) if text in texts]
         names = {self.labelled_groups[row] for row in rows} - {""}
-        own = np.arange(len(self.labelled), len(self.labelled) + len(self.texts))
-        copied: NDArray[np.bool_] = self.copies.has_duplicate_in(own, np.array(rows, np.int64))
+        unlabelled = np.arange(len(self.labelled), len(self.labelled) + len(self.texts))
+        copied: NDArray[np.bool_] = self.copies.has_duplicate_in(
+            unlabelled, np.array(rows, np.int64)
+        )
         return [
             text
             for text, group, is_copy in zip(self.texts, self.groups, copied.tolist(), strict=True)
@@ -90,7 +92,7 @@ class Unlabelled:
 def read_unlabelled(
     files: Sequence[str | Path], table: Table, progress: Progress, *, encoding: str | None = None
 ) -> Unlabelled:
-    """Read files of texts; labels that they may have are not looked at."""
+    """Read files of texts; labels are ignored."""
     texts: list[str] = []
     bodies: list[str] = []
     groups: list[str] = []
@@ -114,12 +116,12 @@ def read_unlabelled(
 
 
 def _read_unlabelled(file: str | Path, table: Table, encoding: str | None) -> Table:
-    """Read a file by the table's columns of text and group, or of text, or by itself."""
+    """Read a file with the text and group columns of a table, the text column, or inferred ones."""
     text, group = column_flags(table, "text"), column_flag(table, "group")
     ignoring = partial(
         read_table, file, encoding=encoding, labelled=False, label_separator=NO_SEPARATOR
     )
     for names in (group, "none"):
-        with suppress(DataError):  # what is wrong with the file itself the last attempt says
+        with suppress(DataError):  # the last attempt reports errors of the file itself
             return ignoring(text=text, group=names)
     return ignoring(group="none")

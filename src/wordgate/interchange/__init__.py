@@ -1,1 +1,1 @@
-"""Models of other libraries, read as data: no code of a file is run, nor of its library."""
+"""Import of models of other libraries, as data: no code of files or libraries is executed."""

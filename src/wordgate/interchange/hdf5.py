@@ -1,10 +1,10 @@
 """Reader of arrays in untrusted HDF5 files.
 
-h5py, and so Keras, writes HDF5's oldest layout: superblock 0, groups that are B-trees of names in a
-local heap, arrays in one piece (HDF5 File Format Specification, sections II to IV). That much is
-read here, in bounds and steps that are counted, and nothing else. The HDF5 library reads far more:
-links into other files, data kept elsewhere, filters from plugins; and a file of 30 kB whose list of
-free heap space runs in a circle makes it take all memory there is.
+h5py, and thus Keras, writes the oldest layout of HDF5: superblock 0, groups as B-trees of names in
+a local heap, contiguous arrays (HDF5 File Format Specification, sections II to IV). Only this is
+supported here, with limits of sizes and steps. The HDF5 library supports far more: links to other
+files, external data, filter plugins; and a file of 30 kB with a cyclic list of free heap space
+makes it allocate all memory.
 """
 
 import math
@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from wordgate.errors import BundleError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_LARGEST_PIECE = 2**20  # of what describes arrays; the arrays themselves have no such bound
-_MOST_NODES, _WIDEST = 1000, 1000  # of a group's tree, and members of one of them
-_MOST_MESSAGES = 1000  # of an object
+_LARGEST_PIECE = 2**20  # maximum bytes of metadata at once; arrays have no such limit
+_MOST_NODES, _WIDEST = 1000, 1000  # maximum nodes of a group's tree, and members of a node
+_MOST_MESSAGES = 1000  # maximum messages of an object
 _SPACE, _TYPE, _FILES, _LAYOUT, _FILTERS, _MORE, _TABLE = 0x1, 0x3, 0x7, 0x8, 0xB, 0x10, 0x11
-_LINKS = (0x2, 0x6)  # how newer groups keep their members, links into other files among them
+_LINKS = (0x2, 0x6)  # members of newer groups, which can be links to other files
 _KNOWN = (_SPACE, _TYPE, _FILES, _LAYOUT, _FILTERS, _TABLE, *_LINKS)
 _SOFT_LINK = 2
 _SHARED = 0x2
-# Class float of version 1, little-endian, with IEEE 754's fields for 32 bits.
+# Class float of version 1, little-endian, with the IEEE 754 fields of 32 bits.
 _FLOAT32 = bytes.fromhex("11201f0004000000 00002000 17080017 7f000000")
 
 
@@ -35,8 +35,8 @@ _FLOAT32 = bytes.fromhex("11201f0004000000 00002000 17080017 7f000000")
 class ArrayFile:
     """An HDF5 file to read arrays from."""
 
-    file: IO[bytes]  # the file, open for reading
-    size: int  # its bytes: nothing is read beyond them
+    file: IO[bytes]  # open for reading
+    size: int  # in bytes; nothing is read beyond
 
     def read(
         self, path: str, shape: tuple[int, ...], *, rows: int | None = None
@@ -44,22 +44,22 @@ class ArrayFile:
         """Read an array, float32 [shape], or only its first rows, [rows, ...].
 
         Args:
-            path: Names of groups, and of the array in the end, joined by ``/``.
-            shape: The shape it must have, of one dimension or more.
-            rows: How many rows, if not all.
+            path: Names of groups and of the array, joined by ``/``.
+            shape: The required shape, with at least one dimension.
+            rows: The number of rows; None for all.
 
         Raises:
-            BundleError: The array is missing, of another shape or type, not finite, or not plainly
-                in the file.
+            BundleError: The array is missing, of another shape or type, not finite, or not stored
+                contiguously.
         """
-        here = self._root()
+        address = self._root()
         for name in path.split("/"):
-            here = self._member(here, name.encode(), path)
-        start = self._start(here, path, shape)
-        taken = (shape[0] if rows is None else min(rows, shape[0]), *shape[1:])
+            address = self._member(address, name.encode(), path)
+        start = self._start(address, path, shape)
+        read_shape = (shape[0] if rows is None else min(rows, shape[0]), *shape[1:])
         self.file.seek(start)
-        content = self.file.read(4 * math.prod(taken))
-        array = np.frombuffer(content, "<f4").astype(np.float32).reshape(taken)
+        content = self.file.read(4 * math.prod(read_shape))
+        array = np.frombuffer(content, "<f4").astype(np.float32).reshape(read_shape)
         if not np.isfinite(array).all():
             raise BundleError(f"the weights at '{path}' contain values that are not finite")
         return array
@@ -78,7 +78,7 @@ class ArrayFile:
         return int(root)
 
     def _member(self, group: int, name: bytes, path: str) -> int:
-        """Find an object in a group by its name; give its address."""
+        """Return the address of an object in a group by its name."""
         messages = self._messages(group)
         if any(kind in messages for kind in _LINKS):
             raise _other_links(path)
@@ -95,7 +95,7 @@ class ArrayFile:
         raise _no_array(path)
 
     def _entries(self, tree: int) -> Iterator[tuple[int, int, int]]:
-        """Walk a group's tree; yield each member's name in the heap, address and kind of link."""
+        """Traverse a group's tree; yield the name, address and kind of link of each member."""
         waiting = [tree]
         for _ in range(_MOST_NODES):
             if not waiting:
@@ -114,29 +114,29 @@ class ArrayFile:
         raise _damage(tree)
 
     def _messages(self, address: int) -> dict[int, bytes]:
-        """Read what describes an object, by the kind of message; the first of each kind counts."""
+        """Read the messages of an object by their kind; the first of each kind counts."""
         version, size = self._fields("<B7xI", address)
         if version != 1:
             raise _damage(address)
-        found: dict[int, bytes] = {}
+        messages: dict[int, bytes] = {}
         blocks = [(address + 16, size)]
         n_messages = 0
         while blocks:
             at, length = blocks.pop()
             block = self._at(at, length)
-            place = 0
-            while place + 8 <= length:
+            offset = 0
+            while offset + 8 <= length:
                 n_messages += 1
-                kind, size, flags = struct.unpack_from("<HHB", block, place)
-                content = block[place + 8 : place + 8 + size]
+                kind, size, flags = struct.unpack_from("<HHB", block, offset)
+                content = block[offset + 8 : offset + 8 + size]
                 if n_messages > _MOST_MESSAGES or len(content) < size:
-                    raise _damage(at + place)
+                    raise _damage(at + offset)
                 if kind == _MORE and size >= 16:
                     blocks.append(struct.unpack_from("<QQ", content))
                 if kind in _KNOWN:
-                    found.setdefault(kind, b"" if flags & _SHARED else content)
-                place += 8 + size
-        return found
+                    messages.setdefault(kind, b"" if flags & _SHARED else content)
+                offset += 8 + size
+        return messages
 
     def _start(self, address: int, path: str, shape: tuple[int, ...]) -> int:
         """Return the position of the first byte of an array; refuse an unexpected array."""
@@ -147,18 +147,18 @@ class ArrayFile:
             raise _not_plain(path)
         _check_type(messages[_TYPE], messages.get(_SPACE, b""), shape, path)
         layout, kind, start, stored = self._message("<BBQQ", messages.get(_LAYOUT), path)
-        if (layout, kind) != (3, 1):  # 1: in one piece
+        if (layout, kind) != (3, 1):  # 1: contiguous
             raise _not_plain(path)
         needed = 4 * math.prod(shape)
-        there = min(stored, max(0, self.size - start))
-        if there < needed:
+        present = min(stored, max(0, self.size - start))
+        if present < needed:
             raise BundleError(
-                f"the weights at '{path}' claim {needed:,} bytes, and only {there:,} are present"
+                f"the weights at '{path}' claim {needed:,} bytes, and only {present:,} are present"
             )
         return int(start)
 
     def _message(self, form: str, content: bytes | None, path: str) -> tuple[Any, ...]:
-        """Take the fields of a message that must be there."""
+        """Unpack the fields of a required message."""
         if content is None:
             raise _no_array(path)
         if len(content) < struct.calcsize(form):
@@ -169,7 +169,7 @@ class ArrayFile:
         return struct.unpack(form, self._at(address, struct.calcsize(form)))
 
     def _at(self, address: int, length: int) -> bytes:
-        """Read a piece that describes arrays."""
+        """Read metadata at an address."""
         if length > _LARGEST_PIECE or address + length > self.size:
             raise _damage(address)
         self.file.seek(address)
@@ -188,7 +188,7 @@ def _check_type(kind: bytes, space: bytes, shape: tuple[int, ...], path: str) ->
 
 
 def _type_name(kind: bytes) -> str:
-    """Name a type of numbers for a message."""
+    """Return the name of a type for an error message."""
     names = {0: "int", 1: "float"}
     if len(kind) < 8 or kind[0] & 15 not in names:
         return "not numbers"

@@ -1,7 +1,7 @@
 """Import of a trained Keras model of the tutorial notebook's architecture.
 
-Keras and wordgate lay an LSTM's gates out in the same order (input, forget, cell, output) and keep
-their kernels transposed to each other. What Keras masks, padding, wordgate never reads.
+Keras and wordgate have the same order of LSTM gates (input, forget, cell, output), and transposed
+kernels. Padding, which Keras masks, does not exist in wordgate.
 """
 
 from collections.abc import Iterable, Iterator
@@ -95,7 +95,7 @@ def import_keras(
 
 @contextmanager
 def _naming_file(file: Path) -> Iterator[None]:
-    """Name the file in the errors over it."""
+    """Add the name of the file to errors."""
     try:
         yield
     except BundleError as error:
@@ -131,7 +131,7 @@ def _check_labels(names: tuple[str, ...], sizes: KerasNetwork) -> None:
 def _encoder(
     vocabulary: Vocabulary, sizes: KerasNetwork, max_tokens: int | None, truncate: Truncate
 ) -> TextEncoder:
-    """Join the vocabulary with the length that the model or else the user sets."""
+    """Build the encoder, with the input length of the model, or else of the user."""
     if sizes.words < len(vocabulary):
         raise BundleError(
             f"the embedding has {sizes.words:,} rows, but the tokenizer's vocabulary needs"
@@ -154,27 +154,27 @@ def _encoder(
 
 
 def _network(arrays: ArrayFile, sizes: KerasNetwork, words: int) -> Network:
-    """Read the weights and turn them as ours lie."""
-    # Keras 3 files them by a layer's class, not by its name (``_save_container_state`` in its
-    # ``saving/saving_lib.py``).
+    """Read the weights, and transpose them to our layout."""
+    # In Keras 3, their paths have the class of a layer, not its name (``_save_container_state`` in
+    # its ``saving/saving_lib.py``).
     gates = 4 * sizes.hidden
     embedding = arrays.read("layers/embedding/vars/0", (sizes.words, sizes.embedding), rows=words)
     cell, dense = "layers/lstm/cell/vars", "layers/dense/vars"
     forward = Direction(
-        input_weights=_turned(arrays.read(f"{cell}/0", (sizes.embedding, gates))),
-        hidden_weights=_turned(arrays.read(f"{cell}/1", (sizes.hidden, gates))),
+        input_weights=_transposed(arrays.read(f"{cell}/0", (sizes.embedding, gates))),
+        hidden_weights=_transposed(arrays.read(f"{cell}/1", (sizes.hidden, gates))),
         bias=_bias(arrays, f"{cell}/2", gates, present=sizes.lstm_bias),
     )
     return Network(
         embedding=embedding,
         directions=(forward,),
-        output_weights=_turned(arrays.read(f"{dense}/0", (sizes.hidden, sizes.classes))),
+        output_weights=_transposed(arrays.read(f"{dense}/0", (sizes.hidden, sizes.classes))),
         output_bias=_bias(arrays, f"{dense}/1", sizes.classes, present=sizes.output_bias),
         pooling=("last",),
     )
 
 
-def _turned(kernel: Floats) -> Floats:
+def _transposed(kernel: Floats) -> Floats:
     return np.ascontiguousarray(kernel.T)
 
 
@@ -183,7 +183,7 @@ def _bias(arrays: ArrayFile, path: str, size: int, *, present: bool) -> Floats:
 
 
 def _notes(encoder: TextEncoder, sizes: KerasNetwork) -> list[str]:
-    """Describe what was taken from the model and what was assumed of it."""
+    """Describe properties of the model, and assumptions about it."""
     words = len(encoder.vocabulary)
     length = "as given by max_tokens" if sizes.length is None else "the fixed length of the model"
     truncating = "default truncating='pre'" if encoder.truncate == "front" else "truncating='post'"

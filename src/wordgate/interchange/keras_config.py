@@ -1,8 +1,8 @@
-"""The architecture of a Keras model, from its `config.json`: only one chain of layers is known.
+"""The architecture of a Keras model, from its `config.json`; only one chain of layers is supported.
 
-That is: (InputLayer), Embedding with mask_zero, LSTM, Dense with softmax, and dropouts anywhere
-between, as Sequential or as a Functional chain. Nothing is built of the description and no name in
-it is looked up; whatever would change a prediction and can't be computed here is refused.
+It is (InputLayer), Embedding with mask_zero, LSTM, Dense with softmax, with dropouts in between, as
+a Sequential model or a Functional chain. No object is created from the description. Everything that
+would change a prediction and is not supported is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 LARGEST = 2**31 - 1
 """Maximum of any size, because ids are int32."""
 
-# The values that our network computes with, by class and field. A field that isn't there has them.
+# The supported values by class and field, which are also those of missing fields.
 _FIXED: dict[str, dict[str, tuple[Any, ...]]] = {
     "InputLayer": {"sparse": (False, None), "ragged": (False, None)},
     "Embedding": {"mask_zero": (True,)},
@@ -37,7 +37,7 @@ _FIXED: dict[str, dict[str, tuple[Any, ...]]] = {
     "SpatialDropout1D": {},
 }
 _NEEDED = {"Embedding": "mask_zero", "Dense": "activation"}
-# Fields that change nothing in prediction, or that are read elsewhere. All others must be off.
+# Fields without effect on predictions, or read elsewhere. All others must be off.
 _HARMLESS = {
     "name", "trainable", "dtype", "seed", "batch_shape", "optional", "batch_input_shape",
     "input_dim", "output_dim", "input_length", "units", "use_bias", "unit_forget_bias",
@@ -50,12 +50,12 @@ MODELS = ("Sequential", "Functional")
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer as it is described."""
+    """The description of a layer."""
 
     kind: str  # its class
-    name: str  # what the user or Keras called it
+    name: str
     config: Mapping[str, Any]  # its fields
-    nodes: Sequence[Any]  # how it is called, in a Functional model
+    nodes: Sequence[Any]  # its calls in a Functional model
 
     def __str__(self) -> str:
         return f"layer '{shown(self.name, 60)}' ({self.kind})"
@@ -71,7 +71,7 @@ class Layer:
         return value
 
     def flag(self, field: str) -> bool:
-        """Return a field that is on or off; on where it isn't there."""
+        """Return a field that is on or off; on if it is missing."""
         value = self.config.get(field, True)
         if type(value) is not bool:
             raise BundleError(f"{self} has {field}={brief(value)}; it must be True or False")
@@ -79,7 +79,7 @@ class Layer:
 
 
 def _read_layer(entry: Any, number: int) -> Layer:
-    """Read one layer's description, and refuse what can't be computed here."""
+    """Read the description of a layer; refuse unsupported ones."""
     match entry:
         case {"config": {"name": str(name)}}:
             pass
@@ -95,7 +95,7 @@ def _read_layer(entry: Any, number: int) -> Layer:
 
 
 def _class_and_fields(entry: Any, where: str) -> tuple[str, Mapping[str, Any]]:
-    """Read the class and the fields of a layer or model; refuse classes that aren't Keras' own."""
+    """Read the class and the fields of a layer or model; refuse custom classes."""
     if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
         raise BundleError(f"{where} has no class_name")
     kind: str = entry["class_name"]
@@ -113,7 +113,7 @@ def _class_and_fields(entry: Any, where: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def _check_fields(layer: Layer) -> None:
-    """Refuse values that our network doesn't compute with, and fields nobody here knows."""
+    """Raise a `BundleError` for unsupported values, and unknown fields."""
     fixed = _FIXED[layer.kind]
     needed = _NEEDED.get(layer.kind)
     if needed is not None and needed not in layer.config:
@@ -132,7 +132,7 @@ def _check_fields(layer: Layer) -> None:
 
 
 def _policy_of(layer: Layer) -> str:
-    """Return a layer's dtype policy, and refuse those whose weights are not float32."""
+    """Return a layer's dtype policy; refuse policies whose weights are not float32."""
     match layer.config.get("dtype", "float32"):
         case {"class_name": "DTypePolicy", "config": dict(fields)}:
             name = fields.get("name")
@@ -150,24 +150,24 @@ def _policy_of(layer: Layer) -> str:
 
 @dataclass(frozen=True)
 class KerasNetwork:
-    """The sizes of an Embedding, an LSTM and a Dense layer that follow each other."""
+    """The sizes of a sequence of an Embedding, an LSTM and a Dense layer."""
 
     words: int  # rows of the embedding
-    embedding: int  # numbers of a word vector
+    embedding: int  # dimensions of a word vector
     hidden: int  # units of the LSTM
     classes: int  # units of the Dense layer
-    output: str  # how messages name the Dense layer
+    output: str  # the Dense layer in messages
     lstm_bias: bool  # whether the LSTM has a bias
-    output_bias: bool  # whether the Dense layer has one
-    length: int | None  # tokens of each text, if the model's input fixes them
+    output_bias: bool  # whether the Dense layer has a bias
+    length: int | None  # number of tokens of a text, if it is fixed
     policies: frozenset[str]  # the dtype policies of its layers
 
 
 def parse_config(config: Mapping[str, Any]) -> KerasNetwork:
-    """Read a model's description, the content of `config.json`.
+    """Parse the description of a model, the content of `config.json`.
 
     Raises:
-        BundleError: The model is of another shape; the message names the layer and the value.
+        BundleError: The model is not supported; the message names the layer and the value.
     """
     kind, fields = _class_and_fields(config, "the model")
     if kind not in MODELS:
@@ -186,7 +186,7 @@ def _sequential(described: Sequence[Any]) -> list[Layer]:
 
 
 def _functional(described: Sequence[Any], fields: Mapping[str, Any]) -> list[Layer]:
-    """Bring a Functional model's layers into their order, from the output back to the input."""
+    """Order the layers of a Functional model, from the output back to the input."""
     masks = list(filter(_is_mask, described))
     others = _sequential([entry for entry in described if not _is_mask(entry)])
     layers = {layer.name: layer for layer in others}
@@ -205,12 +205,12 @@ def _functional(described: Sequence[Any], fields: Mapping[str, Any]) -> list[Lay
 
 
 def _is_mask(entry: Any) -> bool:
-    """Return whether it is NotEqual, the operation by which Keras computes a mask."""
+    """Return whether an entry is NotEqual, the operation by which Keras computes a mask."""
     return isinstance(entry, dict) and entry.get("class_name") == "NotEqual"
 
 
 def _mask_name(entry: Mapping[str, Any], first: str) -> str:
-    """Return the name of the operation that tells tokens from padding, and refuse any other."""
+    """Return the name of the operation that computes the mask; refuse any other operation."""
     match entry:
         case {
             "module": "keras.src.ops.numpy",
@@ -222,7 +222,7 @@ def _mask_name(entry: Mapping[str, Any], first: str) -> str:
 
 
 def _end(fields: Mapping[str, Any], name: str) -> str:
-    """Return the one layer at an end of a Functional model."""
+    """Return the only layer at an end of a Functional model."""
     match fields.get(name):
         case [str(layer), 0, 0] | [[str(layer), 0, 0]]:
             return layer
@@ -231,7 +231,7 @@ def _end(fields: Mapping[str, Any], name: str) -> str:
 
 
 def _source(layer: Layer, masks: set[str]) -> str:
-    """Return the name of the layer that a layer reads, and refuse one that is called otherwise."""
+    """Return the name of the input layer of a layer; refuse other forms of calls."""
     match layer.nodes:
         case [{"args": [tensor], "kwargs": dict(options)}] if source := _tensor(tensor):
             pass
@@ -249,7 +249,7 @@ def _source(layer: Layer, masks: set[str]) -> str:
 
 
 def _tensor(value: Any) -> str | None:
-    """Return the name of the layer whose only output this is."""
+    """Return the name of the layer with this output."""
     match value:
         case {
             "class_name": "__keras_tensor__",
@@ -260,7 +260,7 @@ def _tensor(value: Any) -> str | None:
 
 
 def _network(chain: Sequence[Layer]) -> KerasNetwork:
-    """See that the layers stand in the order that our network computes, and take their sizes."""
+    """Check the order of the layers, and return their sizes."""
     rest = [layer for layer in chain if layer.kind not in DROPOUTS]
     inputs = [layer for layer in rest[:1] if layer.kind == "InputLayer"]
     rest = rest[len(inputs) :]
@@ -289,7 +289,7 @@ def _network(chain: Sequence[Layer]) -> KerasNetwork:
 
 
 def _length(layers: Sequence[Layer]) -> int | None:
-    """Return the number of tokens that the input or the embedding fixes, if one does."""
+    """Return the fixed number of tokens of the input or the embedding; None without one."""
     for layer in layers:
         shape = layer.config.get("batch_shape") or layer.config.get("batch_input_shape")
         if shape is None:

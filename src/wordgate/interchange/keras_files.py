@@ -1,8 +1,7 @@
-"""The files that Keras writes, read without trusting them: a `.keras` archive, a tokenizer's JSON.
+"""Readers of untrusted Keras files: a `.keras` archive, and the JSON file of a tokenizer.
 
-A `.keras` file is a zip of two JSON files and one HDF5 file. Nothing is unpacked by a name that the
-file gives. No member may claim more than its limit, or more than deflate could honestly have packed
-into the bytes that are there.
+A `.keras` file is a zip archive of two JSON files and one HDF5 file. Only members with known names
+are extracted. Members have limits of size and compression ratio.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _BLOCK = 2**20
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
 _VERSION = re.compile(r"(\d{1,4})(\.[0-9A-Za-z]{1,16}){1,5}")
-# What zipfile raises over damaged files, besides its own error.
+# Errors of zipfile for damaged files.
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, EOFError, LookupError, NotImplementedError, OverflowError,
     RuntimeError, ValueError,
@@ -50,8 +49,8 @@ _DAMAGE = (
 class KerasArchive:
     """The content of a `.keras` file."""
 
-    version: str  # the version of Keras that saved it
-    config: Mapping[str, Any]  # how the model is built
+    version: str  # the version of Keras
+    config: Mapping[str, Any]  # the architecture
     weights: ArrayFile
 
 
@@ -60,7 +59,7 @@ def open_keras(path: Path) -> Iterator[KerasArchive]:
     """Open a `.keras` file.
 
     Raises:
-        BundleError: It is no such file, is damaged, or claims sizes it can't have.
+        BundleError: It is not such a file, is damaged, or has impossible sizes.
     """
     _check_kind(path)
     with tempfile.TemporaryFile() as weights:
@@ -71,14 +70,14 @@ def open_keras(path: Path) -> Iterator[KerasArchive]:
                 size = _copy(archive, WEIGHTS, weights)
         except _DAMAGE as error:
             raise BundleError(f"the file is damaged: {shown(str(error), 200)}") from error
-        except OSError as error:  # among others, a seek to where a damaged zip leads
+        except OSError as error:  # for example, a seek to an invalid position
             raise BundleError(f"the file cannot be unpacked: {error.strerror}") from error
         yield KerasArchive(version, config, ArrayFile(weights, size))
 
 
 def _check_kind(path: Path) -> None:
-    """Refuse a file that is not a zip archive, and say what it is instead."""
-    if os.path.isdir(path):  # which takes a path too long for the system, too
+    """Raise a `BundleError` for a file that is not a zip archive, and describe its type."""
+    if os.path.isdir(path):  # also accepts a path too long for the system
         raise BundleError(f"this is a folder, not a .keras file; {RESAVE}")
     if not os.path.isfile(path):
         raise BundleError("there is no such file")
@@ -94,7 +93,7 @@ def _check_kind(path: Path) -> None:
 
 
 def _version(metadata: Mapping[str, Any]) -> str:
-    """Return the version of Keras, and refuse those whose files have another layout."""
+    """Return the version of Keras; refuse versions with another file layout."""
     version = metadata.get("keras_version")
     match = _VERSION.fullmatch(version) if isinstance(version, str) else None
     if match is None:
@@ -109,7 +108,7 @@ def _version(metadata: Mapping[str, Any]) -> str:
 
 
 def _object(archive: zipfile.ZipFile, name: str) -> Mapping[str, Any]:
-    """Read a member that holds a JSON object."""
+    """Read a member that contains a JSON object."""
     content = io.BytesIO()
     _copy(archive, name, content)
     value = _parsed(content.getvalue(), f"{name} in it")
@@ -119,7 +118,7 @@ def _object(archive: zipfile.ZipFile, name: str) -> Mapping[str, Any]:
 
 
 def _copy(archive: zipfile.ZipFile, name: str, to: IO[bytes]) -> int:
-    """Unpack a member, and count its bytes while at it."""
+    """Extract a member, and return its size in bytes."""
     info = _checked(archive, name)
     copied = 0
     with archive.open(info) as member:
@@ -136,13 +135,13 @@ def _copy(archive: zipfile.ZipFile, name: str, to: IO[bytes]) -> int:
 
 
 def _checked(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    """Find a member, and refuse one that claims what it can't hold."""
-    found = [info for info in archive.infolist() if info.filename == name]
-    if not found:
+    """Find a member; refuse impossible sizes."""
+    members = [info for info in archive.infolist() if info.filename == name]
+    if not members:
         raise BundleError(f"this is not a model saved by Keras 3: there is no {name} in it")
-    if len(found) > 1:
-        raise BundleError(f"the file is damaged: it contains {name} {len(found)} times")
-    info = found[0]
+    if len(members) > 1:
+        raise BundleError(f"the file is damaged: it contains {name} {len(members)} times")
+    info = members[0]
     if info.flag_bits & _ENCRYPTED or info.compress_type not in _PLAIN:
         raise BundleError(f"{name} in it is encrypted or packed in a way that Keras never does")
     if info.file_size > LIMITS[name]:
@@ -159,18 +158,17 @@ def _checked(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
 
 LARGEST_FILE = 2**29
 WRITE = "write it with: open('tokenizer.json', 'w').write(tokenizer.to_json())"
-# What wordgate's tokenizer `keras` does; the defaults of Keras' own.
+# The configuration of wordgate's tokenizer `keras`, which is Keras' default.
 _DEFAULTS = {"filters": KERAS_FILTERS, "lower": True, "split": " ", "char_level": False}
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
-    """Read the words that a tokenizer gives ids to, and the fate of all others, from its JSON.
+    """Read the vocabulary of a tokenizer from its JSON file.
 
-    Unknown words have the id 1 if there is an ``oov_token``, and none if there isn't: then Keras
-    drops them.
+    Unknown words have the id 1 if there is an ``oov_token``; otherwise Keras drops them.
 
     Raises:
-        BundleError: It is no such file, or its tokenizer cuts texts in another way.
+        BundleError: It is not such a file, or its tokenizer is configured differently.
     """
     config = _tokenizer_config(path)
     for field, expected in _DEFAULTS.items():
@@ -194,7 +192,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
 
 
 def _tokenizer_config(path: Path) -> Mapping[str, Any]:
-    if not os.path.isfile(path):  # which takes a path too long for the system, too
+    if not os.path.isfile(path):  # also accepts a path too long for the system
         raise BundleError("there is no such file")
     if path.stat().st_size > LARGEST_FILE:
         raise BundleError(f"the file has more than {LARGEST_FILE:,} bytes, which is the maximum")
@@ -231,8 +229,8 @@ def _words(config: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def _parsed(content: str | bytes, what: str, remedy: str = "") -> Any:
+def _parsed(content: str | bytes, name: str, remedy: str = "") -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"{what} is not JSON ({shown(str(error), 200)}){remedy}") from error
+        raise BundleError(f"{name} is not JSON ({shown(str(error), 200)}){remedy}") from error

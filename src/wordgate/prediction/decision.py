@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wordgate.arguments import real_number, whole_number
 from wordgate.bundle.config import Config
 from wordgate.errors import SettingsError, near_miss
-from wordgate.evaluation.multilabel import DEFAULT_THRESHOLD, decided_classes
+from wordgate.evaluation.multilabel import DEFAULT_THRESHOLD, predicted_classes
 from wordgate.runtime.display import brief
 
 Threshold = float | Mapping[str, float]
@@ -105,7 +105,7 @@ class DecisionRule:
     def columns(self, proba: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the column of each text's label, regardless of abstention, int64 [n]."""
         thresholds = None if self.thresholds is None else np.array(self.thresholds)
-        return decided_classes(proba, thresholds, self.decisive)
+        return predicted_classes(proba, thresholds, self.decisive)
 
     def given(self, proba: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
         """Return which of several labels per text reach their thresholds, bool [n, labels]."""

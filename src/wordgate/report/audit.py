@@ -1,4 +1,4 @@
-"""The report on an audit: in sections, as plain text for a terminal, and as a page."""
+"""The report on an audit: sections, plain text for a terminal, and a page."""
 
 import textwrap
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ NAME_WIDTH = 40
 
 
 def sections(audit: Audit) -> list[Section]:
-    """Describe the findings by subject, the advice first, without the example pairs."""
+    """Return the results by subject, the recommendation first, without the example pairs."""
     return [
         _advice_section(audit),
         _texts_section(audit),
@@ -41,7 +41,7 @@ def audit_page(audit: Audit) -> str:
 
 
 def format_audit(audit: Audit, width: int | None = None) -> str:
-    """Write an audit for a terminal, the advice last.
+    """Format an audit for a terminal, the recommendation last.
 
     Args:
         audit: The audit.
@@ -80,11 +80,11 @@ def _format_pair(pair: Pair, width: int) -> str:
 
 
 def _caption(row: TableRow) -> str:
-    """Name a row of a pair: its number, label and group."""
+    """Format the number, label and group of a row of a pair."""
     text = row.label_text()
-    about = [] if text is None else [shown(text, 30)]
-    about += [] if row.group is None else [f"group {shown(row.group, 20)}"]
-    return f"row {row.row:,}" + (f" ({', '.join(about)})" if about else "")
+    details = [] if text is None else [shown(text, 30)]
+    details += [] if row.group is None else [f"group {shown(row.group, 20)}"]
+    return f"row {row.row:,}" + (f" ({', '.join(details)})" if details else "")
 
 
 def _wrapped(text: str, width: int, *, indent: int) -> list[str]:
@@ -136,13 +136,13 @@ def _labels_a_text(facts: LabelSetFacts, n_rows: int) -> str:
 
 
 def _duplicates_section(audit: Audit) -> Section:
-    found = audit.duplicates
+    duplicates = audit.duplicates
     sentences = [
-        f"{_of(found.rows, audit.n_rows)} have a duplicate:",
-        f"- {counted(found.exact_rows, 'has', 'have')} an exact duplicate"
-        f" ({counted(found.exact_texts, 'distinct text')});",
-        f"- {counted(found.near_rows, 'has', 'have')} a near duplicate, a text that is similar but"
-        f" not identical ({counted(found.near_pairs, 'pair')}).",
+        f"{_of(duplicates.rows, audit.n_rows)} have a duplicate:",
+        f"- {counted(duplicates.exact_rows, 'has', 'have')} an exact duplicate"
+        f" ({counted(duplicates.exact_texts, 'distinct text')});",
+        f"- {counted(duplicates.near_rows, 'has', 'have')} a near duplicate, a text that is similar"
+        f" but not identical ({counted(duplicates.near_pairs, 'pair')}).",
     ]
     if audit.conflicts is not None:
         sentences.append(_conflicts(audit.conflicts, several=audit.label_sets is not None))
@@ -150,16 +150,16 @@ def _duplicates_section(audit: Audit) -> Section:
         sentences.append(_disagreements(audit.label_sets.disagreements))
     text = audit.reading.choice("text")
     if text is not None and text.before:
-        fronts = " and ".join(column.called() for column in text.before)
+        others = " and ".join(column.called() for column in text.before)
         sentences.append(
             f"Only column {text.columns[-1].called()} is searched for duplicates. If duplicates"
-            f" differ in column {fronts}, different labels can all be correct."
+            f" differ in column {others}, different labels can all be correct."
         )
     return Section("Duplicates", sentences)
 
 
 def _disagreements(found: list[Disagreement]) -> str:
-    """Name the labels on which duplicates disagree, the most frequent first."""
+    """List the labels on which duplicates disagree, the most frequent first."""
     listed = [
         f"{shown(one.label, NAME_WIDTH)} ({one.exact_texts:,}; {one.near_pairs:,})"
         for one in found[:MOST_DISAGREEMENTS]
@@ -173,13 +173,13 @@ def _disagreements(found: list[Disagreement]) -> str:
 
 
 def _conflicts(conflicts: Conflicts, *, several: bool) -> str:
-    groups, of = "", "other labels" if several else "another label"
+    groups, other = "", "other labels" if several else "another label"
     if conflicts.groups is not None:
-        than_one = "combination of labels" if several else "label"
-        groups = f" Groups with more than one {than_one}: {conflicts.groups:,}."
+        name = "combination of labels" if several else "label"
+        groups = f" Groups with more than one {name}: {conflicts.groups:,}."
     return (
         f"Conflicting labels: {counted(conflicts.exact_rows, 'row has', 'rows have')} the same text"
-        f" as a row with {of} ({counted(conflicts.exact_texts, 'distinct text')}). Pairs of near"
+        f" as a row with {other} ({counted(conflicts.exact_texts, 'distinct text')}). Pairs of near"
         f" duplicates with different labels: {conflicts.near_pairs:,}.{groups}"
     )
 

@@ -1,7 +1,7 @@
-"""Charts, in SVG drawn for a width of 360 units: read on a phone as well as on paper.
+"""Charts in SVG with a width of 360 units, readable on a phone and on paper.
 
-Colours are the page's own (classes `one`, `two`, `quiet`), so that they follow dark and light; what
-differs in color differs in form, too.
+Colors are classes of the page (`one`, `two`, `quiet`), for light and dark mode; marks of different
+colors also differ in shape.
 """
 
 import math
@@ -23,10 +23,7 @@ Tone = Literal["one", "two", "quiet"]
 
 @dataclass(frozen=True)
 class Axis:
-    """A scale, from `low` to `high`, with numbers at its ticks.
-
-    On a logarithmic one equal ratios are equally far apart.
-    """
+    """A scale from `low` to `high`, linear or logarithmic, with numbers at its ticks."""
 
     title: str
     low: float
@@ -36,19 +33,19 @@ class Axis:
     logarithmic: bool = False
 
     def at(self, value: float, start: float, end: float) -> float:
-        """Map a value to a place between two; what lies outside is put at the edge."""
+        """Map a value to a coordinate between two; values outside are clipped."""
         low, high = self.low, self.high
         if self.logarithmic:
             value, low, high = math.log(value), math.log(low), math.log(high)
-        part = (value - low) / (high - low)
-        return start + min(1.0, max(0.0, part)) * (end - start)
+        fraction = (value - low) / (high - low)
+        return start + min(1.0, max(0.0, fraction)) * (end - start)
 
 
 @dataclass(frozen=True)
 class Line:
     """A line of a line chart: its name, its points (x, y) and its tone.
 
-    With `marks` each point is drawn, too; without `joined` only the points are.
+    With `marks`, points are drawn as well; without `joined`, only points are drawn.
     """
 
     name: str
@@ -68,13 +65,13 @@ class Estimate:
 
     @classmethod
     def of(cls, value: float | None, interval: Interval | None = None) -> "Estimate":
-        """Join a value and its interval, if there is one."""
+        """Combine a value with its interval, if there is one."""
         return cls(value) if interval is None else cls(value, interval.low, interval.high)
 
 
 @dataclass(frozen=True)
 class ChartBar:
-    """A row of a bar chart: its name, its value, and a remark that stands beside it."""
+    """A row of a bar chart: its name, its value, and a note next to it."""
 
     name: str
     estimate: Estimate
@@ -82,7 +79,7 @@ class ChartBar:
 
     @property
     def value(self) -> str:
-        """The value as it is written."""
+        """The formatted value."""
         value = self.estimate.value
         return "undefined" if value is None else f"{value:.2f}"
 
@@ -98,10 +95,10 @@ class Dots:
 def axis(
     title: str, values: Sequence[float], *, form: Callable[[float], str] = "{:g}".format
 ) -> Axis:
-    """Make a scale of round numbers that holds all values, with about five ticks."""
+    """Return a scale of round numbers that contains all values, with about five ticks."""
     low, high = min(values), max(values)
     if high - low < 1e-9:
-        margin = 0.05 if abs(low) <= 1 else 0.5  # fractions, such as scores, lie closer together
+        margin = 0.05 if abs(low) <= 1 else 0.5  # fractions, such as scores, are closer together
         low, high = low - margin, high + margin
     rough = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(rough))
@@ -112,9 +109,9 @@ def axis(
 
 
 def log_axis(title: str, values: Sequence[float]) -> Axis:
-    """Make a logarithmic scale of round numbers that holds all values, which are positive.
+    """Return a logarithmic scale of round numbers that contains all values, which are positive.
 
-    Its ticks are 1, 2 and 5 times powers of ten; on a long scale, the powers alone.
+    Its ticks are 1, 2 and 5 times powers of ten, or only the powers on a long scale.
     """
     low, high = math.log10(min(values)), math.log10(max(values))
     powers = range(math.floor(low) - 1, math.ceil(high) + 2)
@@ -127,17 +124,17 @@ def log_axis(title: str, values: Sequence[float]) -> Axis:
 
 
 def shares(title: str) -> Axis:
-    """Make the scale from 0 to 1."""
+    """Return the scale from 0 to 1."""
     return Axis(title, 0.0, 1.0, (0, 0.2, 0.4, 0.6, 0.8, 1.0), "{:.1f}".format)
 
 
 def line_chart(
     lines: Sequence[Line], *, x: Axis, y: Axis, label: str, marked: tuple[float, str] | None = None
 ) -> Markup:
-    """Draw lines over a grid, with their names above, the most important last.
+    """Draw lines over a grid, with a legend above; the most important line is last.
 
-    `label` says what the picture shows, for who can't see it; `marked` is a value of x to mark with
-    a vertical line, and its name.
+    `label` describes the picture for screen readers; `marked` is a value of x to mark with a
+    vertical line, and its name.
     """
     height = 250.0
     left = 14 + max(text_width(y.form(tick)) for tick in y.ticks)
@@ -168,9 +165,9 @@ def line_chart(
 
 
 def bar_chart(bars: Sequence[ChartBar], *, title: str, label: str) -> Markup:
-    """Draw horizontal bars with whiskers for the intervals; names stand above their bars.
+    """Draw horizontal bars with whiskers for the intervals, and names above the bars.
 
-    `title` is that of the scale, which reaches from 0 to 1.
+    `title` is that of the scale, from 0 to 1.
     """
     x = shares(title)
     left, right, step = 2.0, WIDTH - 14.0, 40.0
@@ -178,8 +175,8 @@ def bar_chart(bars: Sequence[ChartBar], *, title: str, label: str) -> Markup:
     parts = _lower_scale(x, left, right, bottom, top=8.0)
     for number, bar in enumerate(bars):
         y, estimate = number * step, bar.estimate
-        written = f"{bar.value} · {bar.note}" if bar.note else bar.value
-        parts += _heading(bar.name, written, y + 14)
+        value = f"{bar.value} · {bar.note}" if bar.note else bar.value
+        parts += _heading(bar.name, value, y + 14)
         if estimate.value is not None:
             start, end = x.at(x.low, left, right), x.at(estimate.value, left, right)
             size = {"x": start, "y": y + 21, "width": end - start, "height": 10.0}
@@ -198,16 +195,16 @@ def dot_plot(
     form: Callable[[float], str] = "{:.2f}".format,
     zero: bool = False,
 ) -> Markup:
-    """Draw estimates as dots with whiskers, one line for each kind under the row's name.
+    """Draw estimates as dots with whiskers, one line for each kind below the row's name.
 
     Args:
-        rows: What to draw, from top to bottom.
+        rows: The rows, from top to bottom.
         kinds: The name and tone of each estimate of a row.
-        title: That of the scale, which holds all values and intervals.
-        label: What the picture shows, for who can't see it.
-        tick_form: Writes a number of the scale.
-        form: Writes a value beside the row's name.
-        zero: Whether the scale has a 0, which is marked.
+        title: The title of the scale.
+        label: The description for screen readers.
+        tick_form: Formats a number of the scale.
+        form: Formats a value next to the row's name.
+        zero: Whether the scale includes 0, which is then marked.
     """
     ends = [0.0] if zero else []
     for row in rows:
@@ -227,9 +224,9 @@ def dot_plot(
         y = top + number * step
         values = "  ·  ".join(form(one.value) for one in row.estimates if one.value is not None)
         parts += _heading(row.name, values, y + 15)
-        for place, (estimate, (_, tone)) in enumerate(zip(row.estimates, kinds, strict=True)):
+        for kind, (estimate, (_, tone)) in enumerate(zip(row.estimates, kinds, strict=True)):
             if estimate.value is not None:
-                middle = y + 28 + 15 * place
+                middle = y + 28 + 15 * kind
                 parts += _whisker(estimate, x, left, right, middle, tone)
                 parts.append(_dot_mark(tone, x.at(estimate.value, left, right), middle))
     return picture(parts, width=WIDTH, height=bottom + 40, label=label)
@@ -244,10 +241,10 @@ def matrix(
     across: str = "predicted",
     down: str = "true",
 ) -> Markup:
-    """Format a square matrix of counts over labels, shaded by their shares of the row's total.
+    """Format a square matrix of counts over labels, shaded by their fractions of the row's total.
 
-    It is a table, so that every label stands in full. Few labels show counts and shares; more of
-    them whole per cents, under names that run upwards.
+    It is a table, so that labels are not truncated. Few labels have counts and percentages; more
+    labels only percentages, below vertical names.
     """
     brief = len(names) > FEW_LABELS
     heads = [element("th", element("span", plain(name)), scope="col") for name in names]
@@ -270,7 +267,7 @@ def matrix(
 
 @dataclass(frozen=True)
 class Panel:
-    """A small chart of a grid: a curve from 0 to 1 either way, and a point marked on it."""
+    """A small chart of a grid: a curve from 0 to 1 on both axes, and a marked point on it."""
 
     name: str
     note: str
@@ -281,7 +278,7 @@ class Panel:
 def curve_grid(
     panels: Sequence[Panel], *, reference: Sequence[tuple[float, float]], label: str
 ) -> Markup:
-    """Draw precision-recall curves in small charts, two beside each other, over a reference."""
+    """Draw precision-recall curves in small charts, two per row, with a reference curve."""
     step, tall, wide = 146.0, 92.0, 142.0
     across, up = shares("recall"), shares("precision")
     parts = [text(up.title, 2, 12, class_="quiet")]
@@ -332,7 +329,7 @@ def _drawn(one: Line, points: Sequence[tuple[float, float]]) -> list[Markup]:
 
 
 def _dot_mark(tone: Tone, x: float, y: float) -> Markup:
-    """Draw a disc, or a diamond for another tone than the first."""
+    """Draw a circle for the first tone, or a diamond for others."""
     if tone != "one":
         path = f"M{x - 4.5:.1f} {y:.1f}l4.5 -4.5l4.5 4.5l-4.5 4.5z"
         return element("path", d=path, class_=f"dot {tone}")
@@ -354,7 +351,7 @@ def _lower_scale(x: Axis, left: float, right: float, bottom: float, *, top: floa
 
 
 def _heading(name: str, numbers: str, y: float) -> list[Markup]:
-    """Write a row's name at the left and its numbers at the right, neither over the other."""
+    """Write a row's name at the left and its numbers at the right, without overlap."""
     numbers = fitted(numbers, WIDTH / 2)
     room = WIDTH - 24 - 0.9 * text_width(numbers)
     return [
@@ -373,7 +370,7 @@ def _whisker(estimate: Estimate, x: Axis, left: float, right: float, y: float,
 
 
 def _cell(count: int, part: float, *, brief: bool) -> Markup:
-    # Never darker than half, so that the text on it can be read on white and on black paper.
+    # At most half, so that the text on it is readable on a white and on a black background.
     shade = f"--shade: {5 + 45 * part:.0f}%"
     share = f"{100 * part:.0f}"
     if brief:

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from wordgate.evaluation.comparison import (
     Comparison,
@@ -22,6 +22,7 @@ from wordgate.report.text import (
     format_share,
     score_cells,
     score_header,
+    skewed_labels,
     source_name,
     text_table,
 )
@@ -40,7 +41,7 @@ def comparison_page(
     analyses: Mapping[str, ErrorAnalysis | MultilabelAnalysis],
     audit: Sequence[Section],
 ) -> str:
-    """Render a comparison as a self-contained HTML page: no script, nothing fetched, all escaped.
+    """Render a comparison as a self-contained HTML page, without scripts, with texts escaped.
 
     `analyses` are the error analyses of the families on the last kind of split.
     """
@@ -67,7 +68,7 @@ def comparison_page(
 
 
 def format_comparison(comparison: Comparison, width: int | None = None) -> str:
-    """Write a comparison for a terminal: scores, costs, paired tests, leakage, recommendation.
+    """Format a comparison for a terminal: scores, costs, paired tests, leakage, recommendation.
 
     Args:
         comparison: The comparison.
@@ -86,7 +87,7 @@ def format_comparison(comparison: Comparison, width: int | None = None) -> str:
 
 
 def format_results(comparison: Comparison, width: int | None = None) -> str:
-    """Write the scores and costs of the finished models, a table for each kind of split.
+    """Format the scores and costs of the finished models, a table for each kind of split.
 
     A table that is wider than `width` characters has no interval of macro F1.
     """
@@ -102,13 +103,13 @@ def format_results(comparison: Comparison, width: int | None = None) -> str:
 
 
 def _results(comparison: Comparison, kind: str) -> list[ModelResult]:
-    """Return the results that there are on a kind of split, the simplest family first."""
-    found = (comparison.result(family, kind) for family in comparison.families)
-    return [result for result in found if result is not None]
+    """Return the finished results on a kind of split, the simplest family first."""
+    results = (comparison.result(family, kind) for family in comparison.families)
+    return [result for result in results if result is not None]
 
 
 def main_score(comparison: Comparison) -> str:
-    """Name the score by which the models are compared."""
+    """Return the name of the main score."""
     return comparison.results[0].scores.main.name if comparison.results else "accuracy"
 
 
@@ -117,7 +118,7 @@ def _header(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _result_row(result: ModelResult) -> tuple[str, ...]:
-    """Write a family's name, scores and costs, as `_header` names them."""
+    """Format a family's name, scores and costs, for the columns of `_header`."""
     return (
         result.family,
         *score_cells(result.scores),
@@ -128,7 +129,7 @@ def _result_row(result: ModelResult) -> tuple[str, ...]:
 
 
 def _without_macro_interval(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out the interval of macro F1, so that the row fits on a page or a line."""
+    """Leave out the interval of macro F1, to save width."""
     return cells[:4] + cells[5:]
 
 
@@ -140,9 +141,10 @@ def methods(comparison: Comparison) -> list[str]:
     if comparison.vectors is not None:
         sentences.append(f"Word vectors: {comparison.vectors}.")
     for kind in comparison.kinds:
-        tests = [test for test in comparison.paired_tests if test.kind == kind]
-        used = sorted({test.difference.method for test in tests})
-        sentences += [f"Paired tests, {kind} split: {method}." for method in used]
+        for of_score, name in _tested_scores(comparison).items():
+            differences = _differences(comparison, kind, name).values()
+            used = sorted({difference.method for difference in differences})
+            sentences += [f"Paired tests{of_score}, {kind} split: {method}." for method in used]
     sentences.append(
         "train s: training time in seconds. texts/s: prediction speed, from strings to"
         " probabilities. MB: model size."
@@ -151,19 +153,39 @@ def methods(comparison: Comparison) -> list[str]:
 
 
 def _format_paired_tests(comparison: Comparison) -> str:
-    """Write the paired tests on each kind of split: points, interval, p-value."""
-    points = f"points of {main_score(comparison)}"
-    rows: list[tuple[str, ...]] = [("paired test", "split", points, "95% interval", "p-value")]
-    for kind in comparison.kinds:
-        for simpler, family in itertools.pairwise(comparison.families):
-            test = comparison.paired_test(family, kind)
-            cells = difference_cells(None if test is None else test.difference)
-            rows.append((f"{family} vs. {simpler}", kind, *cells))
-    return "\n".join(text_table(rows))
+    """Format the paired tests on each kind of split: points, interval, p-value."""
+    tables = []
+    for of_score, name in _tested_scores(comparison).items():
+        points = f"points{of_score or f' of {main_score(comparison)}'}"
+        rows: list[tuple[str, ...]] = [("paired test", "split", points, "95% interval", "p-value")]
+        for kind in comparison.kinds:
+            differences = _differences(comparison, kind, name)
+            for simpler, family in itertools.pairwise(comparison.families):
+                cells = difference_cells(differences.get((family, simpler)))
+                rows.append((f"{family} vs. {simpler}", kind, *cells))
+        tables.append("\n".join(text_table(rows)))
+    return "\n\n".join(tables)
+
+
+def _tested_scores(comparison: Comparison) -> dict[str, str]:
+    """Return the attributes of `PairedTest` that were tested, by the words that name the score."""
+    has_macro_f1 = any(test.macro_f1 is not None for test in comparison.paired_tests)
+    return {"": "difference", **({" of macro F1": "macro_f1"} if has_macro_f1 else {})}
+
+
+def _differences(
+    comparison: Comparison, kind: str, name: str
+) -> dict[tuple[str, str], PairedDifference]:
+    """Return an attribute of the paired tests on a kind of split, by both families."""
+    return {
+        (test.family, test.simpler): getattr(test, name)
+        for test in comparison.paired_tests
+        if test.kind == kind and getattr(test, name) is not None
+    }
 
 
 def _format_gaps(comparison: Comparison) -> str:
-    """Write how much higher the main score of each family is on the random split."""
+    """Format the differences of the main score between random and grouped split."""
     rows: list[tuple[str, ...]] = [(main_score(comparison), "random", "grouped", "difference")]
     for family in comparison.families:
         at_random, grouped = (comparison.result(family, kind) for kind in ("random", "grouped"))
@@ -201,28 +223,37 @@ def _split_results(comparison: Comparison, kind: str) -> dict[str, object]:
             _without_macro_interval(("family", *_header(comparison))),
             [_without_macro_interval(_result_row(result)) for result in results],
         ),
-        "bold": [place for place, one in enumerate(results) if one.family == best],
+        "bold": [number for number, one in enumerate(results) if one.family == best],
         "tone": "" if decides else "quiet",
-        "figures": [*figures, *filter(None, [_difference_figure(comparison, kind)])],
+        "figures": [*figures, *_difference_figures(comparison, kind)],
     }
 
 
 def _ranking(chosen: Recommendation | None, results: Sequence[ModelResult]) -> list[str]:
-    """Name the best family, or those that are not significantly worse."""
+    """Describe the best family, or those that are not significantly worse."""
     if chosen is None or not chosen.tied or len(results) == 1:
         return []
     if len(chosen.tied) == 1:
         return [f"{chosen.tied[0]} is significantly better than every other family."]
-    score = {one.family: _main_value(one) for one in results}
+    score = {one.family: _deciding_value(one) for one in results}
     tied = sorted(chosen.tied, key=lambda family: -score[family])
     named = ", ".join(f"{family} ({format_share(score[family])})" for family in tied)
-    best = "most accurate" if results[0].scores.main.name == "accuracy" else "best"
+    best = "most accurate" if results[0].scores.deciding.name == "accuracy" else "best"
     return [f"A tie: these are not significantly worse than the {best}: {named}."]
 
 
 def _main_value(result: ModelResult) -> float:
-    """Return the score by which models are compared; one that is undefined is the lowest."""
+    """Return the main score; 0 if it is undefined."""
     return result.scores.main.value or 0.0
+
+
+def _is_skewed(result: ModelResult) -> bool:
+    return result.scores.deciding != result.scores.main
+
+
+def _deciding_value(result: ModelResult) -> float:
+    """Return the score that decides which model is better; 0 if it is undefined."""
+    return result.scores.deciding.value or 0.0
 
 
 def _main_figure(comparison: Comparison) -> Figure:
@@ -257,33 +288,33 @@ def _estimate(result: ModelResult | None) -> Estimate:
     return Estimate.of(result.scores.main.value, result.scores.main.interval)
 
 
-def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
+def _difference_figures(comparison: Comparison, kind: str) -> Iterator[Figure]:
     """Show the paired tests on one split; nothing where there are none."""
-    tests = [test for test in comparison.paired_tests if test.kind == kind]
-    if not tests:
-        return None
-    rows, table = [], []
-    for test in tests:
-        found = test.difference
-        points = [None if one is None else 100 * one for one in (found.low, found.high)]
-        rows.append(Dots(test.family, [Estimate(100 * found.difference, *points)]))
-        name = f"{test.family} vs. {test.simpler}"
-        table.append((name, found.points(), found.interval(), found.p()))
-    named = ", ".join(f"{row[0]} {row[1]}" for row in table)
-    return Figure(
-        f"Paired differences, {kind} split",
-        dot_plot(
-            rows,
-            [(kind, _tones(comparison)[kind])],
-            title=f"points of {main_score(comparison)}, on the same rows",
-            label=f"Differences in points, {kind} split: {named}.",
-            tick_form=_signed,
-            form="{:+.1f}".format,
-            zero=True,
-        ),
-        PageTable(("", "points", "95% CI", "p"), table),
-        "Difference from the next simpler family; not significant if the interval contains 0.",
-    )
+    for of_score, name in _tested_scores(comparison).items():
+        rows, table = [], []
+        for (family, simpler), found in _differences(comparison, kind, name).items():
+            points = [None if one is None else 100 * one for one in (found.low, found.high)]
+            rows.append(Dots(family, [Estimate(100 * found.difference, *points)]))
+            cells = (found.points(), found.interval(), found.p())
+            table.append((f"{family} vs. {simpler}", *cells))
+        if not rows:
+            continue
+        named = ", ".join(f"{row[0]} {row[1]}" for row in table)
+        points_of = f"points{of_score or f' of {main_score(comparison)}'}"
+        yield Figure(
+            f"Paired differences{of_score}, {kind} split",
+            dot_plot(
+                rows,
+                [(kind, _tones(comparison)[kind])],
+                title=f"{points_of}, on the same rows",
+                label=f"Differences in points{of_score}, {kind} split: {named}.",
+                tick_form=_signed,
+                form="{:+.1f}".format,
+                zero=True,
+            ),
+            PageTable(("", "points", "95% CI", "p"), table),
+            "Difference from the next simpler family; not significant if the interval contains 0.",
+        )
 
 
 _MEANINGS = {
@@ -299,36 +330,43 @@ def _signed(points: float) -> str:
 def recommend(
     comparison: Comparison, difference: Callable[[ModelResult, ModelResult], PairedDifference]
 ) -> Recommendation:
-    """Recommend a model, with a sentence on its accuracy and another remark.
+    """Recommend a model, with a sentence on its score and another remark.
 
-    The recommended model is the simplest one that is not significantly worse than the most accurate
-    one on the last kind of split, where `difference` compares two results.
+    The recommended model is the simplest one that is not significantly worse than the best one on
+    the last kind of split, by accuracy, micro F1 of several labels per text, or macro F1 if labels
+    are skewed. `difference` compares two results by this score.
     """
     kind = comparison.kinds[-1]
     results = _results(comparison, kind)
-    best = max(results, key=_main_value)
+    best = max(results, key=_deciding_value)
     against_best = {result.family: difference(result, best) for result in results}
-    level = [
+    tied_results = [
         result
         for result in results
         if result is best or against_best[result.family].proven != "worse"
     ]
-    chosen = level[0]
+    chosen = tied_results[0]
     use = _use(chosen, best, results, against_best[chosen.family])
-    tied = tuple(result.family for result in level)
+    if _is_skewed(chosen):
+        use += f" {skewed_labels(chosen.scores)}"
+    tied = tuple(result.family for result in tied_results)
     return Recommendation(chosen.family, (use, _caution(comparison, chosen, best)), tied)
 
 
 def _use(
-    chosen: ModelResult, best: ModelResult, results: Sequence[ModelResult], less: PairedDifference
+    chosen: ModelResult,
+    best: ModelResult,
+    results: Sequence[ModelResult],
+    difference: PairedDifference,
 ) -> str:
     where = {
         "grouped": "on unseen groups",
         "random": "on a random split",
         "given": "on the given test rows",
     }[chosen.kind]
-    score, value, _ = chosen.scores.main
-    worth = f"{format_share(value)} {score} {where}"
+    score, value, _ = chosen.scores.deciding
+    of_main = f" (accuracy {_main_value(chosen):.3f})" if _is_skewed(chosen) else ""
+    worth = f"{format_share(value)} {score}{of_main} {where}"
     superlative = (
         "the most accurate" if score == "accuracy" else f"the model with the highest {score}"
     )
@@ -343,7 +381,7 @@ def _use(
         )
     return (
         f"Use {chosen.family}: {worth}, and {best.family}, {superlative} with"
-        f" {_main_value(best):.3f}, is not significantly better ({less.p()})."
+        f" {_deciding_value(best):.3f}, is not significantly better ({difference.p()})."
     )
 
 
@@ -384,7 +422,7 @@ def _memory(at_random: ModelResult, grouped: ModelResult) -> str:
 
 def _is_beyond_chance(higher: ModelResult, lower: ModelResult) -> bool:
     """Return whether the difference of two accuracies is significantly above 0."""
-    # The accuracies are from different rows, so the interval of their difference combines their own
+    # The accuracies are on different rows, so the interval of the difference combines their own
     # (Newcombe 1998, "Interval estimation for the difference between independent proportions",
     # method 10). Without intervals the difference is not significant.
     above, below = higher.scores.main.interval, lower.scores.main.interval

@@ -37,7 +37,7 @@ FEWEST_ROWS = 10
 """Minimum rows of a bin in a chart; smaller bins are only in its table."""
 MANY_LABELS = 10
 """Maximum labels for which matrix and bars are next to each other."""
-_RECALLS_TOLD = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+_TABLE_RECALLS = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 _SLICES = {
     "words": (
         "By text length",
@@ -53,9 +53,9 @@ _SLICES = {
 def analysis_figures(
     analysis: ErrorAnalysis | MultilabelAnalysis, calibrations: Sequence[tuple[str, Calibration]]
 ) -> dict[str, object]:
-    """Draw the figures of an error analysis, by their names in ``model_section.html.j2``.
+    """Return the figures of an error analysis, by their names in ``model_section.html.j2``.
 
-    `abstention` is None where a model can't abstain.
+    `abstention` is None for a model that cannot abstain.
     """
     labels = _label_figures(analysis.scores.per_class, analysis.intervals)
     abstention = None
@@ -91,7 +91,7 @@ def _confusion_figure(scores: Scores) -> Figure:
     n_errors = [sum(counts[i][j] + counts[j][i] for j in n if j != i) for i in n]
     chosen = _highest(n_errors)
     table = None
-    if len(names) > FEW_LABELS:  # the most frequent errors, as its cells have no room for counts
+    if len(names) > FEW_LABELS:  # the most frequent errors, because cells have no counts
         errors = sorted(((counts[i][j], i, j) for i in n for j in n if i != j), reverse=True)
         most = [one for one in errors[:MOST_PAIRS] if one[0]]
         rows = [[names[i], names[j], f"{count:,}"] for count, i, j in most]
@@ -124,7 +124,7 @@ def _cooccurrence_figure(scores: MultilabelScores) -> Figure:
 
 
 def _highest(values: Sequence[int]) -> list[int]:
-    """Return the positions of the highest values, as many as a matrix has room for, in order."""
+    """Return the positions of the highest values, at most `MOST_CELLS`, in order."""
     return sorted(sorted(range(len(values)), key=lambda i: -values[i])[:MOST_CELLS])
 
 
@@ -132,7 +132,7 @@ def _label_matrix(
     per_class: Sequence[LabelScore], counts: Sequence[Sequence[int]], chosen: Sequence[int],
     label: str, down: str, across: str,
 ) -> Markup:  # fmt: skip
-    """Format counts of pairs of labels, with their shares of the test rows of the first one."""
+    """Format counts of pairs of labels, with fractions of the test rows of the first label."""
     return matrix(
         [per_class[i].label for i in chosen],
         [[counts[i][j] for j in chosen] for i in chosen],
@@ -149,11 +149,11 @@ def _curve_figure(curves: Sequence[PrecisionRecallCurve], n_labels: int) -> Figu
         Panel(one.name, f"{one.average_precision:.2f}", one.points, one.chosen) for one in curves
     ]
     rows = [
-        [one.name, *(format_share(_precision_at(one, recall), 2) for recall in _RECALLS_TOLD),
+        [one.name, *(format_share(_precision_at(one, recall), 2) for recall in _TABLE_RECALLS),
          f"{one.average_precision:.3f}"]
         for one in curves
     ]  # fmt: skip
-    told = ", ".join(f"{one.name} {one.average_precision:.2f}" for one in curves)
+    values = ", ".join(f"{one.name} {one.average_precision:.2f}" for one in curves)
     note = (
         f"With the average precision of each label. Dotted: {MICRO_AVERAGE}. Marked: the threshold."
     )
@@ -162,9 +162,9 @@ def _curve_figure(curves: Sequence[PrecisionRecallCurve], n_labels: int) -> Figu
     picture = curve_grid(
         panels,
         reference=curves[0].points,
-        label=f"Precision against recall; average precision: {told}.",
+        label=f"Precision against recall; average precision: {values}.",
     )
-    header = ("precision at recall", *map(str, _RECALLS_TOLD), "average precision")
+    header = ("precision at recall", *map(str, _TABLE_RECALLS), "average precision")
     return Figure("Precision against recall", picture, PageTable(header, rows), note)
 
 
@@ -181,19 +181,19 @@ def _label_figures(
     lowest = sorted(scores, key=lambda pair: pair[0].f1 or 0.0)[:MOST_BARS]
     chosen = {score.label for score, _ in lowest}
     bars = [
-        ChartBar(score.label, Estimate.of(score.f1, found.f1), counted(score.support, "row"))
-        for score, found in scores
+        ChartBar(score.label, Estimate.of(score.f1, interval.f1), counted(score.support, "row"))
+        for score, interval in scores
         if score.label in chosen
     ]
     rows = [
         [
             score.label,
-            *(format_share(score.precision), str(found.precision)),
-            *(format_share(score.recall), str(found.recall)),
-            *(format_share(score.f1), str(found.f1)),
+            *(format_share(score.precision), str(interval.precision)),
+            *(format_share(score.recall), str(interval.recall)),
+            *(format_share(score.f1), str(interval.f1)),
             f"{score.support:,}",
         ]
-        for score, found in scores
+        for score, interval in scores
     ]
     header = ("label", "precision", "95% CI", "recall", "95% CI", "F1", "95% CI", "rows")
     note = "Harmonic mean of precision and recall; with 95% intervals (groups are resampled)."
@@ -214,13 +214,13 @@ def _bars(title: str, score: str, bars: Sequence[ChartBar]) -> Markup:
 
 
 def _reliability_figure(calibrations: Sequence[tuple[str, Calibration]], x: str, y: str) -> Figure:
-    """Show accuracy against confidence; of the calibrations the most important one is last."""
+    """Show accuracy against confidence; the most important calibration is last."""
     lines = [Line("perfect calibration", [(0, 0), (1, 1)], "quiet")]
     rows, last = [], calibrations[-1][1]
-    for name, found in calibrations:
-        points = [(one.confidence, one.accuracy) for one in found.bins if one.n >= FEWEST_ROWS]
-        lines.append(Line(name, points, "one" if found is last else "two", marks=True))
-        for one in found.bins:
+    for name, measured in calibrations:
+        points = [(one.confidence, one.accuracy) for one in measured.bins if one.n >= FEWEST_ROWS]
+        lines.append(Line(name, points, "one" if measured is last else "two", marks=True))
+        for one in measured.bins:
             edges, means = f"{one.low:.2f} to {one.high:.2f}", (one.confidence, one.accuracy)
             rows.append([name, edges, *map(format_share, means), f"{one.n:,}"])
     return Figure(
@@ -233,13 +233,13 @@ def _reliability_figure(calibrations: Sequence[tuple[str, Calibration]], x: str,
         ),
         PageTable(("", "probability", "mean", y, "rows"), rows),
         "Below the diagonal the model is overconfident, above it underconfident."
-        + _left_out(one.n for _, found in calibrations for one in found.bins),
+        + _left_out(one.n for _, measured in calibrations for one in measured.bins),
     )
 
 
-def _slice_figure(what: str, slices: Sequence[Slice], score: str) -> Figure:
+def _slice_figure(kind: str, slices: Sequence[Slice], score: str) -> Figure:
     """Show a score by one of `_SLICES`."""
-    title, note = _SLICES[what]
+    title, note = _SLICES[kind]
     bars = [
         ChartBar(one.name, Estimate.of(one.score, one.interval), counted(one.n, "row"))
         for one in slices
@@ -249,13 +249,13 @@ def _slice_figure(what: str, slices: Sequence[Slice], score: str) -> Figure:
     return Figure(
         title,
         _bars(title, score, bars),
-        PageTable((what, score, "95% interval", "rows"), rows),
+        PageTable((kind, score, "95% interval", "rows"), rows),
         note + _left_out(one.n for one in slices),
     )
 
 
 def _left_out(sizes: Iterable[int]) -> str:
-    """Write that bins are too small to be drawn, if some are."""
+    """Return a note if some bins are too small for the chart."""
     few = any(size < FEWEST_ROWS for size in sizes)
     return f" Bins with fewer than {FEWEST_ROWS} rows are only in the table." if few else ""
 

@@ -1,4 +1,4 @@
-"""The report on one model: its page, and the section on it that other pages have, too."""
+"""The report on one model: its page, and the section that other pages share."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,18 +34,16 @@ def model_page(
     analysis: ErrorAnalysis | MultilabelAnalysis,
     audit: Sequence[Section],
 ) -> str:
-    """Render the scores of a model as a self-contained HTML page.
-
-    The page has no script, nothing is fetched, and every text of the data is escaped.
+    """Render the scores of a model as a self-contained HTML page, without scripts, escaped.
 
     Args:
         config: Labels, data, recipe and versions of the model.
         metrics: Its scores.
-        analysis: The error analysis on the test rows, of the same kind: of one label per text or of
-            several.
-        audit: The findings of the data audit, by subject.
+        analysis: The error analysis on the test rows.
+        audit: The results of the data audit, by subject.
     """
     _, difference = metrics.difference_to_baseline(config.family)
+    macro_f1 = metrics.macro_f1_difference_to_baseline(config.family)
     proven = outcome(config.family, metrics)
     leak = leak_warning(metrics.split)
     is_loud = leak.startswith("LEAKAGE")
@@ -69,9 +67,9 @@ def model_page(
         methods=[
             f"Confidence interval of {metrics.main.name}: {metrics.main.interval.method}.",
             *(
-                []
-                if difference is None
-                else [f"Difference from the baseline: {difference.method}."]
+                f"Difference from the baseline{score}: {one.method}."
+                for score, one in (("", difference), (" in macro F1", macro_f1))
+                if one is not None
             ),
             f"Recipe {config.recipe}, seed {config.seed}.",
         ],
@@ -80,7 +78,7 @@ def model_page(
 
 
 def _headline(metrics: AnyMetrics) -> list[tuple[str, str, str]]:
-    """Return the numbers at the top of the page: name, value and remark."""
+    """Return the numbers at the top of the page: name, value and note."""
     intervals, (name, value, interval) = metrics.intervals, metrics.main
     third = ("log loss", f"{metrics.log_loss:.3f}", "nats, lower is better")
     if isinstance(metrics, MultilabelMetrics):
@@ -142,7 +140,7 @@ def model_section(
 ) -> dict[str, object]:
     """Prepare the figures and sentences of an error analysis, for ``model_section.html.j2``.
 
-    `remarks` are those about its training that are not elsewhere on the page.
+    `remarks` are remarks on the training that are not shown elsewhere on the page.
     """
     calibrations = [("as predicted", analysis.after)]
     if analysis.before is not None:
@@ -172,15 +170,15 @@ def model_section(
 def _temperature(analysis: ErrorAnalysis | MultilabelAnalysis) -> str:
     if analysis.before is None:
         return "The probabilities are uncalibrated: no temperature was fitted."
-    what = "logits" if isinstance(analysis, MultilabelAnalysis) else "log-probabilities"
+    values = "logits" if isinstance(analysis, MultilabelAnalysis) else "log-probabilities"
     if analysis.temperature is None:
         return (
-            f"Each fold's {what} are divided by a temperature of its own, fitted on its"
+            f"Each fold's {values} are divided by a temperature of its own, fitted on its"
             " validation rows. This does not change the predicted labels."
         )
-    way = "overconfident" if analysis.temperature > 1 else "underconfident"
+    fault = "overconfident" if analysis.temperature > 1 else "underconfident"
     return (
-        f"The model was {way}: its {what} are divided by a temperature of"
+        f"The model was {fault}: its {values} are divided by a temperature of"
         f" {analysis.temperature:.2f}, fitted on the validation rows. This does not change the"
         " predicted labels."
     )

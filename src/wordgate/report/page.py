@@ -1,4 +1,4 @@
-"""Parts of a page, and the templates that they fill: one file, no script, nothing fetched."""
+"""Parts of a page, and rendering of templates to self-contained HTML."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table; the first cell of a row names it."""
+    """A table; the first cell of a row is its name."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -26,15 +26,15 @@ class PageTable:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture, and all that must stand around it.
+    """A picture with its title, table and note.
 
     Attributes:
-        title: What it shows, in a few words.
+        title: A short title.
         picture: The picture.
-        table: The numbers behind it, for who can't see it or wants them exactly; None where they
-            stand in it or beside it.
-        note: How to read it; may be empty.
-        wide: Whether it takes the whole width.
+        table: The exact numbers, also for screen readers; None if they are in the picture or
+            elsewhere.
+        note: An explanation; may be empty.
+        wide: Whether it has the whole width.
     """
 
     title: str
@@ -46,7 +46,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """One subject: sentences, and perhaps a table, of which the first cell of a row names it."""
+    """One subject: sentences, and optionally a table; the first cell of a row is its name."""
 
     title: str
     sentences: Sequence[str]
@@ -55,7 +55,7 @@ class Section:
 
 
 def render(template: str, **values: object) -> str:
-    """Fill one of the templates; every value is escaped, and a missing one is an error."""
+    """Render a template; all values are escaped, and a missing one is an error."""
     return _environment().get_template(template).render(**values)
 
 

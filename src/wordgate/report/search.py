@@ -41,10 +41,10 @@ _HEADER = ("trial", "score", "±", "ms", "MB", "s", "settings")
 
 
 def search_page(result: SearchResult, source: str) -> str:
-    """Render a search as a self-contained HTML page: no script, nothing fetched, all escaped.
+    """Render a search as a self-contained HTML page, without scripts, with texts escaped.
 
     Args:
-        result: The search, and the test of its winner.
+        result: The search, and the test of the selected model.
         source: The source of the data.
     """
     trials = ranked(result.trials)
@@ -64,13 +64,13 @@ def search_page(result: SearchResult, source: str) -> str:
         header=_HEADER,
         rows=[_trial_row(result, trial) for trial in trials],
         shown=SHOWN_TRIALS,
-        bold=[place for place, one in enumerate(trials) if one.number == result.chosen],
+        bold=[rank for rank, one in enumerate(trials) if one.number == result.chosen],
         methods=_methods(result),
     )
 
 
 def _headline(result: SearchResult) -> list[tuple[str, str, str]]:
-    """Return the numbers at the top of the page: name, value and remark."""
+    """Return the numbers at the top of the page: name, value and note."""
     name, difference = OBJECTIVE_NAMES[result.objective], result.difference
     chosen = result.trial(result.chosen)
     points = UNDEFINED if difference is None else f"{100 * difference:+.1f}"
@@ -91,9 +91,9 @@ def _headline(result: SearchResult) -> list[tuple[str, str, str]]:
 
 
 def _families_table(result: SearchResult) -> PageTable:
-    """Show the best trial of each family that can be chosen, the best family first."""
-    good_first = [*candidates(result.trials), *ranked(result.trials)]
-    families = dict.fromkeys(trial.family for trial in good_first)
+    """Show the best candidate of each family, the best family first."""
+    candidates_first = [*candidates(result.trials), *ranked(result.trials)]
+    families = dict.fromkeys(trial.family for trial in candidates_first)
     rows = []
     for family in families:
         own = [trial for trial in ranked(result.trials) if trial.family == family]
@@ -111,14 +111,14 @@ def _history_figure(result: SearchResult) -> Figure:
         spent += trial.seconds / 60
         if trial.score is not None:
             ended.append((spent, trial.score, trial))
-    good = {trial.number for trial in candidates(result.trials)}
-    judged = [(x, y) for x, y, trial in ended if trial.number in good]
-    others = [(x, y) for x, y, trial in ended if trial.number not in good]
+    eligible = {trial.number for trial in candidates(result.trials)}
+    scored = [(x, y) for x, y, trial in ended if trial.number in eligible]
+    others = [(x, y) for x, y, trial in ended if trial.number not in eligible]
     name = OBJECTIVE_NAMES[result.objective]
     lines = [
         *([Line("not eligible", others, "quiet", marks=True, joined=False)] if others else []),
-        Line("best so far", _steps(judged, spent), "two"),
-        Line("trials", judged, "one", marks=True, joined=False),
+        Line("best so far", _steps(scored, spent), "two"),
+        Line("trials", scored, "one", marks=True, joined=False),
     ]
     rows = [
         (f"{trial.number} {trial.family}", f"{x:.2f}", format_share(y)) for x, y, trial in ended
@@ -133,7 +133,7 @@ def _history_figure(result: SearchResult) -> Figure:
             x=axis("minutes", [0.0, spent]),
             y=_score_axis(name, [y for _, y, _ in ended]),
             label=f"{name} of {len(ended)} trials; the best reached"
-            f" {format_share(max((y for _, y in judged), default=None))}.",
+            f" {format_share(max((y for _, y in scored), default=None))}.",
         ),
         PageTable(("trial", "minutes", name), rows),
         note,
@@ -141,10 +141,10 @@ def _history_figure(result: SearchResult) -> Figure:
 
 
 def _score_axis(name: str, scores: Sequence[float]) -> Axis:
-    """Make the scale of a score, with as many digits as its ticks need."""
-    found = axis(name, scores or [0, 1])
-    digits = 2 if found.ticks[1] - found.ticks[0] > 0.0099 else 3
-    return replace(found, form=f"{{:.{digits}f}}".format)
+    """Return the scale of a score, with enough digits for its ticks."""
+    scale = axis(name, scores or [0, 1])
+    digits = 2 if scale.ticks[1] - scale.ticks[0] > 0.0099 else 3
+    return replace(scale, form=f"{{:.{digits}f}}".format)
 
 
 def _steps(points: Sequence[tuple[float, float]], end: float) -> list[tuple[float, float]]:
@@ -160,10 +160,10 @@ def _steps(points: Sequence[tuple[float, float]], end: float) -> list[tuple[floa
 
 def _importance_figure(result: SearchResult) -> Figure | None:
     """Show the importance of the settings; nothing if there are too few trials."""
-    found = list(result.importances.items())
-    if not found:
+    importances = list(result.importances.items())
+    if not importances:
         return None
-    bars = [ChartBar(name, Estimate(share)) for name, share in found[:MOST_SETTINGS]]
+    bars = [ChartBar(name, Estimate(share)) for name, share in importances[:MOST_SETTINGS]]
     return Figure(
         "Importance of the settings",
         bar_chart(
@@ -171,7 +171,9 @@ def _importance_figure(result: SearchResult) -> Figure | None:
             title="share of the variance of the scores",
             label=important_settings(result),
         ),
-        PageTable(("setting", "importance"), [(name, f"{share:.3f}") for name, share in found]),
+        PageTable(
+            ("setting", "importance"), [(name, f"{share:.3f}") for name, share in importances]
+        ),
         f"Shares of the variance of the scores of {result.trial(result.chosen).family} over the"
         " search space, estimated by Optuna (fANOVA).",
     )
@@ -239,7 +241,7 @@ def _cost_figure(
 
 
 def _front(trials: Sequence[SearchTrial], cost: str) -> list[SearchTrial]:
-    """Return the trials that none surpasses at the same or a lower cost, the cheapest first."""
+    """Return the Pareto front: trials without a better one at the same or a lower cost."""
     front: list[SearchTrial] = []
     best = -1.0
     for trial in sorted(trials, key=lambda one: (getattr(one, cost), -score_of(one), one.number)):
@@ -250,14 +252,14 @@ def _front(trials: Sequence[SearchTrial], cost: str) -> list[SearchTrial]:
 
 
 def _trial_row(result: SearchResult, trial: SearchTrial) -> tuple[str, ...]:
-    """Write a trial as `_HEADER` names it; what is special about it stands before the settings."""
+    """Format a trial for the columns of `_HEADER`; remarks precede the settings."""
     marks = {result.chosen: ["selected"], result.second: ["runner-up"]}.get(trial.number, [])
-    told = "; ".join([*marks, *trial_remarks(trial)])
+    remarks = "; ".join([*marks, *trial_remarks(trial)])
     settings = ", ".join(short_settings(trial)) or "recipe default"
     return (
         f"{trial.number} {trial.family}",
         *number_cells(trial),
-        f"{told}: {settings}" if told else settings,
+        f"{remarks}: {settings}" if remarks else settings,
     )
 
 

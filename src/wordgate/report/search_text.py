@@ -1,4 +1,4 @@
-"""A search over families and settings as plain text: sentences, trials, and the final summary."""
+"""A search over families and settings as plain text: sentences, trials, and a summary."""
 
 import statistics
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _ENDS = {
 
 
 def format_search(result: SearchResult) -> str:
-    """Write a search for a terminal: the selection, its bias, the runner-up and the best trials."""
+    """Format a search for a terminal: selection, bias, runner-up and the best trials."""
     sentences = [choice(result), price(result), *runner_up(result), *_measured_costs(result)]
     sentences += [ending(result), *result.left_out]
     return "\n\n".join(["\n".join(sentences), format_best(result), important_settings(result)])
@@ -40,17 +40,17 @@ def format_best(result: SearchResult) -> str:
 
 
 def _format_trials(trials: Sequence[SearchTrial], marked: int | None) -> str:
-    """Format trials in columns, the settings to the left of theirs; the marked one has a star."""
+    """Format trials in columns, the last one left-aligned; the marked trial has a star."""
     rows = [TRIAL_HEADER, *(_trial_cells(trial, marked) for trial in trials)]
     lines = text_table([row[:-1] for row in rows])
     return "\n".join(f"{line}  {row[-1]}".rstrip() for line, row in zip(lines, rows, strict=True))
 
 
 def format_progress(trials: Sequence[SearchTrial]) -> str:
-    """Write the trials so far for a terminal: the best ones first, and the last one."""
-    found = ranked(trials)
-    shown = found[:SHOWN_LIVE]
-    last = max(found, key=lambda trial: trial.number)
+    """Format the trials so far for a terminal: the best ones, and the last one."""
+    ranking = ranked(trials)
+    shown = ranking[:SHOWN_LIVE]
+    last = max(ranking, key=lambda trial: trial.number)
     if last not in shown:
         shown = [*shown[:-1], last]
     best = best_of(trials)
@@ -58,37 +58,37 @@ def format_progress(trials: Sequence[SearchTrial]) -> str:
 
 
 def trial_line(trial: SearchTrial, objective: str, trials: Sequence[SearchTrial]) -> str:
-    """Write a finished trial in a line of a log, and whether it is the best so far."""
-    own = ", ".join(short_settings(trial))
+    """Format a finished trial as a line of a log, and whether it is the best so far."""
+    settings = ", ".join(short_settings(trial))
     costs = [*_costs(trial), f"{trial.seconds:.0f} s"]
     score = f"{OBJECTIVE_NAMES[objective]} {format_share(trial.score)}"
     if len(trial.fold_scores) > 1:
         score += f" ± {format_error(trial)}"
     marks = [*(("best so far",) if trial is best_of(trials) else ()), *trial_remarks(trial)]
     return (
-        f"Trial {trial.number}, {trial.family}{f' ({own})' if own else ''}:"
+        f"Trial {trial.number}, {trial.family}{f' ({settings})' if settings else ''}:"
         f" {', '.join([score, *costs])}{''.join(f'; {mark}' for mark in marks)}"
     )
 
 
 def _costs(trial: SearchTrial) -> list[str]:
-    """Write latency and size, those that were measured."""
+    """Format latency and size, if they were measured."""
     costs = ((trial.latency_ms, "ms"), (trial.megabytes, "MB"))
     return [f"{value:.2f} {unit}" for value, unit in costs if value is not None]
 
 
 def _trial_cells(trial: SearchTrial, marked: int | None) -> tuple[str, ...]:
-    told = [*(f"[{remark}]" for remark in trial_remarks(trial)), *short_settings(trial)]
+    words = [*(f"[{remark}]" for remark in trial_remarks(trial)), *short_settings(trial)]
     return (
         f"{trial.number}{'*' if trial.number == marked else ''}",
         trial.family,
         *number_cells(trial),
-        " ".join(told),
+        " ".join(words),
     )
 
 
 def number_cells(trial: SearchTrial) -> tuple[str, ...]:
-    """Write the score of a trial, its standard error, latency, size and time."""
+    """Format the score of a trial, its standard error, latency, size and time."""
     return (
         format_share(trial.score),
         format_error(trial),
@@ -99,13 +99,13 @@ def number_cells(trial: SearchTrial) -> tuple[str, ...]:
 
 
 def inner_folds(trial: SearchTrial) -> str:
-    """Write on how many folds a trial was evaluated."""
+    """Format the number of folds of a trial."""
     n = len(trial.fold_scores)
     return "1 inner fold" if n == 1 else f"{n} inner folds"
 
 
 def format_error(trial: SearchTrial) -> str:
-    """Write the standard error of a score over the inner folds; a dash for a single fold."""
+    """Format the standard error of a score over the inner folds; a dash for a single fold."""
     scores = trial.fold_scores
     if len(scores) < 2:
         return UNDEFINED
@@ -113,7 +113,7 @@ def format_error(trial: SearchTrial) -> str:
 
 
 def trial_remarks(trial: SearchTrial) -> list[str]:
-    """Return what is special about a trial: a broken limit, an early stop, an error."""
+    """Return remarks on a trial: an exceeded limit, an early stop, an error."""
     remarks = [f"over {_LIMIT_NAMES[name]}" for name in trial.over_limits]
     if trial.state == "pruned" and not trial.over_limits:
         whole = trial.rows == 1.0
@@ -127,12 +127,12 @@ def trial_remarks(trial: SearchTrial) -> list[str]:
 
 
 def short_settings(trial: SearchTrial) -> list[str]:
-    """Write what differs from the recipe; settings of the family itself without its name."""
-    own = [
+    """Format the settings that differ from the recipe, without the family's prefix."""
+    settings = [
         f"{name.removeprefix(f'{trial.family}.')}={_short_value(value)}"
         for name, value in trial.settings.items()
     ]
-    return [f"recipe {trial.recipe}", *own] if trial.recipe == "taught" else own
+    return [f"recipe {trial.recipe}", *settings] if trial.recipe == "taught" else settings
 
 
 def _short_value(value: object) -> str:
@@ -140,25 +140,25 @@ def _short_value(value: object) -> str:
 
 
 def ranked(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
-    """Order trials: those evaluated on all folds by their score, then those stopped early, failed.
+    """Order trials by state (complete, pruned, failed), then by score.
 
-    Trials that repeat the settings of another one, and those still running, are left out.
+    Running trials, and those that repeat the settings of another one, are left out.
     """
-    places = {"complete": 0, "pruned": 1, "failed": 2}
-    ended = [trial for trial in trials if trial.state in places]
+    order = {"complete": 0, "pruned": 1, "failed": 2}
+    ended = [trial for trial in trials if trial.state in order]
     ordered = sorted(
-        ended, key=lambda one: (places[one.state], -score_of(one), one.megabytes or 0.0, one.number)
+        ended, key=lambda one: (order[one.state], -score_of(one), one.megabytes or 0.0, one.number)
     )
     return distinct_trials(ordered)
 
 
 def candidates(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
-    """Return the trials that can be chosen, the best first: finished, and within the limits."""
+    """Return the trials that can be selected, the best first: complete and within the limits."""
     return [one for one in ranked(trials) if one.can_win]
 
 
 def best_of(trials: Sequence[SearchTrial]) -> SearchTrial | None:
-    """Return the trial with the best score among those that can be chosen; None without one."""
+    """Return the candidate with the highest score; None without one."""
     return next(iter(candidates(trials)), None)
 
 
@@ -168,32 +168,32 @@ def trial_name(trial: SearchTrial) -> str:
 
 
 def choice(result: SearchResult) -> str:
-    """Write which trial was selected, and its scores."""
+    """Describe which trial was selected, and its scores."""
     chosen, name = result.trial(result.chosen), OBJECTIVE_NAMES[result.objective]
     finished = [trial for trial in ranked(result.trials) if trial.state != "failed"]
     n_families = len({trial.family for trial in finished})
     families = "" if n_families == 1 else f" of {n_families} families"
     n_trials = len(finished)
-    won = (
+    selected = (
         "is the only finished trial"
         if n_trials == 1
         else f"was selected from {n_trials:,} trials{families}"
     )
     score = format_share(result.chosen_score)
     rows = "" if chosen.rows == 1.0 else f"{chosen.rows:.0%} of "
-    judged = f"{name} {score} on {inner_folds(chosen)} of {rows}the training rows"
+    scores = f"{name} {score} on {inner_folds(chosen)} of {rows}the training rows"
     cut = " The time limit stopped its trial; the score is the best that it had reached."
     best = best_of(result.trials)
     is_second = best is not None and best.number == result.second  # as `runner_up` explains
     smaller = "" if is_second else _why_not_best(result)
     return (
-        f"{trial_name(chosen)} {won}: {judged}{_tested(result)}.{smaller}"
+        f"{trial_name(chosen)} {selected}: {scores}{_tested(result)}.{smaller}"
         f"{cut if chosen.is_cut else ''}"
     )
 
 
 def _why_not_best(result: SearchResult) -> str:
-    """Write why a trial with a higher score was not selected; nothing if there is none."""
+    """Explain why a trial with a higher score was not selected; empty without one."""
     best = best_of(result.trials)
     if best is None or score_of(best) - result.chosen_score < 0.0005:
         return ""
@@ -211,11 +211,11 @@ def _tested(result: SearchResult) -> str:
 
 
 def price(result: SearchResult) -> str:
-    """Write the selection bias: how much the score that was maximized exceeds the test score."""
-    luck = _luck(result)
+    """Describe the selection bias: the maximized score minus the test score."""
+    reason = _why_optimistic(result)
     if result.difference is None:
-        bias = f"the selection score is optimistic{luck}. By how much is unknown"
-        return f"Selection bias: {bias if luck else 'unknown'} without a score on test rows."
+        bias = f"the selection score is optimistic{reason}. By how much is unknown"
+        return f"Selection bias: {bias if reason else 'unknown'} without a score on test rows."
     points = 100 * result.difference
     if points < 0.05:
         higher = "equals" if points > -0.05 else f"is {-points:.1f} points above"
@@ -229,21 +229,21 @@ def price(result: SearchResult) -> str:
         chance = " (within its interval)"
     return (
         f"Selection bias: the selection score is {points:.1f} points above the test"
-        f" score{chance}{luck}; expect the test score on new texts."
+        f" score{chance}{reason}; expect the test score on new texts."
     )
 
 
 def selection_score(result: SearchResult) -> str:
-    """Write the score by which the trial was selected, where the test rows were not used."""
+    """Describe the score by which a trial was selected, for a search without test rows."""
     score, folds = format_share(result.chosen_score), inner_folds(result.trial(result.chosen))
-    luck = _luck(result)
-    optimistic = f", which is optimistic{luck}" if luck else ""
+    reason = _why_optimistic(result)
+    optimistic = f", which is optimistic{reason}" if reason else ""
     name = OBJECTIVE_NAMES[result.objective]
     return f"{name} {score} on {folds} of the training rows{optimistic}.{_why_not_best(result)}"
 
 
-def _luck(result: SearchResult) -> str:
-    """Write why a selection score is optimistic; nothing if there was no other trial."""
+def _why_optimistic(result: SearchResult) -> str:
+    """Explain why a selection score is optimistic; empty without another trial."""
     n_tried = len(candidates(result.trials))
     if n_tried < 2:
         return ""
@@ -251,38 +251,38 @@ def _luck(result: SearchResult) -> str:
 
 
 def runner_up(result: SearchResult) -> list[str]:
-    """Write the second-best trial; nothing if there was no other trial."""
+    """Describe the second-best trial; empty without one."""
     if result.second is None:
         return []
     second = result.trial(result.second)
     points = 100 * ((second.score or 0.0) - result.chosen_score)
-    level = "the same" if abs(points) < 0.05 else f"{points:+.1f} points"
+    difference = "the same" if abs(points) < 0.05 else f"{points:+.1f} points"
     why = (
         ""
         if points < 0.05
         else "; it is better by less than a standard error, and larger or slower"
     )
-    judged = f"{format_share(second.score)} on {inner_folds(second)}"
-    facts = ", ".join([level, *_costs(second)])
-    return [f"Runner-up: {trial_name(second)}, {judged} ({facts}){why}."]
+    score = f"{format_share(second.score)} on {inner_folds(second)}"
+    facts = ", ".join([difference, *_costs(second)])
+    return [f"Runner-up: {trial_name(second)}, {score} ({facts}){why}."]
 
 
 def _measured_costs(result: SearchResult) -> list[str]:
-    """Write latency and size of the saved model, beside their limits; nothing if unmeasured."""
+    """Describe latency and size of the saved model, with their limits; empty if not measured."""
     costs = (
         (result.latency_ms, "ms per text", result.limits.max_ms),
         (result.megabytes, "MB on disk", result.limits.max_mb),
     )
-    found = [
+    measured = [
         f"{value:.2f} {unit}" + ("" if limit is None else f" (limit {limit:g})")
         for value, unit, limit in costs
         if value is not None
     ]
-    return [f"Measured on the saved model: {', '.join(found)}."] if found else []
+    return [f"Measured on the saved model: {', '.join(measured)}."] if measured else []
 
 
 def ending(result: SearchResult) -> str:
-    """Write how many trials were over a limit, and why the search ended."""
+    """Describe how many trials were over a limit, and why the search ended."""
     broken = sum(bool(trial.over_limits) for trial in ranked(result.trials))
     over = "1 trial was" if broken == 1 else f"{broken:,} trials were"
     return (f"{over} over a limit and could not be selected. " if broken else "") + (
@@ -292,7 +292,7 @@ def ending(result: SearchResult) -> str:
 
 
 def important_settings(result: SearchResult) -> str:
-    """Write the importance of the selected family's settings, or that there are too few trials."""
+    """Describe the importance of the selected family's settings, or that trials are too few."""
     family = result.trial(result.chosen).family
     if result.importances:
         largest = list(result.importances.items())[:5]
@@ -310,12 +310,12 @@ def important_settings(result: SearchResult) -> str:
 
 
 def format_minutes(minutes: float) -> str:
-    """Write a duration: short ones in seconds."""
+    """Format a duration, short ones in seconds."""
     return f"{60 * minutes:.0f} s" if minutes < 2 else f"{minutes:.1f} min"
 
 
 def search_facts(result: SearchResult) -> dict[str, object]:
-    """Return a search as JSON values: everything that the page has."""
+    """Return a search as JSON values: the content of the page."""
     facts = TypeAdapter(SearchResult).dump_python(result, mode="json")
     trials = facts.pop("trials")
     return {**facts, "difference": result.difference, "trials": trials}

@@ -1,4 +1,4 @@
-"""Results as plain text: numbers, tables and sentences, the same in a terminal and on a page."""
+"""Results as plain text: numbers, tables and sentences, for terminals and pages."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,17 +23,17 @@ NOTABLE_COPIES = 0.1
 
 
 def format_share(value: float | None, digits: int = 3) -> str:
-    """Write a share of 1; a dash where it is undefined."""
+    """Format a fraction; a dash if it is undefined."""
     return UNDEFINED if value is None else f"{value:.{digits}f}"
 
 
 def score_header(main: str) -> tuple[str, ...]:
-    """List what `score_cells` writes, by the name of the score that models are compared by."""
+    """Return the column names of `score_cells`, for the name of the main score."""
     return (main, "95% interval", "macro F1", "95% interval")
 
 
 def score_cells(scores: AnyScores) -> tuple[str, ...]:
-    """Write the score that models are compared by and macro F1, with their intervals."""
+    """Format the main score and macro F1, with their intervals."""
     return (
         format_share(scores.main.value),
         str(scores.main.interval),
@@ -43,7 +43,7 @@ def score_cells(scores: AnyScores) -> tuple[str, ...]:
 
 
 def difference_cells(difference: PairedDifference | None) -> tuple[str, str, str]:
-    """Write a difference in points, its interval and its p-value; dashes where there is none."""
+    """Format a difference in points, its interval and its p-value; dashes without one."""
     if difference is None:
         return (UNDEFINED, UNDEFINED, UNDEFINED)
     p_value = difference.p().removeprefix("p = ").removeprefix("p ")
@@ -51,12 +51,12 @@ def difference_cells(difference: PairedDifference | None) -> tuple[str, str, str
 
 
 def capitalized(name: str) -> str:
-    """Begin a name with a capital letter."""
+    """Capitalize the first letter of a name."""
     return name[:1].upper() + name[1:]
 
 
 def source_name(source: str) -> str:
-    """Return the file name of a source, without its folders: a report may be shared."""
+    """Return the file name of a source, without its folders, because reports may be shared."""
     return Path(source).name
 
 
@@ -66,25 +66,26 @@ def family_name(family: str) -> str:
 
 
 def headline(family: str, metrics: AnyMetrics) -> str:
-    """Write the main score of a model with its interval, of its baselines and of its teacher.
+    """Format the main score of a model with its interval, of its baselines and of its teacher.
 
-    The main score is the accuracy, or the micro F1 with several labels per text.
+    The main score is the accuracy, or the micro F1 with several labels per text. If labels are
+    skewed, macro F1 follows.
     """
-    name, value, interval = metrics.main
-    cells = [
-        f"{capitalized(name)} on {counted(metrics.n, 'test row')}, 95% interval\n"
-        f"  this model ({family_name(family)}) {format_share(value)}"
-        f" ({interval})"
-    ]
+    others: list[tuple[str, Any]] = [*metrics.baselines.to_beat(family)]
     if metrics.teacher is not None:
-        cells.append(f"teacher {format_share(metrics.teacher.main)}")
-    baselines = metrics.baselines.to_beat(family)
-    cells += [f"{name} {format_share(one.main)}" for name, one in baselines]
-    return "   ".join(cells)
+        others.insert(0, ("teacher", metrics.teacher))
+    lines = []
+    for name, value, interval in dict.fromkeys((metrics.main, metrics.deciding)):
+        key = name.replace(" ", "_").lower()
+        cells = [f"  this model ({family_name(family)}) {format_share(value)} ({interval})"]
+        cells += [f"{other} {format_share(getattr(one, key))}" for other, one in others]
+        title = f"{capitalized(name)} on {counted(metrics.n, 'test row')}, 95% interval"
+        lines += [title, "   ".join(cells)]
+    return "\n".join(lines)
 
 
 def weakest_label(scores: AnyScores) -> list[str]:
-    """Name the label with the lowest recall, in one line; no line if all recalls are equal."""
+    """Describe the label with the lowest recall; empty if all recalls are equal."""
     recalls = {score.label: score.recall for score in scores.per_class if score.recall is not None}
     if len(set(recalls.values())) < 2:
         return []
@@ -95,19 +96,32 @@ def weakest_label(scores: AnyScores) -> list[str]:
 def outcome(family: str, metrics: AnyMetrics) -> str | None:
     """Return whether a model is significantly ``better`` or ``worse`` than its best baseline."""
     _, difference = metrics.difference_to_baseline(family)
+    difference = metrics.macro_f1_difference_to_baseline(family) or difference
     return None if difference is None else difference.proven
 
 
 def verdict(family: str, metrics: AnyMetrics) -> str:
-    """Write whether a model is better than its best baseline."""
+    """Describe whether a model is better than its best baseline."""
     baseline, difference = metrics.difference_to_baseline(family)
-    if difference is None:  # an older wordgate measured none
+    if difference is None:  # a model of an older version
         return f"The {family_name(family)} model was not compared with {baseline}."
-    return format_verdict(family, baseline, difference, points_of(metrics))
+    macro_f1 = metrics.macro_f1_difference_to_baseline(family)
+    judged = format_verdict(family, baseline, difference, points_of(metrics), macro_f1)
+    return judged if macro_f1 is None else f"{judged} {skewed_labels(metrics)}"
+
+
+def skewed_labels(scores: AnyScores) -> str:
+    """Explain why models are compared by macro F1."""
+    frequent = max(scores.per_class, key=lambda score: score.support)
+    return (
+        f"Labels are skewed ({frequent.support / scores.n:.0%} of the rows have the label"
+        f" {in_list(frequent.label)}), so models are compared by macro F1, in which every label has"
+        " the same weight."
+    )
 
 
 def search_sentence(search: SearchFacts) -> str:
-    """Write by which score a search has chosen a model, beside that on the test rows."""
+    """Describe the score by which a search selected a model, and that on the test rows."""
     name = OBJECTIVE_NAMES[search.objective]
     trials = counted(search.n_trials, "trial")
     return (
@@ -118,16 +132,21 @@ def search_sentence(search: SearchFacts) -> str:
 
 
 def points_of(metrics: AnyMetrics) -> str:
-    """Name the unit of differences: points, or points of another score than accuracy."""
+    """Return the unit of differences: points, or points of another score than accuracy."""
     return f"points of {metrics.main.name}" if isinstance(metrics, MultilabelMetrics) else "points"
 
 
 def format_verdict(
-    family: str, baseline: str, difference: PairedDifference, unit: str = "points"
+    family: str,
+    baseline: str,
+    difference: PairedDifference,
+    unit: str = "points",
+    macro_f1: PairedDifference | None = None,
 ) -> str:
-    """Write whether a model of a family is better than a baseline."""
+    """Describe whether a model is better than a baseline; by macro F1, if it is given."""
     name = family_name(family)
-    facts = f"{difference.points()} {unit}, {difference.evidence()}"
+    facts = format_difference(difference, macro_f1, unit)
+    difference = macro_f1 or difference
     if difference.proven == "better":
         return f"The {name} model beats {baseline}: {facts}."
     if difference.proven == "worse":
@@ -137,8 +156,20 @@ def format_verdict(
     return f"The {name} model is not significantly better than {baseline} ({facts}){remedy}."
 
 
+def format_difference(
+    difference: PairedDifference, macro_f1: PairedDifference | None, unit: str = "points"
+) -> str:
+    """Format a difference of the main score, preceded by that of macro F1 if it is given."""
+    if macro_f1 is None:
+        return f"{difference.points()} {unit}, {difference.evidence()}"
+    return (
+        f"{macro_f1.points()} points of macro F1, {macro_f1.evidence()};"
+        f" {difference.points()} points of accuracy, {difference.evidence()}"
+    )
+
+
 def leak_warning(split: SplitFacts) -> str:
-    """Write how many test rows the model could know from training, and how this affects scores."""
+    """Describe how many test rows were seen in training, and how this affects scores."""
     known = split.leaked_by_group if split.known_in_train is None else split.known_in_train
     remedy = {
         "random": "; use --split grouped to evaluate on unseen groups",
@@ -162,7 +193,7 @@ def leak_warning(split: SplitFacts) -> str:
 
 
 def label_tables(scores: AnyScores, width: int | None = None) -> list[str]:
-    """Format the scores label by label, and which labels are confused or occur together.
+    """Format the scores of each label, and which labels are confused or occur together.
 
     A confusion matrix wider than `width` characters is replaced by its most frequent errors.
     """
@@ -178,7 +209,7 @@ def label_tables(scores: AnyScores, width: int | None = None) -> list[str]:
 def classification_report(scores: AnyScores) -> str:
     """Format precision, recall and F1 of every label as scikit-learn does.
 
-    Undefined values are printed as ``–``, and a line names the labels that averages leave out.
+    Undefined values are shown as ``–``, and a line lists the labels that averages leave out.
     With several labels per text, average precision and thresholds are added.
     """
     n = str(sum(one.support for one in scores.per_class))
@@ -212,7 +243,7 @@ def _share_cells(one: LabelScore | Shares) -> list[str]:
 
 
 def _multilabel_lines(scores: MultilabelScores) -> list[str]:
-    """Write the scores that exist only with several labels per text."""
+    """Format the scores that exist only with several labels per text."""
     lines = [
         "",
         f"all labels correct {format_share(scores.accuracy)},"
@@ -225,7 +256,7 @@ def _multilabel_lines(scores: MultilabelScores) -> list[str]:
 
 
 def cooccurrence_table(scores: MultilabelScores) -> str:
-    """List the labels that most often occur together, and in how many rows; or nothing."""
+    """Format the most frequent pairs of labels, with their rows; empty without any."""
     rows = [
         (f"{first} + {second}", f"{count:,}")
         for count, first, second in label_pairs(scores)[:MOST_PAIRS]
@@ -234,7 +265,7 @@ def cooccurrence_table(scores: MultilabelScores) -> str:
 
 
 def label_pairs(scores: MultilabelScores) -> list[tuple[int, str, str]]:
-    """Return the pairs of labels that occur together: rows and names, the most frequent first."""
+    """Return the pairs of labels that occur together: rows and names, by descending frequency."""
     names = [score.label for score in scores.per_class]
     pairs = [
         (count, names[i], names[j])
@@ -291,7 +322,7 @@ def scores_beside_baselines(family: str, metrics: AnyMetrics) -> str:
 
 
 def score_columns(metrics: AnyMetrics) -> dict[str, str]:
-    """Name the scores that a model and its baselines have in common, and their keys."""
+    """Return the scores that a model and its baselines have in common, with their keys."""
     common = {"accuracy": "accuracy", "macro F1": "macro_f1", "log loss": "log_loss"}
     return {"micro F1": "micro_f1", **common} if isinstance(metrics, MultilabelMetrics) else common
 
@@ -302,14 +333,14 @@ def calibration_sentences(metrics: AnyMetrics) -> list[str]:
 
 
 def threshold_table(metrics: AnyMetrics) -> str:
-    """Format each label's threshold, and its F1 on the test rows there and at 0.5; or nothing."""
+    """Format the thresholds of labels, and F1 on the test rows; empty without any."""
     if metrics.thresholds is None:
         return ""
     return "\n".join(text_table([THRESHOLD_HEADER, *threshold_rows(metrics.thresholds)]))
 
 
 def threshold_rows(chosen: ThresholdGain) -> list[tuple[str, ...]]:
-    """Write each label's threshold, its F1 on the test rows there and at 0.5, and the gain."""
+    """Format the threshold of each label, its F1 on the test rows, F1 at 0.5, and the gain."""
     rows: list[tuple[str, ...]] = []
     for one in chosen.labels:
         gain = (UNDEFINED, UNDEFINED)
@@ -321,7 +352,7 @@ def threshold_rows(chosen: ThresholdGain) -> list[tuple[str, ...]]:
 
 
 def costs(metrics: AnyMetrics) -> str:
-    """Write the time, the epochs and the memory of a training."""
+    """Describe the time, the epochs and the memory of a training run."""
     epochs = ""
     if metrics.epochs:
         epochs = f" for {counted(metrics.epochs, 'epoch')} (best: {metrics.best_epoch})"
@@ -332,7 +363,7 @@ def costs(metrics: AnyMetrics) -> str:
 
 
 def text_table(rows: Sequence[Sequence[str]], margin: str = "") -> list[str]:
-    """Format rows in columns: the first one to the left, the others to the right.
+    """Format rows in columns: the first one left-aligned, the others right-aligned.
 
     Line breaks and control characters are escaped.
     """
@@ -341,15 +372,15 @@ def text_table(rows: Sequence[Sequence[str]], margin: str = "") -> list[str]:
     return [
         margin
         + "  ".join(
-            padded(cell, width, left=place > 0)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            padded(cell, width, left=column > 0)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
 
 
 def _undefined(scores: AnyScores) -> list[str]:
-    """Explain dashes and averages that leave labels out; nothing where all is defined."""
+    """Explain dashes, and averages that leave labels out; empty if all scores are defined."""
     without_rows = [in_list(one.label) for one in scores.per_class if not one.support]
     never_predicted = [in_list(one.label) for one in scores.per_class if one.precision is None]
     lines = []

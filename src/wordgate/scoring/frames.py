@@ -1,4 +1,4 @@
-"""Scoring of tables in memory, for engines that bring the rows themselves: Spark and Ray Data."""
+"""Scoring of tables in memory, for Spark and Ray Data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Frame = Any
 """A pandas DataFrame, an Arrow table or record batch, or a dictionary of NumPy arrays."""
 _TEXT, _LABELS = "string", "list"
-_MOST_MODELS = 4  # that a process keeps; a job has one, as a rule
+_MOST_MODELS = 4  # kept by a process; a job usually has one
 
 
 class ScorerOptions(TypedDict, total=False):
@@ -56,11 +56,11 @@ class ScorerOptions(TypedDict, total=False):
 class FrameScorer:
     """Scores tables in memory as `wordgate.score` scores the rows of a file.
 
-    It is small and can be pickled: a process loads the model when it first scores a table.
+    It is small and can be pickled: a process loads the model when it scores its first table.
 
     Attributes:
         path: The folder of the model, absolute.
-        digest: Of the model, by `BundleFolder.sha256`: a worker refuses another one.
+        digest: Hash of the model, by `BundleFolder.sha256`: a worker refuses another model.
         text: The columns of the text; None for those of the training.
         probabilities: As in `ScorerOptions`, like all that follow.
     """
@@ -77,7 +77,7 @@ class FrameScorer:
 
     @classmethod
     def of(cls, path: str | Path, text: Columns | None, options: ScorerOptions) -> FrameScorer:
-        """Make one of a model's folder, and refuse options that the model can't follow.
+        """Create a scorer for the model in a folder, and check the options.
 
         Raises:
             BundleError: There is no model.
@@ -89,50 +89,48 @@ class FrameScorer:
         return scorer
 
     def config(self) -> Config:
-        """Read how the model came about."""
+        """Read the configuration of the model."""
         return BundleFolder.open(self.path).config()
 
     def load(self) -> Predictor:
-        """Load the model, at the first call in a process; later ones give the same predictor."""
+        """Load the model at the first call in a process; later calls return the same predictor."""
         return _load(self.path, self.digest, self.kernel, self.threads)
 
     def rule(self, config: Config) -> DecisionRule:
-        """Return the rule by which probabilities become labels."""
+        """Return the decision rule for the model."""
         return DecisionRule.of(
             config, threshold=self.threshold, top=self.top, abstain_below=self.abstain_below
         )
 
-    def added(self, there: Sequence[str], config: Config) -> dict[str, str]:
-        """Name the columns that are added to those there, each with its type."""
+    def added(self, existing: Sequence[str], config: Config) -> dict[str, str]:
+        """Return the names of the new columns and their types, without existing names."""
         several = self.rule(config).gives_several
         label, *numbers, error = added_names(config, several=several)
         if not self.probabilities:
             numbers = numbers[: len(numbers) - len(config.labels)]
-        names = without_collisions([label, *numbers, error], there)
+        names = without_collisions([label, *numbers, error], existing)
         types = [_LABELS if several else _TEXT, *("double" for _ in numbers), _TEXT]
         return dict(zip(names, types, strict=True))
 
-    def text_columns(self, there: Sequence[str], config: Config) -> list[Column]:
-        """Find the columns of the text by their names, or their numbers from 1.
+    def text_columns(self, names: Sequence[str], config: Config) -> list[Column]:
+        """Find the text columns among the names of a table, by name or number from 1.
 
         Raises:
-            DataError: There are none of these names.
+            DataError: There are no such columns.
         """
         flag = self.text if self.text is not None else config.columns().get("text", ())
-        known = set(map(name_key, there))
+        known = set(map(name_key, names))
         if self.text is None and not (flag and all(name_key(name) in known for name in flag)):
             raise DataError(
                 f"the table has no column of the texts with the name it had in training"
-                f" ({', '.join(flag) or 'it had none'}); it has {', '.join(there)}: give text="
+                f" ({', '.join(flag) or 'it had none'}); it has {', '.join(names)}: give text="
             )
-        records = Records(list(there), [[] for _ in there], [], [], 0)
-        places = given_columns(records, "text", flag, "the table")
-        return [Column(place + 1, there[place]) for place in places]
+        records = Records(list(names), [[] for _ in names], [], [], 0)
+        positions = given_columns(records, "text", flag, "the table")
+        return [Column(position + 1, names[position]) for position in positions]
 
     def __call__(self, frame: Frame) -> Frame:
-        """Score a table, and give it back with new columns.
-
-        A row without a text gets an error and no label, as in a file.
+        """Return a table with new columns; a row without a text gets an error and no label.
 
         Raises:
             BundleError: The model can't be loaded.
@@ -143,7 +141,7 @@ class FrameScorer:
         columns = self.text_columns(names, config)
         table = _table(frame, [column.number - 1 for column in columns])
         batch = ParquetBatch(None, range(len(table)), rows=table, name="the table")
-        text = [replace(column, number=place) for place, column in enumerate(columns, 1)]
+        text = [replace(column, number=number) for number, column in enumerate(columns, 1)]
         texts = texts_of("", batch, text)
         predictions = predict_batch(predictor, texts.texts, self.rule(config))
         added = self.added(names, config)
@@ -169,26 +167,26 @@ def _names(frame: Frame) -> list[str]:
     return list(map(str, frame.columns if hasattr(frame, "assign") else frame.schema.names))
 
 
-def _table(frame: Frame, places: Sequence[int]) -> pa.Table:
-    """Take columns by their places from 0 as an Arrow table; NaN becomes null."""
+def _table(frame: Frame, positions: Sequence[int]) -> pa.Table:
+    """Select columns by their positions from 0 as an Arrow table; NaN becomes null."""
     import pyarrow as pa
 
     names = _names(frame)
     try:
         if isinstance(frame, Mapping):
-            columns = [pa.array(frame[names[place]], from_pandas=True) for place in places]
+            columns = [pa.array(frame[names[i]], from_pandas=True) for i in positions]
         elif hasattr(frame, "assign"):
-            columns = [pa.array(frame.iloc[:, place], from_pandas=True) for place in places]
+            columns = [pa.array(frame.iloc[:, i], from_pandas=True) for i in positions]
         else:
-            columns = [frame.column(place) for place in places]
+            columns = [frame.column(i) for i in positions]
     except pa.ArrowException as error:
-        listed = ", ".join(f"'{names[place]}'" for place in places)
+        listed = ", ".join(f"'{names[i]}'" for i in positions)
         raise DataError(f"the texts of {listed} are not all strings: {error}") from error
-    return pa.table(columns, names=list(map(str, places)))
+    return pa.table(columns, names=list(map(str, positions)))
 
 
 def _with_columns(frame: Frame, new: Mapping[str, pa.Array]) -> Frame:
-    """Add columns to a table, in its own form."""
+    """Add columns to a table of any of the supported types."""
     import pyarrow as pa
 
     if isinstance(frame, Mapping):

@@ -1,4 +1,4 @@
-"""The input of a scoring: a source whose text columns are known, and the names of what is added."""
+"""The input of scoring: a source, its text columns, and the names of the new columns."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ _PREFIX = "predicted_"
 
 @dataclass(frozen=True)
 class OpenedInput:
-    """A source that is ready to be read; `lines` are sentences on what was inferred."""
+    """An open source and its text columns; `lines` describe what was inferred."""
 
     table: OpenTable
     text: Choice
     lines: list[str]
 
     def added(self, wanted: Sequence[str], options: ScoreOptions) -> list[str]:
-        """Name the columns that are added, so that they collide with none that is there.
+        """Return the names of the new columns, without collisions with existing ones.
 
-        In JSON Lines a key may turn up in any record, so all of them are looked at; those of a pipe
-        can't be, and a record that has a key of such a name is an error. `wanted` are the names
-        where nothing is in their way.
+        In JSON Lines, any record may have further keys, so all records are searched. In a pipe this
+        is impossible, and a record with such a key is an error. `wanted` are the preferred names.
         """
         reader = self.table.reader
         taken = {*(reader.names or ()), *own_names(reader.names, reader.width)}
@@ -43,10 +42,10 @@ class OpenedInput:
         if not isinstance(reader, JsonlReader):
             return chosen
         while options.to == "jsonl" and self.table.source.path is not None:
-            met = keys_among(self.table.characters(), chosen)
-            if not met:
+            collisions = keys_among(self.table.characters(), chosen)
+            if not collisions:
                 break
-            taken |= met
+            taken |= collisions
             chosen = without_collisions(wanted, taken)
         reader.refused = frozenset(chosen)
         return chosen
@@ -55,10 +54,10 @@ class OpenedInput:
 def open_input(
     source: str | os.PathLike[str], config: Config, options: ScoreOptions
 ) -> OpenedInput:
-    """Open a source, and find the columns that a model reads, for a result in the format `to`.
+    """Open a source, and choose the text columns of a model.
 
     Raises:
-        DataError: The source can't be read as options.
+        DataError: The source can't be read with these options.
     """
     form, flag = options.to, as_flag(options.text)
     names = names_among([flag if flag is not None else config.columns().get("text", ())])
@@ -81,11 +80,11 @@ def open_input(
 
 
 def _choose_text(records: Records, config: Config, flag: Flag | None, name: str) -> Choice:
-    """Choose the columns of the text: as asked, else by their names in training, else inferred."""
+    """Choose the text columns: as given, else by their names in training, else inferred."""
     trained = config.columns().get("text", ())
     given, reason = flag, None
-    there = set(map(name_key, records.names or ()))
-    if given is None and (len(trained) > 1 or not there.isdisjoint(map(name_key, trained))):
+    names = set(map(name_key, records.names or ()))
+    if given is None and (len(trained) > 1 or not names.isdisjoint(map(name_key, trained))):
         given, reason = trained, "as in training"
     roles: dict[str, Flag | None] = {"text": given, "label": None, "group": "none"}
     try:
@@ -100,10 +99,10 @@ def _choose_text(records: Records, config: Config, flag: Flag | None, name: str)
 
 
 def _is_enough(columns: Collection[str], form: str | None, head: bytes) -> bool:
-    """Return whether the head of a pipe tells what it holds.
+    """Return whether the head of a pipe suffices to detect its format and columns.
 
-    Two lines do where the first of them has the names of the text's columns, as the user or the
-    training gave them; one of JSON does, unless its keys are to become columns.
+    Two lines suffice if the first contains the names of the text columns, given by the user or from
+    training; one line of JSON suffices, unless its keys become columns.
     """
     first, *others = head.split(b"\n", 2)
     if not others or not columns or not all(name.encode() in first for name in columns):
@@ -114,14 +113,14 @@ def _is_enough(columns: Collection[str], form: str | None, head: bytes) -> bool:
 
 
 def own_names(names: Sequence[str] | None, width: int) -> list[str]:
-    """Make the names of the columns unique.
+    """Make the names of columns unique.
 
-    That is ``column_3`` where there is none, ``text_2`` where it stood before; `names` is None
-    without a header.
+    A missing name becomes ``column_3``, a repeated one ``text_2``; `names` is None without a
+    header.
     """
     chosen: list[str] = []
     taken: set[str] = set()
-    next_numbers: dict[str, int] = {}  # where to go on, or many equal names would take for ever
+    next_numbers: dict[str, int] = {}  # avoids quadratic time with many equal names
     for number in range(width):
         name = (names[number] if names else "") or f"column_{number + 1}"
         chosen.append(_numbered(name, taken, next_numbers))
@@ -130,18 +129,18 @@ def own_names(names: Sequence[str] | None, width: int) -> list[str]:
 
 
 def added_names(config: Config, *, several: bool) -> list[str]:
-    """Name the columns that a model adds, if nothing is in their way.
+    """Return the preferred names of the new columns.
 
-    They are ``label``, ``probability``, one for each label, and ``error``; where a text is given
-    several labels, ``labels`` in place of the first two.
+    They are ``label``, ``probability``, one for each label, and ``error``; with several labels per
+    text, ``labels`` in place of the first two.
     """
     first = ["labels"] if several else ["label", "probability"]
     return [*first, *(f"probability_{label}" for label in config.labels), "error"]
 
 
-def without_collisions(wanted: Sequence[str], there: Iterable[str]) -> list[str]:
-    """Rename new columns whose names are taken: ``predicted_label``, then ``label_2``."""
-    taken, chosen = {_folded(name) for name in there}, []
+def without_collisions(wanted: Sequence[str], existing: Iterable[str]) -> list[str]:
+    """Rename new columns whose names exist: ``predicted_label``, then ``label_2``."""
+    taken, chosen = {_folded(name) for name in existing}, []
     for name in wanted:
         free = name
         if _folded(free) in taken:
@@ -154,12 +153,12 @@ def without_collisions(wanted: Sequence[str], there: Iterable[str]) -> list[str]
 
 
 def _numbered(name: str, taken: set[str], next_numbers: dict[str, int] | None = None) -> str:
-    """Return the name, or the name with the first number from 2 that is free."""
-    counted = {} if next_numbers is None else next_numbers
+    """Return the name, or the name with the first free number from 2."""
+    numbers = {} if next_numbers is None else next_numbers
     free, key = name, _folded(name)
     while _folded(free) in taken:
-        number = counted.get(key, 2)
-        free, counted[key] = f"{name}_{number}", number + 1
+        number = numbers.get(key, 2)
+        free, numbers[key] = f"{name}_{number}", number + 1
     return free
 
 

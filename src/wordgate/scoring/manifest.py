@@ -1,4 +1,4 @@
-"""Finished shards: a record of each beside the outputs, and in the end the list of all of them."""
+"""Records of finished shards next to the outputs, and the manifest that lists all of them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class OutputFolder:
 
     Attributes:
         name: Its name for messages, without secrets.
-        working: The local folder of what is not finished: in that of the outputs if it is local.
+        working: The local folder of unfinished outputs, inside the output folder if that is local.
     """
 
     def __init__(self, name: str):
@@ -55,7 +55,7 @@ class OutputFolder:
             self.working = self._place.absolute() / _RECORDS / "partial"
 
     def check(self) -> None:
-        """Refuse where no folder can be."""
+        """Raise a `BundleError` if the folder cannot be created or written."""
         if isinstance(self._place, RemoteFile):
             self._place.check_writable()
             return
@@ -73,43 +73,43 @@ class OutputFolder:
         return self._place / name
 
     def finished(self, name: str) -> ShardResult | None:
-        """Read the record of a finished shard; None where there is none, or a damaged one."""
+        """Read the record of a finished shard; None without one, or if it is damaged."""
         content = read_small(self._record(name))
         return None if content is None else _result(_object(content))
 
     def save(self, result: ShardResult) -> None:
-        """Write the record of a shard that is finished, but for its output being in its place."""
+        """Write the record of a finished shard, before its output is moved to its place."""
         write_small(self._record(result.name), _json(result.record()))
 
     def names(self) -> list[str]:
         """List the outputs that have a record."""
         records = files_in(self._place / f"{_RECORDS}/{_FINISHED}")
-        # A kill may have left one that was being written, under another ending.
+        # An incomplete record of a killed process has another ending.
         return [name.removesuffix(_ENDING) for name in records if name.endswith(_ENDING)]
 
     def run(self) -> dict[str, Any] | None:
-        """Read what decides the result of the run that was begun here; None where none was."""
+        """Read the fingerprint of the run that was started here; None without one."""
         content = read_small(self._place / f"{_RECORDS}/{_RUN}")
         return None if content is None else _object(content)
 
     def existing(self, names: Iterable[str]) -> str | None:
-        """Name one of these outputs that is there; None where none is."""
-        there = files_in(self._place).keys() & {*names}
-        return None if not there else shown_name(self.output(min(there)))
+        """Name one of these outputs that exists; None if none does."""
+        existing = files_in(self._place).keys() & {*names}
+        return None if not existing else shown_name(self.output(min(existing)))
 
     def begin(self, fingerprint: RunFingerprint) -> None:
-        """Note what decides the result; from now on the folder is not complete.
+        """Store the fingerprint of a run, and remove the manifest: the folder is incomplete.
 
-        The note is written before the manifest goes, so that there is always one of them.
+        The fingerprint is written first, so that one of the two always exists.
         """
         write_small(self._place / f"{_RECORDS}/{_RUN}", _json(fingerprint.facts()))
         remove_file(self._place / MANIFEST)
 
     def manifest(self) -> dict[str, Any] | None:
-        """Read the manifest; None where there is none.
+        """Read the manifest; None without one.
 
         Raises:
-            BundleError: It is none of ours, or damaged, or of a newer version.
+            BundleError: It is damaged, or was written by another program or a newer version.
         """
         content = read_small(self._place / MANIFEST)
         if content is None:
@@ -127,13 +127,13 @@ class OutputFolder:
         return manifest
 
     def listed(self) -> list[ShardResult]:
-        """Return the shards of the manifest; none where there is none."""
+        """Return the shards of the manifest; none without one."""
         return list(filter(None, map(_result, (self.manifest() or {}).get("shards", ()))))
 
     def complete(
         self, fingerprint: RunFingerprint, results: Sequence[ShardResult], model: str
     ) -> None:
-        """Write the manifest, last of all, and remove the records."""
+        """Write the manifest, then remove the records."""
         facts = fingerprint.facts()["config"]
         shards = [result for result in results if result.error is None]
         content = {
@@ -153,13 +153,13 @@ class OutputFolder:
         self.forget(shard.name for shard in shards)
 
     def forget(self, names: Iterable[str]) -> None:
-        """Remove the records of outputs, and the note of what decides them."""
+        """Remove the records of outputs, and the fingerprint of the run."""
         for name in names:
             remove_file(self._record(name))
         remove_file(self._place / f"{_RECORDS}/{_RUN}")
 
     def remove_working(self) -> None:
-        """Remove the local folder of what was not finished, now that all is."""
+        """Remove the local folder of unfinished outputs."""
         shutil.rmtree(self.working, ignore_errors=True)
         if isinstance(self._place, Path):
             shutil.rmtree(self._place / _RECORDS, ignore_errors=True)
@@ -184,7 +184,7 @@ def _is_manifest(content: Mapping[str, Any]) -> bool:
 
 
 def _is_record(shard: object) -> bool:
-    """Return whether a record names an output in the folder: it may be removed or replaced."""
+    """Return whether a record names an output inside the folder, as it may be removed."""
     name = shard.get("output") if isinstance(shard, dict) else None
     if not isinstance(name, str):
         return False
@@ -192,15 +192,15 @@ def _is_record(shard: object) -> bool:
 
 
 def _object(content: bytes) -> dict[str, Any]:
-    """Read an object of JSON; an empty one where it is none."""
+    """Parse a JSON object; an empty one if it is not one."""
     try:
-        read = json.loads(content)
+        value = json.loads(content)
     except (ValueError, RecursionError):
         return {}
-    return read if isinstance(read, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _json(content: object) -> bytes:
-    """Write JSON; what is no Unicode in the name of a file is escaped."""
+    """Serialize as JSON; file names that are not valid Unicode are escaped."""
     text = json.dumps(content, ensure_ascii=False, indent=1)
     return text.encode(errors="backslashreplace") + b"\n"

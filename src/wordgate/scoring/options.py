@@ -1,4 +1,4 @@
-"""The options of a scoring, in one value that can be sent to another process."""
+"""The options of `wordgate.score`, as one value that can be sent to another process."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _NOT_DECISIVE = ("to", "threads", "resume", "overwrite", "skip_errors", "checkpo
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
-    """The options of `wordgate.score`, which describes them.
+    """The options of `wordgate.score`.
 
     Raises:
-        SettingsError: An option is out of range, whatever the input is.
+        SettingsError: An option is out of range.
     """
 
     text: Columns | None = None
@@ -52,13 +52,13 @@ class ScoreOptions:
             raise SettingsError(f"no format '{self.to}'; available: {', '.join(FORMATS)}")
 
     def rule(self, config: Config) -> DecisionRule:
-        """Return the rule by which probabilities become labels."""
+        """Return the decision rule for a model."""
         return DecisionRule.of(
             config, threshold=self.threshold, top=self.top, abstain_below=self.abstain_below
         )
 
     def decisive(self) -> dict[str, str]:
-        """Return those that decide the result, as text."""
+        """Return the options that affect the result, as text."""
         return {
             name: "default" if value is None else str(value)
             for name, value in {"format": self.to, **vars(self)}.items()
@@ -66,7 +66,7 @@ class ScoreOptions:
         }
 
     def check_effect(self, source: str, out: str) -> None:
-        """Refuse options about an earlier result that have no effect."""
+        """Raise a `SettingsError` for `resume` or `overwrite` without effect."""
         if self.resume and self.overwrite:
             raise SettingsError("--resume continues and --overwrite starts over: give one of them")
         if out == STANDARD and (self.resume or self.overwrite):

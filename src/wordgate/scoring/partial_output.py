@@ -1,8 +1,8 @@
-"""A partial output beside its destination, so that a kill costs seconds, not hours.
+"""A partial output next to its destination, from which an interrupted run continues.
 
-Beside ``scored.csv`` that is a folder, ``scored.csv.checkpoint``, with the rows written so far and
-a state that says how far they are good. The rows are forced to the disk before the state is, and
-the state is replaced as a whole: whatever was written after it is cut off when the work goes on.
+For ``scored.csv`` it is a folder, ``scored.csv.checkpoint``, with the rows written so far and a
+state with their length. The rows are synced to disk before the state, and the state is replaced
+atomically: rows after it are truncated when the run continues.
 """
 
 import os
@@ -27,8 +27,8 @@ from wordgate.storage.resumable import (
 )
 
 _ROWS, _STATE, _BEGUN = "rows", "state.safetensors", "begun"
-_OLDER_STATE = "note.json"  # which said so in layouts before the fifth
-# A state that took t seconds is followed by the next after fifty times t: a cost of 2%.
+_OLDER_STATE = "note.json"  # the state in layouts before the fifth
+# A state that took t seconds to write is followed by the next after fifty times t: a cost of 2%.
 _SHARE = 50.0
 _FIRST_ERRORS = 5
 _MOST_SHOWN = 1000  # characters of each
@@ -37,7 +37,7 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Counts(BaseModel):
-    """The records that were scored so far, by the names of `Scored`."""
+    """Counts of the records scored so far, with the names of `Scored`."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -48,7 +48,7 @@ class Counts(BaseModel):
     first_errors: list[tuple[int, str]] = Field(default_factory=list)
 
     def add(self, rows: int, abstained: int, errors: Mapping[int, str]) -> None:
-        """Count a batch."""
+        """Add a batch."""
         room = _FIRST_ERRORS - len(self.first_errors)
         first = sorted(errors)[:room] if room else ()
         self.first_errors += [(self.rows + i + 1, errors[i][:_MOST_SHOWN]) for i in first]
@@ -59,12 +59,12 @@ class Counts(BaseModel):
 
 
 class ScoringState(BaseModel):
-    """The state of a scoring between two batches.
+    """The state of a run between two batches.
 
     Attributes:
-        position: Where the source's next batch begins.
-        length: Bytes of the result so far.
-        counts: The records of these bytes.
+        position: Position of the next batch in the source.
+        length: Number of bytes of the result so far.
+        counts: The records in these bytes.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid")
@@ -75,11 +75,11 @@ class ScoringState(BaseModel):
 
 
 class PartialOutput:
-    """A result that is not whole yet.
+    """An incomplete result.
 
     Args:
-        out: Where the result is to stand.
-        every: Seconds between two states at least; 0 for a state after every batch.
+        out: The destination of the result.
+        every: Minimum seconds between two states; 0 for a state after every batch.
     """
 
     def __init__(self, out: Path, every: float):
@@ -100,28 +100,33 @@ class PartialOutput:
     def __exit__(self, *_: object) -> None:
         if self._stream is not None:
             self._stream.close()
-        with suppress(OSError):  # it keeps something, or is gone
-            keeps = self.exists() or self._older_state.exists()
-            if not keeps and (self._claimed or self._stream is not None):
+        with suppress(OSError):  # the folder is not empty, or does not exist
+            has_state = self.exists() or self._older_state.exists()
+            if not has_state and (self._claimed or self._stream is not None):
                 self.rows.unlink(missing_ok=True)
                 self._begun.unlink(missing_ok=True)
             self.folder.rmdir()
 
     def exists(self) -> bool:
-        """Return whether an interrupted scoring left something to go on with."""
+        """Return whether there is a state from which to continue."""
         return self.state.exists()
 
     def config(self) -> Mapping[str, Any]:
-        """Read what decides the result of the scoring that was interrupted."""
+        """Read the configuration of the interrupted run."""
         content, _ = read_resumable(self.state)
         config = content.get("config")
         return config if isinstance(config, Mapping) else {}
 
     def is_complete(self, options: ScoreOptions, source: Path | None, model: Path) -> bool:
-        """Return whether nothing is left to do, and refuse what was not asked for.
+        """Return whether the result is complete, and check it against the options.
 
-        `source` is None where the input is no local file; `model` is a file of the model that is
-        as old as it is.
+        `source` is None if the input is not a local file; `model` is a file of the model whose
+        modification time is compared.
+
+        Raises:
+            BundleError: There is a result or an interrupted run, and neither `resume` nor
+                `overwrite` allows it; or the result is older than source or model.
+            SettingsError: The output is the input.
         """
         self._check_place(source)
         if not options.overwrite and not self.exists() and self._older_state.exists():
@@ -132,19 +137,14 @@ class PartialOutput:
             )
         if self.exists():
             if not options.resume and not options.overwrite:
-                raise BundleError(
-                    f"scoring into {self.out} was interrupted and left {self.folder}: continue"
-                    " it with --resume, or start over with --overwrite"
-                )
+                raise interrupted_error(f"{self.out} was interrupted and left {self.folder}")
             return False
         if options.overwrite and self.out.exists():
             self._claim()
         if not self.out.exists() or self._begun.exists():
             return False
         if not options.resume:
-            raise BundleError(
-                f"{self.out} exists; choose another file, or replace it with --overwrite"
-            )
+            raise exists_error(self.out, "file")
         for file in filter(None, (source, model)):
             if file.exists() and file.stat().st_mtime_ns > self.out.stat().st_mtime_ns:
                 raise BundleError(
@@ -168,7 +168,7 @@ class PartialOutput:
                 raise SettingsError(f"{out} is the input: write the result to another file")
 
     def _claim(self) -> None:
-        """Note that what stands in the result's place is not it."""
+        """Mark an existing file at the destination as not being the result of this run."""
         with writing(self.folder):
             self.folder.mkdir(mode=0o700, exist_ok=True)
             if self._begun.is_symlink():
@@ -178,35 +178,39 @@ class PartialOutput:
             sync_folder(self.folder.parent)
 
     def begin(self, heading: bytes, fingerprint: RunFingerprint | None) -> None:
-        """Begin anew, whatever was kept; without a fingerprint nothing can be gone on with."""
+        """Start from the beginning; without a fingerprint the run cannot be continued."""
         self._claim()
         with writing(self.folder):
             for state in (self.state, self._older_state):
                 state.unlink(missing_ok=True)
             sync_folder(self.folder)
-            self.rows.unlink(missing_ok=True)  # it may be a link to who knows where
+            self.rows.unlink(missing_ok=True)  # it may be a link
             self._stream = self.rows.open("xb", buffering=0)
         self.write(heading)
         if fingerprint is not None:
             self.save(fingerprint, 0, Counts())
 
     def resume(self, state: ScoringState) -> None:
-        """Go on where the state says; refuse what is damaged."""
+        """Continue from a state.
+
+        Raises:
+            BundleError: There are fewer rows than in the state.
+        """
         with writing(self.rows):
             try:
                 self._stream = open(self.rows, "rb+", buffering=0, opener=_no_link)  # noqa: SIM115
             except FileNotFoundError as error:
                 raise damaged(self.folder, f"its {_ROWS} are gone") from error
-            there = os.fstat(self._stream.fileno()).st_size
-            if there < state.length:
-                why = f"{there:,} bytes where {state.length:,} were written"
+            size = os.fstat(self._stream.fileno()).st_size
+            if size < state.length:
+                why = f"{size:,} bytes where {state.length:,} were written"
                 raise damaged(self.folder, why)
             self._stream.truncate(state.length)
             self._stream.seek(state.length)
         self._due = time.monotonic() + self._every
 
     def write(self, content: bytes) -> None:
-        """Add to the result."""
+        """Append to the result."""
         assert self._stream is not None  # noqa: S101 - begin and resume open it
         view = memoryview(content)
         with writing(self.rows):
@@ -214,14 +218,11 @@ class PartialOutput:
                 view = view[self._stream.write(view) or 0 :]
 
     def is_due(self) -> bool:
-        """Return whether it is time to save again."""
+        """Return whether the next state is due."""
         return time.monotonic() >= self._due
 
     def save(self, fingerprint: RunFingerprint, position: int, counts: Counts) -> None:
-        """Save how far the result has come; all that was written before is on the disk then.
-
-        If the disk refuses, the state before stays good.
-        """
+        """Sync the rows to disk, then save the state; if that fails, the earlier state remains."""
         assert self._stream is not None  # noqa: S101
         started = time.monotonic()
         state = ScoringState(position=position, length=self._stream.tell(), counts=counts)
@@ -232,16 +233,16 @@ class PartialOutput:
         self._due = ended + (max(self._every, _SHARE * (ended - started)) if self._every else 0.0)
 
     def close(self) -> None:
-        """Force all that was written to the disk, and be done with writing."""
+        """Sync the rows to disk and close them."""
         assert self._stream is not None  # noqa: S101
         with writing(self.rows):
             os.fsync(self._stream.fileno())
             self._stream.close()
 
     def clear(self) -> None:
-        """Take away what is kept, now that the result is in its place.
+        """Delete the partial output after the result has been moved to its destination.
 
-        The state goes last: with the rows gone, it tells that nothing is left to do.
+        The state is deleted last: a state without rows means that the result is complete.
         """
         for file in (self.rows, self._begun, self.state):
             remove(file)
@@ -249,15 +250,15 @@ class PartialOutput:
         self.folder.rmdir()
 
     def load(self, fingerprint: RunFingerprint) -> tuple[ScoringState, list[str]]:
-        """Read how far the result has come, and what differs now that may move it a little.
+        """Read the state, and warnings about differences of the environment.
 
         Raises:
-            BundleError: What is kept is of another work, or damaged.
+            BundleError: The state is damaged, or that of a run with another configuration.
         """
         for file in (self.state, self.rows):
             if file.is_symlink():
                 raise damaged(self.folder, f"{file.name} is a link")
-        if not self.state.is_file():  # a pipe would be waited for
+        if not self.state.is_file():  # reading a pipe would block
             raise damaged(self.folder, f"{_STATE} is not a file")
         content, _ = read_resumable(self.state)
         try:
@@ -266,8 +267,20 @@ class PartialOutput:
             raise damaged(self.state, error) from error
 
 
+def interrupted_error(name: str) -> BundleError:
+    """Return the error over an interrupted run, if neither resume nor overwrite is set."""
+    return BundleError(
+        f"scoring into {name}: continue it with --resume, or start over with --overwrite"
+    )
+
+
+def exists_error(name: object, kind: str) -> BundleError:
+    """Return the error over an existing output, a ``file`` or a ``folder``."""
+    return BundleError(f"{name} exists; choose another {kind}, or replace it with --overwrite")
+
+
 def destination(out: str) -> Path:
-    """Return the file that a result is written to: where a link leads, so that the link stays."""
+    """Return the file to which a result is written: the target of a symbolic link."""
     path = Path(out).expanduser()
     if path.exists() and not path.is_file() and not path.is_dir():
         raise BundleError(f"{path} is not a file; give one, or - for standard output")
@@ -283,10 +296,10 @@ def _checked_state(content: Mapping[str, Any]) -> ScoringState:
 
 
 def _no_link(path: str, flags: int) -> int:
-    """Open a file, but no link to another, and without waiting for the other end of a pipe."""
+    """Open a file, but not a symbolic link, and without blocking on a pipe."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def writing(path: Path) -> AbstractContextManager[None]:
-    """Report an error of the file system in one sentence."""
+    """Raise errors of the file system as a `BundleError`."""
     return system_errors(BundleError, f"{path} can't be written")

@@ -16,13 +16,13 @@ from wordgate.tables.values import EMPTY_TEXT, is_empty
 
 @dataclass(frozen=True)
 class BatchPredictions:
-    """Predictions for the records of a batch that can be scored, in order.
+    """Predictions for the valid records of a batch, in order.
 
     Attributes:
-        answers: Each text's label, None where it abstains; or its labels.
-        numbers: float64 [n, k], of the columns of numbers that are added: the probability of each
-            label; with one label per text, before them that of the label itself, or of the most
-            probable one where it abstains.
+        answers: Each text's label, None if the model abstains; or its labels.
+        numbers: float64 [n, k], the new numeric columns: the probability of each label; with one
+            label per text, preceded by that of the predicted label, or of the most probable one if
+            the model abstains.
     """
 
     answers: list[Answer]
@@ -36,15 +36,15 @@ class BatchPredictions:
 
 @dataclass(frozen=True)
 class BatchTexts:
-    """Records of a batch with those set apart that can't be scored.
+    """The records of a batch, valid and invalid.
 
     Attributes:
         batch: The records.
-        texts: The texts of those that can be scored, in order.
-        errors: Why the others can't be, by their places in the batch from 0. Where one could not
-            be taken apart the record itself follows after a colon.
-        raws: The records as they stood; one that could not be taken apart as one without cells.
-            None where records have no lines.
+        texts: The texts of valid records, in order.
+        errors: The errors of invalid records, by their positions in the batch from 0. If a record
+            could not be parsed, it follows after a colon.
+        raws: The records as in the source; a blank one for each that could not be parsed. None for
+            formats without lines.
     """
 
     batch: Batch
@@ -57,46 +57,46 @@ class BatchTexts:
 
 
 def texts_of(blank: str, batch: Batch, columns: Sequence[Column]) -> BatchTexts:
-    """Take the texts of a batch that can be scored; the main one of their columns is last.
+    """Extract the texts of a batch; the main one of their columns is last.
 
-    `blank` is a record without cells, as it would stand in the source.
+    `blank` is a record without cells, in the format of the source.
     """
     errors = dict(batch.misfits)
     raws = batch.raws
     if batch.rejected:
         raws = list(raws or ())
-        for place, why in batch.rejected.items():
-            before = f"{errors[place]}; " if place in errors else ""
-            errors[place] = f"{before}{why}: {raws[place]}"
-            raws[place] = blank
+        for position, why in batch.rejected.items():
+            before = f"{errors[position]}; " if position in errors else ""
+            errors[position] = f"{before}{why}: {raws[position]}"
+            raws[position] = blank
     *fronts, bodies = (batch.column(column.number - 1) for column in columns)
     for cells in (*fronts, bodies):
         if has_structured(cells):
-            whys = ((place, why_structured(cell, "text")) for place, cell in enumerate(cells))
-            errors = {place: why for place, why in whys if why} | errors
+            whys = enumerate(why_structured(cell, "text") for cell in cells)
+            errors = {position: why for position, why in whys if why} | errors
     texts = [body for body in bodies if body is not None and not is_empty(body)]
-    if not (fronts or errors) and len(texts) == len(batch):  # as nearly always
+    if not (fronts or errors) and len(texts) == len(batch):  # the usual case
         return BatchTexts(batch, texts, errors, raws)
     texts = []
-    for place, body in enumerate(bodies):
-        if place in errors:
+    for position, body in enumerate(bodies):
+        if position in errors:
             continue
         if body is None:
-            errors[place] = f"no key '{columns[-1].name}'"
+            errors[position] = f"no key '{columns[-1].name}'"
         elif is_empty(body):
-            errors[place] = EMPTY_TEXT
+            errors[position] = EMPTY_TEXT
         else:
-            texts.append(joined((front[place] for front in fronts), body))
+            texts.append(joined((front[position] for front in fronts), body))
     return BatchTexts(batch, texts, errors, raws)
 
 
 def predict_batch(predictor: Predictor, texts: list[str], rule: DecisionRule) -> BatchPredictions:
-    """Predict texts, and give them labels by a rule."""
+    """Predict texts, with labels by a decision rule."""
     proba = np.empty((0, len(predictor.labels)))
     if texts:
         proba = predictor.predict_proba(texts)
     numbers = proba
     if not rule.gives_several:
-        own = np.take_along_axis(proba, rule.columns(proba)[:, None], axis=1)
-        numbers = np.concatenate([own, proba], axis=1)
+        of_label = np.take_along_axis(proba, rule.columns(proba)[:, None], axis=1)
+        numbers = np.concatenate([of_label, proba], axis=1)
     return BatchPredictions(rule.answers(proba), numbers)

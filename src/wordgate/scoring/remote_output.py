@@ -1,4 +1,4 @@
-"""A result at a URL: it is made on the disk, and uploaded when it is whole."""
+"""Results at a URL: written to a local file, and uploaded when complete."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, DataError
 from wordgate.runtime.progress import Progress
 from wordgate.scoring.options import ScoreOptions
-from wordgate.scoring.partial_output import PartialOutput
+from wordgate.scoring.partial_output import PartialOutput, exists_error, interrupted_error
 from wordgate.scoring.results import Scored
 from wordgate.scoring.scoring import format_by_name, score_file
 from wordgate.storage.places import make_folder, place_of
@@ -25,14 +25,14 @@ from wordgate.tables.source import STANDARD, version_of
 def score_to_url(
     bundle: str | Path, source: str, url: str, options: ScoreOptions, progress: Progress
 ) -> Scored:
-    """Score one file into a local one, and upload that, which appears there as a whole."""
+    """Score one file into a local file, and upload it atomically."""
     remote = RemoteFile(url)
     if options.to is None:
         format_by_name(remote.name, source)
     remote.check_writable()
     version = None if source == STANDARD else version_of(place_of(source))
-    decides = [url, source, version, BundleFolder.open(bundle).sha256(), options.decisive()]
-    folder = staging_folder(json.dumps(decides, sort_keys=True))
+    config = [url, source, version, BundleFolder.open(bundle).sha256(), options.decisive()]
+    folder = staging_folder(json.dumps(config, sort_keys=True))
     staged = folder / PurePosixPath(remote.name).name
     options.check_effect(source, remote.name)
     if options.overwrite or source == STANDARD:
@@ -57,24 +57,19 @@ def score_to_url(
 
 
 def _is_complete(remote: RemoteFile, staged: Path, *, resume: bool) -> bool:
-    """Return whether nothing is left to do, and refuse what was not asked for."""
+    """Return whether the result is complete; refuse an existing one unless it may be resumed."""
     if staged.exists() or PartialOutput(staged, 0.0).exists():
         if not resume:
-            raise BundleError(
-                f"scoring into {remote.name} was interrupted: continue it with --resume, or start"
-                " over with --overwrite"
-            )
+            raise interrupted_error(f"{remote.name} was interrupted")
         return False
     if not remote.exists():
         return False
     if not resume:
-        raise BundleError(
-            f"{remote.name} exists; choose another file, or replace it with --overwrite"
-        )
+        raise exists_error(remote.name, "file")
     return True
 
 
-def staging_folder(called: str) -> Path:
-    """Return a local folder for the results of a remote output, distinct by its name."""
-    name = hashlib.sha256(called.encode()).hexdigest()[:32]
+def staging_folder(key: str) -> Path:
+    """Return a local folder for the results of a remote output, distinct for each key."""
+    name = hashlib.sha256(key.encode()).hexdigest()[:32]
     return Path(platformdirs.user_state_dir("wordgate")) / "scoring" / name

@@ -1,4 +1,4 @@
-"""Results of scorings: of one file, of a shard, and of all shards together."""
+"""Results of scoring: of one file, of a shard, and of all shards together."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class ShardResult:
         rows: As in `Scored`, like `scored`, `abstained`, `errors`, `first_errors` and `added`.
         bytes: Size of the output.
         sha256: Hash of the output.
-        input_version: Hash of the input; of a remote one what names its version.
-        remarks: What was said while it was scored.
-        seconds: Time that it took.
-        error: Why it could not be scored; None where it was.
-        was_complete: Whether it was finished before, and there was nothing to do.
+        input_version: Hash of the input, or the version of a remote one.
+        remarks: Messages of the run.
+        seconds: Duration.
+        error: Why it could not be scored; None if it was.
+        was_complete: Whether it was already finished.
     """
 
     input: str
@@ -43,7 +43,7 @@ class ShardResult:
     was_complete: bool = False
 
     def record(self) -> dict[str, Any]:
-        """Return what is kept of it: the same for the same shard, whenever it was scored."""
+        """Return the record of it, which is the same for every run on the same shard."""
         facts = asdict(self)
         return {
             "input": facts.pop("input"),
@@ -88,7 +88,7 @@ class Scored:
 
 
 def totals(shards: Sequence[ShardResult]) -> dict[str, int]:
-    """Sum up the numbers of shards."""
+    """Sum up the counts of shards."""
     names = ("rows", "scored", "abstained", "errors", "bytes")
-    summed = {name: sum(getattr(shard, name) for shard in shards) for name in names}
-    return {"shards": len(shards), **summed}
+    sums = {name: sum(getattr(shard, name) for shard in shards) for name in names}
+    return {"shards": len(shards), **sums}

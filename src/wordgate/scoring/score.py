@@ -119,7 +119,7 @@ def score(
         skip_errors=skip_errors,
         checkpoint_seconds=checkpoint_seconds,
     )
-    chosen = Engine.of(engine, threads)
+    chosen_engine = Engine.of(engine, threads)
     if not isinstance(source, str | os.PathLike):
         source = given_names(source, "the file to score")
     if not isinstance(out, str | os.PathLike):
@@ -128,15 +128,26 @@ def score(
             f" {type(out).__name__}"
         )
     if is_sharded(source, out):
-        return score_shards(bundle, source, str(out), options, progress, chosen)
-    if not chosen.is_local:
+        return score_shards(bundle, source, str(out), options, progress, chosen_engine)
+    _refuse_for_one_file(options, engine)
+    return _score_one(bundle, local_name(str(source)), out, options, progress)
+
+
+def _refuse_for_one_file(options: ScoreOptions, engine: str) -> None:
+    """Refuse options that have no effect on a single file."""
+    if engine != LOCAL:
         raise SettingsError(
             f"--engine {engine} has no effect on one file: give a folder, a glob pattern or several"
             " files, or leave it out"
         )
-    if skip_errors:
+    if options.skip_errors:
         raise SettingsError("--skip-errors has no effect on one file: leave it out")
-    file = local_name(str(source))
+
+
+def _score_one(
+    bundle: str | Path, file: str, out: str | Path, options: ScoreOptions, progress: Progress
+) -> Scored:
+    """Score a single file into a file or a URL."""
     if (url := url_of(str(out))) is not None:
         return score_to_url(bundle, file, url, options, progress)
     return score_file(bundle, file, local_name(str(out)), options, progress)

@@ -1,4 +1,4 @@
-"""Scoring of one file, or a stream, in fixed memory, so that a kill loses nothing."""
+"""Scoring of one file, or a stream, in constant memory, resumable after a kill."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ from wordgate.tables.typed import ParquetReader
 from wordgate.tables.workbook import WorkbookReader
 
 _STEPS = 1000  # of the bar
-_OF_NO_FORMAT = ("", ".txt", ".dat", ".data", ".out", ".tmp", ".new", ".bak")
+_UNSPECIFIC = ("", ".txt", ".dat", ".data", ".out", ".tmp", ".new", ".bak")
 """File extensions that imply no format: the format is then that of the input."""
 
 
 @dataclass(frozen=True)
 class _Work:
-    """A scoring that is about to be done; where nothing is kept, it has no fingerprint."""
+    """A prepared run; without a fingerprint it cannot be resumed."""
 
     predictor: Predictor
     opened: OpenedInput
@@ -64,7 +64,7 @@ class _Work:
     fingerprint: RunFingerprint | None
 
     def bytes_of(self, batch: Batch, counts: Counts) -> bytes:
-        """Score a batch and count it."""
+        """Score a batch, add it to the counts, and return the bytes to write."""
         texts = texts_of(self.opened.table.reader.blank, batch, self.opened.text.columns)
         predictions = predict_batch(self.predictor, texts.texts, self.rule)
         counts.add(len(batch), predictions.abstained, texts.errors)
@@ -82,8 +82,8 @@ def score_file(
 ) -> Scored:
     """Score one file, as `score` does.
 
-    `predictor` is the model where it is loaded already, and `version` what `version_of` tells of
-    the input where that is known already.
+    `predictor` is the model if it is already loaded, and `version` the result of `version_of` for
+    the input if it is already known.
     """
     options = replace(options, to=options.to or format_by_name(out, source))
     options.check_effect(source, out)
@@ -95,9 +95,9 @@ def score_file(
     file = place if isinstance(place, Path) and is_file(place) else None
     with PartialOutput(destination(out), options.checkpoint_seconds) as kept:
         if kept.is_complete(options, file, Path(bundle).expanduser() / MANIFEST):
-            made_of = bundle if file is None else f"{bundle} and {source}"
+            sources = bundle if file is None else f"{bundle} and {source}"
             progress.say(
-                f"{out} already exists and is newer than {made_of}: there is nothing to do. Only"
+                f"{out} already exists and is newer than {sources}: there is nothing to do. Only"
                 " these times were compared, not the contents or the options; --overwrite scores"
                 " again"
             )
@@ -119,7 +119,7 @@ def _prepare(
     predictor: Predictor | None,
     version: str | None,
 ) -> _Work:
-    """Load the model, open the input, and return what was inferred."""
+    """Load the model, open the input, and report what was inferred."""
     config = BundleFolder.open(bundle).config()
     rule = options.rule(config)
     predictor = predictor or load_aloud(
@@ -137,8 +137,10 @@ def _prepare(
     writer = make_writer(opened.table.reader, added, options, separator=separator, packed=packed)
     fingerprint = None
     if out != STANDARD and (path := opened.table.source.path) is not None:
-        decisive = _decisive(bundle, opened, version or version_of(path), rule, options)
-        fingerprint = RunFingerprint(decisive, _environment(predictor, options.kernel))
+        config_facts = _fingerprint_config(
+            bundle, opened, version or version_of(path), rule, options
+        )
+        fingerprint = RunFingerprint(config_facts, _environment(predictor, options.kernel))
     changed = (
         f"warning: {bundle}/{name} was changed or is missing; predictions do not depend on it"
         for name in predictor.changed_files
@@ -148,13 +150,14 @@ def _prepare(
     return _Work(predictor, opened, writer, added, rule, fingerprint)
 
 
-def _decisive(
+def _fingerprint_config(
     bundle: str | Path,
     opened: OpenedInput,
     version: str,
     rule: DecisionRule,
     options: ScoreOptions,
 ) -> dict[str, str]:
+    """List everything that determines the result."""
     facts = {
         "input": version,
         "model": BundleFolder.open(bundle).sha256(),
@@ -176,10 +179,10 @@ def _decisive(
 
 
 def format_by_name(out: str, source: str) -> str | None:
-    """Return the format that the ending of a result tells; None to take the input's."""
+    """Return the format implied by the extension of the output; None for that of the input."""
     form, ending = format_of(out), _ending(out)
     like_input = () if is_workbook(out) else (_ending(source),)
-    if form is None and ending not in (*like_input, *_OF_NO_FORMAT):
+    if form is None and ending not in (*like_input, *_UNSPECIFIC):
         raise SettingsError(
             f"'{out}' ends in {ending}; the formats are {', '.join(f'.{one}' for one in FORMATS)},"
             " gzipped or not: use such a name, or give the format with --to"
@@ -188,10 +191,7 @@ def format_by_name(out: str, source: str) -> str | None:
 
 
 def _separator(config: Config, options: ScoreOptions) -> str:
-    """Return what joins the labels of a text in a cell.
-
-    A label that holds it is refused: nobody could take them apart again.
-    """
+    """Return the separator of several labels in a cell; refuse labels that contain it."""
     separator = config.separator() or DEFAULT_SEPARATOR
     for label in config.labels:
         if options.to in ("csv", "tsv") and separator in label:
@@ -209,7 +209,7 @@ def _ending(name: str) -> str:
 
 
 def _environment(predictor: Predictor, kernel: str) -> dict[str, str]:
-    """List what computes: it moves the last bits of a result."""
+    """List versions, threads and processor, which can change the last bits of a result."""
     packages = ["numpy", "regex"]
     if kernel.startswith("numba"):
         packages += ["numba", "llvmlite"]
@@ -275,7 +275,7 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
                     " same command with --resume to continue"
                 )
         if fingerprint is not None:
-            kept.save(fingerprint, position, counts)  # by which the result is known in its place
+            kept.save(fingerprint, position, counts)  # for `_was_moved`
     kept.close()
     with writing(kept.out):
         work.writer.finish(kept.rows, kept.out)
@@ -284,15 +284,15 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
 
 
 def _was_moved(work: _Work, kept: PartialOutput, state: ScoringState) -> bool:
-    """Return whether it was killed in its last steps, when the result was in its place."""
+    """Return whether the run was killed after the result had been moved to its destination."""
     if kept.rows.exists() or not kept.out.exists():
         return False
-    # Parquet is made of the rows, which go after that; else they are the result.
+    # A Parquet file is written from the rows, which are then deleted; else they are the result.
     return isinstance(work.writer, ParquetWriter) or kept.out.stat().st_size == state.length
 
 
 def _with_bar(work: _Work, start: int, counts: Counts, progress: Progress) -> Iterator[Batch]:
-    """Return the batches, and move the bar as they are worked off."""
+    """Return the batches, and advance the progress bar."""
     source, reader = work.opened.table.source, work.opened.table.reader
     total = source.size
     if isinstance(reader, ParquetReader | WorkbookReader):
@@ -322,7 +322,7 @@ def _scored(
     *,
     was_complete: bool = False,
 ) -> Scored:
-    """Return the result; `n_scored` texts were scored in these seconds."""
+    """Build the result; `n_scored` texts were scored in `seconds`."""
     return Scored(
         **dict(counts),
         added=added,

@@ -31,11 +31,11 @@ class ShardsProgress(Silent):
         self._total, self._done = 1, 0
 
     def start(self, shard: Shard) -> None:
-        """Go over to the next shard."""
+        """Set the shard that is being scored."""
         self._shard = shard
 
     def say(self, text: str) -> None:
-        """Pass on all messages of the first shard that has any, and the warnings of the others."""
+        """Forward all messages of the first shard that has any, and the warnings of the others."""
         name = self._shard.input_name
         if text.startswith("warning: "):
             text = text.replace("warning: ", f"warning: {name}: ", 1)
@@ -49,17 +49,17 @@ class ShardsProgress(Silent):
 
     @contextmanager
     def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
-        """Show the units of work of the shard as its part of the bar."""
+        """Show the progress of the shard as its part of the bar."""
         self._total, self._done = total or 1, done
         yield self
 
     def advance(self, label: str) -> None:
-        """Count one more unit of work of the shard."""
+        """Advance by one step of the shard."""
         self._done += 1
         self._reach(self._finished_bytes + _weight(self._shard) * self._done / self._total, label)
 
     def finish(self, label: str = "") -> None:
-        """Count the shard as finished."""
+        """Mark the shard as finished."""
         self._finished_bytes += _weight(self._shard)
         self._n_finished += 1
         self._reach(self._finished_bytes, label)
@@ -74,13 +74,13 @@ class ShardsProgress(Silent):
 
 @contextmanager
 def shards_progress(shards: Sequence[Shard], progress: Progress) -> Iterator[ShardsProgress]:
-    """Show one bar over all shards while a context is open."""
+    """Show one progress bar over all shards in a context."""
     with progress.bar(_STEPS) as bar:
         yield ShardsProgress(shards, progress, bar)
 
 
 class Listener(Silent):
-    """Notes messages, and passes them on.
+    """Records messages, and forwards them.
 
     Attributes:
         lines: The messages.
@@ -91,7 +91,7 @@ class Listener(Silent):
         self.lines: list[str] = []
 
     def say(self, text: str) -> None:
-        """Note a message."""
+        """Record and forward a message."""
         self.lines.append(text)
         self._progress.say(text)
 

@@ -1,7 +1,7 @@
-"""Scoring of many files, a shard each: what is finished is kept, and moved to its place once.
+"""Scoring of many files, each a shard.
 
-`score_shard` scores one of them, here or in another process; `score_shards` plans them, has them
-scored, and writes the manifest in the end.
+`score_shard` scores one of them, in this or another process; `score_shards` plans them, runs them,
+and writes the manifest at the end. A finished shard is recorded, and moved to its place once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Progress, Silent
 from wordgate.scoring.manifest import OutputFolder
 from wordgate.scoring.options import ScoreOptions
-from wordgate.scoring.partial_output import PartialOutput
+from wordgate.scoring.partial_output import PartialOutput, exists_error, interrupted_error
 from wordgate.scoring.results import Scored, ShardResult, totals
 from wordgate.scoring.scoring import score_file
 from wordgate.scoring.shard_progress import Listener, shards_progress
@@ -46,7 +46,7 @@ _MOST_SHOWN = 5  # errors of rows
 
 @dataclass(frozen=True)
 class ShardJob:
-    """Options that all shards have in common; can be sent to another process."""
+    """Options common to all shards; can be sent to another process."""
 
     model: str
     out: str
@@ -100,10 +100,10 @@ def score_shards(
 def _results(
     job: ShardJob, shards: Sequence[Shard], progress: Progress, engine: Engine
 ) -> list[ShardResult]:
-    """Have all shards scored, and give their results in the order of their names."""
+    """Score all shards, and return their results in the order of their names."""
     out = OutputFolder(job.out).name
     results: list[ShardResult] = []
-    run = _run_here(job, shards, progress)
+    run = _run_local(job, shards, progress)
     if not engine.is_local:
         run = _run_on(engine, job, shards, progress)
     try:
@@ -128,15 +128,15 @@ def _results(
 
 
 def score_shard(job: ShardJob, shard: Shard, progress: Progress | None = None) -> ShardResult:
-    """Score one shard, unless it is finished; continue it, if it was interrupted.
+    """Score one shard, unless it is finished; continue it if it was interrupted.
 
-    Its output appears as a whole, once; whoever scores it again gives the same bytes.
+    The output is written atomically. Scoring it again gives the same bytes.
 
     Returns:
-        Its result, with all messages; where the input is at fault, one with an `error`.
+        Its result, with all messages; with an `error` if the input cannot be scored.
 
     Raises:
-        WordgateError: Something else than the input is at fault.
+        WordgateError: There is another error than one of the input.
         KeyboardInterrupt: It was interrupted; the next call continues it.
     """
     listener = Listener(progress or Silent())
@@ -198,7 +198,7 @@ def _score(
 def _finished(
     folder: OutputFolder, shard: Shard, version: str, progress: Progress
 ) -> ShardResult | None:
-    """Return the result of a shard that is finished: its output is there, as it was written."""
+    """Return the result of a shard whose output exists unchanged; None for an unfinished one."""
     record, output = folder.finished(shard.name), folder.output(shard.name)
     if record is None:
         return None
@@ -223,7 +223,7 @@ def _predictor(model: str, _hash: str, kernel: str, threads: int | None) -> Pred
 
 
 def _start_over(folder: OutputFolder, shards: Sequence[Shard]) -> None:
-    """Remove what an earlier run has noted, and its outputs that this one does not replace."""
+    """Remove the records of an earlier run, and its outputs that this one does not replace."""
     names = {*folder.names(), *(shard.name for shard in folder.listed())}
     with _writing():
         folder.forget(names)
@@ -239,21 +239,17 @@ def _is_complete(
     *,
     resume: bool,
 ) -> bool:
-    """Return whether nothing is left to do, and refuse what must not be done."""
+    """Return whether all outputs are complete; refuse outputs that may not be replaced."""
     begun, manifest = folder.run(), folder.manifest()
     if begun is not None and not resume:
-        raise BundleError(
-            f"scoring into {folder.name} was interrupted: continue it with --resume, or start over"
-            " with --overwrite"
-        )
+        raise interrupted_error(f"{folder.name} was interrupted")
     if not resume or (begun is None and manifest is None):
-        if (there := folder.existing([MANIFEST, *(shard.name for shard in shards)])) is not None:
-            raise BundleError(
-                f"{there} exists; choose another folder, or replace it with --overwrite"
-            )
+        existing = folder.existing([MANIFEST, *(shard.name for shard in shards)])
+        if existing is not None:
+            raise exists_error(existing, "folder")
         return False
-    kept = begun if begun is not None else {"config": manifest and manifest["run"]}
-    fingerprint.check(kept, "scoring", folder.name)
+    run = begun if begun is not None else {"config": manifest and manifest["run"]}
+    fingerprint.check(run, "scoring", folder.name)
     known = {shard.name: shard for shard in folder.listed()} if begun is None else {}
     if gone := sorted({*known, *folder.names()} - {shard.name for shard in shards}):
         raise BundleError(
@@ -276,7 +272,7 @@ def _is_whole(folder: OutputFolder, shard: Shard) -> bool:
     return _finished(folder, shard, version, Silent()) is not None
 
 
-def _run_here(job: ShardJob, shards: Sequence[Shard], progress: Progress) -> Iterator[ShardResult]:
+def _run_local(job: ShardJob, shards: Sequence[Shard], progress: Progress) -> Iterator[ShardResult]:
     try:
         with shards_progress(shards, progress) as bar:
             for shard in shards:
@@ -291,7 +287,7 @@ def _run_here(job: ShardJob, shards: Sequence[Shard], progress: Progress) -> Ite
 def _run_on(
     engine: Engine, job: ShardJob, shards: Sequence[Shard], progress: Progress
 ) -> Iterator[ShardResult]:
-    """Score the shards on an engine, and give the results as they come."""
+    """Score the shards on an engine; return the results in the order of completion."""
     job = replace(job, options=replace(job.options, threads=engine.threads))
     started, scored = time.monotonic(), 0
     with shards_progress(shards, progress) as bar:
@@ -305,7 +301,7 @@ def _run_on(
 
 
 def _summary(shards: Sequence[ShardResult], seconds: float) -> Scored:
-    """Return the numbers of all shards together; one with an error has none."""
+    """Sum up the results of all shards; those with an error count as 0."""
     new = sum(shard.scored for shard in shards if not shard.was_complete)
     errors = ((n, f"{shard.input}: {why}") for shard in shards for n, why in shard.first_errors)
     counts = totals(shards)
@@ -325,7 +321,7 @@ def _summary(shards: Sequence[ShardResult], seconds: float) -> Scored:
 
 @contextmanager
 def _writing() -> Iterator[None]:
-    """Keep what is wrong with the output apart from what is wrong with the input."""
+    """Raise errors of the output as `BundleError`, to distinguish them from those of the input."""
     try:
         yield
     except DataError as error:

@@ -1,4 +1,4 @@
-"""From a folder, a glob pattern or several files to shards: an input and the name of its output."""
+"""Shards of a folder, a glob pattern or several files: each an input and an output name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Shard:
     Attributes:
         input: Its name: a path or a URL.
         name: The name of the output, relative to the folder of all of them.
-        size: Bytes of the input; 0 where that is unknown.
+        size: Size of the input in bytes; 0 if unknown.
     """
 
     input: str
@@ -37,9 +37,9 @@ class Shard:
 
 
 def is_sharded(source: Names, out: str | os.PathLike[str]) -> bool:
-    """Return whether a scoring is one of shards: of several files, a folder or a glob pattern.
+    """Return whether the input is several files, a folder or a glob pattern.
 
-    One file is one, too, where the name of the output ends as that of a folder does.
+    A single file is scored as a shard, too, if the name of the output ends like a folder.
     """
     if not isinstance(source, str | os.PathLike):
         return True
@@ -53,13 +53,13 @@ def is_sharded(source: Names, out: str | os.PathLike[str]) -> bool:
 def plan_shards(source: Names, out: str, form: str | None) -> list[Shard]:
     """Find the inputs, sorted, and name their outputs.
 
-    Hidden files, and those that begin with an underscore, such as ``_SUCCESS``, are left out; so
-    are those in the folder of the outputs.
+    Hidden files, those that begin with an underscore, such as ``_SUCCESS``, and those in the output
+    folder are left out.
 
     Raises:
-        BundleError: An output would replace another output.
-        DataError: There is no such file, or none at all.
-        SettingsError: The output is no folder, or an output would replace an input.
+        BundleError: Two outputs would have the same name.
+        DataError: A file does not exist, or there is none.
+        SettingsError: The output is not a folder, or an output would replace an input.
     """
     sources = [source] if isinstance(source, str | os.PathLike) else source
     if out == STANDARD or STANDARD in sources:
@@ -82,7 +82,7 @@ def plan_shards(source: Names, out: str, form: str | None) -> list[Shard]:
 
 
 def _found(name: str, out: Path | RemoteFile) -> list[ListedFile]:
-    """List the files of an input, but those that are in the folder of the outputs."""
+    """List the files of an input, except those in the output folder."""
     if not is_several(name):
         return list_files(name)
     if _real(place_of(name)) == _real(out):
@@ -95,20 +95,20 @@ def _is_inside(file: Path | RemoteFile, folder: Path | RemoteFile) -> bool:
 
 
 def _real(place: Path | RemoteFile) -> str:
-    """Name a place as no other place is named, and by no other name."""
+    """Return the canonical name of a place."""
     if isinstance(place, RemoteFile):
         return place.url.rstrip("/")
     return Path(os.path.realpath(place)).as_posix()
 
 
 def _output_name(name: str, form: str | None) -> str:
-    """Name the output as the input, with the ending of its format."""
+    """Name the output after the input, with the extension of its format."""
     if form is None:
         return f"{name}.csv" if is_workbook(name) else name
-    there = format_of(name)
-    if there == form:
+    input_form = format_of(name)
+    if input_form == form:
         return name
-    if there is None:
+    if input_form is None:
         return f"{name}.{form}"
     packed = ".gz" if name.lower().endswith(".gz") else ""
     bare = name[: -len(packed)] if packed else name

@@ -1,4 +1,4 @@
-"""Scored records as bytes: each batch by itself, so that bytes can be cut where a batch ends.
+"""Scored records as bytes, batch by batch, so that the output can be truncated after a batch.
 
 All text is UTF-8. Probabilities have six decimals.
 """
@@ -33,12 +33,12 @@ from wordgate.tables.header import is_number
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# What a spreadsheet takes for the beginning of a formula, or passes over before one.
+# The beginning of a formula in spreadsheets, and characters that they skip before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_PACKING = 3  # of gzip: most of the gain at a third of the usual cost
+_PACKING = 3  # gzip level: most of the compression at a third of the usual cost
 _LENGTH = struct.Struct("<Q")
-_ROWS_A_GROUP = 1 << 16
-_MOST_ANSWERS = 4096  # labels, and sets of them, whose cells are kept
+_GROUP_ROWS = 1 << 16  # minimum rows of a row group of Parquet
+_MOST_ANSWERS = 4096  # labels, and sets of them, whose cells are cached
 
 _T = TypeVar("_T")
 
@@ -51,10 +51,10 @@ def make_writer(
     separator: str | None,
     packed: bool,
 ) -> Writer:
-    """Make the writer of the format `to`, or refuse options that are without effect on it.
+    """Create the writer for the format `to`; refuse options without effect on it.
 
-    `added` are the names of the new columns. `separator` joins several labels of a text in a cell;
-    it is None where a text has one.
+    `added` are the names of the new columns. `separator` joins several labels in a cell; None with
+    one label per text.
     """
     form = options.to or ""
     is_delimited = form in ("csv", "tsv")
@@ -81,7 +81,7 @@ def make_writer(
 
 
 def _delimiter(reader: Reader, form: str) -> str:
-    """Keep what separates the fields of a CSV file, unless it may stand in numbers."""
+    """Return the delimiter of a CSV source, unless it may occur in numbers; else a comma."""
     if form == "tsv":
         return "\t"
     delimiter = reader.delimiter if reader.form == "csv" else None
@@ -90,10 +90,10 @@ def _delimiter(reader: Reader, form: str) -> str:
 
 
 class Writer(ABC):
-    """Writes batches in one format, and makes the file of what was written."""
+    """Writes batches in one format, and finishes the file."""
 
     def heading(self) -> bytes:
-        """Return what stands before the first batch, if anything."""
+        """Return the bytes before the first batch, if any."""
         return b""
 
     @abstractmethod
@@ -101,9 +101,9 @@ class Writer(ABC):
         """Return a batch's records, each with its prediction or its error."""
 
     def finish(self, written: Path, out: Path) -> None:
-        """Put what was written, heading first and batch after batch, in its place as a whole.
+        """Move the heading and all batches, already synced to disk, to the destination.
 
-        It is on the disk already; the permissions of a file that it replaces stay.
+        A file that is replaced keeps its permissions.
         """
         if out.exists():
             copy_mode(out, written)
@@ -114,9 +114,9 @@ class Writer(ABC):
 class DelimitedWriter(Writer):
     """Writes CSV and TSV.
 
-    Where the source is such a file with the same delimiter and the usual quotes, a record stays as
-    it stood, to the byte but for its encoding, and the new cells follow it. One with a stray quote
-    is written with quotes around that cell, or the quote would eat the next lines.
+    If the source is such a file with the same delimiter and the usual quotes, records keep their
+    characters, and the new cells follow. A cell with a stray quote is quoted, because the quote
+    would otherwise include the next lines.
     """
 
     def __init__(
@@ -139,15 +139,15 @@ class DelimitedWriter(Writer):
         self._answer = lru_cache(_MOST_ANSWERS)(self._answer_cell)
 
     def heading(self) -> bytes:
-        """Return the header, where the source has one, and a byte-order mark where it has that."""
+        """Return the header and the byte-order mark, if the source has them."""
         reader = self._reader
         mark = BYTE_ORDER_MARK if reader.marked else ""
         if reader.names is None:
             return mark.encode()
-        there = [self._line(reader.names)]
+        names = self._line(reader.names)
         if self._keeps and reader.heading is not None:
-            there = [reader.heading]
-        cells = self._delimiter.join([*there, self._line(self._added)])
+            names = reader.heading
+        cells = self._delimiter.join([names, self._line(self._added)])
         return f"{mark}{cells}{reader.end_of_line}".encode()
 
     def rows(self, texts: BatchTexts, predictions: BatchPredictions) -> bytes:
@@ -167,13 +167,13 @@ class DelimitedWriter(Writer):
         return "".join([a + b for a, b in zip(before, after, strict=True)]).encode()
 
     def _answer_cell(self, answer: Answer) -> str:
-        """Write a label, or labels; where null can be told from none of them, none is ``""``."""
+        """Format a label, or labels; no labels as ``""`` if the source distinguishes null."""
         if isinstance(answer, tuple):
             return self._cell(self._separator.join(answer)) or self._empty
         return "" if answer is None else self._cell(answer)
 
     def _record(self, cells: Iterable[str | None]) -> str:
-        """Write a record's cells; where null can be told from an empty string, this is ``""``."""
+        """Format a record; an empty string as ``""`` if the source distinguishes null."""
         written = ("" if cell is None else self._cell(cell) or self._empty for cell in cells)
         return self._delimiter.join(written)
 
@@ -189,7 +189,7 @@ class DelimitedWriter(Writer):
 
 
 class JsonlWriter(Writer):
-    """Writes one JSON object a line; an object of JSON Lines stays as it stood, and grows keys."""
+    """Writes one JSON object per line; objects of JSON Lines are extended by the new keys."""
 
     def __init__(self, reader: Reader, added: Sequence[str]):
         self._keeps = reader.form == "jsonl"
@@ -217,17 +217,17 @@ class JsonlWriter(Writer):
 
 
 class ParquetWriter(Writer):
-    """Writes a Parquet file, which can be written only in one go; columns keep their types.
+    """Writes a Parquet file; columns keep their types.
 
-    On the way the rows stand in a file that can be cut and continued: a stream of Arrow's own
-    format for each batch, behind its length. In the end the Parquet file is made of it.
+    A Parquet file cannot be continued after an interruption. So the rows are first written to a
+    file that can: for each batch, its length and an Arrow stream. It is converted at the end.
     """
 
     def __init__(self, reader: Reader, added: Sequence[str], *, several: bool):
         import pyarrow as pa
 
         self._names = reader.typed_names or own_names(reader.names, reader.width)
-        there = reader.schema(self._names)
+        schema = reader.schema(self._names)
         self._several = several
         label, *numbers, error = added
         fields = [
@@ -235,15 +235,15 @@ class ParquetWriter(Writer):
             *(pa.field(name, pa.float64()) for name in numbers),
             pa.field(error, pa.string()),
         ]
-        self._schema = pa.schema([*there, *fields], metadata=there.metadata)
+        self._schema = pa.schema([*schema, *fields], metadata=schema.metadata)
 
     def rows(self, texts: BatchTexts, predictions: BatchPredictions) -> bytes:
         """See `Writer.rows`."""
         import pyarrow as pa
 
-        there = texts.batch.table(self._names)
+        existing = texts.batch.table(self._names)
         new = added_columns(texts, predictions, several=self._several)
-        table = pa.table([*there.columns, *new], schema=self._schema)
+        table = pa.table([*existing.columns, *new], schema=self._schema)
         sink = pa.BufferOutputStream()
         options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         with pa.ipc.new_stream(sink, self._schema, options=options) as stream:
@@ -252,20 +252,20 @@ class ParquetWriter(Writer):
         return _LENGTH.pack(len(content)) + content
 
     def finish(self, written: Path, out: Path) -> None:
-        """Make the Parquet file of the batches."""
+        """Convert the batches to a Parquet file."""
         from pyarrow import parquet
 
-        made = temporary_path(written)
-        made.unlink(missing_ok=True)
+        converted = temporary_path(written)
+        converted.unlink(missing_ok=True)
         try:
-            with parquet.ParquetWriter(made, self._schema) as file:
+            with parquet.ParquetWriter(converted, self._schema) as file:
                 for group in _groups(_tables(written)):
                     file.write_table(group)
-            with made.open("rb+") as stream:
+            with converted.open("rb+") as stream:
                 os.fsync(stream.fileno())
-            super().finish(made, out)
+            super().finish(converted, out)
         finally:
-            made.unlink(missing_ok=True)
+            converted.unlink(missing_ok=True)
 
 
 def added_columns(
@@ -303,7 +303,7 @@ def _tables(written: Path) -> Iterator[pa.Table]:
 
 
 def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Join tables that follow each other to those of this many rows, or a few more."""
+    """Concatenate consecutive tables to row groups of about `_GROUP_ROWS` rows."""
     import pyarrow as pa
 
     group: list[pa.Table] = []
@@ -311,7 +311,7 @@ def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     for table in tables:
         group.append(table)
         n_rows += table.num_rows
-        if n_rows >= _ROWS_A_GROUP:
+        if n_rows >= _GROUP_ROWS:
             yield pa.concat_tables(group)
             group, n_rows = [], 0
     if group:
@@ -319,7 +319,7 @@ def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 class GzipWriter(Writer):
-    """Writes what another writer writes, gzipped: a member a batch."""
+    """Compresses the output of another writer with gzip, one member per batch."""
 
     def __init__(self, writer: Writer):
         self._writer = writer
@@ -334,14 +334,14 @@ class GzipWriter(Writer):
 
 
 def decimals(proba: NDArray[np.float64]) -> NDArray[np.str_]:
-    """Write probabilities with six decimals, all at once: strings of eight characters, [n, k]."""
+    """Format probabilities with six decimals: strings of eight characters, [n, k]."""
     return _digits(proba).view("S8")[:, :, 0].astype("U8")
 
 
 def _rows_of_decimals(proba: NDArray[np.float64], delimiter: str) -> list[str]:
-    """Write each row of probabilities as one string, a delimiter before each of them.
+    """Format each row of probabilities as one string, with a delimiter before each number.
 
-    Python would take longer to format the numbers than some models take to find them.
+    Formatting them in Python would take longer than some models take to compute them.
     """
     digits = _digits(proba)
     before = np.full((*digits.shape[:2], 1), ord(delimiter), np.uint8)
@@ -371,7 +371,7 @@ def _packed(content: bytes) -> bytes:
 
 
 def _open_object(raw: str) -> str:
-    """Take the last brace off an object, so that it can grow."""
+    """Remove the last brace of an object, so that keys can be added."""
     opened = raw[:-1].rstrip()
     return opened if opened == "{" else f"{opened}, "
 

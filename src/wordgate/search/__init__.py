@@ -1,1 +1,1 @@
-"""Searching families and settings: the ranges, and the Optuna study that keeps the trials."""
+"""Search over families and settings: search spaces, and the Optuna study that stores trials."""

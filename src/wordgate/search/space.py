@@ -1,4 +1,4 @@
-"""The ranges of settings in which a search looks, and their files."""
+"""Search spaces: the ranges of settings, and their files."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ START_SMALL: Mapping[str, Mapping[str, object]] = {
     "count": {"count.words": 2, "count.characters": 0, "count.min_texts": 2},
     "lstm": {"vectors.stored": "int8", "text.max_words": 10000},
 }
-"""Settings by family that a search tries early where latency or size is limited."""
+"""Settings by family that a search tries early with a limit of latency or size."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers from `low` to `high`, both included; if `log`, all orders of magnitude alike."""
+    """The numbers from `low` to `high`, both included, sampled on a logarithmic scale if `log`."""
 
     low: float
     high: float
     log: bool = False
 
     def suggest(self, trial: Trial, name: str) -> object:
-        """Let Optuna choose one."""
+        """Sample a value with Optuna."""
         if isinstance(self.low, int) and isinstance(self.high, int):
             return trial.suggest_int(name, self.low, self.high, log=self.log)
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
     def ends(self) -> tuple[object, ...]:
-        """Return values that are valid only if all are."""
+        """Return the bounds, for validation."""
         return (self.low, self.high)
 
 
 @dataclass(frozen=True)
 class Choices:
-    """Some values, in no order."""
+    """A set of values without an order."""
 
     values: tuple[Any, ...]
 
     def suggest(self, trial: Trial, name: str) -> object:
-        """Let Optuna choose one."""
+        """Sample a value with Optuna."""
         return trial.suggest_categorical(name, self.values)
 
     def ends(self) -> tuple[object, ...]:
@@ -67,15 +67,15 @@ Space = Mapping[str, Range | Choices]
 
 
 def read_space(file: str | Path | None, families: Sequence[str]) -> dict[str, Range | Choices]:
-    """Read the ranges of a user's file, and check them; none without a file."""
+    """Read and check the ranges of a user's file; none without a file."""
     if file is None:
         return {}
-    found = _ranges(read_toml(str(file), _WHAT), str(file))
-    if not found:
+    ranges = _ranges(read_toml(str(file), _WHAT), str(file))
+    if not ranges:
         raise SettingsError(f"the search space '{file}' names no setting")
-    for name, own in found.items():
-        _check(name, own, families, str(file))
-    return found
+    for name, one in ranges.items():
+        _check(name, one, families, str(file))
+    return ranges
 
 
 def space_of(
@@ -86,10 +86,10 @@ def space_of(
     vectors: bool = False,
     small: bool = False,
 ) -> dict[str, Range | Choices]:
-    """Return the ranges of a family: wordgate's own, and those of the user in their place.
+    """Return the ranges of a family: the default ones, replaced by those of the user.
 
-    `fixed` settings have a value and are not searched; `vectors` tells whether there are pretrained
-    word vectors, and `small` whether latency or size is limited.
+    `fixed` settings are not searched; `vectors` is whether there are pretrained word vectors, and
+    `small` whether latency or size is limited.
     """
     ranges = {**_default("space"), **(_default("small") if small else {})}
     usable = {
@@ -105,8 +105,8 @@ def space_of(
 
 
 def suggest(trial: Trial, space: Space) -> dict[str, object]:
-    """Let Optuna choose a value for each setting of a space."""
-    return {name: own.suggest(trial, name) for name, own in space.items()}
+    """Sample a value for each setting of a space with Optuna."""
+    return {name: one.suggest(trial, name) for name, one in space.items()}
 
 
 def _default(name: str) -> dict[str, Range | Choices]:
@@ -115,19 +115,19 @@ def _default(name: str) -> dict[str, Range | Choices]:
 
 
 def _ranges(content: Mapping[str, Any], file: str) -> dict[str, Range | Choices]:
-    """Read the ranges by dotted names: ``"lstm.hidden_size" = ...``, or in the table ``[lstm]``."""
-    found: dict[str, Range | Choices] = {}
+    """Parse ranges by dotted names: ``"lstm.hidden_size" = ...``, or in the table ``[lstm]``."""
+    ranges: dict[str, Range | Choices] = {}
     for name, value in _entries(content):
-        if name in found:
+        if name in ranges:
             raise _fault(name, file, "is given more than once")
-        found[name] = _range(name, value, file)
-    return found
+        ranges[name] = _range(name, value, file)
+    return ranges
 
 
 def _entries(content: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     for name, value in content.items():
         if isinstance(value, Mapping) and not _KEYS & value.keys():
-            yield from ((f"{name}.{short}", own) for short, own in value.items())
+            yield from ((f"{name}.{short}", one) for short, one in value.items())
         else:
             yield name, value
 
@@ -168,8 +168,8 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _check(name: str, own: Range | Choices, families: Sequence[str], file: str) -> None:
-    """Refuse a setting that is unknown or idle, and a range that it can't have."""
+def _check(name: str, values: Range | Choices, families: Sequence[str], file: str) -> None:
+    """Raise a `SettingsError` for a setting that is unknown or idle, or values out of range."""
     fields = setting_fields()
     if name not in fields:
         raise _fault(name, file, f"is no setting{did_you_mean(name, fields)}")
@@ -178,7 +178,7 @@ def _check(name: str, own: Range | Choices, families: Sequence[str], file: str) 
     if "." not in name and name not in ("class_weight", "calibration"):
         raise _fault(name, file, "decides what is measured, so it cannot be searched: leave it out")
     try:
-        for value in own.ends():
+        for value in values.ends():
             load_settings("default", {name: value})
     except SettingsError as error:
         fault = str(error).partition("\n")[2].strip().removeprefix(f"{name} ")

@@ -1,7 +1,7 @@
-"""The Optuna study of a search: one journal, from which a search resumes and which others share.
+"""The Optuna study of a search, in a journal that can be resumed and shared by processes.
 
-`trial.params` are the family and its settings by their dotted names; everything else stands in the
-user attributes of trials and study, whose names are those of `SearchTrial` and `SearchResult`.
+`trial.params` are the family and its settings by their dotted names; all other values are user
+attributes of trials and study, with the names of `SearchTrial` and `SearchResult`.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 JOURNAL = "search.journal"
-"""The file of a run's folder that keeps the study."""
+"""The file of the study in the folder of a run."""
 REDUCTION = 3
-"""One in this many trials continues at a step, the best ones (successive halving)."""
+"""The best one of this many trials continues after a step (successive halving)."""
 _STUDY = "wordgate"
 _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 _DECISIONS = "decisions"
 _DECISIONS_FILE = own_files(r"trial-[0-9]+\.safetensors")
-_PROCESS = "process of "  # begins the names of the attributes that tell who makes trials
+_PROCESS = "process of "  # prefix of the attributes of processes that run trials
 _RANDOM_TRIALS = 8
 
 
 class SearchStudy:
-    """The trials of a search, kept in a folder.
+    """The trials of a search, stored in a folder.
 
     Args:
-        folder: The folder of the run, made if it is not there.
+        folder: The folder of the run; created if it does not exist.
         families: All families of the search.
-        seed: The random seed. A trial depends on it, and on the trials that have finished, so that
-            a search goes on after an interruption as it would have without.
+        seed: The random seed. A trial depends on it and on the finished trials, so that a resumed
+            search continues as without the interruption.
     """
 
     def __init__(self, folder: Path, families: Sequence[str], seed: int):
@@ -75,7 +75,7 @@ class SearchStudy:
         return dict(self._study.user_attrs)
 
     def keep(self, **attributes: object) -> None:
-        """Keep facts of the study."""
+        """Store attributes of the study."""
         with _uninterrupted():
             for name, value in attributes.items():
                 self._study.set_user_attr(name, value)
@@ -87,7 +87,7 @@ class SearchStudy:
         return tuple(_trial_of(trial, min(starts, default=None)) for trial in trials)
 
     def ask(self, family: str) -> Trial:
-        """Begin a trial of a family; its sampler is that of Optuna, seeded anew for each."""
+        """Start a trial of a family, with a newly seeded TPE sampler."""
         from optuna.samplers import PartialFixedSampler, TPESampler
 
         known = self._study.get_trials(deepcopy=False)
@@ -109,7 +109,7 @@ class SearchStudy:
         return trial
 
     def note(self, trial: Trial, **attributes: object) -> None:
-        """Keep facts of a trial."""
+        """Store attributes of a trial."""
         with _uninterrupted():
             for name, value in attributes.items():
                 trial.set_user_attr(name, value)
@@ -121,7 +121,7 @@ class SearchStudy:
             return bool(trial.should_prune())
 
     def complete(self, trial: Trial, score: float, decisions: NDArray[Any]) -> None:
-        """End a trial on all of its folds; keep its predictions for their test rows."""
+        """Complete a trial, and store its predictions for the test rows of its folds."""
         file = self._decisions_file(trial.number)
         with _uninterrupted():
             arrays = {_DECISIONS: decisions.astype(np.float32)}
@@ -145,35 +145,35 @@ class SearchStudy:
         return arrays[_DECISIONS].astype(np.int64)
 
     def importances(self, names: Sequence[str]) -> dict[str, float]:
-        """Estimate the part of settings in the variance of the scores, the largest first.
+        """Estimate the importance of settings, their fraction of the variance of the scores.
 
-        It is that of Optuna (fANOVA, Hutter et al. 2014), over the complete trials that have all of
-        these settings; empty for few.
+        It is estimated by Optuna (fANOVA, Hutter et al. 2014) from the complete trials with all of
+        these settings, the largest first; empty for too few trials.
         """
         from optuna.importance import get_param_importances
 
-        whole = [
+        complete = [
             trial
             for trial in self._study.get_trials(deepcopy=False)
             if trial.state.name == "COMPLETE" and {*names} <= trial.params.keys()
         ]
-        scores = {trial.value for trial in whole}
-        if len(whole) < FEWEST_FOR_IMPORTANCES or len(scores) < 2 or not names:
+        scores = {trial.value for trial in complete}
+        if len(complete) < FEWEST_FOR_IMPORTANCES or len(scores) < 2 or not names:
             return {}
         with _quiet():
             return dict(get_param_importances(self._study, params=list(names)))
 
     def leave(self) -> None:
-        """Note that this process makes no more trials."""
+        """Mark this process as finished."""
         if not (self.folder / JOURNAL).exists():
-            return  # the last process that shared it has deleted it
+            return  # another process that shared it has deleted it
         with suppress(FileNotFoundError):
             self.keep(**{f"{self._process}/{os.getpid()}": False})
 
     def clear(self) -> None:
-        """Delete what is kept, and the folder if nothing else is in it.
+        """Delete the study, and the folder if it is empty then.
 
-        While other processes make trials, all is left for the last of them to delete.
+        While other processes run trials, the files are kept, and the last process deletes them.
         """
         self.leave()
         with suppress(FileNotFoundError):
@@ -182,14 +182,14 @@ class SearchStudy:
             clear_trials(self.folder)
 
     def _has_other_process(self) -> bool:
-        """Return whether another process makes trials, as far as can be told of other computers."""
+        """Return whether another process runs trials; those of other computers count as running."""
         if not (self.folder / JOURNAL).exists():
             return False
         for name, is_running in self.attributes.items():
-            place, _, process = name.rpartition("/")
+            computer, _, process = name.rpartition("/")
             if not name.startswith(_PROCESS) or not is_running or int(process) == os.getpid():
                 continue
-            if place != self._process or _is_other_process(int(process)):
+            if computer != self._process or _is_other_process(int(process)):
                 return True
         return False
 
@@ -197,7 +197,7 @@ class SearchStudy:
         return self.folder / f"trial-{number}.safetensors"
 
     def _end_dead_trials(self) -> None:
-        """Note that trials failed whose process of this computer has ended."""
+        """Mark running trials as failed if their process on this computer has ended."""
         from optuna.trial import TrialState
 
         for trial in self._study.get_trials(deepcopy=False):
@@ -210,7 +210,7 @@ class SearchStudy:
 
 
 def _pruner() -> BasePruner:
-    """Return successive halving of the trials that have not failed: what was killed is repeated."""
+    """Return successive halving of the trials that have not failed, as killed ones are repeated."""
     from optuna.pruners import SuccessiveHalvingPruner
     from optuna.trial import TrialState
 
@@ -218,15 +218,15 @@ def _pruner() -> BasePruner:
 
     class Pruner(SuccessiveHalvingPruner):  # type: ignore[misc]
         def prune(self, study: Study, trial: FrozenTrial) -> bool:
-            living = copy(study)
-            living.get_trials = partial(study.get_trials, states=states)
-            return bool(super().prune(living, trial))
+            without_failed = copy(study)
+            without_failed.get_trials = partial(study.get_trials, states=states)
+            return bool(super().prune(without_failed, trial))
 
     return Pruner(min_resource=1, reduction_factor=REDUCTION, min_early_stopping_rate=0)
 
 
 def clear_trials(folder: Path) -> None:
-    """Delete the trials of a folder, and the folder if nothing else is in it."""
+    """Delete the trials of a folder, and the folder if it is empty then."""
     remove_own(
         folder, lambda file: file.name == JOURNAL or _DECISIONS_FILE.fullmatch(file.name), JOURNAL
     )
@@ -255,12 +255,12 @@ def _trial_of(trial: FrozenTrial, began: Any) -> SearchTrial:
 
 
 def _constraints(trial: FrozenTrial) -> Sequence[float]:
-    """Return the number of limits that a trial breaks; above 0 is infeasible for Optuna."""
+    """Return the number of limits that a trial exceeds; above 0 is infeasible for Optuna."""
     return [float(len(trial.user_attrs.get("over_limits", ())))]
 
 
 def _storage(journal: Path) -> Any:
-    """Open a journal, less a line that a kill left half written at its end."""
+    """Open a journal, and truncate an incomplete line at its end after a kill."""
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
@@ -278,19 +278,19 @@ def _storage(journal: Path) -> Any:
 
 
 def _is_other_process(process: int) -> bool:
-    """Return whether a process of this computer runs that is not this one."""
+    """Return whether another process of this computer is running, by its id."""
     if process in (os.getpid(), -1) or sys.platform == "win32":  # where signal 0 is a Ctrl-C
         return False
     try:
         os.kill(process, 0)
-    except OSError as error:  # another user's process can't be asked, but runs
+    except OSError as error:  # no permission for another user's process, but it runs
         return not isinstance(error, ProcessLookupError)
     return True
 
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Finish writing to the journal before a Ctrl-C ends the work."""
+    """Defer a Ctrl-C until the journal is written."""
     with deferred_interruption() as interruption:
         yield
     if interruption.asked:
@@ -299,7 +299,7 @@ def _uninterrupted() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Optuna's log and its warnings of experimental parts to itself."""
+    """Suppress Optuna's log and its warnings about experimental features."""
     import optuna
 
     before = optuna.logging.get_verbosity()

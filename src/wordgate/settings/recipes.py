@@ -1,4 +1,4 @@
-"""Recipes: named sets of all settings; single settings laid over them."""
+"""Recipes, which are named sets of all settings, and overrides of single settings."""
 
 import difflib
 import json
@@ -45,14 +45,14 @@ _NEEDED = {
     "too_short": "one or several values, joined by '+'",
     "tuple_type": "one or several values, joined by '+'",
 }
-"""Descriptions of valid values, by the kind of fault pydantic finds."""
+"""Descriptions of valid values, by the type of a pydantic error."""
 
-_MOST_SHOWN = 200  # characters of what a recipe says, in a message
+_MOST_SHOWN = 200  # maximum characters of a value in a message
 _MOST_FAULTS = 100
 _RECIPE, _COSTS_FILE, _SPACE = "recipe", "file of costs", "search space"
 _LONGEST = {_RECIPE: 2**14, _COSTS_FILE: 2**20, _SPACE: 2**14}
 """Maximum bytes of recipes and of files of costs."""
-_LONGEST_LINE = 2**12  # bytes, of a file of costs: the parser takes seconds over a key of 40,000
+_LONGEST_LINE = 2**12  # bytes, in a file of costs: the parser takes seconds for a key of 40,000
 
 SET_BY_CANDIDATE = frozenset(
     f"lstm.{name}"
@@ -65,21 +65,21 @@ SET_BY_CANDIDATE = frozenset(
 
 
 def recipe_names() -> list[str]:
-    """Name the recipes that come with wordgate."""
+    """Return the names of the packaged recipes."""
     files = (resources.files("wordgate") / "recipes").iterdir()
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
 def recipe_summary(name: str) -> str:
-    """Return the line that says what a recipe that comes with wordgate is for: its file's first."""
+    """Return the summary of a packaged recipe, the first line of its file."""
     return _content(name).decode("utf-8").partition("\n")[0].removeprefix("#").strip()
 
 
 def recipe_toml(recipe: str | Path) -> str:
-    """Write a recipe as TOML which, saved as a recipe of one's own, trains the same.
+    """Format a recipe as TOML that, saved as a user's recipe, has the same effect.
 
-    It names the recipe that it extends, and every setting: those that a user's own recipe leaves to
-    the one it extends are comments, as naming them would set them.
+    It has the recipe that it extends and all settings. Inherited settings of a user's recipe are
+    comments, because they would otherwise count as set by the user.
 
     Raises:
         SettingsError: The recipe is unknown, or settings are.
@@ -97,12 +97,12 @@ def recipe_toml(recipe: str | Path) -> str:
 
 
 def own_recipe_toml(recipe: str | Path, changes: Mapping[str, object], remark: str) -> str:
-    """Write a recipe that extends another one and holds only what differs.
+    """Format a recipe that extends another one, with only the settings that differ.
 
     Args:
-        recipe: The recipe whose settings it has but for the changes: a user's own is taken over.
+        recipe: The recipe to extend; the settings of a user's recipe are copied.
         changes: Settings by their dotted names.
-        remark: What stands above it, one line or several.
+        remark: A comment for the first lines.
 
     Raises:
         SettingsError: The recipe is unknown.
@@ -119,18 +119,18 @@ def own_recipe_toml(recipe: str | Path, changes: Mapping[str, object], remark: s
 
 
 def _by_table(written: Mapping[str, str]) -> list[str]:
-    """Format lines of settings, given by dotted names: those of no table, then each table."""
+    """Format lines of settings, given by dotted names: those without a table, then each table."""
     lines, tables = [], []
-    for name, own in _nested(written).items():
-        if isinstance(own, dict):
-            tables += ["", f"[{name}]", *own.values()]
+    for name, content in _nested(written).items():
+        if isinstance(content, dict):
+            tables += ["", f"[{name}]", *content.values()]
         else:
-            lines.append(own)
+            lines.append(content)
     return lines + tables
 
 
 def _toml(value: object) -> str:
-    """Write a setting's value as TOML: several strings joined by ``+``, as recipes have them."""
+    """Format a setting's value as TOML; several strings are joined by ``+``."""
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if isinstance(value, Mapping):
@@ -141,25 +141,25 @@ def _toml(value: object) -> str:
 
 
 def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> Settings:
-    """Read a recipe and lay single settings over it.
+    """Load a recipe, and override single settings.
 
-    What a user sets, singly or in a recipe of their own, adapts to no data. So a setting in which
-    the two LSTM candidates of a recipe would differ leaves one, unless a setting of the second one
-    is set, too; `lstm.epochs` leaves no `lstm.max_updates`, `lstm.patience` no
-    `lstm.patience_updates`, and without an unknown word there is no `lstm.word_dropout`.
+    Settings of a user, in overrides or an own recipe, are not adapted to the data. So setting one
+    in which the two LSTM candidates of a recipe differ disables the second one, unless a setting of
+    the second one is set, too; `lstm.epochs` disables `lstm.max_updates`, `lstm.patience` disables
+    `lstm.patience_updates`, and dropping unknown words disables `lstm.word_dropout`.
 
     Args:
-        recipe: A name from `recipe_names()`, or the path of a ``.toml`` file like theirs. It has
-            the settings of the recipe that it extends, ``extends = "taught"``, but for its own; of
-            ``default`` where it names none.
-        overrides: Settings that beat the recipe's, by dotted names such as ``lstm.hidden_size`` or
-            in nested tables. Values may be strings, as typed.
+        recipe: A name from `recipe_names()`, or the path of a ``.toml`` file. It inherits the
+            settings of the recipe that it extends, such as ``extends = "taught"``; by default, of
+            ``default``.
+        overrides: Settings that override the recipe, by dotted names such as ``lstm.hidden_size``
+            or in nested tables. Values may be strings, as typed.
 
     Returns:
         The complete, validated settings.
 
     Raises:
-        SettingsError: The recipe is unknown, or settings are; all faults are reported at once.
+        SettingsError: The recipe is unknown, or settings are invalid; all errors are reported.
     """
     given = flat_overrides(overrides)
     if str(recipe) in recipe_names():
@@ -195,9 +195,9 @@ def _with_costs(values: dict[str, object]) -> dict[str, object]:
 
 
 def _set_in(values: dict[str, Any], inherited: Mapping[str, Any]) -> dict[str, object]:
-    """Return the settings that a user's recipe sets; of a complete recipe, those changed.
+    """Return the settings that a user's recipe sets; of a complete recipe, those that differ.
 
-    A copy of a recipe, with every setting in it, does what that recipe does.
+    So a complete copy of a recipe has the same effect as the recipe.
     """
     if not setting_fields().keys() <= values.keys():
         return dict(values)
@@ -213,7 +213,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
     """Turn ``["lstm.hidden_size=64"]`` into ``{"lstm.hidden_size": "64"}``.
 
     Raises:
-        SettingsError: One is not of the form NAME=VALUE, or two are of the same setting.
+        SettingsError: An assignment is not of the form NAME=VALUE, or a setting occurs twice.
     """
     pairs = []
     for assignment in assignments:
@@ -227,28 +227,28 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
 
 
 def _each_once(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
-    """Join values by the names of their settings, of which none may occur twice."""
-    found: dict[str, Value] = {}
+    """Return values by the names of their settings; a repeated name is a `SettingsError`."""
+    values: dict[str, Value] = {}
     for name, value in pairs:
-        if name in found:
+        if name in values:
             raise SettingsError(
-                f"{name} is set more than once: {found[name]!s:.80} and {value!s:.80}; set it once"
+                f"{name} is set more than once: {values[name]!s:.80} and {value!s:.80}; set it once"
             )
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def checked_seed(seed: int, name: str = "seed") -> int:
-    """Return a seed as a plain integer; a message calls it by the name.
+    """Return a seed as an integer; `name` is for error messages.
 
     Raises:
-        SettingsError: It is no whole number, or one that scikit-learn doesn't take.
+        SettingsError: It is not a whole number in the range of scikit-learn.
     """
     return whole_number(seed, name, f"a whole number from 0 to {LARGEST_SEED}", 0, LARGEST_SEED)
 
 
 def _user_recipe(recipe: str | Path) -> tuple[str, dict[str, Any]]:
-    """Read a recipe of a user's own: the one that it extends, and settings by dotted names."""
+    """Read a user's recipe: the name of the recipe that it extends, and its settings."""
     name = str(recipe)
     if (address := address_message(name)) is not None:
         raise SettingsError(address)
@@ -268,7 +268,7 @@ def _user_recipe(recipe: str | Path) -> tuple[str, dict[str, Any]]:
 
 
 def _packaged_settings(name: str) -> dict[str, Any]:
-    """Read every setting of a recipe that comes with wordgate, which may extend another."""
+    """Return all settings of a packaged recipe, which may extend another one."""
     values = dict(flattened(parse_toml(_content(name), name, _RECIPE)))
     base = values.pop(EXTENDS, None)
     return values if base is None else {**_packaged_settings(base), **values}
@@ -279,7 +279,7 @@ def _content(name: str) -> bytes:
 
 
 def read_toml(name: str, what: str) -> dict[str, Any]:
-    """Read a TOML file of a user's; errors are those of `parse_toml`, or that it can't be read."""
+    """Read a user's TOML file; errors are those of `parse_toml`, or that it cannot be read."""
     try:
         return parse_toml(Path(name).expanduser().read_bytes(), name, what)
     except OSError as error:
@@ -295,7 +295,7 @@ def parse_toml(content: bytes, name: str, what: str) -> dict[str, Any]:
         what: What it is: a ``recipe``, a ``file of costs`` or a ``search space``.
 
     Raises:
-        SettingsError: It is too long, or no TOML.
+        SettingsError: It is too long, or not valid TOML.
     """
     if len(content) > _LONGEST[what]:
         raise SettingsError(
@@ -309,7 +309,7 @@ def parse_toml(content: bytes, name: str, what: str) -> dict[str, Any]:
         )
     try:
         return tomllib.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # too long a number, and too deep a list, too
+    except (ValueError, RecursionError) as error:  # also for long numbers and deep lists
         why = f"{error!s:.{_MOST_SHOWN}}"
         raise SettingsError(f"the {what} '{name}' is not valid TOML: {why}") from error
 
@@ -333,7 +333,7 @@ def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
 
 
 def _suggested(name: str, fields: Mapping[str, object]) -> str:
-    """End a message about an unknown setting: by the tables that have one of its name, or near."""
+    """Suggest settings with the same or a similar name, in the tables that have one."""
     if "." in name or name.replace("_", ".", 1) in fields:
         return did_you_mean(name, fields)
     shorts = {known.rpartition(".")[2] for known in fields}
@@ -345,7 +345,7 @@ def _suggested(name: str, fields: Mapping[str, object]) -> str:
 
 
 def _nested(values: Mapping[str, object]) -> dict[str, Any]:
-    """Nest settings with dotted names into the tables of the schema."""
+    """Nest settings with dotted names in the tables of the schema."""
     nested: dict[str, Any] = {}
     for name, value in values.items():
         table, dot, short = name.rpartition(".")
@@ -357,7 +357,7 @@ def _nested(values: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _fault(detail: Any) -> str:
-    """Write one error of pydantic as a message for users."""
+    """Format an error of pydantic for users."""
     if detail["type"] == "no_effect":
         return f"  {detail['msg']}"
     name = f"{'.'.join(part for part in detail['loc'] if isinstance(part, str)):.{_MOST_SHOWN}}"
@@ -368,7 +368,7 @@ def _fault(detail: Any) -> str:
 
 
 def _shown(value: object) -> str:
-    """Show a value in one line; a number or a list may be too long or too deep to be written."""
+    """Format a value in one line, or its type if it is too long or too deep."""
     try:
         return f"{value!r:.{_MOST_SHOWN}}"
     except (ValueError, RecursionError):

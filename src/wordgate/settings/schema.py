@@ -35,19 +35,19 @@ _COSTS = ("false_positive", "false_negative")
 
 
 def parse_class_weight(value: object) -> object:
-    """Read weights of labels as typed, ``spam=5,ham=1``, or as given in a mapping.
+    """Parse weights of labels, typed as ``spam=5,ham=1`` or in a mapping.
 
     Raises:
-        PydanticCustomError: They are no weights.
+        PydanticCustomError: The weights are invalid.
     """
     if isinstance(value, str) and value.strip() in get_args(ClassWeight):
         return value.strip()
-    found = _by_label(value, "class_weight")
-    if not found:
+    weights = _by_label(value, "class_weight")
+    if not weights:
         raise fault(f"class_weight is {value!r:.200}; it must be {_CLASS_WEIGHTS}")
     return {
         label: _positive(weight, f"class_weight gives {label!r:.200} the weight")
-        for label, weight in found.items()
+        for label, weight in weights.items()
     }
 
 
@@ -57,14 +57,14 @@ _CLASS_WEIGHTS = (
 
 
 def parse_objective(value: object) -> object:
-    """Read what thresholds are chosen for: a name, or costs by label, typed or in a mapping.
+    """Parse the objective of thresholds: a name, or costs by label, typed or in a mapping.
 
     Returns:
-        The name; or for each label its costs ``false_positive`` and ``false_negative``, 1 for the
-        one that is left out.
+        The name; or for each label the costs ``false_positive`` and ``false_negative``, 1 if left
+        out.
 
     Raises:
-        PydanticCustomError: It is neither, or a share or a cost is out of range.
+        PydanticCustomError: It is neither, or a value is out of range.
     """
     if isinstance(value, str) and (named := _OBJECTIVE.fullmatch(value.strip())):
         share, *costs = named.group("share", "false_positive", "missed")
@@ -73,10 +73,10 @@ def parse_objective(value: object) -> object:
         if costs != [None, None] and not all(0.0 < float(cost) < math.inf for cost in costs):
             raise fault(f"objective is {value!r:.200}; its costs must be finite numbers above 0")
         return value.strip()
-    found = _by_label(value, "objective")
-    if not found:
+    by_label = _by_label(value, "objective")
+    if not by_label:
         raise fault(f"objective is {value!r:.200}; it must be {_OBJECTIVES}")
-    return {label: _costs(label, costs) for label, costs in found.items()}
+    return {label: _costs(label, costs) for label, costs in by_label.items()}
 
 
 _OBJECTIVES = (
@@ -108,16 +108,16 @@ def _costs(label: str, costs: Any) -> dict[str, float]:
 
 
 def _by_label(value: object, setting: str) -> dict[str, Any]:
-    """Take values by label from ``spam=5,ham=1`` or a mapping; none from anything else."""
+    """Parse values by label from ``spam=5,ham=1`` or a mapping; empty for other types."""
     pairs: list[tuple[str, Any]] = []
     if isinstance(value, str):
         parts = [part.rpartition("=") for part in value.split(",")]
         if not all(sign for _, sign, _ in parts):
             return {}
-        pairs = [(label.strip(), own.strip()) for label, _, own in parts]
+        pairs = [(label.strip(), number.strip()) for label, _, number in parts]
     elif isinstance(value, Mapping):
         pairs = [
-            (label if isinstance(label, str) else str(label), own) for label, own in value.items()
+            (label if isinstance(label, str) else str(label), one) for label, one in value.items()
         ]
     for label, times in Counter(label for label, _ in pairs).items():
         if times > 1:
@@ -126,7 +126,7 @@ def _by_label(value: object, setting: str) -> dict[str, Any]:
 
 
 def _positive(value: Any, what: str) -> float:
-    """Return a label's weight or cost as a number above 0."""
+    """Validate a weight or cost of a label, a number above 0."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
@@ -137,10 +137,9 @@ def _positive(value: Any, what: str) -> float:
 
 
 class Settings(SettingsTable):
-    """Everything that decides how a model is trained, except its data and the random seed.
+    """Everything that determines how a model is trained, except its data and the random seed.
 
-    There are no defaults here: each recipe names every setting, its own or those of the recipe that
-    it extends.
+    There are no defaults here: each recipe has all settings, its own or inherited ones.
     """
 
     split: Literal["grouped", "random"] = Field(
@@ -203,26 +202,26 @@ class Settings(SettingsTable):
 
     @property
     def set_by_user(self) -> frozenset[str]:
-        """The settings that a user set, by their dotted names: these adapt to no data."""
+        """The settings that a user set, by their dotted names; they are not adapted to the data."""
         return self._set_by_user
 
     def with_user_settings(self, names: Iterable[str]) -> "Settings":
-        """Note which settings a user set, by their dotted names."""
+        """Return a copy with the settings that a user set, by their dotted names."""
         copy = self.model_copy()
         copy._set_by_user = frozenset(names)
         return copy
 
     def updated(self, changes: Mapping[str, object]) -> "Settings":
-        """Return a copy in which settings, by their dotted names, have other values.
+        """Return a copy with other values of settings, by their dotted names.
 
-        Values are not validated: they come from settings that were.
+        Values are not validated, because they come from validated settings.
         """
         update: dict[str, Any] = {}
         for name, value in changes.items():
             table, dot, short = name.rpartition(".")
             if dot:
-                own = update.get(table) or getattr(self, table)
-                update[table] = own.model_copy(update={short: value})
+                old = update.get(table) or getattr(self, table)
+                update[table] = old.model_copy(update={short: value})
             else:
                 update[name] = value
         return self.model_copy(update=update)
@@ -272,7 +271,7 @@ def setting_fields() -> dict[str, Any]:
 
 
 def flattened(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Return the values of nested tables by their dotted names; values by label are no table."""
+    """Yield the values of nested tables by their dotted names; values by label are not a table."""
     for name, value in values.items():
         if isinstance(value, Mapping) and name not in ("class_weight", "objective"):
             yield from ((f"{name}.{short}", own) for short, own in value.items())
@@ -281,7 +280,7 @@ def flattened(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def format_setting(value: object) -> str:
-    """Write a setting's value, as JSON has it, as ``--set`` takes it."""
+    """Format a JSON value of a setting for ``--set``."""
     if isinstance(value, list):
         return "+".join(map(str, value))
     if isinstance(value, Mapping):
@@ -290,6 +289,6 @@ def format_setting(value: object) -> str:
 
 
 def _amounts(value: object) -> str:
-    """Write a label's weight, or its costs; in a model of a stranger they may be anything."""
+    """Format a label's weight or costs; in an untrusted model they can be of any type."""
     amounts = value.values() if isinstance(value, Mapping) else [value]
     return ":".join(f"{one:g}" if isinstance(one, int | float) else str(one) for one in amounts)

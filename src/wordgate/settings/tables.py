@@ -19,7 +19,7 @@ LARGEST_EMBEDDING = 8192
 
 
 def _split_at_plus(value: object) -> object:
-    """Split a value as typed, ``last+max``, into its parts; a single number is one part."""
+    """Split a typed value such as ``last+max``; a single number is one part."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return (value,)
     if not isinstance(value, str):
@@ -46,12 +46,12 @@ Penalties = Annotated[
 
 
 def fault(message: str) -> PydanticCustomError:
-    """Make an error whose message is complete, such as that settings have no effect together."""
+    """Return an error with a complete message, such as that settings have no effect."""
     return PydanticCustomError("no_effect", "{message}", {"message": message})
 
 
 class SettingsTable(BaseModel):
-    """Settings that a recipe names in one table."""
+    """Settings of one table of a recipe."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -320,7 +320,7 @@ class LSTMSettings(SettingsTable):
 
     @property
     def states_have_own_masks(self) -> bool:
-        """Whether each text has recurrent dropout masks of its own, which no fused kernel knows."""
+        """Whether each text has its own recurrent dropout masks, which fused kernels lack."""
         return self.recurrent_dropout > 0 and self.dropout_masks != "batch"
 
     def lighter(self) -> "LSTMSettings":

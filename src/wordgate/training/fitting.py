@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError
 from wordgate.evaluation.metrics import Epoch
-from wordgate.evaluation.multilabel import binary_log_loss, given_labels
+from wordgate.evaluation.multilabel import binary_log_loss, predicted_labels
 from wordgate.models.base import Model
 from wordgate.runtime.engine import Engine
 from wordgate.runtime.progress import Progress
@@ -219,7 +219,7 @@ def validation_scores(
     if targets.ndim == 1:
         accuracy = float((log_proba.argmax(axis=1) == targets).mean())
         return accuracy, -float(log_proba[np.arange(len(targets)), targets].mean())
-    accuracy = float((given_labels(log_proba) == targets).all(axis=1).mean())
+    accuracy = float((predicted_labels(log_proba) == targets).all(axis=1).mean())
     return accuracy, binary_log_loss(targets, log_proba)
 
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from wordgate.evaluation.metrics import Epoch, macro_f1
-from wordgate.evaluation.multilabel import given_labels
+from wordgate.evaluation.multilabel import predicted_labels
 from wordgate.runtime.cpu import prefetch
 from wordgate.runtime.display import counted
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
@@ -262,7 +262,7 @@ class TrainingLoop(Generic[SnapshotT]):
         """Compute the metrics of an epoch from log-probabilities, float64 [n_valid, classes]."""
         running, targets = self.state.running, self._targets
         several = targets.ndim == 2
-        predicted = given_labels(log_proba) if several else log_proba.argmax(axis=1)
+        predicted = predicted_labels(log_proba) if several else log_proba.argmax(axis=1)
         accuracy, loss = validation_scores(log_proba, targets)
         return Epoch(
             epoch=self.state.epoch + 1,
