@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from wordgate.data.label_sets import are_indicators
 from wordgate.errors import DataError
 from wordgate.runtime.display import unequal
+from wordgate.storage.arrays import row_indices
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.values import checked_column, column_names, is_empty, is_missing
 
@@ -188,10 +189,10 @@ def _of_sets(rows: Sequence[Iterable[Any]]) -> tuple[NDArray[Any], NDArray[np.in
     for position, labels in enumerate(rows):
         for label in labels:
             _check_label(label, f"a label of text {position + 1}")
-    sizes = [len(list(labels)) for labels in rows]
+    sizes = np.array([len(list(labels)) for labels in rows], np.int64)
     classes, columns = _numbered(list(chain.from_iterable(rows)))
     targets = np.zeros((len(rows), len(classes)), np.int64)
-    targets[np.repeat(np.arange(len(rows)), sizes), columns] = 1
+    targets[row_indices(sizes), columns] = 1
     return classes, targets
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.keys import distinct, remix
-from wordgate.storage.arrays import GrowingArray
+from wordgate.storage.arrays import GrowingArray, row_indices
 
 _Ordered = TypeVar("_Ordered", np.float32, np.uint64)
 
@@ -125,7 +125,7 @@ def _of_chunk(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int6
     lengths = np.fromiter(map(len, lowered), np.int64, len(lowered))
     joined = "".join(lowered).encode("utf-32-le", "surrogatepass")
     characters = np.frombuffer(joined, dtype="<u4")
-    owner = np.repeat(np.arange(len(texts)), lengths)
+    owner = row_indices(lengths)
     kind = _kinds(characters)
 
     inside = kind != _OUTSIDE

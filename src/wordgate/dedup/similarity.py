@@ -19,7 +19,7 @@ from wordgate.dedup.shingles import (
     shingle,
     waiting_times,
 )
-from wordgate.storage.arrays import GrowingArray
+from wordgate.storage.arrays import GrowingArray, row_indices
 from wordgate.storage.sparse import stack_rows
 
 if TYPE_CHECKING:
@@ -115,8 +115,7 @@ def _unit_rows(
     weight = weights[block.numbers]
     counts = np.diff(block.starts)
     n_texts = len(counts)
-    owner = np.repeat(np.arange(n_texts), counts)
-    mass = np.bincount(owner, weights=weight, minlength=n_texts).astype(np.float64)
+    mass = np.bincount(row_indices(counts), weights=weight, minlength=n_texts).astype(np.float64)
     data = np.sqrt(weight / np.repeat(mass, counts)).astype(np.float32)
     return sparse.csr_matrix((data, block.numbers, block.starts), (n_texts, len(weights))), mass
 

@@ -15,7 +15,7 @@ from typing_extensions import Unpack
 from wordgate.bundle.config import SKETCHED, Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, ReadReport, Table, read_table
-from wordgate.data.dataset import Dataset, indicator_matrix
+from wordgate.data.dataset import Dataset, indicator_matrix, label_indices
 from wordgate.data.label_sets import NO_SEPARATOR, separator_between
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
@@ -325,9 +325,7 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
         )
     if sets is not None:
         return Dataset(table.texts, indicator_matrix(sets, labels), table.groups)
-    numbers = {label: number for number, label in enumerate(labels)}
-    targets = np.array([numbers[label] for label in given], np.int64)
-    return Dataset(table.texts, targets, table.groups)
+    return Dataset(table.texts, label_indices(given, labels), table.groups)
 
 
 def _separator_hint(unknown: Sequence[str], labels: tuple[str, ...], *, multilabel: bool) -> str:

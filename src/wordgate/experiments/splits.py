@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.metrics import SplitFacts
 from wordgate.data import Table
-from wordgate.data.dataset import Dataset, indicator_matrix, label_counts, labels_of
+from wordgate.data.dataset import (
+    Dataset,
+    indicator_matrix,
+    label_counts,
+    label_indices,
+    labels_of,
+)
 from wordgate.dedup.keys import group_keys
 from wordgate.dedup.near_duplicates import LabelAgreement, NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, near_miss
@@ -155,8 +161,7 @@ def _targets(table: Table, labels: Sequence[str]) -> NDArray[np.int64]:
     """Number the label of each row, or mark its labels where it may have several."""
     if table.label_sets is not None:
         return indicator_matrix(table.label_sets, labels)
-    numbers = {label: number for number, label in enumerate(labels)}
-    return np.array([numbers[label] for label in table.labels or ()], np.int64)
+    return label_indices(table.labels or (), labels)
 
 
 def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) -> Split:

@@ -21,8 +21,8 @@ from wordgate.models.base import (
     multilabel_part,
     required,
 )
+from wordgate.storage.arrays import row_indices
 from wordgate.text.encoder import EncodedTexts
-from wordgate.text.ngram_counts import rows_of
 from wordgate.text.ngram_vectorizer import NgramVectorizer, SparseRows
 from wordgate.text.ngrams import ANALYZERS
 
@@ -77,7 +77,7 @@ class CountModel:
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Turn texts into ids of their known n-grams, each as often as it occurs, kind by kind."""
         found = [vectorizer.lookup(texts) for vectorizer in self.vectorizers]
-        rows = [rows_of(lengths) for _, lengths in found]
+        rows = [row_indices(lengths) for _, lengths in found]
         order = np.concatenate(rows).argsort(kind="stable")
         ids = [
             own + first + FIRST_ID

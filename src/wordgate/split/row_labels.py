@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.keys import Factorized
+from wordgate.storage.arrays import row_indices
 
 Labels = Sequence[str] | Sequence[tuple[str, ...]]
 """The label of each row, or a tuple of its labels if rows can have several or none."""
@@ -54,7 +55,7 @@ class RowLabels:
             found = Factorized.of(cast(Sequence[str], labels))
             return cls(found.names, np.arange(n_rows), found.codes, n_rows, several=False)
         found = Factorized.of([*chain.from_iterable(labels)])
-        row = np.repeat(np.arange(n_rows), [len(one) for one in labels])
+        row = row_indices(np.fromiter(map(len, labels), np.int64, n_rows))
         return cls(found.names, row, found.codes, n_rows, several=True)
 
     def counts(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:

@@ -75,6 +75,11 @@ class GrowingArray(Generic[_Scalar]):
         self._parts.clear()
 
 
+def row_indices(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the row of each entry, int64 [total], of rows with these lengths, end to end."""
+    return np.repeat(np.arange(len(lengths)), lengths)
+
+
 def temporary_file_errors() -> AbstractContextManager[None]:
     """Raise a `DataError` where a temporary file cannot be written, and say what to do."""
     return system_errors(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.keys import distinct
-from wordgate.storage.arrays import GrowingArray
+from wordgate.storage.arrays import GrowingArray, row_indices
 from wordgate.storage.strings import StringArray
 from wordgate.text.ngrams import character_ngrams, spaced_words, text_chunks, words_of
 from wordgate.text.token_lists import TokenLists
@@ -67,7 +67,7 @@ class NgramCounts:
             for ids, counts, lengths in self.chunks():
                 new = number[ids]
                 known = new >= 0
-                rows = rows_of(lengths)[known]
+                rows = row_indices(lengths)[known]
                 yield new[known], counts[known], np.bincount(rows, minlength=len(lengths))
 
         return NgramCounts.of(selected())
@@ -81,16 +81,11 @@ def count_by_text(
     Returns:
         Text, n-gram and count of each pair that occurs, int64 [pairs], ordered by text and n-gram.
     """
-    keys = rows_of(lengths) * n_ngrams + ids
+    keys = row_indices(lengths) * n_ngrams + ids
     keys.sort()
     first = np.flatnonzero(np.diff(keys, prepend=-1))
     rows, ngrams = np.divmod(keys[first], max(1, n_ngrams))
     return rows, ngrams, np.diff(first, append=len(keys))
-
-
-def rows_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return which text each entry is of, int64 [total]."""
-    return np.repeat(np.arange(len(lengths)), lengths)
 
 
 def count_occurrences(
@@ -175,7 +170,7 @@ def count_words(
         for part, lengths in read.chunks():
             numbers = np.stack([one.ids[part] for one in found], axis=1)
             known = numbers >= 0
-            of_text = np.bincount(rows_of(lengths), known.sum(axis=1), minlength=len(lengths))
+            of_text = np.bincount(row_indices(lengths), known.sum(axis=1), minlength=len(lengths))
             own = rank[(numbers + firsts)[known]]
             yield count_occurrences(own, of_text.astype(np.int64), len(names))
 
@@ -208,7 +203,7 @@ def _longer_by_one(
     def chunks() -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
         """Find n-grams of which both ends are known: where they begin, keys, texts."""
         for part, lengths in read.chunks():
-            row, ends = rows_of(lengths), shorter.ids[part]
+            row, ends = row_indices(lengths), shorter.ids[part]
             at = np.arange(max(0, len(row) - length + 1))
             at = at[(row[at] == row[at + length - 1]) & (ends[at] >= 0) & (ends[at + 1] >= 0)]
             last = words.ids[part][at + length - 1]
@@ -276,7 +271,9 @@ def count_characters(
         for part, lengths in read.chunks():
             check()
             words = read.tokens.numbers[part]
-            of_text = np.bincount(rows_of(lengths), grams.lengths[words], minlength=len(lengths))
+            of_text = np.bincount(
+                row_indices(lengths), grams.lengths[words], minlength=len(lengths)
+            )
             own = rank[grams.numbers[grams.places(words)]]
             yield count_occurrences(own, of_text.astype(np.int64), len(order))
 

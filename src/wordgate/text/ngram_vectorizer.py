@@ -11,12 +11,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.storage.arrays import row_indices
 from wordgate.text.ngram_counts import (
     NgramCounts,
     count_characters,
     count_occurrences,
     count_words,
-    rows_of,
 )
 from wordgate.text.ngrams import Analyzer, character_ngrams, spaced_words, word_ngrams
 
@@ -132,7 +132,7 @@ class NgramVectorizer:
         """Weigh n-grams that are counted already, as `NgramCounts` has them."""
         if self.frequencies is None:
             return SparseRows(ids, counts.astype(np.float64), lengths)
-        rows = rows_of(lengths)
+        rows = row_indices(lengths)
         values = (1.0 + np.log(counts)) * self.idf[ids]
         squares = np.bincount(rows, values * values, minlength=len(lengths))
         values /= np.sqrt(squares)[rows]

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, count, islice
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.dedup.keys import Factorized
 from wordgate.runtime.display import unequal
 from wordgate.storage.arrays import GrowingArray
 
@@ -87,8 +88,7 @@ class TokenLists:
         if groups is not None:
             if len(groups) != n_texts:
                 raise ValueError(unequal(n_texts, len(groups), "group"))
-            places = dict(zip(dict.fromkeys(groups), count(), strict=False))
-            code = np.fromiter(map(places.__getitem__, groups), np.int64, n_texts)
+            code = Factorized.of(groups).codes
         order = code.argsort(kind="stable")
         ends = self.lengths[order].cumsum()
         last = np.flatnonzero(np.diff(code[order], append=-1))  # the last text of each group
