@@ -90,19 +90,15 @@ def format_seen(seen: "Seen | None") -> str:
             "The model was imported without its training texts, so rows that it was trained on"
             " cannot be recognized: scores on such rows mostly measure memorization."
         )
-    unknown = ""
-    if seen.near_copies is None:
-        unknown = (
-            " Near duplicates cannot be detected: the model was written by an older version of"
-            " wordgate."
-        )
+
     if seen.rows == 0:
         none = "The 1 row was not" if seen.n == 1 else f"None of these {seen.n:,} rows was"
-        return f"{none} seen during the model's training.{unknown}"
-    ways = [f"{counted(seen.texts, 'as an exact duplicate', 'as exact duplicates')}"]
-    if seen.near_copies is not None:
-        near = counted(seen.near_copies - seen.texts, "as a near duplicate", "as near duplicates")
-        ways.append(f"{near}{_doubt(seen)}")
+        return f"{none} seen during the model's training."
+    near = counted(seen.near_copies - seen.texts, "as a near duplicate", "as near duplicates")
+    ways = [
+        counted(seen.texts, "as an exact duplicate", "as exact duplicates"),
+        f"{near}{_doubt(seen)}",
+    ]
     if seen.groups is not None:
         ways.append(f"{seen.groups:,} by their group")
     rows = (
@@ -113,13 +109,13 @@ def format_seen(seen: "Seen | None") -> str:
     worth = "scores on these rows mostly measure memorization"
     if seen.rows > max(seen.texts, seen.groups or 0):
         worth += " (less so if the near duplicates come from a template)"
-    return f"{rows} {were} seen during the model's training ({'; '.join(ways)}): {worth}.{unknown}"
+    return f"{rows} {were} seen during the model's training ({'; '.join(ways)}): {worth}."
 
 
 def _doubt(seen: "Seen") -> str:
     """Write how many near duplicates are an estimate, and how many of these may be none."""
     if not seen.estimated:
         return ""
-    near = seen.near_copies - seen.texts if seen.near_copies is not None else 0
+    near = seen.near_copies - seen.texts
     what = "an estimate" if seen.estimated == near else f"{seen.estimated:,} of them an estimate"
     return f", {what} with {seen.false_alarms:.1f} expected false positives"

@@ -175,18 +175,6 @@ class Fingerprints:
             )
         return found
 
-    @classmethod
-    def from_older(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Fingerprints":
-        """Take what an older layout has: exact duplicates and groups, but no near duplicates.
-
-        Raises:
-            BundleError: An array is missing or of another type or shape.
-        """
-        empty = cls.of([], None).arrays()
-        for name in ("texts", "groups"):
-            del empty[name]
-        return cls.from_arrays({**arrays, **empty})
-
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the arrays to keep, by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}

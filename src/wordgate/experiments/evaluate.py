@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Unpack
 
-from wordgate.bundle.config import SKETCHED, Config
+from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, ReadReport, Table, read_table
 from wordgate.data.dataset import Dataset, indicator_matrix, label_indices
@@ -32,10 +32,10 @@ from wordgate.experiments.reading import (
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.report.text import score_cells, score_header
-from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.display import counted, html_table, shown
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
+from wordgate.runtime.cpu import choose_threads, limited_blas
 
 MOSTLY = 0.5
 _MOST_LISTED = 20  # labels, in a message
@@ -50,8 +50,7 @@ class Seen:
         texts: Rows whose text was in training or validation, word for word but for case and
             spaces.
         near_copies: Rows whose text is a near duplicate of one in training, exact ones included; as
-            training counted them where they are its test rows, else estimated. None for a model of
-            an older wordgate, which can't tell.
+            training counted them where they are its test rows, else estimated.
         estimated: Those of them that are estimated.
         false_alarms: How many of the estimated ones are to be expected to be none.
         groups: Rows whose group was in training or validation; None if the file or the model has
@@ -61,7 +60,7 @@ class Seen:
 
     n: int
     texts: int
-    near_copies: int | None
+    near_copies: int
     estimated: int
     false_alarms: float
     groups: int | None
@@ -209,8 +208,7 @@ def labelled_rows(
     table = limit_rows(table, reading.get("limit"), seed).with_labels_of(config.labels)
     dataset, known, seen = _dataset(table, config.labels, multilabel=config.multilabel), None, None
     if config.knows_training():
-        sketched = config.schema_version >= SKETCHED
-        known, seen = _look_up(table, prints, sketched=sketched)
+        known, seen = _look_up(table, prints)
     return LabelledRows(dataset, table.rows, known, seen, table.reading)
 
 
@@ -343,9 +341,7 @@ def _separator_hint(unknown: Sequence[str], labels: tuple[str, ...], *, multilab
     )
 
 
-def _look_up(
-    table: Table, prints: Fingerprints, *, sketched: bool
-) -> tuple[NDArray[np.bool_], Seen]:
+def _look_up(table: Table, prints: Fingerprints) -> tuple[NDArray[np.bool_], Seen]:
     near = prints.near_copies(table.bodies)
     texts = prints.seen_texts(table.bodies)
     named = table.named_groups()
@@ -356,7 +352,7 @@ def _look_up(
     seen = Seen(
         n=len(table.texts),
         texts=int(texts.sum()),
-        near_copies=int((near.found | texts).sum()) if sketched else None,
+        near_copies=int((near.found | texts).sum()),
         estimated=int(near.estimated.sum()),
         false_alarms=near.false_alarms,
         groups=None if groups is None else int(groups.sum()),
