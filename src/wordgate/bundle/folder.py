@@ -47,7 +47,7 @@ from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, WordgateError, address_message
 from wordgate.models.base import Model, model_from_state
 from wordgate.runtime.display import shown
-from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.threads import choose_threads
 from wordgate.storage.files import check_folder, system_errors, write_folder
 from wordgate.storage.resumable import first_fault
 from wordgate.tables.encoding import without_surrogates

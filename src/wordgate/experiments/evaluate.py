@@ -35,7 +35,7 @@ from wordgate.report.text import score_cells, score_header
 from wordgate.runtime.display import counted, html_table, shown
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
-from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.threads import choose_threads, limited_blas
 
 MOSTLY = 0.5
 _MOST_LISTED = 20  # labels, in a message

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from wordgate.errors import BundleError, SettingsError
 from wordgate.models.base import Arrays, Description, is_multilabel, multilabel_part, required
-from wordgate.runtime.cpu import multiplies_bfloat16, wait_asleep
+from wordgate.runtime.cpu import multiplies_bfloat16
 from wordgate.runtime.packages import require_extra
+from wordgate.runtime.threads import wait_asleep
 from wordgate.text.subwords import SubwordEncoder
 
 if TYPE_CHECKING:

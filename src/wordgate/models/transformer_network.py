@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import BundleError, WordgateError, did_you_mean
 from wordgate.models.base import check_arrays
-from wordgate.runtime.cpu import choose_threads, torch_threads
+from wordgate.runtime.threads import choose_threads, torch_threads
 from wordgate.text.batches import bucketed
 from wordgate.text.subwords import FIRST_ID
 

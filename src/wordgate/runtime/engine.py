@@ -17,15 +17,10 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from wordgate.errors import BundleError, DataError, SettingsError, WordgateError, did_you_mean
-from wordgate.runtime.cpu import (
-    THREADS_VARIABLE,
-    available_cores,
-    choose_threads,
-    limited_blas,
-    wait_asleep,
-)
+from wordgate.runtime.cpu import available_cores
 from wordgate.runtime.display import counted
 from wordgate.runtime.packages import require_extra
+from wordgate.runtime.threads import THREADS_VARIABLE, choose_threads, limited_blas, wait_asleep
 
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.threads import choose_threads
 from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import EncodedTexts, as_offsets
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from wordgate.errors import WordgateError
-from wordgate.runtime.cpu import THREADS_VARIABLE, wait_asleep
+from wordgate.runtime.threads import THREADS_VARIABLE, wait_asleep
 from wordgate.settings import Settings
 
 SMALLEST_SHARD = 64
