@@ -14,10 +14,10 @@ from wordgate.errors import DataError, did_you_mean, near_miss
 from wordgate.runtime.display import counted
 from wordgate.storage.places import name_of, place_of, shown_name
 from wordgate.storage.remote import RemoteFile
-from wordgate.tables import Records, SourceFormat, gathered, open_source, open_table
+from wordgate.tables import Records, SourceFormat, collect_records, open_source, open_table
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.listing import ListedFile, is_several, list_files
-from wordgate.tables.records import put_together, with_columns
+from wordgate.tables.records import concatenate_records, with_columns
 from wordgate.tables.source import is_file, missing_file, split_sheet
 from wordgate.tables.typed import read_frame
 
@@ -65,7 +65,7 @@ def _load_file(
 ) -> Loaded:
     source = open_source(path, workbooks=True)
     opened = open_table(source, encoding=encoding, given=given, header=header)
-    records = gathered(opened.reader, opened.reader.batches())
+    records = collect_records(opened.reader, opened.reader.batches())
     return Loaded(
         replace(opened.form(), source=without_surrogates(opened.source.name)),
         records,
@@ -95,7 +95,7 @@ def _load_files(
     if empty := len(files) - len(filled):
         warnings.append(f"{counted(empty, 'empty file')} skipped")
     form = replace(loaded[0].form, source=f"{called.rstrip('/')} ({counted(len(loaded), 'file')})")
-    return Loaded(form, put_together(parts), tuple(warnings))
+    return Loaded(form, concatenate_records(parts), tuple(warnings))
 
 
 def _locate(source: str) -> tuple[str | Path, NamedSet | None]:
