@@ -1,4 +1,4 @@
-"""From what a user names, a file, several, a named data set or a data frame, to records."""
+"""Loading of records from a file, several files, a named data set or a data frame."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from wordgate.tables.typed import read_frame
 
 @dataclass(frozen=True)
 class Loaded:
-    """Records with what is known of where they came from."""
+    """Records with the format of their source, warnings, and known roles of columns."""
 
     form: SourceFormat
     records: Records
@@ -38,9 +38,9 @@ class Loaded:
 
 
 def load(source: Any, encoding: str | None, given: Collection[str]) -> Loaded:
-    """Read all records of a source as `read_table` takes it.
+    """Read all records of a source, as for `read_table`.
 
-    `given` are the column names that the user's flags mention, by `name_key`.
+    `given` are the column names in the user's options, by `name_key`.
     """
     if isinstance(source, list | tuple) and source and all(isinstance(one, Path) for one in source):
         files = list(chain.from_iterable(map(list_files, source)))
@@ -76,9 +76,9 @@ def _load_file(
 def _load_files(
     files: Sequence[ListedFile], called: str, encoding: str | None, given: Collection[str]
 ) -> Loaded:
-    """Read several files, and put their records together.
+    """Read several files, and concatenate their records.
 
-    Whether the first one has a header holds for all of them; empty files are passed over.
+    Either all files have a header or none, as the first one; empty files are skipped.
     """
     filled = [file for file in files if file.size or isinstance(file.place, RemoteFile)]
     if not filled:
@@ -99,7 +99,7 @@ def _load_files(
 
 
 def _locate(source: str) -> tuple[str | Path, NamedSet | None]:
-    """Turn what the user wrote into a path or a URL; a file wins over a named data set."""
+    """Return the path or URL of a source, and its named data set; a file has precedence."""
     if not source.strip():
         raise DataError("the name of the data is empty: give a file or a named data set")
     if isinstance(path := place_of(source), RemoteFile):
