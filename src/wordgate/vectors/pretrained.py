@@ -1,4 +1,4 @@
-"""Pretrained word vectors: found by file or name, looked up in one pass, results cached."""
+"""Pretrained word vectors: located by file or name, looked up in one pass, results cached."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ CACHED_FROM_SECONDS = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class NamedVectors(KaggleFile):
-    """Public word vectors that have a name of their own."""
+    """Named public word vectors."""
 
-    gigabytes: float  # how large the file is, unpacked
+    gigabytes: float  # size of the unpacked file
 
 
 NAMED_VECTORS = {
@@ -61,13 +61,13 @@ NAMED_VECTORS = {
 
 
 def locate_vectors(name_or_path: str | Path, progress: Progress | None = None) -> Path:
-    """Turn a file, or one of `NAMED_VECTORS`, into the path of a file; a file wins over a name.
+    """Return the path of a file, or of one of `NAMED_VECTORS`; a file has precedence over a name.
 
-    What the file holds is not looked at.
+    The content of the file is not read.
 
     Raises:
-        DataError: There is no such file and no such name, or Kaggle can't be reached.
-        MissingExtraError: The file has to be fetched, and kagglehub isn't installed.
+        DataError: There is no such file or name, or Kaggle cannot be reached.
+        MissingExtraError: The file must be downloaded, and kagglehub is not installed.
     """
     name = str(name_or_path)
     if not name.strip():
@@ -96,12 +96,12 @@ def locate_vectors(name_or_path: str | Path, progress: Progress | None = None) -
 
 @dataclass(frozen=True)
 class PretrainedVectors:
-    """Word vectors to begin a training with.
+    """Word vectors to initialize a training.
 
     Attributes:
-        file: The file they stand in.
-        called: What metrics and messages call them; None for the file's name. Those that have a
-            name of their own were made for one run, and lookups in them are not cached.
+        file: Their file.
+        called: Their name in metrics and messages; None for the file name. Vectors with another
+            name were made for one run, and lookups in them are not cached.
     """
 
     file: VectorFile
@@ -109,11 +109,12 @@ class PretrainedVectors:
 
     @classmethod
     def open(cls, vectors: str | Path, progress: Progress) -> PretrainedVectors:
-        """Find word vectors by file or by name, and see what kind they are; nothing more is read.
+        """Locate word vectors by file or by name, and detect their format.
 
         Raises:
-            DataError: There is no such file or name, it can't be fetched, or it is no such file.
-            MissingExtraError: It needs fetching, and kagglehub isn't installed.
+            DataError: There is no such file or name, it cannot be downloaded, or its format is
+                unknown.
+            MissingExtraError: It must be downloaded, and kagglehub is not installed.
         """
         return cls(open_vectors(locate_vectors(vectors, progress)))
 
@@ -124,43 +125,43 @@ class PretrainedVectors:
 
     @property
     def name(self) -> str:
-        """Name of the vectors: their public name, or the file name."""
+        """The name of the vectors: `called`, or the file name."""
         return self.called or without_surrogates(self.file.path.name)
 
     def lookup(self, words: Sequence[str], spelling: Spelling, progress: Progress) -> LookupResult:
-        """Find a vocabulary's words: in what an earlier run kept, else in the file.
+        """Look up the words of a vocabulary in the cache, or else in the file.
 
         Raises:
-            DataError: The file is broken.
+            DataError: The file is damaged.
         """
         if self.called is not None:
             return lookup_words(self.file, words, spelling)
         key = cache_key(self.file.path, words, spelling)
-        found = read_cache(key)
-        if found is not None:
+        result = read_cache(key)
+        if result is not None:
             progress.detail(f"Word vectors of {self.file.path}, from the cache of an earlier run.")
-            return found
+            return result
         started = time.monotonic()
         progress.detail(f"Looking {len(words):,} words up in {self.file.path}.")
-        found = lookup_words(self.file, words, spelling)
+        result = lookup_words(self.file, words, spelling)
         if time.monotonic() - started >= CACHED_FROM_SECONDS:
             try:
-                folder = write_cache(key, found)
+                folder = write_cache(key, result)
                 progress.detail(f"The vectors found are cached for the next run in {folder}.")
             except OSError as error:
                 progress.say(f"The vectors found could not be cached for the next run: {error}")
-        return found
+        return result
 
     def more_words(
         self, tokenizer: Tokenizer, known: Collection[str], limit: int, spelling: Spelling
     ) -> list[str]:
-        """Name the first words of the table that texts could have and a vocabulary hasn't.
+        """Return the first `limit` words of the table that are not in a vocabulary.
 
-        A word counts if the tokenizer makes one token of it. Phrases, joined by ``_``, are left
-        out, and so is what `lookup` would not find again.
+        These are words that the tokenizer keeps as one token, without phrases (joined by ``_``)
+        and words that `lookup` would not find.
 
         Raises:
-            DataError: The file is broken.
+            DataError: The file is damaged.
         """
         if not limit:
             return []
