@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,17 +81,18 @@ class Dataset:
         )
 
 
-def label_indices(rows: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
-    """Return the index in `labels` of the label of each text, int64 [n]."""
+def encode_labels(
+    rows: Sequence[str] | Sequence[tuple[str, ...]], labels: Sequence[str]
+) -> NDArray[np.int64]:
+    """Return the targets of a `Dataset` for the label of each text, or a tuple of its labels."""
     index = {label: i for i, label in enumerate(labels)}
-    return np.fromiter(map(index.__getitem__, rows), np.int64, len(rows))
-
-
-def indicator_matrix(sets: Sequence[tuple[str, ...]], labels: Sequence[str]) -> NDArray[np.int64]:
-    """Return int64 [n, labels]: 1 for each label of a text, 0 for each other label."""
-    targets = np.zeros((len(sets), len(labels)), np.int64)
-    columns = label_indices([*chain.from_iterable(sets)], labels)
-    targets[row_indices(np.fromiter(map(len, sets), np.int64, len(sets))), columns] = 1
+    if not rows or isinstance(rows[0], str):
+        return np.fromiter(
+            (index[label] for label in cast(Sequence[str], rows)), np.int64, len(rows)
+        )
+    targets = np.zeros((len(rows), len(labels)), np.int64)
+    columns = [index[label] for label in chain.from_iterable(rows)]
+    targets[row_indices(np.fromiter(map(len, rows), np.int64, len(rows))), columns] = 1
     return targets
 
 

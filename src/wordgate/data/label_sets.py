@@ -357,14 +357,10 @@ def _as_labels(cell: Cell) -> LabelCell:
 
 
 def _as_list(cell: Cell) -> Cell:
-    """Parse a string that is the source of a list; return any other cell unchanged."""
-    if isinstance(cell, str) and not isinstance(cell, StructuredCell) and cell.strip():
-        return _written_list(cell.strip())
-    return cell
-
-
-def _written_list(cell: str) -> Cell:
-    """Parse a list in the notation of JSON, Python or numpy; return any other string unchanged."""
+    """Parse a list in the notation of JSON, Python or numpy; return any other cell unchanged."""
+    if not cell or isinstance(cell, StructuredCell) or cell.isspace():
+        return cell
+    cell = cell.strip()
     plain = plain_source(cell)
     if not plain.startswith(("[", "(", "{")):
         return cell

@@ -9,8 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.named import NAMED_SETS, NamedSet, fetch
-from wordgate.errors import DataError, did_you_mean, near_miss
+from wordgate.data.named import NAMED_SETS, NamedSet, fetch, unknown_name
+from wordgate.errors import DataError
 from wordgate.runtime.display import counted
 from wordgate.storage.places import name_of, place_of, shown_name
 from wordgate.storage.remote import RemoteFile
@@ -18,7 +18,7 @@ from wordgate.tables import Records, SourceFormat, collect_records, open_source,
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.listing import ListedFile, is_several, list_files
 from wordgate.tables.records import concatenate_records, with_columns
-from wordgate.tables.source import is_file, missing_file, split_sheet
+from wordgate.tables.source import is_file, split_sheet
 from wordgate.tables.typed import read_frame
 
 
@@ -110,10 +110,4 @@ def _locate(source: str) -> tuple[str | Path, NamedSet | None]:
         return source, None
     if source in NAMED_SETS:
         return fetch(NAMED_SETS[source], given_as="DATA"), NAMED_SETS[source]
-    message = missing_file(path)
-    hint = near_miss(source, list(NAMED_SETS))
-    if path.suffix or len(path.parts) > 1 or ("did you mean" in message and not hint):
-        raise DataError(message)
-    raise DataError(
-        f"no file or named data set '{source}'{hint or did_you_mean(source, NAMED_SETS)}"
-    )
+    raise unknown_name(source, path, NAMED_SETS, "named data set")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
-from wordgate.errors import DataError, MissingExtraError
+from wordgate.errors import DataError, MissingExtraError, did_you_mean, near_miss
 from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress, Silent
-from wordgate.tables.source import is_file
+from wordgate.tables.source import is_file, missing_file
 
 # Messages of HTTP clients can be very long; the beginning has the reason.
 _REASON_WIDTH = 80
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class KaggleFile:
     """A named public file."""
 
@@ -26,7 +27,7 @@ class KaggleFile:
     file: str  # the file of that data set
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NamedSet(KaggleFile):
     """A named public data set."""
 
@@ -46,6 +47,14 @@ NAMED_SETS = {
         ),
     )
 }
+
+
+def unknown_name(name: str, path: Path, known: Collection[str], kind: str) -> DataError:
+    """Return the error that a name is neither that of a file nor one of the known names."""
+    message, hint = missing_file(path), near_miss(name, known)
+    if path.suffix or len(path.parts) > 1 or ("did you mean" in message and not hint):
+        return DataError(message)
+    return DataError(f"no file or {kind} '{name}'{did_you_mean(name, known)}")
 
 
 def fetch(

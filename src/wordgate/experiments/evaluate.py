@@ -15,7 +15,7 @@ from typing_extensions import Unpack
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, ReadReport, Table, read_table
-from wordgate.data.dataset import Dataset, indicator_matrix, label_indices
+from wordgate.data.dataset import Dataset, encode_labels
 from wordgate.data.label_sets import NO_SEPARATOR, separator_between
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
@@ -321,9 +321,9 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
             f"{f'.{hint}' if hint else did_you_mean(unknown[0], labels)}\n"
             f"To leave such rows out: {flags}"
         )
-    if sets is not None:
-        return Dataset(table.texts, indicator_matrix(sets, labels), table.groups)
-    return Dataset(table.texts, label_indices(given, labels), table.groups)
+    return Dataset(
+        table.texts, encode_labels(given if sets is None else sets, labels), table.groups
+    )
 
 
 def _separator_hint(unknown: Sequence[str], labels: tuple[str, ...], *, multilabel: bool) -> str:

@@ -10,13 +10,7 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.metrics import SplitFacts
 from wordgate.data import Table
-from wordgate.data.dataset import (
-    Dataset,
-    indicator_matrix,
-    label_counts,
-    label_indices,
-    labels_of,
-)
+from wordgate.data.dataset import Dataset, encode_labels, label_counts, labels_of
 from wordgate.dedup.keys import group_keys
 from wordgate.dedup.near_duplicates import LabelAgreement, NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, near_miss
@@ -115,7 +109,7 @@ def split_table(
     labels = tuple(table.label_names())
     copies = copies or find_near_duplicates(table.bodies, table.groups)
     split = _split(table, copies, settings, seed)
-    targets = _targets(table, labels)
+    targets = encode_labels(table.row_labels() or (), labels)
     weights = None if table.weights is None else np.array(table.weights, np.float32)
     everything = Dataset(table.texts, targets, copies.joined.groups, weights=weights)
     agreement = copies.label_agreement(split.test, split.train, targets)
@@ -155,13 +149,6 @@ def hold_out(
     split = deal(dataset.texts, names, dataset.groups, test_size=share, valid_size=share, seed=seed)
     left = np.sort(np.concatenate([split.train, split.valid]))
     return dataset.part(left), dataset.part(split.test)
-
-
-def _targets(table: Table, labels: Sequence[str]) -> NDArray[np.int64]:
-    """Number the label of each row, or mark its labels where it may have several."""
-    if table.label_sets is not None:
-        return indicator_matrix(table.label_sets, labels)
-    return label_indices(table.labels or (), labels)
 
 
 def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) -> Split:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -34,22 +34,20 @@ _INVALID_AS_ONE, _BYTES_AS_MARKS = "wordgate-broken", "wordgate-marks"
 _LONE = re.compile("[\ud800-\udfff]")
 
 
-def _as_one(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return _INVALID, error.end
+def _register(name: str, replace: Callable[[bytes], str]) -> None:
+    """Register an error handler that replaces bytes that cannot be decoded."""
+
+    def handle(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeDecodeError):
+            raise error
+        return replace(error.object[error.start : error.end]), error.end
+
+    codecs.register_error(name, handle)
 
 
-def _as_marks(error: UnicodeError) -> tuple[str, int]:
-    """Keep each byte that can't be decoded as a lone surrogate, U+DC00 plus the byte."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    undecoded = error.object[error.start : error.end]
-    return "".join(chr(0xDC00 + byte) for byte in undecoded), error.end
-
-
-codecs.register_error(_INVALID_AS_ONE, _as_one)
-codecs.register_error(_BYTES_AS_MARKS, _as_marks)
+_register(_INVALID_AS_ONE, lambda _: _INVALID)
+# Each byte is kept as a lone surrogate, U+DC00 plus the byte.
+_register(_BYTES_AS_MARKS, lambda raw: "".join(chr(0xDC00 + byte) for byte in raw))
 
 
 @dataclass(frozen=True)

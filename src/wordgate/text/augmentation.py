@@ -84,14 +84,11 @@ class Augmenter:
         for position in _repeated(np.array(usable), n, rng):
             own = segments[position]
             operation = operations[rng.integers(len(operations))]
-            if operation == "crop":
-                varied = _crop(own, rng)
-            elif operation == "delete":
-                varied = _delete(own, rng)
-            elif operation == "join":
+            if operation == "join":
                 varied = _join(own, segments[usable[rng.integers(len(usable))]], rng)
             else:
-                varied = self._replace(own, rng)
+                vary = {"crop": _crop, "delete": _delete, "replace": self._replace}[operation]
+                varied = vary(own, rng)
             if (varied := varied.strip()) and varied != texts[position].strip():
                 yield position, varied
 

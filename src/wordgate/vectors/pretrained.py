@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.data.named import KaggleFile, fetch
-from wordgate.errors import DataError, did_you_mean, near_miss
+from wordgate.data.named import KaggleFile, fetch, unknown_name
+from wordgate.errors import DataError
 from wordgate.runtime.progress import Progress
 from wordgate.tables.encoding import without_surrogates
-from wordgate.tables.source import is_file, missing_file
+from wordgate.tables.source import is_file
 from wordgate.text.tokenizers import Tokenizer
 from wordgate.vectors.formats import open_vectors
 from wordgate.vectors.lookup import LookupResult, Spelling, lookup_words, spellings
@@ -22,7 +22,7 @@ CACHED_FROM_SECONDS = 0.2
 """Minimum seconds of reading for which a result is cached."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NamedVectors(KaggleFile):
     """Named public word vectors."""
 
@@ -32,30 +32,20 @@ class NamedVectors(KaggleFile):
 NAMED_VECTORS = {
     named.name: named
     for named in (
-        NamedVectors(  # 3 million words and phrases of news, 300 numbers each, case-sensitive
-            name="googlenews",
-            kaggle="leadbest/googlenewsvectorsnegative300",
-            file="GoogleNews-vectors-negative300.bin",
-            gigabytes=3.6,
+        # 3 million words and phrases of news, 300 dimensions, case-sensitive
+        NamedVectors(
+            *("googlenews", "leadbest/googlenewsvectorsnegative300"),
+            *("GoogleNews-vectors-negative300.bin", 3.6),
         ),
-        NamedVectors(  # 2.2 million words of web pages, 300 numbers each, case-sensitive
-            name="glove",
-            kaggle="takuok/glove840b300dtxt",
-            file="glove.840B.300d.txt",
-            gigabytes=5.6,
+        # 2.2 million words of web pages, 300 dimensions, case-sensitive
+        NamedVectors("glove", "takuok/glove840b300dtxt", "glove.840B.300d.txt", 5.6),
+        # 1.2 million words of tweets, 100 dimensions, lower-cased
+        NamedVectors(
+            *("glove-twitter", "bertcarremans/glovetwitter27b100dtxt"),
+            *("glove.twitter.27B.100d.txt", 1.0),
         ),
-        NamedVectors(  # 1.2 million words of tweets, 100 numbers each, lower-cased
-            name="glove-twitter",
-            kaggle="bertcarremans/glovetwitter27b100dtxt",
-            file="glove.twitter.27B.100d.txt",
-            gigabytes=1.0,
-        ),
-        NamedVectors(  # 2 million words of web pages, 300 numbers each, case-sensitive
-            name="fasttext",
-            kaggle="yekenot/fasttext-crawl-300d-2m",
-            file="crawl-300d-2M.vec",
-            gigabytes=4.5,
-        ),
+        # 2 million words of web pages, 300 dimensions, case-sensitive
+        NamedVectors("fasttext", "yekenot/fasttext-crawl-300d-2m", "crawl-300d-2M.vec", 4.5),
     )
 }
 
@@ -86,12 +76,7 @@ def locate_vectors(name_or_path: str | Path, progress: Progress | None = None) -
         return fetch(named, given_as="--vectors", remark=remark, progress=progress)
     if is_folder:
         raise DataError(f"'{path}' is a folder; give the file of word vectors in it")
-    missing = missing_file(path)
-    hint = near_miss(name, list(NAMED_VECTORS))
-    if path.suffix or len(path.parts) > 1 or ("did you mean" in missing and not hint):
-        raise DataError(missing)
-    hint = hint or did_you_mean(name, NAMED_VECTORS)
-    raise DataError(f"no file or word vectors '{name}'{hint}")
+    raise unknown_name(name, path, NAMED_VECTORS, "word vectors")
 
 
 @dataclass(frozen=True)

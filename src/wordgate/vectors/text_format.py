@@ -158,11 +158,7 @@ class TextFile(VectorFile):
     def _check_words(self, lines: _Lines) -> None:
         too_long = lines.word_ends - lines.starts > MAX_WORD_BYTES
         if too_long.any():
-            row, position = lines.place(int(too_long.argmax()))
-            raise DataError(
-                f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row {row:,} (byte"
-                f" {position:,}): the file is damaged"
-            )
+            raise self._no_word(*lines.place(int(too_long.argmax())))
 
     def _empty_line(self, row: int, position: int) -> DataError:
         return DataError(

@@ -208,6 +208,13 @@ class VectorFile(ABC):
             " where only finite numbers belong: the file is damaged or its training failed"
         )
 
+    def _no_word(self, row: int, position: int, more: str = "") -> DataError:
+        """Return the error that there is no valid word in a row, from 1."""
+        return DataError(
+            f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row {row:,} (byte"
+            f" {position:,}): the file is damaged{more}"
+        )
+
     def _too_few(self, found: int, position: int) -> DataError:
         """Return the error that the file ends before its last declared row is complete."""
         return DataError(

@@ -17,12 +17,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import DataError
 from wordgate.vectors.vector_file import MAX_WORD_BYTES, Block, VectorFile, open_stream
 
 _ROOM = 2**20  # bytes read at a time: a buffer that fits into the processor's cache
 _AT_ONCE = 128  # rows per match
 _POSSESSIVE = b"+" if sys.version_info >= (3, 11) else b""  # no backtracking is needed
+_WRONG_SIZE = ", or its header has the wrong size"
 _Finder: TypeAlias = Callable[[bytearray, int, int], "re.Match[bytes] | None"]
 
 
@@ -65,7 +65,7 @@ class Word2VecFile(VectorFile):
                 if held > max(room, longest):
                     if row >= self.count:
                         raise self._too_many(position + used)
-                    raise self._no_word(row, position + used)
+                    raise self._no_word(row + 1, position + used, _WRONG_SIZE)
                 buffer[:held] = buffer[used:end]
             if row < self.count:
                 raise self._too_few(row, source.position)
@@ -92,13 +92,7 @@ class Word2VecFile(VectorFile):
             raise self._too_many(position + found.start(self.count - row + 1))
         for i, word in enumerate(words):
             if len(word) > MAX_WORD_BYTES:
-                raise self._no_word(row + i, position + found.start(i + 1))
-
-    def _no_word(self, row: int, position: int) -> DataError:
-        return DataError(
-            f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row {row + 1:,} (byte"
-            f" {position:,}): the file is damaged, or its header has the wrong size"
-        )
+                raise self._no_word(row + i + 1, position + found.start(i + 1), _WRONG_SIZE)
 
 
 def _matches(
