@@ -36,23 +36,12 @@ if TYPE_CHECKING:
     from wordgate.text.encoder import EncodedTexts
 
 ENCODERS = {
-    "albert": "sdpa",
-    "bert": "sdpa",
-    "camembert": "sdpa",
-    "deberta": "eager",
-    "deberta-v2": "eager",
-    "distilbert": "sdpa",
-    "electra": "sdpa",
-    "ernie": "sdpa",
-    "modernbert": "sdpa",
-    "mpnet": "eager",
-    "rembert": "eager",
-    "roberta": "sdpa",
-    "roberta-prelayernorm": "sdpa",
-    "roformer": "eager",
-    "xlm-roberta": "sdpa",
+    "albert": "sdpa", "bert": "sdpa", "camembert": "sdpa", "deberta": "eager",
+    "deberta-v2": "eager", "distilbert": "sdpa", "electra": "sdpa", "ernie": "sdpa",
+    "modernbert": "sdpa", "mpnet": "eager", "rembert": "eager", "roberta": "sdpa",
+    "roberta-prelayernorm": "sdpa", "roformer": "eager", "xlm-roberta": "sdpa",
     "xlm-roberta-xl": "sdpa",
-}
+}  # fmt: skip
 """Types of encoders, and their attention implementations. Padding was verified to have no effect on
 the outputs of each; it has for others, such as MobileBERT and ConvBERT."""
 

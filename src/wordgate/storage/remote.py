@@ -19,16 +19,11 @@ from wordgate.runtime.packages import require_extra
 
 _SECRETS = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")
 _DRIVERS = {
-    "s3": "s3fs",
-    "s3a": "s3fs",
-    "gs": "gcsfs",
-    "gcs": "gcsfs",
-    "az": "adlfs",
-    "abfs": "adlfs",
-    "abfss": "adlfs",
+    **dict.fromkeys(("s3", "s3a"), "s3fs"),
+    **dict.fromkeys(("gs", "gcs"), "gcsfs"),
+    **dict.fromkeys(("az", "abfs", "abfss"), "adlfs"),
     "hf": "huggingface_hub",
-    "http": "aiohttp",
-    "https": "aiohttp",
+    **dict.fromkeys(("http", "https"), "aiohttp"),
 }
 _KNOWN = (*dict.fromkeys(_DRIVERS), "file")
 _OBJECT_STORES = frozenset(_DRIVERS) - {"http", "https"}

@@ -42,7 +42,7 @@ class JsonlBatch(Batch):
 
     @property
     def width(self) -> int:
-        """How many columns there are."""
+        """The number of columns."""
         return len(self.columns)
 
     def column(self, index: int) -> list[Cell]:

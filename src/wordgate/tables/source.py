@@ -22,6 +22,9 @@ STANDARD = "-"
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
+ZIP_MAGIC = b"PK\x03\x04"
+OLE_MAGIC = b"\xd0\xcf\x11\xe0"
+"""First bytes of .xls files, and of other files of Microsoft Office."""
 
 UNPACKED_AT_LEAST = 2**26
 """Number of uncompressed bytes that any file may have."""
@@ -32,21 +35,17 @@ _BLOCK = 1 << 20  # bytes that are read at a time, and the capacity of a pipe, i
 _HEAD = 1 << 20
 _SUFFIXES = {
     ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
+    **dict.fromkeys((".tsv", ".tab"), "tsv"),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
 }
 
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 # The first bytes of files in other formats, and what to do about each.
 _WORKBOOK_FORMS: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
+    (ZIP_MAGIC, "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
+    (OLE_MAGIC, "an old Excel workbook", "save the sheet as CSV"),
 ]
 _FOREIGN: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
     (

@@ -16,14 +16,12 @@ from wordgate.tables.delimited import DelimitedBatch
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.header import infer_header, n_before_header
 from wordgate.tables.records import Reader, Records, collect_records
-from wordgate.tables.source import Source, check_unpacked
+from wordgate.tables.source import OLE_MAGIC, ZIP_MAGIC, Source, check_unpacked
 
 if TYPE_CHECKING:
     import python_calamine
 
-ZIP_MAGIC = b"PK\x03\x04"
-OLD_MAGIC = b"\xd0\xcf\x11\xe0"
-"""First bytes of .xls files, and of other files of Microsoft Office."""
+
 _INSIDE = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
 _SAMPLE = 8192
 _Range = tuple[tuple[int, int], tuple[int, int]]
@@ -129,7 +127,7 @@ class WorkbookReader(Reader):
 
 def is_workbook_content(head: bytes) -> bool:
     """Return whether a file may be a workbook, by its first bytes."""
-    return head.startswith((ZIP_MAGIC, OLD_MAGIC))
+    return head.startswith((ZIP_MAGIC, OLE_MAGIC))
 
 
 def cell_text(value: Any) -> str:
