@@ -138,31 +138,26 @@ def given_columns(records: Records, role: str, flag: Flag, source: str) -> list[
         ColumnError: A column does not exist or is named twice, two columns have its name, or there
             is none.
     """
-    try:
-        return _indices(records, role, flag, source)
-    except DataError as error:
-        raise ColumnError(role, str(error)) from None
-
-
-def _indices(records: Records, role: str, flag: Flag, source: str) -> list[int]:
     parts: Sequence[str] = (flag,) if isinstance(flag, str) else flag
     if not parts:
-        raise DataError(
-            f"the list of {role} columns is empty: name one or several, or leave it out"
+        raise ColumnError(
+            role, f"the list of {role} columns is empty: name one or several, or leave it out"
         )
     if isinstance(flag, str) and role in _SEVERAL and flag not in (records.names or ()):
         parts = _split(flag)
         if len(parts) > 1 and not all(parts):
-            raise DataError(
+            raise ColumnError(
+                role,
                 f"the {role} columns '{flag}' have an empty name beside a comma: write names or"
-                f" numbers such as {_SEVERAL[role]}"
+                f" numbers such as {_SEVERAL[role]}",
             )
     indices: list[int] = []
     for part in parts:
         index = _given_column(records, role, part.strip(), source)
         if index in indices:
-            raise DataError(
-                f"{records.called(index)} is given twice for the {role}: give each column once"
+            raise ColumnError(
+                role,
+                f"{records.called(index)} is given twice for the {role}: give each column once",
             )
         indices.append(index)
     return indices
@@ -179,9 +174,10 @@ def _given_column(records: Records, role: str, wanted: str, source: str) -> int:
         matches = [i for i, name in enumerate(names) if name and name_key(name) == name_key(wanted)]
     if len(matches) > 1:
         numbers = " and ".join(str(index + 1) for index in matches)
-        raise DataError(
+        raise ColumnError(
+            role,
             f"{source} has {len(matches)} columns '{wanted}': give the {role} by its number, "
-            f"one of {numbers}"
+            f"one of {numbers}",
         )
     if matches:
         return matches[0]
@@ -189,12 +185,13 @@ def _given_column(records: Records, role: str, wanted: str, source: str) -> int:
     if wanted.isascii() and wanted.isdigit():
         if 1 <= int(wanted) <= count:
             return int(wanted) - 1
-        raise DataError(
-            f"no column {wanted} for the {role}: {source} has {counted(count, 'column')}"
+        raise ColumnError(
+            role, f"no column {wanted} for the {role}: {source} has {counted(count, 'column')}"
         )
     if records.names is None:
-        raise DataError(
+        raise ColumnError(
+            role,
             f"no column '{wanted}' for the {role}: {source} has no header "
-            f"({records.header_reason}); give a number from 1 to {count}"
+            f"({records.header_reason}); give a number from 1 to {count}",
         )
-    raise DataError(f"no column '{wanted}'{did_you_mean(wanted, filter(None, names))}")
+    raise ColumnError(role, f"no column '{wanted}'{did_you_mean(wanted, filter(None, names))}")
