@@ -202,8 +202,9 @@ class _Assignment:
             ]
             best = min(parts, key=changes.__getitem__)
             part[group] = best
+            best_lacking = lacking[best]
             for one, n in rows:
-                lacking[best][one] -= n
+                best_lacking[one] -= n
         self.lacking = np.array(lacking).T
 
 
