@@ -358,7 +358,7 @@ def _as_labels(cell: Cell) -> LabelCell:
 
 def _as_list(cell: Cell) -> Cell:
     """Parse a list in the notation of JSON, Python or numpy; return any other cell unchanged."""
-    if not cell or isinstance(cell, StructuredCell) or cell.isspace():
+    if not cell or isinstance(cell, StructuredCell):
         return cell
     cell = cell.strip()
     plain = plain_source(cell)
