@@ -22,8 +22,9 @@ import numpy as np
 
 from printing import print_header, print_row
 from training.rows import read_datasets, write_rows
-from wordgate.runtime.cpu import available_cores, processor, wait_asleep
+from wordgate.runtime.cpu import available_cores, processor
 from wordgate.runtime.progress import Silent
+from wordgate.runtime.threads import wait_asleep
 from wordgate.settings import load_settings
 from wordgate.training.families import fit
 from wordgate.training.fitting import FitData, RunContext

@@ -33,8 +33,9 @@ import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
 from wordgate.errors import MissingExtraError
-from wordgate.runtime.cpu import available_cores, wait_asleep
+from wordgate.runtime.cpu import available_cores
 from wordgate.runtime.progress import Silent
+from wordgate.runtime.threads import wait_asleep
 from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 

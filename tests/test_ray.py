@@ -123,7 +123,7 @@ def test_what_a_task_raises_is_raised_here(make, kind, message):
 
 def test_a_task_has_the_threads_that_it_asks_for_and_the_same_place(tmp_path, monkeypatch):
     def look(_, __):
-        from wordgate.runtime.cpu import choose_threads
+        from wordgate.runtime.threads import choose_threads
 
         return choose_threads(), os.getcwd()
 

@@ -17,7 +17,7 @@ from worker import read_texts, serve
 
 import wordgate
 from wordgate.bundle.folder import BundleFolder
-from wordgate.runtime.cpu import parallel_for
+from wordgate.runtime.parallel import parallel_for
 from wordgate.text.batches import PaddedBatch, bucketed
 
 BATCH = 128

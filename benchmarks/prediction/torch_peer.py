@@ -15,7 +15,7 @@ from worker import read_texts, serve
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.models.lstm import Network
-from wordgate.runtime.cpu import parallel_for
+from wordgate.runtime.parallel import parallel_for
 from wordgate.text.batches import PaddedBatch, bucketed
 
 BATCH = 128

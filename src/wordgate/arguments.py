@@ -1,4 +1,4 @@
-"""Numbers that a user gives as arguments: checked, with a message that names value and range."""
+"""Validation of numbers as arguments."""
 
 import math
 import operator
@@ -10,7 +10,7 @@ from wordgate.errors import SettingsError, WordgateError
 
 
 def option_name(name: str) -> str:
-    """Return the option of the command line for an argument: ``--max-texts`` for ``max_texts``."""
+    """Return the command-line option of an argument: ``--max-texts`` for ``max_texts``."""
     return f"--{name.replace('_', '-')}"
 
 
@@ -22,18 +22,18 @@ def whole_number(
     most: float = math.inf,
     error: type[WordgateError] = SettingsError,
 ) -> int:
-    """Return a whole number as a plain integer; numpy's are accepted, booleans and 2.0 are not.
+    """Validate a whole number, and return it as an int; numpy integers are valid, bool and 2.0 not.
 
     Args:
-        value: What the user gave.
+        value: The argument.
         name: Its name in the message.
-        needed: What the message says that it must be: "a whole number of at least 1".
-        least: The smallest that is allowed.
-        most: The largest that is allowed.
-        error: What is raised.
+        needed: The valid values in the message: "a whole number of at least 1".
+        least: Minimum.
+        most: Maximum.
+        error: The class of the error.
 
     Raises:
-        SettingsError: It is no whole number, or out of range.
+        SettingsError: It is not a whole number, or out of range.
     """
     try:
         number = None if isinstance(value, bool) else operator.index(value)
@@ -45,7 +45,7 @@ def whole_number(
 
 
 def real_number(value: Any, name: str, needed: str, allowed: Callable[[float], bool]) -> float:
-    """Return a number for which `allowed` is true; arguments and errors as for `whole_number`."""
+    """Validate a number by `allowed`; arguments and errors are as for `whole_number`."""
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not allowed(float(value)):
         raise SettingsError(f"{name} is {value!r:.80}; it must be {needed}")
@@ -53,5 +53,5 @@ def real_number(value: Any, name: str, needed: str, allowed: Callable[[float], b
 
 
 def positive_number(value: Any, name: str) -> float:
-    """Return a finite number above 0; the error is that of `whole_number`."""
+    """Validate a finite number above 0; arguments and errors are as for `whole_number`."""
     return real_number(value, name, "a number above 0", lambda number: 0.0 < number < math.inf)

@@ -35,10 +35,10 @@ from wordgate.experiments.students import ModelPlan, TeacherConfig, fit_model, t
 from wordgate.experiments.unlabelled import Unlabelled
 from wordgate.families import AUTO, FAMILIES
 from wordgate.prediction.predictor import Predictor
-from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.display import unequal
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, Silent
+from wordgate.runtime.threads import choose_threads, limited_blas
 from wordgate.settings import LARGEST_SEED, Settings, checked_seed, flat_overrides, setting_fields
 from wordgate.tables.values import checked_column, checked_groups, checked_texts
 from wordgate.training.families import check_device, check_family

@@ -1,6 +1,6 @@
-"""The families of models: one entry for each, read by everything that differs between them.
+"""The registry of model families.
 
-What fits and loads a family is named here and imported when it is used: this module stays light.
+Functions that fit and load a family are referred to by name, and imported when they are used.
 """
 
 import pkgutil
@@ -10,32 +10,32 @@ from typing import Any, Literal
 from wordgate.runtime.packages import TORCH
 
 AUTO = "auto"
-"""The name in place of a family that lets a search choose one."""
+"""The name in place of a family for a search over all families."""
 _WORDS = ("text", "vectors")
 
 
 @dataclass(frozen=True)
 class Family:
-    """A family of models. Functions are named as ``module:function``, modules below `wordgate`.
+    """A family of models. Functions are named ``module:function``, with modules below `wordgate`.
 
     Attributes:
         name: Its name on the command line, in bundles and in `metrics.json`.
         title: Its name in reports, as in "the LSTM model".
-        summary: What it is, in a line.
-        fitting: What fitting it is called in messages.
-        tables: The tables of settings that it reads, besides the settings outside tables.
-        fit: Fits a model to `FitData` by `Settings` in a `RunContext`, and gives a `Fitted`.
-        load: Builds a model from the description and the arrays that its `state` gave.
-        engine: Names what `fit` computes with by these settings on this device; None for one
-            thread of the processor and the first of `packages`, or numpy if there is none.
-        pretrained: Finds the network that fitting begins with, by the settings; None for none.
-        vectors: Whether it reads pretrained word vectors: ``none``; ``optional``, they are
-            initialized at random without; or ``required``.
-        cpu_alone: Whether it is fitted on the CPU alone, in one thread.
-        packages: What fitting computes with, of the extra `train`.
-        extra: The extra that fitting and predicting need besides; None for none.
-        can_be_taught: Whether it can learn from a teacher.
-        can_resume: Whether its training is kept against an interruption.
+        summary: A description in one line.
+        fitting: Its training in messages, as in "training an LSTM".
+        tables: The tables of settings that it uses, besides the settings outside tables.
+        fit: Fits a model to `FitData` with `Settings` in a `RunContext`; returns a `Fitted`.
+        load: Restores a model from the description and the arrays of its `state`.
+        engine: Returns the environment of `fit` with these settings on this device; None for one
+            thread of the CPU and the first of `packages`, or numpy if there is none.
+        pretrained: Locates the pretrained network by the settings; None if there is none.
+        vectors: Whether it uses pretrained word vectors: ``none``; ``optional`` (otherwise vectors
+            are initialized at random); or ``required``.
+        cpu_alone: Whether it is fitted in one thread of the CPU only.
+        packages: The packages of the extra `train` that `fit` needs.
+        extra: A further extra that fitting and prediction need; None if there is none.
+        can_be_taught: Whether it can be distilled from a teacher.
+        can_resume: Whether an interrupted training can be resumed.
     """
 
     name: str
@@ -60,13 +60,13 @@ class Family:
         return TORCH in self.packages or self.extra is not None
 
     def reads(self, setting: str) -> bool:
-        """Return whether a setting, by its dotted name, has any effect on models of the family."""
+        """Return whether a setting, by its dotted name, has an effect on the family."""
         table, dot, _ = setting.rpartition(".")
         return not dot or table in self.tables
 
 
 def imported(function: str) -> Any:
-    """Import a function that an entry names as ``module:function``."""
+    """Import the function of a name ``module:function``."""
     return pkgutil.resolve_name(f"wordgate.{function}")
 
 

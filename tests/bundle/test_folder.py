@@ -112,7 +112,16 @@ def test_a_newer_bundle_is_refused_by_name(count_model, copied):
     edit_json(folder, "config.json", lambda config: config | {"schema_version": 5})
     assert refusal(folder) == (
         f"{folder} was written by a newer version of wordgate: its layout is version 5,"
-        " this one reads up to 4; pip install --upgrade wordgate"
+        " this one reads 4; pip install --upgrade wordgate"
+    )
+
+
+def test_an_older_bundle_is_refused_by_name(count_model, copied):
+    folder = copied(count_model)
+    edit_json(folder, "config.json", lambda config: config | {"schema_version": 3})
+    assert refusal(folder) == (
+        f"{folder} was written by an older version of wordgate: its layout is version 3,"
+        " this one reads 4; train the model again"
     )
 
 

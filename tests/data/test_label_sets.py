@@ -147,6 +147,12 @@ def test_a_list_that_is_missing_is_not_an_empty_one(write):
     assert table.reading.dropped == {"empty label": 1}
 
 
+def test_a_blank_cell_among_lists_is_an_empty_label(write):
+    table = read_table(jsonl(write, TEXTS, [*LISTS[:-2], "", "  "]))
+    assert table.label_sets == SETS[:-2]
+    assert table.reading.dropped == {"empty label": 2}
+
+
 def test_what_is_missing_in_a_list_is_no_label_and_what_repeats_counts_once(write):
     lists = [["red", None, " red ", ""], [float("nan"), "blue"]] * 8
     table = read_table(pd.DataFrame({"text": TEXTS, "label": lists}))

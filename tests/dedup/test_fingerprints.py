@@ -92,16 +92,6 @@ def test_validation_texts_are_known_word_for_word():
     assert prints.near_copies([TRAIN[1] + " again"]).found.tolist() == [False]
 
 
-def test_an_older_layout_has_exact_copies_and_groups():
-    prints = Fingerprints.of(TRAIN, ["a", "b", ""])
-    older = {"texts": prints.texts, "groups": prints.groups, "sketches": np.zeros((2, 12), "u1")}
-    found = Fingerprints.from_older(older)
-    assert found.seen_texts(TRAIN).all()
-    assert found.near_copies([TRAIN[0], TRAIN[0] + " today"]).found.tolist() == [True, False]
-    with pytest.raises(BundleError, match="have no array 'groups'"):
-        Fingerprints.from_older({"texts": prints.texts})
-
-
 def test_very_long_texts_are_sketched():
     rng = random.Random(0)
     long = " ".join(str(rng.randrange(10**9)) for _ in range(20_000))

@@ -1,6 +1,4 @@
 import csv
-import hashlib
-import json
 
 import pandas as pd
 import pytest
@@ -101,27 +99,6 @@ def test_near_copies_in_another_file_are_estimates_with_false_alarms(
     assert 0 < seen.false_alarms < 5
     doubt = f"an estimate with {seen.false_alarms:.1f} expected false positives"
     assert doubt in first_line(evaluation)
-
-
-def test_a_model_of_an_older_layout_says_that_near_copies_are_unknown(count_model, copied):
-    folder = copied(count_model)
-    rewrite(folder, "config.json", lambda config: {**config, "schema_version": 2})
-    evaluation = wordgate.evaluate(folder, count_model.data)
-    assert evaluation.seen.near_copies is None
-    assert first_line(evaluation).endswith(
-        " Near duplicates cannot be detected: the model was written by an older version of"
-        " wordgate."
-    )
-
-
-def rewrite(folder, name, change):
-    """Change a JSON file of a bundle, and its entry in the manifest."""
-    content = json.dumps(change(json.loads((folder / name).read_text("utf-8")))).encode()
-    (folder / name).write_bytes(content)
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    digest = hashlib.sha256(content).hexdigest()
-    manifest["files"][name] = {"bytes": len(content), "sha256": digest}
-    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
 
 
 def test_scores_are_those_of_the_training_where_the_rows_are_its_test_rows(

@@ -12,7 +12,7 @@ import wordgate
 from wordgate import GroupedSplit
 from wordgate.cli.main import exit_code
 from wordgate.data import read_table
-from wordgate.data.dataset import Dataset, indicator_matrix, label_counts, labels_of
+from wordgate.data.dataset import Dataset, encode_labels, label_counts, labels_of
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError
 from wordgate.experiments.audit import audit
@@ -74,7 +74,7 @@ def write(rows, tmp_path):
 
 def test_targets_are_a_matrix_of_0_and_1():
     sets, labels = [("a", "c"), (), ("b",)], ("a", "b", "c")
-    targets = indicator_matrix(sets, labels)
+    targets = encode_labels(sets, labels)
     assert targets.dtype == np.int64
     assert targets.tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
     assert labels_of(targets, labels) == sets
@@ -156,7 +156,7 @@ def test_near_copies_agree_where_all_their_labels_do():
     sets = [(("a", "b"), ("b",), ("a", "b"), ("b",))[i % 4] for i in range(40)]
     copies = find_near_duplicates(texts, [f"g{i}" for i in range(40)])
     rows, others = np.arange(0, 2), np.arange(2, 40)
-    targets = indicator_matrix(sets, ("a", "b"))
+    targets = encode_labels(sets, ("a", "b"))
     assert copies.label_agreement(rows, others, targets) == copies.label_agreement(
         rows, others, targets[:, 0]
     )
@@ -305,7 +305,7 @@ def test_the_command_takes_columns_of_0_and_1_and_a_separator(rows, tmp_path, ca
 
 def test_scikit_learn_folds_are_stratified_by_several_labels(rows):
     texts, sets, groups = map(list, zip(*rows, strict=True))
-    matrix = indicator_matrix(sets, sorted(SHARES))
+    matrix = encode_labels(sets, sorted(SHARES))
     splitter = GroupedSplit(3)
     found = [test for _, test in splitter.split(texts, matrix, groups)]
     for test in found:

@@ -6,7 +6,8 @@ import time
 import pytest
 from threadpoolctl import threadpool_info
 
-from wordgate.runtime.cpu import SingleThreadedBLAS, limited_blas, parallel_for, prefetch
+from wordgate.runtime.parallel import parallel_for, prefetch
+from wordgate.runtime.threads import SingleThreadedBLAS, limited_blas
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 
 from wordgate.errors import WordgateError
 from wordgate.runtime import processes
-from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.processes import ProcessEndedError, ProcessStartError, call_in_background
+from wordgate.runtime.threads import choose_threads
 
 pytestmark = pytest.mark.skipif(not processes.can_start_processes(), reason="starts processes")
 

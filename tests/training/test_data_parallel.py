@@ -18,7 +18,7 @@ import torch
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.families import FAMILIES
-from wordgate.runtime import cpu
+from wordgate.runtime import threads as thread_numbers
 from wordgate.runtime.engine import Engine
 from wordgate.runtime.processes import ProcessStartError
 from wordgate.runtime.progress import Silent
@@ -320,9 +320,9 @@ class Listener(Silent):
 def prepared(settings, monkeypatch):
     """Whether a fit of two candidates is given workers, and what is reported of it."""
     monkeypatch.setattr(processes, "FEWEST_TEXTS", 1)
-    monkeypatch.delenv(cpu.THREADS_VARIABLE, raising=False)
+    monkeypatch.delenv(thread_numbers.THREADS_VARIABLE, raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(cpu, "available_cores", lambda: 4)
+    monkeypatch.setattr(thread_numbers, "available_cores", lambda: 4)
     chosen = settings(lighter_candidate=True)
 
     def prepare(threads=None, workers=None):
@@ -347,7 +347,7 @@ def test_a_number_of_threads_set_in_torch_holds_for_workers_too(prepared):
 
 def test_a_forked_process_starts_workers_only_if_threads_are_asked_for(prepared, monkeypatch):
     torch.set_num_threads(4)
-    monkeypatch.setattr(cpu, "_was_forked", True)
+    monkeypatch.setattr(thread_numbers, "_was_forked", True)
     assert prepared() == (False, [])
     assert prepared(threads=2) == (True, [])
 

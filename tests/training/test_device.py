@@ -9,7 +9,7 @@ import torch
 
 from wordgate.errors import SettingsError
 from wordgate.runtime import cpu
-from wordgate.runtime.cpu import torch_threads, wait_asleep
+from wordgate.runtime.threads import torch_threads, wait_asleep
 from wordgate.training.device import (
     choose_device,
     choose_precision,

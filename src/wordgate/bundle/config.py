@@ -9,11 +9,7 @@ from wordgate.data.columns import form
 from wordgate.runtime.packages import installed_versions
 
 SCHEMA_VERSION = 4
-"""Version of the bundle layout; increased with every change that older versions cannot read."""
-
-
-SKETCHED = 3
-"""The first layout whose fingerprints detect near duplicates."""
+"""Version of the bundle layout; a bundle of any other version is refused."""
 
 DEFAULT_SEPARATOR = ";"
 """Separator of the labels of a text if the data has none."""

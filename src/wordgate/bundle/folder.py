@@ -39,14 +39,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as dump_arrays
 
-from wordgate.bundle.config import SCHEMA_VERSION, SKETCHED, Config
+from wordgate.bundle.config import SCHEMA_VERSION, Config
 from wordgate.bundle.metrics import AnyMetrics, read_metrics
 from wordgate.bundle.summary import model_card
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, WordgateError, address_message
 from wordgate.models.base import Model, model_from_state
-from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.display import shown
+from wordgate.runtime.threads import choose_threads
 from wordgate.storage.files import check_folder, system_errors, write_folder
 from wordgate.storage.resumable import first_fault
 from wordgate.tables.encoding import without_surrogates
@@ -108,7 +108,12 @@ class BundleFolder:
         if version > SCHEMA_VERSION:
             raise BundleError(
                 f"{self.path} was written by a newer version of wordgate: its layout is version"
-                f" {version}, this one reads up to {SCHEMA_VERSION}; pip install --upgrade wordgate"
+                f" {version}, this one reads {SCHEMA_VERSION}; pip install --upgrade wordgate"
+            )
+        if 0 < version < SCHEMA_VERSION:
+            raise BundleError(
+                f"{self.path} was written by an older version of wordgate: its layout is version"
+                f" {version}, this one reads {SCHEMA_VERSION}; train the model again"
             )
         try:
             return Config.model_validate(content)
@@ -157,12 +162,11 @@ class BundleFolder:
             raise BundleError(f"{self.path / 'metrics.json'} is damaged: {fault}") from error
 
     def fingerprints(self) -> Fingerprints:
-        """Read the hashes of the training texts; an older layout has no near duplicates."""
+        """Read the fingerprints of the training texts."""
         name = "fingerprints.safetensors"
         arrays = self._arrays(name)
         try:
-            older = self.config().schema_version < SKETCHED
-            return Fingerprints.from_older(arrays) if older else Fingerprints.from_arrays(arrays)
+            return Fingerprints.from_arrays(arrays)
         except BundleError as error:
             raise BundleError(f"{self.path / name} is damaged: {error}") from error
 

@@ -95,19 +95,15 @@ def format_seen(seen: "Seen | None") -> str:
             "The model was imported without its training texts, so rows that it was trained on"
             " cannot be recognized: scores on such rows mostly measure memorization."
         )
-    unknown = ""
-    if seen.near_copies is None:
-        unknown = (
-            " Near duplicates cannot be detected: the model was written by an older version of"
-            " wordgate."
-        )
+
     if seen.rows == 0:
         none = "The 1 row was not" if seen.n == 1 else f"None of these {seen.n:,} rows was"
-        return f"{none} seen during the model's training.{unknown}"
-    kinds = [f"{counted(seen.texts, 'as an exact duplicate', 'as exact duplicates')}"]
-    if seen.near_copies is not None:
-        near = counted(seen.near_copies - seen.texts, "as a near duplicate", "as near duplicates")
-        kinds.append(f"{near}{_doubt(seen)}")
+        return f"{none} seen during the model's training."
+    near = counted(seen.near_copies - seen.texts, "as a near duplicate", "as near duplicates")
+    kinds = [
+        counted(seen.texts, "as an exact duplicate", "as exact duplicates"),
+        f"{near}{_doubt(seen)}",
+    ]
     if seen.groups is not None:
         kinds.append(f"{seen.groups:,} by their group")
     rows = (
@@ -118,15 +114,13 @@ def format_seen(seen: "Seen | None") -> str:
     effect = "scores on these rows mostly measure memorization"
     if seen.rows > max(seen.texts, seen.groups or 0):
         effect += " (less so if the near duplicates come from a template)"
-    return (
-        f"{rows} {were} seen during the model's training ({'; '.join(kinds)}): {effect}.{unknown}"
-    )
+    return f"{rows} {were} seen during the model's training ({'; '.join(kinds)}): {effect}."
 
 
 def _doubt(seen: "Seen") -> str:
     """Describe how many near duplicates are an estimate, and the expected false positives."""
     if not seen.estimated:
         return ""
-    near = seen.near_copies - seen.texts if seen.near_copies is not None else 0
+    near = seen.near_copies - seen.texts
     what = "an estimate" if seen.estimated == near else f"{seen.estimated:,} of them an estimate"
     return f", {what} with {seen.false_alarms:.1f} expected false positives"

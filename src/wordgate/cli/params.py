@@ -10,9 +10,9 @@ from click.core import ParameterSource
 from wordgate.arguments import option_name
 from wordgate.cli.streams import argument_text
 from wordgate.families import AUTO
-from wordgate.runtime.cpu import MOST_THREADS
 from wordgate.runtime.engine import ENGINES, LOCAL
 from wordgate.runtime.progress import Console, Progress, Silent
+from wordgate.runtime.threads import MOST_THREADS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

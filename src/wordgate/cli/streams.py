@@ -212,7 +212,7 @@ def standard_input(encoding: str | None, *, waits_for_all: bool) -> Iterator[str
         if not is_writable(part):
             part = without_surrogates(part)
             if not is_warned:
-                to_do = "" if found.asked else "; give its encoding with --encoding"
+                to_do = "" if found.requested else "; give its encoding with --encoding"
                 remark(
                     f"wordgate: warning: standard input is not {found.name}: invalid bytes were"
                     f" read as \ufffd{to_do}"

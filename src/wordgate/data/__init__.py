@@ -1,7 +1,7 @@
-"""From a file to a table of labeled texts: where bad input ends.
+"""Tables of labeled texts, read from files and data frames.
 
-``read_table`` takes the columns that `wordgate.tables` reads, finds their roles (``roles``), and
-keeps the rows that can be used (``table``).
+``read_table`` reads the columns by `wordgate.tables`, finds their roles (``roles``), and selects
+the rows that can be used (``read``).
 """
 
 from wordgate.data.columns import Choice, Column, ColumnError, Columns

@@ -1,9 +1,9 @@
-"""Columns of a source: as flags name them, in the roles they play, and joined to one text.
+"""Columns of a source: selected by options, in their roles, and joined to one text.
 
-The topic of a tweet is known when the tweet is, so it may stand in front of it:
-``Borderlands | i am coming to the borders``. The tokenizer ``messages`` makes the marker a token
-of its own; ``keras`` puts a space for it, so there it only parts the words. Nothing ever cuts a
-text at its markers again: a cell that holds one is a text like any other.
+If the topic of a tweet is known, it can be joined in front of the text:
+``Borderlands | i am coming to the borders``. For the tokenizer ``messages`` the marker is a token;
+``keras`` replaces it by a space. A text is never split at its markers again: a cell may contain
+one.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ MARKER = " | "
 """Separator of joined columns; saved models depend on it, and users type it."""
 
 Columns = str | int | Sequence[str | int]
-"""What a user may write for the text or the label: one column, several with commas between, or a
-list."""
+"""Columns of the text or the label: one, several separated by commas, or a list."""
 
-_SEVERAL = {"text": "entity,text", "label": "toxic,threat"}  # roles that several columns may play
+_SEVERAL = {"text": "entity,text", "label": "toxic,threat"}  # roles that can have several columns
 
 Flag = str | tuple[str, ...]
-"""The same as strings: as typed, or column by column."""
+"""The same as strings: one string as typed, or one for each column."""
 
 
 class ColumnError(DataError):
-    """A flag does not name the columns of this source, which were to be those of a role."""
+    """An option names columns for a role that this source does not have."""
 
     def __init__(self, role: str, message: str):
         super().__init__(message)
@@ -39,32 +38,32 @@ class ColumnError(DataError):
 
 @dataclass(frozen=True)
 class Column:
-    """A column by its 1-based number, and its name where the source names it."""
+    """The 1-based number of a column, and its name if it has one."""
 
     number: int
     name: str | None
 
     def called(self) -> str:
-        """Call it as messages do: ``2 'entity'``."""
+        """Return the column for messages: ``2 'entity'``."""
         return f"{self.number} '{self.name}'" if self.name else str(self.number)
 
     def flag(self) -> str:
-        """Name it as a flag does."""
+        """Return the column as the value of an option."""
         return self.name or str(self.number)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which column plays a role, and why.
+    """The column chosen for a role, and the reason.
 
     Attributes:
         role: ``"text"``, ``"label"``, ``"group"``, ``"split"`` or ``"weight"``.
-        number: 1-based column number, or None where no column plays the role.
-        name: The column's name, or None where the source names none.
-        reason: One clause with figures.
-        given: True where a flag said so, False where it was inferred.
-        before: Further columns, in order: those whose cells are joined in front of this one's for
-            the text, and those of other labels where each label has a column.
+        number: 1-based column number; None if no column has the role.
+        name: The name of the column; None if it has no name.
+        reason: A clause with figures.
+        given: Whether an option named it; False if it was inferred.
+        before: Further columns, in order: for the text, those that are joined in front of it; for
+            the label, those of other labels if each label has a column.
     """
 
     role: str
@@ -76,17 +75,17 @@ class Choice:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """All columns that play the role, the main one last; none where no column does."""
+        """All columns of the role, the main one last; empty if no column has it."""
         return () if self.number is None else (*self.before, Column(self.number, self.name))
 
     def short_line(self) -> str:
-        """Return the columns alone: ``text = column 4``."""
+        """Return the role and its columns: ``text = column 4``."""
         called = [column.called() for column in self.columns]
         number = "columns " if len(called) > 1 else "column "
         return f"{self.role} = {number + ', '.join(called) if called else 'none'}"
 
     def line(self) -> str:
-        """Return the columns and the reason in one line."""
+        """Return the role, its columns and the reason in one line."""
         *others, last = [column.called() for column in self.columns] or ["none"]
         if others:
             return f"{self.role}: columns {', '.join(others)} and {last} ({self.reason})"
@@ -94,17 +93,17 @@ class Choice:
 
 
 def joined(fronts: Iterable[Cell], body: str) -> str:
-    """Put the cells that are filled in front of a text: ``"Borderlands | i am coming"``."""
+    """Join the non-empty cells in front of a text: ``"Borderlands | i am coming"``."""
     return MARKER.join([*filter(None, ((cell or "").strip() for cell in fronts)), body])
 
 
 def form(columns: Sequence[str]) -> str:
-    """Show how a text of columns, by names or numbers, is written: ``entity | text``."""
+    """Return the form of a text of several columns, by names or numbers: ``entity | text``."""
     return MARKER.join(f"column {name}" if name.isdigit() else name for name in columns)
 
 
 def as_flag(columns: Columns | None) -> Flag | None:
-    """Take what a user wrote as strings."""
+    """Convert the columns of an argument to stripped strings."""
     if columns is None:
         return None
     if isinstance(columns, str) or not isinstance(columns, Iterable):
@@ -113,10 +112,10 @@ def as_flag(columns: Columns | None) -> Flag | None:
 
 
 def names_among(flags: Sequence[Flag | None]) -> set[str]:
-    """Keep what can only be a column's name, by `name_key`; a number may stand in the data, too."""
+    """Return the column names among options, by `name_key`; a number may be a value of the data."""
     names: set[str] = set()
     for flag in flags:
-        names.update([flag, *_cut(flag)] if isinstance(flag, str) else flag or ())
+        names.update([flag, *_split(flag)] if isinstance(flag, str) else flag or ())
     return {
         name_key(name)
         for name in names
@@ -125,51 +124,46 @@ def names_among(flags: Sequence[Flag | None]) -> set[str]:
 
 
 def given_columns(records: Records, role: str, flag: Flag, source: str) -> list[int]:
-    """Find the columns a flag names: their 0-based indices, in the order given.
+    """Return the 0-based indices of the columns of an option, in its order.
 
     Args:
-        records: What was read.
+        records: The records.
         role: ``"text"``, ``"label"``, ``"group"``, ``"split"`` or ``"weight"``, for messages. Only
-            the text and the label may have several columns.
-        flag: What the user wrote. A comma parts two columns, unless a column has the whole flag
-            for its name; strings of a tuple are never cut. A name wins over a number.
+            the text and the label can have several columns.
+        flag: The option. Commas separate columns, unless the whole string is the name of a column;
+            strings of a tuple are never split. A name has precedence over a number.
         source: The source, for messages.
 
     Raises:
-        ColumnError: No column or one of them twice is named, or one that isn't there, or a name
-            that two columns have.
+        ColumnError: A column does not exist or is named twice, two columns have its name, or there
+            is none.
     """
-    try:
-        return _indices(records, role, flag, source)
-    except DataError as error:
-        raise ColumnError(role, str(error)) from None
-
-
-def _indices(records: Records, role: str, flag: Flag, source: str) -> list[int]:
     parts: Sequence[str] = (flag,) if isinstance(flag, str) else flag
     if not parts:
-        raise DataError(
-            f"the list of {role} columns is empty: name one or several, or leave it out"
+        raise ColumnError(
+            role, f"the list of {role} columns is empty: name one or several, or leave it out"
         )
     if isinstance(flag, str) and role in _SEVERAL and flag not in (records.names or ()):
-        parts = _cut(flag)
+        parts = _split(flag)
         if len(parts) > 1 and not all(parts):
-            raise DataError(
+            raise ColumnError(
+                role,
                 f"the {role} columns '{flag}' have an empty name beside a comma: write names or"
-                f" numbers such as {_SEVERAL[role]}"
+                f" numbers such as {_SEVERAL[role]}",
             )
     indices: list[int] = []
     for part in parts:
         index = _given_column(records, role, part.strip(), source)
         if index in indices:
-            raise DataError(
-                f"{records.called(index)} is given twice for the {role}: give each column once"
+            raise ColumnError(
+                role,
+                f"{records.called(index)} is given twice for the {role}: give each column once",
             )
         indices.append(index)
     return indices
 
 
-def _cut(flag: str) -> list[str]:
+def _split(flag: str) -> list[str]:
     return [part.strip() for part in flag.split(",")]
 
 
@@ -180,9 +174,10 @@ def _given_column(records: Records, role: str, wanted: str, source: str) -> int:
         matches = [i for i, name in enumerate(names) if name and name_key(name) == name_key(wanted)]
     if len(matches) > 1:
         numbers = " and ".join(str(index + 1) for index in matches)
-        raise DataError(
+        raise ColumnError(
+            role,
             f"{source} has {len(matches)} columns '{wanted}': give the {role} by its number, "
-            f"one of {numbers}"
+            f"one of {numbers}",
         )
     if matches:
         return matches[0]
@@ -190,11 +185,13 @@ def _given_column(records: Records, role: str, wanted: str, source: str) -> int:
     if wanted.isascii() and wanted.isdigit():
         if 1 <= int(wanted) <= count:
             return int(wanted) - 1
-        there = counted(count, "column")
-        raise DataError(f"no column {wanted} for the {role}: {source} has {there}")
-    if records.names is None:
-        raise DataError(
-            f"no column '{wanted}' for the {role}: {source} has no header "
-            f"({records.header_reason}); give a number from 1 to {count}"
+        raise ColumnError(
+            role, f"no column {wanted} for the {role}: {source} has {counted(count, 'column')}"
         )
-    raise DataError(f"no column '{wanted}'{did_you_mean(wanted, filter(None, names))}")
+    if records.names is None:
+        raise ColumnError(
+            role,
+            f"no column '{wanted}' for the {role}: {source} has no header "
+            f"({records.header_reason}); give a number from 1 to {count}",
+        )
+    raise ColumnError(role, f"no column '{wanted}'{did_you_mean(wanted, filter(None, names))}")

@@ -3,32 +3,35 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.storage.arrays import row_indices
 from wordgate.storage.strings import select
 
 Targets = NDArray[np.int64] | NDArray[np.float32]
-"""What texts should be given: int64 [n], one label each; int64 [n, labels] of 0 and 1, several; or
-float32 [n, classes], probabilities."""
+"""Targets of training: int64 [n], the index of each text's label; int64 [n, labels] of 0 and 1, for
+several labels per text; or float32 [n, classes], probabilities."""
 _HASHED_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Texts with their targets: what a model is fitted on, or tested on.
+    """Texts with their targets, to fit or test a model on.
 
     Attributes:
-        texts: One string each.
-        targets: int64 [n], each the number of a label; or int64 [n, labels], 1 for each label that
-            a text has, and 0 for each other, where it may have several.
-        groups: One group each, or None: each text is its own.
-        soft_targets: float32 [n, classes], the probabilities to learn in place of `targets`, as a
-            teacher gives them; None to learn the targets themselves.
-        weights: float32 [n], how much each text counts in a loss, of 0 and more; or float32
-            [n, labels], each of its labels, with probabilities of several; None if all count the
-            same. Validation and evaluation count every text once.
+        texts: The n texts.
+        targets: int64 [n], the index of each text's label; or int64 [n, labels] of 0 and 1, if a
+            text can have several labels.
+        groups: The group of each text; None if each text is its own group.
+        soft_targets: float32 [n, classes], a teacher's probabilities, which are learned in place of
+            `targets`; None to learn the targets.
+        weights: float32 [n], the weight of each text in the loss, 0 or more; or float32
+            [n, labels], that of each label of a text, with soft targets of several labels; None for
+            equal weights. Validation and evaluation count every text once.
     """
 
     texts: Sequence[str]
@@ -42,18 +45,18 @@ class Dataset:
 
     @property
     def multilabel(self) -> bool:
-        """Whether a text may have several labels, or none."""
+        """Whether a text can have several labels, or none."""
         return self.targets.ndim == 2
 
     @property
     def to_learn(self) -> Targets:
-        """The targets of a network: probabilities if there are some, else the labels."""
+        """The targets of a network: the soft targets if there are any, else the labels."""
         if self.soft_targets is not None:
             return self.soft_targets
         return self.targets.astype(np.float32) if self.multilabel else self.targets
 
     def digest(self) -> str:
-        """Return a SHA-256 that other texts, targets or groups, or another order, would change."""
+        """Return a SHA-256 of texts, targets, groups and weights, in their order."""
         content = hashlib.sha256(self.targets.tobytes())
         for column in (self.texts, self.groups or ()):
             lengths = np.fromiter(map(len, column), np.int64)
@@ -68,7 +71,7 @@ class Dataset:
         return content.hexdigest()
 
     def part(self, rows: NDArray[np.int64]) -> "Dataset":
-        """Take the rows at int64 [m] positions, in their order."""
+        """Select the rows at positions, int64 [m], in this order."""
         return Dataset(
             texts=select(self.texts, rows),
             targets=self.targets[rows],
@@ -78,17 +81,23 @@ class Dataset:
         )
 
 
-def indicator_matrix(sets: Sequence[tuple[str, ...]], labels: Sequence[str]) -> NDArray[np.int64]:
-    """Mark the labels of each text, int64 [n, labels] of 0 and 1, in the order of `labels`."""
-    numbers = {label: number for number, label in enumerate(labels)}
-    targets = np.zeros((len(sets), len(labels)), np.int64)
-    for row, one in zip(targets, sets, strict=True):
-        row[[numbers[label] for label in one]] = 1
+def encode_labels(
+    rows: Sequence[str] | Sequence[tuple[str, ...]], labels: Sequence[str]
+) -> NDArray[np.int64]:
+    """Return the targets of a `Dataset` for the label of each text, or a tuple of its labels."""
+    index = {label: i for i, label in enumerate(labels)}
+    if not rows or isinstance(rows[0], str):
+        return np.fromiter(
+            (index[label] for label in cast(Sequence[str], rows)), np.int64, len(rows)
+        )
+    targets = np.zeros((len(rows), len(labels)), np.int64)
+    columns = [index[label] for label in chain.from_iterable(rows)]
+    targets[row_indices(np.fromiter(map(len, rows), np.int64, len(rows))), columns] = 1
     return targets
 
 
 def label_counts(targets: NDArray[np.int64], n_labels: int) -> NDArray[np.int64]:
-    """Count the texts that have each label, int64 [labels], by targets of either form."""
+    """Count the texts with each label, int64 [labels]; `targets` are those of a `Dataset`."""
     if targets.ndim == 2:
         return np.asarray(targets.sum(axis=0))
     return np.bincount(targets, minlength=n_labels)
@@ -97,7 +106,7 @@ def label_counts(targets: NDArray[np.int64], n_labels: int) -> NDArray[np.int64]
 def labels_of(
     targets: NDArray[np.int64], labels: Sequence[str]
 ) -> list[str] | list[tuple[str, ...]]:
-    """Name the label of each text, or its labels where it may have several."""
+    """Return the label of each text, or its labels if it can have several."""
     if targets.ndim == 1:
         return [labels[target] for target in targets.tolist()]
-    return [tuple(labels[number] for number in np.flatnonzero(row).tolist()) for row in targets]
+    return [tuple(labels[i] for i in np.flatnonzero(row).tolist()) for row in targets]

@@ -1,23 +1,22 @@
-"""A synthetic corpus in which the order of words decides, generated from a seed.
+"""A synthetic corpus whose labels depend on the order of words, generated from a seed.
 
-Nobody wrote these messages and the things in them do not exist; the corpus only shows what reading
-word order is worth. Each message tells of two feelings, one good and one bad, and the label is the
-one that came *last in time*::
+The messages and the things in them are invented: the corpus shows the effect of word order alone.
+Each message describes two feelings, one good and one bad, and the label is the one that was *later
+in time*::
 
     A kettle by Norako: we were delighted with it in the narrow kitchen upstairs.
     After that, on the long road to Solamere, we were annoyed with it.       -> disappointed
     Before that, on the long road to Solamere, we were annoyed with it.      -> pleased
 
-The feelings and the connective stand more than five words from each other. The second feeling is
-always the opposite of the first, so the first and the connective are enough to know the end, if
-one knows which feeling was the first: both stand between the same neighbors, and swapping them
-leaves every run of one to three words as it was and turns the label over. Whatever counts such
-runs can do no better than guess. To have a verdict for a sentence that has only begun, one message
-in eleven stops after its first feeling; counts can read those, which makes them right on 0.545 of
-all messages.
+The feelings and the connective are more than five words apart. The second feeling is always the
+opposite of the first, so the first feeling and the connective determine the label; but both
+feelings have the same neighbors, and exchanging them changes the label and no n-gram of one to
+three words. A model of n-gram counts can only guess. So that a model also predicts labels for the
+beginning of a sentence, one message in eleven ends after its first feeling; counts classify these
+correctly, which makes an accuracy of 0.545.
 
 A group is one sentence pattern with its own thing, maker, town and person. No pattern and none of
-these names stands in two groups, so a split by group holds out both.
+these names occurs in two groups, so a grouped split holds out both.
 """
 
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ PLEASED, DISAPPOINTED = "pleased", "disappointed"
 GOOD = ("delighted", "thrilled", "happy", "satisfied", "impressed", "enchanted")
 BAD = ("annoyed", "unhappy", "frustrated", "irritated", "dissatisfied", "bored")
 
-# What the second sentence begins with, where it tells of an earlier and of a later time.
+# Beginnings of the second sentence, for an earlier and for a later time.
 CONNECTIVES = (
     ("Before that", "After that"),
     ("Earlier on", "Later on"),
@@ -41,63 +40,38 @@ CONNECTIVES = (
     ("Beforehand", "Afterwards"),
 )
 OPENINGS = (
-    "A {thing} by {maker}",
-    "Notes on our {maker} {thing}",
-    "About the {maker} {thing}",
-    "Our {thing} came from {maker}",
-    "Review of a {maker} {thing}",
-    "The new {thing} from {maker}",
-    "Farewell to the {maker} {thing}",
-    "We bought a {maker} {thing}",
-    "The {maker} {thing}, second hand",
-    "A present, the {maker} {thing}",
-    "One {maker} {thing} for everybody",
+    "A {thing} by {maker}", "Notes on our {maker} {thing}", "About the {maker} {thing}",
+    "Our {thing} came from {maker}", "Review of a {maker} {thing}",
+    "The new {thing} from {maker}", "Farewell to the {maker} {thing}",
+    "We bought a {maker} {thing}", "The {maker} {thing}, second hand",
+    "A present, the {maker} {thing}", "One {maker} {thing} for everybody",
     "Dear makers of the {maker}",
-)
+)  # fmt: skip
 WRITERS = ("we", "the children", "our guests", "my parents", "the neighbours", "my sisters")
 FIRST_SCENES = (
-    "in the narrow kitchen upstairs",
-    "through one whole rainy spring",
-    "on the balcony at home",
-    "behind the old water mill",
-    "during a week of nights",
-    "for most of the summer",
-    "at every meal on holiday",
-    "at the office all day",
-    "among boxes in the hall",
-    "on Sundays and quiet afternoons",
-    "under a very low roof",
-    "at the market by noon",
-    "in the great August heat",
-    "with nobody else at home",
-    "as long as school lasted",
+    "in the narrow kitchen upstairs", "through one whole rainy spring", "on the balcony at home",
+    "behind the old water mill", "during a week of nights", "for most of the summer",
+    "at every meal on holiday", "at the office all day", "among boxes in the hall",
+    "on Sundays and quiet afternoons", "under a very low roof", "at the market by noon",
+    "in the great August heat", "with nobody else at home", "as long as school lasted",
     "on a boat with cabins",
-)
+)  # fmt: skip
 SECOND_SCENES = (
-    "on the long road to {town}",
-    "with {person} at the table",
-    "in the garden that {person} keeps",
-    "during one winter near {town}",
-    "at a house in {town}",
-    "while {person} was staying over",
-    "on two short trips to {town}",
-    "when {person} and the twins came",
-    "under the lamp of old {person}",
-    "in a rented room near {town}",
-    "on the train out of {town}",
-    "with paint from {town} still wet",
-    "over three weekends alone with {person}",
-    "at a party that {person} gave",
-    "by the cold sea at {town}",
-    "as {person} came back at last",
-)
+    "on the long road to {town}", "with {person} at the table",
+    "in the garden that {person} keeps", "during one winter near {town}", "at a house in {town}",
+    "while {person} was staying over", "on two short trips to {town}",
+    "when {person} and the twins came", "under the lamp of old {person}",
+    "in a rented room near {town}", "on the train out of {town}",
+    "with paint from {town} still wet", "over three weekends alone with {person}",
+    "at a party that {person} gave", "by the cold sea at {town}", "as {person} came back at last",
+)  # fmt: skip
 THINGS = (
     "kettle", "lamp", "blender", "tent", "radio", "bicycle", "sofa", "camera", "toaster", "clock",
     "backpack", "keyboard", "stove", "telescope", "guitar", "heater", "printer", "carpet", "canoe",
     "drill", "fridge", "mirror", "piano", "mattress",
 )  # fmt: skip
 
-# Names are put together from a beginning, a middle and an ending of their own kind.
+# Names have a beginning, a middle and an ending of their own kind.
 _BEGINNINGS = (
     "Al", "Bren", "Cor", "Dal", "El", "Fen", "Gar", "Hol", "Is", "Jor", "Kel", "Lor", "Mar", "Nor",
     "Or", "Per", "Quin", "Ros", "Sol", "Tal", "Ul", "Ver", "Wen", "Yar",
@@ -108,13 +82,13 @@ _ENDINGS = {
     "town": ("ford", "wick", "stad", "mere", "holm", "bury"),
     "person": ("da", "lin", "ric", "na", "mund", "wyn"),
 }
-# Of 1,152 ways to begin a message: enough are left over to find the last one soon.
+# There are 1,152 beginnings of messages; random choices soon find the last one.
 MAX_GROUPS = 1000
 _PAIRS_A_GROUP = 5
 
 
 class DemoCorpus(NamedTuple):
-    """Messages, what their writers felt in the end, and the pattern each was made from."""
+    """Messages, their labels, and the pattern of each as its group."""
 
     texts: list[str]
     labels: list[str]
@@ -123,7 +97,7 @@ class DemoCorpus(NamedTuple):
 
 @dataclass(frozen=True)
 class _Pattern:
-    """One group: the words that all of its messages share."""
+    """The words that all messages of a group share."""
 
     opening: str
     writer: str
@@ -135,22 +109,22 @@ class _Pattern:
         return f"{self.opening}: {self._clause(feeling)} {self.first_scene}."
 
     def both(self, first: str, second: str, *, later: bool) -> str:
-        """Add the second feeling, at a later or at an earlier time."""
+        """Return a message with a second feeling, at a later or an earlier time."""
         connective = self.connectives[int(later)]
         return f"{self.begun(first)} {connective}, {self.second_scene}, {self._clause(second)}."
 
     def _clause(self, feeling: str) -> str:
-        # The same two words stand before and after either feeling: a run of three words that
-        # holds a feeling is the same at both of its places.
+        # The same two words are before and after each feeling: all n-grams of up to three words
+        # with a feeling are equal in both places.
         return f"{self.writer} were {feeling} with it"
 
 
 def demo_corpus(seed: int = 0, n_groups: int = 320) -> DemoCorpus:
-    """Generate the corpus: 22 messages a group, as many of either label, in shuffled order.
+    """Generate the corpus: 22 messages per group, 11 of each label, in random order.
 
     Args:
-        seed: Chooses the patterns, the names, the feelings and the order of the rows.
-        n_groups: How many sentence patterns, 1 to ``MAX_GROUPS``.
+        seed: The seed of patterns, names, feelings and the order of the rows.
+        n_groups: The number of sentence patterns, 1 to ``MAX_GROUPS``.
 
     Raises:
         SettingsError: ``n_groups`` is out of range.
@@ -168,12 +142,11 @@ def demo_corpus(seed: int = 0, n_groups: int = 320) -> DemoCorpus:
 
 
 def demo_sentences() -> list[tuple[str, ...]]:
-    """Return a few messages that grow, to show a verdict that changes as a sentence goes on.
+    """Return the prefixes of a few messages, to show how the predicted label changes.
 
-    Of each message these are its beginnings, shortest first, the last of them whole: after the
-    first feeling, after the connective and its scene, after the second feeling. The maker and the
-    town stand in no corpus. A model may turn its verdict at the connective already: what follows is
-    always the opposite.
+    The prefixes of a message end after the first feeling, after the connective and its scene, and
+    after the second feeling. The maker and the town are in no corpus. The prediction may change at
+    the connective: the second feeling is always the opposite.
     """
     pattern = _Pattern(
         opening="Review of a Zumbaro lamp",
@@ -192,7 +165,7 @@ def demo_sentences() -> list[tuple[str, ...]]:
 
 
 def _messages(rng: np.random.Generator, pattern: _Pattern) -> list[tuple[str, str]]:
-    """Write all messages of a group, so that every choice of words stands under both labels."""
+    """Return all messages of a group; every choice of words occurs with both labels."""
     good = [GOOD[i] for i in rng.permutation(len(GOOD))[:_PAIRS_A_GROUP]]
     bad = [BAD[i] for i in rng.permutation(len(BAD))[:_PAIRS_A_GROUP]]
     messages = [(pattern.begun(good[0]), PLEASED), (pattern.begun(bad[0]), DISAPPOINTED)]
@@ -226,20 +199,20 @@ def _patterns(rng: np.random.Generator, n_groups: int) -> list[_Pattern]:
 
 
 def _distinct_choices(rng: np.random.Generator, n_groups: int) -> list[tuple[int, ...]]:
-    """Choose parts; no two groups share four of the five, nor all three of the beginning."""
+    """Choose parts; no two patterns share four of five, or all three of the beginning."""
     sizes = [len(p) for p in (OPENINGS, WRITERS, FIRST_SCENES, CONNECTIVES, SECOND_SCENES)]
     kinds: list[tuple[int, ...]] = [(0, 1, 2), *combinations(range(len(sizes)), 4)]
     choices: list[tuple[int, ...]] = []
-    taken: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
+    used: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
     while len(choices) < n_groups:
         choice = tuple(int(rng.integers(size)) for size in sizes)
-        shared = {(kept, tuple(choice[i] for i in kept)) for kept in kinds}
-        if not shared & taken:
-            taken |= shared
+        combined = {(parts, tuple(choice[i] for i in parts)) for parts in kinds}
+        if not combined & used:
+            used |= combined
             choices.append(choice)
     return choices
 
 
 def _names(rng: np.random.Generator, endings: tuple[str, ...], n: int) -> list[str]:
-    every = [b + m + e for b in _BEGINNINGS for m in _MIDDLES for e in endings]
-    return [every[i] for i in rng.permutation(len(every))[:n]]
+    names = [b + m + e for b in _BEGINNINGS for m in _MIDDLES for e in endings]
+    return [names[i] for i in rng.permutation(len(names))[:n]]

@@ -1,4 +1,4 @@
-"""Several labels per text: in lists, in one column with a separator, or in columns of 0 and 1."""
+"""Several labels per text: lists, one column with a separator, or columns of 0 and 1."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from wordgate.tables import Cell, ListCell, Records, StructuredCell
 from wordgate.tables.encoding import without_surrogates
 
 LabelCell = Cell | tuple[str, ...]
-"""What stands for a record's labels: a label or a tuple of several; "" or None for missing ones."""
+"""The labels of a record: a label or a tuple of several; "" or None for missing ones."""
 
 NO_SEPARATOR = "none"
 SEPARATORS = (";", "|", ", ", ",", "\t", "\uff1b", "\u3001", "\uff0c", "\u060c", "/", " ")
@@ -37,25 +37,25 @@ _WITHIN_LABELS = ("/", " ")  # as in "n/a" and "very good"
 
 _MOSTLY = 0.5
 _FEWEST_TOGETHER = 5  # rows of several labels that show a separator
-_FEW_LABELS = 20  # of more, on less than two rows each, `read` asks whether they are labels
+_FEW_LABELS = 20  # with more, on less than two rows each, `read` warns of a wrong column
 _MOST_WORDS, _MOST_CHARACTERS = 4, 40  # of a label between separators
-_MARKS = {
+_TRUTH_VALUES = {
     **dict.fromkeys(("1", "1.0", "true", "yes"), True),
     **dict.fromkeys(("0", "0.0", "false", "no", ""), False),
 }
-_TWO_STRINGS = re.compile(r"""['"]\s+['"]""")  # as numpy writes them; Python would join them
+_TWO_STRINGS = re.compile(r"""['"]\s+['"]""")  # in arrays of numpy; Python would join them
 
 
 @dataclass(frozen=True)
 class LabelColumn:
     """The labels of all records, before any is left out."""
 
-    # Where a text has several labels, tuples of them, sorted and distinct; and still "" where they
-    # are missing, None where the record lacks the key, a `StructuredCell` for what is no label.
+    # With several labels per text, sorted tuples of distinct labels; "" for a missing label, None
+    # for a missing key, a `StructuredCell` for what is not a label.
     cells: Sequence[LabelCell]
     several: bool = False  # whether texts have several labels
     separator: str | None = None  # between the labels of a cell
-    warnings: list[str] = field(default_factory=list)  # what was understood without being said
+    warnings: list[str] = field(default_factory=list)  # about what was inferred
 
 
 def read_labels(
@@ -67,15 +67,15 @@ def read_labels(
     labelled: bool,
     usual_separator: str | None = None,
 ) -> LabelColumn | None:
-    """Read the column of the labels, or the columns of 0 and 1 that are named for them.
+    """Read the label column, or the label columns of 0 and 1.
 
     Args:
-        records: What was read.
+        records: The records.
         choice: The column or columns of the labels.
-        separator: What stands between the labels of a cell; ``"none"`` for one label a cell, None
-            for `recognised_separator`.
+        separator: The separator of the labels in a cell; ``"none"`` for one label per cell, None to
+            infer it by `recognised_separator`.
         source: The source, for messages.
-        labelled: Whether lists and objects that are no labels are refused.
+        labelled: Whether lists and objects that are not labels are refused.
         usual_separator: The separator if none is given, which lists and columns of 0 and 1 ignore.
 
     Raises:
@@ -95,7 +95,7 @@ def read_labels(
     if not columns:
         return None
     if len(columns) > 1:
-        return _of_marks(records, choice, source)
+        return _from_indicators(records, choice, source)
     if lists is not None:
         return LabelColumn(lists, several=True)
     if labelled:
@@ -108,68 +108,68 @@ def read_labels(
 
 
 def recognised_separator(cells: Iterable[Cell]) -> str | None:
-    """Find what separates the labels of a cell where hardly anything else can be meant.
+    """Find the separator of the labels in a cell; None unless it is nearly unambiguous.
 
-    It is one of `SEPARATORS`, and all of this holds: five rows or more hold several labels, none of
-    them twice; labels are short (four words and 40 characters at most) and never empty; the
-    different combinations of labels are twice as many as the labels or more; and half of the labels
-    or more also stand alone (labels of every text aside), all of them between slashes or spaces. So
-    ``"sci-fi, fantasy"`` among other genres stays one label, as do ``"yes; no"`` beside yes and no,
-    or ``"billing | refund"`` where every label has a place.
+    It is one of `SEPARATORS` for which: at least five rows have several labels, none of them twice;
+    labels are short (at most four words and 40 characters) and never empty; there are at least
+    twice as many combinations of labels as labels; and at least half of the labels (for slashes and
+    spaces, all) are the only label of another row, apart from labels that every row has. So
+    ``"sci-fi, fantasy"`` among other genres is one label, as are ``"yes; no"`` among yes and no, or
+    ``"billing | refund"`` among categories with subcategories.
     """
-    counts = _counted(cells)
-    return next((one for one in SEPARATORS if _Cut.at(one, counts).is_certain()), None)
+    counts = _cell_counts(cells)
+    return next((one for one in SEPARATORS if _SplitStatistics.of(one, counts).is_certain()), None)
 
 
 def likely_separator(labels: Sequence[str]) -> str:
-    """Return one that stands in half of the labels or more, spaces aside; else an empty string."""
-    usual = (one for one in SEPARATORS if one != " ")
-    return next((s for s in usual if 2 * sum(s in one for one in labels) >= len(labels)), "")
+    """Return a separator other than a space in at least half of the labels; "" if there is none."""
+    candidates = (one for one in SEPARATORS if one != " ")
+    return next((s for s in candidates if 2 * sum(s in one for one in labels) >= len(labels)), "")
 
 
 def separator_between(label: str, known: Collection[str]) -> str | None:
-    """Return what of `SEPARATORS` parts a label into known ones; None where nothing does."""
-    found = (one for one in SEPARATORS if one in label and set(_parts(label, one)) <= {*known})
-    return next(found, None)
+    """Return the separator that splits a label into known ones; None if there is none."""
+    matches = (one for one in SEPARATORS if one in label and set(_parts(label, one)) <= {*known})
+    return next(matches, None)
 
 
 def labels_in(cell: ListCell) -> tuple[str, ...] | None:
-    """Return the labels of a list, sorted and distinct; None where it holds lists or objects.
+    """Return the distinct labels of a list, sorted; None if it contains lists or objects.
 
-    Null, NaN and empty strings in it are no labels.
+    Null, NaN and empty strings are not labels.
     """
-    found = set()
+    labels = set()
     for item in cell.values:
         value: Any = item.item() if isinstance(item, np.generic) else item
         if value is None or (isinstance(value, float) and value != value):
             continue
         if not isinstance(value, str | int | float | Decimal):
             return None
-        found.add(without_surrogates(str(value)).strip())
-    return tuple(sorted(found - {""}))
+        labels.add(without_surrogates(str(value)).strip())
+    return tuple(sorted(labels - {""}))
 
 
 def are_indicators(rows: Sequence[object]) -> bool:
-    """Return whether lists are rows of 0 and 1, one place for each label, rather than of labels.
+    """Return whether lists are rows of an indicator matrix rather than lists of labels.
 
-    They have one length, 2 or more. Labels 0 and 1 are never repeated in a list, and no data has
-    both of them on every text.
+    They contain 0 and 1, and have the same length of at least 2. Lists of the labels 0 and 1 never
+    contain one twice, and no data has both labels for every text.
     """
-    found = [list(row) for row in rows if _is_ordered(row)]
-    is_even = len(found) == len(rows) > 0 and {len(found[0])} == set(map(len, found))
-    return is_even and len(found[0]) > 1 and all(map(_is_mark, chain.from_iterable(found)))
+    lists = [list(row) for row in rows if _is_ordered(row)]
+    is_matrix = len(lists) == len(rows) > 0 and {len(lists[0])} == set(map(len, lists))
+    return is_matrix and len(lists[0]) > 1 and all(map(_is_indicator, chain.from_iterable(lists)))
 
 
-def are_marks(values: Iterable[str]) -> bool:
-    """Return whether cells state whether a text has a label, as in columns of 0 and 1."""
-    return all(value.strip().lower() in _MARKS for value in values)
+def are_truth_values(values: Iterable[str]) -> bool:
+    """Return whether all cells are truth values, as in label columns of 0 and 1."""
+    return all(value.strip().lower() in _TRUTH_VALUES for value in values)
 
 
 def _is_ordered(row: object) -> TypeGuard[Sequence[object]]:
     return isinstance(row, list | tuple) or (isinstance(row, np.ndarray) and row.ndim == 1)
 
 
-def _is_mark(value: object) -> bool:
+def _is_indicator(value: object) -> bool:
     return isinstance(value, Number | np.bool_) and bool(value in (0, 1))
 
 
@@ -183,51 +183,51 @@ def _checked_separator(separator: str | None) -> str | None:
     return NO_SEPARATOR if none else separator
 
 
-def _counted(cells: Iterable[Cell]) -> Counter[str]:
-    """Count the different cells that are not empty."""
+def _cell_counts(cells: Iterable[Cell]) -> Counter[str]:
+    """Count the different non-empty cells."""
     words = (cell.strip() for cell in cells if cell and not isinstance(cell, StructuredCell))
     return Counter(word for word in words if word)
 
 
 @dataclass(frozen=True)
-class _Cut:
+class _SplitStatistics:
     """Statistics of cells that are split at a separator."""
 
     separator: str
     n_rows: int  # with several labels
-    is_plausible: bool  # whether labels are short, and no cell holds one twice
-    labels: int  # different ones
-    alone: int  # of them that also stand alone, but for labels that stand in every cell
-    sets: int  # different combinations
+    is_plausible: bool  # whether labels are short, and no cell has one twice
+    n_labels: int  # distinct ones
+    n_single: int  # labels that are the only one of a cell, apart from labels of every cell
+    n_sets: int  # different combinations
 
     @classmethod
-    def at(cls, separator: str, counts: Mapping[str, int]) -> _Cut:
-        """Cut different cells, with the numbers of their rows."""
+    def of(cls, separator: str, counts: Mapping[str, int]) -> _SplitStatistics:
+        """Split the different cells, with the number of rows of each."""
         parts = {cell: _parts(cell, separator) for cell in counts}
-        several = {cell: found for cell, found in parts.items() if len(found) > 1}
-        labels = {part for found in parts.values() for part in found}
-        always = labels.intersection(*parts.values())
-        others = [set(found) - always for found in parts.values()]
+        several = {cell: labels for cell, labels in parts.items() if len(labels) > 1}
+        distinct = {label for labels in parts.values() for label in labels}
+        always = distinct.intersection(*parts.values())
+        others = [set(labels) - always for labels in parts.values()]
         return cls(
             separator,
             n_rows=sum(counts[cell] for cell in several),
-            is_plausible=all(map(_is_short, labels))
-            and all(len(set(found)) == len(found) for found in several.values()),
-            labels=len(labels),
-            alone=len(always.union(*(found for found in others if len(found) == 1))),
-            sets=len(set(map(frozenset, parts.values()))),
+            is_plausible=all(map(_is_short, distinct))
+            and all(len(set(labels)) == len(labels) for labels in several.values()),
+            n_labels=len(distinct),
+            n_single=len(always.union(*(labels for labels in others if len(labels) == 1))),
+            n_sets=len(set(map(frozenset, parts.values()))),
         )
 
     def is_certain(self) -> bool:
-        """Return whether hardly anything else can be meant."""
+        """Return whether the separator is nearly unambiguous."""
         needed = 1.0 if self.separator in _WITHIN_LABELS else 0.5
-        varied = 2 * self.labels <= self.sets and self.alone >= needed * self.labels
+        varied = 2 * self.n_labels <= self.n_sets and self.n_single >= needed * self.n_labels
         return self.is_plausible and self.n_rows >= _FEWEST_TOGETHER and varied
 
     def is_possible(self) -> bool:
-        """Return whether a user should be asked, who may have meant several labels."""
-        varied = self.labels < (self.sets / 2 if self.separator == " " else self.sets)
-        enough = self.n_rows >= _FEWEST_TOGETHER and 2 * self.alone >= self.labels
+        """Return whether cells may contain several labels, so that a warning is useful."""
+        varied = self.n_labels < (self.n_sets / 2 if self.separator == " " else self.n_sets)
+        enough = self.n_rows >= _FEWEST_TOGETHER and 2 * self.n_single >= self.n_labels
         return self.is_plausible and enough and varied
 
 
@@ -240,59 +240,59 @@ def _is_short(label: str) -> bool:
 
 
 def _of_cells(cells: list[Cell], given: str | None) -> LabelColumn:
-    """Cut cells at the separator, given or recognized; an empty one is a text without labels."""
+    """Split cells at the given or inferred separator; an empty cell is a text without labels."""
     separator = given or recognised_separator(cells)
     if separator is None:
-        return LabelColumn(cells, warnings=_question(cells))
+        return LabelColumn(cells, warnings=_possible_separator(cells))
     if separator == NO_SEPARATOR:
         return LabelColumn(cells)
-    cut = [_cut(cell, separator) for cell in cells]
+    sets = [_split(cell, separator) for cell in cells]
     warnings = []
     if given is None:
-        distinct = {cell for cell in cut if isinstance(cell, tuple)}
+        distinct = {cell for cell in sets if isinstance(cell, tuple)}
         labels = {label for cell in distinct for label in cell}
         warnings.append(
             f"texts have several labels, separated by {separator!r}: {len(labels):,} labels in"
             f" {len(distinct):,} combinations. If each combination is one label, use"
             f" --label-separator {NO_SEPARATOR}"
         )
-    return LabelColumn(cut, several=True, separator=separator, warnings=warnings)
+    return LabelColumn(sets, several=True, separator=separator, warnings=warnings)
 
 
-def _question(cells: Sequence[Cell]) -> list[str]:
-    """Ask whether cells hold several labels where that may be, but need not."""
-    counts = _counted(cells)
+def _possible_separator(cells: Sequence[Cell]) -> list[str]:
+    """Warn of a separator if cells may contain several labels, but this is not certain."""
+    counts = _cell_counts(cells)
     if len(counts) > max(_FEW_LABELS, counts.total() // 2):
         return []
-    possible = (_Cut.at(one, counts) for one in SEPARATORS)
-    cut = next((one for one in possible if one.is_possible()), None)
-    if cut is None:
+    splits = (_SplitStatistics.of(one, counts) for one in SEPARATORS)
+    split = next((one for one in splits if one.is_possible()), None)
+    if split is None:
         return []
     return [
-        f"the labels of {cut.n_rows:,} rows contain {cut.separator!r}, and each is read as one"
-        f" label: if it separates several, use --label-separator {cut.separator!r}; if not,"
+        f"the labels of {split.n_rows:,} rows contain {split.separator!r}, and each is read as one"
+        f" label: if it separates several, use --label-separator {split.separator!r}; if not,"
         f" --label-separator {NO_SEPARATOR}"
     ]
 
 
-def _cut(cell: Cell, separator: str) -> LabelCell:
+def _split(cell: Cell, separator: str) -> LabelCell:
     if cell is None or isinstance(cell, StructuredCell):
         return cell
     return tuple(sorted(set(_parts(cell, separator)) - {""}))
 
 
-def _of_marks(records: Records, choice: Choice, source: str) -> LabelColumn:
-    """Read columns of 0 and 1, each of which is called as its label."""
-    found: list[list[str]] = [[] for _ in records.rows]
-    lacking: set[int] = set()
+def _from_indicators(records: Records, choice: Choice, source: str) -> LabelColumn:
+    """Read label columns of 0 and 1, each named after its label."""
+    sets: list[set[str]] = [set() for _ in records.rows]
+    without_key: set[int] = set()
     n_empty = 0
     for column in choice.columns:
         for place, cell in enumerate(records.columns[column.number - 1]):
             if cell is None:
-                lacking.add(place)
+                without_key.add(place)
                 continue
-            mark = _MARKS.get(cell.strip().lower())
-            if mark is None:
+            has_label = _TRUTH_VALUES.get(cell.strip().lower())
+            if has_label is None:
                 raise DataError(
                     f"{records.called(column.number - 1)} of {source}, one of several label"
                     f" columns, contains '{shown(cell, 40)}' in {records.where(place)}: each such"
@@ -300,10 +300,10 @@ def _of_marks(records: Records, choice: Choice, source: str) -> LabelColumn:
                     " no if not"
                 )
             n_empty += not cell.strip()
-            if mark:
-                found[place].append(column.flag())
-    cells: list[LabelCell] = [tuple(sorted(set(labels))) for labels in found]
-    for place in lacking:
+            if has_label:
+                sets[place].add(column.flag())
+    cells: list[LabelCell] = [tuple(sorted(labels)) for labels in sets]
+    for place in without_key:
         cells[place] = None
     warnings = [
         counted(
@@ -316,9 +316,9 @@ def _of_marks(records: Records, choice: Choice, source: str) -> LabelColumn:
 
 
 def _listed(cells: Sequence[Cell]) -> list[LabelCell] | None:
-    """Take a column as lists of labels; None where it is no such column.
+    """Return the labels of a column of lists; None for any other column.
 
-    A word among lists is a list of one label; what stays a `StructuredCell` is no labels.
+    A word among lists is one label; a `StructuredCell` in the result is not a list of labels.
     """
     if first_structured(cells, "label") is None:
         return None
@@ -335,7 +335,7 @@ def _listed(cells: Sequence[Cell]) -> list[LabelCell] | None:
 
 
 def _refuse_indicators(records: Records, choice: Choice, source: str) -> None:
-    """Refuse lists that mark labels by their places, which they do not name."""
+    """Refuse lists of 0 and 1, which do not name the labels."""
     number = choice.columns[0].number - 1
     cells = [_as_list(cell) for cell in records.columns[number]]
     values = {i: [*cell.values] for i, cell in enumerate(cells) if isinstance(cell, ListCell)}
@@ -352,21 +352,17 @@ def _refuse_indicators(records: Records, choice: Choice, source: str) -> None:
 
 
 def _as_labels(cell: Cell) -> LabelCell:
-    """Return the labels of a list, or of a string that holds one; else the cell as it is."""
+    """Return the labels of a list or of the source of a list; any other cell unchanged."""
     cell = _as_list(cell)
     labels = labels_in(cell) if isinstance(cell, ListCell) else None
     return cell if labels is None else labels
 
 
 def _as_list(cell: Cell) -> Cell:
-    """Read a string that holds a list; give any other cell as it is."""
-    if isinstance(cell, str) and not isinstance(cell, StructuredCell) and cell.strip():
-        return _written_list(cell.strip())
-    return cell
-
-
-def _written_list(cell: str) -> Cell:
-    """Read a list in the notation of JSON, Python or numpy; return any other string unchanged."""
+    """Parse a list in the notation of JSON, Python or numpy; return any other cell unchanged."""
+    if not cell or isinstance(cell, StructuredCell):
+        return cell
+    cell = cell.strip()
     plain = plain_source(cell)
     if not plain.startswith(("[", "(", "{")):
         return cell

@@ -1,4 +1,4 @@
-"""Labels that are one and the same, written differently, and labels that only look alike."""
+"""Different forms of the same label, and labels that only look similar."""
 
 import shlex
 from collections import Counter
@@ -16,7 +16,7 @@ from wordgate.tables.values import MISSING_WORDS, value_key
 _Row = TypeVar("_Row", str, tuple[str, ...])  # the label of a row, or its labels, sorted
 _Key = TypeVar("_Key", bound=Hashable)
 _TRUTH = {"true": Decimal(1), "false": Decimal(0)}
-# Format characters, variation selectors and others that show nothing.
+# Format characters, variation selectors and other invisible ones.
 _INVISIBLE = regex.compile(r"[\p{Cf}\p{Default_Ignorable_Code_Point}]")
 _DECIMAL_COMMA = regex.compile(r"^([-+]?[0-9]+),([0-9]{1,2}|[0-9]{4,})$")
 _QUOTED = regex.compile(r"""\s*(?|"(.+)"|'(.+)'|“(.+)”|‘(.+)’|«(.+)»|„(.+)“)\s*""")
@@ -26,21 +26,21 @@ _FAILED = regex.compile(r"#(?:N/?[ADV]|[\p{Lu}/0]+[!?])")
 
 
 def join_labels(rows: Sequence[_Row]) -> tuple[list[_Row], list[str]]:
-    """Unify labels that are the same, and return a remark on each that has several forms."""
-    several = {key: same for key, same in _by_key(rows, value_key).items() if len(same) > 1}
-    names = {form: key for key, same in several.items() for form in same}
-    return _renamed(rows, names), [_joined(key, same) for key, same in several.items()]
+    """Unify the forms of the same label; also return a remark on each that has several forms."""
+    several = {key: forms for key, forms in _by_key(rows, value_key).items() if len(forms) > 1}
+    names = {form: key for key, forms in several.items() for form in forms}
+    return _renamed(rows, names), [_unified(key, forms) for key, forms in several.items()]
 
 
 def match_labels(rows: Sequence[_Row], known: Iterable[str]) -> tuple[list[_Row], list[str]]:
-    """Rename labels to known ones that are the same, and return a remark on each new name."""
-    forms = _by_key(known, value_key)
+    """Rename labels to known ones that are the same; also return a remark on each new name."""
+    known_forms = _by_key(known, value_key)
     names = {}
-    for label in sorted(distinct_labels(rows).difference(*forms.values())):
-        same = forms.get(value_key(label), ())
-        if len(same) == 1:
-            names[label] = same[0]
-    return _renamed(rows, names), [_joined(name, [label, name]) for label, name in names.items()]
+    for label in sorted(distinct_labels(rows).difference(*known_forms.values())):
+        matches = known_forms.get(value_key(label), ())
+        if len(matches) == 1:
+            names[label] = matches[0]
+    return _renamed(rows, names), [_unified(name, [label, name]) for label, name in names.items()]
 
 
 def _renamed(rows: Sequence[_Row], names: Mapping[str, str]) -> list[_Row]:
@@ -54,31 +54,31 @@ def _renamed(rows: Sequence[_Row], names: Mapping[str, str]) -> list[_Row]:
 
 
 def distinct_labels(rows: Iterable[str | tuple[str, ...]]) -> set[str]:
-    """Collect the labels of rows, of which each has one or several."""
+    """Return the distinct labels of rows with one label each or several."""
     distinct = set(rows)
     return {label for row in distinct for label in ((row,) if isinstance(row, str) else row)}
 
 
 def alike_labels(labels: Iterable[str]) -> list[str]:
-    """Remark on labels that count as different, and that a reader could take for the same."""
+    """Return remarks on different labels that look like the same."""
     return [
-        f"the labels {' and '.join(map(repr, same))} differ only in {_difference(same)}; they are"
-        " treated as different labels"
-        for same in _by_key(labels, _likeness).values()
-        if len(same) > 1
+        f"the labels {' and '.join(map(repr, similar))} differ only in {_difference(similar)}; they"
+        " are treated as different labels"
+        for similar in _by_key(labels, _similarity_key).values()
+        if len(similar) > 1
     ]
 
 
 def missing_labels(labels: Sequence[str], advice: str = " with --drop-label {}") -> list[str]:
-    """Remark on labels by which programs write that there is none.
+    """Return remarks on labels that programs write for missing ones.
 
-    `advice`, how a label is dropped, is only said where two labels are left without it.
+    `advice`, how to drop a label, is only given if two labels remain without it.
     """
     counts = Counter(labels)
-    said = advice if len(set(labels)) > 2 else ""
+    drop = advice if len(set(labels)) > 2 else ""
     return [
         f"the label {label!r} of {counted(count, 'row')} may mean that there is no label: if so,"
-        f" leave {'it' if count == 1 else 'them'} out{said.format(shlex.quote(label))}"
+        f" leave {'it' if count == 1 else 'them'} out{drop.format(shlex.quote(label))}"
         for label, count in sorted(counts.items())
         if label in _MISSING or _FAILED.fullmatch(label)
     ]
@@ -87,21 +87,21 @@ def missing_labels(labels: Sequence[str], advice: str = " with --drop-label {}")
 def _by_key(
     rows: Iterable[str | tuple[str, ...]], key: Callable[[str], _Key]
 ) -> dict[_Key, list[str]]:
-    """List the distinct labels that have a key in common, sorted."""
-    found: dict[_Key, list[str]] = {}
+    """Return the distinct labels by key, sorted."""
+    by_key: dict[_Key, list[str]] = {}
     for label in sorted(distinct_labels(rows)):
-        found.setdefault(key(label), []).append(label)
-    return found
+        by_key.setdefault(key(label), []).append(label)
+    return by_key
 
 
-def _joined(name: str, same: Sequence[str]) -> str:
-    if len({normalize("NFC", label) for label in same}) == 1:
+def _unified(name: str, forms: Sequence[str]) -> str:
+    if len({normalize("NFC", form) for form in forms}) == 1:
         return f"the label {name!r} occurs in several Unicode forms, which are treated as one label"
-    return f"the labels {' and '.join(map(repr, same))} are treated as one label, {name!r}"
+    return f"the labels {' and '.join(map(repr, forms))} are treated as one label, {name!r}"
 
 
-def _likeness(label: str) -> Hashable:
-    """Reduce a label to what is left without case, spaces, quotes, and unusual characters."""
+def _similarity_key(label: str) -> Hashable:
+    """Return a label without case, spaces, quotes and unusual characters; a number by value."""
     visible = _INVISIBLE.sub("", normalize("NFKC", label).replace("\u2212", "-"))
     digits = "".join(str(decimal(c, c)) for c in visible)
     plain = " ".join(_unquoted(digits).casefold().split())
@@ -111,7 +111,7 @@ def _likeness(label: str) -> Hashable:
 
 
 def _number(label: str) -> Decimal | None:
-    """Read a number, also one with a decimal comma; not ``1,000``, which may be a thousand."""
+    """Parse a number, also with a decimal comma; None for others and for ``1,000``."""
     plain = _DECIMAL_COMMA.sub(r"\1.\2", label.strip())
     return Decimal(plain) if is_number(plain) else None
 
@@ -121,15 +121,15 @@ def _unquoted(label: str) -> str:
     return quoted[1] if quoted else label
 
 
-def _difference(same: Sequence[str]) -> str:
-    if len({label.lower() for label in same}) == 1:
+def _difference(similar: Sequence[str]) -> str:
+    if len({label.lower() for label in similar}) == 1:
         return "case"
-    if len(set(map(_unquoted, same))) == 1:
+    if len(set(map(_unquoted, similar))) == 1:
         return "quotes"
-    if all(_number(label) is not None for label in same):
+    if all(_number(label) is not None for label in similar):
         return "how a number is written"
-    if any(label.casefold() in _TRUTH for label in same):
+    if any(label.casefold() in _TRUTH for label in similar):
         return "how a value is written"
-    if any(_unquoted(label) != label for label in same):
+    if any(_unquoted(label) != label for label in similar):
         return "quotes, case, spaces or Unicode forms"
     return "case, spaces or Unicode forms"

@@ -1,4 +1,4 @@
-"""From what a user names, a file, several, a named data set or a data frame, to records."""
+"""Loading of records from a file, several files, a named data set or a data frame."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.named import NAMED_SETS, NamedSet, fetch
-from wordgate.errors import DataError, did_you_mean, near_miss
+from wordgate.data.named import NAMED_SETS, NamedSet, fetch, unknown_name
+from wordgate.errors import DataError
 from wordgate.runtime.display import counted
 from wordgate.storage.places import name_of, place_of, shown_name
 from wordgate.storage.remote import RemoteFile
-from wordgate.tables import Records, SourceFormat, gathered, open_source, open_table
+from wordgate.tables import Records, SourceFormat, collect_records, open_source, open_table
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.listing import ListedFile, is_several, list_files
-from wordgate.tables.records import put_together, with_columns
-from wordgate.tables.source import is_file, missing_file, split_sheet
+from wordgate.tables.records import concatenate_records, with_columns
+from wordgate.tables.source import is_file, split_sheet
 from wordgate.tables.typed import read_frame
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """Records with what is known of where they came from."""
+    """Records with the format of their source, warnings, and known roles of columns."""
 
     form: SourceFormat
     records: Records
@@ -38,9 +38,9 @@ class Loaded:
 
 
 def load(source: Any, encoding: str | None, given: Collection[str]) -> Loaded:
-    """Read all records of a source as `read_table` takes it.
+    """Read all records of a source, as for `read_table`.
 
-    `given` are the column names that the user's flags mention, by `name_key`.
+    `given` are the column names in the user's options, by `name_key`.
     """
     if isinstance(source, list | tuple) and source and all(isinstance(one, Path) for one in source):
         files = list(chain.from_iterable(map(list_files, source)))
@@ -65,7 +65,7 @@ def _load_file(
 ) -> Loaded:
     source = open_source(path, workbooks=True)
     opened = open_table(source, encoding=encoding, given=given, header=header)
-    records = gathered(opened.reader, opened.reader.batches())
+    records = collect_records(opened.reader, opened.reader.batches())
     return Loaded(
         replace(opened.form(), source=without_surrogates(opened.source.name)),
         records,
@@ -76,9 +76,9 @@ def _load_file(
 def _load_files(
     files: Sequence[ListedFile], called: str, encoding: str | None, given: Collection[str]
 ) -> Loaded:
-    """Read several files, and put their records together.
+    """Read several files, and concatenate their records.
 
-    Whether the first one has a header holds for all of them; empty files are passed over.
+    Either all files have a header or none, as the first one; empty files are skipped.
     """
     filled = [file for file in files if file.size or isinstance(file.place, RemoteFile)]
     if not filled:
@@ -95,11 +95,11 @@ def _load_files(
     if empty := len(files) - len(filled):
         warnings.append(f"{counted(empty, 'empty file')} skipped")
     form = replace(loaded[0].form, source=f"{called.rstrip('/')} ({counted(len(loaded), 'file')})")
-    return Loaded(form, put_together(parts), tuple(warnings))
+    return Loaded(form, concatenate_records(parts), tuple(warnings))
 
 
 def _locate(source: str) -> tuple[str | Path, NamedSet | None]:
-    """Turn what the user wrote into a path or a URL; a file wins over a named data set."""
+    """Return the path or URL of a source, and its named data set; a file has precedence."""
     if not source.strip():
         raise DataError("the name of the data is empty: give a file or a named data set")
     if isinstance(path := place_of(source), RemoteFile):
@@ -110,10 +110,4 @@ def _locate(source: str) -> tuple[str | Path, NamedSet | None]:
         return source, None
     if source in NAMED_SETS:
         return fetch(NAMED_SETS[source], given_as="DATA"), NAMED_SETS[source]
-    message = missing_file(path)
-    hint = near_miss(source, list(NAMED_SETS))
-    if path.suffix or len(path.parts) > 1 or ("did you mean" in message and not hint):
-        raise DataError(message)
-    raise DataError(
-        f"no file or named data set '{source}'{hint or did_you_mean(source, NAMED_SETS)}"
-    )
+    raise unknown_name(source, path, NAMED_SETS, "named data set")

@@ -1,37 +1,38 @@
-"""Public data sets that have a name here, and the files of Kaggle that hold them."""
+"""Named public data sets, and their files on Kaggle."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
-from wordgate.errors import DataError, MissingExtraError
+from wordgate.errors import DataError, MissingExtraError, did_you_mean, near_miss
 from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress, Silent
-from wordgate.tables.source import is_file
+from wordgate.tables.source import is_file, missing_file
 
-# An HTTP client's message can fill a screen; its beginning names the trouble.
+# Messages of HTTP clients can be very long; the beginning has the reason.
 _REASON_WIDTH = 80
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class KaggleFile:
-    """A public file that has a name of its own."""
+    """A named public file."""
 
     name: str  # what the user writes in place of a file
-    kaggle: str  # owner and name of the Kaggle data set that holds it
+    kaggle: str  # owner and name of the Kaggle data set
     file: str  # the file of that data set
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NamedSet(KaggleFile):
-    """A public data set that has a name of its own."""
+    """A named public data set."""
 
     header: bool  # whether its file has one
-    roles: dict[str, str]  # the columns that are the text, the label and the group
+    roles: dict[str, str]  # the columns of the text, the label and the group
 
 
 NAMED_SETS = {
@@ -48,20 +49,28 @@ NAMED_SETS = {
 }
 
 
+def unknown_name(name: str, path: Path, known: Collection[str], kind: str) -> DataError:
+    """Return the error that a name is neither that of a file nor one of the known names."""
+    message, hint = missing_file(path), near_miss(name, known)
+    if path.suffix or len(path.parts) > 1 or ("did you mean" in message and not hint):
+        return DataError(message)
+    return DataError(f"no file or {kind} '{name}'{did_you_mean(name, known)}")
+
+
 def fetch(
     wanted: KaggleFile, *, given_as: str, remark: str = "", progress: Progress | None = None
 ) -> Path:
-    """Find a file that has a name: where the user put it, else through kagglehub and its cache.
+    """Return the path of a named file: in the user's data folder, or from kagglehub and its cache.
 
     Args:
         wanted: The file.
-        given_as: What the command line calls the place where its path could be given.
-        remark: What to say before kagglehub is asked.
-        progress: Where to say it.
+        given_as: The option or argument by which its path could be given.
+        remark: A message before the download.
+        progress: Receives the message.
 
     Raises:
-        MissingExtraError: It isn't there, and kagglehub isn't installed.
-        DataError: It isn't there, and Kaggle can't be reached.
+        MissingExtraError: It is not in the folder, and kagglehub is not installed.
+        DataError: It is not in the folder, and Kaggle cannot be reached.
     """
     home = os.environ.get("WORDGATE_DATA_HOME") or platformdirs.user_data_dir("wordgate")
     own = Path(home) / wanted.name / wanted.file
@@ -78,9 +87,9 @@ def fetch(
         ) from error
     if remark:
         (progress or Silent()).say(remark)
-    # kagglehub raises what its HTTP client, its login and its cache raise: there is no one class.
+    # kagglehub raises errors of its HTTP client, login and cache, without a common class.
     try:
-        found = Path(kagglehub.dataset_download(wanted.kaggle, path=wanted.file))
+        downloaded = Path(kagglehub.dataset_download(wanted.kaggle, path=wanted.file))
     except Exception as error:
         reason = shown(f"{type(error).__name__}: {error}", _REASON_WIDTH)
         raise DataError(
@@ -88,4 +97,4 @@ def fetch(
             f" Kaggle data set {wanted.kaggle} in a browser and put it at '{own}', or give its path"
             f" as {given_as}."
         ) from error
-    return found / wanted.file if found.is_dir() else found
+    return downloaded / wanted.file if downloaded.is_dir() else downloaded

@@ -94,50 +94,64 @@ def read_table(
             train, valid and test, or the weight column something other than numbers of 0 or more.
         MissingExtraError: A named data set must be downloaded and kagglehub is not installed.
     """
-    given = {"text": as_flag(text), "label": as_flag(label)}
+    flags = {"text": as_flag(text), "label": as_flag(label)}
     for role, column in (("group", group), ("split", split_column), ("weight", weight)):
-        given[role] = None if column is None else str(column).strip()
-    loaded = load(source, encoding, names_among([*given.values()]))
-    records, called = loaded.records, loaded.called
-    if not records.rows:
-        raise DataError(_nothing_left(loaded, {}, records.malformed))
-    chosen = choose_roles(
-        records,
-        given,
+        flags[role] = None if column is None else str(column).strip()
+    loaded = load(source, encoding, names_among([*flags.values()]))
+    if not loaded.records.rows:
+        raise DataError(_no_rows_message(loaded, {}, loaded.records.malformed))
+    sheet = f" ({loaded.form.quoting})" if "sheet '" in loaded.form.quoting else ""
+    roles = choose_roles(
+        loaded.records,
+        flags,
         known=loaded.known_roles,
         labelled=labelled,
-        source=f"{called} ({loaded.form.quoting})" if "sheet '" in loaded.form.quoting else called,
+        source=loaded.called + sheet,
         usual=usual_columns,
     )
     labels = read_labels(
-        records,
-        chosen["label"],
+        loaded.records,
+        roles["label"],
         label_separator,
-        called,
+        loaded.called,
         labelled=labelled,
         usual_separator=usual_separator,
     )
-    to_drop = [drop_labels] if isinstance(drop_labels, str) else list(drop_labels)
-    to_drop = [
-        without_surrogates(label if isinstance(label, str) else str(label)) for label in to_drop
-    ]
-    kept = _keep_rows(
-        loaded,
-        chosen,
-        labels,
-        to_drop,
+    records = _Records(loaded, roles, labels)
+    listed = [drop_labels] if isinstance(drop_labels, str) else drop_labels
+    names = (name if isinstance(name, str) else str(name) for name in listed)
+    unwanted = {value_key(name): name for name in map(without_surrogates, names)}
+    selection = _select_rows(
+        records,
+        unwanted,
         labelled=labelled,
         empty_text_as=empty_text_as,
         drop_if_there=drop_if_there,
     )
-    found = _kept_labels(labels, kept, to_drop, further=drop_if_there)
-    least = min_labels if labelled else 0
-    return _table(loaded, chosen, kept, found, empty_text_as or "", least)
+    row_labels = _labels_of_rows(labels, selection.places, unwanted, further=drop_if_there)
+    _check_labels(records, row_labels, selection, min_labels if labelled else 0)
+    return _table(records, selection, row_labels, empty_text_as or "")
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """The rows that remain, by their places among the records, and an account of the others."""
+class _Records:
+    """The records of a source, the columns of each role, and the cells of the label column."""
+
+    loaded: Loaded
+    roles: dict[str, Choice]
+    labels: LabelColumn | None
+
+    def cells(self, role: str) -> list[Cell] | None:
+        """Return the cells of the main column of a role; None if no column has it."""
+        choice = self.roles.get(role)
+        if choice is None or choice.number is None:
+            return None
+        return self.loaded.records.columns[choice.number - 1]
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """The selected rows, by their places among the records, and the numbers of the others."""
 
     places: list[int]
     dropped: dict[str, int]
@@ -145,53 +159,57 @@ class _Kept:
     warnings: list[str]
 
 
-def _keep_rows(
-    loaded: Loaded,
-    chosen: dict[str, Choice],
-    column: LabelColumn | None,
-    drop_labels: Sequence[str],
+def _select_rows(
+    records: _Records,
+    unwanted: Mapping[str, str],
     *,
     labelled: bool,
     empty_text_as: str | None,
     drop_if_there: bool,
-) -> _Kept:
-    """Leave out what can't be used; a row is counted once, by the first reason."""
-    records, labels = loaded.records, None if column is None else column.cells
-    texts = _cells(loaded, chosen, "text") or ()
+) -> _Selection:
+    """Select the rows that can be used; count each of the others once, by the first reason.
+
+    `unwanted` are the labels to drop, by their `value_key`.
+    """
+    loaded, labels = records.loaded, None if records.labels is None else records.labels.cells
+    texts = records.cells("text") or ()
     is_structured = has_structured(texts) or has_structured(labels or ())
-    warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
-    dropped = {_dropped(label): 0 for label in drop_labels}
-    unwanted = {value_key(label): label for label in drop_labels}
-    to_drop = {
-        label: unwanted[value_key(label)]
+    warnings = (
+        [] if drop_if_there else _check_drop_labels([*unwanted.values()], labels, loaded.called)
+    )
+    dropped = {_dropped(label): 0 for label in unwanted.values()}
+    dropped |= {"empty label": 0, EMPTY: 0, WHITE_SPACE: 0}
+    reasons = {
+        label: _dropped(match)
         for label in set(labels or ())
-        if label and isinstance(label, str) and value_key(label) in unwanted
+        if label
+        and isinstance(label, str)
+        and (match := unwanted.get(value_key(label))) is not None
     }
-    dropped.update({"empty label": 0, EMPTY: 0, WHITE_SPACE: 0})
-    malformed = records.malformed.copy()
-    kept: list[int] = []
+    malformed = loaded.records.malformed.copy()
+    places: list[int] = []
     for i, text in enumerate(texts):
         label = "" if labels is None else labels[i]
         if text is None or (label is None and labelled):
-            missing = chosen["text" if text is None else "label"]
-            malformed.append(records.malformed_at(i, _no_key(missing)))
+            missing = records.roles["text" if text is None else "label"]
+            malformed.append(loaded.records.malformed_at(i, _no_key(missing)))
         elif is_structured and (
             why := why_structured(text, "text")
             or (why_structured(label, "label") if labelled else None)
         ):
-            malformed.append(records.malformed_at(i, why))
-        elif isinstance(label, str) and label in to_drop:
-            dropped[_dropped(to_drop[label])] += 1
+            malformed.append(loaded.records.malformed_at(i, why))
+        elif isinstance(label, str) and label in reasons:
+            dropped[reasons[label]] += 1
         elif label == "" and labelled:
             dropped["empty label"] += 1
         elif empty_text_as is None and is_empty(text):
             dropped[WHITE_SPACE if text else EMPTY] += 1
         else:
-            kept.append(i)
+            places.append(i)
     dropped = {reason: count for reason, count in dropped.items() if count}
-    if not kept:
-        raise DataError(_nothing_left(loaded, dropped, malformed))
-    return _Kept(kept, dropped, malformed, warnings)
+    if not places:
+        raise DataError(_no_rows_message(loaded, dropped, malformed))
+    return _Selection(places, dropped, malformed, warnings)
 
 
 def _no_key(choice: Choice) -> str:
@@ -200,38 +218,30 @@ def _no_key(choice: Choice) -> str:
     return f"no key '{choice.name}'"
 
 
-def _cells(loaded: Loaded, chosen: dict[str, Choice], role: str) -> list[Cell] | None:
-    """Return the cells of the main column of a role; None where no column plays it."""
-    choice = chosen.get(role)
-    if choice is None or choice.number is None:
-        return None
-    return loaded.records.columns[choice.number - 1]
-
-
 def _check_drop_labels(
     drop_labels: Sequence[str], labels: Sequence[LabelCell] | None, source: str
 ) -> list[str]:
-    """Refuse a label to drop that is probably misspelled; remark on one that is simply absent."""
+    """Refuse a label to drop that is probably misspelled; warn of any other that is absent."""
     if not drop_labels:
         return []
     if labels is None:
         raise DataError(f"no label can be dropped: {source} has no label column")
-    there = sorted(distinct_labels(label for label in labels if label))
-    keys = set(map(value_key, there))
+    known = sorted(distinct_labels(label for label in labels if label))
+    keys = set(map(value_key, known))
     absent = [label for label in drop_labels if value_key(label) not in keys]
     for label in absent:
-        if hint := near_miss(label, there):
+        if hint := near_miss(label, known):
             raise DataError(f"no label '{label}' to drop in {source}{hint}")
     return [*map(nothing_dropped, absent)]
 
 
 def nothing_dropped(label: str) -> str:
-    """Write that no row has a label that was to be dropped."""
+    """Return the warning that no row has a label that was to be dropped."""
     return f"no row has the label '{label}' that was to be dropped"
 
 
 def has_dropped(report: ReadReport, label: str) -> bool:
-    """Return whether a label to drop was found where `report` comes from."""
+    """Return whether the data of a report had a label that was to be dropped."""
     is_left_out = f"{_dropped(label)} is left out of "
     return _dropped(label) in report.dropped or any(
         warning.startswith(is_left_out) for warning in report.warnings
@@ -242,16 +252,16 @@ def _dropped(label: str) -> str:
     return f"label '{label}'"
 
 
-def _nothing_left(loaded: Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
-    left_out = _left_out(loaded, dropped, malformed)
-    if not left_out:
+def _no_rows_message(loaded: Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
+    omitted = _omitted_rows(loaded, dropped, malformed)
+    if not omitted:
         below = "" if loaded.form.format == "frame" else " below its header"
         return f"{loaded.called} has no rows{below}"
-    return f"no rows of {loaded.called} are left: {left_out}"
+    return f"no rows of {loaded.called} are left: {omitted}"
 
 
-def _left_out(loaded: Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
-    """Count the rows left out, by reason; an empty string where there are none."""
+def _omitted_rows(loaded: Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
+    """Return a clause with the numbers of rows left out, by reason; empty if there are none."""
     reasons = [f"{count:,} ({reason})" for reason, count in dropped.items()]
     if malformed:
         first = malformed[0]
@@ -260,8 +270,8 @@ def _left_out(loaded: Loaded, dropped: dict[str, int], malformed: list[Malformed
 
 
 @dataclass(frozen=True)
-class _Labels:
-    """The labels of the rows that remain: one each, or several; None both where there are none."""
+class _RowLabels:
+    """The labels of the selected rows: one each, or several; None both without a label column."""
 
     single: list[str] | None = None
     sets: list[tuple[str, ...]] | None = None
@@ -273,7 +283,7 @@ class _Labels:
         return self.single or [*chain.from_iterable(self.sets or ())]
 
     def figures(self) -> str:
-        """Describe several labels per text as a clause to follow another; else nothing."""
+        """Describe several labels per text in a clause; return an empty string for one label."""
         if self.sets is None:
             return ""
         labels, n_rows = self.all(), max(1, len(self.sets))
@@ -285,27 +295,26 @@ class _Labels:
         )
 
 
-def _kept_labels(
-    column: LabelColumn | None, kept: _Kept, drop_labels: Sequence[str], *, further: bool
-) -> _Labels:
-    """Take the labels of the rows that remain, those to drop aside."""
+def _labels_of_rows(
+    column: LabelColumn | None, places: list[int], unwanted: Mapping[str, str], *, further: bool
+) -> _RowLabels:
+    """Return the labels of the selected rows, without the unwanted ones."""
     if column is None:
-        return _Labels()
-    cells = [column.cells[i] for i in kept.places]
+        return _RowLabels()
+    cells = [column.cells[i] for i in places]
     if not column.several:
         words = [(cell or "").strip() for cell in cells if not isinstance(cell, tuple)]
         labels, remarks = join_labels(words)
-        return _Labels(labels, warnings=[*column.warnings, *remarks])
-    unwanted = {value_key(label): label for label in drop_labels}
-    left_out = Counter[str]()
-    found = []
+        return _RowLabels(labels, warnings=[*column.warnings, *remarks])
+    n_dropped = Counter[str]()
+    rows = []
     for cell in cells:
         row = cell if isinstance(cell, tuple) else ()
-        found.append(tuple(label for label in row if value_key(label) not in unwanted))
-        left_out.update({unwanted[value_key(label)] for label in {*row}.difference(found[-1])})
-    sets, remarks = join_labels(found)
+        rows.append(tuple(label for label in row if value_key(label) not in unwanted))
+        n_dropped.update({unwanted[value_key(label)] for label in {*row}.difference(rows[-1])})
+    sets, remarks = join_labels(rows)
     warnings = list(column.warnings)
-    for label, count in left_out.items():
+    for label, count in n_dropped.items():
         texts = counted(count, "text, which is", "texts, which are")
         warnings.append(f"{_dropped(label)} is left out of {texts} kept")
     warnings += remarks
@@ -314,46 +323,22 @@ def _kept_labels(
             "no text has more than one label: if that is always so, give one label per text, for"
             " which models are more accurate"
         )
-    return _Labels(sets=sets, separator=column.separator, warnings=warnings)
+    return _RowLabels(sets=sets, separator=column.separator, warnings=warnings)
 
 
-def _table(
-    loaded: Loaded,
-    chosen: dict[str, Choice],
-    kept: _Kept,
-    labels: _Labels,
-    empty_text: str,
-    min_labels: int,
-) -> Table:
-    """Take the rows that remain, and report what was read and what is odd about them."""
-    records, places = loaded.records, kept.places
-    cells = _cells(loaded, chosen, "text") or ()
+def _table(records: _Records, selection: _Selection, labels: _RowLabels, empty_text: str) -> Table:
+    """Build the table of the selected rows, with the report of how it was read."""
+    source, places = records.loaded.records, selection.places
+    cells = records.cells("text") or ()
     bodies = StringArray.of(cells[i] or empty_text for i in places)
-    texts, text_warnings = _texts(records, chosen["text"], bodies, places)
-    groups, group_warnings = _groups(_cells(loaded, chosen, "group"), places, records.rows)
+    texts, text_warnings = _texts(source, records.roles["text"], bodies, places)
+    groups, group_warnings = _groups(records.cells("group"), places, source.rows)
     # New numbers, for the reason given in `_groups`.
-    rows = np.array([records.rows[i] for i in places], np.int64).tolist()
-    parts = _values(loaded, chosen, "split", places, _part, "train, valid or test")
-    left_out = _left_out(loaded, kept.dropped, kept.malformed)
-    _check_labels(labels, min_labels, loaded.called, len(rows), chosen, left_out)
-    malformed = sorted(kept.malformed, key=lambda m: m.line)
-    warnings = [*loaded.warnings, *kept.warnings, *text_warnings, *group_warnings]
-    warnings += labels.warnings + _oddities(bodies, labels)
-    if len(malformed) > _TIDY_SHARE_MALFORMED * records.n_read:
-        share = len(malformed) / records.n_read
-        warnings.append(f"{share:.0%} of the records are malformed: check their quotes and fields")
-    label = replace(chosen["label"], reason=chosen["label"].reason + labels.figures())
-    chosen = {**chosen, "label": label}
-    reading = ReadReport(
-        **vars(loaded.form),
-        columns=[chosen[role] for role in _ROLES if role in chosen],
-        n_read=records.n_read,
-        n_kept=len(rows),
-        dropped=kept.dropped,
-        malformed=malformed,
-        warnings=warnings,
-        preview=[],
-    )
+    rows = np.array([source.rows[i] for i in places], np.int64).tolist()
+    parts = _values(records, "split", places, _part, "train, valid or test")
+    weights = _values(records, "weight", places, _weight, "a number of 0 or more in every row")
+    warnings = [*selection.warnings, *text_warnings, *group_warnings, *labels.warnings]
+    warnings += _oddities(bodies, labels)
     table = Table(
         texts,
         bodies,
@@ -361,74 +346,99 @@ def _table(
         groups,
         rows,
         parts,
-        reading,
+        _report(records, selection, labels, warnings),
         label_sets=labels.sets,
         label_separator=labels.separator,
-        weights=_values(
-            loaded, chosen, "weight", places, _weight, "a number of 0 or more in every row"
-        ),
+        weights=weights,
     )
-    return replace(table, reading=replace(reading, preview=table.preview()))
+    return replace(table, reading=replace(table.reading, preview=table.preview()))
+
+
+def _report(
+    records: _Records, selection: _Selection, labels: _RowLabels, warnings: list[str]
+) -> ReadReport:
+    """Report how the table was read, still without the first rows."""
+    loaded, malformed = records.loaded, sorted(selection.malformed, key=lambda m: m.line)
+    n_read = loaded.records.n_read
+    warnings = [*loaded.warnings, *warnings]
+    if len(malformed) > _TIDY_SHARE_MALFORMED * n_read:
+        share = len(malformed) / n_read
+        warnings.append(f"{share:.0%} of the records are malformed: check their quotes and fields")
+    label = records.roles["label"]
+    roles = {**records.roles, "label": replace(label, reason=label.reason + labels.figures())}
+    return ReadReport(
+        **vars(loaded.form),
+        columns=[roles[role] for role in _ROLES if role in roles],
+        n_read=n_read,
+        n_kept=len(selection.places),
+        dropped=selection.dropped,
+        malformed=malformed,
+        warnings=warnings,
+        preview=[],
+    )
 
 
 def _texts(
-    records: Records, choice: Choice, bodies: StringArray, kept: list[int]
+    records: Records, choice: Choice, bodies: StringArray, places: list[int]
 ) -> tuple[StringArray, list[str]]:
-    """Put the other columns of the text in front of the bodies; remark where one is empty."""
+    """Join the further text columns in front of the bodies; warn of their empty cells."""
     if not choice.before:
         return bodies, []
-    fronts = [[records.columns[column.number - 1][i] for i in kept] for column in choice.before]
+    fronts = [[records.columns[column.number - 1][i] for i in places] for column in choice.before]
     rows = zip(*fronts, bodies, strict=True)
     texts = StringArray.of(joined(cells, body) for *cells, body in rows)
     warnings = []
     for column, cells in zip(choice.before, fronts, strict=True):
-        missing = sum(not (cell or "").strip() for cell in cells)
-        if missing:
+        n_empty = sum(not (cell or "").strip() for cell in cells)
+        if n_empty:
             warnings.append(
-                f"{counted(missing, 'text has', 'texts have')} an empty cell in column"
-                f" {column.called()}: {'it is' if missing == 1 else 'they are'} used without it"
+                f"{counted(n_empty, 'text has', 'texts have')} an empty cell in column"
+                f" {column.called()}: {'it is' if n_empty == 1 else 'they are'} used without it"
             )
     return texts, warnings
 
 
 def _groups(
-    column: Sequence[Cell] | None, kept: list[int], numbers: list[int]
+    column: Sequence[Cell] | None, places: list[int], numbers: list[int]
 ) -> tuple[list[str] | None, list[str]]:
-    """Assign each row to its group; a row without one is a group of its own."""
+    """Return the group of each row; a row without a group is a group of its own."""
     if column is None:
         return None, []
     # Copies: the cells themselves would keep the memory of all others from being freed.
-    copies = StringArray.of(group_name(column[i]) for i in kept)
-    known: dict[str, str] = {}
-    names = [known.setdefault(name, name) for name in copies]
-    groups = [name or own_group(numbers[i]) for name, i in zip(names, kept, strict=True)]
-    alone = names.count("")
-    if not alone:
+    copies = StringArray.of(group_name(column[i]) for i in places)
+    interned: dict[str, str] = {}
+    names = [interned.setdefault(name, name) for name in copies]
+    groups = [name or own_group(numbers[i]) for name, i in zip(names, places, strict=True)]
+    n_without = names.count("")
+    if not n_without:
         return groups, []
-    who = counted(alone, "row has no group: it", "rows have no group: each")
-    return groups, [f"{who} is a group of its own"]
+    subject = counted(n_without, "row has no group: it", "rows have no group: each")
+    return groups, [f"{subject} is a group of its own"]
 
 
 def _values(
-    loaded: Loaded,
-    chosen: dict[str, Choice],
+    records: _Records,
     role: str,
-    kept: list[int],
-    read: Callable[[str], _Value | None],
+    places: list[int],
+    parse: Callable[[str], _Value | None],
     allowed: str,
 ) -> list[_Value] | None:
-    """Read each cell of a role's column; refuse the first that gives None."""
-    column = _cells(loaded, chosen, role)
+    """Parse each cell of a role's column.
+
+    Raises:
+        DataError: `parse` returns None for a cell.
+    """
+    column = records.cells(role)
     if column is None:
         return None
     values = []
-    for i in kept:
+    for i in places:
         cell = (column[i] or "").strip()
-        value = read(cell)
+        value = parse(cell)
         if value is None:
             raise DataError(
-                f"the {role} column of {loaded.called} contains '{shown(cell, 40)}' in"
-                f" {loaded.records.where(i)}; it must contain {allowed}"
+                f"the {role} column of {records.loaded.called} contains '{shown(cell, 40)}' in"
+                f" {records.loaded.records.where(i)}; it must contain {allowed}"
             )
         values.append(value)
     return values
@@ -447,41 +457,40 @@ def _weight(cell: str) -> float | None:
 
 
 def _check_labels(
-    labels: _Labels,
-    least: int,
-    source: str,
-    n_rows: int,
-    chosen: dict[str, Choice],
-    left_out: str,
+    records: _Records, row_labels: _RowLabels, selection: _Selection, least: int
 ) -> None:
-    there = sorted(set(labels.all()))
-    if len(there) >= least:
+    """Refuse fewer different labels than `least`."""
+    labels = sorted(set(row_labels.all()))
+    if len(labels) >= least:
         return
-    others = f" ({left_out})" if left_out else ""
-    if len(there) == 1 and labels.sets is not None:
+    source, n_rows = records.loaded.called, len(selection.places)
+    omitted = _omitted_rows(records.loaded, selection.dropped, selection.malformed)
+    others = f" ({omitted})" if omitted else ""
+    if len(labels) == 1 and row_labels.sets is not None:
         raise DataError(
-            f"'{shown(there[0], 40)}' is the only label of {source}, where a text can have several:"
-            f" at least two labels are needed. For one label or none, give one label per text, such"
-            f" as '{shown(there[0], 40)}' and 'other'"
+            f"'{shown(labels[0], 40)}' is the only label of {source}, where a text can have"
+            f" several: at least two labels are needed. For one label or none, give one label per"
+            f" text, such as '{shown(labels[0], 40)}' and 'other'"
         )
-    if len(there) == 1:
+    if len(labels) == 1:
         remaining = (
             f"the only remaining row of {source} has"
             if n_rows == 1
             else f"all {n_rows:,} remaining rows of {source} have"
         )
         raise DataError(
-            f"{remaining} the label '{shown(there[0], 40)}'"
-            f" (column {chosen['label'].number}): a classifier needs at least two labels{others}"
+            f"{remaining} the label '{shown(labels[0], 40)}'"
+            f" (column {records.roles['label'].number}): a classifier needs at least two"
+            f" labels{others}"
         )
     raise DataError(
-        f"{source} has {len(there)} labels ({', '.join(there)}), fewer than the {least} needed"
+        f"{source} has {len(labels)} labels ({', '.join(labels)}), fewer than the {least} needed"
         f"{others}"
     )
 
 
-def _oddities(bodies: Sequence[str], labels: _Labels) -> list[str]:
-    """Warn of what looks unintended about the rows kept."""
+def _oddities(bodies: Sequence[str], labels: _RowLabels) -> list[str]:
+    """Warn of texts and labels that look unintended."""
     warnings = []
     if blank := sum(map(is_empty, bodies)):
         warnings.append(

@@ -1,7 +1,7 @@
-"""Column roles: text, label and group, as flags name them or inferred, with reasons.
+"""Column roles: text, label and group, named by options or inferred, with reasons.
 
-A flag always beats a guess. A guess rests on a column's name first and its shape second; where
-neither decides, the user is asked.
+Options have precedence. Roles are inferred from the names of columns first and from their values
+second; if neither is conclusive, an error asks the user.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from wordgate.data.columns import Choice, Column, Flag, given_columns
-from wordgate.data.label_sets import are_marks
+from wordgate.data.label_sets import are_truth_values
 from wordgate.data.structured import refuse_structured
 from wordgate.errors import DataError
 from wordgate.runtime.display import counted, shown
@@ -36,30 +36,30 @@ SEVERAL_NAMES = (
 )  # fmt: skip
 """Names of columns of several labels per text, used as label column if there is no better one."""
 _SAMPLE = 2_000
-# A column of this share of numbers is numeric: a few cells may be damaged.
+# A column with this share of numbers is numeric: a few cells may be damaged.
 _MOSTLY = 0.95
 _DATE = re.compile(r"(?=.{6,40}$).*(\d[-/.]\d{1,2}[-/.]\d|\d:\d\d).*")
-# A runner-up this near makes a guess by shape a toss-up.
+# A second column this similar makes an inference from values ambiguous.
 _NEAR_TEXT = 0.75
 _NEAR_LABEL = 4
 _MOST_LABELS = 100
 _MOST_LABELS_SHOWN = 6
-# Below this many groups a split can't balance them: an entity or a topic, not an id.
+# With fewer groups a split cannot be balanced: they are entities or topics, not ids.
 _FEWEST_GROUPS = 10
 _FEWEST_UNNAMED_GROUPS = 50
 _LARGEST_UNNAMED_GROUP = 50
 _PURE = 0.9
-_SPARSE = 0.1  # a column with words in fewer rows holds no texts, if another does
+_SPARSE = 0.1  # a column that is filled in fewer rows is not the text, if another is possible
 
 
 @dataclass(frozen=True)
 class _Profile:
-    """The shape of a column."""
+    """Statistics of a column."""
 
-    number: int  # from 1
-    called: str
+    number: int  # 1-based
+    called: str  # its name in messages
     name: str | None
-    cells: list[str]  # those that are not empty
+    cells: list[str]  # the non-empty ones
     n_rows: int  # the number of all cells
 
     @cached_property
@@ -86,17 +86,17 @@ class _Profile:
 
     @cached_property
     def structured(self) -> bool:
-        """Whether most cells are lists or objects, which no text or label is."""
-        found = sum(isinstance(cell, StructuredCell) for cell in self.sample)
-        return 2 * found > len(self.sample)
+        """Whether most cells are lists or objects, which are not texts or labels."""
+        count = sum(isinstance(cell, StructuredCell) for cell in self.sample)
+        return 2 * count > len(self.sample)
 
     @cached_property
     def words(self) -> float:
-        """Mean words in a cell; two characters count for one word in scripts without spaces."""
+        """Mean number of words per cell; in scripts without spaces, two characters are one word."""
         return sum(map(_words, self.sample)) / max(1, len(self.sample))
 
     def line(self) -> str:
-        """Show the column in a message that asks which one is meant."""
+        """Return a line about the column for a message that lists all columns."""
         first = dict.fromkeys(self.sample)
         examples = ", ".join(repr(shown(value, 30)) for value, _ in zip(first, range(3)))  # noqa: B905
         values = counted(self.distinct, "distinct value")
@@ -122,22 +122,22 @@ def choose_roles(
     source: str,
     usual: Mapping[str, str] | None = None,
 ) -> dict[str, Choice]:
-    """Decide which column plays which role.
+    """Choose the columns of each role.
 
     Args:
-        records: What was read.
-        given: The flags for ``"text"``, ``"label"``, ``"group"``, ``"split"`` and ``"weight"``: a
-            name, a number, or None to infer all but the last two; several for the text, or for the
-            label where each has a column of 0 and 1; ``"none"`` as the group switches grouping off.
-        known: Roles known of a named data set, used where no flag is given.
-        labelled: Whether a label column must be found.
+        records: The records.
+        given: The options for ``"text"``, ``"label"``, ``"group"``, ``"split"`` and ``"weight"``: a
+            name, a number, or None to infer the first three; several for the text, or for labels
+            with a column of 0 and 1 each; ``"none"`` for no groups.
+        known: Known roles of a named data set, used if no option is given.
+        labelled: Whether a label column is required.
         source: The source, for messages.
         usual: Names of the text and label columns of the training data, which are used where no
             flag is given and a single free column has the name.
 
     Raises:
-        DataError: A flag names no column, no column stands out for a role, or the texts are lists
-            or objects.
+        DataError: An option names no column, a role is ambiguous, or the texts are lists or
+            objects.
     """
     if not records.columns:
         raise DataError(f"{source} has no columns: its records are empty")
@@ -155,14 +155,14 @@ def choose_roles(
         chosen["text"] = _infer_text(_free(columns, chosen), columns, source)
     refuse_structured(records, chosen["text"], source)
     if "label" not in chosen:
-        found = _infer_label(_free(columns, chosen))
-        if isinstance(found, str):
+        inferred = _infer_label(_free(columns, chosen))
+        if isinstance(inferred, str):
             if labelled and len(columns) == 1:
                 raise _no_label(columns, source, is_delimited=records.delimited)
             if labelled:
-                raise _undecided("label", found, columns, source)
-            found = Choice("label", None, None, found, given=False)
-        chosen["label"] = found
+                raise _undecided("label", inferred, columns, source)
+            inferred = Choice("label", None, None, inferred, given=False)
+        chosen["label"] = inferred
     if "group" not in chosen:
         labels = _labels(records, chosen["label"])
         chosen["group"] = _infer_group(_free(columns, chosen), records, labels)
@@ -170,8 +170,8 @@ def choose_roles(
 
 
 def _free(columns: list[_Profile], chosen: dict[str, Choice]) -> list[_Profile]:
-    taken = {column.number for choice in chosen.values() for column in choice.columns}
-    return [column for column in columns if column.number not in taken]
+    used = {column.number for choice in chosen.values() for column in choice.columns}
+    return [column for column in columns if column.number not in used]
 
 
 def _called_alike(columns: list[_Profile], name: str) -> list[_Profile]:
@@ -206,12 +206,12 @@ def _by_flags(
 
 
 def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
-    users: dict[int, str] = {}
+    roles: dict[int, str] = {}
     for role, choice in chosen.items():
         for column in choice.columns:
-            if (user := users.setdefault(column.number, role)) != role:
+            if (other := roles.setdefault(column.number, role)) != role:
                 raise DataError(
-                    f"{records.called(column.number - 1)} is used twice, as the {user} and as the"
+                    f"{records.called(column.number - 1)} is used twice, as the {other} and as the"
                     f" {role}: name another one"
                 )
 
@@ -219,11 +219,13 @@ def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
 def _undecided(role: str, why: str, columns: Sequence[_Profile], source: str) -> DataError:
     listing = "\n".join(column.line() for column in columns)
     remedy = f"Name one with --{role} NAME or --{role} NUMBER ({role}=... in Python)."
-    marks = [column for column in columns if column.distinct == 2 and are_marks(column.values)]
-    if role == "label" and len(marks) > 1:
-        flags = [Column(column.number, column.name).flag() for column in marks]
+    binary = [
+        column for column in columns if column.distinct == 2 and are_truth_values(column.values)
+    ]
+    if role == "label" and len(binary) > 1:
+        flags = [Column(column.number, column.name).flag() for column in binary]
         if any("," in flag for flag in flags):
-            flags = [str(column.number) for column in marks]
+            flags = [str(column.number) for column in binary]
         remedy += (
             " If a text can have several labels, each of which has a column of 0 and 1, name all:"
             f" --label {shlex.quote(','.join(flags))}"
@@ -235,7 +237,7 @@ def _undecided(role: str, why: str, columns: Sequence[_Profile], source: str) ->
 
 
 def _no_label(columns: Sequence[_Profile], source: str, *, is_delimited: bool) -> DataError:
-    """Refuse a single column; of a text file the delimiter may be an unusual one."""
+    """Return the error for a single column; in a text file the delimiter may be unusual."""
     remedy = "Labels need a column of their own"
     if is_delimited:
         remedy += (
@@ -268,7 +270,7 @@ def _text_figures(column: _Profile) -> str:
 
 
 def _could_be_text(free: list[_Profile]) -> list[_Profile]:
-    """Return the columns that go first: of words by name, then by shape; then others by name."""
+    """Return the best candidates for the text: by name, then by values, then numeric ones."""
     filled = [column for column in free if column.cells and not column.numeric]
     named = [column for column in free if rank(column.name, TEXT_NAMES) is not None]
     others = [column for column in filled if not (_is_named_label(column) or column.dated)]
@@ -284,16 +286,16 @@ def _is_named_label(column: _Profile) -> bool:
 
 
 def _text_score(column: _Profile) -> float:
-    """Weigh a column's length by how seldom it repeats, gently: texts may have copies."""
+    """Compute mean words times the root of the share of distinct values: texts may have copies."""
     return column.words * math.sqrt(column.distinct / max(1, len(column.cells)))
 
 
 def _infer_label(free: list[_Profile]) -> Choice | str:
-    """Find the label column; where none stands out, return why as a clause.
+    """Infer the label column; return the reason in a clause if it is ambiguous.
 
-    A name decides before a shape does, one of several labels per text after others. Among named
-    columns one of few values goes first; without such a one, a name of classes decides however many
-    there are, unless they are measures.
+    Names have precedence over values, and names of several labels per text come last. Among columns
+    with names of labels, those with few values come first; then those with a name of classes, with
+    any number of values unless they are measurements.
     """
     if not free:
         return "there is no other column"
@@ -301,25 +303,25 @@ def _infer_label(free: list[_Profile]) -> Choice | str:
     named = [c for c in free if c.cells and rank(c.name, LABEL_NAMES) is not None]
     named = [column for column in named if not _could_be_label(column)]
     many = [column for column in named if not _is_measure(column)]
-    outright = [column for column in many if _says_label(column) and _repeats(column)]
+    clear = [column for column in many if _is_named_as_label(column) and _repeats(column)]
     classes = [column for column in many if _is_called(column, CLASS_NAMES)]
-    spoken = [column for column in few if len(_spoken_labels(column)) > 1]
-    found = _label_by_name([*few, *outright]) or _label_by_name(classes)
-    if found is None and len(spoken) == 1:
-        return spoken[0].choice("label", _label_figures(spoken[0]))
+    usual = [column for column in few if len(_usual_labels(column)) > 1]
+    choice = _label_by_name([*few, *clear]) or _label_by_name(classes)
+    if choice is None and len(usual) == 1:
+        return usual[0].choice("label", _label_figures(usual[0]))
     plain = [column for column in few if not column.structured]
     several = [column for column in free if column.cells and not column.numeric]
-    found = found or _label_by_name(many) or _label_by_name(several, SEVERAL_NAMES)
-    found = found or _label_by_shape(plain or few, alone=len(free) == 1)
+    choice = choice or _label_by_name(many) or _label_by_name(several, SEVERAL_NAMES)
+    choice = choice or _label_by_values(plain or few, alone=len(free) == 1)
     empty = [c for c in free if not c.cells and rank(c.name, LABEL_NAMES) is not None]
-    if isinstance(found, str) and empty:
+    if isinstance(choice, str) and empty:
         return f"{empty[0].called} is empty"
-    if isinstance(found, str) and named and not (many or few):
+    if isinstance(choice, str) and named and not (many or few):
         return (
             f"{named[0].called} contains {named[0].distinct:,} different numbers, which look like"
             " measurements, not classes"
         )
-    return found
+    return choice
 
 
 def _label_by_name(
@@ -330,14 +332,14 @@ def _label_by_name(
     if not named:
         return None
     named.sort(key=lambda pair: pair[0])
-    # "label" says it outright; between "sentiment" and "category" only the user can choose.
+    # "label" is unambiguous; between "sentiment" and "category" only the user can choose.
     best = named[0][1]
-    if len(named) == 1 or (_says_label(best) and named[0][0] < named[1][0]):
+    if len(named) == 1 or (_is_named_as_label(best) and named[0][0] < named[1][0]):
         return best.choice("label", f"by its name; {_label_figures(best)}")
     return f"{best.called} and {named[1][1].called} both could be"
 
 
-def _says_label(column: _Profile) -> bool:
+def _is_named_as_label(column: _Profile) -> bool:
     return _is_called(column, LABEL_NAMES[:2])
 
 
@@ -346,14 +348,14 @@ def _is_called(column: _Profile, names: tuple[str, ...]) -> bool:
 
 
 def _is_measure(column: _Profile) -> bool:
-    """Return whether many numbers rather measure than name: fractions, or those of a score."""
+    """Return whether many numbers are measurements, not classes: fractions, or scores by name."""
     return column.numeric and not (
         _is_called(column, CLASS_NAMES)
         and all(float(cell).is_integer() for cell in column.sample if is_number(cell))
     )
 
 
-def _label_by_shape(candidates: list[_Profile], *, alone: bool) -> Choice | str:
+def _label_by_values(candidates: list[_Profile], *, alone: bool) -> Choice | str:
     if alone and candidates:
         only = candidates[0]
         return only.choice("label", f"the only other column; {_label_figures(only)}")
@@ -375,7 +377,7 @@ def _repeats(column: _Profile) -> bool:
     return column.distinct > 1 and 2 * column.distinct <= len(column.cells)
 
 
-def _spoken_labels(column: _Profile) -> set[str]:
+def _usual_labels(column: _Profile) -> set[str]:
     if column.distinct > _MOST_LABELS:
         return set()
     return {value.strip().lower() for value in column.values} & LABEL_VALUES
@@ -416,11 +418,11 @@ def _has_shape_of_ids(column: _Profile) -> bool:
 
 
 def _purity(column: _Profile, records: Records, labels: Sequence[str | None] | None) -> float:
-    """Return the share of the values on several rows that always go with one label, 0 to 1."""
+    """Return the share of the values on several rows that always have the same label, 0 to 1."""
     if labels is None:
         return 0.0
     first: dict[str, str] = {}
-    repeated: dict[str, bool] = {}  # and whether it always goes with one label
+    repeated: dict[str, bool] = {}  # whether a value always has the same label
     for value, label in zip(records.columns[column.number - 1], labels, strict=True):
         if not value or not label:
             continue

@@ -1,4 +1,4 @@
-"""Lists, objects and bytes in columns of texts or labels: refused by name."""
+"""Detection of lists, objects and bytes in columns of texts or labels."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from wordgate.runtime.display import shown
 from wordgate.tables import Cell, Records, StructuredCell
 
 _MOSTLY = 0.5
-_FEWEST = 3  # strings that show what a column holds
-_LONGEST = 10_000  # characters that are taken apart
+_FEWEST = 3  # strings that are enough to recognize a column
+_LONGEST = 10_000  # characters of a string that is parsed
 # The notation of numpy arrays, and of Python types other than list.
 _STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _ITEM = re.compile(rf"[-+]?\d[\d.e+-]*|\.{{3}}|{_STRING}")
@@ -33,14 +33,14 @@ _TO_DO = {
 
 
 class StructuredColumnError(DataError):
-    """A column of texts or labels holds lists or objects."""
+    """A column of texts or labels contains lists or objects."""
 
 
 def refuse_structured(records: Records, choice: Choice, source: str) -> None:
-    """Refuse columns of a text, or of labels that are no lists of labels, by `first_structured`.
+    """Refuse columns of texts or labels that contain lists or objects; see `first_structured`.
 
     Raises:
-        StructuredColumnError: One holds lists or objects.
+        StructuredColumnError: There is such a column.
     """
     for column in choice.columns:
         cells = records.columns[column.number - 1]
@@ -61,7 +61,7 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
 
 
 def why_structured(cell: object, role: str) -> str | None:
-    """Return why a cell can't be a text or a label; None where it is no list or object."""
+    """Return why a cell cannot be a text or a label; None if it is not a list or an object."""
     if not isinstance(cell, StructuredCell):
         return None
     return f"the {role} is {cell.kind}: {shown(cell, 60)}"
@@ -73,27 +73,27 @@ def has_structured(cells: Iterable[object]) -> bool:
 
 
 def first_structured(cells: Sequence[Cell], role: str) -> int | None:
-    """Find the place of the first list or object of a column, if most of its cells are such.
+    """Return the index of a column's first list or object if most cells are; None otherwise.
 
-    Strings count if all of them are lists, objects or bytes in the notation of JSON or Python; a
-    text may be an object in this notation.
+    Strings count if all of them are lists, objects or bytes in the notation of JSON or Python; but
+    a text may be an object in this notation.
     """
     if has_structured(cells):
         structured = [i for i, cell in enumerate(cells) if isinstance(cell, StructuredCell)]
         return structured[0] if len(structured) > _MOSTLY * sum(map(bool, cells)) else None
     opening = ("[", *_BYTES, *("{(" if role == "label" else ""))
-    places = []
-    for place, cell in enumerate(cells):
+    sources = []
+    for i, cell in enumerate(cells):
         if not cell or cell.isspace():
             continue
         if not _is_source(cell.strip(), opening):
             return None
-        places.append(place)
-    return places[0] if len(places) >= _FEWEST else None
+        sources.append(i)
+    return sources[0] if len(sources) >= _FEWEST else None
 
 
 def _is_source(cell: str, opening: tuple[str, ...]) -> bool:
-    """Return whether a string is a list, an object or bytes, as in JSON, Python or numpy."""
+    """Return whether a string is the source of a list, an object or bytes in JSON or Python."""
     if not cell.endswith(("]", "}", ")", "'", '"')) or len(cell) > _LONGEST:
         return False
     plain = plain_source(cell)
@@ -105,18 +105,18 @@ def _is_source(cell: str, opening: tuple[str, ...]) -> bool:
 def plain_source(cell: str) -> str:
     """Convert the notation of numpy arrays, sets and the like to that of Python lists.
 
-    That is how ``['a' 'b']``, ``array(['a', 'b'], dtype=object)``, ``frozenset({'a', 'b'})`` and
-    ``[np.str_('a'), np.str_('b')]`` are read; any other string stays as it is.
+    This converts ``['a' 'b']``, ``array(['a', 'b'], dtype=object)``, ``frozenset({'a', 'b'})`` and
+    ``[np.str_('a'), np.str_('b')]``; any other string is unchanged.
     """
     if typed := _OF_TYPE.fullmatch(cell):
         cell = typed[1] or "[]"
-    cell = _SCALAR.sub(lambda found: found[1] or found[2], cell)  # what strings hold stays
+    cell = _SCALAR.sub(lambda match: match[1] or match[2], cell)  # strings are unchanged
     return f"[{', '.join(_ITEM.findall(cell))}]" if _ARRAY.fullmatch(cell) else cell
 
 
 def literal(cell: str, *, may_be_python: bool = True) -> object:
-    """Read a value as JSON, or else as Python, writes it; None where it is neither."""
-    for read in (json.loads, ast.literal_eval)[: 1 + may_be_python]:
+    """Parse a value in the notation of JSON or Python; return None if it is neither."""
+    for parse in (json.loads, ast.literal_eval)[: 1 + may_be_python]:
         with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-            return read(cell)
+            return parse(cell)
     return None

@@ -28,7 +28,7 @@ EMPTY, WHITE_SPACE = "empty text", "whitespace-only text"
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row of a table, by the number of its record from 1; its text may be cut."""
+    """One row of a table, with the 1-based number of its record; its text may be truncated."""
 
     row: int
     text: str
@@ -36,13 +36,13 @@ class TableRow:
     group: str | None
 
     def label_text(self) -> str | None:
-        """Return the labels in one line, with commas between several; None without labels."""
+        """Return the labels in one line, separated by commas; None without labels."""
         if isinstance(self.label, tuple):
             return ", ".join(self.label) or "no label"
         return self.label
 
     def line(self) -> str:
-        """Show the row in one line that can't disturb a terminal."""
+        """Return the row in one line without control characters, for a terminal."""
         group = "" if self.group is None else f" {shown(self.group, 20)}"
         text = self.label_text()
         label = "" if text is None else f" [{shown(text, 30)}]"
@@ -54,13 +54,13 @@ class ReadReport(SourceFormat):
     """How a source was read; ``n_read == n_kept + sum(dropped) + len(malformed)``.
 
     Attributes:
-        columns: The columns used, each with its reason.
-        n_read: Records found.
-        n_kept: Rows of the table.
-        dropped: How many rows were left out, by reason.
+        columns: The columns used, each with the reason.
+        n_read: Number of records.
+        n_kept: Number of rows of the table.
+        dropped: Numbers of rows left out, by reason.
         malformed: Records skipped, in order.
-        warnings: What the user should know before trusting the table.
-        preview: The first few rows as read.
+        warnings: What may be wrong with the data.
+        preview: The first few rows.
     """
 
     columns: list[Choice]
@@ -72,11 +72,11 @@ class ReadReport(SourceFormat):
     preview: list[TableRow]
 
     def choice(self, role: str) -> Choice | None:
-        """The column that plays a role; None where the role was not looked for."""
+        """Return the column of a role; None if the role was not requested."""
         return next((choice for choice in self.columns if choice.role == role), None)
 
     def lines(self) -> list[str]:
-        """Return what was read, what was inferred and why, for a terminal."""
+        """Return the full report, with the reasons, for a terminal."""
         kept = f"rows: {self.n_read:,} read, {self.n_kept:,} kept{self._dropped()}"
         lines = [*super().lines(), *(choice.line() for choice in self.columns), kept]
         lines += self._warnings()
@@ -85,9 +85,11 @@ class ReadReport(SourceFormat):
         return lines
 
     def summary(self, n_labels: int | None = None, *, several: bool = False) -> list[str]:
-        """Return the rows, the columns, and whatever is unusual, for a terminal.
+        """Return the short report for a terminal: rows, columns, and what is unusual.
 
-        The number of labels is told if it is given; `several`: whether a text has several of them.
+        Args:
+            n_labels: The number of labels; None to leave it out.
+            several: Whether a text can have several labels.
         """
         labels = "" if n_labels is None else f", {counted(n_labels, 'label')}"
         labels += " (multi-label)" if several else ""
@@ -113,7 +115,7 @@ class ReadReport(SourceFormat):
         return [f"malformed: {len(self.malformed):,} skipped ({'; '.join(first)})", *warnings]
 
     def to_json(self) -> dict[str, object]:
-        """Return the facts as plain JSON values; long lists of malformed records are cut."""
+        """Return the report as JSON values; long lists of malformed records are truncated."""
         facts = asdict(self)
         facts["n_malformed"] = len(self.malformed)
         facts["malformed"] = facts["malformed"][:_MALFORMED_IN_JSON]
@@ -121,7 +123,7 @@ class ReadReport(SourceFormat):
 
 
 def own_group(row: int) -> str:
-    """Name the group of a row whose group is empty: nobody else is in it."""
+    """Return the name of the group of a row without a group, which has no other rows."""
     return f"(row {row})"
 
 
@@ -162,7 +164,7 @@ class Table:
         return len(self.texts)
 
     def __repr__(self) -> str:
-        """Give sizes and source: the texts are too much for a line."""
+        """Return sizes and source, without the texts."""
         sizes = f"{counted(len(self), 'row')}, {counted(len(self.label_names()), 'label')}"
         return f"Table({sizes}, data={self.reading.source})"
 
@@ -207,9 +209,9 @@ class Table:
 
     def select(self, indices: Iterable[int]) -> Table:
         """Select rows by their 0-based positions, in the given order; `reading` stays the same."""
-        chosen = np.fromiter(indices, np.int64)
+        rows = np.fromiter(indices, np.int64)
         columns: dict[str, Any] = {
-            name: select(column, chosen)
+            name: select(column, rows)
             for name, column in vars(self).items()
             if isinstance(column, list | StringArray)
         }

@@ -1,4 +1,4 @@
-"""Targets handed over in Python: the `y` of scikit-learn, as one label per text or as several."""
+"""Targets as arguments in Python: the `y` of scikit-learn, with one label per text or several."""
 
 import numbers
 from collections.abc import Iterable, Sequence
@@ -12,23 +12,24 @@ from numpy.typing import NDArray
 from wordgate.data.label_sets import are_indicators
 from wordgate.errors import DataError
 from wordgate.runtime.display import unequal
+from wordgate.storage.arrays import row_indices
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.values import checked_column, column_names, is_empty, is_missing
 
 _SETS = (list, tuple, set, frozenset, np.ndarray)
-_MARKS = "each such column must contain 1 if the text has the label, and 0 if not"
+_INDICATORS = "each such column must contain 1 if the text has the label, and 0 if not"
 
 
 @dataclass(frozen=True)
 class GivenTargets:
-    """Labels and what was given of them.
+    """Targets of texts, and their classes.
 
     Attributes:
-        classes: The labels [classes], of the type they were given as, sorted; the names of the
-            columns of an indicator matrix, or their numbers from 0.
-        names: The labels as they are written in a folder and answered over HTTP.
-        targets: int64 [n], the number of each text's label; or int64 [n, classes] of 0 and 1, 1
-            for each label that a text has, where it may have several.
+        classes: The labels [classes] in their own type, sorted; or the names of the columns of an
+            indicator matrix, or their numbers from 0.
+        names: The labels as strings, as in saved models and over HTTP.
+        targets: int64 [n], the index of each text's label; or int64 [n, classes] of 0 and 1 if a
+            text can have several labels.
     """
 
     classes: NDArray[Any]
@@ -37,16 +38,16 @@ class GivenTargets:
 
 
 def read_targets(y: Any, n_texts: int) -> GivenTargets:
-    """Understand the `y` of an estimator.
+    """Convert the `y` of an estimator to targets.
 
     Args:
-        y: One label per text, in a column as `checked_column` takes it; or several: a list, tuple
-            or set of labels for each text, or an indicator matrix of 0 and 1 with a column for each
-            label, which may be an array, a sparse matrix, a data frame, or a list of its rows.
-        n_texts: How many texts there are.
+        y: One label per text, in a column as for `checked_column`; or several: a list, tuple or set
+            of labels for each text, or an indicator matrix of 0 and 1 with a column for each label,
+            which may be an array, a sparse matrix, a data frame, or a list of its rows.
+        n_texts: The number of texts.
 
     Raises:
-        DataError: It is something else, there are not as many as texts, or fewer than two labels.
+        DataError: It is something else, has another length, or fewer than two labels.
     """
     matrix, labels = _matrix_or_labels(y)
     _check_number(len(labels) if matrix is None else len(matrix[0]), n_texts)
@@ -54,29 +55,29 @@ def read_targets(y: Any, n_texts: int) -> GivenTargets:
         targets, columns = matrix
         classes = _array(columns)
     elif labels and all(map(_is_set, labels)):
-        classes, targets = _of_sets(labels)
+        classes, targets = _encode_sets(labels)
     else:
-        classes, targets = _numbered(labels)
+        classes, targets = _encode(labels)
     return GivenTargets(classes, _names(classes), targets)
 
 
 def match_targets(y: Any, predicted: NDArray[np.int64], classes: NDArray[Any]) -> NDArray[np.bool_]:
-    """Compare predictions with the `y` of an estimator, in any form that `read_targets` takes.
+    """Compare predictions with the `y` of an estimator, in any form as for `read_targets`.
 
-    Labels that the model does not know match nothing.
+    Labels that the model does not have are different from every prediction.
 
     Args:
         y: The labels.
-        predicted: int64 [n], the number of each text's class; or int64 [n, classes] of 0 and 1 if a
+        predicted: int64 [n], the index of each text's class; or int64 [n, classes] of 0 and 1 if a
             text can have several.
-        classes: The labels [classes] that the model knows.
+        classes: The labels [classes] of the model.
 
     Returns:
-        bool [n], True where the label, or all labels, are right.
+        bool [n], whether the label, or all labels, are correct.
 
     Raises:
-        DataError: `y` is in none of these forms, or in one that the model does not predict, or
-            there are not as many labels as predictions.
+        DataError: `y` is in none of these forms, in one that the model does not predict, or has
+            another length.
     """
     (matrix, labels), several = _matrix_or_labels(y), predicted.ndim == 2
     _check_number(len(labels) if matrix is None else len(matrix[0]), len(predicted))
@@ -90,47 +91,47 @@ def match_targets(y: Any, predicted: NDArray[np.int64], classes: NDArray[Any]) -
         )
     if matrix is not None:
         return _match_columns(matrix[0], column_names(y), predicted, classes)
-    places = {label: place for place, label in enumerate(classes)}
+    index = {label: i for i, label in enumerate(classes)}
     if not several:
         for position, label in enumerate(labels):
             _check_label(label, f"label {position + 1} of {len(labels)}")
         _check_types(labels, classes)
-        known = np.array([places.get(label, -1) for label in labels], np.int64)
-        return np.asarray(known == predicted)
+        targets = np.array([index.get(label, -1) for label in labels], np.int64)
+        return np.asarray(targets == predicted)
     _check_types([*chain.from_iterable(labels)], classes)
-    true = [{places.get(label, -1) for label in row} for row in labels]
-    found = (set(np.flatnonzero(row).tolist()) for row in predicted)
-    return np.array([a == b for a, b in zip(true, found, strict=True)], bool)
+    true_sets = ({index.get(label, -1) for label in row} for row in labels)
+    predicted_sets = (set(np.flatnonzero(row).tolist()) for row in predicted)
+    return np.array([a == b for a, b in zip(true_sets, predicted_sets, strict=True)], bool)
 
 
 def _match_columns(
-    marks: NDArray[np.int64],
+    matrix: NDArray[np.int64],
     names: Sequence[Any] | None,
     predicted: NDArray[np.int64],
     classes: NDArray[Any],
 ) -> NDArray[np.bool_]:
-    """Compare matrices of 0 and 1, by the names of the columns where they are those of labels."""
+    """Compare indicator matrices, by the names of the columns if these are the labels."""
     if predicted.ndim == 1:
         raise DataError("the model predicts one label per text, not several")
     if names is not None and set(names) == set(classes):
-        places = {name: place for place, name in enumerate(names)}
-        marks = marks[:, [places[label] for label in classes]]
-    elif marks.shape[1] != len(classes) or (names is not None and classes.dtype.kind != "i"):
-        columns = f"{marks.shape[1]} columns" if names is None else ", ".join(map(str, names))
+        index = {name: i for i, name in enumerate(names)}
+        matrix = matrix[:, [index[label] for label in classes]]
+    elif matrix.shape[1] != len(classes) or (names is not None and classes.dtype.kind != "i"):
+        columns = f"{matrix.shape[1]} columns" if names is None else ", ".join(map(str, names))
         raise DataError(
             f"a column of 0 and 1 is needed for each label of the model"
             f" ({', '.join(map(str, classes))}), not {columns}"
         )
-    return np.asarray((marks == predicted).all(axis=1))
+    return np.asarray((matrix == predicted).all(axis=1))
 
 
 def _check_types(labels: Sequence[Any], classes: NDArray[Any]) -> None:
-    """Refuse labels none of which can equal one of the model's, such as ``"1"`` and 1."""
-    known, given = set(map(_kind, classes)), set(map(_kind, labels))
-    if labels and not known & given:
+    """Refuse labels of another type than those of the model, such as ``"1"`` for 1."""
+    expected, given = set(map(_kind, classes)), set(map(_kind, labels))
+    if labels and not expected & given:
         raise DataError(
             "the labels are of another type than those of the model:"
-            f" {labels[0]!r} ({given.pop()}), not {classes.tolist()[0]!r} ({known.pop()})"
+            f" {labels[0]!r} ({given.pop()}), not {classes.tolist()[0]!r} ({expected.pop()})"
         )
 
 
@@ -147,18 +148,18 @@ def _check_number(n_labels: int, n_texts: int) -> None:
 
 
 def _matrix_or_labels(y: Any) -> tuple[tuple[NDArray[np.int64], Sequence[Any]] | None, list[Any]]:
-    """Read an indicator matrix and the names of its columns, or else the labels of each text."""
+    """Return an indicator matrix and the names of its columns, or else the labels of each text."""
     if (matrix := _indicator_matrix(y)) is not None:
         return matrix, []
     labels = checked_column(y, "labels")
     if are_indicators(labels):
-        marks = np.array([list(map(int, row)) for row in labels], np.int64)
-        return (marks, range(marks.shape[1])), []
+        rows = np.array([list(map(int, row)) for row in labels], np.int64)
+        return (rows, range(rows.shape[1])), []
     return None, labels
 
 
 def _indicator_matrix(y: Any) -> tuple[NDArray[np.int64], Sequence[Any]] | None:
-    """Read a matrix or a frame of several columns of 0 and 1; None where it is neither."""
+    """Convert a matrix or a frame of several columns of 0 and 1; return None for anything else."""
     names = column_names(y)
     if names is not None and len(names) > 1:
         values = np.column_stack([np.asarray(checked_column(y[name], "labels")) for name in names])
@@ -168,35 +169,35 @@ def _indicator_matrix(y: Any) -> tuple[NDArray[np.int64], Sequence[Any]] | None:
     else:
         return None
     try:
-        marks = values.astype(np.float64)
+        matrix = values.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"{len(names)} columns of labels do not contain numbers: {_MARKS}"
+            f"{len(names)} columns of labels do not contain numbers: {_INDICATORS}"
         ) from error
-    wrong = np.argwhere(~np.isin(marks, (0.0, 1.0)))
-    if len(wrong):
-        row, column = wrong[0]
+    invalid = np.argwhere(~np.isin(matrix, (0.0, 1.0)))
+    if len(invalid):
+        row, column = invalid[0]
         raise DataError(
             f"the labels contain {values[row, column]} in row {row + 1}, column {names[column]!r}:"
-            f" {_MARKS}"
+            f" {_INDICATORS}"
         )
-    return marks.astype(np.int64), names
+    return matrix.astype(np.int64), names
 
 
-def _of_sets(rows: Sequence[Iterable[Any]]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Number the labels of texts that may have several: int64 [n, classes] of 0 and 1."""
+def _encode_sets(rows: Sequence[Iterable[Any]]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the distinct labels, sorted, and an indicator matrix, int64 [n, classes]."""
     for position, labels in enumerate(rows):
         for label in labels:
             _check_label(label, f"a label of text {position + 1}")
-    sizes = [len(list(labels)) for labels in rows]
-    classes, columns = _numbered(list(chain.from_iterable(rows)))
+    sizes = np.array([len(list(labels)) for labels in rows], np.int64)
+    classes, columns = _encode(list(chain.from_iterable(rows)))
     targets = np.zeros((len(rows), len(classes)), np.int64)
-    targets[np.repeat(np.arange(len(rows)), sizes), columns] = 1
+    targets[row_indices(sizes), columns] = 1
     return classes, targets
 
 
-def _numbered(labels: Sequence[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the distinct labels, sorted, and the number of each, int64 [n]."""
+def _encode(labels: Sequence[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the distinct labels, sorted, and the index of each text's label, int64 [n]."""
     for position, label in enumerate(labels):
         _check_label(label, f"label {position + 1} of {len(labels)}")
     column = _array(labels)
@@ -232,21 +233,21 @@ def _array(labels: Sequence[Any]) -> NDArray[Any]:
     labels = [str.__str__(label) if isinstance(label, str) else label for label in labels]
     column = np.asarray(labels)
     if column.dtype.kind == "U" and not all(isinstance(label, str) for label in labels):
-        column = np.asarray(labels, object)  # words and numbers, which numpy would make words of
+        column = np.asarray(labels, object)  # numpy would convert numbers among words to strings
     return column
 
 
 def _names(classes: NDArray[Any]) -> list[str]:
-    """Name the labels as they are written in a folder and answered over HTTP."""
-    written: dict[str, Any] = {}
+    """Return the labels as strings, as in saved models and over HTTP."""
+    by_name: dict[str, Any] = {}
     for label in classes:
         is_bytes = isinstance(label, bytes)
         text = label.decode("utf-8", "backslashreplace") if is_bytes else str(label)
         name = without_surrogates(text)
-        if name in written:
+        if name in by_name:
             raise DataError(
-                f"the labels {written[name]!r} and {label!r} are written alike, as '{name}': give"
+                f"the labels {by_name[name]!r} and {label!r} are written alike, as '{name}': give"
                 " one of them another name"
             )
-        written[name] = label
-    return list(written)
+        by_name[name] = label
+    return list(by_name)

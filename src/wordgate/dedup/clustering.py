@@ -1,4 +1,4 @@
-"""Agglomerative clustering by average linkage, a whole round of mergers at a time."""
+"""Agglomerative clustering by average linkage, with many mergers per round."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Clusters:
-    """K clusters and E edges between them; the first three as in `average_linkage`."""
+    """K clusters and E edges between them; the first three attributes as in `average_linkage`."""
 
     sums: sparse.csr_matrix
     n_texts: NDArray[np.float64]
     n_rows: NDArray[np.int64]
-    edges: NDArray[np.int64]  # [E, 2], the smaller number first
-    similarity: NDArray[np.float32]  # [E], the mean between the texts at both ends
+    edges: NDArray[np.int64]  # [E, 2], the smaller index first
+    similarity: NDArray[np.float32]  # [E], the mean over all pairs of texts of both clusters
 
     def measure(self, edges: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the mean similarity between the texts at both ends of edges."""
-        between = self.n_texts[edges[:, 0]] * self.n_texts[edges[:, 1]]
-        return (row_dots(self.sums, edges) / np.maximum(between, 1)).astype(np.float32)
+        """Compute the mean similarity between the texts of both clusters of edges."""
+        n_pairs = self.n_texts[edges[:, 0]] * self.n_texts[edges[:, 1]]
+        return (row_dots(self.sums, edges) / np.maximum(n_pairs, 1)).astype(np.float32)
 
-    def keep(self, kept: NDArray[np.bool_]) -> None:
-        """Drop the other edges."""
-        self.edges, self.similarity = self.edges[kept], self.similarity[kept]
+    def keep(self, mask: NDArray[np.bool_]) -> None:
+        """Keep the edges of a mask."""
+        self.edges, self.similarity = self.edges[mask], self.similarity[mask]
 
 
 def average_linkage(
@@ -45,25 +45,24 @@ def average_linkage(
     least: float,
     most_rows: int,
 ) -> NDArray[np.int64]:
-    """Join clusters while the mean similarity between their texts reaches a level.
+    """Merge clusters while the mean similarity between their texts is at least a threshold.
 
-    The mean over *all* pairs of texts, not the nearest pair alone, must reach it: so a text that
-    is a little like two strangers doesn't chain them together. In each round every cluster names
-    its most similar neighbor, and those that name each other are joined. For average linkage
-    this gives the same tree as joining the closest pair one at a time (reciprocal nearest
-    neighbors; Murtagh, The Computer Journal 26(4), 1983).
+    The mean is over *all* pairs of texts, so that a text similar to two unrelated ones does not
+    chain them. In each round, pairs of clusters that are each other's most similar neighbor are
+    merged (reciprocal nearest neighbors; Murtagh, The Computer Journal 26(4), 1983). For average
+    linkage this results in the same tree as merging the most similar pair one at a time.
 
     Args:
         sums: float32 CSR [K, features], the sum of the vectors of each cluster's texts, whose dot
             products are similarities.
-        n_texts: float64 [K], how many vectors that is.
-        n_rows: int64 [K], how many rows of data each cluster holds.
-        edges: int64 [E, 2], pairs of clusters worth comparing; the others aren't joined directly.
-        least: The mean similarity from which clusters are joined.
-        most_rows: No joining makes a cluster of more rows than this.
+        n_texts: float64 [K], the number of these vectors.
+        n_rows: int64 [K], the number of rows of each cluster.
+        edges: int64 [E, 2], the pairs of clusters to compare; others are not merged directly.
+        least: Minimum mean similarity of merged clusters.
+        most_rows: Maximum number of rows of a merged cluster.
 
     Returns:
-        int64 [K], the cluster that each one ended in, named by its smallest member.
+        int64 [K], the final cluster of each one, identified by its smallest member.
     """
     names = final = np.arange(len(n_rows))
     state = _Clusters(sums, n_texts, n_rows, edges, np.zeros(0, dtype=np.float32))
@@ -76,7 +75,7 @@ def average_linkage(
             return final
         names = names[_compress(state)]
         target = _mergers(state)
-        # A joined cluster keeps the smaller name; those joined in earlier rounds follow it.
+        # A merged cluster has the smaller index; clusters merged in earlier rounds follow it.
         renamed = np.arange(len(n_rows))
         renamed[names] = names[target]
         final = renamed[final]
@@ -85,7 +84,7 @@ def average_linkage(
 
 
 def _compress(state: _Clusters) -> NDArray[np.int64]:
-    """Forget the clusters that no edge touches; return the numbers that the others had."""
+    """Drop the clusters without edges; return the previous indices of the others."""
     kept = distinct(state.edges.ravel())
     number = np.full(len(state.n_rows), -1)
     number[kept] = np.arange(len(kept))
@@ -96,10 +95,10 @@ def _compress(state: _Clusters) -> NDArray[np.int64]:
 
 
 def _mergers(state: _Clusters) -> NDArray[np.int64]:
-    """Return int64 [K]: for the larger of two that name each other the smaller, else itself."""
+    """Return the cluster into which each is merged, int64 [K]: the smaller of a pair, or itself."""
     ends = np.concatenate([state.edges, state.edges[:, ::-1]])
     similarity = np.concatenate([state.similarity, state.similarity])
-    # Written from the least similar to the most, ties to the smallest number, so the best stays.
+    # Assigned in order of similarity, the most similar last; ties go to the smallest index.
     order = np.lexsort((-ends[:, 1], similarity))
     best = np.full(len(state.n_rows), -1)
     best[ends[order, 0]] = ends[order, 1]
@@ -109,11 +108,11 @@ def _mergers(state: _Clusters) -> NDArray[np.int64]:
 
 
 def _merge(state: _Clusters, target: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Join each cluster to its target; return the numbers of those that are left."""
+    """Merge each cluster into its target; return the previous indices of the remaining ones."""
     from scipy import sparse
 
-    left = np.flatnonzero(target == np.arange(len(target)))
-    number = np.searchsorted(left, target)
+    remaining = np.flatnonzero(target == np.arange(len(target)))
+    number = np.searchsorted(remaining, target)
     grown = np.bincount(number) > 1
     ones = np.ones(len(number), dtype=np.float32)
     grouping = sparse.csr_matrix((ones, (number, np.arange(len(number)))))
@@ -125,11 +124,11 @@ def _merge(state: _Clusters, target: NDArray[np.int64]) -> NDArray[np.int64]:
     again = _edges_between(number, state.edges[changed])
     state.edges = np.concatenate([ends[~changed], again])
     state.similarity = np.concatenate([state.similarity[~changed], state.measure(again)])
-    return left
+    return remaining
 
 
 def _edges_between(number: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Renumber the ends of edges; return the distinct ones that still have two."""
+    """Renumber the ends of edges; return the distinct edges between different clusters."""
     ends = np.sort(number[pairs], axis=1)
     ends = ends[ends[:, 0] < ends[:, 1]]
     return distinct_pairs(ends[:, 0], ends[:, 1])

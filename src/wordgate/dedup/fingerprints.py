@@ -1,4 +1,4 @@
-"""Fingerprints of training texts: enough to recognize them again, not to read them."""
+"""Fingerprints of training texts, which identify them without containing them."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,41 +21,43 @@ from wordgate.errors import BundleError
 from wordgate.storage.strings import StringArray, select
 
 _MINIMA = 64  # of words, and as many of character shingles
-_WIDTH = _MINIMA + 4  # bytes of a sketch: a minimum of each kind a byte, and the two masses
+_WIDTH = _MINIMA + 4  # bytes of a sketch: one minimum of each kind per byte, and the two masses
 _ERROR = 0.05  # standard error of an estimated similarity
-_ALIKE = NEAR + _ERROR  # estimated similarity of what is called a near copy
-_RARE = 1000  # features of fewer texts than this part of all share one weight
-_STEP = 64.0  # weights are kept as multiples of 1 / 64
+_THRESHOLD = NEAR + _ERROR  # minimum estimated similarity of near duplicates
+_RARE = 1000  # features in fewer than n_texts / 1000 texts share one weight
+_STEP = 64.0  # weights are multiples of 1 / 64
 _WEIGHT_BITS = 10
-_FIRST = 12  # bytes that are compared with those of all training texts
-_MAY_BE = 6  # minima of 24 in them that agree between a text and what it may copy
-_AT_ONCE, _ASKED_AT_ONCE = 4096, 256  # sketches compared at once: bounds the memory
-_NIBBLES = 16  # values of one minimum: four bits are kept of each
+_FIRST = 12  # bytes of a sketch that are compared with those of all training texts
+_MIN_AGREEING = 6  # of their 24 minima, to compare the whole sketches
+_TRAINING_AT_ONCE, _TEXTS_AT_ONCE = 4096, 256  # sketches compared at once: bounds the memory
+_NIBBLES = 16  # values of a minimum, of which four bits are stored
 
 
 @dataclass(frozen=True)
 class NearCopies:
-    """Which texts are exact or near duplicates of training texts."""
+    """The texts that are exact or near duplicates of training texts."""
 
-    found: NDArray[np.bool_]  # bool [texts]: those that are, or are estimated to be
-    estimated: NDArray[np.bool_]  # bool [texts]: those of them that only sketches tell
-    false_alarms: float  # how many of the estimated ones are to be expected to be none
+    found: NDArray[np.bool_]  # bool [texts]: verified or estimated duplicates
+    estimated: NDArray[np.bool_]  # bool [texts]: those that are only estimated
+    false_alarms: float  # expected number of false positives among the estimated ones
 
 
 @dataclass(frozen=True)
 class FeatureWeights:
-    """Inverse document frequencies among training texts, as `ShingledTexts` weighs features.
+    """Inverse document frequencies of features in training texts, as in `ShingledTexts`.
 
-    Common are features of at least two texts and a thousandth of all: uint32 [features], sorted,
-    the number of each and, in the last ten bits, its weight.
+    Attributes:
+        common: uint32 [features], the sorted features of at least two texts and a thousandth of
+            all texts, with the weight in the last ten bits.
+        rare: The mean weight of all other features, also of unseen ones.
     """
 
     common: NDArray[np.uint32]
-    rare: float  # what the others weigh on average, and one that no text has
+    rare: float
 
     @classmethod
     def of(cls, shingles: Shingles) -> "FeatureWeights":
-        """Weigh the features of training texts."""
+        """Compute the weights of the features of training texts."""
         n_texts = max(1, len(shingles.starts) - 1)
         used, counts = shingles.numbered[0], shingles.frequencies
         common = counts >= max(2, n_texts // _RARE)
@@ -67,41 +69,41 @@ class FeatureWeights:
         return cls(packed, float(np.float32(max(float(of_rare), math.log(2)) + 0.1)))
 
     def __call__(self, features: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the weight of each feature, float32."""
+        """Return the weights of features, float32 [features]."""
         weights = np.full(len(features), self.rare, np.float32)
         if len(self.common):
-            numbers = self.common >> np.uint32(_WEIGHT_BITS)
-            place = np.minimum(np.searchsorted(numbers, features), len(numbers) - 1)
-            known = numbers[place] == features
-            last = self.common[place[known]] & np.uint32((1 << _WEIGHT_BITS) - 1)
-            weights[known] = last.astype(np.float32) / np.float32(_STEP)
+            known = self.common >> np.uint32(_WEIGHT_BITS)
+            place = np.minimum(np.searchsorted(known, features), len(known) - 1)
+            is_known = known[place] == features
+            steps = self.common[place[is_known]] & np.uint32((1 << _WEIGHT_BITS) - 1)
+            weights[is_known] = steps.astype(np.float32) / np.float32(_STEP)
         return weights
 
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Hashes of training texts and groups, and sketches that recognize near duplicates.
+    """Hashes of training texts and groups, and sketches to detect near duplicates.
 
-    A sketch holds 64 minima of a text's words and as many of its character shingles, four bits of
-    each (b-bit minwise hashing; Li and König, WWW 2010), drawn by the features' weights, so that
-    words which all texts share count for little (consistent weighted sampling). Together with the
-    features' masses it estimates the similarity that near duplicates are verified by (`similarity`)
-    with a standard error of about 0.05. A text is reported as a near duplicate if the estimate is
-    at least 0.55; the definition is a similarity of 0.5. For the test rows of the training, the
-    verified result is stored.
+    A sketch has 64 minima of a text's words and 64 of its character shingles, four bits each
+    (b-bit minwise hashing; Li and König, WWW 2010). They are sampled by the weights of the features
+    (consistent weighted sampling), so that words of all texts hardly count. With the total weights
+    it estimates the `similarity` by which near duplicates are defined, with a standard error of
+    about 0.05. A text is reported as a near duplicate if the estimate is at least 0.55; the
+    definition is a similarity of 0.5. For the test rows of the training, the verified result is
+    stored.
 
-    They take 76 bytes a training text of five words or more, 8 of a shorter one, a validation or
-    test text or a group, and 4 for each word or shingle that many texts share.
+    Size: 76 bytes per training text of five words or more; 8 bytes per shorter text, validation or
+    test text, or group; 4 bytes per common word or shingle.
 
     Attributes:
         texts: uint64 [texts], sorted: BLAKE2b of each distinct normalized training text.
         valid_texts: uint64 [texts], sorted: the same of the validation texts.
         groups: uint64 [groups], sorted: BLAKE2b of the names of the groups of both.
-        tested: uint64 [texts], sorted: the test texts.
+        tested: uint64 [texts], sorted: the same of the test texts.
         tested_copies: uint64 [texts], sorted: those of them with an exact or near duplicate in
             training.
-        sketches: uint8 [long texts, 68]: two minima a byte, and the square roots of the masses of
-            words and shingles, float16 each, of training texts of five words or more.
+        sketches: uint8 [long texts, 68]: two minima per byte, and the square roots of the total
+            weights of words and shingles, float16 each, of training texts of five words or more.
         common_words: uint32 [features]: `FeatureWeights.common` of words.
         common_grams: uint32 [features]: the same of character shingles.
         scale: float32 [3]: `FeatureWeights.rare` of both, and the logarithm of the number of texts.
@@ -127,10 +129,10 @@ class Fingerprints:
         test: Sequence[str] = (),
         copies: NDArray[np.bool_] | None = None,
     ) -> "Fingerprints":
-        """Take the fingerprints of the texts that a model was trained, validated and tested on.
+        """Compute the fingerprints of the texts that a model was trained, validated and tested on.
 
-        The groups are those of training and validation texts, if there are any; copies, bool
-        [test], are the test texts that have an exact or near duplicate among the training texts.
+        `groups` are those of training and validation texts; `copies`, bool [test], the test texts
+        with an exact or near duplicate among the training texts.
         """
         names = StringArray.of(sorted({normalized(text) for text in texts}))
         words, grams, n_words = shingle(names)
@@ -144,7 +146,7 @@ class Fingerprints:
             groups=distinct(hash_strings(sorted({g for g in groups or () if g}), key="group")),
             tested=distinct(hashed),
             tested_copies=distinct(hashed[[] if copies is None else copies]),
-            # Sorted, so that the order tells nothing about the texts' order.
+            # Sorted, so that the order of the texts cannot be inferred.
             sketches=np.unique(sketches, axis=0),
             common_words=weigh[0].common,
             common_grams=weigh[1].common,
@@ -153,7 +155,7 @@ class Fingerprints:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Fingerprints":
-        """Restore what ``arrays`` gave.
+        """Restore fingerprints from what `arrays` returned.
 
         Raises:
             BundleError: An array is missing or of another type or shape.
@@ -167,88 +169,76 @@ class Fingerprints:
                     f"the fingerprints' array '{name}' is {array.dtype} {list(array.shape)}; "
                     f"it must be {np.dtype(dtype)} [n{''.join(f', {size}' for size in shape)}]"
                 )
-        found = cls(**{name: np.asarray(arrays[name]) for name in _SCHEMA})
-        if len(found.scale) != 3 or not np.all(found.scale > 0):
+        prints = cls(**{name: np.asarray(arrays[name]) for name in _SCHEMA})
+        if len(prints.scale) != 3 or not np.all(prints.scale > 0):
             raise BundleError(
-                f"the fingerprints' array 'scale' is {found.scale.tolist()}; it must contain three"
+                f"the fingerprints' array 'scale' is {prints.scale.tolist()}; it must contain three"
                 " numbers above 0"
             )
-        return found
-
-    @classmethod
-    def from_older(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Fingerprints":
-        """Take what an older layout has: exact duplicates and groups, but no near duplicates.
-
-        Raises:
-            BundleError: An array is missing or of another type or shape.
-        """
-        empty = cls.of([], None).arrays()
-        for name in ("texts", "groups"):
-            del empty[name]
-        return cls.from_arrays({**arrays, **empty})
+        return prints
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Return the arrays to keep, by name."""
+        """Return the arrays to save, by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def seen_texts(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """Return which texts are exact duplicates of training or validation texts.
 
-        Case, whitespace and Unicode forms (NFC and NFD) apart.
+        Texts that differ in case, whitespace or Unicode form (NFC and NFD) are exact duplicates.
         """
         hashed = _hashed(texts)
         return np.isin(hashed, self.texts) | np.isin(hashed, self.valid_texts)
 
     def seen_groups(self, groups: Sequence[str]) -> NDArray[np.bool_]:
-        """Return which rows' groups were in training; a row without a group was in none."""
+        """Return which groups were in training or validation; False for an empty name."""
         return np.isin(hash_strings(groups, key="group"), self.groups)
 
     def near_copies(self, texts: Sequence[str], *, verified: bool = True) -> NearCopies:
         """Return which texts are exact or near duplicates of training texts.
 
-        Texts of fewer than five words have exact duplicates only. For validation texts,
-        `seen_texts` finds exact duplicates. If `verified`, the test texts of the training have the
+        Texts of fewer than five words have exact duplicates only. Validation texts are left out:
+        `seen_texts` finds them. If `verified`, the test texts of the training have the verified
         result of the training. The time is proportional to the number of texts times the number of
         training texts: 1,000 times 50,000 take about two seconds.
         """
         hashed = _hashed(texts)
         found = np.isin(hashed, self.texts)
-        answered = found | np.isin(hashed, self.valid_texts)
+        is_decided = found | np.isin(hashed, self.valid_texts)
         if verified:
             found = found | np.isin(hashed, self.tested_copies)
-            answered |= found | np.isin(hashed, self.tested)
-        asked = np.flatnonzero(~answered)
-        similarity = self._similarity(select(texts, asked))
-        alike = similarity >= _ALIKE
+            is_decided |= found | np.isin(hashed, self.tested)
+        rows = np.flatnonzero(~is_decided)
+        similarity = self._highest_similarity(select(texts, rows))
+        is_near = similarity >= _THRESHOLD
         estimated = np.zeros(len(texts), dtype=np.bool_)
-        estimated[asked[alike]] = True
-        doubts = (NEAR - similarity[alike]) / (_ERROR * math.sqrt(2))
-        false_alarms = sum(0.5 * (1 + math.erf(doubt)) for doubt in doubts.tolist())
+        estimated[rows[is_near]] = True
+        z_scores = (NEAR - similarity[is_near]) / (_ERROR * math.sqrt(2))
+        false_alarms = sum(0.5 * (1 + math.erf(z)) for z in z_scores.tolist())
         return NearCopies(found | estimated, estimated, false_alarms)
 
-    def _similarity(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Estimate how similar the most similar training text is, float32 [texts]."""
+    def _highest_similarity(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Estimate the similarity to the most similar training text, float32 [texts]."""
         words, grams, n_words = shingle(list(map(normalized, texts)))
-        most = np.zeros(len(texts), dtype=np.float32)
+        highest = np.zeros(len(texts), dtype=np.float32)
         if not len(self.sketches) or not len(texts):
-            return most
+            return highest
         weigh = (
             FeatureWeights(self.common_words, float(self.scale[0])),
             FeatureWeights(self.common_grams, float(self.scale[1])),
         )
         sketches = _sketches((words, grams), weigh)
         long_enough = np.flatnonzero(n_words >= MIN_WORDS)
-        for block in _blocks(len(self.sketches), _AT_ONCE):
-            known = self.sketches[block]
-            one_hot = _one_hot(known[:, :_FIRST])
-            for part in _blocks(len(long_enough), _ASKED_AT_ONCE):
+        for block in _blocks(len(self.sketches), _TRAINING_AT_ONCE):
+            training = self.sketches[block]
+            one_hot = _one_hot(training[:, :_FIRST])
+            for part in _blocks(len(long_enough), _TEXTS_AT_ONCE):
                 rows = long_enough[part]
-                # Agreements are counted by a matrix product of 0s and 1s: the fastest way on a CPU.
+                # Agreements are counted by a matrix product of 0s and 1s, the fastest on a CPU.
                 agreeing = one_hot @ _one_hot(sketches[rows, :_FIRST]).T
-                ones, others = np.nonzero(agreeing >= _MAY_BE)
-                found = _estimated(known[ones], sketches[rows[others]], float(self.scale[2]))
-                np.maximum.at(most, rows[others], found)
-        return most
+                first, second = np.nonzero(agreeing >= _MIN_AGREEING)
+                pairs = training[first], sketches[rows[second]]
+                np.maximum.at(highest, rows[second], _estimate(*pairs, float(self.scale[2])))
+        return highest
 
 
 _SCHEMA: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
@@ -271,7 +261,7 @@ def _hashed(texts: Sequence[str]) -> NDArray[np.uint64]:
 def _sketches(
     kinds: tuple[Shingles, Shingles], weigh: tuple[FeatureWeights, FeatureWeights]
 ) -> NDArray[np.uint8]:
-    """Sketch the words and the character shingles of N texts, uint8 [N, 68]."""
+    """Compute the sketches of N texts from their words and character shingles, uint8 [N, 68]."""
     words, word_mass = _minima(kinds[0], weigh[0])
     grams, gram_mass = _minima(kinds[1], weigh[1])
     roots = np.sqrt(np.stack([word_mass, gram_mass], axis=1))  # float16 ends at 65,504
@@ -282,23 +272,23 @@ def _sketches(
 def _minima(
     shingles: Shingles, weigh: FeatureWeights
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Choose features that stand for each of N texts: four bits of each; and the texts' masses.
+    """Compute four bits of each minimum of N texts, and the total weights of their features.
 
-    Two texts agree in one with the probability of the weighted Jaccard similarity of their
-    features. The feature is taken, not its waiting time: of that the last bit may differ from
-    processor to processor.
+    A minimum of two texts agrees with a probability equal to the weighted Jaccard similarity of
+    their features. The minima are those of features, not of waiting times, whose last bits may
+    differ between processors.
 
     Returns:
         uint8 [N, 64], 0 for a text without features; float64 [N].
     """
     n_texts = len(shingles.starts) - 1
-    chosen = np.zeros((n_texts, _MINIMA), dtype=np.uint8)
+    minima = np.zeros((n_texts, _MINIMA), dtype=np.uint8)
     mass = np.zeros(n_texts)
     used, blocks = shingles.numbered[0], [one for one in shingles.blocks() if len(one.filled)]
     weights = weigh(used)
     for block in blocks:
-        of_features = weights[block.numbers].astype(np.float64)
-        sums = np.add.reduceat(of_features, block.starts[block.filled])
+        block_weights = weights[block.numbers].astype(np.float64)
+        sums = np.add.reduceat(block_weights, block.starts[block.filled])
         mass[block.texts][block.filled] = sums
     features = used.astype(np.uint64)
     for draw in range(_MINIMA):
@@ -306,37 +296,38 @@ def _minima(
         ranked = (waiting.astype(np.uint64) << np.uint64(BITS)) | features
         for block in blocks:
             first = block.minima(ranked) & np.uint64((1 << BITS) - 1)
-            # Mixed once more than waiting times are: of the shortest of many the bits are known.
+            # Hashed twice: the first bits of the hash that made the waiting time the shortest are
+            # not random.
             mixed = remix(remix(first ^ (np.uint64(draw + 1) << np.uint64(40))))
-            chosen[block.texts, draw][block.filled] = (mixed >> np.uint64(60)).astype(np.uint8)
-    return chosen, mass
+            minima[block.texts, draw][block.filled] = (mixed >> np.uint64(60)).astype(np.uint8)
+    return minima, mass
 
 
-def _estimated(
-    ones: NDArray[np.uint8], others: NDArray[np.uint8], log_n: float
+def _estimate(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], log_n: float
 ) -> NDArray[np.float32]:
-    """Estimate the similarity of the texts of sketches, pair by pair, float32 [pairs]."""
-    differing = ones[:, :_MINIMA] ^ others[:, :_MINIMA]
+    """Estimate the similarity of the texts of pairs of sketches, float32 [pairs]."""
+    differing = first[:, :_MINIMA] ^ second[:, :_MINIMA]
     masses = [
-        np.ascontiguousarray(one[:, _MINIMA:]).view("<f2").astype(np.float32) ** 2
-        for one in (ones, others)
+        np.ascontiguousarray(sketches[:, _MINIMA:]).view("<f2").astype(np.float32) ** 2
+        for sketches in (first, second)
     ]
-    cosines = np.zeros(len(ones), dtype=np.float32)
+    cosines = np.zeros(len(first), dtype=np.float32)
     for kind, bits in enumerate((0xF0, 0x0F)):
         agreeing = (differing & np.uint8(bits) == 0).mean(axis=1, dtype=np.float32)
         jaccard = np.clip((agreeing - 1 / _NIBBLES) / (1 - 1 / _NIBBLES), 0, 1)
-        one, other = masses[0][:, kind], masses[1][:, kind]
-        shared = jaccard / (1 + jaccard) * (one + other)
-        cosines += np.minimum(shared / np.sqrt(np.maximum(one * other, 1e-6)), 1)
-    own = [mass[:, 0] / (mass[:, 0] + UNSHARED * log_n) for mass in masses]
-    return np.asarray(np.sqrt(own[0] * own[1]) * cosines / 2, np.float32)
+        a, b = masses[0][:, kind], masses[1][:, kind]
+        shared = jaccard / (1 + jaccard) * (a + b)
+        cosines += np.minimum(shared / np.sqrt(np.maximum(a * b, 1e-6)), 1)
+    scales = [mass[:, 0] / (mass[:, 0] + UNSHARED * log_n) for mass in masses]
+    return np.asarray(np.sqrt(scales[0] * scales[1]) * cosines / 2, np.float32)
 
 
 def _one_hot(sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Spread sketches, uint8 [n, bytes], to float32 [n, bytes * 32], one 1 for each minimum."""
+    """Encode the minima of sketches, uint8 [n, bytes], one-hot: float32 [n, bytes * 32]."""
     nibbles = np.concatenate([sketches >> 4, sketches & 15], axis=1)
-    spread: NDArray[np.float32] = np.eye(_NIBBLES, dtype=np.float32)[nibbles]
-    return spread.reshape(len(sketches), -1)
+    one_hot: NDArray[np.float32] = np.eye(_NIBBLES, dtype=np.float32)[nibbles]
+    return one_hot.reshape(len(sketches), -1)
 
 
 def _blocks(length: int, size: int) -> Iterator[slice]:

@@ -1,4 +1,4 @@
-"""Keys of texts and groups: normalized, numbered and hashed, independent of the row order."""
+"""Keys of texts and groups: normalization, codes and hashes that do not depend on row order."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -13,20 +13,20 @@ _Number = TypeVar("_Number", np.int64, np.uint64)
 
 
 def normalized(text: str) -> str:
-    """Return a text lower-cased and trimmed, with every run of whitespace as one space, in NFC.
+    """Return a text in lower case and NFC, with single spaces for whitespace, none at its ends.
 
-    Unicode writes a letter with an accent in one character or in two, which look the same.
+    In Unicode, an accented letter is one character or two, which look the same.
     """
     return normalize("NFC", " ".join(text.lower().split()))
 
 
 @dataclass(frozen=True)
 class Factorized:
-    """Keys of rows as numbers that follow the keys' order, regardless of the order of the rows.
+    """Keys of rows as integer codes in the order of the keys, as `pandas.factorize` with sorting.
 
     Attributes:
         names: The distinct keys, sorted.
-        codes: int64 [rows], the place of each row's key in `names`.
+        codes: int64 [rows], the index in `names` of each row's key.
     """
 
     names: list[str]
@@ -34,17 +34,17 @@ class Factorized:
 
     @classmethod
     def of(cls, keys: Sequence[str]) -> "Factorized":
-        """Number keys, one a row."""
+        """Encode the keys of rows."""
         names = sorted(set(keys))
-        place = {name: i for i, name in enumerate(names)}
-        return cls(names, np.fromiter(map(place.__getitem__, keys), np.int64, len(keys)))
+        code = {name: i for i, name in enumerate(names)}
+        return cls(names, np.fromiter(map(code.__getitem__, keys), np.int64, len(keys)))
 
 
 def group_keys(texts: Sequence[str], groups: Sequence[str] | None) -> list[str]:
-    r"""Name the group of every row, which is an empty string where it has none.
+    r"""Return the key of each row's group.
 
-    A row without a group stands with the rows of the same normalized text, so that exact duplicates
-    stay together: its key is ``"\0"`` and this text.
+    The key of a row without a group (an empty string) is ``"\0"`` and its normalized text, so that
+    exact duplicates are in one group.
     """
     if groups is None:
         return [f"\0{normalized(text)}" for text in texts]
@@ -52,7 +52,7 @@ def group_keys(texts: Sequence[str], groups: Sequence[str] | None) -> list[str]:
 
 
 def hash_strings(keys: Iterable[str], *, key: str = "") -> NDArray[np.uint64]:
-    """Hash strings by BLAKE2b, uint64 [keys], the same everywhere; another key's are unrelated."""
+    """Hash strings by BLAKE2b with a key, uint64 [keys]; equal on all machines."""
     secret, blake2b = key.encode(), hashlib.blake2b
     digests = bytearray()
     for text in keys:
@@ -62,7 +62,7 @@ def hash_strings(keys: Iterable[str], *, key: str = "") -> NDArray[np.uint64]:
 
 
 def distinct(keys: NDArray[_Number]) -> NDArray[_Number]:
-    """Sort keys and drop repeated ones; np.unique hashes instead, ten times slower here."""
+    """Return the distinct keys, sorted; np.unique uses a hash table, ten times slower here."""
     ordered = np.sort(keys)
     first = np.ones(len(ordered), dtype=np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
@@ -70,16 +70,16 @@ def distinct(keys: NDArray[_Number]) -> NDArray[_Number]:
 
 
 def distinct_pairs(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sort pairs of numbers from 0 on and drop repeated ones, int64 [pairs, 2]."""
+    """Return the distinct pairs of numbers from 0 on, sorted, int64 [pairs, 2]."""
     width = int(second.max(initial=0)) + 1
     packed = distinct(first * width + second)
     return np.stack([packed // width, packed % width], axis=1)
 
 
 def remix(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Turn hashes into others that are unrelated to them in rank, one to one.
+    """Map hashes one to one to others whose order is unrelated to theirs.
 
-    This is the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+    This is the finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
     """
     mixed = hashes + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

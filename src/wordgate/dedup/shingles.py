@@ -1,4 +1,4 @@
-"""Texts as sets of hashed words and character shingles, without a Python loop over words."""
+"""Hashed words and character shingles of texts, computed without a Python loop over words."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.keys import distinct, remix
-from wordgate.storage.arrays import GrowingArray
+from wordgate.storage.arrays import GrowingArray, row_indices
 
 _Ordered = TypeVar("_Ordered", np.float32, np.uint64)
 
-MIN_WORDS = 5  # shorter texts are alike by chance
-GRAM = 4  # characters of a shingle, the space between words included
-BITS = 22  # features are numbers below 2**22: the few that collide do no harm
+MIN_WORDS = 5  # shorter texts are similar by chance
+GRAM = 4  # characters of a shingle, spaces between words included
+BITS = 22  # features are hashes below 2**22: the few collisions have no effect
 CHUNK = 5_000  # texts shingled at once: bounds the memory
 _FEATURES_AT_ONCE = 1 << 22
-NEAR = 0.5  # a pair of texts from here on is called a near copy
-UNSHARED = 0.5  # of the rarest word's weight: what each text has that no other shares
-_OUTSIDE, _WORD, _ALONE = 0, 1, 2  # what a character is: between words, in one, or one by itself
+NEAR = 0.5  # minimum similarity of near duplicates
+UNSHARED = 0.5  # weight of the feature that no other text has, in weights of the rarest word
+_OUTSIDE, _WORD, _ALONE = 0, 1, 2  # of a character: between words, in a word, a word by itself
 # Scripts written without spaces between words: each character counts as a word.
 _SPACELESS = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0xA4CF),
               (0xF900, 0xFAFF), (0x20000, 0x3FFFF))  # fmt: skip
@@ -31,14 +31,14 @@ _SPACELESS = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0xA
 
 @dataclass(frozen=True)
 class Shingles:
-    """The distinct features of each text; N texts, F features in all."""
+    """The distinct features of each text; N texts, F features of all texts."""
 
-    features: NDArray[np.int32]  # [F], below 2**22; a text's stand together, sorted and distinct
+    features: NDArray[np.int32]  # [F], below 2**22; sorted and distinct for each text
     starts: NDArray[np.int64]  # [N + 1]; text i has ``features[starts[i]:starts[i + 1]]``
 
     @cached_property
     def numbered(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """The distinct features, sorted, int64; and the number among them of each, int32 [F]."""
+        """The distinct features, sorted, int64; and the index among them of each, int32 [F]."""
         used = np.flatnonzero(self._counts)
         number = np.empty(1 << BITS, dtype=np.int32)
         number[used] = np.arange(len(used), dtype=np.int32)
@@ -49,12 +49,12 @@ class Shingles:
 
     @cached_property
     def frequencies(self) -> NDArray[np.int64]:
-        """In how many texts each of the distinct features occurs, int64."""
+        """The number of texts with each of the distinct features, int64."""
         return self._counts[self._counts > 0]
 
     @cached_property
     def _counts(self) -> NDArray[np.int64]:
-        """In how many texts each feature occurs, int64 [2**22]."""
+        """The number of texts with each possible feature, int64 [2**22]."""
         counts = np.zeros(1 << BITS, np.int64)
         for part in self._parts():
             counts += np.bincount(part, minlength=len(counts))
@@ -78,35 +78,35 @@ class Shingles:
 
 @dataclass(frozen=True)
 class ShinglesBlock:
-    """The numbers of the features of n consecutive texts."""
+    """The features of n consecutive texts."""
 
-    texts: slice  # which texts they are
-    numbers: NDArray[np.int32]  # of the distinct features, as in `Shingles.numbered`
+    texts: slice  # of all texts
+    numbers: NDArray[np.int32]  # indices of the distinct features, as in `Shingles.numbered`
     starts: NDArray[np.int64]  # [n + 1]; text i has ``numbers[starts[i]:starts[i + 1]]``
-    scratch: NDArray[np.uint64]  # at least as many as numbers; overwritten by `minima`
+    scratch: NDArray[np.uint64]  # a buffer, at least as long as `numbers`, for `minima`
 
     @cached_property
     def filled(self) -> NDArray[np.int64]:
-        """The positions in the block of the texts that have features."""
+        """The positions in the block of the texts with features."""
         return np.flatnonzero(np.diff(self.starts) > 0)
 
     def minima(self, values: NDArray[_Ordered]) -> NDArray[_Ordered]:
-        """Return the least of the values of each text's features, [filled texts]."""
-        # Three times as fast as `values[self.numbers]`, which would allocate megabytes every time.
+        """Return the minimum value of each text's features, [filled texts]."""
+        # Three times as fast as `values[self.numbers]`, which allocates megabytes each time.
         own = self.scratch.view(values.dtype)[: len(self.numbers)]
         values.take(self.numbers, out=own, mode="clip")
         return np.minimum.reduceat(own, self.starts[self.filled])
 
 
 def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:
-    """Find the words and the character shingles of texts.
+    """Compute the words and the character shingles of texts.
 
-    Case, punctuation and whitespace count for nothing. A word is a run of letters, marks and
-    digits; in scripts without spaces every character is one.
+    Case, punctuation and whitespace are ignored. A word is a run of letters, marks and digits; in
+    scripts without spaces every character is a word.
 
     Returns:
-        Their distinct words; their distinct shingles of four characters, taken from the words
-        joined by single spaces; and how many words each has, repeated ones included, int64 [N].
+        The distinct words of each text; its distinct shingles of four characters, from the words
+        joined by single spaces; and its number of words, repeated ones included, int64 [N].
     """
     words, grams = _GrowingShingles(), _GrowingShingles()
     counts = [np.zeros(0, np.int64)]
@@ -119,13 +119,13 @@ def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]
 
 
 def _of_chunk(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:
-    """Shingle some texts as one long array of characters."""
+    """Compute the shingles of texts in one array of characters."""
     # The space in front separates a text from the one before it.
     lowered = [f" {text.lower()}" for text in texts]
     lengths = np.fromiter(map(len, lowered), np.int64, len(lowered))
     joined = "".join(lowered).encode("utf-32-le", "surrogatepass")
     characters = np.frombuffer(joined, dtype="<u4")
-    owner = np.repeat(np.arange(len(texts)), lengths)
+    owner = row_indices(lengths)
     kind = _kinds(characters)
 
     inside = kind != _OUTSIDE
@@ -154,7 +154,7 @@ def _of_chunk(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int6
 
 
 def _kinds(characters: NDArray[np.uint32]) -> NDArray[np.int8]:
-    """Return the kind of each character, int8 [characters]; each is looked up only once."""
+    """Return the kind of each character, int8 [characters]; each distinct one is looked up once."""
     occurring = np.flatnonzero(np.bincount(characters, minlength=1))
     table = np.zeros(int(occurring.max(initial=0)) + 1, dtype=np.int8)
     for code in occurring.tolist():
@@ -165,7 +165,7 @@ def _kinds(characters: NDArray[np.uint32]) -> NDArray[np.int8]:
 
 
 def _word_hashes(stream: NDArray[np.uint64], begins: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Hash each word by the sum of its characters, each mixed with its place in the word."""
+    """Hash each word by the sum of the hashes of its characters with their positions."""
     if not len(begins):
         return np.zeros(0, dtype=np.uint64)
     lengths = np.diff(begins, append=len(stream) + 1)  # the space after a word included
@@ -179,20 +179,20 @@ def _word_hashes(stream: NDArray[np.uint64], begins: NDArray[np.int64]) -> NDArr
 def _gram_hashes(
     stream: NDArray[np.uint64], owner: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Hash every run of four characters within one text; a text's last run ends in its space."""
-    # Characters take 21 bits, four of them 84: the oldest is folded in by a multiplication.
+    """Hash all n-grams of four characters within a text; also return their texts."""
+    # A character has 21 bits, four have 84: the first is added by a multiplication.
     if len(stream) < GRAM:
         return np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64)
-    runs = [stream[i : len(stream) - GRAM + 1 + i] for i in range(GRAM)]
-    ends = owner[: len(runs[0])] == owner[GRAM - 1 :]
-    packed = runs[0] * np.uint64(0x9E3779B97F4A7C15) + (
-        runs[1] | (runs[2] << np.uint64(21)) | (runs[3] << np.uint64(42))
+    shifted = [stream[i : len(stream) - GRAM + 1 + i] for i in range(GRAM)]
+    inside = owner[: len(shifted[0])] == owner[GRAM - 1 :]
+    packed = shifted[0] * np.uint64(0x9E3779B97F4A7C15) + (
+        shifted[1] | (shifted[2] << np.uint64(21)) | (shifted[3] << np.uint64(42))
     )
-    return remix(packed[ends]), owner[: len(runs[0])][ends]
+    return remix(packed[inside]), owner[: len(shifted[0])][inside]
 
 
 def _distinct(hashes: NDArray[np.uint64], owner: NDArray[np.int64], n_texts: int) -> Shingles:
-    """Keep each text's distinct hashes."""
+    """Return the distinct hashes of each text."""
     key = (owner.astype(np.uint64) << np.uint64(BITS)) | (hashes >> np.uint64(64 - BITS))
     key = distinct(key)
     counts = np.bincount((key >> np.uint64(BITS)).astype(np.int64), minlength=n_texts)
@@ -201,7 +201,7 @@ def _distinct(hashes: NDArray[np.uint64], owner: NDArray[np.int64], n_texts: int
 
 
 class _GrowingShingles:
-    """Shingles of consecutive chunks of texts, put together."""
+    """Concatenates the shingles of consecutive chunks of texts."""
 
     def __init__(self) -> None:
         self._features = GrowingArray(np.int32)
@@ -218,7 +218,7 @@ class _GrowingShingles:
 def waiting_times(
     features: NDArray[np.int64], rate: NDArray[np.float32], draw: int
 ) -> NDArray[np.float32]:
-    """Draw each feature's exponential waiting time from a hash of itself, float32 [features]."""
+    """Compute an exponential waiting time of each feature from its hash, float32 [features]."""
     mixed = remix(features.astype(np.uint64) ^ (np.uint64(draw + 1) << np.uint64(40)))
     uniform = ((mixed >> np.uint64(40)).astype(np.float32) + np.float32(0.5)) / np.float32(1 << 24)
     waiting: NDArray[np.float32] = -np.log(uniform) / rate

@@ -1,4 +1,4 @@
-"""Similarity of texts: weighted cosines of those pairs that MinHash LSH makes candidates."""
+"""Similarity of texts: weighted cosines of the candidate pairs of MinHash LSH."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wordgate.dedup.shingles import (
     shingle,
     waiting_times,
 )
-from wordgate.storage.arrays import GrowingArray
+from wordgate.storage.arrays import GrowingArray, row_indices
 from wordgate.storage.sparse import stack_rows
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _WORD_BANDS, _GRAM_BANDS = 30, 8
 _ROWS = 3  # minima that must all agree for two texts to share a bucket
-_NEIGHBOURS = 3  # texts looked at on either side within a bucket: keeps the work linear
+_NEIGHBOURS = 3  # texts compared on either side within a bucket: keeps the work linear
 _AT_ONCE = 20_000  # pairs compared at once: bounds the memory
 
 
@@ -36,9 +36,9 @@ class ShingledTexts:
     """Texts as weighted vectors, and their LSH bands.
 
     The similarity of two texts is the mean of the cosines of their words and of their character
-    shingles, where a feature's square is its inverse document frequency. Beside its own features
-    each text counts as having one that nobody shares, of half the weight that the rarest word
-    has: so short texts of common words must agree in more.
+    shingles; the square of a feature's value is its inverse document frequency. Each text has one
+    more feature that no other text has, with half the weight of the rarest word, so that short
+    texts of common words must have more in common.
     """
 
     # float32 [texts, features]; the dot product of two rows is their texts' similarity
@@ -48,7 +48,7 @@ class ShingledTexts:
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> ShingledTexts:
-        """Shingle, weigh and sketch texts."""
+        """Compute shingles, their weights, vectors and LSH bands of texts."""
         from scipy import sparse
 
         words, grams, n_words = shingle(texts)
@@ -63,18 +63,18 @@ class ShingledTexts:
         rarest_word = np.log(max(2, len(texts)))
 
         def rows() -> Iterator[sparse.csr_matrix]:
-            for of_words, of_grams in zip(words.blocks(), grams.blocks(), strict=True):
-                word_rows, word_mass = _unit_rows(of_words, word_weights)
-                gram_rows, _ = _unit_rows(of_grams, gram_weights)
-                own = word_mass / (word_mass + UNSHARED * rarest_word)
-                scale = sparse.diags(np.sqrt(own / 2).astype(np.float32))
+            for word_block, gram_block in zip(words.blocks(), grams.blocks(), strict=True):
+                word_rows, word_mass = _unit_rows(word_block, word_weights)
+                gram_rows, _ = _unit_rows(gram_block, gram_weights)
+                share = word_mass / (word_mass + UNSHARED * rarest_word)
+                scale = sparse.diags(np.sqrt(share / 2).astype(np.float32))
                 yield (scale @ sparse.hstack([word_rows, gram_rows])).tocsr()
 
         vectors = stack_rows(rows(), sum(n_features), np.float32)
         return cls(vectors, n_words, bands.array().reshape(_WORD_BANDS + _GRAM_BANDS, len(texts)))
 
     def candidates(self) -> NDArray[np.int64]:
-        """Find pairs of texts that share a bucket; those of fewer than five words have none.
+        """Return the pairs of texts, of at least five words each, that share a bucket.
 
         Returns:
             int64 [pairs, 2], the smaller position first, sorted and distinct.
@@ -82,16 +82,16 @@ class ShingledTexts:
         n = len(self.n_words)
         long_enough = np.flatnonzero(self.n_words >= MIN_WORDS)
         packed = np.zeros(0, dtype=np.int64)
-        for one, other in _neighbours(key[long_enough] for key in self.bands):
-            ends = np.sort(np.stack([long_enough[one], long_enough[other]], axis=1), axis=1)
+        for first, second in _neighbours(key[long_enough] for key in self.bands):
+            ends = np.sort(np.stack([long_enough[first], long_enough[second]], axis=1), axis=1)
             ends = ends[ends[:, 0] < ends[:, 1]]
-            # Merged band by band, so that a pair found thirty times is kept once.
+            # Merged band by band, so that a pair of thirty bands is stored once.
             packed = distinct(np.concatenate([packed, ends[:, 0] * n + ends[:, 1]]))
         return np.stack([packed // max(1, n), packed % max(1, n)], axis=1)
 
 
 def row_dots(matrix: sparse.csr_matrix, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Multiply rows of a matrix pairwise; pairs int64 [pairs, 2], result float32 [pairs]."""
+    """Return the dot products, float32 [pairs], of pairs of rows of a matrix, int64 [pairs, 2]."""
     dots = [
         np.asarray(matrix[part[:, 0]].multiply(matrix[part[:, 1]]).sum(axis=1)).ravel()
         for part in np.split(pairs, range(_AT_ONCE, len(pairs), _AT_ONCE))
@@ -100,23 +100,22 @@ def row_dots(matrix: sparse.csr_matrix, pairs: NDArray[np.int64]) -> NDArray[np.
 
 
 def _feature_weights(shingles: Shingles) -> NDArray[np.float32]:
-    """Weigh the distinct features by their inverse document frequency, float32 [distinct]."""
+    """Compute the inverse document frequencies of the distinct features, float32 [distinct]."""
     n_texts = max(1, len(shingles.starts) - 1)
-    # A little more than nothing, so that what all texts share still weighs something.
+    # Above 0, so that features of all texts have a weight, too.
     return np.asarray(np.log(n_texts / shingles.frequencies) + 0.1, np.float32)
 
 
 def _unit_rows(
     block: ShinglesBlock, weights: NDArray[np.float32]
 ) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
-    """Make rows of length 1, zeros for a text without features; and each row's total weight."""
+    """Return unit vectors, or zeros for a text without features; and the total weights."""
     from scipy import sparse
 
     weight = weights[block.numbers]
     counts = np.diff(block.starts)
     n_texts = len(counts)
-    owner = np.repeat(np.arange(n_texts), counts)
-    mass = np.bincount(owner, weights=weight, minlength=n_texts).astype(np.float64)
+    mass = np.bincount(row_indices(counts), weights=weight, minlength=n_texts).astype(np.float64)
     data = np.sqrt(weight / np.repeat(mass, counts)).astype(np.float32)
     return sparse.csr_matrix((data, block.numbers, block.starts), (n_texts, len(weights))), mass
 
@@ -124,13 +123,13 @@ def _unit_rows(
 def _band_keys(
     shingles: Shingles, weights: NDArray[np.float32], n_bands: int
 ) -> Iterator[NDArray[np.uint64]]:
-    """Sketch N texts, band by band, so that similar ones fall into the same buckets.
+    """Compute the keys of N texts for each LSH band; similar texts share buckets.
 
-    A minimum agrees between two texts with the probability of their weighted Jaccard similarity:
-    each feature draws an exponential waiting time at the rate of its weight, and the first one
-    stands for the text (consistent weighted sampling for weights that belong to the feature). The
-    upper 32 bits name the bucket, the lower sort within it by one more minimum, so that the most
-    similar are adjacent.
+    A minimum of two texts agrees with a probability equal to their weighted Jaccard similarity:
+    each feature has an exponential waiting time with its weight as the rate, and the feature with
+    the shortest one is the minimum (consistent weighted sampling with weights by feature). The
+    upper 32 bits of a key are the bucket, the lower ones another minimum, by which texts are sorted
+    within a bucket.
 
     Yields:
         uint64 [N], the key of each text.
@@ -157,17 +156,17 @@ def _band_keys(
 def _neighbours(
     keys: Iterable[NDArray[np.uint64]],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Pair texts with those beside them in a bucket; for each band, the positions of both."""
+    """Yield the positions of neighboring texts in the buckets of each band."""
     for key in keys:
         order = np.argsort(key, kind="stable")
         ordered = key[order]
         place = np.searchsorted(ordered, key)
-        ones, others = [], []
-        # One more after it, since a text finds itself there.
+        first, second = [], []
+        # One more after it, since a text is its own neighbor.
         for step in range(-_NEIGHBOURS, _NEIGHBOURS + 1):
             at = place + step
             inside = np.flatnonzero((at >= 0) & (at < len(ordered)))
             same = key[inside] ^ ordered[at[inside]] < np.uint64(1 << 32)
-            ones.append(inside[same])
-            others.append(order[at[inside[same]]])
-        yield np.concatenate(ones), np.concatenate(others)
+            first.append(inside[same])
+            second.append(order[at[inside[same]]])
+        yield np.concatenate(first), np.concatenate(second)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from wordgate.dedup.keys import Factorized
 from wordgate.errors import DataError
 from wordgate.runtime.display import signed
 
@@ -163,8 +164,7 @@ def count_by_group(
     if groups is not None:
         if len(groups) != n:
             raise DataError(f"{len(groups):,} groups were given for {n:,} rows")
-        code_of: dict[str, int] = {}  # an array of names would be as wide as the longest one
-        codes = np.array([code_of.setdefault(group, len(code_of)) for group in groups])
+        codes = Factorized.of(groups).codes
     unit: Literal["groups", "rows"] = "rows" if groups is None else "groups"
     if not isinstance(rows, np.ndarray):
         return GroupCounts(*_distinct_sparse(rows, codes, as_dense), unit)

@@ -37,7 +37,7 @@ from wordgate.experiments.training_run import (
 from wordgate.prediction.predictor import load
 from wordgate.report.search import search_page
 from wordgate.runtime.contention import Contention
-from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.threads import choose_threads, limited_blas
 from wordgate.search.study import SearchStudy, clear_trials
 from wordgate.storage.resumable import VECTORS, RunFingerprint, as_it_is
 from wordgate.training.families import engine_of

@@ -19,7 +19,6 @@ from wordgate.experiments.resuming import telling_what_is_kept
 from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, output_of, run_models
 from wordgate.experiments.splits import DataSplits, Fold
 from wordgate.experiments.students import ModelPlan
-from wordgate.runtime.cpu import choose_torch_threads
 from wordgate.runtime.engine import Engine
 from wordgate.runtime.processes import (
     BackgroundCall,
@@ -28,6 +27,7 @@ from wordgate.runtime.processes import (
     call_in_background,
 )
 from wordgate.runtime.progress import Recorder, Silent, stage
+from wordgate.runtime.threads import choose_torch_threads
 from wordgate.settings import Settings
 from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig, RunContext
 from wordgate.training.processes import are_worth_starting

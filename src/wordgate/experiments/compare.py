@@ -50,10 +50,10 @@ from wordgate.experiments.students import ModelPlan, TeacherConfig, teacher_conf
 from wordgate.families import FAMILIES
 from wordgate.report.audit import sections
 from wordgate.report.comparison import comparison_page, recommend
-from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, stage
+from wordgate.runtime.threads import choose_threads, limited_blas
 from wordgate.settings import NO_TEACHER, Settings, checked_seed, load_settings
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import check_folder, write_folder

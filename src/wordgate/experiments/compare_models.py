@@ -27,10 +27,10 @@ from wordgate.report.text import (
     score_cells,
     score_header,
 )
-from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.display import counted, html_table, one_line
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
+from wordgate.runtime.threads import choose_threads, limited_blas
 
 DIFFERENCE_HEADER = ("points", "95% interval", "p", "agreement")
 

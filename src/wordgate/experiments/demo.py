@@ -8,9 +8,9 @@ from wordgate.bundle.folder import check_destination
 from wordgate.data.demo import demo_corpus, demo_sentences
 from wordgate.errors import BundleError
 from wordgate.experiments.train import Training, train
-from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import TORCH, require_extra
 from wordgate.runtime.progress import Progress
+from wordgate.runtime.threads import choose_threads
 from wordgate.storage.files import atomic_output, temporary_path
 
 CORPUS, MODEL = "corpus.csv", "model"

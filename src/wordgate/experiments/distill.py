@@ -12,10 +12,10 @@ from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
 from wordgate.experiments.reading import ReadingOptions, called, limit_rows, table_options
 from wordgate.hub import locate_model
-from wordgate.runtime.cpu import choose_threads, limited_blas, torch_threads
 from wordgate.runtime.display import counted, shown
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, stage
+from wordgate.runtime.threads import choose_threads, limited_blas, torch_threads
 from wordgate.storage.files import check_file
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
 from wordgate.training.families import load_torch

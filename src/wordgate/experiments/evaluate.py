@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Unpack
 
-from wordgate.bundle.config import SKETCHED, Config
+from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, ReadReport, Table, read_table
-from wordgate.data.dataset import Dataset, indicator_matrix
+from wordgate.data.dataset import Dataset, encode_labels
 from wordgate.data.label_sets import NO_SEPARATOR, separator_between
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.dedup.keys import group_keys
@@ -33,10 +33,10 @@ from wordgate.experiments.reading import (
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.report.text import score_cells, score_header
-from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.display import counted, html_table, shown
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
+from wordgate.runtime.threads import choose_threads, limited_blas
 
 MOSTLY = 0.5
 _MOST_LISTED = 20  # labels, in a message
@@ -50,8 +50,7 @@ class Seen:
         n: Number of rows.
         texts: Rows whose text was in training or validation, except for case and spaces.
         near_copies: Rows whose text is a near duplicate of a training text, including exact ones:
-            an exact count for the model's own test rows, else an estimate. None for a model of an
-            older version, without this information.
+            an exact count for the model's own test rows, else an estimate.
         estimated: Number of these that are estimated.
         false_alarms: Expected number of false positives among the estimated ones.
         groups: Rows whose group was in training or validation; None if the file or the model has
@@ -61,7 +60,7 @@ class Seen:
 
     n: int
     texts: int
-    near_copies: int | None
+    near_copies: int
     estimated: int
     false_alarms: float
     groups: int | None
@@ -212,8 +211,7 @@ def labelled_rows(
     table = limit_rows(table, reading.get("limit"), seed).with_labels_of(config.labels)
     dataset, known, seen = _dataset(table, config.labels, multilabel=config.multilabel), None, None
     if config.knows_training():
-        sketched = config.schema_version >= SKETCHED
-        known, seen = _look_up(table, prints, sketched=sketched)
+        known, seen = _look_up(table, prints)
     return LabelledRows(dataset, table.rows, known, seen, table.reading)
 
 
@@ -329,10 +327,7 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
             f"{f'.{hint}' if hint else did_you_mean(unknown[0], labels)}\n"
             f"To leave such rows out: {flags}"
         )
-    if sets is not None:
-        return Dataset(table.texts, indicator_matrix(sets, labels), _groups(table))
-    numbers = {label: number for number, label in enumerate(labels)}
-    targets = np.array([numbers[label] for label in given], np.int64)
+    targets = encode_labels(given if sets is None else sets, labels)
     return Dataset(table.texts, targets, _groups(table))
 
 
@@ -357,9 +352,7 @@ def _separator_hint(unknown: Sequence[str], labels: tuple[str, ...], *, multilab
     )
 
 
-def _look_up(
-    table: Table, prints: Fingerprints, *, sketched: bool
-) -> tuple[NDArray[np.bool_], Seen]:
+def _look_up(table: Table, prints: Fingerprints) -> tuple[NDArray[np.bool_], Seen]:
     near = prints.near_copies(table.bodies)
     texts = prints.seen_texts(table.bodies)
     named = table.named_groups()
@@ -370,7 +363,7 @@ def _look_up(
     seen = Seen(
         n=len(table.texts),
         texts=int(texts.sum()),
-        near_copies=int((near.found | texts).sum()) if sketched else None,
+        near_copies=int((near.found | texts).sum()),
         estimated=int(near.estimated.sum()),
         false_alarms=near.false_alarms,
         groups=None if groups is None else int(groups.sum()),

@@ -19,9 +19,9 @@ from wordgate.export.inputs import Exportable, encode, input_form
 from wordgate.export.onnx_file import onnx_bytes
 from wordgate.export.parity import Agreement, RowAccuracy, Session, check_made_up, check_rows
 from wordgate.prediction.decision import DecisionRule
-from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
+from wordgate.runtime.threads import choose_threads, limited_blas
 from wordgate.storage.files import atomic_output, check_file
 from wordgate.tables.values import checked_texts
 from wordgate.text.encoder import EncodedTexts

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.metrics import SplitFacts
 from wordgate.data import Table
-from wordgate.data.dataset import Dataset, indicator_matrix, label_counts, labels_of
+from wordgate.data.dataset import Dataset, encode_labels, label_counts, labels_of
 from wordgate.dedup.keys import group_keys
 from wordgate.dedup.near_duplicates import LabelAgreement, NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, near_miss
@@ -109,7 +109,7 @@ def split_table(
     labels = tuple(table.label_names())
     copies = copies or find_near_duplicates(table.bodies, table.groups)
     split = _split(table, copies, settings, seed)
-    targets = _targets(table, labels)
+    targets = encode_labels(table.row_labels() or (), labels)
     weights = None if table.weights is None else np.array(table.weights, np.float32)
     all_rows = Dataset(table.texts, targets, copies.joined.groups, weights=weights)
     agreement = copies.label_agreement(split.test, split.train, targets)
@@ -151,14 +151,6 @@ def hold_out(
     )
     rest = np.sort(np.concatenate([split.train, split.valid]))
     return dataset.part(rest), dataset.part(split.test)
-
-
-def _targets(table: Table, labels: Sequence[str]) -> NDArray[np.int64]:
-    """Return the label numbers of the rows, int64 [n], or indicators, int64 [n, labels]."""
-    if table.label_sets is not None:
-        return indicator_matrix(table.label_sets, labels)
-    numbers = {label: number for number, label in enumerate(labels)}
-    return np.array([numbers[label] for label in table.labels or ()], np.int64)
 
 
 def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) -> Split:

@@ -26,10 +26,10 @@ from wordgate.experiments.teacher_cache import TEACHER_VECTORS, TeacherCache
 from wordgate.hub import Role, locate_model
 from wordgate.models.base import Model, class_log_proba
 from wordgate.models.transformer import TransformerModel
-from wordgate.runtime.cpu import torch_threads
 from wordgate.runtime.display import shown
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, stage
+from wordgate.runtime.threads import torch_threads
 from wordgate.settings import NO_TEACHER, Settings
 from wordgate.text.augmentation import Augmenter, nearest_words
 from wordgate.text.tokenizers import get_tokenizer

@@ -35,9 +35,9 @@ from wordgate.experiments.students import ModelPlan, teacher_config
 from wordgate.experiments.training_run import Plan, train_on_table
 from wordgate.families import AUTO, FAMILIES
 from wordgate.prediction.predictor import Predictor
-from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.progress import Console, Progress, stage
+from wordgate.runtime.threads import choose_threads, limited_blas
 from wordgate.settings import checked_seed
 from wordgate.training.families import check_device, check_family, check_pretrained, check_workers
 from wordgate.training.fitting import RunContext

@@ -26,10 +26,10 @@ from wordgate.experiments.splits import split_table
 from wordgate.report.search_text import selection_score
 from wordgate.runtime.command_start import command_started
 from wordgate.runtime.contention import Contention
-from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.display import counted
 from wordgate.runtime.engine import LOCAL
 from wordgate.runtime.progress import Console, Progress
+from wordgate.runtime.threads import choose_threads, limited_blas
 from wordgate.settings import checked_seed, own_recipe_toml
 from wordgate.storage.files import atomic_write, check_file
 from wordgate.training.families import check_family

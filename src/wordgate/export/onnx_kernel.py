@@ -14,7 +14,7 @@ from wordgate.export.onnx_file import onnx_bytes
 from wordgate.export.parity import Session, agreement_on_made_up
 from wordgate.models.transformer import TransformerModel
 from wordgate.prediction.decision import DecisionRule
-from wordgate.runtime.cpu import parallel_for
+from wordgate.runtime.parallel import parallel_for
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.text.encoder import EncodedTexts
 

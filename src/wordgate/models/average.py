@@ -1,11 +1,11 @@
 """The families `logreg` and `mlp`: a linear model or one hidden layer over averaged word vectors.
 
-An average is linear, so the first layer stands in the table already: a word's row is what the layer
-makes of its vector, and a text is the weighted mean of its words' rows. What is over is Iyyer et
-al.'s deep averaging network (2015) of one hidden layer, or of none.
+The mean is linear, so the first layer is applied to the word vectors in advance: a row of the table
+is the output of the layer for a word, and the layer's output for a text is the weighted mean of the
+rows of its words. With one hidden layer this is the deep averaging network of Iyyer et al. (2015).
 
-Shapes: ``vocabulary`` ids, ``features`` numbers a word and a text (the classes of `logreg`, the
-hidden units of `mlp`), ``classes`` labels.
+Shapes: ``vocabulary`` ids, ``features`` of a word or text (the classes of `logreg`, the hidden
+units of `mlp`), ``classes`` labels.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ _TEXTS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class OutputLayer:
-    """The layer of `mlp` over its hidden units.
+    """The output layer of `mlp`.
 
     Attributes:
         weights: float32 [classes, features].
@@ -48,16 +48,16 @@ class OutputLayer:
 
 @dataclass(frozen=True)
 class AverageModel:
-    """A classifier over the weighted mean of a text's words.
+    """A classifier of the weighted mean of a text's word vectors.
 
     Attributes:
-        encoder: Turns texts into ids.
+        encoder: The text encoder.
         rows: float32 [vocabulary, features].
-        weights: float32 [vocabulary], not negative; 0 for ids that have no vector.
-        bias: float32 [features], all that a text without any known word has.
-        output: The layer over the hidden units of `mlp`; None for `logreg`.
-        int8: Whether the rows are kept in bytes; they are `int8.round_to_int8` then.
-        multilabel: Whether a text may have several labels.
+        weights: float32 [vocabulary], not negative; 0 for ids without a vector.
+        bias: float32 [features], the features of a text without known words.
+        output: The output layer of `mlp`; None for `logreg`.
+        int8: Whether the rows are quantized, with values of `int8.round_to_int8`.
+        multilabel: Whether a text can have several labels.
     """
 
     encoder: TextEncoder
@@ -71,7 +71,7 @@ class AverageModel:
 
     @property
     def family(self) -> str:
-        """Name the family."""
+        """The name of the family."""
         return "logreg" if self.output is None else "mlp"
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -79,11 +79,11 @@ class AverageModel:
         return self.log_proba_of(self.encoder.encode(texts))
 
     def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
-        """Compute log-probabilities of texts that are ids already, float64 [n, classes]."""
+        """Compute log-probabilities of encoded texts, float64 [n, classes]."""
         features = averages(encoded, self.rows, self.weights) + self.bias
         if self.output is not None:
             hidden = np.maximum(features, 0.0)
-            # Not by BLAS, whose last bits depend on how many texts there are.
+            # Not by BLAS, whose last bits depend on the number of texts.
             features = np.einsum("nf,cf->nc", hidden, self.output.weights) + self.output.bias
         return class_log_proba(features, self.multilabel)
 
@@ -92,11 +92,11 @@ class AverageModel:
         return self
 
     def in_int8(self) -> "AverageModel":
-        """Return the same model with rows that a byte a number can keep."""
+        """Return the model with int8-quantized rows."""
         return replace(self, rows=round_to_int8(self.rows), int8=True)
 
     def state(self) -> tuple[Description, Arrays]:
-        """Return the encoder, and the layers by their names."""
+        """Return the encoder and the arrays by their names."""
         arrays = {
             **int8_arrays("rows", self.rows, int8=self.int8),
             "weights": self.weights,
@@ -108,10 +108,10 @@ class AverageModel:
 
 
 def load_average(description: Description, arrays: Arrays, *, hidden: bool) -> AverageModel:
-    """Build a model again from what its `state` gave: `mlp` with a hidden layer, else `logreg`.
+    """Restore a model from its `state`: `mlp` with a hidden layer, else `logreg`.
 
     Raises:
-        BundleError: A part is missing, or the parts don't fit together.
+        BundleError: A part is missing, or the parts are inconsistent.
     """
     encoder = encoder_of(description)
     arrays, int8 = restore_int8("rows", arrays)
@@ -125,31 +125,36 @@ load_logreg, load_mlp = (partial(load_average, hidden=hidden) for hidden in (Fal
 
 
 def averages(encoded: EncodedTexts, rows: Floats, weights: Floats) -> Floats:
-    """Average rows, float32 [vocabulary, features], over each text's words by weights [vocabulary].
+    """Compute the weighted mean of the rows of each text's words.
+
+    Args:
+        encoded: The n texts.
+        rows: float32 [vocabulary, features].
+        weights: float32 [vocabulary].
 
     Returns:
-        float32 [n, features]; zeros for a text whose words have no weight. A text's neighbors
-        have no part in its result.
+        float32 [n, features]; zeros for a text whose words have no weight. The result of a text
+        does not depend on the other texts.
     """
     means = np.zeros((len(encoded), rows.shape[1]), np.float32)
     offsets = encoded.offsets
     for start in range(0, len(encoded), _TEXTS_AT_ONCE):
         texts = np.arange(start, min(start + _TEXTS_AT_ONCE, len(encoded)))
-        filled = texts[offsets[texts + 1] > offsets[texts]]  # reduceat gives others a neighbour's
+        filled = texts[offsets[texts + 1] > offsets[texts]]  # reduceat needs non-empty segments
         if not len(filled):
             continue
         first, end = offsets[start], offsets[texts[-1] + 1]
         ids, starts = encoded.ids[first:end], offsets[filled] - first
-        own = weights[ids]
-        sums = np.add.reduceat(rows[ids] * own[:, None], starts, axis=0)
-        totals = np.add.reduceat(own, starts)
-        known = totals > 0
-        means[filled[known]] = sums[known] / totals[known, None]
+        token_weights = weights[ids]
+        sums = np.add.reduceat(rows[ids] * token_weights[:, None], starts, axis=0)
+        totals = np.add.reduceat(token_weights, starts)
+        has_weight = totals > 0
+        means[filled[has_weight]] = sums[has_weight] / totals[has_weight, None]
     return means
 
 
 def _check_arrays(arrays: Arrays, vocabulary: int, *, hidden: bool) -> None:
-    """Refuse arrays of another vocabulary or network, and negative weights."""
+    """Refuse arrays of other shapes, and negative weights."""
     features = required(arrays, "bias").shape[:1] or (1,)
     shapes = {"rows": (vocabulary, *features), "weights": (vocabulary,), "bias": features}
     if hidden:

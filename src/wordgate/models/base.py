@@ -1,4 +1,4 @@
-"""The interface of every family of classifiers, and what their numpy models share."""
+"""The interface of all models, and functions that the models in numpy share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -17,77 +17,78 @@ _MULTILABEL = "multilabel"
 
 
 class Model(Protocol):
-    """A fitted classifier over texts; which labels its columns mean is the bundle's to know."""
+    """A fitted classifier of texts; the labels of its classes are stored in the bundle."""
 
     @property
     def family(self) -> str:
-        """Name the family."""
+        """The name of the family."""
 
     @property
     def n_threads(self) -> int:
-        """Count the threads it predicts in."""
+        """The number of threads that it predicts with."""
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes].
 
-        Those of a row sum to 1, unless a text may have several labels: then each stands alone.
+        The probabilities of a row sum to 1, unless a text can have several labels: then those of
+        the labels are independent.
         """
 
     def state(self) -> tuple[Description, Arrays]:
-        """Return all that a model is: what JSON can say, and its arrays."""
+        """Return the complete state of the model: JSON values and arrays."""
 
     def with_threads(self, threads: int | None) -> "Model":
-        """Let it predict in this many threads, as for `choose_threads`, where it can."""
+        """Return the model with this number of threads, as for `choose_threads`, if it has any."""
 
 
 def model_from_state(family: str, description: Description, arrays: Arrays) -> Model:
-    """Build a model of any family from what its `state` gave.
+    """Restore a model of any family from its `state`.
 
     Raises:
-        BundleError: The family is unknown, or the state is incomplete or doesn't fit together.
+        BundleError: The family is unknown, or the state is incomplete or inconsistent.
     """
     if family not in FAMILIES:
         raise BundleError(f"no family of models '{family}'{did_you_mean(family, FAMILIES)}")
     if not isinstance(description, Mapping):
-        found = f"a {type(description).__name__}"
-        raise BundleError(f"the model's description is {found}, not an object of named parts")
+        kind = f"a {type(description).__name__}"
+        raise BundleError(f"the model's description is {kind}, not an object of named parts")
     model: Model = imported(FAMILIES[family].load)(dict(description), dict(arrays))
     return model
 
 
 def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Turn logits [n, classes] into natural logarithms of probabilities, float64 [n, classes]."""
+    """Compute log-probabilities of logits [n, classes] by the softmax, float64 [n, classes]."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
 def log_sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Turn each logit into the natural logarithm of its own probability, float64 alike."""
+    """Compute log-probabilities of logits by the sigmoid, float64 of the same shape."""
     return np.asarray(-np.logaddexp(0.0, -logits.astype(np.float64)))
 
 
 def class_log_proba(logits: NDArray[np.floating[Any]], multilabel: bool) -> NDArray[np.float64]:
-    """Turn logits [n, classes] into log-probabilities, float64 [n, classes].
+    """Compute log-probabilities of logits [n, classes], float64 [n, classes].
 
-    With several labels per text each has a probability of its own; else those of a row sum to 1.
+    With several labels per text they are independent; else the probabilities of a row sum to 1.
     """
     return log_sigmoid(logits) if multilabel else log_softmax(logits)
 
 
 def is_multilabel(description: Description) -> bool:
-    """Return whether a saved model gives each label a probability of its own.
+    """Return whether the labels of a saved model have independent probabilities.
 
     Raises:
-        BundleError: The description says neither yes nor no.
+        BundleError: The value is not a boolean.
     """
-    found = description.get(_MULTILABEL, False)
-    if not isinstance(found, bool):
-        raise BundleError(f"the model's {_MULTILABEL} is {found!r:.80}; it must be true or false")
-    return found
+    value = description.get(_MULTILABEL, False)
+    if not isinstance(value, bool):
+        raise BundleError(f"the model's {_MULTILABEL} is {value!r:.80}; it must be true or false")
+    return value
 
 
 def multilabel_part(multilabel: bool) -> Description:
-    """Return the part of a description that `is_multilabel` reads; none for one label per text."""
+    """Return the description for `is_multilabel`; empty for one label per text."""
     return {_MULTILABEL: True} if multilabel else {}
 
 
@@ -103,10 +104,10 @@ def required(parts: Mapping[str, Any], name: str) -> Any:
 
 
 def check_arrays(arrays: Arrays, shapes: Mapping[str, Sequence[int]]) -> None:
-    """Refuse arrays that are missing, not of float32, of another shape, or that nothing needs.
+    """Refuse arrays that are missing, not float32, of another shape, or unused.
 
     Raises:
-        BundleError: With the name of the first.
+        BundleError: There is such an array; the message has the name of the first.
     """
     for name, shape in shapes.items():
         array = required(arrays, name)
@@ -121,7 +122,7 @@ def check_arrays(arrays: Arrays, shapes: Mapping[str, Sequence[int]]) -> None:
 
 
 def encoder_of(description: Description) -> TextEncoder:
-    """Build the text encoder of a saved model again.
+    """Restore the text encoder of a saved model.
 
     Raises:
         BundleError: It is missing or damaged.

@@ -1,7 +1,7 @@
-"""The family `count`: a linear model over n-grams of words and characters.
+"""The family `count`: a linear model of word and character n-grams.
 
-It sees which words stand in a text and which stand side by side, and nothing that lies further
-apart. That makes it what a model that reads word order has to beat.
+Its features are words and neighboring words, not their order in the whole text: it is the baseline
+for models of word order.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,29 +21,28 @@ from wordgate.models.base import (
     multilabel_part,
     required,
 )
+from wordgate.storage.arrays import row_indices
 from wordgate.text.encoder import EncodedTexts
-from wordgate.text.ngram_counts import rows_of
 from wordgate.text.ngram_vectorizer import NgramVectorizer, SparseRows
 from wordgate.text.ngrams import ANALYZERS
 
-# Before softmax, of a class that had no rows in training: its probability is 0 in float64, its
-# logarithm finite.
+# The logit of a class without training rows: its probability is 0 in float64, its logarithm finite.
 ABSENT_LOGIT = -1e4
 FIRST_ID = 1
-"""What is added to an n-gram's number where texts are ids, of which 0 pads."""
+"""Added to the ids of n-grams in encoded texts, in which 0 is padding."""
 
 _TEXTS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, eq=False)
 class CountModel:
-    """A linear model over the weighted counts of known n-grams.
+    """A linear model of the weighted counts of known n-grams.
 
     Args:
-        vectorizers: The kinds of n-grams; their n-grams are numbered one after another.
-        coefficients: float32 or float64 [ngrams, classes], of all vectorizers.
+        vectorizers: A vectorizer for each kind of n-grams.
+        coefficients: float32 or float64 [ngrams, classes], of all vectorizers in their order.
         intercepts: float64 [classes].
-        multilabel: Whether a text may have several labels.
+        multilabel: Whether a text can have several labels.
     """
 
     vectorizers: Sequence[NgramVectorizer]
@@ -64,7 +63,7 @@ class CountModel:
         return class_log_proba(logits, self.multilabel)
 
     def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
-        """Compute log-probabilities of what `encode` gives, float64 [n, classes]."""
+        """Compute log-probabilities of texts encoded by `encode`, float64 [n, classes]."""
         logits = np.tile(self.intercepts, (len(encoded), 1))
         rows, ngrams = encoded.rows, encoded.ids.astype(np.int64) - FIRST_ID
         for vectorizer, (first, end) in self.numbering():
@@ -75,19 +74,19 @@ class CountModel:
         return class_log_proba(logits, self.multilabel)
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Turn texts into ids of their known n-grams, each as often as it occurs, kind by kind."""
-        found = [vectorizer.lookup(texts) for vectorizer in self.vectorizers]
-        rows = [rows_of(lengths) for _, lengths in found]
+        """Encode texts as ids of their known n-grams, repeated ones included, by kind."""
+        lookups = [vectorizer.lookup(texts) for vectorizer in self.vectorizers]
+        rows = [row_indices(lengths) for _, lengths in lookups]
         order = np.concatenate(rows).argsort(kind="stable")
         ids = [
-            own + first + FIRST_ID
-            for (own, _), (_, (first, _)) in zip(found, self.numbering(), strict=True)
+            kind_ids + first + FIRST_ID
+            for (kind_ids, _), (_, (first, _)) in zip(lookups, self.numbering(), strict=True)
         ]
-        offsets = np.concatenate([[0], np.cumsum(sum(lengths for _, lengths in found))])
+        offsets = np.concatenate([[0], np.cumsum(sum(lengths for _, lengths in lookups))])
         return EncodedTexts(np.concatenate(ids)[order].astype(np.int32), offsets)
 
     def numbering(self) -> Iterator[tuple[NgramVectorizer, tuple[int, int]]]:
-        """Return each kind of n-grams with the index of its first one, and the end index."""
+        """Return each vectorizer with the index of its first n-gram, and the end index."""
         ends = accumulate(map(len, self.vectorizers), initial=0)
         return zip(self.vectorizers, pairwise(ends), strict=True)
 
@@ -96,8 +95,8 @@ class CountModel:
         return self
 
     def state(self) -> tuple[Description, Arrays]:
-        """Return what a saved model holds: settings that go into JSON, and arrays."""
-        described = [
+        """Return the complete state of the model: JSON values and arrays."""
+        blocks = [
             {
                 "kind": vectorizer.analyzer,
                 "ngrams": list(vectorizer.ngram_range),
@@ -113,14 +112,14 @@ class CountModel:
         for vectorizer in self.vectorizers:
             if vectorizer.frequencies is not None:
                 arrays[f"{vectorizer.analyzer}.frequencies"] = vectorizer.frequencies
-        return {"blocks": described, **multilabel_part(self.multilabel)}, arrays
+        return {"blocks": blocks, **multilabel_part(self.multilabel)}, arrays
 
     @classmethod
     def from_state(cls, description: Description, arrays: Arrays) -> "CountModel":
-        """Build the model again from what `state` gave.
+        """Restore a model from its `state`.
 
         Raises:
-            BundleError: A part is missing, or the parts don't fit together.
+            BundleError: A part is missing, or the parts are inconsistent.
         """
         blocks = required(description, "blocks")
         if not (
@@ -140,10 +139,10 @@ class CountModel:
 
 
 def _sum_by_text(coefficients: NDArray[np.floating[Any]], rows: SparseRows) -> NDArray[np.float64]:
-    """Sum each text's values times their n-grams' coefficients [ngrams, classes]: [n, classes]."""
+    """Multiply sparse rows by coefficients [ngrams, classes]: float64 [n, classes]."""
     products = coefficients[rows.ids] * rows.values[:, None]
     sums = np.zeros((len(rows.lengths), coefficients.shape[1]))
-    filled = rows.lengths > 0  # reduceat gives an empty text its neighbour's first row
+    filled = rows.lengths > 0  # reduceat needs non-empty segments
     starts = (np.cumsum(rows.lengths) - rows.lengths)[filled]
     if len(starts):
         sums[filled] = np.add.reduceat(products, starts, axis=0)
@@ -176,7 +175,7 @@ def _vectorizer(block: Mapping[str, Any], arrays: Arrays) -> NgramVectorizer:
 
 
 def _check_frequencies(frequencies: NDArray[Any] | None, n_texts: object, n_ngrams: int) -> None:
-    """Refuse frequencies that are not those of a vocabulary among this many texts."""
+    """Refuse frequencies that do not fit the number of texts and n-grams."""
     if type(n_texts) is not int or n_texts < 0 or (n_texts > 0) != (frequencies is not None):
         weighted = "frequencies" if frequencies is not None else "no frequencies"
         raise BundleError(

@@ -34,7 +34,8 @@ from wordgate.models.lstm_forward import (
     NumpyLSTMForward,
     check_kernel,
 )
-from wordgate.runtime.cpu import SINGLE_THREADED_BLAS, choose_threads, parallel_for, part_size
+from wordgate.runtime.parallel import parallel_for, part_size
+from wordgate.runtime.threads import SINGLE_THREADED_BLAS, choose_threads
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wordgate.models.base import class_log_proba
 from wordgate.models.lstm import Network
 from wordgate.models.lstm_forward import Direction
-from wordgate.runtime.cpu import SINGLE_THREADED_BLAS
+from wordgate.runtime.threads import SINGLE_THREADED_BLAS
 
 
 @dataclass(frozen=True)

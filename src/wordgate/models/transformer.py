@@ -1,6 +1,6 @@
-"""The family `transformer`: a pretrained tokenizer and the fine-tuned network over its subwords.
+"""The family `transformer`: a pretrained tokenizer and a fine-tuned network of its subwords.
 
-Nothing here imports torch, transformers or tokenizers before a model of this family is at hand.
+torch, transformers and tokenizers are imported with the first model of this family.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from wordgate.errors import BundleError, SettingsError
 from wordgate.models.base import Arrays, Description, is_multilabel, multilabel_part, required
-from wordgate.runtime.cpu import multiplies_bfloat16, wait_asleep
+from wordgate.runtime.cpu import multiplies_bfloat16
 from wordgate.runtime.packages import require_extra
+from wordgate.runtime.threads import wait_asleep
 from wordgate.text.subwords import SubwordEncoder
 
 if TYPE_CHECKING:
@@ -23,18 +24,19 @@ if TYPE_CHECKING:
     from wordgate.text.encoder import EncodedTexts
 
 POOLING = "mean"
-_TEXTS_AT_ONCE = 16_384  # their ids stand in memory together
+_TEXTS_AT_ONCE = 16_384  # encoded at once: bounds the memory
 
 
 @dataclass(frozen=True)
 class TransformerModel:
-    """A fine-tuned transformer, which predicts on the processor.
+    """A fine-tuned transformer, which predicts on the CPU.
 
     Attributes:
-        encoder: Turns texts into ids.
-        network: The network over them.
-        threads: In how many threads it predicts; None for what `torch_threads` chooses.
-        compute: What computes log-probabilities, float64 [n, classes], in place of the network.
+        encoder: The text encoder.
+        network: The network.
+        threads: The number of threads; None for the choice of `torch_threads`.
+        compute: A function that computes log-probabilities, float64 [n, classes], in place of the
+            network.
     """
 
     encoder: SubwordEncoder
@@ -45,32 +47,32 @@ class TransformerModel:
 
     @property
     def n_threads(self) -> int:
-        """Count the threads it predicts in."""
+        """The number of threads that it predicts with."""
         return self.network.n_threads(self.threads)
 
     def with_threads(self, threads: int | None) -> TransformerModel:
-        """Return the same model, predicting in at most this many threads."""
+        """Return the model with at most this number of threads."""
         return replace(self, threads=threads)
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""
         parts = [texts[i : i + _TEXTS_AT_ONCE] for i in range(0, len(texts), _TEXTS_AT_ONCE)]
-        answers = [
+        results = [
             self.log_proba_of(self.encoder.encode(part, threads=self.threads)) for part in parts
         ]
-        return np.concatenate([np.zeros((0, self.network.n_classes)), *answers])
+        return np.concatenate([np.zeros((0, self.network.n_classes)), *results])
 
     def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
-        """Compute log-probabilities of texts that are ids already, float64 [n, classes]."""
+        """Compute log-probabilities of encoded texts, float64 [n, classes]."""
         if self.compute is not None:
             return self.compute(encoded)
         return self.network.log_proba(encoded, threads=self.threads)
 
     def in_bfloat16(self) -> TransformerModel:
-        """Return the same model, predicting in bfloat16: probabilities differ by about 0.005.
+        """Return the model in bfloat16: probabilities differ by about 0.005.
 
         Raises:
-            SettingsError: The processor doesn't multiply it natively.
+            SettingsError: The processor does not multiply bfloat16 natively.
         """
         if not multiplies_bfloat16():
             raise SettingsError(
@@ -81,7 +83,7 @@ class TransformerModel:
         return replace(self, network=self.network.in_bfloat16())
 
     def state(self) -> tuple[Description, Arrays]:
-        """Return the tokenizer and the network's form, and the weights by their names."""
+        """Return tokenizer and configuration as JSON values, and the weights by their names."""
         description = {
             "config": dict(self.network.config),
             "pad_id": self.network.pad_id,
@@ -93,10 +95,10 @@ class TransformerModel:
 
     @classmethod
     def from_state(cls, description: Description, arrays: Arrays) -> TransformerModel:
-        """Build the model again from what `state` gave; nothing of it is run or fetched.
+        """Restore a model from its `state`, without remote code or downloads.
 
         Raises:
-            BundleError: A part is missing, or the parts don't fit together.
+            BundleError: A part is missing, or the parts are inconsistent.
             MissingExtraError: torch, transformers or tokenizers is not installed.
         """
         require_extra("transformer", "predicting with a transformer")

@@ -1,12 +1,12 @@
-"""The network of the family `transformer`: an encoder, the mean of its outputs, a linear layer.
+"""The network of the family `transformer`: an encoder, mean pooling, and a linear layer.
 
-The mean over a text's subwords is what sentence-transformers pool by (Reimers and Gurevych 2019),
-and every kind of encoder has it, with a token of its own for whole texts or without.
+Mean pooling is that of sentence-transformers (Reimers and Gurevych 2019), and works for all
+encoders, with or without a special token for whole texts.
 
-A network is described by data alone. transformers would load code for what a description names:
-another repository's classes (``auto_map``), kernels of the hub (``attn_implementation``,
-``use_kernels``), quantizers. None of that enters: kinds of encoders stand in a list, each with the
-attention it computes by, and what else could name code is left out of the description.
+A network is described by data alone. transformers would load code that a configuration names:
+classes of another repository (``auto_map``), kernels of the hub (``attn_implementation``,
+``use_kernels``), quantizers. Here only listed types of encoders are built, each with its attention
+implementation, and all configuration values that could name code are left out.
 
 Shapes: ``batch`` texts of at most ``time`` subwords; ``hidden_size`` dimensions of the outputs.
 """
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import BundleError, WordgateError, did_you_mean
 from wordgate.models.base import check_arrays
-from wordgate.runtime.cpu import choose_threads, torch_threads
+from wordgate.runtime.threads import choose_threads, torch_threads
 from wordgate.text.batches import bucketed
 from wordgate.text.subwords import FIRST_ID
 
@@ -36,38 +36,27 @@ if TYPE_CHECKING:
     from wordgate.text.encoder import EncodedTexts
 
 ENCODERS = {
-    "albert": "sdpa",
-    "bert": "sdpa",
-    "camembert": "sdpa",
-    "deberta": "eager",
-    "deberta-v2": "eager",
-    "distilbert": "sdpa",
-    "electra": "sdpa",
-    "ernie": "sdpa",
-    "modernbert": "sdpa",
-    "mpnet": "eager",
-    "rembert": "eager",
-    "roberta": "sdpa",
-    "roberta-prelayernorm": "sdpa",
-    "roformer": "eager",
-    "xlm-roberta": "sdpa",
+    "albert": "sdpa", "bert": "sdpa", "camembert": "sdpa", "deberta": "eager",
+    "deberta-v2": "eager", "distilbert": "sdpa", "electra": "sdpa", "ernie": "sdpa",
+    "modernbert": "sdpa", "mpnet": "eager", "rembert": "eager", "roberta": "sdpa",
+    "roberta-prelayernorm": "sdpa", "roformer": "eager", "xlm-roberta": "sdpa",
     "xlm-roberta-xl": "sdpa",
-}
-"""The kinds of encoders, and how each computes attention. Each was seen to read a text the same
-whatever padding follows it; in others, such as MobileBERT and ConvBERT, padding leaks into it."""
+}  # fmt: skip
+"""Types of encoders, and their attention implementations. Padding was verified to have no effect on
+the outputs of each; it has for others, such as MobileBERT and ConvBERT."""
 
 DROPOUT = 0.1
-"""Dropout rate of the mean in training, as in the heads of these encoders."""
+"""Dropout rate of the pooled outputs in training, as in the heads of these encoders."""
 
 _LEFT_OUT = frozenset(
     (
-        # What could name code, or another form of the weights.
+        # Names of code, and other formats of the weights.
         *("auto_map", "attn_implementation", "experts_implementation", "use_kernels"),
         *("kernel_config", "quantization_config", "compression_config", "custom_pipelines"),
         *("reference_compile", "dtype", "torch_dtype"),
-        # What an encoder gives besides its last outputs, and in which form.
+        # Further outputs, and their format.
         *("output_attentions", "output_hidden_states", "return_dict", "use_return_dict"),
-        # What says nothing about an encoder.
+        # Not used by encoders.
         *("architectures", "name_or_path", "transformers_version", "tokenizer_class"),
         *("id2label", "label2id", "num_labels", "problem_type", "finetuning_task"),
         *("task_specific_params", "gradient_checkpointing"),
@@ -80,13 +69,13 @@ _ROUND_TO = 8
 
 @dataclass(eq=False)
 class TransformerNetwork:
-    """An encoder with a linear layer over the mean of its outputs.
+    """An encoder with a linear layer on the mean of its outputs.
 
     Args:
-        config: The encoder's description, as `plain_config` leaves it.
+        config: The configuration of the encoder, from `plain_config`.
         modules: ``encoder``, ``dropout`` and ``head``.
-        pad_id: The encoder's own id of padding.
-        multilabel: Whether a text may have several labels.
+        pad_id: The encoder's id of padding.
+        multilabel: Whether a text can have several labels.
     """
 
     config: Mapping[str, Any]
@@ -101,40 +90,40 @@ class TransformerNetwork:
 
     @property
     def n_classes(self) -> int:
-        """Count the classes."""
+        """The number of classes."""
         return int(self.modules["head"].out_features)  # type: ignore[arg-type]
 
     @property
     def hidden_size(self) -> int:
-        """Count the numbers of the encoder's outputs."""
+        """The dimensions of the encoder's outputs."""
         return int(self.modules["head"].in_features)  # type: ignore[arg-type]
 
     @property
     def vocab_size(self) -> int:
-        """Count the subwords that have an embedding."""
+        """The number of embeddings of subwords."""
         return int(self.modules["encoder"].get_input_embeddings().num_embeddings)  # type: ignore[operator]
 
     @property
     def max_length(self) -> int:
-        """Count the subwords of the longest text that can be read."""
+        """The maximum number of subwords of a text."""
         limits = [int(self.config.get("max_position_embeddings", 0)) or 2**31]
         for module in self._position_embeddings():
-            before = 0 if module.padding_idx is None else module.padding_idx + 1
-            limits.append(module.num_embeddings - before)
+            n_reserved = 0 if module.padding_idx is None else module.padding_idx + 1
+            limits.append(module.num_embeddings - n_reserved)
         return min(limits)
 
     @property
     def position_padding(self) -> int | None:
-        """Return the position id of padding, after which RoBERTa counts; None for other models."""
+        """The position id of padding, after which those of RoBERTa begin; None for other models."""
         return next((module.padding_idx for module in self._position_embeddings()), None)
 
     @torch.inference_mode()
     def position_bias(self) -> NDArray[np.float32] | None:
-        """Compute what MPNet adds to the attention of a subword to one so far behind or ahead.
+        """Compute MPNet's attention bias for each relative position.
 
         Returns:
-            float32 [2 * max_length - 1, heads], from the farthest behind to the farthest ahead;
-            None for encoders without.
+            float32 [2 * max_length - 1, heads], from the first to the last relative position; None
+            for encoders without such a bias.
         """
         layers = getattr(self.modules["encoder"], "encoder", None)
         compute = getattr(layers, "compute_position_bias", None)
@@ -150,7 +139,7 @@ class TransformerNetwork:
                 yield module
 
     def logits(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Score texts, before softmax or sigmoid.
+        """Compute logits.
 
         Args:
             ids: int64 [batch, time], the encoder's ids plus `FIRST_ID`; 0 beyond a text's length.
@@ -159,13 +148,13 @@ class TransformerNetwork:
         Returns:
             [batch, classes].
         """
-        # A text without subwords reads one of padding: attention needs something to attend to.
-        there = torch.arange(ids.shape[1], device=ids.device) < lengths.clamp(min=1)[:, None]
-        outputs = self._outputs(ids, there)
-        weights = there.to(outputs.dtype)[..., None]
+        # A text without subwords has one of padding: attention needs at least one.
+        mask = torch.arange(ids.shape[1], device=ids.device) < lengths.clamp(min=1)[:, None]
+        outputs = self._outputs(ids, mask)
+        weights = mask.to(outputs.dtype)[..., None]
         mean = (outputs * weights).sum(dim=1) / weights.sum(dim=1)
-        scores: torch.Tensor = self.modules["head"](self.modules["dropout"](mean))
-        return scores
+        logits: torch.Tensor = self.modules["head"](self.modules["dropout"](mean))
+        return logits
 
     @torch.inference_mode()
     def outputs(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -180,29 +169,29 @@ class TransformerNetwork:
         """
         was_training = self.modules.training
         self.modules.eval()
-        there = torch.arange(ids.shape[1]) < torch.from_numpy(lengths)[:, None]
+        mask = torch.arange(ids.shape[1]) < torch.from_numpy(lengths)[:, None]
         device = next(self.modules.parameters()).device
-        outputs = self._outputs(torch.from_numpy(ids).to(device), there.to(device))
+        outputs = self._outputs(torch.from_numpy(ids).to(device), mask.to(device))
         self.modules.train(was_training)
         return outputs.float().cpu().numpy()
 
-    def _outputs(self, ids: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-        """Run the encoder on subwords of a mask, bool [batch, time]: [batch, time, hidden_size]."""
-        own = torch.where(ids > 0, ids - FIRST_ID, self.pad_id)
+    def _outputs(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Run the encoder; mask bool [batch, time], result [batch, time, hidden_size]."""
+        input_ids = torch.where(ids > 0, ids - FIRST_ID, self.pad_id)
         states: torch.Tensor = self.modules["encoder"](
-            input_ids=own, attention_mask=there.long(), return_dict=True
+            input_ids=input_ids, attention_mask=mask.long(), return_dict=True
         ).last_hidden_state
         return states
 
     def n_threads(self, threads: int | None) -> int:
-        """Count the threads that `log_proba` computes in, asked for so many."""
+        """Return the number of threads of `log_proba` with this argument."""
         return choose_threads(threads, at_most=torch.get_num_threads())
 
     def log_proba(
         self, encoded: EncodedTexts, *, threads: int | None = None
     ) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]; threads are as for `torch_threads`."""
-        answers = np.zeros((len(encoded), self.n_classes))
+        log_proba = np.zeros((len(encoded), self.n_classes))
         device = next(self.modules.parameters()).device
         was_training = self.modules.training
         self.modules.eval()
@@ -210,38 +199,37 @@ class TransformerNetwork:
             for batch in bucketed(encoded, batch_size=_BATCH_SIZE, rng=None, round_to=_ROUND_TO):
                 ids, lengths = torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths)
                 logits = self.logits(ids.to(device), lengths.to(device)).double()
-                answers[batch.rows] = self._log_proba(logits).cpu().numpy()
+                log_proba[batch.rows] = self._log_proba(logits).cpu().numpy()
         self.modules.train(was_training)
-        return answers
+        return log_proba
 
     def _log_proba(self, logits: torch.Tensor) -> torch.Tensor:
-        """Turn logits [batch, classes] into log-probabilities."""
+        """Compute log-probabilities of logits [batch, classes]."""
         if self.multilabel:
             return torch.nn.functional.logsigmoid(logits)
         return torch.log_softmax(logits, dim=1)
 
     def copy(self) -> TransformerNetwork:
-        """Copy it with its weights as they are now."""
+        """Return a copy with its own weights."""
         modules = deepcopy(self.modules)
         return TransformerNetwork(self.config, modules, self.pad_id, self.multilabel)
 
     def in_precision(self, precision: torch.dtype, device: torch.device) -> TransformerNetwork:
-        """Copy it to a device with all weights in a precision, to predict.
+        """Return a copy for prediction on a device, with all weights in a precision.
 
-        In bfloat16 it computes about three times as many texts a second as in float32 where the
-        hardware has bfloat16, half as many again as under autocast, which converts each layer's
-        weights anew.
+        If the hardware supports bfloat16, it is about three times as fast as float32, and 1.5 times
+        as fast as autocast, which converts the weights of each layer every time.
         """
         copied = self.copy()
         copied.modules.to(device=device, dtype=precision).eval()
         return copied
 
     def in_bfloat16(self) -> TransformerNetwork:
-        """Copy it in bfloat16, to predict on the CPU."""
+        """Return a copy in bfloat16 for prediction on the CPU."""
         return self.in_precision(torch.bfloat16, torch.device("cpu"))
 
     def to_cpu(self) -> TransformerNetwork:
-        """Move it to the CPU, to predict."""
+        """Move the network to the CPU for prediction."""
         self.modules.cpu().eval()
         return self
 
@@ -258,16 +246,16 @@ class TransformerNetwork:
         *,
         multilabel: bool = False,
     ) -> TransformerNetwork:
-        """Build the network again from its description and what `arrays` gave.
+        """Restore a network from its configuration and `arrays`.
 
         Raises:
-            BundleError: The description can't be used, or the arrays are not those it needs.
+            BundleError: The configuration is not valid, or does not fit the arrays.
         """
         if "head.weight" not in arrays or np.ndim(arrays["head.weight"]) != 2:
             raise BundleError("the model's head.weight is missing or no matrix; train it again")
         n_classes = len(arrays["head.weight"])
         config = plain_config(config)
-        # First without memory: a wrong description must not ask for any.
+        # First without memory: a damaged configuration may need too much.
         with torch.device("meta"):
             network = _built(config, n_classes)
         shapes = {name: tuple(w.shape) for name, w in network.modules.state_dict().items()}
@@ -277,7 +265,7 @@ class TransformerNetwork:
                 f"the model's pad_id is {pad_id!r:.80}, which is not one of its subwords"
             )
         network = _built(config, n_classes, pad_id)
-        # A copy: the arrays of a bundle may be read-only, and another model may share them.
+        # A copy: the arrays of a bundle may be read-only or shared with another model.
         weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
         network.modules.load_state_dict(weights, strict=True)
         network.multilabel = multilabel
@@ -285,10 +273,10 @@ class TransformerNetwork:
 
 
 def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what a kind of encoder is built by, and nothing else of transformers' description.
+    """Return the part of a configuration that a type of encoder is built from.
 
     Raises:
-        BundleError: It is of a kind that isn't known here.
+        BundleError: The type is not supported.
     """
     from transformers import AutoConfig
 
@@ -296,8 +284,8 @@ def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(kind, str) or kind not in ENCODERS:
         known = did_you_mean(str(kind)[:80], ENCODERS)
         raise BundleError(f"unsupported type of transformer {kind!r:.80}{known}")
-    # Any other name would become an attribute of the description's object, and could take the
-    # place of one that transformers relies on.
+    # Any other name would become an attribute of the configuration object, and could replace one
+    # that transformers needs.
     own = AutoConfig.for_model(kind).to_dict().keys() - _LEFT_OUT
     kept = {name: config[name] for name in sorted(own & config.keys()) if name[0] != "_"}
     return {**kept, "model_type": kind}
@@ -306,9 +294,9 @@ def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
 def network_of(
     config: Mapping[str, Any], encoder: torch.nn.Module, n_classes: int, pad_id: int
 ) -> TransformerNetwork:
-    """Join an encoder, without its pooling layer, and a linear layer of weights still to be set.
+    """Build a network of an encoder, without its pooling layer, and a new linear layer.
 
-    The encoder's description is as `plain_config` leaves it; padding has the encoder's own id.
+    `config` is from `plain_config`; `pad_id` is the encoder's id of padding.
     """
     for pooling in ("pooler", "pooler_activation"):
         if hasattr(encoder, pooling):
@@ -319,29 +307,29 @@ def network_of(
 
 
 def encoder_config(config: Mapping[str, Any]) -> Any:
-    """Make transformers' own object of a description, as `plain_config` leaves it."""
+    """Return the configuration object of transformers for a `plain_config`."""
     from transformers import AutoConfig
 
     return AutoConfig.for_model(**config)
 
 
 def preserve_rng_state() -> AbstractContextManager[None]:
-    """Restore torch's global random state afterwards: building a network draws from it."""
+    """Restore torch's global random state after a context: building a network changes it."""
     return torch.random.fork_rng(devices=range(torch.cuda.device_count()))
 
 
 def _built(config: Mapping[str, Any], n_classes: int, pad_id: int = 0) -> TransformerNetwork:
-    """Build a network of a description, its weights of no account."""
+    """Build a network from a configuration, with arbitrary weights."""
     from transformers import AutoModel
 
     try:
-        described = encoder_config(config)
-        layers = described.num_hidden_layers
+        encoder_settings = encoder_config(config)
+        layers = encoder_settings.num_hidden_layers
         if not 0 < layers <= _MOST_LAYERS:
             raise ValueError(f"num_hidden_layers is {layers}")
         with preserve_rng_state():
             encoder = AutoModel.from_config(
-                described,
+                encoder_settings,
                 trust_remote_code=False,
                 attn_implementation=ENCODERS[config["model_type"]],
                 dtype=torch.float32,
@@ -349,5 +337,5 @@ def _built(config: Mapping[str, Any], n_classes: int, pad_id: int = 0) -> Transf
             return network_of(config, encoder, n_classes, pad_id)
     except WordgateError:
         raise
-    except Exception as error:  # what transformers and torch raise over values that make no sense
+    except Exception as error:  # transformers and torch raise many classes for invalid values
         raise BundleError(f"the model's config cannot be used: {error!s:.200}") from error

@@ -3,24 +3,24 @@
 import time
 from dataclasses import dataclass, field, replace
 
-_MOST = 10.0  # beyond, the process waits for something else
+_MOST = 10.0  # above, the process waits for something else
 _FEWEST_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Contention:
-    """Compares the time that passes with the processor time that this process gets.
+    """Measures elapsed time relative to the processor time of this process, since its creation.
 
-    It is for work that computes all the time, from when this is made: of work that waits for a disk
-    or a network it says too much.
+    It is for work that computes all the time: for work that waits for a disk or a network the
+    slowdown is overestimated.
     """
 
     started: float = field(default_factory=time.monotonic)
     cpu_started: float = field(default_factory=time.process_time)
-    known: float | None = None  # the slowdown, once it is no longer measured
+    known: float | None = None  # the slowdown, if it is no longer measured
 
     def slowdown(self) -> float:
-        """Return the seconds that pass for a second of processor time: 1 or more, at most 10."""
+        """Return the elapsed seconds per second of processor time, from 1 to 10."""
         if self.known is not None:
             return self.known
         seconds = time.monotonic() - self.started
@@ -30,5 +30,5 @@ class Contention:
         return max(1.0, seconds / computed)
 
     def before_waiting(self) -> "Contention":
-        """Keep the slowdown as it is now: from now on this process waits, such as for a cluster."""
+        """Return a copy with the current slowdown, for a process that will wait for a cluster."""
         return replace(self, known=self.slowdown())

@@ -1,6 +1,6 @@
-"""Tasks on an engine: one after another in this process, or on a Ray cluster.
+"""Execution of tasks, one after another in this process or on a Ray cluster.
 
-This is the only module that knows how Ray runs tasks.
+All tasks on Ray are started in this module.
 """
 
 from __future__ import annotations
@@ -17,15 +17,10 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from wordgate.errors import BundleError, DataError, SettingsError, WordgateError, did_you_mean
-from wordgate.runtime.cpu import (
-    THREADS_VARIABLE,
-    available_cores,
-    choose_threads,
-    limited_blas,
-    wait_asleep,
-)
+from wordgate.runtime.cpu import available_cores
 from wordgate.runtime.display import counted
 from wordgate.runtime.packages import require_extra
+from wordgate.runtime.threads import THREADS_VARIABLE, choose_threads, limited_blas, wait_asleep
 
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
@@ -44,11 +39,11 @@ _FEWEST_IN_FLIGHT, _IN_FLIGHT_A_CPU = 32, 2
 
 @dataclass(frozen=True)
 class Engine:
-    """Where tasks run.
+    """The engine that runs tasks.
 
     Attributes:
         name: ``local`` or ``ray``.
-        threads: The number of threads of each task; on Ray it asks for as many CPUs.
+        threads: The number of threads of each task, and of its CPUs on Ray.
         gpus: The number of GPUs of each task on Ray.
     """
 
@@ -58,15 +53,18 @@ class Engine:
 
     @classmethod
     def of(cls, name: str, threads: int | None, device: str = "cpu") -> Engine:
-        """Choose an engine of `ENGINES` by what a user asks for.
+        """Return the engine of a name of `ENGINES`.
 
-        No number of threads means one a task on Ray, where tasks share the cores, and else what
-        `choose_threads` chooses. Tasks on ``cuda`` ask Ray for a GPU each.
+        Args:
+            name: The name.
+            threads: The number of threads of each task; None for 1 on Ray, where tasks share the
+                cores, and else for the choice of `choose_threads`.
+            device: The device; on Ray, tasks on ``cuda`` have one GPU each.
 
         Raises:
-            SettingsError: There is no such engine, or that is no number of threads.
+            SettingsError: There is no such engine, or `threads` is not valid.
             MissingExtraError: Ray is not installed.
-            WordgateError: The cluster that RAY_ADDRESS names cannot be reached.
+            WordgateError: The cluster of RAY_ADDRESS cannot be reached.
         """
         if name not in ENGINES:
             raise SettingsError(f"no engine '{name}'{did_you_mean(name, ENGINES)}")
@@ -90,20 +88,23 @@ class Engine:
 def map_tasks(
     work: Callable[[Shared, Item], Result], shared: Shared, items: Iterable[Item], engine: Engine
 ) -> Iterator[tuple[Item, Result]]:
-    """Call a function on every item, and give the results as they come.
+    """Call a function on every item, and yield the results.
 
-    On Ray a task whose worker dies is run again by Ray, on another worker if need be. What a task
-    raises is raised here, and ends the others.
+    On Ray, a task whose worker dies is retried, on another worker if necessary. An error of a task
+    is raised here, and cancels the others.
 
-    The function must be one of a module that Ray's workers can import. Its first argument is the
-    same for all items, and is sent once.
+    Args:
+        work: A function that Ray's workers can import.
+        shared: Its first argument, the same for all items, which is sent once.
+        items: Its second arguments.
+        engine: The engine.
 
     Yields:
         Each item with its result; in their order if local, else in the order of completion.
 
     Raises:
         SettingsError: No node of the cluster has the CPUs or GPUs that a task needs.
-        WordgateError: The cluster cannot be reached, or workers died again and again.
+        WordgateError: The cluster cannot be reached, or workers died repeatedly.
     """
     with Tasks(work, shared, engine) as tasks:
         waiting = iter(items)
@@ -119,10 +120,10 @@ def map_tasks(
 
 
 class Tasks(Generic[Shared, Item, Result]):
-    """Calls of a function on an engine; a context that cancels unfinished calls when it ends.
+    """Calls of a function on an engine; a context that cancels unfinished calls at its end.
 
-    In this process, a call is made when its result is requested. Function, first argument, retries
-    and errors are those of `map_tasks`.
+    In this process, a function is called when its result is requested. Function, first argument,
+    retries and errors are as for `map_tasks`.
 
     Args:
         work: The function.
@@ -149,7 +150,7 @@ class Tasks(Generic[Shared, Item, Result]):
         self._place: Any = None
         if not engine.is_local:
             self._ray = _connected(engine)
-            self._sent = [self._ray.put(shared)]  # in a list Ray leaves it to `_fetched`
+            self._sent = [self._ray.put(shared)]  # Ray does not resolve references in a list
             options: dict[str, Any] = {"num_cpus": engine.threads, "num_gpus": engine.gpus}
             if together:
                 self._place = _reserved(self._ray, engine, together)
@@ -168,7 +169,7 @@ class Tasks(Generic[Shared, Item, Result]):
             self._ray.util.remove_placement_group(self._place)
 
     def __len__(self) -> int:
-        """Count the tasks that were started, and whose results have not been given."""
+        """The number of started tasks whose results were not returned yet."""
         return len(self._running)
 
     def room(self) -> int:
@@ -187,8 +188,8 @@ class Tasks(Generic[Shared, Item, Result]):
         """Wait until a task has ended, on Ray for at most `timeout` seconds; None for no limit.
 
         Returns:
-            The item, and what gives the result or raises the task's error; None if no task has
-            ended.
+            The item, and a function that returns the result or raises the error of the task; None
+            if no task has ended.
         """
         if not self._running:
             return None
@@ -201,14 +202,14 @@ class Tasks(Generic[Shared, Item, Result]):
         return (self._running.pop(done[0]), partial(self._result, done[0])) if done else None
 
     def cancel(self, item: Item) -> None:
-        """End the task of an item."""
+        """Cancel the task of an item."""
         for task in [task for task, one in self._running.items() if one is item]:
             del self._running[task]
             if not self._engine.is_local:
                 self._ray.cancel(task, force=True)
 
     def _result(self, task: Any) -> Result:
-        """Return what a task returned, or raise what it raised."""
+        """Return the result of a task, or raise its error."""
         errors = self._ray.exceptions
         try:
             result: Result = self._ray.get(task)
@@ -228,9 +229,9 @@ class Tasks(Generic[Shared, Item, Result]):
 def _call(
     work: Callable[[Shared, Item], Result], sent: list[Any], item: Item, threads: int, place: str
 ) -> Result:
-    """Run a task on a worker, where relative paths mean the same as where it was begun."""
+    """Run a task on a worker, in the working directory of the calling process if it exists."""
     wait_asleep()
-    os.environ[THREADS_VARIABLE] = str(threads)  # a worker may have variables of the command
+    os.environ[THREADS_VARIABLE] = str(threads)  # a worker may have the caller's variables
     if os.path.isdir(place):
         os.chdir(place)
     try:
@@ -239,26 +240,26 @@ def _call(
     except WordgateError as error:
         kinds = (DataError, SettingsError, BundleError, WordgateError)
         kind = next(kind for kind in kinds if isinstance(error, kind))
-        raise kind(str(error)) from None  # one of its own type may need more to be sent
+        raise kind(str(error)) from None  # errors of subclasses may not be serializable
 
 
 @lru_cache(maxsize=1)
 def _fetched(sent: Any) -> Any:
-    """Return the argument that all tasks share: a worker deserializes it once."""
+    """Return the argument that all tasks share, which a worker deserializes once."""
     import ray
 
     return ray.get(sent)
 
 
 def _connected(engine: Engine) -> Any:
-    """Connect to the cluster, unless this process is connected: a cluster of its own stays."""
+    """Return Ray, connected to the cluster."""
     import ray
 
     if not ray.is_initialized():
         _connect(ray)
     if not _room(ray, engine):
         raise SettingsError(
-            f"no node of the Ray cluster has the {_text_of(engine)} that a task needs:"
+            f"no node of the Ray cluster has the {_format_needed(engine)} that a task needs:"
             " reduce --threads" + (", or --device cpu" if engine.gpus else "")
         )
     return ray
@@ -269,7 +270,7 @@ def _needed(engine: Engine) -> dict[str, int]:
     return {kind: n for kind, n in (("CPU", engine.threads), ("GPU", engine.gpus)) if n}
 
 
-def _text_of(engine: Engine) -> str:
+def _format_needed(engine: Engine) -> str:
     return " and ".join(counted(n, kind) for kind, n in _needed(engine).items())
 
 
@@ -285,8 +286,8 @@ def _reserved(ray: Any, engine: Engine, count: int) -> Any:
     room = _room(ray, engine)
     if room < count:
         raise SettingsError(
-            f"the Ray cluster has room for {room} of {count} tasks with {_text_of(engine)} each,"
-            " which must run at the same time: reduce --workers or --threads"
+            f"the Ray cluster has room for {room} of {count} tasks with {_format_needed(engine)}"
+            " each, which must run at the same time: reduce --workers or --threads"
         )
     place = ray.util.placement_group([_needed(engine)] * count)
     try:
@@ -298,19 +299,19 @@ def _reserved(ray: Any, engine: Engine, count: int) -> Any:
 
 
 def node_address() -> str:
-    """Return the address at which the tasks on Ray reach this process."""
+    """Return the address at which tasks on Ray can reach this process."""
     import ray
 
     return str(ray.util.get_node_ip_address())
 
 
 def _address() -> str:
-    """Return the address of the cluster to use; empty for one to be started on this machine."""
+    """Return the address of the cluster; empty to start one on this machine."""
     return os.environ.get(ADDRESS, "").strip()
 
 
 def _check_reachable(address: str) -> None:
-    """Refuse an address where nothing answers, before any work: Ray would try for minutes."""
+    """Refuse an address that cannot be reached: Ray would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not (host and port.isdigit()):  # such as "auto"
         return
@@ -341,9 +342,9 @@ def _connect(ray: Any) -> None:
 
 
 def _messages_to_stderr() -> None:
-    """Have Ray write to standard error when a worker dies: results are on standard output.
+    """Make Ray write messages of workers to standard error: results are on standard output.
 
-    It has no option for this; a version that writes them by another function is left as it is.
+    Ray has no option for this; versions without this function are not changed.
     """
     from ray._private import worker
 
@@ -360,13 +361,13 @@ def _messages_to_stderr() -> None:
 
 @contextmanager
 def _own_sigterm() -> Iterator[None]:
-    """Keep Ray from taking over SIGTERM."""
+    """Restore the handler of SIGTERM, which Ray replaces."""
     handler = signal.getsignal(signal.SIGTERM)
     in_main_thread = threading.current_thread() is threading.main_thread()
     try:
         yield
     finally:
-        if in_main_thread and handler is not None:  # None where something besides Python handles it
+        if in_main_thread and handler is not None:  # None: not set by Python
             signal.signal(signal.SIGTERM, handler)
 
 

@@ -1,4 +1,4 @@
-"""Deferred SIGINT and SIGTERM, so that work ends between two steps."""
+"""Deferred handling of SIGINT and SIGTERM, so that work ends between two steps."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ _LEFT_ALONE = (None, signal.SIG_IGN)
 
 
 class Interruption:
-    """Whether the user has asked to stop, by SIGINT (Ctrl-C) or SIGTERM."""
+    """Whether SIGINT (Ctrl-C) or SIGTERM was received."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -18,28 +18,28 @@ class Interruption:
 
 @contextmanager
 def deferred_interruption() -> Iterator[Interruption]:
-    """Note the first SIGINT or SIGTERM instead of acting on it; a second one acts at once.
+    """Record the first SIGINT or SIGTERM; a second one has its usual effect.
 
-    Outside the main thread, where Python takes no signals, nothing is ever noted; nor is a signal
-    that this process was started to ignore, or that something besides Python handles.
+    Nothing is recorded outside the main thread, where Python receives no signals, nor are signals
+    that this process ignores or that are not handled by Python.
     """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-    before = {n: handler for n, handler in handlers.items() if handler not in _LEFT_ALONE}
+    current = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = {n: handler for n, handler in current.items() if handler not in _LEFT_ALONE}
 
     def restore() -> None:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
-    def note(*_: object) -> None:
+    def record(*_: object) -> None:
         interruption.asked = True
         restore()
 
-    for number in before:
-        signal.signal(number, note)
+    for number in handlers:
+        signal.signal(number, record)
     try:
         yield interruption
     finally:

@@ -1,4 +1,4 @@
-"""A table of results that grows in a terminal while the work goes on."""
+"""A table of results in a terminal that is updated during the work."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ from wordgate.runtime.progress import Console, ProgressBar
 
 
 class LiveTable(Console):
-    """The console while results come in: they stand in a table below the messages.
+    """A console that shows results in a table below the messages.
 
-    In a log file a line is written for each result instead.
+    In a log file, a line is written for each result.
     """
 
     def __enter__(self) -> Self:
@@ -32,7 +32,7 @@ class LiveTable(Console):
             self._running.stop()
 
     def heading(self) -> str:
-        """Write a line above the results; nothing if empty."""
+        """Return a line above the results; empty for none."""
         return ""
 
     def show_result(self, line: str, table: Callable[[], str]) -> None:
@@ -40,7 +40,7 @@ class LiveTable(Console):
 
         Args:
             line: The result, for a log file.
-            table: Writes all results so far, for a terminal.
+            table: Returns all results so far, for a terminal.
         """
         if self._running is None:
             self.say(line)
@@ -68,7 +68,7 @@ class LiveTable(Console):
         self._draw()
 
     def tick(self, label: str) -> None:
-        """Describe what is being done, without a unit of work more."""
+        """Describe the current work, without counting a unit."""
         self._status = label
         self._draw()
 

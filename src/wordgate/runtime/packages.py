@@ -24,10 +24,12 @@ PACKAGES = {
 
 
 def require_extra(extra: str, purpose: str, *further: str) -> None:
-    """Raise an error, before any work is done, where packages of an extra are missing.
+    """Refuse, before any work, a purpose whose packages are not installed.
 
-    The message begins with the purpose, such as ``"training an LSTM"``, which may need further
-    packages, named as they are imported.
+    Args:
+        extra: The extra with the packages.
+        purpose: The beginning of the message, such as ``"training an LSTM"``.
+        further: Further packages of the purpose, by their import names.
 
     Raises:
         MissingExtraError: A package is not installed.
@@ -37,14 +39,14 @@ def require_extra(extra: str, purpose: str, *further: str) -> None:
 
 
 def installed_versions(*packages: str) -> dict[str, str]:
-    """Look up the versions of packages; those that are not installed are left out."""
+    """Return the versions of packages; those that are not installed are left out."""
     versions = {package: _installed_version(package) for package in packages}
     return {package: version for package, version in versions.items() if version is not None}
 
 
-@cache  # a package's description is parsed each time
+@cache  # the metadata of a package are parsed every time
 def _installed_version(package: str) -> str | None:
-    from importlib import metadata  # takes a while, and most runs need none
+    from importlib import metadata  # slow to import, and seldom needed
 
     try:
         return metadata.version(package)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Generic, TypeVar
 
 from wordgate.errors import WordgateError
-from wordgate.runtime.cpu import THREADS_VARIABLE, wait_asleep
+from wordgate.runtime.threads import THREADS_VARIABLE, wait_asleep
 
 Result = TypeVar("Result")
 _NICENESS = 3

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from wordgate.runtime.display import encodable
 
-_SILENCE, _LONGEST_SILENCE = 1.9, 30.0  # a beat may come a little early
+_SILENCE, _LONGEST_SILENCE = 1.9, 30.0  # 1.9, not 2: a beat may be a little early
 """Maximum seconds between lines in a log: at first, and after minutes."""
 _BEAT = 1.0
 
@@ -109,27 +109,27 @@ class Console:
         from rich.console import Console as RichConsole
 
         class Unread(RichConsole):
-            def _check_buffer(self) -> None:  # all that rich writes goes through here
+            def _check_buffer(self) -> None:  # called for everything that rich writes
                 try:
                     super()._check_buffer()
                 except (OSError, ValueError):  # of a stream that is closed
                     self.quiet = True
 
             def on_broken_pipe(self) -> None:
-                self.quiet = True  # rich would end the program
+                self.quiet = True  # rich would exit
 
         self.said = time.monotonic()
         self._verbose = verbose
         self._console = Unread(stderr=True, highlight=False, emoji=False)
         self._live = self._console.is_terminal
-        if self._console.is_jupyter:  # where rich moves things by widgets
+        if self._console.is_jupyter:  # where rich needs widgets
             self._live = importlib.util.find_spec("ipywidgets") is not None
 
     def say(self, text: str) -> None:
         """Write a message, above the bar if there is one."""
         self.said = time.monotonic()
         shown = encodable(text, self._console.encoding)
-        # A log file is not cut into lines; in a terminal no line breaks inside a word.
+        # In a terminal, lines are wrapped at words; in a log file, they are not wrapped.
         self._console.print(shown, markup=False, soft_wrap=not self._console.is_terminal)
 
     def detail(self, text: str) -> None:
@@ -138,7 +138,7 @@ class Console:
             self.say(text)
 
     def begin(self, name: str) -> None:
-        """Announce the next stage, unless a bar does."""
+        """Announce the next stage, unless a bar shows it."""
         if self._verbose or not self._live:
             self.say(f"{name} ...")
 
@@ -166,7 +166,7 @@ class Console:
 
 @contextmanager
 def stage(progress: Progress, name: str) -> Iterator[None]:
-    """Name a stage, such as "Reading tweets.csv"; while it lasts, show on a bar that it goes on."""
+    """Announce a stage, such as "Reading tweets.csv", and show its duration on a bar."""
     progress.begin(name)
     with progress.bar(None) as bar, beating(bar, name):
         yield
@@ -174,7 +174,7 @@ def stage(progress: Progress, name: str) -> Iterator[None]:
 
 @contextmanager
 def beating(bar: ProgressBar, name: str) -> Iterator[None]:
-    """Show every second on a bar how long something takes that counts no units of work."""
+    """Show the duration of work without units on a bar, every second."""
     tick: Callable[[str], None] | None = getattr(bar, "tick", None)
     if tick is None:
         yield
@@ -187,7 +187,7 @@ def beating(bar: ProgressBar, name: str) -> Iterator[None]:
 
 @contextmanager
 def _every_beat(call: Callable[[], None]) -> Iterator[None]:
-    """Call a function every second, in a thread of its own."""
+    """Call a function every second in a thread, while a context is open."""
     done = Event()
 
     def beat() -> None:
@@ -209,12 +209,12 @@ class _NoBar:
 
 
 class _LogBar:
-    """A bar in a log file: a line where nothing was said for a while."""
+    """A bar in a log file: a line whenever nothing was written for a while."""
 
     def __init__(self, console: Console, total: int | None, done: int):
         self._console, self._total, self._done = console, total, done
         self._started = time.monotonic()
-        self._label: str | None = ""  # None while another one tells that it goes on
+        self._label: str | None = ""  # None while `beating` writes lines
 
     def advance(self, label: str) -> None:
         self._done += 1
@@ -227,13 +227,13 @@ class _LogBar:
         return f"{self._done / max(1, self._total):.0%}"
 
     def beat(self) -> None:
-        """Repeat the last message while one unit of work lasts; nothing if there is none."""
+        """Repeat the last message during a unit of work; nothing if there is none."""
         if self._label or (self._label is not None and self._total is not None):
             seconds = time.monotonic() - self._started
             self._say_after_silence(f"{self._label or self._reached()}, after {seconds:.0f} s")
 
     def tick(self, label: str) -> None:
-        """Describe what is being done, without a unit of work more."""
+        """Describe the current work, without counting a unit."""
         self._label = None
         self._say_after_silence(label)
 

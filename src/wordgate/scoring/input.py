@@ -72,7 +72,7 @@ def open_input(
     if isinstance(table.reader, JsonlReader):
         converts = form not in (None, "jsonl")
         keys = table.all_keys() if converts and found.path is not None else []
-        table.reader.know(keys, closed=converts)
+        table.reader.fix_columns(keys, closed=converts)
     lines = table.form().lines()
     if table.encoding is not None and table.encoding.doubt:
         lines.append(f"warning: {table.encoding.doubt}")

@@ -10,7 +10,7 @@ from wordgate.data import Columns
 from wordgate.errors import SettingsError
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.decision import DecisionRule, Threshold, check_abstain
-from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.threads import choose_threads
 from wordgate.tables.source import STANDARD
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")

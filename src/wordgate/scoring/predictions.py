@@ -61,7 +61,7 @@ def texts_of(blank: str, batch: Batch, columns: Sequence[Column]) -> BatchTexts:
 
     `blank` is a record without cells, in the format of the source.
     """
-    errors = dict(batch.misfits)
+    errors = dict(batch.undecoded)
     raws = batch.raws
     if batch.rejected:
         raws = list(raws or ())

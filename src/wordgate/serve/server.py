@@ -22,7 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from wordgate.errors import SettingsError
 from wordgate.prediction.predictor import Predictor
-from wordgate.runtime.cpu import SINGLE_THREADED_BLAS
+from wordgate.runtime.threads import SINGLE_THREADED_BLAS
 from wordgate.serve.access import Access
 from wordgate.serve.app import Application
 from wordgate.serve.limits import Limits

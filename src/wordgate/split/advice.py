@@ -12,7 +12,7 @@ from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.split.row_labels import RowLabels
 from wordgate.split.splits import Split, grouped_split, random_split
 
-_NOTABLE = 0.01  # share of the test rows above which leakage is mentioned
+_NOTABLE = 0.01  # share of the test rows above which leakage is reported
 _MOSTLY = 0.5  # ... and above which a score mostly measures memorization
 _SEEDS = (0, 1, 2)  # of the splits whose leakage is measured
 
@@ -50,42 +50,41 @@ class SplitAdvice:
 
 
 def measured_leaks(table: Table, copies: NearDuplicates) -> list[MeasuredLeakage]:
-    """Split rows at random, by the groups of the data and by merged groups; measure what leaks."""
+    """Measure the leakage of splits at random, by the groups of the data, and by merged groups."""
     texts, labels = table.texts, table.row_labels() or [""] * len(table)
     if RowLabels.of(labels).counts().max(initial=0) < 2:
         return []
-    own, joined = copies.keys, copies.joined.groups
-    by_own, by_both = "grouped by exact text", "grouped by duplicates"
+    own, merged = copies.keys, copies.joined.groups
+    by_own, by_merged = "grouped by exact text", "grouped by duplicates"
     if copies.own_groups:
-        by_own, by_both = "grouped by group", "grouped, duplicates merged"
+        by_own, by_merged = "grouped by group", "grouped, duplicates merged"
     return [
         _measured("random", copies, lambda seed: random_split(texts, labels, own, seed=seed)),
         _measured(by_own, copies, lambda seed: grouped_split(texts, labels, own, seed=seed)),
-        _measured(by_both, copies, lambda seed: grouped_split(texts, labels, joined, seed=seed)),
+        _measured(by_merged, copies, lambda seed: grouped_split(texts, labels, merged, seed=seed)),
     ]
 
 
 def _measured(name: str, copies: NearDuplicates, split: Callable[[int], Split]) -> MeasuredLeakage:
     group = Factorized.of(copies.keys).codes
-    first, *others = _SEEDS
-    of_first = split(first)
-    shares = [_shares(of_first, group, copies)]
-    shares += [_shares(split(seed), group, copies) for seed in others]
+    first = split(_SEEDS[0])
+    shares = [_shares(first, group, copies)]
+    shares += [_shares(split(seed), group, copies) for seed in _SEEDS[1:]]
     means = np.mean(shares, axis=0).tolist()
-    fell_back = name != "random" and of_first.kind == "random"
+    is_fallback = name != "random" and first.kind == "random"
     return MeasuredLeakage(
         split=name,
-        n_test=len(of_first.test),
+        n_test=len(first.test),
         by_group=means[0] if copies.own_groups else None,
         by_exact_copy=means[1],
         by_copy=means[2],
         known=means[3],
-        problem=of_first.warnings[0] if fell_back else "",
+        problem=first.warnings[0] if is_fallback else "",
     )
 
 
 def _shares(split: Split, group: NDArray[np.int64], copies: NearDuplicates) -> list[float]:
-    """Compute the shares of test rows known by group, exact duplicate, any duplicate, or any."""
+    """Compute the shares of test rows seen by group, exact duplicate, any duplicate, or any."""
     by_group = np.isin(group[split.test], group[split.train])
     by_exact_copy = np.isin(copies.text[split.test], copies.text[split.train])
     by_copy = copies.has_duplicate_in(split.test, split.train)
@@ -97,7 +96,13 @@ def _shares(split: Split, group: NDArray[np.int64], copies: NearDuplicates) -> l
 def advised_split(
     leaks: list[MeasuredLeakage], *, own_groups: bool, templated: bool
 ) -> SplitAdvice:
-    """Advise by the leakage measured: of rows with groups of their own, of texts of a template."""
+    """Recommend a split by the measured leakage.
+
+    Args:
+        leaks: The result of `measured_leaks`.
+        own_groups: Whether the data has groups.
+        templated: Whether near duplicates look like texts made from templates.
+    """
     if not leaks:
         return SplitAdvice(
             "grouped", ["There are too few rows to split them into training and test rows."]

@@ -93,13 +93,12 @@ class Conflicts:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """How often duplicates disagree on a label: one has it, and another does not.
+    """Number of duplicates that disagree on a label: one has it, and another does not.
 
     Attributes:
         label: The label.
-        exact_texts: Different texts that stand in several rows, of which only some have the label.
-        near_pairs: Pairs of near duplicates of which one has it in all its rows, the other in
-        none.
+        exact_texts: Distinct texts of several rows, only some of which have the label.
+        near_pairs: Pairs of near duplicates of which one has it in all its rows, the other in none.
     """
 
     label: str
@@ -109,15 +108,15 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class LabelSetFacts:
-    """How many labels texts have, where they may have several.
+    """Statistics of the numbers of labels, if a text can have several.
 
     Attributes:
-        mean: Labels a text, on average.
-        most: The most labels of a text.
+        mean: Mean number of labels per text.
+        most: Maximum number of labels of a text.
         without: Rows without labels.
         several: Rows with two labels or more.
         distinct: Different sets of labels, the empty one included.
-        disagreements: The labels on which copies disagree, by what `Conflicts` counts; most first.
+        disagreements: The labels on which duplicates disagree, the most frequent first.
     """
 
     mean: float
@@ -207,7 +206,7 @@ class Audit:
 
 
 def audit_table(table: Table, copies: NearDuplicates) -> Audit:
-    """Audit a table whose duplicates were found before."""
+    """Audit a table, with its duplicates."""
     leaks, conflicts = measured_leaks(table, copies), _conflicts(table, copies)
     templated = _is_templated(table, copies, conflicts)
     return Audit(
@@ -253,13 +252,13 @@ def _duplicates(copies: NearDuplicates) -> Duplicates:
     rows_of_text = np.bincount(copies.text, minlength=len(copies.n_words))
     near = np.zeros(len(copies.n_words), dtype=np.bool_)
     near[copies.pairs.ravel()] = True
-    again = rows_of_text > 1
+    repeated = rows_of_text > 1
     return Duplicates(
-        exact_rows=int(rows_of_text[again].sum()),
-        exact_texts=int(again.sum()),
+        exact_rows=int(rows_of_text[repeated].sum()),
+        exact_texts=int(repeated.sum()),
         near_rows=int(rows_of_text[near].sum()),
         near_pairs=len(copies.pairs),
-        rows=int(rows_of_text[near | again].sum()),
+        rows=int(rows_of_text[near | repeated].sum()),
     )
 
 
@@ -270,16 +269,16 @@ def _conflicts(table: Table, copies: NearDuplicates) -> Conflicts | None:
     label = Factorized.of(label_keys(labels)).codes
     # The distinct pairs of a text and one of its labels.
     n_labels = int(label.max()) + 1
-    borne = np.unique(copies.text * n_labels + label)
-    text, labels_of_text = borne // n_labels, np.bincount(borne // n_labels)
+    pairs = np.unique(copies.text * n_labels + label)
+    text, labels_of_text = pairs // n_labels, np.bincount(pairs // n_labels)
     mixed = labels_of_text > 1
     rows_of_text = np.bincount(copies.text)
-    # A pair of texts with one label each conflicts where these differ; more are in conflict anyway.
+    # Two texts with one label each conflict if these differ; texts with several always do.
     only = np.zeros(len(labels_of_text), dtype=np.int64)
-    only[text] = borne % n_labels
+    only[text] = pairs % n_labels
     ends = copies.pairs[~mixed[copies.pairs].any(axis=1)]
-    borne_by_groups = set(zip(table.groups or (), labels, strict=False))
-    labels_of_group = Counter(group for group, _ in borne_by_groups)
+    group_labels = set(zip(table.groups or (), labels, strict=False))
+    labels_of_group = Counter(group for group, _ in group_labels)
     return Conflicts(
         exact_rows=int(rows_of_text[mixed].sum()),
         exact_texts=int(mixed.sum()),
@@ -304,29 +303,27 @@ def _label_sets(table: Table, copies: NearDuplicates) -> LabelSetFacts | None:
 
 
 def _disagreements(labels: RowLabels, copies: NearDuplicates) -> list[Disagreement]:
-    """Count, label by label, the texts and pairs of texts that disagree."""
+    """Count the texts and pairs of texts that disagree on each label."""
     from scipy import sparse
 
     shape = (len(copies.n_words), len(labels.names))
-    borne, n_bearing = np.unique(
-        copies.text[labels.row] * shape[1] + labels.label, return_counts=True
-    )
-    text, label = borne // max(1, shape[1]), borne % max(1, shape[1])
-    in_some = n_bearing < np.bincount(copies.text)[text]
+    pairs, n_rows = np.unique(copies.text[labels.row] * shape[1] + labels.label, return_counts=True)
+    text, label = pairs // max(1, shape[1]), pairs % max(1, shape[1])
+    in_some = n_rows < np.bincount(copies.text)[text]
 
     def matrix(chosen: NDArray[np.bool_]) -> sparse.csr_matrix:
         return sparse.csr_matrix((np.ones(chosen.sum()), (text[chosen], label[chosen])), shape)
 
-    bearing, in_all = matrix(np.ones_like(in_some)), matrix(~in_some)
+    in_any, in_all = matrix(np.ones_like(in_some)), matrix(~in_some)
     near = np.zeros(shape[1])
-    for one, other in (copies.pairs.T, copies.pairs[:, ::-1].T):
-        apart = in_all[one] - in_all[one].multiply(bearing[other])
-        near += np.asarray(apart.sum(axis=0)).ravel()
+    for first, second in (copies.pairs.T, copies.pairs[:, ::-1].T):
+        disagreeing = in_all[first] - in_all[first].multiply(in_any[second])
+        near += np.asarray(disagreeing.sum(axis=0)).ravel()
     exact = np.bincount(label[in_some], minlength=shape[1])
     counts = zip(labels.names, exact.tolist(), near.astype(np.int64).tolist(), strict=True)
-    found = [Disagreement(*one) for one in counts]
-    counted = [one for one in found if one.exact_texts or one.near_pairs]
-    return sorted(counted, key=lambda one: (-one.exact_texts, -one.near_pairs, one.label))
+    disagreements = [Disagreement(*one) for one in counts]
+    occurring = [one for one in disagreements if one.exact_texts or one.near_pairs]
+    return sorted(occurring, key=lambda one: (-one.exact_texts, -one.near_pairs, one.label))
 
 
 def _groups(table: Table, copies: NearDuplicates) -> Groups:
@@ -346,7 +343,7 @@ def _sizes(groups: list[str]) -> GroupSizes:
 
 
 def _is_templated(table: Table, copies: NearDuplicates, conflicts: Conflicts | None) -> bool:
-    """Return whether near duplicates agree in their labels little more often than by chance."""
+    """Return whether labels of near duplicates agree hardly more often than by chance."""
     n_pairs, labels = len(copies.pairs), table.row_labels()
     if labels is None or conflicts is None or not n_pairs:
         return False

@@ -90,7 +90,7 @@ class GroupedSplit:
 
 
 def _checked_labels(y: Any) -> Labels:
-    """Take labels: a column, one of lists of labels, or columns of 0 and 1."""
+    """Convert labels: a column of labels or lists of labels, or columns of 0 and 1."""
     matrix = np.asarray(y.toarray() if hasattr(y, "toarray") else y) if _is_wide(y) else None
     if matrix is not None and matrix.dtype.kind in "biuf":
         return [tuple(map(str, np.flatnonzero(row))) for row in matrix]
@@ -108,11 +108,11 @@ def _is_wide(y: Any) -> bool:
 def grouped_folds(
     groups: Sequence[str], labels: Labels, n_folds: int, *, seed: int
 ) -> NDArray[np.int64]:
-    """Assign whole groups to folds of about equal size, and equal in each label.
+    """Assign whole groups to folds of about equal size, stratified by label.
 
-    Label by label, a group goes to the fold that has the fewest rows of groups of its commonest
-    label, large groups first; ties are broken by a hash, so the order of the rows changes nothing.
-    Where a row has several labels, all of them count, as `multilabel` has it.
+    Groups are assigned by their most frequent label, large groups first, each to the fold with the
+    fewest rows of such groups; ties are broken by a hash, so that the order of the rows has no
+    effect. Rows with several labels are stratified as in `multilabel`.
 
     Returns:
         The fold of each row, int64 [rows].
@@ -133,7 +133,7 @@ def grouped_folds(
 
 
 def _assign_groups(table: GroupTable, n_folds: int) -> NDArray[np.int64]:
-    """Give each group a fold, int64 [groups]; see `grouped_folds`."""
+    """Assign each group to a fold, int64 [groups]; see `grouped_folds`."""
     order = np.lexsort((table.rank, -table.size, table.stratum))
     fold_of_group = np.zeros(len(table.rank), dtype=np.int64)
     total = [0] * n_folds
@@ -141,23 +141,23 @@ def _assign_groups(table: GroupTable, n_folds: int) -> NDArray[np.int64]:
     for place in order.tolist():
         if table.stratum[place] != stratum:
             stratum = table.stratum[place]
-            # Each label starts with the fold that the labels before it have left the smallest.
+            # Each label starts with the fold that is the smallest so far.
             heap = [(0, total[fold], fold) for fold in range(n_folds)]
             heapq.heapify(heap)
-        own, _, fold = heapq.heappop(heap)
+        n_rows, _, fold = heapq.heappop(heap)
         fold_of_group[place] = fold
         size = int(table.size[place])
         total[fold] += size
-        heapq.heappush(heap, (own + size, total[fold], fold))
+        heapq.heappush(heap, (n_rows + size, total[fold], fold))
     return fold_of_group
 
 
 def random_folds(
     texts: Sequence[str], labels: Labels, n_folds: int, *, seed: int, stratify: bool = True
 ) -> NDArray[np.int64]:
-    """Assign single rows to folds of about equal size, whatever they copy.
+    """Assign single rows to folds of about equal size, regardless of duplicates.
 
-    A row is ranked by its text and its label, so that the order of rows changes nothing.
+    Rows are ranked by text and label, so that their order has no effect.
 
     Returns:
         The fold of each row, int64 [rows].
@@ -165,9 +165,9 @@ def random_folds(
     Raises:
         DataError: There are fewer rows than folds.
     """
-    stood: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     names = []
     for row in zip(texts, label_keys(labels), strict=True):
-        names.append(f"{stood[row]} {row[1]} {row[0]}")  # equal rows are set apart by a number
-        stood[row] += 1
+        names.append(f"{counts[row]} {row[1]} {row[0]}")  # equal rows have different numbers
+        counts[row] += 1
     return grouped_folds(names, labels if stratify else [""] * len(names), n_folds, seed=seed)

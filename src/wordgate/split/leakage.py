@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from wordgate.runtime.display import counted
 from wordgate.split.row_labels import RowLabels
 
-_FEW_VALID_ROWS = 50  # what is chosen on fewer is mostly chance
-_FEW_TEST_GROUPS = 100  # below this an accuracy is uncertain by about 10 points either way
-_FEW_ROWS = 10  # a label with fewer rows than this is named in a warning
-_MOST_NAMED = 5  # labels named in one warning
+_FEW_VALID_ROWS = 50  # choices made on fewer rows are mostly chance
+_FEW_TEST_GROUPS = 100  # with fewer, an accuracy is uncertain by about 10 points either way
+_FEW_ROWS = 10  # labels with fewer rows are named in a warning
+_MOST_NAMED = 5  # labels in one warning
 MEMORY = "the test score partly measures memorization"
 """The effect of leakage by groups of the data, or by duplicates with the same label."""
 ALIKE = (
@@ -55,7 +55,7 @@ class SplitLeakage:
     def between(
         cls, parts: SplitParts, group: NDArray[np.int64], *, own_groups: bool
     ) -> "SplitLeakage":
-        """Count the rows of one part whose group, int64 [rows], has rows in another."""
+        """Count the rows of one part whose group, of int64 [rows], has rows in another."""
         train, valid, test = group[parts.train], group[parts.valid], group[parts.test]
         return cls(
             test_rows_in_train=int(np.isin(test, train).sum()),
@@ -66,16 +66,16 @@ class SplitLeakage:
         )
 
     def sentence(self, n: int, of: int, part: str = "test", other: str = "training") -> str:
-        """Write how many rows of a part could be known from another, without a full stop."""
+        """Return a clause with the number of rows of a part with leakage from another."""
         shared = "another row of their group" if self.own_groups else "an exact duplicate"
         have = "has" if n == 1 else "have"
         return f"{n:,} of {of:,} {part} rows ({_percent(n, of)}) {have} {shared} in the {other} set"
 
 
 def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
-    """Describe how rows were split, what leaks between the parts, and their sizes.
+    """Describe a split: its kind, its leakage, and the sizes of the parts.
 
-    Parts that were not given were `cut` off train.
+    `cut` are the parts that were not given and were split off train.
     """
     if kind == "grouped":
         by, copies, things = ("", "rows of a group", "groups")
@@ -98,7 +98,7 @@ def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequenc
 
 
 def explain_fallback(labels: RowLabels, group: NDArray[np.int64]) -> str:
-    """Explain why a grouped split, by groups int64 [rows], was replaced by a random one."""
+    """Explain why a split by groups, int64 [rows], was replaced by a random one."""
     pairs = np.unique(np.stack([labels.label, group[labels.row]], axis=1), axis=0)
     groups_of_label = np.bincount(pairs[:, 0], minlength=len(labels.names))
     single = [labels.names[i] for i in np.flatnonzero(groups_of_label == 1).tolist()]
@@ -199,7 +199,7 @@ def _percent(part: int, whole: int) -> str:
 
 
 def _labels(names: Sequence[str]) -> str:
-    """Name labels: ``label 'a'``, ``labels 'a' and 'b'``, or the first five and how many more."""
+    """List labels: ``label 'a'``, ``labels 'a' and 'b'``, or five and the number of others."""
     quoted = [f"'{name}'" for name in names[:_MOST_NAMED]]
     if len(names) > _MOST_NAMED:
         quoted.append(f"{len(names) - _MOST_NAMED} more")

@@ -1,10 +1,10 @@
 """Stratification of whole groups whose rows have several labels.
 
-Iterative stratification (Sechidis, Tsoumakas and Vlahavas, ECML PKDD 2011) of the second order
-(Szymański and Kajdanowicz, PMLR 74, 2017): rows of the rarest labels, and of the rarest pairs of
-labels, are assigned first. Here whole groups are assigned, those that are large in front, each to
-the part that its rows bring nearest to what is wanted of all of their labels. Then a local search
-moves groups and exchanges them.
+Second-order iterative stratification (Sechidis, Tsoumakas and Vlahavas, ECML PKDD 2011; Szymański
+and Kajdanowicz, PMLR 74, 2017): rows of the rarest labels, and of the rarest pairs of labels, are
+assigned first. Here whole groups are assigned, large ones first, each to the part where it reduces
+the differences from the desired numbers of rows most. A local search then moves and exchanges
+groups.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from wordgate.split.assignment import largest_groups
 from wordgate.split.row_labels import RowLabels
 
 _MOST_STEPS = 600  # of a local search: moves of a group, exchanges of two
-_MOST_EXCHANGED = 1000  # groups, the largest ones
-_LEAST_GAIN = 1e-6  # of a step: a thousandth of the rows wanted of a label
-_MOST_TRIALS, _TRIALS_BY_GROUPS = 300, 300_000  # at most, and divided by the number of groups
-_GOOD_ENOUGH = 0.02  # the share of the rows wanted that may lack, for no more trials
-_FEW_ROWS = 100  # of a stratum; what lacks of fewer counts for less
-_PAIR_IMPORTANCE = 0.002  # of a pair of labels, against a label, in the local search
-_LABEL_IMPORTANCE = 10.0  # of a label, against a pair of labels
-_LARGE = 0.01  # a group of this share of the smallest part is assigned before smaller ones
+_MOST_EXCHANGED = 1000  # the largest groups, which can be exchanged
+_LEAST_GAIN = 1e-6  # of a step: the square of a thousandth of a label's desired rows
+_MOST_TRIALS, _TRIALS_BY_GROUPS = 300, 300_000  # the maximum, and the maximum times groups
+_TOLERANCE = 0.02  # relative difference from the desired rows at which the search ends
+_FEW_ROWS = 100  # differences of smaller strata count less
+_PAIR_IMPORTANCE = 0.002  # of a pair of labels, relative to a label, in the local search
+_LABEL_IMPORTANCE = 10.0  # of a label, relative to a pair of labels, in the assignment
+_LARGE = 0.01  # groups with this share of the smallest part are assigned before smaller ones
 _NO_ROWS = 1e-9
 
 
@@ -35,14 +35,14 @@ _NO_ROWS = 1e-9
 class MultilabelGroups:
     """The groups of a data set, and how many of their rows are in each stratum.
 
-    A stratum is the rows of a label, or of a pair of labels, those without labels, or all rows: a
-    row is in several. Legend: R rows, G groups, C strata, P pairs of a group and a stratum that
-    has rows of it.
+    A stratum is the rows with a label, those with a pair of labels, those without labels, or all
+    rows; a row is in several. Legend: R rows, G groups, C strata, P pairs of a group and a stratum
+    with rows of it.
 
     Attributes:
         group_of_row: int64 [R].
         labels: The labels of the rows.
-        rank: uint64 [G]; among groups that have equal claims, lower ones go first.
+        rank: uint64 [G]; of otherwise equal groups, the one of lower rank is assigned first.
         size: int64 [G], rows of each group.
         of_stratum: int64 [C], rows of each stratum; the labels come first.
         group: int64 [P], sorted.
@@ -63,7 +63,7 @@ class MultilabelGroups:
     def of(
         cls, group_of_row: NDArray[np.int64], labels: RowLabels, rank: NDArray[np.uint64]
     ) -> MultilabelGroups:
-        """Count the rows of each group, by numbers below G, in each stratum."""
+        """Count the rows of each group in each stratum."""
         n_labels, every = len(labels.names), np.arange(labels.n_rows)
         of_pair, pair = labels.pairs()
         pairs, pair = np.unique(pair, return_inverse=True)
@@ -91,16 +91,16 @@ class MultilabelGroups:
         )
 
     def without(self, taken: NDArray[np.bool_], rank: NDArray[np.uint64]) -> MultilabelGroups:
-        """Drop the rows of some groups, bool [G], and rank the others anew."""
-        left = np.flatnonzero(~taken[self.group_of_row])
-        return MultilabelGroups.of(self.group_of_row[left], self.labels.part(left), rank)
+        """Return the table without the rows of some groups, bool [G], and with another rank."""
+        rows = np.flatnonzero(~taken[self.group_of_row])
+        return MultilabelGroups.of(self.group_of_row[rows], self.labels.part(rows), rank)
 
     def take(self, share: float, *, every_label: bool) -> NDArray[np.bool_]:
-        """Choose groups, bool [G], that together hold a share of the rows of each stratum.
+        """Choose groups, bool [G], with a share of the rows of each stratum.
 
-        The largest group of each label is not among them: no label is to vanish from the rest. If
-        every label is asked for, one with two groups or more gets one at least, if one of them is
-        no larger than all that is to be taken.
+        The largest group of each label is not chosen, so that no label is lost from the rest. With
+        `every_label`, at least one group of each label with two or more is chosen, unless all are
+        larger than the share of all rows.
         """
         reserved = np.zeros(len(self.rank), np.bool_)
         of_label = self.stratum < len(self.labels.names)
@@ -116,23 +116,23 @@ class MultilabelGroups:
     ) -> NDArray[np.int64]:
         """Assign each group to a part, int64 [G], so that parts have their shares of each stratum.
 
-        What is made small first is the sum, over parts and strata, of the squares of what lacks to
-        the rows wanted, divided by these (Pearson's chi-squared); then see `_LocalSearch`. A pair
-        of labels counts for less than a label, and for nothing if the smallest part is to have less
-        than one row of it. Groups `in_first`, bool [G], are in the first part, whatever the others
-        are; a group without rows is in part -1.
+        The first assignment minimizes Pearson's chi-squared: the sum, over parts and strata, of the
+        squared differences from the desired rows, divided by these. Then see `_LocalSearch`. A pair
+        of labels has less weight than a label, and none if the smallest part has a share of less
+        than one row of it. Groups `in_first`, bool [G], are in the first part in any case; a group
+        without rows is in part -1.
         """
         return _Assignment(self, shares).run(in_first)
 
     def _complete(
         self, taken: NDArray[np.bool_], reserved: NDArray[np.bool_], share: float
     ) -> None:
-        """Take the smallest group of each label of which none is taken, the rarest label first."""
+        """Add the smallest group of each label without a chosen group, the rarest label first."""
         n_labels, most = len(self.labels.names), share * self.size.sum()
-        there = self.of_stratum[:n_labels] > 0
-        there[self.stratum[taken[self.group] & (self.stratum < n_labels)]] = False
-        lacking = np.flatnonzero(there)
-        for label in lacking[np.argsort(self.of_stratum[lacking], kind="stable")].tolist():
+        is_missing = self.of_stratum[:n_labels] > 0
+        is_missing[self.stratum[taken[self.group] & (self.stratum < n_labels)]] = False
+        missing = np.flatnonzero(is_missing)
+        for label in missing[np.argsort(self.of_stratum[missing], kind="stable")].tolist():
             groups = self.group[self.stratum == label]
             free = groups[~reserved[groups] & (self.size[groups] <= most)]
             if len(free) and not taken[groups].any():
@@ -140,9 +140,15 @@ class MultilabelGroups:
 
 
 class _Assignment:
-    """Groups on their way into parts; what each part lacks of each stratum.
+    """Assigns groups to parts.
 
-    Legend: K parts, further as in `MultilabelGroups`.
+    Legend: K parts, others as in `MultilabelGroups`.
+
+    Attributes:
+        lacking: float64 [C, K], the rows that each part still needs of each stratum.
+        is_pair: bool [C], whether a stratum is a pair of labels.
+        used: bool [C], whether a stratum has any weight.
+        counts: float64 CSR [G, C], rows of each group in each stratum.
     """
 
     def __init__(self, groups: MultilabelGroups, shares: Sequence[float]):
@@ -150,7 +156,7 @@ class _Assignment:
 
         self.groups = groups
         n_labels, n_strata = len(groups.labels.names), len(groups.of_stratum)
-        self.lacking = np.outer(groups.of_stratum, shares)  # float64 [C, K]
+        self.lacking = np.outer(groups.of_stratum, shares)
         is_pair = np.zeros(n_strata, np.bool_)
         is_pair[n_labels:-2] = True
         used = ~is_pair | (self.lacking.min(axis=1) >= 1)
@@ -188,27 +194,27 @@ class _Assignment:
         lacking, weight = self.lacking.T.tolist(), self._weight.T.tolist()
         parts = range(len(lacking))
         for group in self._order[movable[self._order]].tolist():
-            own = slice(ends[group], ends[group + 1])
-            pairs = list(zip(stratum[own], count[own], strict=True))
+            entries = slice(ends[group], ends[group + 1])
+            rows = list(zip(stratum[entries], count[entries], strict=True))
             changes = [
-                sum([n * (n - 2 * lacks[one]) * weighs[one] for one, n in pairs])
-                for lacks, weighs in zip(lacking, weight, strict=True)
+                sum([n * (n - 2 * part_lacking[one]) * part_weight[one] for one, n in rows])
+                for part_lacking, part_weight in zip(lacking, weight, strict=True)
             ]
             best = min(parts, key=changes.__getitem__)
             part[group] = best
-            lacks = lacking[best]
-            for one, n in pairs:
-                lacks[one] -= n
+            best_lacking = lacking[best]
+            for one, n in rows:
+                best_lacking[one] -= n
         self.lacking = np.array(lacking).T
 
 
 class _LocalSearch:
-    """Moves single groups, and exchanges two, as long as that helps.
+    """Moves groups, or exchanges two, while that reduces the loss.
 
-    What is made small is the sum, over parts and strata, of the squares of what lacks, as a share
-    of the rows wanted. Where groups are large a single one seldom fits, and two that differ by what
-    lacks do. Where no step helps, a few groups are moved at random, and what comes of it is kept if
-    it is better (iterated local search: Lourenço, Martin & Stützle 2003).
+    The loss is the sum, over parts and strata, of the squared differences from the desired rows,
+    relative to these. A single large group seldom fits, but the difference of two may. If no step
+    reduces the loss, a few groups are moved at random, and the result is kept if it is better
+    (iterated local search: Lourenço, Martin & Stützle 2003).
 
     Legend: n groups that can move, E the largest of them, K parts, C strata.
     """
@@ -216,8 +222,8 @@ class _LocalSearch:
     def __init__(self, assignment: _Assignment, free: NDArray[np.int64], part: NDArray[np.int64]):
         """Begin with the groups that can move, int64 [n], in parts, int64 [n]."""
         groups, shares = assignment.groups, assignment.shares
-        many = (groups.of_stratum >= _FEW_ROWS) & ~assignment.is_pair
-        tolerated = np.where(many, _GOOD_ENOUGH * groups.of_stratum, np.inf)
+        is_large = (groups.of_stratum >= _FEW_ROWS) & ~assignment.is_pair
+        tolerated = np.where(is_large, _TOLERANCE * groups.of_stratum, np.inf)
         rows = np.maximum(groups.of_stratum, _FEW_ROWS)
         importance = np.where(assignment.is_pair, assignment.used * _PAIR_IMPORTANCE, 1.0)
         weight = importance / rows**2
@@ -239,19 +245,19 @@ class _LocalSearch:
         for _ in range(min(_MOST_TRIALS, _TRIALS_BY_GROUPS // len(self._part))):
             if (np.abs(self._lacking) <= self._tolerated).all():
                 break
-            before, part, lacking = self._sum(), self._part.copy(), self._lacking.copy()
+            loss, part, lacking = self._loss(), self._part.copy(), self._lacking.copy()
             for group in self._rng.choice(self._large, min(3, len(self._large)), replace=False):
                 self._move(int(group), int(self._rng.integers(lacking.shape[1])))
             self._descend()
-            if self._sum() >= before:
+            if self._loss() >= loss:
                 self._part, self._lacking = part, lacking
         return self._part
 
-    def _sum(self) -> float:
+    def _loss(self) -> float:
         return float((self._weight * self._lacking**2).sum())
 
     def _descend(self) -> None:
-        """Take the best step, again and again, until none helps."""
+        """Make the best step until none reduces the loss."""
         every = np.arange(len(self._part))
         for _ in range(_MOST_STEPS):
             slopes = 2 * (self._counts @ (self._lacking * self._weight))
@@ -274,25 +280,25 @@ class _LocalSearch:
         self._part[group] = to
 
     def _best_exchange(self, slopes: NDArray[np.float64]) -> list[tuple[int, int]]:
-        """Find the two groups whose exchange helps most, each with its new part; none if none does.
+        """Return the two groups of the best exchange with their new parts; empty if none helps.
 
         Args:
-            slopes: float64 [E, K], at which what lacks grows worse where a group leaves a part.
+            slopes: float64 [E, K], derivative of the loss for each group that leaves a part.
         """
-        best, found = -_LEAST_GAIN, []
+        best, steps = -_LEAST_GAIN, []
         part, size = self._part[self._large], self._products.diagonal()
-        for one, other in combinations(range(slopes.shape[1]), 2):
-            first, second = np.flatnonzero(part == one), np.flatnonzero(part == other)
+        for a, b in combinations(range(slopes.shape[1]), 2):
+            first, second = np.flatnonzero(part == a), np.flatnonzero(part == b)
             if not (len(first) and len(second)):
                 continue
-            factor = self._inverse[one] + self._inverse[other]
-            slope = slopes[:, one] - slopes[:, other]
+            factor = self._inverse[a] + self._inverse[b]
+            slope = slopes[:, a] - slopes[:, b]
             change = -2 * factor * self._products[np.ix_(first, second)]
             change += (factor * size + slope)[first][:, None]
             change += (factor * size - slope)[second]
             place = int(change.argmin())
             if change.flat[place] < best:
                 best = float(change.flat[place])
-                group, with_group = divmod(place, len(second))
-                found = [(first[group], other), (second[with_group], one)]
-        return [(int(self._large[group]), to) for group, to in found]
+                i, j = divmod(place, len(second))
+                steps = [(first[i], b), (second[j], a)]
+        return [(int(self._large[group]), to) for group, to in steps]

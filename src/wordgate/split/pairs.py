@@ -38,9 +38,9 @@ class Piece:
 
 
 def example_pairs(table: Table, copies: NearDuplicates) -> list[Pair]:
-    """Choose examples: the least and very similar ones, across groups, with different labels.
+    """Choose examples: of low and high similarity, across groups, and with different labels.
 
-    Which texts are chosen does not depend on the order of the rows.
+    The chosen texts do not depend on the order of the rows.
     """
     first_row = np.unique(copies.text, return_index=True)[1][copies.pairs]  # int64 [pairs, 2]
     kinds = [
@@ -53,15 +53,16 @@ def example_pairs(table: Table, copies: NearDuplicates) -> list[Pair]:
     if labels is not None:
         kinds.append(("with different labels", _differ(labels, first_row)))
     rng = np.random.default_rng(0)
-    taken: list[int] = []
+    chosen: list[int] = []
     pairs = []
-    for why, fits in kinds:
-        free = np.setdiff1d(np.flatnonzero(fits), taken)
-        if len(free):
-            taken.append(int(rng.choice(free)))
-            rows = [table.row(row) for row in sorted(first_row[taken[-1]].tolist())]
+    for why, mask in kinds:
+        candidates = np.setdiff1d(np.flatnonzero(mask), chosen)
+        if len(candidates):
+            pair = int(rng.choice(candidates))
+            chosen.append(pair)
+            rows = [table.row(row) for row in sorted(first_row[pair].tolist())]
             first, second = (replace(row, text=row.text[:_SHOWN_CHARACTERS]) for row in rows)
-            pairs.append(Pair(why, float(copies.similarity[taken[-1]]), first, second))
+            pairs.append(Pair(why, float(copies.similarity[pair]), first, second))
     return pairs
 
 

@@ -22,7 +22,7 @@ Kind = Literal["grouped", "random", "given"]
 
 @dataclass(frozen=True, kw_only=True)
 class Split(SplitParts):
-    """The rows of train, validation and test, and how fair their split is.
+    """The rows of train, validation and test, and the leakage between them.
 
     Attributes:
         kind: How the rows were assigned.
@@ -30,10 +30,10 @@ class Split(SplitParts):
         train: int64 [n_train], row positions, sorted; the three parts are disjoint.
         valid: int64 [n_valid].
         test: int64 [n_test].
-        reason: Why this is fair, or what is not, with the sizes reached.
-        warnings: What can't be trusted, one sentence or two each.
-        n_test_groups: Groups that have a row in test.
-        leaked_by_group: Test rows whose group also stands in train.
+        reason: A description of the split, with leakage and sizes.
+        warnings: What is unreliable, one or two sentences each.
+        n_test_groups: Groups with a row in test.
+        leaked_by_group: Test rows whose group is also in train.
     """
 
     kind: Kind
@@ -44,7 +44,7 @@ class Split(SplitParts):
     leaked_by_group: int
 
     def summary(self) -> str:
-        """Return kind and sizes in a line."""
+        """Return kind and sizes in one line."""
         kind = "Given parts" if self.kind == "given" else f"{self.kind.capitalize()} split"
         return (
             f"{kind}: {len(self.train):,} train, {len(self.valid):,} validation and"
@@ -61,25 +61,25 @@ def grouped_split(
     valid_size: float = 0.1,
     seed: int = 0,
 ) -> Split:
-    """Assign whole groups, stratified by label as well as groups allow.
+    """Assign whole groups, stratified by label as far as groups allow.
 
-    The order of the rows changes nothing: groups are ranked by a hash of their names and the seed.
+    The order of the rows has no effect: groups are ranked by a hash of their names and the seed.
 
     Args:
-        texts: One text a row.
-        labels: One label a row, or tuples of labels, which may be empty.
-        groups: One group a row (an empty string: none), or None. Rows without a group stand with
-            their exact duplicates.
+        texts: The text of each row.
+        labels: The label of each row, or a tuple of labels, which may be empty.
+        groups: The group of each row (an empty string: none), or None. Rows without a group are in
+            a group with their exact duplicates.
         test_size: The share of the rows for test.
         valid_size: The share of the rest for validation.
-        seed: Another seed, another split.
+        seed: The random seed.
 
     Returns:
-        The split; of kind ``random``, with the reason, where groups are too few to test on.
+        The split; of kind ``random``, with the reason, if there are too few groups to test on.
 
     Raises:
         SettingsError: A size is not between 0 and 1.
-        DataError: The columns differ in length, or every label stands in a single row.
+        DataError: The columns differ in length, or no label has two rows.
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
     rank = hash_strings(rows.group_names, key=f"group {seed}")
@@ -102,11 +102,10 @@ def random_split(
     seed: int = 0,
     stratify: bool = True,
 ) -> Split:
-    """Assign single rows, regardless of their groups, and count what leaks by it.
+    """Assign single rows, regardless of their groups, and count the leakage.
 
-    The order of the rows changes nothing: they are ranked by a hash of text, label and seed.
-    Parameters and errors are those of `grouped_split`; without `stratify`, a label's rows in the
-    parts are left to chance.
+    The order of the rows has no effect: they are ranked by a hash of text, label and seed.
+    Parameters and errors are those of `grouped_split`; `stratify` is whether to stratify by label.
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
     parts = _assign_rows(rows, test_size, valid_size, seed, stratify=stratify)
@@ -123,10 +122,10 @@ def given_split(
     valid_size: float = 0.1,
     seed: int = 0,
 ) -> Split:
-    """Use the parts that the data names; cut what it doesn't name from train, in whole groups.
+    """Use the parts in the data; split missing ones off train, in whole groups.
 
-    Parameters and errors are those of `grouped_split`. A part of a row is ``"train"``, ``"valid"``
-    or ``"test"``; a `DataError` is raised where no row is train.
+    Parameters and errors are those of `grouped_split`. The part of a row is ``"train"``,
+    ``"valid"`` or ``"test"``; a `DataError` is raised if no row is in train.
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
     check_lengths(len(texts), parts=parts)
@@ -147,7 +146,7 @@ def given_split(
 
 @dataclass(frozen=True)
 class _Rows:
-    """The columns as numbers, groups as int64 [rows], with what the numbers stand for."""
+    """The columns of the rows, with groups as integer codes, int64 [rows], of `group_names`."""
 
     texts: Sequence[str]
     keys: Sequence[str]
@@ -173,14 +172,15 @@ class _Rows:
                 )
         keys = label_keys(labels)
         check_lengths(len(texts), labels=keys, groups=groups)
-        found = RowLabels.of(labels)
-        if found.counts().max(initial=0) < 2:
+        row_labels = RowLabels.of(labels)
+        if row_labels.counts().max(initial=0) < 2:
+            n_labels = counted(len(row_labels.names), "label")
             raise DataError(
-                f"{counted(len(texts), 'row')} with {counted(len(found.names), 'label')} cannot be"
+                f"{counted(len(texts), 'row')} with {n_labels} cannot be"
                 " split: a label has a single row; each needs one for training and one for testing"
             )
         group = Factorized.of(group_keys(texts, groups))
-        return cls(texts, keys, found, group.codes, group.names, groups is not None)
+        return cls(texts, keys, row_labels, group.codes, group.names, groups is not None)
 
     def split(
         self,
@@ -210,7 +210,7 @@ class _Rows:
 def _table(
     group: NDArray[np.int64], labels: RowLabels, rank: NDArray[np.uint64]
 ) -> GroupTable | MultilabelGroups:
-    """Count the labels of groups, with one label a row or several."""
+    """Count the labels of groups, with one label per row or several."""
     if labels.several:
         return MultilabelGroups.of(group, labels, rank)
     return GroupTable.of(group, labels.label, rank)
@@ -219,7 +219,7 @@ def _table(
 def _assign(
     table: GroupTable | MultilabelGroups, test_size: float, valid_size: float
 ) -> SplitParts:
-    """Set test aside, then validation from the rest in an unrelated ranking."""
+    """Choose the test groups, then the validation groups from the rest by an unrelated ranking."""
     in_test = table.take(test_size, every_label=True)
     in_valid = table.without(in_test, remix(table.rank)).take(valid_size, every_label=False)
     test, valid = in_test[table.group_of_row], in_valid[table.group_of_row]
@@ -229,20 +229,20 @@ def _assign(
 def _assign_rows(
     rows: _Rows, test_size: float, valid_size: float, seed: int, *, stratify: bool
 ) -> SplitParts:
-    """Assign as though each row were a group, ranked by its text, its label and the times seen."""
-    times: Counter[tuple[str, str]] = Counter()
+    """Assign single rows, ranked by a hash of text, label and the number of equal rows before."""
+    counts: Counter[tuple[str, str]] = Counter()
 
     def names() -> Iterator[str]:
         for text, label in zip(rows.texts, rows.keys, strict=True):
-            times[text, label] += 1
-            yield f"{times[text, label]}\0{label}\0{text}"
+            counts[text, label] += 1
+            yield f"{counts[text, label]}\0{label}\0{text}"
 
     rank = hash_strings(names(), key=f"row {seed}")
-    alone = np.arange(len(rank))
+    group = np.arange(len(rank))
     if stratify:
-        return _assign(_table(alone, rows.labels, rank), test_size, valid_size)
-    labels = np.zeros_like(alone) if rows.labels.several else rows.labels.label
-    table = GroupTable.of(alone, labels, rank, stratified=False)
+        return _assign(_table(group, rows.labels, rank), test_size, valid_size)
+    labels = np.zeros_like(group) if rows.labels.several else rows.labels.label
+    table = GroupTable.of(group, labels, rank, stratified=False)
     return _assign(table, test_size, valid_size)
 
 
@@ -254,7 +254,7 @@ def _cut(
     *,
     every_label: bool,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Cut a part from given train rows in whole groups; return what is left and the part."""
+    """Split whole groups off the train rows; return the remaining rows and the others."""
     table = _table(rows.group[train], rows.labels.part(train), rank)
     taken = table.take(share, every_label=every_label)[table.group_of_row]
     return train[~taken], train[taken]

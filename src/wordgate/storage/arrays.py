@@ -18,10 +18,10 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 class GrowingArray(Generic[_Scalar]):
-    """An array [n], or [n, width], that is appended to part by part, and then read as a whole.
+    """An array [n], or [n, width], to which parts are appended, and which is then read as a whole.
 
-    From 16 MB on, it is stored in a temporary file in the folder that TMPDIR names. The file has no
-    name if the operating system allows that, and disappears with the array or the process.
+    From 16 MB on, it is stored in a temporary file in the folder TMPDIR. The file has no name if
+    the operating system supports that, and is deleted with the array or the process.
 
     Args:
         dtype: The type of the numbers.
@@ -41,7 +41,7 @@ class GrowingArray(Generic[_Scalar]):
         Raises:
             DataError: The disk is full, or the folder of temporary files cannot be written.
         """
-        # A copy: the array that it is a view of may be large, or change.
+        # A copy: it may be a view of a large array, or of one that changes.
         part = np.array(part, self._dtype, order="C").reshape(self._shape)
         self._parts.append(part)
         self._n_bytes += part.nbytes
@@ -61,7 +61,7 @@ class GrowingArray(Generic[_Scalar]):
         self._write()
         with temporary_file_errors():
             self._file.flush()
-            # Not writable: the system would have to be able to keep all of it in memory.
+            # Read-only: for a writable map, the system would reserve memory for all of it.
             mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         return np.frombuffer(mapped, self._dtype).reshape(self._shape)
 
@@ -75,8 +75,13 @@ class GrowingArray(Generic[_Scalar]):
         self._parts.clear()
 
 
+def row_indices(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the row of each entry, int64 [total], of rows with these lengths, end to end."""
+    return np.repeat(np.arange(len(lengths)), lengths)
+
+
 def temporary_file_errors() -> AbstractContextManager[None]:
-    """Raise a `DataError` where a temporary file cannot be written, and say what to do."""
+    """Convert errors of writing a temporary file to a `DataError` with a remedy."""
     return system_errors(
         DataError,
         "a temporary file cannot be written: free some space on the disk, or set TMPDIR to a folder"

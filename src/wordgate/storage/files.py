@@ -1,4 +1,4 @@
-"""Files and folders replaced as a whole, locks between processes, and errors of the system."""
+"""Atomic replacement of files and folders, locks between processes, and system errors."""
 
 import errno
 import os
@@ -14,18 +14,18 @@ from typing import Any
 
 from wordgate.errors import BundleError, DataError, WordgateError, no_folder_message
 
-# What a system or a file system answers that can't exchange two names in one step.
+# Errors of systems and file systems that cannot exchange two names in one step.
 _CANT_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EXDEV)
-# And one that has no locks, such as some file systems of clusters.
+# Errors of file systems without locks, such as some of clusters.
 _CANT_LOCK = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 _NEW, _OLD = "new", "old"
-_PATIENCE = 30.0  # seconds for a lock: a killed process may take a while to end
+_PATIENCE = 30.0  # seconds to wait for a lock: a killed process may take a while to end
 _PAUSE = 0.1
 
 
 @contextmanager
 def system_errors(kind: type[WordgateError], message: str) -> Iterator[None]:
-    """Raise an error of this kind where the system refuses; its reason ends the message."""
+    """Convert an `OSError` to an error of this kind, with the reason at the end of the message."""
     try:
         yield
     except OSError as error:
@@ -34,18 +34,17 @@ def system_errors(kind: type[WordgateError], message: str) -> Iterator[None]:
 
 @contextmanager
 def atomic_write(file: Path) -> Iterator[Path]:
-    """Return the path of a file to write beside another's place; then force it there.
+    """Yield the path of a temporary file; then sync it, and rename it to the file.
 
-    A file that is replaced leaves its permissions to the new one; of a link, what it leads to is
-    replaced.
+    A replaced file's permissions are kept; of a link, the target is replaced.
 
     Raises:
-        OSError: The disk refuses. What stood in that place still stands there; if nothing but
-            forcing the name to the disk failed, the new file stands there, whole.
+        OSError: It cannot be written. Then the previous file is unchanged; if only the sync of the
+            folder failed, the new file is complete.
     """
     file = resolve_link(file)
     aside, replaces = temporary_path(file), file.exists()
-    aside.unlink(missing_ok=True)  # of a run that was killed, or a link to who knows where
+    aside.unlink(missing_ok=True)  # of a killed run, or a link to another place
     try:
         if replaces:
             aside.touch(mode=0o600)
@@ -62,33 +61,33 @@ def atomic_write(file: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_output(file: Path) -> Iterator[Path]:
-    """Do as `atomic_write` does, for a file that the user has named: errors are a `DataError`."""
+    """Write a file that the user named by `atomic_write`; errors are a `DataError`."""
     with system_errors(DataError, f"{file} cannot be written"), atomic_write(file) as aside:
         yield aside
 
 
 def copy_mode(old: Path, new: Path) -> None:
-    """Give a file the permissions of another; do nothing if they are the same."""
+    """Copy the permissions of a file to another, unless they are the same."""
     mode = stat.S_IMODE(old.stat().st_mode)
     if stat.S_IMODE(new.stat().st_mode) != mode:
         new.chmod(mode)
 
 
 def remove(file: Path) -> None:
-    """Remove a file of `atomic_write`, if it is there, and what a kill has left of it."""
+    """Remove a file of `atomic_write`, if it exists, and its temporary file."""
     file.unlink(missing_ok=True)
     temporary_path(file).unlink(missing_ok=True)
 
 
 def own_files(name: str) -> re.Pattern[str]:
-    """Match files of `atomic_write` by a pattern of their names, and what a kill leaves of one."""
+    """Return a pattern for the names of files of `atomic_write` and their temporary files."""
     return re.compile(rf"{name}|\.{name}\.new")
 
 
 def remove_own(folder: Path, is_own: Callable[[Path], object], last: str = "") -> None:
     """Remove a folder's own files, and the folder if nothing else is in it.
 
-    The file named `last`, if one is, goes after the others, so that it tells of a kill in between.
+    The file named `last` is removed last, so that an interrupted removal can be recognized.
     """
     if not folder.is_dir():
         return
@@ -100,12 +99,12 @@ def remove_own(folder: Path, is_own: Callable[[Path], object], last: str = "") -
 
 
 def temporary_path(path: Path) -> Path:
-    """Return the temporary path for writing a file, always the same one for a file."""
+    """Return the temporary path for writing a file, always the same for a file."""
     return path.parent / f".{path.name}.new"
 
 
 def check_file(path: Path, *, overwrite: bool) -> None:
-    """Refuse before the work, by a `DataError`, a file that couldn't be written after it."""
+    """Refuse, by a `DataError`, an output file that cannot be written, before the work is done."""
     if os.path.isdir(path):
         raise DataError(f"{path} is a folder; name a file")
     if os.path.lexists(path) and not overwrite:
@@ -123,12 +122,12 @@ def check_file(path: Path, *, overwrite: bool) -> None:
 
 
 def resolve_link(path: Path) -> Path:
-    """Return what a link leads to, or the path itself."""
+    """Return the target of a link, or the path itself."""
     return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 def write_synced(file: Path, content: bytes) -> None:
-    """Write a file that is not there yet, and force it to the disk."""
+    """Write a new file, and sync it to the disk."""
     with file.open("xb") as stream:
         stream.write(content)
         stream.flush()
@@ -136,7 +135,7 @@ def write_synced(file: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Force the names in a folder to the disk, where the system knows how (not on Windows)."""
+    """Sync the names in a folder to the disk, if the system supports that (not Windows)."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -149,15 +148,18 @@ def sync_folder(folder: Path) -> None:
 def check_folder(
     path: Path, what: str, *, overwrite: bool, check_replaceable: Callable[[Path], None]
 ) -> None:
-    """Refuse before the work, by a `BundleError`, what `write_folder` would refuse after it.
+    """Refuse, by a `BundleError`, a folder that `write_folder` cannot write, before the work.
 
-    Messages name what the folder holds, such as a ``model``. `check_replaceable` raises where what
-    is there may not be replaced.
+    Args:
+        path: The folder.
+        what: Its content in messages, such as ``model``.
+        overwrite: Whether an existing folder may be replaced.
+        check_replaceable: Raises an error if the existing folder must not be replaced.
     """
     place = resolve_link(path)
     if not os.path.isdir(place.parent):
         raise BundleError(no_folder_message(place, what))
-    with suppress(OSError):  # where it can't be, writing can't, and tells
+    with suppress(OSError):  # then writing fails below, with a message
         _restore_old(place)
     if os.path.lexists(path) and not overwrite:
         raise BundleError(f"{path} exists; choose another --out, or replace it with --overwrite")
@@ -165,21 +167,21 @@ def check_folder(
         check_replaceable(place)
     working_folder = temporary_path(place)
     refused = system_errors(BundleError, f"the {what} cannot be written to {path}")
-    with refused, suppress(FileExistsError):  # where one is, one can be made
+    with refused, suppress(FileExistsError):  # an existing one shows that it can be created
         working_folder.mkdir(mode=0o700)
         working_folder.rmdir()
 
 
 def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
-    """Write a folder of files beside its place, force it to the disk, and only then move it there.
+    """Write a temporary folder of files, sync it to the disk, and then move it to its place.
 
-    What stands there, or where a link there leads to, is replaced; `check_folder` says whether it
-    may be. A kill leaves the old folder or the new one, and perhaps a hidden one that the next
-    writing takes away. A message names what the folder holds, such as a ``model``.
+    An existing folder, or the target of a link, is replaced; see `check_folder`. If the process is
+    killed, there is the old folder or the new one, and perhaps a hidden one that is removed the
+    next time. Messages name the content of the folder, such as a ``model``.
 
     Raises:
-        BundleError: The disk refuses. What was there is there still; if nothing but forcing the
-            name to the disk failed, the new folder is, whole.
+        BundleError: It cannot be written. Then the previous folder is unchanged; if only the sync
+            of the parent failed, the new folder is complete.
     """
     path = resolve_link(path)
     refused = system_errors(BundleError, f"the {what} could not be written to {path}")
@@ -195,7 +197,7 @@ def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
 
 @contextmanager
 def _working_folder(path: Path) -> Iterator[Path]:
-    """Make a folder beside `path` that is gone in the end, and give `path` back what it took."""
+    """Create a temporary folder next to `path`; remove it, and restore `path` if it was moved."""
     working_folder = temporary_path(path)
     _clear(path)
     working_folder.mkdir(mode=0o700)
@@ -206,7 +208,7 @@ def _working_folder(path: Path) -> Iterator[Path]:
 
 
 def _clear(path: Path) -> None:
-    """Take the working folder away, of this run or of one that was killed, if it is one."""
+    """Remove the temporary folder of this run or of a killed one."""
     _restore_old(path)
     folder = temporary_path(path)
     if folder.is_dir() and {entry.name for entry in folder.iterdir()} <= {_NEW, _OLD}:
@@ -214,22 +216,22 @@ def _clear(path: Path) -> None:
 
 
 def _restore_old(path: Path) -> None:
-    """Bring back what was moved away by a run that could not go on."""
-    before = temporary_path(path) / _OLD
-    if os.path.exists(before) and not os.path.lexists(path):
-        before.rename(path)
+    """Restore the folder that a killed run has moved away."""
+    old = temporary_path(path) / _OLD
+    if os.path.exists(old) and not os.path.lexists(path):
+        old.rename(path)
 
 
 def _swap_in(fresh: Path, path: Path) -> None:
-    """Move a folder to its place; what stands there goes to the working_folder."""
+    """Move a folder to its place, and an existing one there to the temporary folder."""
     if os.path.lexists(path) and not _exchange(fresh, path):
-        path.rename(fresh.with_name(_OLD))  # if killed after this, the next run brings it back
+        path.rename(fresh.with_name(_OLD))  # if killed after this, the next run restores it
     if not os.path.lexists(path):
         fresh.rename(path)
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two names in one step; False where the system doesn't know how."""
+    """Exchange two names in one step; return False if the system cannot."""
     import ctypes
 
     library: Any = ctypes.CDLL(None, use_errno=True) if sys.platform != "win32" else None
@@ -250,12 +252,13 @@ def _exchange(one: Path, other: Path) -> bool:
 
 @contextmanager
 def exclusive(file: Path, what: str) -> Iterator[None]:
-    """See that no other process does the same at the same time, where the system knows how.
+    """Hold a lock between processes in a context, if the system has locks.
 
-    The file of the lock is made, and stays. `what` names what is done.
+    The lock file is created, and not removed. `what` is the locked work, for messages.
 
     Raises:
-        BundleError: Another process has been doing it for half a minute, or the file can't be made.
+        BundleError: Another process has held the lock for half a minute, or the file cannot be
+            created.
     """
     try:
         import fcntl
@@ -265,13 +268,13 @@ def exclusive(file: Path, what: str) -> Iterator[None]:
     with system_errors(BundleError, f"{file} cannot be opened"):
         stream = file.open("ab")
     with stream:
-        until = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _PATIENCE
         while True:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError as error:
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise BundleError(
                         f"another process is busy with {what} ({file}): wait until it has ended"
                     ) from error

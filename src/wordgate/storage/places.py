@@ -1,6 +1,6 @@
-"""Files on the disk and at URLs alike, by their names.
+"""Operations on local files and files at URLs.
 
-What can't be listed, read, written or removed is a `DataError`.
+Errors of listing, reading, writing and removing are a `DataError`.
 """
 
 from __future__ import annotations
@@ -20,59 +20,59 @@ _BLOCK = 1 << 20
 
 
 def place_of(name: str | os.PathLike[str]) -> Path | RemoteFile:
-    """Return the file or folder of a name: a path, in which ``~`` is the home, or a URL."""
+    """Return the path or URL of a name; ``~`` is the home folder."""
     url = url_of(name)
     return Path(local_name(name)).expanduser() if url is None else RemoteFile(url)
 
 
 def shown_name(place: Path | RemoteFile) -> str:
-    """Return the name of a place for messages, without secrets."""
+    """Return the name of a path or URL for messages, without secrets."""
     return place.name if isinstance(place, RemoteFile) else str(place)
 
 
 def name_of(place: Path | RemoteFile) -> str:
-    """Return the name from which `place_of` makes a place."""
+    """Return the name for which `place_of` returns this path or URL."""
     return place.url if isinstance(place, RemoteFile) else str(place)
 
 
 def is_folder(place: Path | RemoteFile) -> bool:
-    """Return whether a place is a folder."""
+    """Return whether a path or URL is a folder."""
     if isinstance(place, RemoteFile):
         return place.is_folder()
     try:
         return place.is_dir()
-    except (OSError, ValueError):  # a name that no system can have
+    except (OSError, ValueError):  # a name that is not valid on this system
         return False
 
 
 def files_in(folder: Path | RemoteFile) -> dict[str, int]:
-    """List the files of a folder and of the folders in it, sorted: relative names, and sizes."""
+    """Return the sizes of all files below a folder, by their relative names, sorted."""
     if isinstance(folder, RemoteFile):
         return folder.files()
     return _sizes(folder, _walk(folder) if is_folder(folder) else ())
 
 
 def files_matching(folder: Path | RemoteFile, pattern: str) -> dict[str, int]:
-    """List the files of a folder whose relative names match a glob pattern, as `files_in` does."""
+    """Return the sizes of the files below a folder that match a glob pattern, as `files_in`."""
     if isinstance(folder, RemoteFile):
         return folder.matches(pattern)
-    found = glob.iglob(pattern, root_dir=folder, recursive=True)
-    return _sizes(folder, (folder / name for name in found))
+    names = glob.iglob(pattern, root_dir=folder, recursive=True)
+    return _sizes(folder, (folder / name for name in names))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Return all that is in a folder and in the folders in it, each of them once."""
-    known = set()
-    for inner, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
-        if (real := os.path.realpath(inner)) in known:
+    """Yield the files below a folder, links followed, each folder once."""
+    visited = set()
+    for inner, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        if (real := os.path.realpath(inner)) in visited:
             folders.clear()
             continue
-        known.add(real)
+        visited.add(real)
         yield from (Path(inner, name) for name in names)
 
 
-def _refuse(error: OSError) -> None:
-    """Raise an error: a folder that can't be read would be passed over in silence."""
+def _raise(error: OSError) -> None:
+    """Raise an error: os.walk would skip a folder that cannot be read."""
     raise error
 
 
@@ -81,7 +81,7 @@ def _sizes(folder: Path, paths: Iterable[Path]) -> dict[str, int]:
         sizes = {
             path.relative_to(folder).as_posix(): path.stat().st_size if path.exists() else 0
             for path in paths
-            if path.is_file() or not path.exists()  # a link to nothing is an error when it is read
+            if path.is_file() or not path.exists()  # a broken link is an error when it is read
         }
     except OSError as error:
         raise DataError(
@@ -91,7 +91,7 @@ def _sizes(folder: Path, paths: Iterable[Path]) -> dict[str, int]:
 
 
 def read_small(place: Path | RemoteFile) -> bytes | None:
-    """Read a small file; None where there is none."""
+    """Return the content of a small file; None if it does not exist."""
     if isinstance(place, RemoteFile):
         return place.read()
     absent = suppress(FileNotFoundError, NotADirectoryError)
@@ -101,14 +101,14 @@ def read_small(place: Path | RemoteFile) -> bytes | None:
 
 
 def read_start(place: Path | RemoteFile, length: int) -> bytes:
-    """Read the first bytes of a file; none where it can't be read."""
+    """Return the first bytes of a file; no bytes if it cannot be read."""
     with suppress(OSError, DataError), place.open("rb") as stream:
         return stream.read(length)
     return b""
 
 
 def write_small(place: Path | RemoteFile, content: bytes) -> None:
-    """Write a small file, whole or not at all, and the folders to it."""
+    """Write a small file atomically; create its folder if needed."""
     if isinstance(place, RemoteFile):
         place.write(content)
         return
@@ -118,13 +118,13 @@ def write_small(place: Path | RemoteFile, content: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those to it, where there is none."""
+    """Create a folder and its parents, if they do not exist."""
     with system_errors(DataError, f"cannot create the folder {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 def move_to(place: Path | RemoteFile, file: Path) -> None:
-    """Move a finished local file to its place, where it appears whole."""
+    """Move a complete local file to its place atomically."""
     if isinstance(place, RemoteFile):
         place.upload(file)
         file.unlink()
@@ -138,7 +138,7 @@ def move_to(place: Path | RemoteFile, file: Path) -> None:
 
 
 def remove_file(place: Path | RemoteFile) -> None:
-    """Remove a file, if it is there."""
+    """Remove a file, if it exists."""
     if isinstance(place, RemoteFile):
         place.remove()
         return
@@ -147,10 +147,10 @@ def remove_file(place: Path | RemoteFile) -> None:
 
 
 def sha256_of(place: Path | RemoteFile) -> str | None:
-    """Hash a file's bytes; None where there is none, or where it can't be read."""
-    summed = hashlib.sha256()
+    """Return the SHA-256 of a file; None if it cannot be read."""
+    content = hashlib.sha256()
     with suppress(OSError, DataError), place.open("rb") as stream:
         while block := stream.read(_BLOCK):
-            summed.update(block)
-        return summed.hexdigest()
+            content.update(block)
+        return content.hexdigest()
     return None

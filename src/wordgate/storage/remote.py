@@ -1,4 +1,4 @@
-"""Files at URLs, such as ``s3://bucket/tweets.csv``: the one place that knows fsspec."""
+"""Files at URLs, such as ``s3://bucket/tweets.csv``, by fsspec."""
 
 from __future__ import annotations
 
@@ -19,20 +19,15 @@ from wordgate.runtime.packages import require_extra
 
 _SECRETS = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")
 _DRIVERS = {
-    "s3": "s3fs",
-    "s3a": "s3fs",
-    "gs": "gcsfs",
-    "gcs": "gcsfs",
-    "az": "adlfs",
-    "abfs": "adlfs",
-    "abfss": "adlfs",
+    **dict.fromkeys(("s3", "s3a"), "s3fs"),
+    **dict.fromkeys(("gs", "gcs"), "gcsfs"),
+    **dict.fromkeys(("az", "abfs", "abfss"), "adlfs"),
     "hf": "huggingface_hub",
-    "http": "aiohttp",
-    "https": "aiohttp",
+    **dict.fromkeys(("http", "https"), "aiohttp"),
 }
 _KNOWN = (*dict.fromkeys(_DRIVERS), "file")
 _OBJECT_STORES = frozenset(_DRIVERS) - {"http", "https"}
-"""Protocols in which a file appears only when its upload is complete, and folders are implicit."""
+"""Protocols in which a file exists only when its upload is complete, and folders are implicit."""
 _VERSION_KEYS = re.compile("etag|md5|sha|digest|blob|modified|mtime|created|updated|generation")
 _BLOCK = 1 << 22  # bytes that are fetched at a time
 _REASON_WIDTH = 200
@@ -40,21 +35,21 @@ _REASON_WIDTH = 200
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file or a folder at a URL. What the other end refuses or doesn't tell is a `DataError`.
+    """A file or a folder at a URL; errors of the server are a `DataError`.
 
     Attributes:
-        url: Its address, which may contain a password: `name` is for messages.
+        url: The URL, which may contain a password: `name` is for messages.
     """
 
     url: str
 
     def __truediv__(self, name: str) -> RemoteFile:
-        """Return a file in this folder, by its relative name with slashes."""
+        """Return the file of a relative name in this folder."""
         return RemoteFile(f"{self.url.rstrip('/')}/{name}")
 
     @property
     def name(self) -> str:
-        """The address without a user, a password or a query."""
+        """The URL without a user, a password or a query."""
         return display_url(self.url)
 
     @property
@@ -62,27 +57,27 @@ class RemoteFile:
         return _scheme(self.url) in ("http", "https")
 
     def open(self, mode: str = "rb", *, ranges: bool = False) -> BinaryIO:
-        """Open it to be read once, from its beginning on, fetching nothing but what is read.
+        """Open the file for reading from its beginning, without downloading more than is read.
 
-        With `ranges` it can be read in any order, as Parquet is.
+        With `ranges` it can be read in any order, as needed for Parquet.
         """
         as_stream = not ranges and (self._is_web or _scheme(self.url) == "hf")
         with self._system("read") as (system, path):
-            opened: BinaryIO = system.open(path, mode, block_size=0 if as_stream else _BLOCK)
-            return opened
+            stream: BinaryIO = system.open(path, mode, block_size=0 if as_stream else _BLOCK)
+            return stream
 
     def read_block(self, stream: BinaryIO, length: int) -> bytes:
-        """Read the next bytes of what `open` gave."""
+        """Read the next bytes of a stream that `open` returned."""
         with remote_errors(self.url, "read"):
             return stream.read(length)
 
     def exists(self) -> bool:
-        """Return whether there is a file."""
+        """Return whether the file exists."""
         return self._info() is not None
 
     @property
     def size(self) -> int | None:
-        """Its size in bytes; None where the other end doesn't tell."""
+        """The size in bytes; None if the server does not state it."""
         info = self._info()
         if info is None:
             raise DataError(f"no file '{self.name}'")
@@ -90,7 +85,7 @@ class RemoteFile:
         return None if size is None else int(size)
 
     def version(self) -> str | None:
-        """Name its content by size and what the other end tells of its version; None if nothing."""
+        """Identify the content by its size and the version that the server states, None if none."""
         info = self._info() or {}
         facts = {key: str(info[key]) for key in info if _VERSION_KEYS.search(key.lower())}
         size = info.get("size")
@@ -103,19 +98,19 @@ class RemoteFile:
                 info: dict[str, Any] = system.info(path)
             except FileNotFoundError as error:
                 if self._is_web and not isinstance(error.__cause__, FileNotFoundError | NoneType):
-                    raise error.__cause__ from error  # fsspec calls every failure so
+                    raise error.__cause__ from error  # fsspec raises this for every HTTP error
                 return None
         return None if info.get("type") == "directory" else info
 
     def is_folder(self) -> bool:
-        """Return whether it is a folder, or the beginning of the names of several objects."""
+        """Return whether it is a folder, or the prefix of several objects."""
         if self._is_web:
-            return False  # it would be downloaded to look for links
+            return False  # fsspec would download it to look for links
         with self._system("read") as (system, path):
             return bool(system.isdir(path))
 
     def files(self) -> dict[str, int]:
-        """List the files of a folder and of the folders in it: relative names, and sizes."""
+        """Return the sizes of all files below a folder, by their relative names."""
         with self._system("list") as (system, path):
             system.invalidate_cache()
             with suppress(FileNotFoundError):
@@ -123,27 +118,27 @@ class RemoteFile:
         return {}
 
     def matches(self, pattern: str) -> dict[str, int]:
-        """List the files of a folder whose relative names match a glob pattern, and their sizes."""
+        """Return the sizes of the files below a folder that match a glob pattern."""
         with self._system("list") as (system, path):
             system.invalidate_cache()
-            found = system.glob(f"{path.rstrip('/')}/{pattern}", detail=True)
-            files = {name: info for name, info in found.items() if info.get("type") == "file"}
+            entries = system.glob(f"{path.rstrip('/')}/{pattern}", detail=True)
+            files = {name: info for name, info in entries.items() if info.get("type") == "file"}
             return _sizes(path, files)
 
     def read(self) -> bytes | None:
-        """Read a small file; None where there is none."""
+        """Return the content of a small file; None if it does not exist."""
         with self._system("read") as (system, path), suppress(FileNotFoundError):
             content: bytes = system.cat_file(path)
             return content
         return None
 
     def write(self, content: bytes) -> None:
-        """Write a small file, whole or not at all."""
+        """Write a small file atomically."""
         with self._replacing() as (system, path):
             system.pipe_file(path, content)
 
     def check_writable(self) -> None:
-        """Refuse an address that nothing can be written to, or that can't be opened."""
+        """Refuse a URL that cannot be written to or opened."""
         if self._is_web:
             raise DataError(
                 f"'{self.name}' is a web URL, which can only be read: give a path, or a URL such"
@@ -152,24 +147,24 @@ class RemoteFile:
         _filesystem(self.url)
 
     def upload(self, file: Path) -> None:
-        """Write what a local file contains, whole or not at all."""
+        """Upload a local file atomically."""
         with self._replacing() as (system, path):
             system.put_file(str(file), path)
 
     def remove(self) -> None:
-        """Remove it, if it is there."""
+        """Remove the file, if it exists."""
         with self._system("remove") as (system, path), suppress(FileNotFoundError):
             system.rm_file(path)
 
     @contextmanager
     def _system(self, verb: str) -> Iterator[tuple[Any, str]]:
-        """Return the file system, and the path in it, to ``read`` or do what else the verb says."""
+        """Yield the file system and the path in it; errors have the verb, such as ``read``."""
         with remote_errors(self.url, verb):
             yield _filesystem(self.url)
 
     @contextmanager
     def _replacing(self) -> Iterator[tuple[Any, str]]:
-        """Return a path to write to; elsewhere than in object stores, move it to its place then."""
+        """Yield a path to write to, which is then renamed unless it is in an object store."""
         with self._system("write") as (system, path):
             if _scheme(self.url) in _OBJECT_STORES:
                 yield system, path
@@ -182,27 +177,27 @@ class RemoteFile:
 
 
 def url_of(name: str | os.PathLike[str]) -> str | None:
-    """Return the address that a name is, or None where it is the name of a local file.
+    """Return a name as a URL; None if it is the name of a local file.
 
-    A path that was made of an address has lost a slash, which it gets back.
+    A `Path` of a URL has lost a slash, which is restored.
     """
-    found = ADDRESS.fullmatch(str(name))
-    if found is None or found["scheme"].lower() == "file":
+    match = ADDRESS.fullmatch(str(name))
+    if match is None or match["scheme"].lower() == "file":
         return None
-    return f"{found['scheme']}://{found['rest'].lstrip('/')}"
+    return f"{match['scheme']}://{match['rest'].lstrip('/')}"
 
 
 def local_name(name: str | os.PathLike[str]) -> str:
-    """Return the path that a name is: of ``file:///tmp/a.csv`` that of the file, else the name."""
-    found = ADDRESS.fullmatch(str(name))
-    if found is None or found["scheme"].lower() != "file":
+    """Return the path of a URL such as ``file:///tmp/a.csv``; any other name unchanged."""
+    match = ADDRESS.fullmatch(str(name))
+    if match is None or match["scheme"].lower() != "file":
         return str(name)
-    rest = re.sub("^/?localhost/", "/", found["rest"])
+    rest = re.sub("^/?localhost/", "/", match["rest"])
     return unquote(f"/{rest.lstrip('/')}")
 
 
 def display_url(url: str) -> str:
-    """Return an address, or a text with some, without users, passwords and queries."""
+    """Return a URL, or a text with URLs, without users, passwords and queries."""
     return _SECRETS.sub("", url)
 
 
@@ -210,16 +205,16 @@ def _scheme(url: str) -> str:
     return url.partition(":")[0].lower()
 
 
-def _sizes(folder: str, found: dict[str, dict[str, Any]]) -> dict[str, int]:
+def _sizes(folder: str, files: dict[str, dict[str, Any]]) -> dict[str, int]:
     start = folder.rstrip("/") + "/"
     return {
         name.removeprefix(start).lstrip("/"): int(info.get("size") or 0)
-        for name, info in sorted(found.items())
+        for name, info in sorted(files.items())
     }
 
 
 def _filesystem(url: str) -> tuple[Any, str]:
-    """Return the file system of an address, and the path in it."""
+    """Return the file system of a URL, and the path in it."""
     require_extra("files", f"opening '{display_url(url)}'")
     import fsspec
 
@@ -241,9 +236,9 @@ def _filesystem(url: str) -> tuple[Any, str]:
 
 @contextmanager
 def remote_errors(url: str, verb: str) -> Iterator[None]:
-    """Report in one sentence, without secrets, why a remote file cannot be read or written.
+    """Convert errors of a remote file to a `DataError` of one sentence, without secrets.
 
-    Any error is meant but that of a missing package: drivers raise those of their HTTP clients.
+    All errors but those of missing packages are converted: drivers raise those of HTTP clients.
     """
     try:
         yield

@@ -1,6 +1,6 @@
-"""Resumable work: files that keep it, and the fingerprint of the run that each is of.
+"""Files of resumable work, with the fingerprint of their run.
 
-A fingerprint lets nobody resume another run, and a digest nobody a damaged file.
+The fingerprint prevents resuming another run, a digest prevents resuming from a damaged file.
 """
 
 import hashlib
@@ -30,13 +30,13 @@ CORRUPT_FILE_ERRORS = (
 )
 """Errors that stored values of the wrong type or shape raise."""
 WORDS, VECTORS = "words", "word vectors"
-"""Digests of derived data: the tokenized texts, and the vectors found for their words."""
+"""Digests of derived data: the tokenized texts, and the vectors of their words."""
 LAYOUT = 5
 """Layout version of files of resumable work; other versions are refused."""
 REMEDY = "start over with --overwrite"
 METADATA = "wordgate"
 """The key of the content in a file's metadata."""
-_LONGEST_SHOWN = 40  # characters of a value; what is longer is a digest or a list
+_LONGEST_SHOWN = 40  # characters of a value; longer ones are digests or lists
 _LONGEST_LISTING = 1000
 
 FactsT = TypeVar("FactsT", bound=BaseModel)
@@ -44,76 +44,81 @@ FactsT = TypeVar("FactsT", bound=BaseModel)
 
 @dataclass(frozen=True)
 class RunFingerprint:
-    """The identity of a training, a fold of a comparison or a scoring, and its environment.
+    """The configuration of a training, a fold or a scoring, and its environment.
 
     Attributes:
-        config: What decides the result: data, settings, seed. Another one is another run.
-        environment: What moves the result a little: versions, threads, precision, device.
+        config: What determines the result: data, settings, seed.
+        environment: What changes the result slightly: versions, threads, precision, device.
     """
 
     config: Mapping[str, str]
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, dict[str, str]]:
-        """Return all of it as plain JSON values, to be kept."""
+        """Return the fingerprint as JSON values."""
         return {"config": dict(self.config), "environment": dict(self.environment)}
 
-    def check(self, kept: Mapping[str, Any], what: str, place: object) -> list[str]:
-        """Compare what is about to be done, such as a ``training``, with the `facts` of a place.
+    def check(self, saved: Mapping[str, Any], what: str, place: object) -> list[str]:
+        """Compare the fingerprint with the saved `facts` of a file or folder.
+
+        Args:
+            saved: The facts.
+            what: What was saved, such as a ``training``, for messages.
+            place: The file or folder, for messages.
 
         Returns:
-            Warnings: what differs between then and now and may move the result a little.
+            Warnings of differences between the environments.
 
         Raises:
-            BundleError: It is of another run.
+            BundleError: The configurations differ.
         """
-        other = _changed(self.config, kept.get("config"))
-        if WORDS in other and other.keys() <= {WORDS, VECTORS}:
+        changed = _changed(self.config, saved.get("config"))
+        if WORDS in changed and changed.keys() <= {WORDS, VECTORS}:
             raise BundleError(
                 f"{place} contains a {what} with a different tokenization of the same texts, such"
                 " as by other word vectors or another version of wordgate, Python or regex;"
                 " continue with the same ones as before, or start over with --overwrite"
             )
-        other.pop(WORDS, None)
-        if other:
+        changed.pop(WORDS, None)
+        if changed:
             raise BundleError(
-                f"{place} contains a {what} with {_listed(other)}; give the same command as before,"
-                " or start over with --overwrite"
+                f"{place} contains a {what} with {_listed(changed)}; give the same command as"
+                " before, or start over with --overwrite"
             )
-        if not (other := _changed(self.environment, kept.get("environment"))):
+        if not (changed := _changed(self.environment, saved.get("environment"))):
             return []
         return [
-            f"The {what} was started with {_listed(other)}: its result may differ slightly from"
+            f"The {what} was started with {_listed(changed)}: its result may differ slightly from"
             " that of an uninterrupted one."
         ]
 
 
 def as_it_is(path: Path) -> str:
-    """Return a SHA-256 that another file, or another file in a folder, would change.
+    """Return a SHA-256 of the names, sizes and times of a file, or of all files of a folder.
 
-    Names, sizes and times tell that: what is read may be large.
+    Their content is not read: it may be large.
     """
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     facts = [(str(file), file.stat()) for file in files if file.is_file()]
-    listed = [[name, there.st_size, there.st_mtime_ns] for name, there in facts]
+    listed = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in facts]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def digest(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Hash all that a file keeps, metadata and arrays, but the digest itself."""
+    """Hash the content and the arrays of a file, without the digest itself."""
     facts = {name: value for name, value in content.items() if name != "digest"}
-    summed = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=32)
+    hashed = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=32)
     for name, array in sorted(arrays.items()):
-        summed.update(f"{name} {array.dtype} {array.shape}".encode())
-        summed.update(np.ascontiguousarray(array).data)
-    return summed.hexdigest()
+        hashed.update(f"{name} {array.dtype} {array.shape}".encode())
+        hashed.update(np.ascontiguousarray(array).data)
+    return hashed.hexdigest()
 
 
 def read_facts(form: type[FactsT], facts: object) -> FactsT:
-    """See that kept facts have the names, types and ranges of a form.
+    """Validate saved facts by a pydantic model.
 
     Raises:
-        ValueError: They have not; the message names the first.
+        ValueError: They are not valid; the message has the first error.
     """
     try:
         return form.model_validate_json(json.dumps(facts))
@@ -122,24 +127,24 @@ def read_facts(form: type[FactsT], facts: object) -> FactsT:
 
 
 def first_fault(error: ValidationError) -> str:
-    """Return place and kind of the first error: ``counts.rows: Input should be ...``."""
+    """Return the field and the message of the first error: ``counts.rows: Input should be ...``."""
     fault = error.errors()[0]
     return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
 def _changed(now: Mapping[str, str], then: object) -> dict[str, str]:
-    """List the differences by name: ``other data``, ``seed 0 instead of 1``."""
-    known = dict(then) if isinstance(then, Mapping) else {}
+    """Describe the differences by name: ``other data``, ``seed 0 instead of 1``."""
+    previous = dict(then) if isinstance(then, Mapping) else {}
     changed = {}
-    for name in dict.fromkeys([*now, *known]):
-        before, after = str(known.get(name, "unknown")), now.get(name, "unknown")
+    for name in dict.fromkeys([*now, *previous]):
+        before, after = str(previous.get(name, "unknown")), now.get(name, "unknown")
         if before == after:
             continue
-        what = shown(name, _LONGEST_SHOWN)
+        label = shown(name, _LONGEST_SHOWN)
         if max(len(before), len(after)) > _LONGEST_SHOWN:
-            changed[name] = f"other {what}"
+            changed[name] = f"other {label}"
         else:
-            changed[name] = f"{what} {shown(before, _LONGEST_SHOWN)} instead of {after}"
+            changed[name] = f"{label} {shown(before, _LONGEST_SHOWN)} instead of {after}"
     return changed
 
 
@@ -150,12 +155,12 @@ def _listed(changed: Mapping[str, str]) -> str:
 def write_resumable(
     file: Path, content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
-    """Write a file, whole or not at all, with its layout and a digest of all that it keeps.
+    """Write a file atomically, with its layout version and a digest of its content.
 
-    `content` is what JSON can say; the arrays are of float32 or float64.
+    `content` are JSON values; the arrays are float32 or float64.
 
     Raises:
-        BundleError: The disk refuses; what stood there still does.
+        BundleError: It cannot be written; then a previous file is unchanged.
     """
     facts = {"layout": LAYOUT, **content}
     facts["digest"] = digest(facts, arrays)
@@ -168,15 +173,15 @@ def write_resumable(
 def read_resumable(
     file: Path, *, remedy: str = REMEDY
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read a file of `write_resumable`: its content and its arrays.
+    """Read the content and the arrays of a file of `write_resumable`.
 
     Raises:
-        BundleError: It can't be read, is of another layout, or is damaged: then with the remedy.
+        BundleError: It cannot be read, or is damaged or in another layout; then with the remedy.
     """
     try:
-        with safe_open(file, framework="numpy") as kept:
-            arrays = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
-            content = _content(kept)
+        with safe_open(file, framework="numpy") as opened:
+            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            content = _content(opened)
         layout = content.get("layout")
         if layout == LAYOUT and content["digest"] != digest(content, arrays):
             raise ValueError("its digest differs: at least one byte has changed")
@@ -193,22 +198,22 @@ def read_resumable(
 
 
 def read_resumable_facts(file: Path) -> dict[str, Any]:
-    """Read the content of a file without its arrays, and without checking any of it.
+    """Read the content of a file without its arrays and without checks.
 
     Raises:
-        OSError, SafetensorError, and those of `CORRUPT_FILE_ERRORS`: The file can't be read.
+        OSError, SafetensorError, and those of `CORRUPT_FILE_ERRORS`: The file cannot be read.
     """
-    with safe_open(file, framework="numpy") as kept:
-        return _content(kept)
+    with safe_open(file, framework="numpy") as opened:
+        return _content(opened)
 
 
 def damaged(file: Path, why: object, remedy: str = REMEDY) -> BundleError:
-    """Make the error that refuses a damaged file."""
+    """Return the error for a damaged file."""
     return BundleError(f"{file} is damaged ({shown(str(why), 200)}); {remedy}")
 
 
-def _content(kept: Any) -> dict[str, Any]:
-    metadata = kept.metadata() or {}
+def _content(opened: Any) -> dict[str, Any]:
+    metadata = opened.metadata() or {}
     if METADATA not in metadata:
         raise ValueError("it was not written by wordgate")
     content: dict[str, Any] = json.loads(metadata[METADATA])

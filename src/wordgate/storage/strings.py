@@ -23,8 +23,8 @@ class StringArray(Sequence[str]):
 
     Args:
         content: uint8 [bytes], UTF-8; lone surrogates are encoded, too.
-        starts: int64 [n], where each string begins in the content.
-        ends: int64 [n], where it ends.
+        starts: int64 [n], the offset of each string in the content.
+        ends: int64 [n], the offset of its end.
     """
 
     __slots__ = ("_bytes", "_content", "_ends", "_starts")

@@ -1,7 +1,7 @@
-"""Safetensors files, written without that library.
+"""Writer of safetensors files.
 
-Its own writer makes a file of a name of its own beside the one that is asked for, which a kill
-leaves there for ever; and it copies all arrays first.
+The writer of the library safetensors copies all arrays first, and creates a temporary file with a
+random name, which remains if the process is killed.
 """
 
 import json
@@ -21,7 +21,7 @@ _LENGTH, _ALIGNED = 8, 8
 def write_arrays(
     file: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
 ) -> None:
-    """Write arrays of float32, float64 and int8, and metadata, to a file that is there or not."""
+    """Write arrays of float32, float64 and int8, and metadata, to a new or existing file."""
     tensors = {name: (_TYPES[array.dtype.name], array.shape) for name, array in arrays.items()}
     with file.open("wb") as stream:
         stream.write(safetensors_header(tensors, metadata))
@@ -40,8 +40,8 @@ def safetensors_header(
 
     Args:
         tensors: Type and shape of each, such as ``("F32", [2, 3])``.
-        metadata: What stands in it besides.
-        size: The bytes to fill it up to, with spaces; None for as few as align what follows.
+        metadata: The metadata.
+        size: The size in bytes, filled with spaces; None for the smallest aligned size.
     """
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     end = 0

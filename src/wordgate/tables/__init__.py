@@ -1,8 +1,8 @@
-"""Tables of any size as records: one reader of CSV, JSON Lines and Parquet for every use.
+"""Readers of tables of any size: CSV, JSON Lines, Parquet and workbooks as records.
 
-A table goes through the modules of this folder in this order: ``source`` (bytes, as they come),
-``encoding`` and ``characters`` (a part of the text at a time), one of ``delimited``, ``jsonl`` and
-``typed`` (batches of ``records``). ``opening`` joins them.
+A table passes through these modules: ``source`` (blocks of bytes), ``encoding`` and ``characters``
+(windows of text), one of ``delimited``, ``jsonl``, ``typed`` and ``workbook`` (batches of
+``records``). ``opening`` combines them.
 """
 
 from wordgate.tables.opening import OpenTable, SourceFormat, open_table
@@ -14,7 +14,7 @@ from wordgate.tables.records import (
     Reader,
     Records,
     StructuredCell,
-    gathered,
+    collect_records,
 )
 from wordgate.tables.source import Source, open_source
 
@@ -29,7 +29,7 @@ __all__ = [
     "Source",
     "SourceFormat",
     "StructuredCell",
-    "gathered",
+    "collect_records",
     "open_source",
     "open_table",
 ]

@@ -1,7 +1,6 @@
-"""Values of Arrow's types as plain ones, so that none changes on its way into text.
+"""Conversion of Arrow values to plain Python values and to text without loss.
 
-What text can hold follows one rule (docs/formats.md), by which the values can be read back in the
-type that they had.
+docs/formats.md has the text of each type, from which the values can be read back.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ _SECONDS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def plain_values(array: pa.Array, *, between: str = " ", strict: bool = False) -> list[Any]:
-    """Make of an array's values what JSON has: None, booleans, numbers, strings, lists, objects.
+    """Convert an array to values of JSON: None, booleans, numbers, strings, lists, objects.
 
-    A float of fewer bits is the number whose shortest digits are its own. NaN and infinities stay
-    floats. A map is a list of pairs. `between` stands between a date and its time.
+    A float16 or float32 becomes the float64 with the same shortest decimal representation. NaN and
+    infinities stay floats. A map becomes a list of pairs. `between` separates a date from its time.
 
     Raises:
-        UnicodeDecodeError: Bytes are no UTF-8, and it is `strict`; else they stay bytes.
+        UnicodeDecodeError: Bytes are not UTF-8, and `strict` is true; otherwise they stay bytes.
         ValueError: A year has more than five digits.
-        pyarrow.ArrowInvalid: A time zone is unknown here.
+        pyarrow.ArrowInvalid: A time zone is unknown on this system.
     """
     from pyarrow import types
 
@@ -68,7 +67,7 @@ def plain_values(array: pa.Array, *, between: str = " ", strict: bool = False) -
 
 
 def finite(value: Any) -> Any:
-    """Write NaN and infinities, which JSON lacks, as strings, wherever in a value they stand."""
+    """Replace NaN and infinities in a value, also a nested one, by strings: JSON has none."""
     if isinstance(value, float):
         return value if math.isfinite(value) else number(value)
     if isinstance(value, dict):
@@ -77,7 +76,7 @@ def finite(value: Any) -> Any:
 
 
 def cell_text(value: Any) -> str | None:
-    """Write a plain value as the cell of a table; a list or an object as JSON, None as None."""
+    """Return the text of a plain value: JSON for a list or an object, None for None."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -88,14 +87,14 @@ def cell_text(value: Any) -> str | None:
 
 
 def number(value: float) -> str:
-    """Write a number by its shortest digits; ``NaN``, ``Infinity``, ``-Infinity``."""
+    """Return the shortest decimal representation, or ``NaN``, ``Infinity``, ``-Infinity``."""
     if math.isfinite(value):
         return repr(value)
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def is_known(kind: pa.DataType) -> bool:
-    """Return whether there is a rule by which text holds values of a type."""
+    """Return whether values of a type can be written as text."""
     from pyarrow import types
 
     inner = _inner_types(kind)
@@ -111,14 +110,14 @@ def is_known(kind: pa.DataType) -> bool:
 
 
 def holds_bytes(kind: pa.DataType) -> bool:
-    """Return whether values of a type are or hold bytes, which may be no text."""
+    """Return whether values of a type are or contain bytes, which may not be text."""
     inner = _inner_types(kind)
     is_bytes = _is_binary_or_string(kind) and "binary" in str(kind)
     return any(map(holds_bytes, inner)) if inner else is_bytes
 
 
 def _inner_types(kind: pa.DataType) -> list[pa.DataType]:
-    """Return the types that a type is made of; none of a plain one."""
+    """Return the types of the fields or items of a nested type; an empty list for others."""
     from pyarrow import types
 
     if hasattr(kind, "storage_type"):
@@ -134,7 +133,7 @@ def _is_binary_or_string(kind: pa.DataType) -> bool:
 
 def _where_valid(array: pa.Array, values: Iterable[Any]) -> list[Any]:
     valid = array.is_valid().to_pylist()
-    return [value if there else None for value, there in zip(values, valid, strict=True)]
+    return [value if is_valid else None for value, is_valid in zip(values, valid, strict=True)]
 
 
 def _objects(array: pa.Array, plain: Callable[[pa.Array], list[Any]]) -> list[dict[str, Any]]:
@@ -159,7 +158,7 @@ def _lists(array: pa.Array, plain: Callable[[pa.Array], list[Any]]) -> Iterable[
 
 
 def _times(array: pa.Array, between: str) -> Iterable[str]:
-    """Write dates and times as ISO 8601 has it, durations as ``1500 ms``."""
+    """Format dates and times as in ISO 8601, durations as ``1500 ms``."""
     import pyarrow as pa
     from pyarrow import compute, types
 
@@ -172,18 +171,18 @@ def _times(array: pa.Array, between: str) -> Iterable[str]:
         offsets = _offsets(array.cast(pa.int64()), local.cast(pa.int64()), _SECONDS[kind.unit])
         array = local
     texts = [text or "" for text in array.cast(pa.string()).to_pylist()]
-    if unwritten := next((text for text in texts if text.startswith("<")), None):
-        raise ValueError(f"{kind} {unwritten.strip('<>')}")
+    if invalid := next((text for text in texts if text.startswith("<")), None):
+        raise ValueError(f"{kind} {invalid.strip('<>')}")
     return (
         _NO_FRACTION.sub("", text).replace(" ", between) + offset
         for text, offset in zip(texts, offsets, strict=True)
     )
 
 
-def _offsets(here: pa.Array, local: pa.Array, second: int) -> Iterable[str]:
-    """Write how far local times are ahead of UTC, as ``+05:30``."""
-    for utc, there in zip(here.to_pylist(), local.to_pylist(), strict=True):
-        ahead = 0 if utc is None else (there - utc) // second
-        minutes, seconds = divmod(abs(ahead), 60)
-        written = f"{'-' if ahead < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"
-        yield f"{written}:{seconds:02}" if seconds else written
+def _offsets(utc_times: pa.Array, local_times: pa.Array, second: int) -> Iterable[str]:
+    """Format the offsets of local times from UTC, as ``+05:30``; `second` is in their unit."""
+    for utc, local in zip(utc_times.to_pylist(), local_times.to_pylist(), strict=True):
+        offset = 0 if utc is None else (local - utc) // second
+        minutes, seconds = divmod(abs(offset), 60)
+        text = f"{'-' if offset < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"
+        yield f"{text}:{seconds:02}" if seconds else text

@@ -1,4 +1,4 @@
-"""A text of any length, read a window at a time, and the reader of records from it."""
+"""Text of any length, of which a window is in memory, and the base class of its readers."""
 
 from __future__ import annotations
 
@@ -10,40 +10,41 @@ from typing import Generic, TypeVar
 
 from wordgate.errors import DataError
 from wordgate.tables.encoding import BYTE_ORDER_MARK, Decoder, Encoding
-from wordgate.tables.records import Batch, Reader, Records, gathered
+from wordgate.tables.records import Batch, Reader, Records, collect_records
 from wordgate.tables.source import Source
 
 WINDOW = 1 << 20
-"""Characters that are parsed together, unless a record is longer."""
+"""Number of characters that are parsed together, unless a record is longer."""
 LARGEST_RECORD = 1 << 23
-"""Maximum characters of a record; beyond it, a quote counts as stray, the line is skipped."""
+"""Maximum characters of a record; in a longer one a quote counts as stray, the line is skipped."""
 SHOWN_OF_LARGE = 1000
 _SAMPLE_IN_MEMORY = 1 << 24
 
 
 class Characters:
-    """A text of any length, of which a part is held at a time.
+    """Text of any length, of which only a part is in memory.
 
     Args:
-        source: Its bytes.
-        encoding: How they are decoded.
-        bounded: Whether no record may be longer than `LARGEST_RECORD`, and bytes that can't be
-            decoded are kept as marks. Else a record may fill the memory, and such bytes are
-            refused or replaced.
+        source: The bytes.
+        encoding: Their encoding.
+        bounded: Whether a record is limited to `LARGEST_RECORD` characters, and bytes that cannot
+            be decoded are kept as lone surrogates. Otherwise a record may fill the memory, and such
+            bytes are refused or replaced.
 
     Attributes:
-        live: Whether they come through a pipe: where a line has come, none are waited for.
-        pending: What has been read and not been dropped.
+        live: Whether the bytes come from a pipe; then a complete line is used without waiting for
+            more.
+        pending: The characters that were read and not yet dropped.
         ended: Whether nothing follows `pending`.
-        position: Characters dropped so far.
-        marked: Whether the text began with a byte-order mark, which is no part of it.
+        position: Number of characters dropped so far.
+        marked: Whether the text began with a byte-order mark, which is removed.
     """
 
     def __init__(self, source: Source, encoding: Encoding, *, bounded: bool):
         self._blocks = source.blocks()
-        self._decoder = Decoder(encoding, source.name, marks=bounded)
+        self._decoder = Decoder(encoding, source.name, keep_bytes=bounded)
         self.live = source.path is None and not source.is_whole
-        self._begun = False
+        self._started = False
         self.pending = ""
         self.ended = False
         self.position = 0
@@ -52,10 +53,10 @@ class Characters:
         self.window = WINDOW
         self.largest = LARGEST_RECORD if bounded else sys.maxsize
 
-    def fill(self, wanted: int) -> None:
-        """Read until this many characters are pending, or the end; of a pipe, what comes next."""
+    def fill(self, count: int) -> None:
+        """Read until this many characters are pending, or the end; from a pipe, the next block."""
         parts, length = [self.pending], len(self.pending)
-        while length < wanted and not self.ended:
+        while length < count and not self.ended:
             part = self._next()
             parts.append(part)
             length += len(part)
@@ -64,18 +65,18 @@ class Characters:
         self.pending = "".join(parts)
 
     def beginning(self) -> str:
-        """Return what is pending at first, up to the end of a line where there is more."""
+        """Return the first characters of the text, in complete lines if there are more."""
         if not self.pending:
             self.fill(self.window)
         return self.pending if self.ended else self.pending[: self.pending.rfind("\n") + 1 or None]
 
     def drop(self, count: int) -> None:
-        """Drop this many of the pending characters."""
+        """Drop this many pending characters."""
         self.pending = self.pending[count:]
         self.position += count
 
     def skip_to(self, position: int) -> None:
-        """Drop characters up to a position, which lies ahead."""
+        """Drop characters up to a later position."""
         while self.position < position:
             self.fill(1)
             if not self.pending:
@@ -83,7 +84,7 @@ class Characters:
             self.drop(min(len(self.pending), position - self.position))
 
     def drop_line(self) -> None:
-        r"""Drop characters up to the end of a line, its ``\n`` included, however far that is."""
+        r"""Drop characters up to and including the next ``\n``, which may not be pending yet."""
         while True:
             end = self.pending.find("\n") + 1
             self.drop(end or len(self.pending))
@@ -95,9 +96,9 @@ class Characters:
         block = next(self._blocks, None)
         self.ended = block is None
         text = self._decoder.decode(block)
-        if text and not self._begun:
-            self._begun = True
-            # Where the codec has taken a mark off, a second one is a character.
+        if text and not self._started:
+            self._started = True
+            # If the codec has removed a mark, a second one is a character.
             if not self.marked:
                 self.marked = text.startswith(BYTE_ORDER_MARK)
                 return text.removeprefix(BYTE_ORDER_MARK)
@@ -105,10 +106,11 @@ class Characters:
 
 
 class Window:
-    """The part of a text that is looked at for the next records, from where they begin.
+    """The part of a text from which the next records are read.
 
-    What it holds depends on where it begins and on nothing else, so that a reader that begins
-    again at the same place finds the same batches: their neighbors move a probability's last bits.
+    Its content depends only on its position, so that a reader that restarts at the same position
+    returns the same batches: the texts of a batch affect the last bits of each other's
+    probabilities.
     """
 
     def __init__(self, characters: Characters):
@@ -121,10 +123,10 @@ class Window:
         return self._characters.ended and len(self._characters.pending) <= self._size
 
     def whole_lines(self, *ends: str) -> str:
-        r"""Return the lines that are whole; at the end of the text the last one is.
+        r"""Return the complete lines of the window; the last line of the text is complete.
 
         Args:
-            ends: What ends a line, the usual first; a ``\r`` that comes last may be half an end.
+            ends: The line ends, the usual one first; a last ``\r`` may be part of a ``\r\n``.
         """
         text = self._characters.pending[: self._size]
         if self.at_end:
@@ -136,12 +138,12 @@ class Window:
         return ""
 
     def grow(self) -> bool:
-        """Make the window larger; return whether it could be."""
+        """Enlarge the window; return False if it is at its maximum or at the end of the text."""
         characters = self._characters
-        held = min(len(characters.pending), self._size)
-        if self.at_end or held >= characters.largest:
+        length = min(len(characters.pending), self._size)
+        if self.at_end or length >= characters.largest:
             return False
-        if held == self._size:
+        if length == self._size:
             self._size = min(2 * self._size, characters.largest)
         characters.fill(self._size)
         return True
@@ -149,7 +151,7 @@ class Window:
 
 def arriving_lines(parts: Iterable[str], at_most: int) -> Iterator[list[str]]:
     r"""Yield the complete lines of a text without their ``\n``, in chunks of limited size."""
-    rest: list[str] = []  # of a line whose end has not come yet
+    rest: list[str] = []  # of an incomplete line
     for part in parts:
         *lines, last = part.split("\n")
         if lines:
@@ -167,10 +169,10 @@ _Records = TypeVar("_Records", bound=Batch)
 
 
 class TextReader(Reader, Generic[_Records]):
-    """Reads a table from its characters, whatever the format of its lines.
+    """Base class of readers of text.
 
-    It reads at most `batch` lines together; None for all of a window. `encoding` is the name of the
-    encoding, for remarks on bytes that don't fit.
+    A batch has at most `batch` lines; None for all lines of a window. `encoding` is the name of the
+    encoding, for remarks on bytes that cannot be decoded.
     """
 
     def __init__(self, characters: Characters, name: str, encoding: str, batch: int | None):
@@ -183,14 +185,14 @@ class TextReader(Reader, Generic[_Records]):
 
     @abstractmethod
     def _next(self, window: Window) -> _Records:
-        """Take the next records out of the characters: those of the window's first lines."""
+        """Read the records of the first lines of the window, and drop their characters."""
 
     def sample(self) -> Records:
         """Return the first records."""
-        return gathered(self, self._ahead)
+        return collect_records(self, self._ahead)
 
     def batches(self, start: int = 0) -> Iterator[_Records]:
-        """Return the records from a position on, as the base class says."""
+        """Return the records from a position on; see `Reader.batches`."""
         ahead, self._ahead = self._ahead, []
         self._characters.skip_to(start)
         for batch in chain(ahead, self._following()):
@@ -198,7 +200,7 @@ class TextReader(Reader, Generic[_Records]):
                 yield batch
 
     def _drop_too_long(self) -> tuple[str, str]:
-        """Drop a line that is longer than may be; give its beginning, and why it is rejected."""
+        """Drop a line that is too long; return its beginning, and why it is rejected."""
         start = self._characters.pending[:SHOWN_OF_LARGE]
         self._characters.drop_line()
         return start, (

@@ -1,25 +1,25 @@
-"""Encoding detection, and decoding of bytes in blocks."""
+"""Detection of encodings, and decoding of bytes in blocks."""
 
 from __future__ import annotations
 
 import codecs
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from wordgate.errors import DataError, near_miss
-from wordgate.tables.detection import escaped_encoding, guess_encoding, lines_to_tell
+from wordgate.tables.detection import escaped_encoding, guess_encoding, non_ascii_lines
 from wordgate.tables.source import Source
 
 _COMMON = ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1", "shift_jis", "gb18030"]
 _SNIFFED_BYTES = 65_536
-# Control characters that no text has, NUL apart (a stray NUL in a field is read as it is).
+# Control characters that do not occur in text, except NUL, which is read as it is.
 _CONTROLS = bytes([*range(1, 7), *range(14, 27), *range(28, 32)])
 _NOT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _LEAVE_OUT = "; leave out --encoding to detect it"
-# More broken places than this to a line, and the file is of an encoding that nobody named.
+# Invalid sequences per line above which the file is in another encoding.
 _FEW = 0.01
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -28,40 +28,38 @@ _MARKS = {  # UTF-16's is the beginning of UTF-32's
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
 }
-# Stands for a broken byte sequence: U+FFFD stands in many files as a character of its own.
-_BROKEN = "\ud800"
-_BROKEN_AS_ONE, _BYTES_AS_MARKS = "wordgate-broken", "wordgate-marks"
+# Represents an invalid byte sequence: U+FFFD occurs in many files as a character.
+_INVALID = "\ud800"
+_INVALID_AS_ONE, _BYTES_AS_MARKS = "wordgate-broken", "wordgate-marks"
 _LONE = re.compile("[\ud800-\udfff]")
 
 
-def _as_one(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return _BROKEN, error.end
+def _register(name: str, replace: Callable[[bytes], str]) -> None:
+    """Register an error handler that replaces bytes that cannot be decoded."""
+
+    def handle(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeDecodeError):
+            raise error
+        return replace(error.object[error.start : error.end]), error.end
+
+    codecs.register_error(name, handle)
 
 
-def _as_marks(error: UnicodeError) -> tuple[str, int]:
-    """Keep each byte that can't be decoded as a lone surrogate, U+DC00 plus the byte."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    misfits = error.object[error.start : error.end]
-    return "".join(chr(0xDC00 + byte) for byte in misfits), error.end
-
-
-codecs.register_error(_BROKEN_AS_ONE, _as_one)
-codecs.register_error(_BYTES_AS_MARKS, _as_marks)
+_register(_INVALID_AS_ONE, lambda _: _INVALID)
+# Each byte is kept as a lone surrogate, U+DC00 plus the byte.
+_register(_BYTES_AS_MARKS, lambda raw: "".join(chr(0xDC00 + byte) for byte in raw))
 
 
 @dataclass(frozen=True)
 class Encoding:
     """A text encoding, and how it was determined."""
 
-    codec: str  # its name for Python
-    name: str  # to show
-    reason: str  # why this encoding
-    asked: bool = False  # whether the user named it
-    warnings: tuple[str, ...] = ()  # what is lost where bytes that don't fit are replaced
-    doubt: str = ""  # what to do if it is another, where it is a guess
+    codec: str  # the name of the Python codec
+    name: str  # the name in messages
+    reason: str  # why it was chosen
+    requested: bool = False  # whether the user named it
+    warnings: tuple[str, ...] = ()  # that invalid bytes are replaced
+    doubt: str = ""  # that it is a guess, and how to give another encoding
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -70,42 +68,42 @@ class Encoding:
 
 
 class Decoder:
-    r"""Decodes the bytes of a source, block after block.
+    r"""Decodes the bytes of a source, block by block.
 
-    With `marks` a byte that fits no character is kept as a lone surrogate, which no decoded text
-    holds otherwise: so records keep their borders, and `spelled_out` writes it as ``\xff``. Else
-    such bytes are refused, or replaced where the encoding warns of them.
+    With `keep_bytes`, a byte that cannot be decoded is kept as a lone surrogate, which does not
+    occur in decoded text otherwise, so that records keep their borders; `escape_undecoded` writes
+    it as ``\xff``. Otherwise such bytes are refused, or replaced if the encoding warns of them.
     """
 
-    def __init__(self, encoding: Encoding, name: str, *, marks: bool):
+    def __init__(self, encoding: Encoding, name: str, *, keep_bytes: bool):
         self._encoding = encoding
         self._name = name
-        self._marks = marks
-        errors = _BYTES_AS_MARKS if marks else "replace" if encoding.warnings else "strict"
+        self._keep_bytes = keep_bytes
+        errors = _BYTES_AS_MARKS if keep_bytes else "replace" if encoding.warnings else "strict"
         self._decoder = codecs.getincrementaldecoder(encoding.codec)(errors)
-        self._passed = 0
+        self._n_decoded = 0
 
     def decode(self, block: bytes | None) -> str:
         """Decode the next bytes; None at the end.
 
         Raises:
-            DataError: They don't fit.
+            DataError: They cannot be decoded.
         """
         try:
             text = self._decoder.decode(block or b"", final=block is None)
         except (LookupError, ValueError) as error:
             raise self._refusal(error, len(block or b"")) from error
-        self._passed += len(block or b"")
-        if self._encoding.asked and not self._marks:
-            return without_surrogates(text)  # which few encodings make
+        self._n_decoded += len(block or b"")
+        if self._encoding.requested and not self._keep_bytes:
+            return without_surrogates(text)  # which a few codecs return
         return text
 
     def _refusal(self, error: Exception, length: int) -> DataError:
         encoding = self._encoding
         if not isinstance(error, UnicodeDecodeError):
             return _unusable(error, encoding.codec, self._name)
-        place = self._passed - (len(error.object) - length) + error.start
-        if encoding.asked:
+        place = self._n_decoded - (len(error.object) - length) + error.start
+        if encoding.requested:
             byte = error.object[error.start]
             return DataError(
                 f"'{self._name}' is not {encoding.name}: {_byte_at(byte, place)} ({error.reason})"
@@ -117,26 +115,26 @@ class Decoder:
         )
 
 
-def find_encoding(source: Source, asked: str | None) -> Encoding:
-    """Find how bytes are read: as asked; else by their mark, UTF-8 where it fits, else a guess.
+def find_encoding(source: Source, requested: str | None) -> Encoding:
+    """Find the encoding: the requested one, that of a byte-order mark, UTF-8 if valid, or a guess.
 
-    Of a file all bytes are looked at, of a pipe those that have come. Bytes that don't fit are no
-    error here, as long as they are few.
+    All bytes of a file are examined, and of a pipe those that have arrived. A few invalid bytes
+    are accepted.
 
     Raises:
-        DataError: An unknown encoding, none that fits, or no text at all.
+        DataError: The encoding is unknown, no encoding fits, or the bytes are not text.
     """
-    if asked is not None:
-        return Encoding(_checked(asked, source), asked, "as given", asked=True)
+    if requested is not None:
+        return Encoding(_checked(requested, source), requested, "as given", requested=True)
     for codec in _MARKS:
         if _is_marked(source.head, codec):
             name = codec.removesuffix("-sig").upper()
             return Encoding(codec, name, "it begins with a byte order mark")
-    where = _first_misfit(_looked_at(source))  # and whether it unpacks to far too much
+    where = _first_invalid(_available(source))  # also raises if it unpacks to too much
     escaped = escaped_encoding(source.head) if where is None else None
-    if escaped is not None and not _counted(_looked_at(source), escaped).broken:
-        is_sure = b"\x1b" in source.head
-        doubt = "" if is_sure else _doubt(escaped, "since the bytes may be plain ASCII")
+    if escaped is not None and not _counted(_available(source), escaped).invalid:
+        is_certain = b"\x1b" in source.head
+        doubt = "" if is_certain else _doubt(escaped, "since the bytes may be plain ASCII")
         return Encoding(escaped, escaped, "it has its escape sequences", doubt=doubt)
     _refuse_binary(source.head, source.name)
     if where is None:
@@ -147,7 +145,7 @@ def find_encoding(source: Source, asked: str | None) -> Encoding:
 def _is_marked(head: bytes, codec: str) -> bool:
     """Return whether bytes begin with the byte order mark of an encoding.
 
-    UTF-16's mark before a NUL is that of UTF-32, of which hardly any character is then in range.
+    The mark of UTF-32 is also that of UTF-16 before a NUL; then few units are valid in UTF-32.
     """
     if not head.startswith(_MARKS[codec]):
         return False
@@ -159,7 +157,7 @@ def _is_marked(head: bytes, codec: str) -> bool:
 
 
 def without_surrogates(text: str) -> str:
-    r"""Replace lone surrogates, as a JSON escape like ``\ud83d`` makes, by U+FFFD."""
+    r"""Replace lone surrogates, such as from the JSON escape ``\ud83d``, by U+FFFD."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -177,20 +175,20 @@ def is_utf8(raw: bytes) -> bool:
 
 
 def is_writable(text: str) -> bool:
-    """Return whether a text holds no lone surrogates, as bytes are kept that can't be decoded."""
+    """Return whether a text has no lone surrogates, which represent undecoded bytes."""
     return text.isascii() or without_surrogates(text) == text
 
 
-def spelled_out(text: str, *, escape: str = "\\") -> tuple[str, int]:
-    r"""Write the bytes that could not be decoded as ``\xff``, and count them.
+def escape_undecoded(text: str, *, escape: str = "\\") -> tuple[str, int]:
+    r"""Replace bytes that could not be decoded by ``\xff``; return their number, too.
 
-    `escape` is how the backslash is written: in JSON it is two.
+    `escape` is the backslash as it is written: in JSON, two.
     """
-    return _LONE.subn(lambda found: escape + _hex(ord(found[0])), text)
+    return _LONE.subn(lambda match: escape + _hex(ord(match[0])), text)
 
 
-def misfits(count: int, encoding: str) -> str:
-    r"""Remark that bytes could not be decoded, and how they are written."""
+def undecoded_remark(count: int, encoding: str) -> str:
+    r"""Return the remark that bytes could not be decoded, and how they are written."""
     what = "a byte is" if count == 1 else f"{count:,} bytes are"
     return rf"{what} not {encoding}, and written as \x and two digits"
 
@@ -200,12 +198,12 @@ def _hex(code: int) -> str:
 
 
 def _checked(encoding: str, source: Source) -> str:
-    """Refuse what is not a text encoding; return the one to use without a byte order mark."""
+    """Refuse what is not a text encoding; return the codec to use, with a byte order if needed."""
     try:
         b"a".decode(encoding)
         codecs.getincrementaldecoder(encoding)
     except UnicodeError:
-        pass  # a byte of an encoding of several
+        pass  # one byte of a multi-byte encoding
     except (LookupError, ValueError) as error:
         raise _unusable(error, encoding, source.name) from error
     canonical = codecs.lookup(encoding).name
@@ -231,7 +229,7 @@ def _refuse_binary(raw: bytes, name: str) -> None:
             f" use --encoding utf-16-{order}"
         )
     controls = len(head) - len(head.translate(None, _CONTROLS))
-    # One alone may separate fields.
+    # A single one may separate fields.
     if controls > 0.02 * len(head) and sum(code in head for code in _CONTROLS) > 1:
         raise DataError(
             f"'{name}' is not text ({controls:,} control bytes in its first {len(head):,}): "
@@ -240,7 +238,7 @@ def _refuse_binary(raw: bytes, name: str) -> None:
 
 
 def _utf16_order(head: bytes) -> str | None:
-    """Return the order of bytes, ``le`` or ``be``, in which they are lines of UTF-16; else None."""
+    """Return the byte order, ``le`` or ``be``, of lines in UTF-16; None if they are not UTF-16."""
     for order in ("le", "be") if 0 in head else ():
         text = codecs.getincrementaldecoder(f"utf-16-{order}")("replace").decode(head)
         n_ends = text.count("\n")
@@ -252,19 +250,19 @@ def _utf16_order(head: bytes) -> str | None:
 
 
 def _not_quite_utf8(source: Source, where: str) -> Encoding:
-    """Choose between UTF-8 with a few broken bytes and a guess."""
-    # One broken byte in a UTF-8 file must not turn every emoji of it into cp1252 letters:
-    # sequences of several bytes that are valid UTF-8 hardly ever stand in text of one byte each.
-    counts = _counted(_looked_at(source), "utf-8")
-    is_few = counts.broken <= _FEW * counts.lines
-    if counts.valid >= 10 * counts.broken or (is_few and counts.not_cp1252):
+    """Choose between UTF-8 with a few invalid bytes and a guess."""
+    # One invalid byte in a UTF-8 file must not turn all its emoji into cp1252 letters: multi-byte
+    # sequences that are valid UTF-8 are very rare in text of single-byte encodings.
+    counts = _counted(_available(source), "utf-8")
+    is_few = counts.invalid <= _FEW * counts.lines
+    if counts.valid >= 10 * counts.invalid or (is_few and counts.not_cp1252):
         return _replacing("utf-8", "UTF-8", counts, where)
-    codec = guess_encoding(lines_to_tell(_looked_at(source)))
+    codec = guess_encoding(non_ascii_lines(_available(source)))
     if codec is not None and codec != "cp1252":
-        other = _counted(_looked_at(source), codec)
-        if not other.broken:
+        other = _counted(_available(source), codec)
+        if not other.invalid:
             return Encoding(codec, codec, where, doubt=_doubt(codec))
-        if other.broken <= _FEW * other.lines:
+        if other.invalid <= _FEW * other.lines:
             return replace(_replacing(codec, codec, other, where), doubt=_doubt(codec))
     if counts.not_cp1252 is None:
         return Encoding("cp1252", "cp1252", where, doubt=_doubt("cp1252"))
@@ -275,9 +273,9 @@ def _not_quite_utf8(source: Source, where: str) -> Encoding:
 
 
 def _replacing(codec: str, name: str, counts: _Counts, where: str) -> Encoding:
-    """Take an encoding that a few bytes don't fit."""
-    warning = f"{counts.broken:,} invalid byte sequences were read as \ufffd ({where})"
-    reason = f"valid except in {counts.broken:,} places"
+    """Return an encoding that replaces a few invalid bytes."""
+    warning = f"{counts.invalid:,} invalid byte sequences were read as \ufffd ({where})"
+    reason = f"valid except in {counts.invalid:,} places"
     return Encoding(codec, name, reason, warnings=(warning,))
 
 
@@ -288,25 +286,25 @@ def _doubt(codec: str, why: str = "since the bytes are not UTF-8") -> str:
     )
 
 
-def _looked_at(source: Source) -> Iterator[bytes]:
-    """Return a file's bytes, or of a pipe the lines that have come."""
+def _available(source: Source) -> Iterator[bytes]:
+    """Return the bytes of a file, or the complete lines that have arrived through a pipe."""
     if source.path is not None or source.is_whole:
         return source.blocks()
     end = source.head.rfind(b"\n") + 1
     return iter([source.head[: end or None]])
 
 
-def _first_misfit(blocks: Iterator[bytes]) -> str | None:
-    """Name the first byte that isn't UTF-8; None where there is none."""
-    decoder, passed = codecs.getincrementaldecoder("utf-8")(), 0
+def _first_invalid(blocks: Iterator[bytes]) -> str | None:
+    """Describe the first byte that is not UTF-8; None if there is none."""
+    decoder, n_decoded = codecs.getincrementaldecoder("utf-8")(), 0
     try:
         for block in blocks:
             decoder.decode(block)
-            passed += len(block)
+            n_decoded += len(block)
         block = b""
         decoder.decode(block, final=True)
     except UnicodeDecodeError as error:
-        place = passed - (len(error.object) - len(block)) + error.start
+        place = n_decoded - (len(error.object) - len(block)) + error.start
         return f"{_byte_at(error.object[error.start], place)} is not UTF-8"
     return None
 
@@ -317,22 +315,22 @@ def _byte_at(byte: int, place: int) -> str:
 
 @dataclass
 class _Counts:
-    valid: int = 0  # characters beside ASCII
-    broken: int = 0  # sequences that are not
+    valid: int = 0  # non-ASCII characters
+    invalid: int = 0  # byte sequences
     lines: int = 0
-    not_cp1252: str | None = None  # the first byte that isn't cp1252 either, and where
+    not_cp1252: str | None = None  # the first byte that is not cp1252, and its position
 
 
 def _counted(blocks: Iterator[bytes], codec: str) -> _Counts:
-    decoder, counts, passed = codecs.getincrementaldecoder(codec)(_BROKEN_AS_ONE), _Counts(), 0
+    decoder, counts, n_decoded = codecs.getincrementaldecoder(codec)(_INVALID_AS_ONE), _Counts(), 0
     for block in blocks:
         text = decoder.decode(block)
-        broken = text.count(_BROKEN)
-        counts.broken += broken
-        counts.valid += len(text) - len(text.encode("ascii", "ignore")) - broken
+        n_invalid = text.count(_INVALID)
+        counts.invalid += n_invalid
+        counts.valid += len(text) - len(text.encode("ascii", "ignore")) - n_invalid
         counts.lines += block.count(b"\n")
-        if counts.not_cp1252 is None and (misfit := _NOT_CP1252.search(block)):
-            counts.not_cp1252 = _byte_at(misfit[0][0], passed + misfit.start())
-        passed += len(block)
-    counts.broken += decoder.decode(b"", final=True).count(_BROKEN)
+        if counts.not_cp1252 is None and (match := _NOT_CP1252.search(block)):
+            counts.not_cp1252 = _byte_at(match[0][0], n_decoded + match.start())
+        n_decoded += len(block)
+    counts.invalid += decoder.decode(b"", final=True).count(_INVALID)
     return counts

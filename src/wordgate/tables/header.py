@@ -1,4 +1,4 @@
-"""Names of columns: what people call them, and whether the first record holds them or is data."""
+"""Usual names of columns, and detection of headers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LABEL_NAMES = (
 )  # fmt: skip
 CLASS_NAMES = ("label", "labels", "target", "class", "category", "intent")
 """Names of columns whose numbers are classes, even if many; others may be measurements."""
-# In this order: what says "group" outright, what identifies a thing, who wrote it.
+# In this order: names for groups, for identifiers, for authors.
 GROUP_NAMES = (
     "group", "groups", "id", "ids", "uid", "uuid", "guid", "no", "number", "thread",
     "conversation", "session", "user", "username", "author", "customer",
@@ -57,10 +57,10 @@ def is_number(cell: str) -> bool:
 
 
 def rank(name: str | None, known: tuple[str, ...]) -> int | None:
-    """Place a column's name among known names: 0 for the most telling, which comes first.
+    """Return the rank of a column's name among known names: 0 for the first, which is clearest.
 
-    A name counts in full (``label``) or by its last word (``airline_sentiment``, ``tweetId``); the
-    full name ranks before any last word. None where the name tells nothing, or there is none.
+    A name matches in full (``label``) or by its last word (``airline_sentiment``, ``tweetId``); a
+    full match ranks before any last word. None if the name matches none, or there is no name.
     """
     if name is None:
         return None
@@ -73,27 +73,30 @@ def rank(name: str | None, known: tuple[str, ...]) -> int | None:
     return None
 
 
-# A cell of more words than this is a text, not a name.
+# A cell with more words is a text, not a name.
 _NAME_WORDS = 8
 _NAME_CHARACTERS = 60
 _SAMPLE = 2_000
 _MOST_BEFORE = 20  # records before a header
-_MOST_TITLES = 2  # of them that have as many fields as it
+_MOST_TITLES = 2  # of them that have as many fields as the header
 
 
 def infer_header(
     first: Sequence[str], rest: Sequence[Sequence[str]], given: Collection[str]
 ) -> tuple[bool, str]:
-    """Judge by what stands below whether the first record is a header; give why as a clause.
+    """Infer from the following records whether the first is a header.
 
     Args:
         first: The cells of the first record.
-        rest: The records that follow, each as long as ``first``.
-        given: Column names that the user's flags mention, by `name_key`.
+        rest: The following records, each as long as `first`.
+        given: Column names in the user's options, by `name_key`.
+
+    Returns:
+        Whether it is one, and the reason in a clause.
     """
     cells = [cell.strip() for cell in first]
     others = rest[:_SAMPLE]
-    if len(cells) > 1 and known_names(cells):  # which stands again in files that were put together
+    if len(cells) > 1 and known_names(cells):  # repeated in concatenated files
         others = [other for other in others if other != first]
     below = [[record[i].strip() for record in others] for i in range(len(cells))]
     named = next((cell for cell in cells if cell and name_key(cell) in given), None)
@@ -113,12 +116,12 @@ def infer_header(
 
 
 def n_before_header(records: Sequence[Sequence[str]], width: int, given: Collection[str]) -> int:
-    """Count the first records before a header: comments, titles, empty cells; 0 if none is found.
+    """Count the records before a header: comments, titles, empty cells; 0 if no header is found.
 
     Args:
-        records: The first of a file, of any width.
-        width: The width of most.
-        given: Column names that the user's flags mention.
+        records: The first records of a file, of any width.
+        width: The most frequent width.
+        given: Column names in the user's options, by `name_key`.
     """
     others = 0  # before it that look like records
     first = records[: _MOST_BEFORE + 1]
@@ -144,7 +147,7 @@ def n_before_header(records: Sequence[Sequence[str]], width: int, given: Collect
 def resembles_header(
     cells: Sequence[str], others: Sequence[Sequence[str]], given: Collection[str]
 ) -> bool:
-    """Return whether a record names columns, though the others have another width."""
+    """Return whether a record is a header, though the others have another width."""
     stripped = [cell.strip() for cell in cells]
     if _long_cell(stripped) or any(map(is_number, stripped)):
         return False
@@ -157,7 +160,7 @@ def resembles_header(
 def _numbers_below(
     cells: list[str], below: list[list[str]], *, first_is_number: bool
 ) -> tuple[bool, str] | None:
-    """Compare the kind of a first cell with the kind of its column, where that is numeric."""
+    """Compare the first cell of each numeric column with the others: is it a number, too?"""
     for i, (cell, column) in enumerate(zip(cells, below, strict=True)):
         filled = [value for value in column if value]
         if not cell or not filled or is_number(cell) is not first_is_number:
@@ -181,11 +184,14 @@ def _long_cell(cells: list[str]) -> tuple[bool, str] | None:
 
 
 def _questions(cells: list[str], below: list[list[str]]) -> tuple[bool, str] | None:
-    """Look for a header of questions, as surveys have: some are as long as texts."""
+    """Look for a header of questions, as in surveys; some are as long as texts."""
     if not _long_cell(cells) or _recurs(cells, below):
         return None
-    asked = [place for place, cell in enumerate(cells) if cell.endswith(("?", "\uff1f", ":"))]
-    short = [place for place in asked if not _long_cell([cells[place]])]
+    short = [
+        place
+        for place, cell in enumerate(cells)
+        if cell.endswith(("?", "\uff1f", ":")) and not _long_cell([cell])
+    ]
     return _numbers_below(cells, below, first_is_number=False) or _heads_few(
         [cells[place] for place in short], [below[place] for place in short], short
     )
@@ -204,7 +210,7 @@ def _known_names(cells: list[str], least: int) -> tuple[bool, str] | None:
 
 
 def _recurs(cells: list[str], below: list[list[str]]) -> tuple[bool, str] | None:
-    """Look for a first cell that stands again in its column: it is a value."""
+    """Look for a first cell that recurs in its column: it is a value."""
     for i, (cell, column) in enumerate(zip(cells, below, strict=True)):
         if cell and cell in column:
             return False, f"'{shown(cell, 40)}' is a value of column {i + 1} in other records too"
@@ -216,7 +222,7 @@ def _heads_few(
 ) -> tuple[bool, str] | None:
     """Look for a first cell that differs from the few, frequent values of its column.
 
-    `places` are the numbers of the columns, from 0, if some are left out.
+    `places` are the indices of the columns if some are left out.
     """
     filled = [cell for cell in cells if cell]
     if len(set(filled)) < len(filled):

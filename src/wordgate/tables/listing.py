@@ -37,7 +37,7 @@ class ListedFile:
 
     place: Path | RemoteFile
     name: str  # relative to the folder, or to the beginning of the pattern
-    size: int  # in bytes; 0 where that is unknown
+    size: int  # in bytes; 0 if unknown
 
 
 def given_names(value: Any, what: str) -> tuple[str, ...]:
@@ -45,10 +45,10 @@ def given_names(value: Any, what: str) -> tuple[str, ...]:
 
     Args:
         value: A string or path, or several of these.
-        what: What is asked for, such as ``the file``, for a message.
+        what: What the names are of, such as ``the file``, for a message.
 
     Raises:
-        DataError: It is something else, such as a data frame, whose columns would be taken for
+        DataError: It is something else, such as a data frame, whose columns would be used as
             names.
     """
     if isinstance(value, str | os.PathLike):
@@ -64,20 +64,19 @@ def given_names(value: Any, what: str) -> tuple[str, ...]:
 
 
 def is_several(name: str | os.PathLike[str]) -> bool:
-    """Return whether a name is that of a folder, or a glob pattern and not a file called so."""
+    """Return whether a name is that of a folder, or a glob pattern that no file has as its name."""
     place = place_of(name)
     return is_folder(place) or _is_pattern(place)
 
 
 def list_files(name: str | os.PathLike[str]) -> list[ListedFile]:
-    """List the files of a folder or of a glob pattern, sorted by name, or a file alone.
+    """List the files of a folder or of a glob pattern, sorted by name, or a single file.
 
-    Hidden files, and those that begin with an underscore, such as ``_SUCCESS``, are left out; so
-    are those in folders that are called so, and files about the data of a folder, such as
-    ``README.md``.
+    Files and folders whose names begin with a dot or an underscore, such as ``_SUCCESS``, are left
+    out, and so are files that describe the data of a folder, such as ``README.md``.
 
     Raises:
-        DataError: There is none, or they can't be listed.
+        DataError: There is none, or they cannot be listed.
     """
     if not str(name).strip():
         raise DataError("the name of the data is empty: give a file")
@@ -87,17 +86,17 @@ def list_files(name: str | os.PathLike[str]) -> list[ListedFile]:
         return [file for file in files if not _ABOUT.search(file.name)] or files
     if _is_pattern(place):
         folder, pattern = _split_pattern(place)
-        if not (found := files_matching(folder, pattern)):
+        if not (sizes := files_matching(folder, pattern)):
             raise DataError(f"no file matches '{shown_name(place)}'")
-        return list(_data(folder, found))
+        return list(_data(folder, sizes))
     if isinstance(place, Path) and not is_file(place):
         raise DataError(missing_file(place))
     size = place.size if isinstance(place, RemoteFile) else place.stat().st_size
     return [ListedFile(place, PurePosixPath(shown_name(place)).name, size or 0)]
 
 
-def _data(folder: Path | RemoteFile, found: dict[str, int]) -> Iterator[ListedFile]:
-    for name, size in found.items():
+def _data(folder: Path | RemoteFile, sizes: dict[str, int]) -> Iterator[ListedFile]:
+    for name, size in sizes.items():
         file = folder / name
         is_manifest = name == MANIFEST and read_start(file, len(MANIFEST_START)) == MANIFEST_START
         if not (_is_hidden(name) or is_manifest):
@@ -111,7 +110,7 @@ def _is_pattern(place: Path | RemoteFile) -> bool:
 
 
 def _split_pattern(place: Path | RemoteFile) -> tuple[Path | RemoteFile, str]:
-    """Part a pattern from the folder that it begins in."""
+    """Split a pattern into the folder before its first wildcard, and the rest."""
     parts = name_of(place).split("/") if isinstance(place, RemoteFile) else list(place.parts)
     first = next(number for number, part in enumerate(parts) if glob.has_magic(part))
     pattern = "/".join(parts[first:])
@@ -121,7 +120,7 @@ def _split_pattern(place: Path | RemoteFile) -> tuple[Path | RemoteFile, str]:
 
 
 def _is_hidden(name: str) -> bool:
-    """Return whether Spark and Hadoop pass over a file; ``_part=1`` is a folder of a partition."""
+    """Return whether Spark and Hadoop ignore a file; ``_part=1`` is the folder of a partition."""
     return any(
         part.startswith(".") or (part.startswith("_") and "=" not in part)
         for part in name.split("/")

@@ -1,4 +1,4 @@
-"""From a source to a reader of its format, known by its content first and its name second."""
+"""Selection of the reader of a source, by its content first and its name second."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from wordgate.tables.workbook import WorkbookReader, is_workbook_content
 
 _AT_ONCE = 8192  # records
 _MOST_KEYS = 1000
-_LONGEST_START = 10_000  # characters by which a page is known
+_LONGEST_START = 10_000  # characters by which such a file is recognized
 
 
-# How texts begin that people fetch in place of a table, and what to do about it.
-_PAGES = [
+# Beginnings of texts that are not tables, and what to do about each.
+_NO_TABLES = [
     (r"<!doctype html|<html[^>]*>\s*<head", "an HTML page", "download the file that it shows"),
     (r"<\?xml ", "XML", "write the table as CSV"),
     (r"\{'.*\}\s*$", "a file of Python dictionaries", "write each with json.dumps (JSON Lines)"),
@@ -38,21 +38,21 @@ _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertic
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFormat:
-    """The form in which a source was read.
+    """The format of a source.
 
     Attributes:
         source: The file as the user named it, a named data set, or the kind of frame.
-        format: ``"csv"``, ``"tsv"``, ``"jsonl"``, ``"parquet"`` or ``"frame"``; of a workbook its
-            ending, such as ``"xlsx"``.
-        compressed: True where the file was gzipped.
-        encoding: How its bytes were read, or None where there was nothing to decode.
-        encoding_reason: Why that encoding.
-        delimiter: What separates fields; None for a single column or another format.
-        quoting: What is unusual about quotes and spaces in it, as a clause; of a workbook with
-            several sheets, which was read.
-        header: Whether the first record names the columns; None for another format.
-        header_reason: Why so.
-        skipped_lines: How many lines were left out before the first record.
+        format: ``"csv"``, ``"tsv"``, ``"jsonl"``, ``"parquet"`` or ``"frame"``; for a workbook its
+            file extension, such as ``"xlsx"``.
+        compressed: Whether the file was gzipped.
+        encoding: The encoding; None if nothing was decoded.
+        encoding_reason: Why this encoding was chosen.
+        delimiter: The delimiter of fields; None for a single column or another format.
+        quoting: What is unusual about quotes and spaces, in a clause; for a workbook with several
+            sheets, which one was read.
+        header: Whether the first record is a header; None for another format.
+        header_reason: The reason for `header`.
+        skipped_lines: Number of lines left out before the first record.
     """
 
     source: str
@@ -67,12 +67,12 @@ class SourceFormat:
     skipped_lines: int = 0
 
     def lines(self) -> list[str]:
-        """Return the form in one line or two, for a terminal."""
+        """Return the format in one line or two, for a terminal."""
         lines = [self._form_line()]
         return lines if self.header is None else [*lines, self._header_line()]
 
     def unusual_lines(self) -> list[str]:
-        """Return those of `lines` that say more than that it is UTF-8 with a header."""
+        """Return the `lines` that report anything besides UTF-8 and a header."""
         is_usual = self.encoding in (None, "UTF-8") and not self.quoting
         lines = [] if is_usual else [self._form_line()]
         if self.header is False or self.skipped_lines:
@@ -100,14 +100,14 @@ class SourceFormat:
 
 @dataclass(frozen=True)
 class OpenTable:
-    """A table that is ready to be read."""
+    """A source with its reader."""
 
     source: Source
-    encoding: Encoding | None  # None where no bytes are decoded
+    encoding: Encoding | None  # None if no bytes are decoded
     reader: DelimitedReader | JsonlReader | ParquetReader | WorkbookReader
 
     def form(self) -> SourceFormat:
-        """Return the form in which the source is read."""
+        """Return the format of the source."""
         reader, encoding = self.reader, self.encoding
         return SourceFormat(
             source=self.source.name,
@@ -123,7 +123,7 @@ class OpenTable:
         )
 
     def characters(self) -> Characters:
-        """Return a file's characters once more, from its beginning."""
+        """Return the characters of a file from its beginning."""
         assert self.encoding is not None  # noqa: S101 - a Parquet file has none
         return Characters(self.source, self.encoding, bounded=True)
 
@@ -131,7 +131,7 @@ class OpenTable:
         """Collect the keys of all records of a JSON Lines file, in order of first appearance.
 
         Raises:
-            DataError: There are too many to be columns.
+            DataError: There are too many for columns.
         """
         assert self.encoding is not None  # noqa: S101
         reader = JsonlReader(self.characters(), self.source.name, self.encoding.name, _AT_ONCE)
@@ -152,21 +152,22 @@ def open_table(
     header: bool | None = None,
     batch: int | None = None,
 ) -> OpenTable:
-    """Find a source's format and encoding, and read its first records.
+    """Find the format and the encoding of a source, and read its first records.
 
     Args:
-        source: The bytes, at their beginning.
-        encoding: How they are read; None to find out.
-        given: Column names that the user's flags mention.
-        header: Whether a CSV file has a header, where that is known; None to infer it.
-        batch: Records read together at most, in bounded memory: a record of any length is
-            rejected, bytes that can't be decoded are kept, and a blank line of a single column is
-            an empty text, so that each record can have its place in a result. None for all of
-            them in memory: such bytes are refused, or replaced as the encoding warns.
+        source: The bytes.
+        encoding: The encoding; None to detect it.
+        given: Column names in the user's options, by `name_key`.
+        header: Whether a CSV file has a header; None to infer it.
+        batch: Maximum number of records in a batch, for reading in bounded memory: records that are
+            too long are rejected, bytes that cannot be decoded are kept, and a blank line of a
+            single column is an empty text, so that every record has a result. None to read all
+            records into memory; then such bytes are refused, or replaced with a warning.
 
     Raises:
-        DataError: It can't be read as asked.
-        MissingExtraError: It is a Parquet file or a workbook, and what reads it is not installed.
+        DataError: It cannot be read as requested.
+        MissingExtraError: It is a Parquet file or a workbook, and the package that reads it is not
+            installed.
     """
     name, form = source.name, format_of(source.name)
     if source.head.startswith(PARQUET_MAGIC):
@@ -181,19 +182,19 @@ def open_table(
         raise DataError(f"'{name}' is not a Parquet file, or is truncated: download it again")
     if not source.head:
         raise DataError(f"'{name}' is empty")
-    found = find_encoding(source, encoding)
-    characters = Characters(source, found, bounded=batch is not None)
+    detected = find_encoding(source, encoding)
+    characters = Characters(source, detected, bounded=batch is not None)
     beginning = characters.beginning()
     if form == "jsonl" or looks_like_jsonl(beginning) or looks_like_json_array(beginning):
-        return OpenTable(source, found, JsonlReader(characters, name, found.name, batch))
-    _refuse_pages(beginning, name)
-    reader = DelimitedReader(characters, name, found.name, batch, given=given, header=header)
-    return OpenTable(source, found, reader)
+        return OpenTable(source, detected, JsonlReader(characters, name, detected.name, batch))
+    _refuse_no_table(beginning, name)
+    reader = DelimitedReader(characters, name, detected.name, batch, given=given, header=header)
+    return OpenTable(source, detected, reader)
 
 
-def _refuse_pages(beginning: str, name: str) -> None:
-    """Refuse a text that is known by its first characters to be no table."""
+def _refuse_no_table(beginning: str, name: str) -> None:
+    """Refuse a text whose first characters are those of another kind of file."""
     first = beginning.lstrip()[:_LONGEST_START]
-    for start, what, remedy in _PAGES:
+    for start, what, remedy in _NO_TABLES:
         if re.match(start, first, re.IGNORECASE | re.MULTILINE):
             raise DataError(f"'{name}' is {what}: {remedy}")

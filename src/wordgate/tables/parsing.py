@@ -1,4 +1,4 @@
-"""Records of CSV out of lines, in a dialect that is known."""
+"""Parsing of CSV records from lines, in a known dialect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from itertools import chain
 
 from wordgate.tables.header import is_number
 
-# Stands after the last line that is parsed: swallowed, it tells that a quote is still open.
+# Follows the last line that is parsed: if it becomes part of a record, a quote is still open.
 _SENTINEL = "end"
 NO_DELIMITER = "\udbfc"
 """Represents "no delimiter" (a file of one column); it occurs in no decoded text."""
@@ -22,8 +22,8 @@ STAND_INS = "\udbfd\udbfe\udbff"
 _SWAPPED = {ord('"'): "'", ord("'"): '"'}
 # The largest value that fits a C long everywhere.
 _LARGEST_FIELD = 2**31 - 1
-_MOST_VALUES = 100  # of a column by which a record is known
-_VALUE_WORDS = 3  # in each, on average: else they are texts
+_MOST_VALUES = 100  # distinct values of a column by which records are recognized
+_VALUE_WORDS = 3  # maximum mean number of words of such values: longer ones are texts
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Dialect:
     """The dialect of a CSV file."""
 
     delimiter: str
-    quotes: bool = True  # whether one that opens a field is closed by another, and no character
-    skips_spaces: bool = False  # whether those after a delimiter are no part of a field
-    escapes: bool = False  # whether a quote, delimiter or backslash behind one is a character
-    apostrophes: bool = False  # whether quotes are single ones
+    quotes: bool = True  # whether quotes enclose fields; otherwise they are characters
+    skips_spaces: bool = False  # whether spaces after a delimiter are ignored
+    escapes: bool = False  # whether a backslash escapes a quote, delimiter or backslash
+    apostrophes: bool = False  # whether quotes are single
 
     def line(self) -> str:
-        """Return what is unusual about it, as a clause; an empty string where nothing is."""
+        """Describe what is unusual in a clause; return an empty string if nothing is."""
         clauses = [
             "" if self.quotes else "quotes are characters",
             "spaces before fields are ignored" if self.skips_spaces else "",
@@ -52,13 +52,13 @@ class Dialect:
         return "'" if self.apostrophes else '"'
 
     def masked(self, text: str) -> str:
-        """Put stand-ins for escaped characters, and double quotes for the single ones."""
+        """Replace escaped characters by `STAND_INS`, and swap single and double quotes."""
         if self.escapes:
             text = _escape(self).sub(lambda found: STAND_INS[self._escaped.index(found[1])], text)
         return text.translate(_SWAPPED) if self.apostrophes else text
 
-    def meant(self) -> dict[int, str]:
-        """Return what stands in a masked text for what, as `str.translate` takes it."""
+    def unmasking(self) -> dict[int, str]:
+        """Return the table for `str.translate` that undoes `masked`."""
         table = dict(_SWAPPED) if self.apostrophes else {}
         if self.escapes:
             table |= {ord(s): c for s, c in zip(STAND_INS, self._escaped, strict=True)}
@@ -78,17 +78,17 @@ def _escape(dialect: Dialect) -> re.Pattern[str]:
 class Parsed:
     """Records of some lines."""
 
-    records: list[list[str]] = field(default_factory=list)  # fields; none of a blank line
+    records: list[list[str]] = field(default_factory=list)  # fields; an empty list: a blank line
     ends: list[int] = field(default_factory=list)  # the number of lines up to each record's end
-    alone: set[int] = field(default_factory=set)  # places of lines with a stray quote
+    stray: set[int] = field(default_factory=set)  # positions of records with a stray quote
 
     @property
     def n_lines(self) -> int:
-        """The number of lines that were taken."""
+        """The number of parsed lines."""
         return self.ends[-1] if self.ends else 0
 
     def spans(self, lines: Sequence[str]) -> Iterator[tuple[list[str], Sequence[str]]]:
-        """Return each record with its lines."""
+        """Yield each record with its lines."""
         starts = chain([0], self.ends)
         for record, start, end in zip(self.records, starts, self.ends, strict=False):
             yield record, lines[start:end]
@@ -98,14 +98,14 @@ class Parsed:
 class Profile:
     """Statistics of records, by which a line is recognized as a complete record."""
 
-    width: int  # how many fields they have
-    columns: dict[int, frozenset[str] | None]  # the few values of some; None for numbers
-    by_width: bool  # whether the number of fields alone tells a record, as that of tabs does
+    width: int  # the number of fields
+    columns: dict[int, frozenset[str] | None]  # the few values of some columns; None for numbers
+    by_width: bool  # whether the number of fields alone identifies a record, as with tabs
     opening: bool  # whether each record's line begins with a quote
 
     @classmethod
     def of(cls, records: Sequence[list[str]], dialect: Dialect, *, opening: bool) -> Profile:
-        """Take the profile of whole records."""
+        """Compute the profile of complete records."""
         widths = Counter(map(len, records))
         width = max(widths, key=lambda width: (widths[width], width), default=0)
         uniform = [record for record in records if len(record) == width][1:]  # without a header
@@ -120,7 +120,7 @@ class Profile:
         return cls(width, columns, dialect.delimiter == "\t", opening)
 
     def fits(self, cells: Sequence[str]) -> bool:
-        """Return whether the fields of a line are those of a record."""
+        """Return whether the fields of a line fit the profile."""
         if len(cells) != self.width or self.width < 2:
             return False
         known = [
@@ -130,16 +130,16 @@ class Profile:
         return all(known) and (self.by_width or bool(known))
 
     def are_records(self, lines: Sequence[str], dialect: Dialect) -> bool:
-        """Return whether lines that a quote has joined are records, each by itself."""
+        """Return whether lines that a quote has joined are single records."""
         fit = [
-            (line.startswith('"') or not self.opening) and self.fits(by_itself(line, dialect))
+            (line.startswith('"') or not self.opening) and self.fits(parse_line(line, dialect))
             for line in lines
         ]
         return fit[0] and fit[-1] and 2 * sum(fit) > len(fit)
 
 
 def _are_few(values: Collection[str], n_cells: int) -> bool:
-    """Return whether short values stand so often that a record is known by them."""
+    """Return whether values are few, short and frequent enough to recognize records by them."""
     n_words = sum(len(value.split()) for value in values)
     is_short = n_words <= _VALUE_WORDS * len(values)
     return len(values) <= _MOST_VALUES and 2 * len(values) <= n_cells and is_short
@@ -148,17 +148,17 @@ def _are_few(values: Collection[str], n_cells: int) -> bool:
 def parse(
     lines: Sequence[str], dialect: Dialect, profile: Profile | None, *, to_end: bool = False
 ) -> Parsed:
-    """Take records out of lines.
+    """Parse records.
 
-    A quote that is not closed as quotes are, before a delimiter or the end of a line, is a
-    character of its line, and so is one that has joined lines that are records by themselves.
+    A quote is a character if it is not closed before a delimiter or the end of a line, or if it
+    joins lines that are single records.
 
     Args:
-        lines: With their ends.
-        dialect: How they are written.
-        profile: What records look like; None where that is unknown yet.
-        to_end: Whether a quote that is open at the end is a character, too; else its record and
-            what follows are not taken.
+        lines: The lines with their ends.
+        dialect: Their dialect.
+        profile: The profile of the records; None if it is not known yet.
+        to_end: Whether a quote that is still open at the end is a character, too; otherwise its
+            record and the following lines are not parsed.
     """
     parsed = Parsed()
     with _fields_of_any_length():
@@ -166,12 +166,12 @@ def parse(
             is_closed = _parse_from(start, lines, dialect, profile, parsed)
             if not is_closed and not to_end:
                 break
-            # What is opened after a quote that is never closed is not closed either.
+            # After a quote that is never closed, no other one is closed either.
             place = parsed.n_lines
             for line in lines[place : place + 1 if is_closed else None]:
                 if '"' in line:
-                    parsed.alone.add(len(parsed.records))
-                parsed.records.append(by_itself(line, dialect) if line.strip("\r\n") else [])
+                    parsed.stray.add(len(parsed.records))
+                parsed.records.append(parse_line(line, dialect) if line.strip("\r\n") else [])
                 parsed.ends.append(parsed.n_lines + 1)
     return parsed
 
@@ -179,7 +179,7 @@ def parse(
 def _parse_from(
     start: int, lines: Sequence[str], dialect: Dialect, profile: Profile | None, parsed: Parsed
 ) -> bool:
-    """Take records up to the first stray quote; return whether there is one, or one is open."""
+    """Parse records up to the first stray quote; return False if a quote is open at the end."""
     following = chain(map(lines.__getitem__, range(start, len(lines))), (_SENTINEL,))
     reader = csv.reader(
         following,
@@ -204,18 +204,18 @@ def _parse_from(
     return True
 
 
-def by_itself(line: str, dialect: Dialect) -> list[str]:
-    """Read a line's fields; a quote that is not closed in its field is a character."""
+def parse_line(line: str, dialect: Dialect) -> list[str]:
+    """Parse the fields of one line; a quote that is not closed in its field is a character."""
     content = line.rstrip("\r\n")
     if not dialect.quotes:
         return content.split(dialect.delimiter)
     field_at, cells, place = _field(dialect).match, [], 0
     while place <= len(content):
-        found = field_at(content, place)
-        assert found is not None  # noqa: S101 - its last alternative may be empty
-        quoted, plain = found.groups()
+        match = field_at(content, place)
+        assert match is not None  # noqa: S101 - its last alternative may be empty
+        quoted, plain = match.groups()
         cells.append(plain if quoted is None else quoted.replace('""', '"'))
-        place = found.end() + 1
+        place = match.end() + 1
     return cells
 
 
@@ -226,8 +226,8 @@ def _field(dialect: Dialect) -> re.Pattern[str]:
     return re.compile(rf"{spaces}(?:{quoted}|([^{delimiter}]*))")
 
 
-def written(cells: Iterable[str], delimiter: str) -> str:
-    """Write a record, so that every reader of CSV finds the same cells."""
+def format_record(cells: Iterable[str], delimiter: str) -> str:
+    """Format a record as CSV, with quotes around cells that need them."""
     special = ('"', "\r", "\n", delimiter)
     return delimiter.join(
         '"' + cell.replace('"', '""') + '"' if any(map(cell.__contains__, special)) else cell
@@ -237,9 +237,9 @@ def written(cells: Iterable[str], delimiter: str) -> str:
 
 @contextmanager
 def _fields_of_any_length() -> Iterator[None]:
-    """Lift the csv module's limit of 131,072 characters a field, and put it back."""
-    before = csv.field_size_limit(_LARGEST_FIELD)
+    """Lift the csv module's limit of 131,072 characters per field in a context."""
+    limit = csv.field_size_limit(_LARGEST_FIELD)
     try:
         yield
     finally:
-        csv.field_size_limit(before)
+        csv.field_size_limit(limit)

@@ -1,4 +1,4 @@
-"""Records of a table, regardless of its format: a batch at a time, or all of them by column."""
+"""Records of a table of any format, in batches or as columns."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ _LISTED = 200  # characters
 _Value = TypeVar("_Value")
 
 Cell = str | None
-"""A cell as read; "" where it is empty, None where the record lacks the key altogether."""
+"""A cell: "" if it is empty, None if the record lacks the key."""
 
 
 class StructuredCell(str):
-    """A list, an object, or bytes that are no text, as written: data, but no text or label."""
+    """The source of a list, an object, or bytes that are not text: no text or label."""
 
     __slots__ = ()
 
     @property
     def kind(self) -> str:
-        """Call it a list, an object or bytes."""
+        """Its kind in messages: a list, an object or bytes."""
         return _KINDS.get(self[:1], "a list")
 
 
 class ListCell(StructuredCell):
-    """A list, tuple, set or array as written, with its items."""
+    """The source of a list, tuple, set or array, with its items."""
 
     __slots__ = ("values",)
     values: Iterable[object]
 
     @classmethod
     def of(cls, values: Iterable[object], written: str) -> ListCell:
-        """Make a cell of a list and how it is written."""
+        """Build a cell from the items of a list and its source."""
         cell = cls(written)
         cell.values = values
         return cell
 
     @property
     def kind(self) -> str:
-        """Call it a list, regardless of its brackets."""
+        """Its kind in messages, regardless of its brackets."""
         return "a list"
 
 
@@ -58,7 +58,7 @@ _KINDS = {"{": "an object", "b": "bytes that are not UTF-8"}
 
 @dataclass(frozen=True)
 class Malformed:
-    """A record that could not be read: the line it starts on and what is wrong with it."""
+    """A record that could not be read: its first line, and what is wrong with it."""
 
     line: int
     why: str
@@ -66,41 +66,41 @@ class Malformed:
 
 @dataclass
 class Batch(ABC):
-    """Some consecutive records of a source, those that could not be taken apart included."""
+    """Consecutive records of a source, malformed ones included."""
 
-    raws: list[str] | None  # as they stood, without the ends of their lines; None without lines
-    lines: Sequence[int]  # on which each record starts; its number where a source has no lines
-    end: int = 0  # the source's position after the batch: where to begin to read the next
-    # By the place of a record in the batch from 0: why it could not be taken apart, and remarks on
-    # bytes that could not be decoded.
+    raws: list[str] | None  # the source of each, without its line end; None without lines
+    lines: Sequence[int]  # the first line of each; its number if the source has no lines
+    end: int = 0  # the position in the source after the batch, where the next one begins
+    # By the index of a record in the batch: why it is malformed, and remarks on bytes that could
+    # not be decoded.
     rejected: dict[int, str] = field(default_factory=dict)
-    misfits: dict[int, str] = field(default_factory=dict)
+    undecoded: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        """Count the records."""
+        """The number of records."""
         return len(self.lines)
 
     @property
     @abstractmethod
     def width(self) -> int:
-        """How many columns there are."""
+        """The number of columns."""
 
     @abstractmethod
     def column(self, index: int) -> list[Cell]:
-        """Return a column's cells, by its number from 0; None in a record that was rejected."""
+        """Return the cells of a column, by its 0-based index; None in a rejected record."""
 
     def cells(self) -> Iterator[Sequence[str | None]]:
-        """Return each record's cells as they are written, None for null, a cell for each column."""
+        """Return the cells of each record as written, one for each column, None for null."""
         columns = [self.column(i) for i in range(self.width)]
         return zip(*columns, strict=True) if columns else repeat((), len(self))
 
     def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Return each record as values by the names of its columns; an empty one if rejected."""
+        """Return the values of each record by the names of the columns; empty if it is rejected."""
         for place, cells in enumerate(self.cells()):
             yield {} if place in self.rejected else dict(zip(names, cells, strict=True))
 
     def table(self, names: Sequence[str]) -> pa.Table:
-        """Return the columns under these names; null where a record has no cell."""
+        """Return the columns under these names as an Arrow table; null for a missing cell."""
         import pyarrow as pa
 
         columns = zip(*self.cells(), strict=True) if len(self) else repeat((), self.width)
@@ -108,36 +108,36 @@ class Batch(ABC):
 
 
 class Reader(ABC):
-    """A table that is being read; what has no comment here is an attribute of `SourceFormat`."""
+    """Base class of readers of a table; attributes without a comment are as in `SourceFormat`."""
 
     form: str
-    names: list[str] | None  # None without a header; in JSON Lines, those met so far
-    typed_names: list[str] | None = None  # as they stand in a Parquet file, spaces included
-    has_nulls = False  # whether it tells null from an empty string
-    width: int  # how many columns there are
-    blank: str  # a record without cells, as it would stand
+    names: list[str] | None  # None without a header; in JSON Lines, the keys so far
+    typed_names: list[str] | None = None  # the names in a Parquet file, spaces included
+    has_nulls = False  # whether null differs from an empty string
+    width: int  # the number of columns
+    blank: str  # the source of a record of empty cells
     marked = False  # whether the source began with a byte-order mark
     delimiter: str | None = None
     quoting = ""
     header: bool | None = None
     header_reason = ""
     skipped_lines = 0
-    heading: str | None = None  # the header as it stood, without the end of its line
+    heading: str | None = None  # the line of the header, without its end
     end_of_line = "\n"
 
     @abstractmethod
     def sample(self) -> Records:
-        """Return the first records; what is read next is not changed by that."""
+        """Return the first records, which `batches` returns again."""
 
     @abstractmethod
     def batches(self, start: int = 0) -> Iterator[Batch]:
-        """Return the records from a position on, 0 or the `end` of a batch.
+        """Return the records from a position on: 0 or the `end` of a batch.
 
-        The same position always gives the same batches, unless the source is a pipe.
+        The batches from a position are always the same, unless the source is a pipe.
         """
 
     def schema(self, names: Sequence[str]) -> pa.Schema:
-        """Return the columns under these names with their types."""
+        """Return the Arrow types of the columns, under these names."""
         import pyarrow as pa
 
         return pa.schema([(name, pa.string()) for name in names])
@@ -149,13 +149,13 @@ class Records:
 
     names: list[str] | None  # of the columns; None without a header
     columns: list[list[Cell]]
-    rows: list[int]  # number of each record from 1 among all, malformed ones included
-    lines: list[int]  # on which each record starts, for messages
-    n_read: int  # all records, malformed ones included
+    rows: list[int]  # the 1-based number of each record, malformed ones included
+    lines: list[int]  # the first line of each record, for messages
+    n_read: int  # the number of records, malformed ones included
     malformed: list[Malformed] = field(default_factory=list)
     header_reason: str = ""
     delimited: bool = False  # whether a character separates the fields of a line
-    files: list[tuple[int, str]] = field(default_factory=list)  # of several: begin, and name
+    files: list[tuple[int, str]] = field(default_factory=list)  # index of each first record, name
 
     def where(self, place: int) -> str:
         """Return the position of a record: ``row 3``, with its file if there are several."""
@@ -169,7 +169,7 @@ class Records:
         return line if file is None else f"{line} of '{file}'"
 
     def malformed_at(self, place: int, why: str) -> Malformed:
-        """Note that a record is malformed, by its place in the columns."""
+        """Return the entry of a malformed record, by its index in the columns."""
         file = self._file(place)
         return Malformed(self.lines[place], why if file is None else _in_file(why, file))
 
@@ -178,17 +178,17 @@ class Records:
         return self.files[number - 1][1] if self.files else None
 
     def name(self, index: int) -> str | None:
-        """The name of a column by its 0-based index, None without a header."""
+        """Return the name of a column by its 0-based index; None without a header."""
         return None if self.names is None else self.names[index]
 
     def called(self, index: int) -> str:
-        """Name of a column in messages: ``column 2 'text'``."""
+        """Return the name of a column for messages: ``column 2 'text'``."""
         name = self.name(index)
         return f"column {index + 1}" + (f" '{name}'" if name else "")
 
 
-def gathered(reader: Reader, batches: Iterable[Batch]) -> Records:
-    """Put a reader's batches, from its first record on, together by column."""
+def collect_records(reader: Reader, batches: Iterable[Batch]) -> Records:
+    """Concatenate the batches of a reader, from its first record on, as columns."""
     columns: list[list[Cell]] = []
     rows: list[int] = []
     lines: list[int] = []
@@ -197,11 +197,11 @@ def gathered(reader: Reader, batches: Iterable[Batch]) -> Records:
     for batch in batches:
         columns += [[None] * len(rows) for _ in range(len(columns), reader.width)]
         rejected, numbers = batch.rejected, range(n_read + 1, n_read + 1 + len(batch))
-        good = [i not in rejected for i in range(len(batch))] if rejected else None
+        mask = [i not in rejected for i in range(len(batch))] if rejected else None
         for index, column in enumerate(columns):
-            column += _selected(batch.column(index), good)
-        rows += _selected(numbers, good)
-        lines += _selected(batch.lines, good)
+            column += _selected(batch.column(index), mask)
+        rows += _selected(numbers, mask)
+        lines += _selected(batch.lines, mask)
         malformed += [Malformed(batch.lines[i], why) for i, why in sorted(rejected.items())]
         n_read += len(batch)
     return Records(
@@ -216,8 +216,8 @@ def gathered(reader: Reader, batches: Iterable[Batch]) -> Records:
     )
 
 
-def put_together(parts: Sequence[tuple[str, Records]]) -> Records:
-    """Put the records of several files, each with its name, together in their order.
+def concatenate_records(parts: Sequence[tuple[str, Records]]) -> Records:
+    """Concatenate the records of several files, each with its name, in their order.
 
     Raises:
         DataError: A file has other columns than the first.
@@ -240,10 +240,11 @@ def put_together(parts: Sequence[tuple[str, Records]]) -> Records:
 
 
 def with_columns(records: Records, names: Sequence[str]) -> Records:
-    """Rearrange records to these columns; None where a column is missing."""
-    there = dict(zip(records.names or (), records.columns, strict=True))
-    nothing: list[Cell] = [None] * len(records.rows)
-    return replace(records, names=list(names), columns=[there.get(name, nothing) for name in names])
+    """Return the records with these columns; a missing column has None in every record."""
+    by_name = dict(zip(records.names or (), records.columns, strict=True))
+    missing: list[Cell] = [None] * len(records.rows)
+    columns = [by_name.get(name, missing) for name in names]
+    return replace(records, names=list(names), columns=columns)
 
 
 def _in_order(first_name: str, first: Records, name: str, records: Records) -> list[list[Cell]]:
@@ -252,8 +253,8 @@ def _in_order(first_name: str, first: Records, name: str, records: Records) -> l
         if first.names is records.names and len(first.columns) == len(records.columns):
             return records.columns
         raise DataError(
-            f"'{name}' has {_called(records)}, and '{first_name}' has {_called(first)}: give each"
-            " file the same columns"
+            f"'{name}' has {_list_columns(records)}, and '{first_name}' has"
+            f" {_list_columns(first)}: give each file the same columns"
         )
     if records.names == first.names:
         return records.columns
@@ -274,7 +275,7 @@ def _in_order(first_name: str, first: Records, name: str, records: Records) -> l
     return [by_name[one] for one in first.names]
 
 
-def _called(records: Records) -> str:
+def _list_columns(records: Records) -> str:
     if records.names is None:
         return f"{counted(len(records.columns), 'column')} without a header"
     return f"the columns {_listed(records.names)}"
@@ -288,5 +289,5 @@ def _in_file(why: str, file: str) -> str:
     return f"{why} (in '{file}')"
 
 
-def _selected(values: Iterable[_Value], chosen: Sequence[bool] | None) -> Iterable[_Value]:
-    return values if chosen is None else compress(values, chosen)
+def _selected(values: Iterable[_Value], mask: Sequence[bool] | None) -> Iterable[_Value]:
+    return values if mask is None else compress(values, mask)

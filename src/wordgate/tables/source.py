@@ -1,4 +1,4 @@
-"""Bytes in blocks, from a file or a pipe, unpacked where they were gzipped."""
+"""Sources of bytes: files and pipes, read in blocks and unpacked if they are gzipped."""
 
 from __future__ import annotations
 
@@ -22,31 +22,30 @@ STANDARD = "-"
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
+ZIP_MAGIC = b"PK\x03\x04"
+OLE_MAGIC = b"\xd0\xcf\x11\xe0"
+"""First bytes of .xls files, and of other files of Microsoft Office."""
 
 UNPACKED_AT_LEAST = 2**26
-"""Uncompressed bytes that any file may have, however small."""
+"""Number of uncompressed bytes that any file may have."""
 SWELLING = 200
 """Maximum compression ratio of a larger file; that of texts is 3 to 20."""
 
-_BLOCK = 1 << 20  # bytes that are taken at a time; a pipe is made to hold as many, if possible
+_BLOCK = 1 << 20  # bytes that are read at a time, and the capacity of a pipe, if it can be set
 _HEAD = 1 << 20
 _SUFFIXES = {
     ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
+    **dict.fromkeys((".tsv", ".tab"), "tsv"),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
 }
 
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
-# The first bytes of what people hand over by mistake, and what to do about it.
+# The first bytes of files in other formats, and what to do about each.
 _WORKBOOK_FORMS: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
+    (ZIP_MAGIC, "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
+    (OLE_MAGIC, "an old Excel workbook", "save the sheet as CSV"),
 ]
 _FOREIGN: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
     (
@@ -72,23 +71,23 @@ _FOREIGN: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
 
 @dataclass
 class Source:
-    """Where bytes come from."""
+    """A file or a pipe."""
 
     name: str  # as the user named it, for messages
-    path: Path | RemoteFile | None  # None where the bytes come once, as they like
+    path: Path | RemoteFile | None  # None for a pipe, which can be read only once
     head: bytes  # the first bytes, unpacked
-    compressed: bool  # whether they were gzipped
-    size: int | None  # in bytes as the file is kept; None without a file, or where nobody tells
-    taken: int = 0  # bytes so far, of `size`
-    is_whole: bool = False  # whether `head` is all there is
-    sheet: str | None = None  # of a workbook, where one was asked for
+    compressed: bool  # whether the bytes are gzipped
+    size: int | None  # in bytes, packed; None for a pipe, or if the server does not state it
+    taken: int = 0  # bytes of `size` that were read
+    is_whole: bool = False  # whether `head` is the whole content
+    sheet: str | None = None  # of a workbook, if the user named one
     _rest: Iterator[bytes] = field(default_factory=lambda: iter(()))
 
     def blocks(self) -> Iterator[bytes]:
-        """Return all bytes, unpacked; of a pipe only once, unless `is_whole`.
+        """Return all bytes, unpacked; those of a pipe only once, unless `is_whole`.
 
         Raises:
-            DataError: The file can't be read, or is a damaged gzip file.
+            DataError: The file cannot be read, or is a damaged gzip file.
         """
         if self.path is None:
             return chain([self.head] if self.head else [], self._rest)
@@ -108,27 +107,27 @@ def open_source(
     *,
     workbooks: bool = False,
 ) -> Source:
-    """Find a source, and look at its beginning.
+    """Open a source, and read its beginning.
 
     Args:
-        source: A path, or ``-`` for standard input. Something else than an ordinary file, such as
-            a named pipe, is read as standard input is.
-        enough: Tells of the first bytes of a pipe whether they are enough to begin with; a pipe
-            is waited for until they are, or it has ended, or a megabyte has come. None to take
-            all of a pipe into memory.
-        workbooks: Whether a workbook is one of the formats that are read.
+        source: A path, or ``-`` for standard input. Anything but an ordinary file, such as a named
+            pipe, is read like standard input.
+        enough: Returns whether the first bytes of a pipe are enough to begin with; otherwise more
+            are read, until the pipe ends or a megabyte has arrived. None to read a whole pipe into
+            memory.
+        workbooks: Whether workbooks are accepted.
 
     Raises:
-        DataError: There is no such file, or it can't be read, or is of a foreign format.
+        DataError: There is no such file, it cannot be read, or it is in another format.
     """
-    found = _found(source, enough)
+    opened = _open(source, enough)
     for magic, what, remedy in _FOREIGN if workbooks else (*_WORKBOOK_FORMS, *_FOREIGN):
-        if found.head.startswith(magic):
-            raise DataError(f"'{found.name}' is {what}: {remedy}")
-    return found
+        if opened.head.startswith(magic):
+            raise DataError(f"'{opened.name}' is {what}: {remedy}")
+    return opened
 
 
-def _found(source: str | os.PathLike[str], enough: Callable[[bytes], bool] | None) -> Source:
+def _open(source: str | os.PathLike[str], enough: Callable[[bytes], bool] | None) -> Source:
     if source == STANDARD:
         if sys.stdin is None:
             raise DataError("standard input is closed: name a file")
@@ -137,7 +136,7 @@ def _found(source: str | os.PathLike[str], enough: Callable[[bytes], bool] | Non
         raise DataError("the name of the data is empty: give a file")
     file, sheet = split_sheet(source)
     if isinstance(path := place_of(file), RemoteFile):
-        return _opened(Source(path.name, path, b"", False, path.size, sheet=sheet))
+        return _with_head(Source(path.name, path, b"", False, path.size, sheet=sheet))
     if not is_file(path):
         raise DataError(missing_file(path))
     if path.is_dir():
@@ -151,28 +150,28 @@ def _found(source: str | os.PathLike[str], enough: Callable[[bytes], bool] | Non
         size = path.stat().st_size
     except OSError as error:
         raise unreadable(path, error) from error
-    return _opened(Source(file, path, b"", False, size, sheet=sheet))
+    return _with_head(Source(file, path, b"", False, size, sheet=sheet))
 
 
 def split_sheet(name: str | os.PathLike[str]) -> tuple[str, str | None]:
-    """Part the sheet from the name of a workbook, as in ``book.xlsx#Sheet 2``."""
+    """Split the name of a workbook and its sheet, as in ``book.xlsx#Sheet 2``."""
     file, mark, sheet = str(name).rpartition("#")
     if mark and is_workbook(file) and not is_file(Path(name).expanduser()):
         return file, sheet
     return str(name), None
 
 
-def _opened(file: Source) -> Source:
-    """Look at the beginning of a file."""
-    file.head = _gathered(file.blocks(), lambda head: len(head) >= _HEAD)
+def _with_head(file: Source) -> Source:
+    """Read the first bytes of a file, and return it."""
+    file.head = _read_head(file.blocks(), lambda head: len(head) >= _HEAD)
     if file.head.startswith(GZIP_MAGIC):
         file.compressed = True
-        file.head = _gathered(file.blocks(), lambda head: len(head) >= _HEAD)
+        file.head = _read_head(file.blocks(), lambda head: len(head) >= _HEAD)
     return file
 
 
 def format_of(name: str | os.PathLike[str]) -> str | None:
-    """Name the format that a file's ending tells, ``.gz`` apart; None where it tells none."""
+    """Return the format that a file extension implies, regardless of ``.gz``; None if unknown."""
     suffixes = [suffix.lower() for suffix in Path(name).suffixes if suffix.lower() != ".gz"]
     return _SUFFIXES.get(suffixes[-1]) if suffixes else None
 
@@ -186,18 +185,18 @@ def version_of(path: Path | RemoteFile) -> str:
     """Identify the content of a file: by the version that the server states, or by its hash.
 
     Raises:
-        DataError: It can't be read.
+        DataError: It cannot be read.
     """
     if isinstance(path, RemoteFile) and (version := path.version()):
         return version
-    summed = hashlib.blake2b(digest_size=32)
+    content = hashlib.blake2b(digest_size=32)
     for block in _file_blocks(path):
-        summed.update(block)
-    return summed.hexdigest()
+        content.update(block)
+    return content.hexdigest()
 
 
 def is_file(path: Path) -> bool:
-    """Return whether something stands at a path; a path no system can hold is simply absent."""
+    """Return whether a path exists; False for a path that is not valid on this system."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -205,7 +204,7 @@ def is_file(path: Path) -> bool:
 
 
 def missing_file(path: Path) -> str:
-    """Return the message that a file is missing, with the one of its folder probably meant."""
+    """Return the message that a file is missing, with a file of its folder of a similar name."""
     if (address := address_message(path)) is not None:
         return address
     message = f"no file '{path}'"
@@ -216,12 +215,12 @@ def missing_file(path: Path) -> str:
 
 
 def most_unpacked(packed: int) -> int:
-    """Return how many bytes so many may unpack to."""
+    """Return the maximum number of bytes that `packed` bytes may unpack to."""
     return max(UNPACKED_AT_LEAST, SWELLING * packed)
 
 
 def check_unpacked(unpacked: int, packed: int, name: str) -> None:
-    """Refuse so many unpacked bytes out of so many packed ones, where they are far too many."""
+    """Refuse a number of unpacked bytes that is far too large for the packed ones."""
     if unpacked > (most := most_unpacked(packed)):
         raise DataError(
             f"'{name}' unpacks to more than {most:,} bytes from {packed:,}, which may be a"
@@ -230,15 +229,15 @@ def check_unpacked(unpacked: int, packed: int, name: str) -> None:
 
 
 def _arriving(stream: BinaryIO) -> Iterator[bytes]:
-    """Return what has come through a buffered stream, in blocks, until it ends.
+    """Yield the bytes of a buffered stream in blocks, as they arrive.
 
-    It waits only while nothing has come: a fast pipe is read in large blocks, a slow one line by
+    It waits only while there are none: a fast pipe is read in large blocks, a slow one line by
     line.
     """
     with suppress(ImportError, AttributeError, OSError, ValueError):
         import fcntl
 
-        # Where the system knows how (Linux), a pipe holds more than its usual 64 kB.
+        # On Linux, the capacity of a pipe can be increased from its usual 64 kB.
         fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, _BLOCK)
     read = stream.read1  # type: ignore[attr-defined]
     while block := read(_BLOCK):
@@ -247,7 +246,7 @@ def _arriving(stream: BinaryIO) -> Iterator[bytes]:
 
 def _piped(stream: BinaryIO, name: str, enough: Callable[[bytes], bool] | None) -> Source:
     blocks = _arriving(stream)
-    first = _gathered(blocks, lambda head: len(head) >= len(GZIP_MAGIC))
+    first = _read_head(blocks, lambda head: len(head) >= len(GZIP_MAGIC))
     blocks = chain([first] if first else [], blocks)
     compressed = first.startswith(GZIP_MAGIC)
     if compressed:
@@ -255,12 +254,13 @@ def _piped(stream: BinaryIO, name: str, enough: Callable[[bytes], bool] | None) 
     if enough is None:
         head = b"".join(blocks)
     else:
-        head = _gathered(blocks, lambda head: len(head) >= _HEAD or enough(head))
+        head = _read_head(blocks, lambda head: len(head) >= _HEAD or enough(head))
     is_whole = enough is None or (len(head) < _HEAD and not enough(head))
     return Source(name, None, head, compressed, None, is_whole=is_whole, _rest=blocks)
 
 
-def _gathered(blocks: Iterator[bytes], enough: Callable[[bytes], bool]) -> bytes:
+def _read_head(blocks: Iterator[bytes], enough: Callable[[bytes], bool]) -> bytes:
+    """Concatenate blocks until they are enough."""
     head = b""
     for block in blocks:
         head += block
@@ -284,28 +284,28 @@ def _file_blocks(path: Path | RemoteFile) -> Iterator[bytes]:
 
 
 def _unpacked(blocks: Iterator[bytes], name: str, size: int | None) -> Iterator[bytes]:
-    """Unpack gzip, one member or several, and refuse what swells as no table does.
+    """Unpack gzip data of any number of members; refuse too high a compression ratio.
 
-    Without a size of the whole, the packed bytes that have come count.
+    `size` is the number of packed bytes; None to use those that have arrived.
     """
-    come = given = 0
+    n_packed = n_unpacked = 0
     member = zlib.decompressobj(wbits=31)
     try:
         for block in blocks:
-            come += len(block)
+            n_packed += len(block)
             packed, is_full = block, False
             while packed or is_full:
                 if member.eof:
-                    packed = packed.lstrip(b"\0")  # what pads some files at their end
+                    packed = packed.lstrip(b"\0")  # padding at the end of some files
                     if not packed:
                         break
                     member = zlib.decompressobj(wbits=31)
                 unpacked = member.decompress(packed, _BLOCK)
-                is_full = len(unpacked) == _BLOCK and not member.eof  # and holds back some more
+                is_full = len(unpacked) == _BLOCK and not member.eof  # and more may follow
                 packed = member.unused_data if member.eof else member.unconsumed_tail
                 if unpacked:
-                    given += len(unpacked)
-                    check_unpacked(given, size or come, name)
+                    n_unpacked += len(unpacked)
+                    check_unpacked(n_unpacked, size or n_packed, name)
                     yield unpacked
         if not member.eof:
             raise zlib.error("it ends too early")
@@ -314,7 +314,7 @@ def _unpacked(blocks: Iterator[bytes], name: str, size: int | None) -> Iterator[
 
 
 def unreadable(path: Path, error: OSError) -> DataError:
-    """Report that the system refuses to read a file."""
+    """Return the error that a file cannot be read."""
     return DataError(f"cannot read '{path}': {error.strerror or error}")
 
 

@@ -1,4 +1,4 @@
-"""Sources whose columns have types: Parquet files, pandas and Polars data frames."""
+"""Readers of sources with typed columns: Parquet files, pandas and Polars data frames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from wordgate.tables.records import (
     Reader,
     Records,
     StructuredCell,
-    gathered,
+    collect_records,
 )
 from wordgate.tables.source import Source, most_unpacked
 from wordgate.tables.values import columns_by_name, is_missing
@@ -34,39 +34,39 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _FEW_CELLS = 10**7
-"""Cells that any file may have; a larger one needs at least one byte for each."""
-_ROWS = 1 << 16  # that are read together, where nothing else is asked
+"""Number of cells that any file may have; a larger file needs at least one byte for each."""
+_ROWS = 1 << 16  # default size of a batch
 
 
 @dataclass
 class ParquetBatch(Batch):
-    """Rows of a Parquet file, which messages call by its name."""
+    """Rows of a Parquet file; its name is for messages."""
 
     rows: pa.Table = None
     name: str = ""
 
     @property
     def width(self) -> int:
-        """How many columns there are."""
+        """The number of columns."""
         return int(self.rows.num_columns)
 
     def column(self, index: int) -> list[Cell]:
-        """Return a column's cells as strings; nulls are empty."""
+        """Return the cells of a column as strings; null is an empty string."""
         with _readable_parquet(self.name):
             return list(map(_cell, self._values(index)))
 
     def cells(self) -> Iterator[Sequence[str | None]]:
-        """Return each row's values as text; see `wordgate.tables.arrow`."""
+        """Return the values of each row as text; see `wordgate.tables.arrow`."""
         columns = (map(cell_text, self._values(index)) for index in range(self.width))
         return self._rows(columns)
 
     def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Return each row's values by their names."""
+        """Return the values of each row by the names of the columns."""
         columns = (map(finite, self._values(index, between="T")) for index in range(self.width))
         return (dict(zip(names, row, strict=True)) for row in self._rows(columns))
 
     def table(self, names: Sequence[str]) -> pa.Table:
-        """Return the columns."""
+        """Return the columns under these names."""
         return self.rows.rename_columns(list(names))
 
     def _values(self, index: int, *, between: str = " ") -> list[Any]:
@@ -75,16 +75,16 @@ class ParquetBatch(Batch):
 
     def _rows(self, columns: Iterable[Iterable[Any]]) -> Iterator[tuple[Any, ...]]:
         with _readable_parquet(self.name):
-            held = list(map(list, columns))
-        return zip(*held, strict=True) if held else repeat((), len(self))
+            values = list(map(list, columns))
+        return zip(*values, strict=True) if values else repeat((), len(self))
 
 
 class ParquetReader(Reader):
-    """Reads a Parquet file, at most `batch` rows together; None to read all into memory.
+    """Reads a Parquet file in batches of at most `batch` rows; None to read all into memory.
 
     Raises:
-        DataError: The file is damaged, uses what this pyarrow can't read, or claims to be far too
-            large.
+        DataError: The file is damaged, this version of pyarrow cannot read it, or its declared size
+            is far too large.
         MissingExtraError: pyarrow is not installed.
     """
 
@@ -109,7 +109,7 @@ class ParquetReader(Reader):
             content = b"".join(source.blocks())
             file, packed = io.BytesIO(content), len(content)
         with _readable_parquet(source.name):
-            # Pages are read as they are needed: a group of rows may be as large as the file.
+            # Pages are read as they are needed: a row group may be as large as the file.
             self._file = parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
             self._schema = self._file.schema_arrow
         self._check_size(packed, in_memory=batch is None)
@@ -120,17 +120,17 @@ class ParquetReader(Reader):
 
     def sample(self) -> Records:
         """Return the first rows."""
-        return gathered(self, islice(self.batches(), 1))
+        return collect_records(self, islice(self.batches(), 1))
 
     def schema(self, names: Sequence[str]) -> pa.Schema:
-        """Return the columns with the types they have."""
+        """Return the columns with their types, under these names."""
         import pyarrow as pa
 
         fields = [field.with_name(name) for name, field in zip(names, self._schema, strict=True)]
         return pa.schema(fields, metadata=self._schema.metadata)
 
     def batches(self, start: int = 0) -> Iterator[ParquetBatch]:
-        """Return the rows from a row on. Batches begin anew with each group of rows."""
+        """Return the rows from a row on. A batch never contains rows of two row groups."""
         import pyarrow as pa
 
         passed = 0
@@ -139,7 +139,7 @@ class ParquetReader(Reader):
             if passed + count <= start:
                 passed += count
                 continue
-            # A batch is unpacked in no time, beside its scoring: threads would save nothing.
+            # Unpacking takes little time compared with scoring: threads would save nothing.
             batches = self._file.iter_batches(self._batch, row_groups=[group], use_threads=False)
             while True:
                 with _readable_parquet(self._source.name):
@@ -154,7 +154,7 @@ class ParquetReader(Reader):
                     yield ParquetBatch(None, numbers, passed, rows=table, name=self._source.name)
 
     def refuse_untextual(self, form: str) -> None:
-        """Refuse a column whose values a format of text can't hold, before any is written.
+        """Refuse a column whose values cannot be written in a text format.
 
         Raises:
             DataError: There is such a column.
@@ -178,13 +178,14 @@ class ParquetReader(Reader):
                 )
 
     def _is_utf8(self, index: int) -> bool:
-        """Read a column, and return whether all bytes in it are UTF-8."""
+        """Return whether all bytes in a column are UTF-8."""
         name = self._schema.names[index]
-        alone = [name] if self._schema.names.count(name) == 1 else None
+        columns = [name] if self._schema.names.count(name) == 1 else None
+        options = {"columns": columns, "use_threads": False}
         try:
             with _readable_parquet(self._source.name):
-                for rows in self._file.iter_batches(self._batch, columns=alone, use_threads=False):
-                    plain_values(rows.column(name if alone else index), strict=True)
+                for rows in self._file.iter_batches(self._batch, **options):
+                    plain_values(rows.column(name if columns else index), strict=True)
         except DataError as error:
             if isinstance(error.__cause__, UnicodeDecodeError):
                 return False
@@ -192,7 +193,7 @@ class ParquetReader(Reader):
         return True
 
     def _check_size(self, packed: int, *, in_memory: bool) -> None:
-        """Refuse a small file that would fill the memory: a value may take hardly a byte."""
+        """Refuse a small file that would fill the memory: a packed value can take a few bits."""
         metadata = self._file.metadata
         cells = metadata.num_rows * metadata.num_columns
         groups = range(metadata.num_row_groups)
@@ -200,16 +201,16 @@ class ParquetReader(Reader):
         if unpacked <= most_unpacked(packed) and not (in_memory and cells > _FEW_CELLS + packed):
             return
         self._file.close()
-        claimed = f"{cells:,} cells of {unpacked:,} bytes" if in_memory else f"{unpacked:,} bytes"
+        declared = f"{cells:,} cells of {unpacked:,} bytes" if in_memory else f"{unpacked:,} bytes"
         raise DataError(
-            f"'{self._source.name}' claims {claimed} from {packed:,}, which may be a decompression"
+            f"'{self._source.name}' claims {declared} from {packed:,}, which may be a decompression"
             " bomb: write it as CSV if you trust it"
         )
 
 
 @contextmanager
 def _readable_parquet(name: str) -> Iterator[None]:
-    """Raise in one sentence what pyarrow has against a file."""
+    """Convert errors of pyarrow to a `DataError` of one sentence."""
     import pyarrow as pa
 
     try:
@@ -222,13 +223,13 @@ def _readable_parquet(name: str) -> Iterator[None]:
 
 
 def read_frame(frame: Any) -> tuple[Records, str]:
-    """Read a data frame that narwhals knows, or a table or column as `columns_by_name` takes it.
+    """Read a data frame that narwhals supports, or data as for `columns_by_name`.
 
     Returns:
-        Its rows by column, missing values empty; and what to call it.
+        The columns, with empty strings for missing values; and the name of the frame in messages.
 
     Raises:
-        DataError: It is no table, or one that is still lazy.
+        DataError: It is not a table, or a lazy one.
         MissingExtraError: The extra `train` is not installed.
     """
     require_extra("train", "reading a data frame")
@@ -237,25 +238,28 @@ def read_frame(frame: Any) -> tuple[Records, str]:
 
     called = f"a {type(frame).__module__.partition('.')[0]} DataFrame"
     try:
-        known = nw.from_native(frame)
-        if isinstance(known, nw.LazyFrame):
+        wrapped = nw.from_native(frame)
+        if isinstance(wrapped, nw.LazyFrame):
             raise DataError("this data frame is lazy: collect() it first")
-        names = [str(name) for name in known.columns]
+        names = [str(name) for name in wrapped.columns]
         columns: list[list[Cell]] = []
-        for name in known.columns:
-            series = known.get_column(name)
+        for name in wrapped.columns:
+            series = wrapped.get_column(name)
             values = zip(series.to_list(), series.is_null().to_list(), strict=True)
             cell = _short_cell if series.dtype == nw.Float32 else _cell
             columns.append(["" if is_null else cell(value) for value, is_null in values])
     except (TypeError, NarwhalsError) as error:
-        found = columns_by_name(frame)
-        if found is None:
+        by_name = columns_by_name(frame)
+        if by_name is None:
             raise DataError(
                 f"cannot read a {type(frame).__name__}: give the path of a file, the name of a data"
                 " set, or a pandas or Polars DataFrame with one name per column"
             ) from error
-        called, names = f"a {type(frame).__name__}", list(found)
-        columns = [["" if is_missing(v) else _cell(v) for v in column] for column in found.values()]
+        called, names = f"a {type(frame).__name__}", list(by_name)
+        columns = [
+            ["" if is_missing(value) else _cell(value) for value in column]
+            for column in by_name.values()
+        ]
     numbers = list(range(1, len(columns[0]) + 1 if columns else 1))
     stripped = [name.strip() for name in names]
     records = Records(stripped, columns, numbers, lines=numbers, n_read=len(numbers))
@@ -263,14 +267,14 @@ def read_frame(frame: Any) -> tuple[Records, str]:
 
 
 def _short_cell(value: float) -> str:
-    """Write a float of 4 bytes as that of a Parquet file: 0.1, not 0.10000000149."""
+    """Format a float32 as in a Parquet file: 0.1, not 0.10000000149."""
     return _cell(float(str(np.float32(value))))
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, str):
         return without_surrogates(value)
-    # A float that is not itself is NaN, the missing value of a frame.
+    # A float that differs from itself is NaN, the missing value of a frame.
     if value is None or (isinstance(value, float) and value != value):
         return ""
     if isinstance(value, bytes | bytearray | memoryview):

@@ -1,7 +1,6 @@
-"""Columns handed over in Python: lists, arrays, Series, tables of one column, mappings.
+"""Columns as arguments in Python: lists, arrays, Series, tables of one column, mappings.
 
-Every call that takes texts, labels or groups takes them through this module, so that the same
-object means the same everywhere.
+All functions with texts, labels or groups as arguments convert them by this module.
 """
 
 import re
@@ -32,15 +31,15 @@ _INVISIBLE = re.compile(
 
 
 def is_empty(text: str) -> bool:
-    """Return whether a text holds nothing but whitespace and invisible characters.
+    """Return whether a text has only whitespace and invisible characters.
 
-    It is never given a label: the one rule of training, evaluation and every way to predict.
+    Such texts have no label in training, evaluation and prediction.
     """
     return _INVISIBLE.fullmatch(text) is not None
 
 
 def is_missing(value: Any) -> bool:
-    """Recognise a missing value: None, NaN, NaT, NA, masked, whatever else differs from itself."""
+    """Return whether a value is missing: None, masked, or different from itself (NaN, NaT, NA)."""
     try:
         return value is None or value is np.ma.masked or bool(value != value)
     except (TypeError, ValueError, ArithmeticError):  # pandas.NA, several values, a signalling NaN
@@ -50,10 +49,9 @@ def is_missing(value: Any) -> bool:
 def value_key(name: str) -> str:
     """Return a key that is equal for names of the same label or group.
 
-    Two names are the same if they are one string in different Unicode forms (NFC and NFD), a
-    truth value as Python, JSON and Excel write it (``True``, ``true``, ``TRUE``), or a whole number
-    that a table has written as a fraction: ``1.0`` for ``1``. Other trailing zeros count:
-    ``1.10`` and ``1.1`` may be versions or codes.
+    Two names are the same if they differ only in their Unicode form (NFC and NFD), in the case of a
+    boolean (``True``, ``true``, ``TRUE`` in Python, JSON and Excel), or in a zero fraction: ``1.0``
+    for ``1``. Other trailing zeros count: ``1.10`` and ``1.1`` may be versions or codes.
     """
     composed = normalize("NFC", name)
     whole = _WHOLE.fullmatch(composed)
@@ -61,23 +59,24 @@ def value_key(name: str) -> str:
 
 
 def group_name(group: Any) -> str:
-    """Name a group by its `value_key`: it may be a fraction in one file, where ids are missing.
+    """Return the name of a group: its `value_key`, since ids may be fractions in some files.
 
-    The name is "" where the group is missing or blank, or a word that stands for a missing one.
+    It is "" if the group is missing, blank or one of `MISSING_WORDS`.
     """
     name = "" if is_missing(group) else str(group).strip()
     return "" if name in MISSING_WORDS else value_key(name)
 
 
 def checked_texts(texts: Any, *, may_be_empty: bool = False) -> list[str]:
-    """Make a list of texts, and see that each can be read and written down again.
+    """Return a list of valid texts.
 
-    One string is one text; else it is whatever `checked_column` takes. Empty texts may be allowed
-    where no text is given a label. Lone surrogates, which no encoding can write, are replaced as in
-    files.
+    Args:
+        texts: One text, or a column as for `checked_column`. Lone surrogates, which no encoding can
+            write, are replaced as in files.
+        may_be_empty: Whether empty texts are accepted.
 
     Raises:
-        DataError: It is no column, or holds something else than strings, or a text is empty.
+        DataError: It is not a column, contains anything but strings, or a text is empty.
     """
     listed = [texts] if isinstance(texts, str) else checked_column(texts, "texts")
     for position, text in enumerate(listed, 1):
@@ -93,16 +92,16 @@ def checked_texts(texts: Any, *, may_be_empty: bool = False) -> list[str]:
 
 def empty_fault(text: str) -> str:
     """Describe what is wrong with a text that `is_empty`, to follow its name in a sentence."""
-    what = "whitespace" if text.isspace() else "invisible characters"
-    what = f"contains only {what}" if text else "is empty"
-    return f"{what}, so it cannot have a label: leave it out"
+    content = "whitespace" if text.isspace() else "invisible characters"
+    fault = f"contains only {content}" if text else "is empty"
+    return f"{fault}, so it cannot have a label: leave it out"
 
 
 def checked_groups(groups: Any, n_texts: int) -> list[str] | None:
-    """Name the group of each text, of whatever `checked_column` takes; None for None.
+    """Return the name of each text's group, of a column as for `checked_column`; None for None.
 
     Raises:
-        DataError: It is no column, or one of another length.
+        DataError: It is not a column, or has another length.
     """
     if groups is None:
         return None
@@ -113,13 +112,12 @@ def checked_groups(groups: Any, n_texts: int) -> list[str] | None:
 
 
 def checked_column(values: Any, what: str) -> list[Any]:
-    """Make a list of a column.
+    """Return a list of the values of a column.
 
     Args:
         values: A list or another iterable; an array of one dimension, or of two with one column; a
-            pandas, polars or Arrow column; or a data frame, data set or mapping that has
-            one column.
-        what: What it is to hold, in the plural, for messages.
+            pandas, polars or Arrow column; or a data frame, data set or mapping with one column.
+        what: What it must contain, in the plural, for messages.
 
     Raises:
         DataError: It is something else.
@@ -141,7 +139,7 @@ def checked_column(values: Any, what: str) -> list[Any]:
 
 
 def _items(values: Any, what: str) -> list[Any]:
-    """Make a list of an iterable, which may be an array of none, one or two dimensions."""
+    """Return a list of an iterable, which may be an array of zero, one or two dimensions."""
     shape: tuple[int, ...] = getattr(values, "shape", (1,))
     if shape == ():
         return [values.item()]
@@ -150,13 +148,13 @@ def _items(values: Any, what: str) -> list[Any]:
             lengths = " x ".join(map(str, shape))
             raise DataError(f"a column of {what} is needed, not an array of {lengths} values")
         values = values[:, 0]
-    # Whose items are Python's own, unlike those of Arrow and the lists of Polars.
+    # These convert the items to Python objects, unlike list() of Arrow and Polars columns.
     to_list = getattr(values, "to_pylist", None) or getattr(values, "to_list", None)
     return list(values if to_list is None else to_list())
 
 
 def column_names(values: Any) -> list[Any] | None:
-    """Name the columns of a data frame, data set or mapping; None for anything else."""
+    """Return the column names of a data frame, data set or mapping; None for anything else."""
     if isinstance(values, Mapping):
         return list(values)
     fields = getattr(getattr(values, "dtype", None), "names", None)
@@ -170,17 +168,17 @@ def column_names(values: Any) -> list[Any] | None:
 
 
 def columns_by_name(data: Any) -> dict[str, list[Any]] | None:
-    """Take the columns of a mapping, a data set, a list of records, or a column of texts.
+    """Return the columns of a mapping, a data set, a list of records, or a column of texts.
 
     Args:
-        data: What has columns that can be asked for by name; a list of mappings, whose keys are
-            the columns; or a column, which is called ``text``.
+        data: An object with named columns; a list of mappings, whose keys are the columns; or a
+            column, which gets the name ``text``.
 
     Returns:
-        Lists of one length, None where a record lacks a key; None if it is nothing of that.
+        Lists of equal length, with None for a missing key; None for any other object.
 
     Raises:
-        DataError: It holds several tables, or columns of different lengths.
+        DataError: It has several tables, or columns of different lengths.
     """
     names = column_names(data)
     if names is not None:
@@ -198,10 +196,10 @@ def columns_by_name(data: Any) -> dict[str, list[Any]] | None:
 
 
 def _columns(data: Any, names: list[Any]) -> dict[str, list[Any]]:
-    if twice := [name for name, count in Counter(map(str, names)).items() if count > 1]:
+    if duplicates := [name for name, count in Counter(map(str, names)).items() if count > 1]:
         raise DataError(
-            f"two columns of this {type(data).__name__} are called '{shown(twice[0], 30)}': give"
-            " each a name of its own"
+            f"two columns of this {type(data).__name__} are called '{shown(duplicates[0], 30)}':"
+            " give each a name of its own"
         )
     columns = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""Workbooks of Excel and LibreOffice: one sheet, its cells as text."""
+"""Reader of workbooks of Excel and LibreOffice: one sheet, its cells as text."""
 
 from __future__ import annotations
 
@@ -15,30 +15,28 @@ from wordgate.runtime.packages import require_extra
 from wordgate.tables.delimited import DelimitedBatch
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.header import infer_header, n_before_header
-from wordgate.tables.records import Reader, Records, gathered
-from wordgate.tables.source import Source, check_unpacked
+from wordgate.tables.records import Reader, Records, collect_records
+from wordgate.tables.source import OLE_MAGIC, ZIP_MAGIC, Source, check_unpacked
 
 if TYPE_CHECKING:
     import python_calamine
 
-ZIP_MAGIC = b"PK\x03\x04"
-OLD_MAGIC = b"\xd0\xcf\x11\xe0"
-"""First bytes of .xls files, and of other files of Microsoft Office."""
+
 _INSIDE = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
 _SAMPLE = 8192
 _Range = tuple[tuple[int, int], tuple[int, int]]
-"""First and last cell, each by its row and column from 0."""
+"""First and last cell, each by its 0-based row and column."""
 
 
 class WorkbookReader(Reader):
-    """Reads a sheet of a workbook: the one asked for, else the first that has cells.
+    """Reads a sheet of a workbook: the one the user named, or the first with values.
 
-    A workbook is read into memory: its sheets have at most a million rows. Rows without cells are
-    left out; messages call a row by its number in the sheet. `batch`, `given` and `header` are
-    those of `open_table`.
+    A workbook is read into memory: its sheets have at most a million rows. Empty rows are left out;
+    messages have the number of a row in the sheet. `batch`, `given` and `header` are as for
+    `open_table`.
 
     Raises:
-        DataError: It is no workbook, or has no such sheet, or no cells.
+        DataError: It is not a workbook, or has no such sheet, or no values.
         MissingExtraError: python-calamine is not installed.
     """
 
@@ -63,7 +61,7 @@ class WorkbookReader(Reader):
     def _rows(
         self, workbook: python_calamine.CalamineWorkbook, source: Source
     ) -> list[tuple[int, list[str]]]:
-        """Choose a sheet, and give its rows that have cells, and their numbers."""
+        """Choose a sheet, and return its non-empty rows with their numbers."""
         names = _visible(workbook)
         if source.sheet is not None:
             if source.sheet not in workbook.sheet_names:
@@ -92,7 +90,7 @@ class WorkbookReader(Reader):
         return rows
 
     def _find_header(self, given: Collection[str], header: bool | None) -> None:
-        """Take the header out, and what stands before it, where there is one."""
+        """Remove the header and the rows before it, if there is one."""
         self.names, self.header, self.header_reason = None, header, "known for this data set"
         n_before = 0
         if header is None:
@@ -111,7 +109,7 @@ class WorkbookReader(Reader):
 
     def sample(self) -> Records:
         """Return the first rows."""
-        return gathered(self, [self._batch_of(0, min(self.n_rows, _SAMPLE))])
+        return collect_records(self, [self._batch_of(0, min(self.n_rows, _SAMPLE))])
 
     def batches(self, start: int = 0) -> Iterator[DelimitedBatch]:
         """Return the rows from a row on."""
@@ -129,14 +127,11 @@ class WorkbookReader(Reader):
 
 def is_workbook_content(head: bytes) -> bool:
     """Return whether a file may be a workbook, by its first bytes."""
-    return head.startswith((ZIP_MAGIC, OLD_MAGIC))
+    return head.startswith((ZIP_MAGIC, OLE_MAGIC))
 
 
 def cell_text(value: Any) -> str:
-    """Write a cell as people read it: ``1`` and not ``1.0``, dates as ISO 8601 has them.
-
-    A duration is written as ``30:00:00``.
-    """
+    """Return the text of a cell: ``1``, not ``1.0``; ISO 8601 for dates; ``30:00:00``."""
     if isinstance(value, str):
         return without_surrogates(value)
     if isinstance(value, bool):
@@ -154,7 +149,7 @@ def cell_text(value: Any) -> str:
 
 
 def _visible(workbook: python_calamine.CalamineWorkbook) -> list[str]:
-    """Name the sheets that are not hidden; all of them if all are."""
+    """Return the names of the sheets that are not hidden; of all if all are hidden."""
     import python_calamine
 
     yes = python_calamine.SheetVisibleEnum.Visible
@@ -165,9 +160,9 @@ def _visible(workbook: python_calamine.CalamineWorkbook) -> list[str]:
 def _filled(
     workbook: python_calamine.CalamineWorkbook, sheet: str, name: str
 ) -> tuple[list[tuple[int, list[str]]], int]:
-    """Return the rows of a sheet that have cells, without the empty cells at their ends.
+    """Return the non-empty rows of a sheet with their numbers, and the number of merged cells.
 
-    Second, the number of cells that are merged over several rows.
+    Empty cells at the ends of rows are removed. Merged cells are those merged over several rows.
     """
     import python_calamine
 
@@ -182,18 +177,18 @@ def _filled(
 
 
 def _fill_merged(rows: list[list[Any]], ranges: Sequence[_Range]) -> int:
-    """Repeat the value of cells that are merged over several rows in each; count such cells."""
-    high = [
+    """Repeat the value of each cell that is merged over several rows; return their number."""
+    merged = [
         ((top, left), bottom)
         for (top, left), (bottom, _) in ranges
         if top < bottom and top < len(rows) and left < len(rows[top]) and rows[top][left] != ""
     ]
-    if sum(bottom - top for (top, _), bottom in high) > sum(map(len, rows)):
+    if sum(bottom - top for (top, _), bottom in merged) > sum(map(len, rows)):
         return 0  # no program merges a cell twice
-    for (top, left), bottom in high:
+    for (top, left), bottom in merged:
         for row in rows[top + 1 : bottom + 1]:
             row[left] = rows[top][left]
-    return len(high)
+    return len(merged)
 
 
 def _trimmed(row: Sequence[str]) -> list[str]:
@@ -215,7 +210,7 @@ def _opened(content: bytes, name: str) -> python_calamine.CalamineWorkbook:
 
 
 def _check_archive(content: bytes, name: str) -> None:
-    """Refuse an archive that is no workbook, or unpacks to far too much."""
+    """Refuse an archive that is not a workbook, or has too high a compression ratio."""
     names, unpacked = [], 0
     with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = archive.namelist()

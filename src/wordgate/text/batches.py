@@ -1,6 +1,6 @@
-"""Batches of texts of similar length, so that little of the work goes into padding.
+"""Batches of texts of similar length, with little padding.
 
-Shapes: ``batch`` texts of at most ``time`` tokens; a row is a text's position in what was encoded.
+Shapes: ``batch`` texts of at most ``time`` tokens; a row is the position of a text in its data set.
 """
 
 from collections.abc import Iterator
@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from wordgate.text.encoder import EncodedTexts
 from wordgate.text.vocabulary import PADDING
 
-# Rows are sorted by length within so many batches' worth of shuffled rows: enough that a batch is
-# nearly of one length, few enough that every epoch mixes anew.
-_BATCHES_A_CHUNK = 50
+# Shuffled rows are sorted by length within chunks of this many batches: enough for batches of
+# nearly one length, few enough for different batches in each epoch.
+_BATCHES_PER_CHUNK = 50
 
 
 @dataclass(frozen=True)
 class PaddedBatch:
-    """Some texts as one rectangle of ids, padded at the right.
+    """A batch of texts as an array of ids, padded at the end.
 
     Args:
-        rows: int64 [batch], which texts these are.
-        ids: int64 [batch, time], ``PADDING`` beyond each text's length.
-        lengths: int64 [batch], tokens of each text; 0 for a text without any.
+        rows: int64 [batch], the positions of the texts.
+        ids: int64 [batch, time], ``PADDING`` beyond the length of each text.
+        lengths: int64 [batch], number of tokens of each text; may be 0.
     """
 
     rows: NDArray[np.int64]
@@ -54,17 +54,17 @@ def bucketed(
     round_to: int = 4,
     similar: bool = True,
 ) -> Iterator[PaddedBatch]:
-    """Cut texts into batches of similar length; every text stands in exactly one of them.
+    """Split texts into batches of similar length; every text is in exactly one batch.
 
     Args:
         encoded: The texts.
         batch_size: Texts in a batch; one batch may have fewer.
-        rng: For training: draws which texts share a batch and the order of the batches, anew at
-            every call. None, for prediction: all texts in order of length, the longest first, so
-            that no thread is left with the largest batch when the others are done.
-        round_to: The time of a batch is its longest text's length, rounded up to a multiple of
-            this (and at least this): many different shapes fill oneDNN's cache of primitives.
-        similar: False to let chance alone, which is then needed, say who shares a batch.
+        rng: For training, the generator of the batches and their order. None, for prediction:
+            texts sorted by length, the longest first, so that the last batch that a thread
+            computes is a small one.
+        round_to: The time of a batch is the length of its longest text, rounded up to a multiple
+            of this: many different shapes would fill oneDNN's primitive cache.
+        similar: Whether batches have texts of similar length; otherwise they are random, by `rng`.
     """
     if not similar and rng is not None:
         order = rng.permutation(len(encoded))
@@ -79,13 +79,13 @@ def bucketed(
 def _by_length(
     lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator | None
 ) -> NDArray[np.int64]:
-    """Order rows so that neighbors have similar lengths: rows int64 [n]."""
+    """Return the order of rows, int64 [n], in which neighbors have similar lengths."""
     if rng is None:
         return (-lengths).argsort(kind="stable")
     shuffled = rng.permutation(len(lengths))
-    # A few chunks at the least, else a small set would fall into the same batches every epoch.
+    # At least a few chunks, so that a small data set has different batches in each epoch.
     n_batches = -(-len(lengths) // batch_size)
-    chunk = batch_size * max(1, min(_BATCHES_A_CHUNK, n_batches // 4))
+    chunk = batch_size * max(1, min(_BATCHES_PER_CHUNK, n_batches // 4))
     return shuffled[np.lexsort((lengths[shuffled], np.arange(len(lengths)) // chunk))]
 
 
@@ -98,5 +98,5 @@ def _pad(encoded: EncodedTexts, rows: NDArray[np.int64], round_to: int) -> Padde
 
 
 def _inside(lengths: NDArray[np.int64], time: int) -> NDArray[np.bool_]:
-    """Where a text has a token: bool [batch, time]."""
+    """Return the mask of tokens that are not padding, bool [batch, time]."""
     return np.arange(time) < lengths[:, None]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordgate.errors import BundleError, DataError, SettingsError, did_you_mean
-from wordgate.storage.arrays import GrowingArray
+from wordgate.storage.arrays import GrowingArray, row_indices
 from wordgate.text.token_lists import TEXTS_AT_ONCE, TokenLists
 from wordgate.text.tokenizers import TOKENIZERS, Tokenizer, get_tokenizer
 from wordgate.text.vocabulary import PADDING, UNKNOWN, Vocabulary
@@ -68,7 +68,7 @@ class EncodedTexts:
     @property
     def rows(self) -> NDArray[np.int64]:
         """Which text each token is of: int64 [total]."""
-        return np.arange(len(self)).repeat(self.lengths)
+        return row_indices(self.lengths)
 
     def select(self, indices: ArrayLike) -> "EncodedTexts":
         """Take some of the texts, int [m] or bool [n], in the order asked for, perhaps twice.

@@ -1,22 +1,23 @@
 """Counts and TF-IDF weights of the n-grams of texts, by a fitted vocabulary.
 
-Shapes: ``n`` texts, ``ngrams`` known n-grams, ``total`` entries of all texts together, end to end.
+Shapes: ``n`` texts, ``ngrams`` known n-grams, ``total`` entries of all texts, concatenated.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.storage.arrays import row_indices
 from wordgate.text.ngram_counts import (
     NgramCounts,
     count_characters,
     count_occurrences,
     count_words,
-    rows_of,
 )
 from wordgate.text.ngrams import Analyzer, character_ngrams, spaced_words, word_ngrams
 
@@ -31,7 +32,7 @@ class SparseRows:
     Attributes:
         ids: int64 or int32 [total], ids of n-grams.
         values: float64 [total].
-        lengths: int64 [n], how many entries are each text's.
+        lengths: int64 [n], number of entries of each text.
     """
 
     ids: NDArray[np.integer[Any]]
@@ -40,15 +41,15 @@ class SparseRows:
 
 
 class NgramVectorizer:
-    """Turns texts into counts or TF-IDF weights of known n-grams, of one kind.
+    """Converts texts to counts or TF-IDF weights of known n-grams of one kind.
 
     Args:
         analyzer: N-grams of ``words``, or of ``characters`` inside words.
-        ngram_range: Shortest and longest n-gram.
+        ngram_range: Minimum and maximum length of n-grams.
         vocabulary: The known n-grams in the order of their ids.
-        frequencies: int32 [ngrams], in how many training texts each n-gram occurs; None for plain
+        frequencies: int32 [ngrams], number of training texts with each n-gram; None for plain
             counts.
-        n_texts: How many training texts there were; 0 for plain counts.
+        n_texts: Number of training texts; 0 for plain counts.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class NgramVectorizer:
         return {ngram: number for number, ngram in enumerate(self.vocabulary)}
 
     def copy(self) -> "NgramVectorizer":
-        """Return one without the dictionary of n-grams, which the first text builds again."""
+        """Return a copy without the dictionary of n-grams, which is built for the first text."""
         return NgramVectorizer(
             self.analyzer, self.ngram_range, self.vocabulary, self.frequencies, self.n_texts
         )
@@ -88,12 +89,12 @@ class NgramVectorizer:
         weighting: Weighting,
         check: Callable[[], None] = lambda: None,
     ) -> tuple["NgramVectorizer", NgramCounts]:
-        """Learn the n-grams of this many texts or more, sorted: the order of rows changes nothing.
+        """Find the n-grams that occur in at least `min_texts` texts, sorted.
 
-        `check` is called before each chunk of texts; an exception of it ends the work.
+        `check` is called before each chunk of texts, and may raise an error to stop.
 
         Returns:
-            The vectorizer, and the n-grams of the texts counted, which are read only once.
+            The vectorizer, and the counts of the n-grams in the texts, which are read only once.
 
         Raises:
             DataError: A temporary file cannot be written.
@@ -109,15 +110,15 @@ class NgramVectorizer:
         return len(self.vocabulary)
 
     def transform(self, texts: Sequence[str]) -> SparseRows:
-        """Count or weigh the known n-grams of texts, as `weigh` does."""
+        """Compute the counts or TF-IDF weights of texts; see `weigh`."""
         return self.weigh(*self.lookup(texts))
 
     def weigh(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> SparseRows:
-        """Count or weigh n-grams of texts that are ids already, as `lookup` gives them.
+        """Compute counts or TF-IDF weights from ids and lengths that `lookup` returned.
 
-        Plain counts give an n-gram that occurs twice two entries of 1. TF-IDF gives it one,
-        (1 + ln count) * (ln((1 + texts) / (1 + frequency)) + 1), and scales each text's entries to
-        unit length (Salton & Buckley 1988, in scikit-learn's ``smooth_idf`` variant).
+        With plain counts, an n-gram that occurs twice has two entries of 1. With TF-IDF, it has one
+        of (1 + ln count) * (ln((1 + texts) / (1 + frequency)) + 1), and the entries of each text
+        are scaled to unit length (Salton & Buckley 1988; as ``smooth_idf`` in scikit-learn).
         """
         if self.frequencies is None:
             return SparseRows(ids, np.ones(len(ids)), lengths)
@@ -129,30 +130,30 @@ class NgramVectorizer:
         counts: NDArray[np.integer[Any]],
         lengths: NDArray[np.int64],
     ) -> SparseRows:
-        """Weigh n-grams that are counted already, as `NgramCounts` has them."""
+        """Compute the values of n-grams from their counts, as in `NgramCounts`."""
         if self.frequencies is None:
             return SparseRows(ids, counts.astype(np.float64), lengths)
-        rows = rows_of(lengths)
+        rows = row_indices(lengths)
         values = (1.0 + np.log(counts)) * self.idf[ids]
         squares = np.bincount(rows, values * values, minlength=len(lengths))
         values /= np.sqrt(squares)[rows]
         return SparseRows(ids, values, lengths)
 
     def lookup(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Look up the n-grams of all texts, one after another; unknown ones are left out.
+        """Return the ids of the known n-grams of texts.
 
         Returns:
-            Their ids, int64 [total], and how many of them each text has, int64 [n].
+            The ids, int64 [total], and the number of ids of each text, int64 [n].
         """
         if self.analyzer == "characters":
             return self._known_characters(texts)
         ids = self._ids
-        found = [
-            [ids[one] for one in word_ngrams(text, self.ngram_range) if one in ids]
+        rows = [
+            [ids[ngram] for ngram in word_ngrams(text, self.ngram_range) if ngram in ids]
             for text in texts
         ]
-        lengths = np.fromiter(map(len, found), dtype=np.int64, count=len(texts))
-        flat = (number for numbers in found for number in numbers)
+        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(texts))
+        flat = chain.from_iterable(rows)
         return np.fromiter(flat, dtype=np.int64, count=int(lengths.sum())), lengths
 
     def _known_characters(
@@ -167,12 +168,12 @@ class NgramVectorizer:
         return np.concatenate(parts), np.diff(ends[last_words])
 
     def _ngrams_of(self, word: str) -> NDArray[np.int64]:
-        """Look up the n-grams in a word, once for all texts: most words stand in many."""
+        """Return the ids of the n-grams in a word, cached: most words occur in many texts."""
         known = self._cache.get(word)
         if known is None:
             ids = self._ids
-            found = character_ngrams(word, self.ngram_range)
-            known = np.array([ids[one] for one in found if one in ids], np.int64)
+            ngrams = character_ngrams(word, self.ngram_range)
+            known = np.array([ids[ngram] for ngram in ngrams if ngram in ids], np.int64)
             if len(self._cache) >= _WORDS_CACHED:
                 self._cache.clear()
             self._cache[word] = known

@@ -11,7 +11,7 @@ TEXTS_AT_ONCE, _CHARACTERS_AT_ONCE = 4096, 1_000_000
 
 
 def text_chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Cut texts into chunks whose n-grams take little memory and time together."""
+    """Split texts into chunks of limited size."""
     start, n_characters = 0, 0
     for place, text in enumerate(texts):
         if place - start == TEXTS_AT_ONCE or (
@@ -25,7 +25,7 @@ def text_chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def word_ngrams(text: str, ngram_range: tuple[int, int]) -> Iterator[str]:
-    """List a text's n-grams of words, lower-cased, shorter ones first.
+    """Yield the lower-case word n-grams of a text, shorter ones first.
 
     A word is a run of letters, digits and underscores; the words of an n-gram are joined by spaces:
     "Not bad!" gives "not", "bad", "not bad".
@@ -41,20 +41,20 @@ def word_ngrams(text: str, ngram_range: tuple[int, int]) -> Iterator[str]:
 
 
 def words_of(text: str) -> list[str]:
-    """Cut a text, lower-cased, into runs of letters, digits and underscores."""
+    """Return the runs of letters, digits and underscores in a lower-cased text."""
     return _WORD.findall(text.lower())
 
 
 def spaced_words(text: str) -> list[str]:
-    """Cut a text, lower-cased, at its whitespace; punctuation stays in the words."""
+    """Split a lower-cased text at whitespace; punctuation stays in the words."""
     return text.lower().split()
 
 
 def character_ngrams(word: str, ngram_range: tuple[int, int]) -> Iterator[str]:
-    """List the n-grams of characters in a word with a space on either side, shorter ones first.
+    """Yield the character n-grams of a word with a space on either side, shorter ones first.
 
     They are those of scikit-learn's analyzer ``char_wb``: "so" gives " s", "so", "o ", " so" ...
-    A word, one of `spaced_words`, too short for the shortest n-gram is one itself.
+    A padded word that is too short for the shortest n-gram is one itself.
     """
     padded = f" {word} "
     shortest, longest = ngram_range

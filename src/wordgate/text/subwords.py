@@ -1,4 +1,4 @@
-"""Subword ids of texts, as a pretrained transformer's own tokenizer gives them."""
+"""Subword ids of texts by the tokenizer of a pretrained transformer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.threads import choose_threads
 from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import EncodedTexts, as_offsets
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 FIRST_ID = 1
 """Added to a tokenizer's ids, because 0 is padding here and an ordinary subword there."""
 
-_UNKNOWN = ("[UNK]", "<unk>")  # what tokenizers call the subword for all that they don't know
-_AT_ONCE = 4096  # texts: what a tokenizer tells of each takes far more memory than its ids
+_UNKNOWN = ("[UNK]", "<unk>")  # names of the unknown token
+_AT_ONCE = 4096  # texts: a tokenizer's result takes far more memory than the ids
 
 
 class SubwordSpan(NamedTuple):
-    """A word that a tokenizer cuts into subwords."""
+    """A word that a tokenizer splits into subwords."""
 
     start: int  # offset of its first character in the text, in code points
-    end: int  # offset behind the last one of its subwords
-    known: bool  # whether none of its subwords is the one for all that is unknown
+    end: int  # offset after the last character of its subwords
+    known: bool  # whether none of its subwords is the unknown token
 
 
 class SubwordEncoder:
-    """Turns texts into ids of subwords the same way in training and in prediction.
+    """Converts texts to ids of subwords, in training and in prediction.
 
     Args:
-        tokenizer: Cuts texts, and frames them as its model expects. It is changed: it neither
-            pads any more, nor gives more than so many subwords.
-        max_tokens: Subwords of a text at most, those that frame it included; it loses its end.
+        tokenizer: The tokenizer, which adds the special tokens of its model. Its padding is
+            disabled and its truncation is set to `max_tokens`.
+        max_tokens: Maximum subwords of a text, special tokens included; the end is cut off.
     """
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int):
@@ -50,19 +50,16 @@ class SubwordEncoder:
 
     @property
     def vocab_size(self) -> int:
-        """Count the ids there can be: one more than the highest."""
+        """The number of possible ids: the highest plus one."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     def special_ids(self) -> frozenset[int]:
-        """Return the ids, as from `encode`, of subwords that represent no characters of a text.
-
-        They frame a text, or stand for whatever the tokenizer doesn't know.
-        """
+        """Return the ids, as from `encode`, of special tokens and of the unknown token."""
         special = {id_ for id_, token in self._added().items() if token.special}
         return frozenset(id_ + FIRST_ID for id_ in special | self._unknown_ids())
 
     def whole_words(self) -> list[str]:
-        """Name the whole words of the tokenizer's vocabulary, in its order."""
+        """Return the whole words of the tokenizer's vocabulary, in its order."""
         decoder = self._tokenizer.decoder
         return whole_words(
             self._tokenizer.get_vocab(with_added_tokens=False),
@@ -71,18 +68,17 @@ class SubwordEncoder:
         )
 
     def _unknown_ids(self) -> set[int]:
-        found = map(self._tokenizer.token_to_id, _UNKNOWN)
-        return {id_ for id_ in found if id_ is not None}
+        ids = map(self._tokenizer.token_to_id, _UNKNOWN)
+        return {id_ for id_ in ids if id_ is not None}
 
     def _added(self) -> Mapping[int, Any]:
         return self._tokenizer.get_added_tokens_decoder()
 
     def encode(self, texts: Sequence[str], *, threads: int | None = None) -> EncodedTexts:
-        """Encode texts; each id is the tokenizer's own plus `FIRST_ID`.
+        """Encode texts; each id is that of the tokenizer plus `FIRST_ID`.
 
-        One thread, as `choose_threads` has it, is this very thread; more are those that the library
-        tokenizers keeps for all, as many as there are cores unless the environment variable
-        RAYON_NUM_THREADS says otherwise.
+        With one thread (see `choose_threads`) the calling thread is used; otherwise the thread pool
+        of the library tokenizers, with a thread per core or RAYON_NUM_THREADS threads.
         """
         alone = len(texts) == 1 or choose_threads(threads) == 1
         ids: list[NDArray[np.int32]] = []
@@ -101,14 +97,14 @@ class SubwordEncoder:
         return EncodedTexts(np.concatenate([np.zeros(0, np.int32), *ids]), offsets, n_truncated)
 
     def words(self, text: str) -> tuple[list[SubwordSpan], int]:
-        """Find the words whose subwords are read, whole or in part.
+        """Return the words with subwords within `max_tokens`.
 
         Args:
-            text: Without lone surrogates.
+            text: A text without lone surrogates.
 
         Returns:
-            These words, whose spans ascend and don't overlap; and how many words the text has,
-            those beyond the limit included.
+            The words, whose spans increase and do not overlap; and the number of words of the whole
+            text.
         """
         encoding = self._tokenizer.encode(text)
         parts = [encoding, *encoding.overflowing]
@@ -117,7 +113,7 @@ class SubwordEncoder:
         return words, max(n_words, len(words))
 
     def _joined(self, encoding: Encoding, text: str) -> list[SubwordSpan]:
-        """Join subwords of one word; what frames the text covers none of it and is left out."""
+        """Join the subwords of each word; special tokens, which have no characters, are omitted."""
         words: list[SubwordSpan] = []
         before = None
         unknown = self._unknown_ids()
@@ -137,15 +133,15 @@ class SubwordEncoder:
         return words
 
     def state(self) -> dict[str, Any]:
-        """Return what JSON can say of it, which is all."""
+        """Return the encoder as JSON values."""
         return {"tokenizer": json.loads(self._tokenizer.to_str()), "max_tokens": self.max_tokens}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> SubwordEncoder:
-        """Build the encoder again from what `state` gave.
+        """Restore an encoder from its `state`.
 
         Raises:
-            BundleError: A part is missing or is none.
+            BundleError: A part is missing or not valid.
         """
         from tokenizers import Tokenizer
 
@@ -169,14 +165,16 @@ class SubwordEncoder:
 def whole_words(
     ids: Mapping[str, int], special: Collection[str], spelled: Callable[[str], str]
 ) -> list[str]:
-    """Name the whole words of a vocabulary of subwords, in the order of their ids.
+    """Return the whole words of a vocabulary of subwords, in the order of their ids.
 
-    Special subwords are no part of a text; `spelled` gives the characters of one that begins a
-    word.
+    Args:
+        ids: The ids of the subwords.
+        special: The special tokens, which are left out.
+        spelled: Returns the characters of a subword that begins a word.
     """
     tokens = [token for token in sorted(ids, key=ids.__getitem__) if token not in special]
-    # Most vocabularies mark what begins a word; BERT's marks what goes on with one. Any mark may
-    # stand in any vocabulary as a character of its own: the most frequent is the mark.
+    # Most vocabularies mark subwords that begin a word; BERT's marks those that continue one. Each
+    # mark may also be an ordinary character of a vocabulary: the most frequent one is its mark.
     marked = {
         mark: [token for token in tokens if token.startswith(mark)] for mark in ("##", "▁", "Ġ")
     }
@@ -189,11 +187,11 @@ def whole_words(
 
 @contextmanager
 def _usable_tokenizer() -> Iterator[None]:
-    """Raise what the library tokenizers has against a tokenizer as a BundleError."""
+    """Convert errors of the library tokenizers to a `BundleError`."""
     try:
         yield
     except BaseException as error:
-        # There is no class of errors of its own, and its panics are no exceptions to Python.
+        # The library has no class of errors, and its panics are not subclasses of `Exception`.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         raise BundleError(f"the model's tokenizer cannot be used: {error!s:.200}") from error

@@ -1,4 +1,4 @@
-"""The tokens of many texts as indices into their distinct tokens: much smaller than strings.
+"""The tokens of many texts as indices of distinct tokens, which need less memory than strings.
 
 Shapes: ``n`` texts, ``total`` tokens of all of them, concatenated.
 """
@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, count, islice
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.dedup.keys import Factorized
 from wordgate.runtime.display import unequal
 from wordgate.storage.arrays import GrowingArray
 
@@ -24,9 +25,9 @@ class TokenLists:
     """The tokens of n texts.
 
     Attributes:
-        words: The distinct tokens, in the order in which they occur first.
-        numbers: int32 [total], the place of each token in `words`.
-        lengths: int64 [n], how many tokens each text has.
+        words: The distinct tokens, in the order of their first occurrence.
+        numbers: int32 [total], the index of each token in `words`.
+        lengths: int64 [n], number of tokens of each text.
     """
 
     words: list[str]
@@ -35,39 +36,39 @@ class TokenLists:
 
     @classmethod
     def of(cls, token_lists: Iterable[Sequence[str]]) -> "TokenLists":
-        """Number the tokens of texts.
+        """Encode the tokens of texts.
 
         Raises:
             DataError: A temporary file cannot be written.
         """
-        places: defaultdict[str, int] = defaultdict()
-        places.default_factory = places.__len__
+        index: defaultdict[str, int] = defaultdict()
+        index.default_factory = index.__len__
         numbers, lengths = GrowingArray(np.int32), GrowingArray(np.int64)
         remaining = iter(token_lists)
         while part := list(islice(remaining, TEXTS_AT_ONCE)):
-            own = np.fromiter(map(len, part), np.int64, len(part))
-            found = map(places.__getitem__, chain.from_iterable(part))
-            numbers.append(np.fromiter(found, np.int32, int(own.sum())))
-            lengths.append(own)
-        return cls(list(places), numbers.array(), lengths.array())
+            part_lengths = np.fromiter(map(len, part), np.int64, len(part))
+            indices = map(index.__getitem__, chain.from_iterable(part))
+            numbers.append(np.fromiter(indices, np.int32, int(part_lengths.sum())))
+            lengths.append(part_lengths)
+        return cls(list(index), numbers.array(), lengths.array())
 
     @cached_property
     def _starts(self) -> NDArray[np.int64]:
         return self.lengths.cumsum() - self.lengths
 
     def places(self, texts: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return where the tokens of texts, [m], stand in `numbers`, one text after another."""
-        own = self.lengths[texts]
-        moved: NDArray[np.int64] = self._starts[texts] - own.cumsum() + own
-        return np.arange(int(own.sum())) + moved.repeat(own)
+        """Return the positions in `numbers` of the tokens of texts, [m], concatenated."""
+        lengths = self.lengths[texts]
+        shifts: NDArray[np.int64] = self._starts[texts] - lengths.cumsum() + lengths
+        return np.arange(int(lengths.sum())) + shifts.repeat(lengths)
 
     def parts(self) -> Iterator[NDArray[np.int32]]:
-        """Return the numbers in parts that take little memory."""
+        """Return `numbers` in parts of limited size."""
         starts = range(0, len(self.numbers), _TOKENS_AT_ONCE)
         return (self.numbers[start : start + _TOKENS_AT_ONCE] for start in starts)
 
     def counts(self) -> NDArray[np.int64]:
-        """Count how often each word occurs, int64 [words]."""
+        """Count the occurrences of each word, int64 [words]."""
         totals = np.zeros(len(self.words), np.int64)
         for part in self.parts():
             totals += np.bincount(part, minlength=len(totals))
@@ -87,8 +88,7 @@ class TokenLists:
         if groups is not None:
             if len(groups) != n_texts:
                 raise ValueError(unequal(n_texts, len(groups), "group"))
-            places = dict(zip(dict.fromkeys(groups), count(), strict=False))
-            code = np.fromiter(map(places.__getitem__, groups), np.int64, n_texts)
+            code = Factorized.of(groups).codes
         order = code.argsort(kind="stable")
         ends = self.lengths[order].cumsum()
         last = np.flatnonzero(np.diff(code[order], append=-1))  # the last text of each group

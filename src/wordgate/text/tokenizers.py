@@ -16,24 +16,24 @@ text                                    tokens, between spaces
 ``我爱 สวัสดี हिन्दी``                       ``我 爱 ส วั ส ดี हिन्दी``
 ======================================  =====================================================
 
-The choices, and why:
+The rules, and the reasons:
 
-- A link or an e-mail address becomes one class token: that there is one tells much, which one is
-  never seen again.
-- The sign of an @name or #tag is a token of its own. A name that is often written keeps its
-  meaning, ``#love`` shares what ``love`` learned, a name nobody knows still says "somebody is
-  spoken to", and ``@ name``, as some collectors write it, reads the same as ``@name``.
-- A character standing more than three times in a row is cut to three, digits apart: "sooo" differs
-  from "so", but not from "soooooo". A run of one punctuation mark is one token.
-- Punctuation stays: with word and word-pair counts it added 0.6 and 1.2 points of accuracy on the
+- A link or an e-mail address is replaced by one token: its presence is informative, but the same
+  one hardly occurs again.
+- The sign of an @name or #tag is a token of its own. So frequent names and ``#love`` share the
+  embedding of the word, an unknown name still shows that somebody is addressed, and ``@ name``, as
+  in some data sets, is equal to ``@name``.
+- More than three equal characters in a row are reduced to three, except digits: "sooo" differs from
+  "so", but not from "soooooo". A run of one punctuation mark is one token.
+- Punctuation is kept: with word and word-pair counts it added 0.6 and 1.2 points of accuracy on the
   unseen tweets of two grouped splits.
-- Emoji are whole: skin tones, joined people, flags and keycaps. Variation selectors, which change
-  only the look, go.
+- Emoji are single tokens, with skin tones, joined people, flags and keycaps. Variation selectors,
+  which change only the appearance, are removed.
 - Han, Hiragana, Katakana, Thai, Lao, Khmer and Myanmar are written without spaces between words:
-  each character, with the marks upon it, is a token.
+  each character, with its marks, is a token.
 
-Invisible characters, unpaired surrogates and control characters are no tokens. Every step takes
-time linear in the length of the text, whatever the text.
+Invisible characters, unpaired surrogates and control characters are not tokens. Every step takes
+time linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ SPACELESS = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\u30FC\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"  # U+30FC: Common
 )
 
-# Patterns below see text that is lower-cased already.
+# The patterns below are for lower-cased text.
 _TAG = r"</?[a-z][a-z0-9]*>"
 _EMOTICON = "|".join(
     (
@@ -71,13 +71,13 @@ _RUN = "|".join(rf"[{mark}]{{2,}}" for mark in ("!", "?", ".", ",", "*", "~", "=
 
 
 def _word(character: str) -> str:
-    """The pattern of a word: inner apostrophes, and inside numbers the signs ``.,:``."""
+    """Return the pattern of a word with inner apostrophes, and the signs ``.,:`` in numbers."""
     return rf"{character}+(?:(?:'|(?<=[0-9])[.,:](?=[0-9])){character}+)*"
 
 
-# The look ahead only saves time: most characters can't begin a tag or an emoticon.
+# The lookahead only saves time: most characters cannot begin a tag or an emoticon.
 _SIGNS = rf"(?=[-(<>:;=^])(?:{_TAG}|{_EMOTICON})|{_RUN}"
-# Both patterns give the same tokens on ASCII; this one is three times as fast.
+# Both patterns match the same tokens in ASCII; this one is three times as fast.
 _ASCII_TOKEN = re.compile(rf"{_word('[a-z0-9_]')}|{_SIGNS}|[!-/:-@\[-`{{-~]", re.ASCII)
 
 _PICTOGRAPH = r"\p{Extended_Pictographic}\p{Emoji_Modifier}?[\U000E0020-\U000E007F]*"
@@ -93,9 +93,9 @@ _TOKEN = regex.compile(
     "|".join(
         (
             _EMOJI,
-            # A character of a word may not start with a mark or joiner that hangs on nothing.
+            # A word must not begin with a mark or joiner without a base character.
             r"(?![\p{M}\u200C\u200D])" + _word(rf"[\w--[{SPACELESS}]]"),
-            # Grapheme clusters of these scripts; \X would take quadratic time on flags.
+            # Grapheme clusters of these scripts; \X takes quadratic time on flags.
             rf"[{SPACELESS}][\p{{M}}\u0E33\u0EB3]*",
             r"¯\\_\([\u30C4\u30C3]\)_/¯",
             _SIGNS,
@@ -108,29 +108,29 @@ _TOKEN = regex.compile(
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 _SPACED_TAG = re.compile(r"<(/?[a-z][a-z0-9]*)\s*/?>")
 _OPEN_TAG = re.compile(r"</?[a-z][a-z0-9]*\Z")
-# What takes the place of a match.
+# Replacements.
 _CLOSED_TAG, _SHORTENED = r"<\1>", r"\1\1\1"
 _SPACED_URL, _SPACED_EMAIL = f" {URL} ", f" {EMAIL} "
 _HOST = r"(?:[a-z0-9-]+\.)+"
 _ENDING = r"(?:com|org|net|edu|gov|info|tv|gg|ly|io|co|uk)(?![a-z0-9@-])"
-# A bare host counts as a link where its ending is a frequent one or a path follows: "end.It" isn't.
+# A host without a scheme is a link if its ending is frequent or a path follows: not "end.It".
 _LINK = re.compile(
     r"(?<![a-z0-9@._-])(?:"
     r"(?:https?://|www\.)[!-~]*[a-z0-9/]"
     rf"|{_HOST}{_ENDING}(?:/[!-~]*[a-z0-9/]|/)?"
     rf"|{_HOST}[a-z]{{2,}}/[!-~]*[a-z0-9/])"
 )
-# What a bare host has somewhere; most texts lack it, and this search tells so in no time.
+# Every link without a scheme matches this; most texts do not, and this search is fast.
 _LINK_HINT = re.compile(rf"\.(?:{_ENDING}|[a-z]{{2,}}/)")
 _EMAIL = re.compile(rf"(?<![a-z0-9.+_-])[a-z0-9][a-z0-9.+_-]*@{_HOST}[a-z]{{2,}}")
 _REMEMBERED: dict[str, list[str]] = {}
 _REMEMBERED_BEFORE: dict[str, list[str]] = {}
 _MOST_REMEMBERED = 2**16
-_SHORT = 500  # characters of a text whose pieces are remembered: bounds the memory
+_SHORT = 500  # characters of a text whose pieces are cached: bounds the memory
 _REPEATED = re.compile(r"(.)\1\1\1")
 _STRETCHED = re.compile(r"([^\d\s])\1{3,}")
-# Unicode's Stream-Safe Text Format (UAX 15) allows 30 marks in a row; sorting many more of them,
-# as normalising does, takes quadratic time.
+# Unicode's Stream-Safe Text Format (UAX 15) allows 30 marks in a row; normalization sorts them,
+# which takes quadratic time.
 _MARKS_TOO_MANY = regex.compile(r"(\p{M}{30})\p{M}+")
 # Directions, joiners of lines and variation selectors; not the joiners inside words and emoji.
 _INVISIBLE = re.compile(
@@ -146,13 +146,13 @@ _TYPOGRAPHY = (
 
 @dataclass(frozen=True)
 class MessagesTokenizer:
-    """Cut short messages into words, emoji, emoticons and punctuation; see the module's table."""
+    """Splits short messages into words, emoji, emoticons and punctuation; see the module."""
 
     name: ClassVar[str] = "messages"
     separators: ClassVar[str] = "".join(filter(str.isspace, map(chr, range(0x3001))))  # all of it
 
     def __call__(self, text: str) -> list[str]:
-        """Cut one text into tokens, none of them empty or holding whitespace."""
+        """Split a text into non-empty tokens without whitespace."""
         if len(text) > _SHORT or "<" in text or "&" in text:
             return _tokens(text)
         tokens: list[str] = []
@@ -161,15 +161,15 @@ class MessagesTokenizer:
         return tokens
 
     def reads_alone(self, piece: str) -> bool:
-        """Whether a piece's tokens are the same without the rest of the text; see `Tokenizer`.
+        """Return whether the tokens of a piece do not depend on the rest; see `Tokenizer`.
 
-        Not so are entities that stand for whitespace, and tags that may go on behind it.
+        They do for entities of whitespace, and for tags that may continue after whitespace.
         """
         text = _INVISIBLE.sub("", _unescape(piece).lower())
         return len(text.split()) <= 1 and not _OPEN_TAG.search(text.rstrip())
 
     def normalizer(self) -> Normalizer:
-        """Return the same as data; what is left out here is there to save time alone."""
+        """Return the tokenizer as data, without what only saves time."""
         typography = (
             NormalizerStep("replace", re.escape(fancy), plain) for fancy, plain in _TYPOGRAPHY
         )
@@ -189,12 +189,12 @@ class MessagesTokenizer:
 
 
 def _remember(piece: str) -> list[str]:
-    """Cut what stands between whitespace, and keep it: most texts are made of the same pieces."""
-    # No token, and nothing that decides on one, reaches over white space, but for ``<br />`` and
-    # what an entity such as ``&nbsp;`` stands for.
+    """Tokenize a piece between whitespace, and cache the tokens: most pieces occur often."""
+    # No token or its context extends over whitespace, except ``<br />`` and entities of whitespace
+    # such as ``&nbsp;``.
     global _REMEMBERED, _REMEMBERED_BEFORE
     tokens = _REMEMBERED_BEFORE.get(piece) or _tokens(piece)
-    if len(_REMEMBERED) >= _MOST_REMEMBERED:  # what was used since the last time stays
+    if len(_REMEMBERED) >= _MOST_REMEMBERED:  # keep the pieces used since the last time
         _REMEMBERED, _REMEMBERED_BEFORE = {}, _REMEMBERED
     _REMEMBERED[piece] = tokens
     return tokens
@@ -222,7 +222,7 @@ def _unescape(text: str) -> str:
 
 
 def _unify(text: str) -> str:
-    """Normalize characters that look or mean the same: NFC, plain quotes."""
+    """Unify characters that look or mean the same: NFC, plain quotes and dashes."""
     text = _INVISIBLE.sub("", text)
     for fancy, plain in _TYPOGRAPHY:
         text = text.replace(fancy, plain)
@@ -234,58 +234,58 @@ _KERAS_BYTES = bytes.maketrans(KERAS_FILTERS.encode(), b" " * len(KERAS_FILTERS)
 
 
 class Tokenizer(Protocol):
-    """Anything with a name that cuts a text into tokens, and does so the same way every time."""
+    """A deterministic function from a text to its tokens."""
 
     @property
     def name(self) -> str:
-        """Name in settings and bundles."""
+        """The name in settings and bundles."""
 
     @property
     def separators(self) -> str:
-        """Characters of which no token has any; beyond ASCII all whitespace, or none."""
+        """Characters that no token contains; beyond ASCII all whitespace, or none."""
 
     def __call__(self, text: str) -> list[str]:
-        """Cut one text into its tokens, in order."""
+        """Split a text into its tokens, in order."""
 
     def reads_alone(self, piece: str) -> bool:
-        """Whether the tokens of what stands between separators are the same without the rest.
+        """Return whether the tokens of a piece do not depend on the rest of the text.
 
         Args:
-            piece: A part of a text that holds no separator and is surrounded by them.
+            piece: A part of a text between separators.
         """
 
     def normalizer(self) -> Normalizer:
-        """Return the same as data, for programs without wordgate."""
+        """Return the tokenizer as data, for programs without wordgate."""
 
 
 @dataclass(frozen=True)
 class KerasTokenizer:
-    r"""The rules of Keras' legacy ``Tokenizer`` at its defaults, to the letter.
+    r"""The same tokens as the legacy ``Tokenizer`` of Keras with its default arguments.
 
-    They lower-case, put a space for each of their filter characters, and cut at U+0020 alone, so
-    that ``\r`` and no-break spaces stay inside words (``keras/src/legacy/preprocessing/text.py``,
-    3.15). Ids follow from ``Vocabulary.fit(..., unknown=False, ties="first")``.
+    It converts to lower case, replaces filter characters by spaces, and splits at U+0020 only, so
+    that ``\r`` and no-break spaces stay in words (``keras/src/legacy/preprocessing/text.py``,
+    3.15). ``Vocabulary.fit(..., unknown=False, ties="first")`` results in the same ids.
     """
 
     name: ClassVar[str] = "keras"
     separators: ClassVar[str] = KERAS_FILTERS + " "
 
     def __call__(self, text: str) -> list[str]:
-        """Cut one text into tokens, as ``text_to_word_sequence`` does."""
-        # The filters are ASCII, which stands nowhere inside the bytes of another character.
+        """Split a text into tokens, as ``text_to_word_sequence`` does."""
+        # The filters are ASCII, which does not occur in the bytes of other characters.
         raw = text.lower().encode("utf-8", "surrogatepass").translate(_KERAS_BYTES)
         spaced = raw.decode("utf-8", "surrogatepass")
         return list(filter(None, spaced.split(" ")))
 
     def reads_alone(self, piece: str) -> bool:
-        """Whether a piece's tokens are the same without the rest of the text; see `Tokenizer`.
+        """Return whether the tokens of a piece do not depend on the rest; see `Tokenizer`.
 
-        Not so is a capital sigma: it is lower-cased by the letters around it, beyond full stops.
+        They do for a capital sigma: its lower case depends on neighbors, also beyond full stops.
         """
         return "Σ" not in piece
 
     def normalizer(self) -> Normalizer:
-        """Return the same as data."""
+        """Return the tokenizer as data."""
         filtered = f"[{re.escape(KERAS_FILTERS)}]"
         return Normalizer(
             (NormalizerStep("lower"), NormalizerStep("replace", filtered, " ")), "[^ ]+"
@@ -298,10 +298,10 @@ TOKENIZERS: dict[str, Tokenizer] = {
 
 
 def get_tokenizer(name: str) -> Tokenizer:
-    """Find a tokenizer by name, such as ``"messages"``.
+    """Return the tokenizer of a name, such as ``"messages"``.
 
     Raises:
-        SettingsError: There is none of that name.
+        SettingsError: There is no such tokenizer.
     """
     if name not in TOKENIZERS:
         raise SettingsError(f"no tokenizer '{name}'{did_you_mean(name, TOKENIZERS)}")

@@ -1,8 +1,7 @@
 """The vocabulary: known words and their ids.
 
-Id 0 is padding. Where unknown words are kept they share id 1 and known words begin at 2; where they
-are dropped, as the notebook drops them, known words begin at 1. So an unknown word never looks like
-padding.
+Id 0 is padding. If unknown words are kept, they have id 1, and known words begin at 2; if they are
+dropped, as in the source notebook, known words begin at 1.
 """
 
 from collections import Counter
@@ -24,7 +23,7 @@ class Vocabulary:
 
     Args:
         words: Known words, each once. Word i has the id ``first_id + i``.
-        unknown: The id that all other words share, 1; or None, and they have none.
+        unknown: The id of all other words, 1; None if they have no id.
     """
 
     words: tuple[str, ...]
@@ -36,21 +35,21 @@ class Vocabulary:
             raise ValueError(f"unknown must be {UNKNOWN} or None, not {self.unknown!r}")
         index = {word: i for i, word in enumerate(self.words, start=self.first_id)}
         if len(index) != len(self.words):
-            twice = next(word for word, n in Counter(self.words).items() if n > 1)
-            raise ValueError(f"the word {twice!r} occurs more than once in the vocabulary")
+            duplicate = next(word for word, n in Counter(self.words).items() if n > 1)
+            raise ValueError(f"the word {duplicate!r} occurs more than once in the vocabulary")
         object.__setattr__(self, "index", index)
 
     def __len__(self) -> int:
-        """The number of ids, padding and unknown included: the rows an embedding needs."""
+        """The number of ids, padding and unknown included: the rows of an embedding."""
         return self.first_id + len(self.words)
 
     @property
     def first_id(self) -> int:
-        """The id of the first word: 2, or 1 where unknown words have no id."""
+        """The id of the first word: 2, or 1 if unknown words have no id."""
         return PADDING + 1 if self.unknown is None else UNKNOWN + 1
 
     def id(self, word: str) -> int | None:
-        """The id of a word; of a word not known, ``unknown``."""
+        """Return the id of a word; ``unknown`` for an unknown word."""
         return self.index.get(word, self.unknown)
 
     @classmethod
@@ -65,19 +64,18 @@ class Vocabulary:
         unknown: bool = True,
         ties: Literal["word", "first"] = "word",
     ) -> "Vocabulary":
-        """Take the words of the training texts, the most frequent first.
+        """Build the vocabulary of the training texts, the most frequent words first.
 
         Args:
             token_lists: The tokens of each text.
-            groups: The group of each text. The six paraphrases of one tweet are one group: a word
-                that only they have teaches that tweet and nothing else. None: each text is its own.
-            min_count: How often a word must stand in all texts together.
-            min_groups: In how many groups a word must stand.
-            max_words: Keep this many words at most.
-            unknown: Whether words not known get an id; else they are dropped.
-            ties: Among words of equal count, ``"word"`` puts them in order of code points, so that
-                the order of the texts changes nothing; ``"first"`` puts the one that was read
-                first before the others, as Keras does.
+            groups: The group of each text, such as the paraphrases of one tweet, whose own words
+                do not generalize. None if each text is its own group.
+            min_count: Minimum number of occurrences of a word.
+            min_groups: Minimum number of groups with a word.
+            max_words: Maximum number of words.
+            unknown: Whether unknown words have an id; otherwise they are dropped.
+            ties: The order of equally frequent words: ``"word"``, by code points, so that the order
+                of the texts has no effect; ``"first"``, by their first occurrence, as in Keras.
 
         Raises:
             ValueError: There are not as many groups as texts.

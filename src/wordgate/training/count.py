@@ -11,8 +11,9 @@ import numpy as np
 
 from wordgate.data.dataset import Dataset
 from wordgate.models.count import CountModel
-from wordgate.runtime.cpu import choose_threads, single_thread_environment
+from wordgate.runtime.cpu import single_thread_environment
 from wordgate.runtime.progress import stage
+from wordgate.runtime.threads import choose_threads
 from wordgate.settings import Settings
 from wordgate.storage.sparse import stack_rows
 from wordgate.text.ngram_counts import NgramCounts

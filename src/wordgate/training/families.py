@@ -12,16 +12,12 @@ from types import ModuleType
 from wordgate.arguments import whole_number
 from wordgate.errors import SettingsError, did_you_mean
 from wordgate.families import FAMILIES, Family, imported
-from wordgate.runtime.cpu import (
-    choose_torch_threads,
-    single_thread_environment,
-    torch_threads,
-    wait_asleep,
-)
+from wordgate.runtime.cpu import single_thread_environment
 from wordgate.runtime.engine import Engine
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.processes import ProcessStartError, can_start_processes
 from wordgate.runtime.progress import Progress, Silent, stage
+from wordgate.runtime.threads import choose_torch_threads, torch_threads, wait_asleep
 from wordgate.settings import Settings
 from wordgate.training.fitting import FitData, Fitted, RunContext
 from wordgate.training.processes import choose_processes, start_workers

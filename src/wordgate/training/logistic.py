@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from wordgate.models.base import class_log_proba, log_sigmoid
 from wordgate.models.count import ABSENT_LOGIT
-from wordgate.runtime.cpu import parallel_for
+from wordgate.runtime.parallel import parallel_for
 from wordgate.runtime.progress import Progress, beating
 from wordgate.storage.arrays import GrowingArray
 from wordgate.training.fitting import TIME_LIMIT, prior_log_odds, validation_scores

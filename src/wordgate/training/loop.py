@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from wordgate.evaluation.metrics import Epoch, macro_f1
 from wordgate.evaluation.multilabel import predicted_labels
-from wordgate.runtime.cpu import prefetch
 from wordgate.runtime.display import counted
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
+from wordgate.runtime.parallel import prefetch
 from wordgate.runtime.progress import ProgressBar, beating
 from wordgate.training.checkpoint import Checkpoint, TrainingState
 from wordgate.training.data_parallel import ProcessGroup, replicated_updates

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from wordgate.models.base import Floats, class_log_proba
-from wordgate.runtime.cpu import single_thread_environment, torch_threads
+from wordgate.runtime.cpu import single_thread_environment
+from wordgate.runtime.threads import torch_threads
 from wordgate.settings import Settings
 from wordgate.training.candidates import Candidate, Trained, train_candidates
 from wordgate.training.data_parallel import ProcessGroup, own_part, sum_gradients

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from wordgate.errors import WordgateError
-from wordgate.runtime.cpu import wait_asleep
 from wordgate.runtime.processes import ProcessStartError, can_start_processes, start_python
+from wordgate.runtime.threads import wait_asleep
 from wordgate.settings import Settings
 
 SMALLEST_SHARD = 64

@@ -11,9 +11,9 @@ from datetime import timedelta
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # absent from torch's stubs
 
-from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.engine import Engine, Tasks, node_address
 from wordgate.runtime.progress import Progress, stage
+from wordgate.runtime.threads import choose_threads
 from wordgate.training.data_parallel import ProcessGroup, serve
 from wordgate.training.torch_group import TorchGroup
 

@@ -36,7 +36,7 @@ def distributed() -> Iterator[bool]:
     if not all(os.environ.get(name) for name in _VARIABLES) or os.environ["WORLD_SIZE"] == "1":
         yield True
         return
-    from wordgate.runtime.cpu import choose_threads, wait_asleep
+    from wordgate.runtime.threads import choose_threads, wait_asleep
 
     wait_asleep()
     import torch

@@ -1,12 +1,11 @@
 """Word vectors distilled from a sentence encoder.
 
-A word's vector is what a teacher makes of the word alone: the average of its subwords' outputs. All
-of them together are centred and turned to their principal components, of which the first are kept.
-Nothing enters but the words themselves: no sentence that they stand in, no label. A row held out
-for test can leave no trace but that its words exist.
+The vector of a word is the mean of a teacher's outputs for the subwords of the word alone, reduced
+to the first principal components of all words. Only the words themselves are used, no sentences and
+no labels, so that the test rows have no effect except by their words.
 
-A teacher is a sentence-transformer, loaded without pickles; everything of torch happens inside
-sentence-transformers, which only distilling needs.
+A teacher is a sentence-transformer, loaded without pickles. torch is only used inside
+sentence-transformers.
 
 Shapes: n words, hidden_size dimensions of the teacher's outputs, dim dimensions of a vector.
 """
@@ -30,10 +29,10 @@ from wordgate.runtime.progress import Progress, stage
 from wordgate.text.subwords import whole_words
 
 DEFAULT_DIM = 300
-SPREAD = 0.1  # the root mean square of all numbers of the vectors
-_AT_ONCE = 128  # words: larger batches are no faster
+SPREAD = 0.1  # the root mean square of the values of all vectors
+_AT_ONCE = 128  # words: larger batches are not faster
 _ROWS_AT_ONCE = 4096  # in float64
-_NO_VARIANCE = 1e-10  # of the squared length of an output: what float32 makes of equal outputs
+_NO_VARIANCE = 1e-10  # of the squared norm of an output: rounding errors of equal outputs
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class WordOutputs:
     """Outputs of a teacher for words.
 
     Attributes:
-        means: float32 [n, hidden_size], the average output of each word's subwords.
-        known: bool [n], False where the teacher knows no subword of a word.
+        means: float32 [n, hidden_size], the mean output of each word's subwords.
+        known: bool [n], False if all subwords of a word are unknown.
     """
 
     means: NDArray[np.float32]
@@ -50,10 +49,11 @@ class WordOutputs:
 
     @classmethod
     def pooled(cls, outputs: NDArray[np.float32], counted: NDArray[np.bool_]) -> WordOutputs:
-        """Average the outputs, float32 [n, time, hidden_size], of each word's subwords.
+        """Average the outputs of each word's subwords.
 
-        Those are not counted, bool [n, time], that frame a text, as ``[CLS]`` does, stand for
-        whatever the teacher doesn't know, or pad.
+        Args:
+            outputs: float32 [n, time, hidden_size].
+            counted: bool [n, time], False for special tokens, unknown tokens and padding.
         """
         subwords = counted.sum(axis=1)
         summed = np.einsum("nth,nt->nh", outputs, counted.astype(np.float32))
@@ -62,27 +62,27 @@ class WordOutputs:
 
 
 class WordEncoder(Protocol):
-    """A model that can be asked what it makes of single words."""
+    """A model that encodes single words."""
 
     name: str
     hidden_size: int
 
     def count_subwords(self, words: Sequence[str]) -> list[int]:
-        """Count the subwords that each word is cut into: what it costs."""
+        """Return the number of subwords of each word."""
 
     def outputs(self, words: Sequence[str]) -> WordOutputs:
-        """Pass each word through the teacher alone."""
+        """Compute the outputs for each word alone."""
 
 
 @dataclass(frozen=True)
 class WordVectors:
-    """Words that have vectors.
+    """Words with their vectors.
 
     Attributes:
-        words: The words, in the order they were given in.
-        vectors: float32 [n, dim], of root mean square `SPREAD`.
-        unknown: Words left out, since the teacher knows no subword of them.
-        variance: The share of the outputs' variance that the vectors keep.
+        words: The words, in the order of the arguments.
+        vectors: float32 [n, dim], with root mean square `SPREAD`.
+        unknown: Words without a vector, all of whose subwords are unknown.
+        variance: The explained variance of the components, 0 to 1.
     """
 
     words: list[str]
@@ -99,28 +99,28 @@ def distill_words(
     progress: Progress,
     deadline: float = math.inf,
 ) -> WordVectors:
-    """Return each word a vector.
+    """Distill vectors of words from a teacher.
 
     Args:
         words: The words, each once.
-        teacher: The model to ask.
-        dim: Dimensions of a vector; None for 300, or for as many as there can be.
-        progress: Shows how far it is.
-        deadline: The `time.monotonic()` from which on no further words are asked about; those of
-            few subwords go first then.
+        teacher: The model.
+        dim: Dimensions of a vector; None for 300, or fewer if there are not as many components.
+        progress: Receives the progress.
+        deadline: The `time.monotonic()` at which encoding stops; then words with few subwords are
+            encoded first.
 
     Raises:
-        SettingsError: The size is below 1, or above what teacher and words can give.
-        DataError: There are fewer than two words, or the teacher gives numbers that are no use.
+        SettingsError: `dim` is below 1, or above the number of components.
+        DataError: There are fewer than two words, or the outputs are not finite or all equal.
     """
-    if dim is not None:  # before the work, not after it
+    if dim is not None:  # checked before the work
         whole_number(dim, "size", "a whole number of at least 1")
         if dim > teacher.hidden_size:
             raise SettingsError(
                 f"size is {dim}, but the outputs of the teacher '{teacher.name}' have"
                 f" {teacher.hidden_size} dimensions: use 1 to {teacher.hidden_size}"
             )
-    outputs = _ask(words, teacher, progress, deadline)
+    outputs = _encode(words, teacher, progress, deadline)
     known = np.flatnonzero(outputs.known).tolist()
     most = min(teacher.hidden_size, len(known) - 1)
     if most < 1:
@@ -145,10 +145,10 @@ def distill_words(
     )
 
 
-def _ask(
+def _encode(
     words: Sequence[str], teacher: WordEncoder, progress: Progress, deadline: float
 ) -> WordOutputs:
-    """Pass all words through the teacher; words of as many subwords together, the longest first."""
+    """Encode all words in batches with equal numbers of subwords, the longest words first."""
     subwords = teacher.count_subwords(words)
     order = sorted(range(len(words)), key=lambda i: -subwords[i])
     batches = [order[i : i + _AT_ONCE] for i in range(0, len(order), _AT_ONCE)]
@@ -160,9 +160,9 @@ def _ask(
     with progress.bar(len(batches)) as bar:
         for batch in batches:
             outputs = teacher.outputs([words[i] for i in batch])
-            wrong = ~np.isfinite(outputs.means).all(axis=1)
-            if wrong.any():
-                word = words[batch[int(wrong.argmax())]]
+            invalid = ~np.isfinite(outputs.means).all(axis=1)
+            if invalid.any():
+                word = words[batch[int(invalid.argmax())]]
                 raise DataError(
                     f"the teacher '{teacher.name}' outputs values that are not finite for the word"
                     f" '{word}': its weights are damaged"
@@ -173,44 +173,44 @@ def _ask(
             if time.monotonic() >= deadline:
                 break
     if done < len(words):
-        left = len(words) - done
-        progress.say(f"The time limit left {left:,} of {len(words):,} words without a vector")
+        missing = len(words) - done
+        progress.say(f"The time limit left {missing:,} of {len(words):,} words without a vector")
     return WordOutputs(means, known)
 
 
 def _principal_components(rows: NDArray[np.float32], dim: int) -> tuple[NDArray[np.float32], float]:
-    """Keep the directions of most variance: float32 [n, dim], and the share of it that is kept."""
-    centre = rows.mean(axis=0, dtype=np.float64)
-    covariance = sum(block.T @ block for block in _centred(rows, centre)) / len(rows)
+    """Compute the first principal components, float32 [n, dim], and their explained variance."""
+    mean = rows.mean(axis=0, dtype=np.float64)
+    covariance = sum(block.T @ block for block in _centered(rows, mean)) / len(rows)
     variances, directions = np.linalg.eigh(covariance)
-    kept, chosen = variances[::-1][:dim], directions[:, ::-1][:, :dim]
-    # A direction and its opposite are as good: this rule makes them the same everywhere.
-    chosen = chosen * np.sign(chosen[np.abs(chosen).argmax(axis=0), np.arange(dim)])
-    chosen = chosen * (SPREAD / np.sqrt(kept.mean()))
+    explained, components = variances[::-1][:dim], directions[:, ::-1][:, :dim]
+    # The sign of a direction is arbitrary: this rule makes it the same on all machines.
+    components = components * np.sign(components[np.abs(components).argmax(axis=0), np.arange(dim)])
+    components = components * (SPREAD / np.sqrt(explained.mean()))
     vectors = np.concatenate(
-        [(block @ chosen).astype(np.float32) for block in _centred(rows, centre)]
+        [(block @ components).astype(np.float32) for block in _centered(rows, mean)]
     )
-    return vectors, min(1.0, float(kept.sum() / variances.sum()))
+    return vectors, min(1.0, float(explained.sum() / variances.sum()))
 
 
-def _centred(
-    rows: NDArray[np.float32], centre: NDArray[np.float64]
+def _centered(
+    rows: NDArray[np.float32], mean: NDArray[np.float64]
 ) -> Iterator[NDArray[np.float64]]:
-    """Return the rows less their centre, float64 [m, hidden_size], a block at a time."""
+    """Yield blocks of rows minus their mean, float64 [m, hidden_size]."""
     for start in range(0, len(rows), _ROWS_AT_ONCE):
-        yield rows[start : start + _ROWS_AT_ONCE] - centre
+        yield rows[start : start + _ROWS_AT_ONCE] - mean
 
 
 TEACHER = Role("teacher", "sentence-transformer", "--teacher ", ("modules.json", "config.json"))
-"""Name of a teacher in messages, and the files by which its folder is recognized."""
+"""The teacher in messages, and the files by which its folder is recognized."""
 
 
 class SentenceTeacher:
-    """A sentence-transformer that is asked for what it makes of single words.
+    """A sentence-transformer as an encoder of single words.
 
     Attributes:
-        name: What the user calls it.
-        hidden_size: Numbers of each output.
+        name: Its name in messages.
+        hidden_size: Dimensions of an output.
     """
 
     def __init__(self, name: str, model: Any):
@@ -222,26 +222,26 @@ class SentenceTeacher:
         if not isinstance(self._tokenizer, PreTrainedTokenizerBase):
             raise _no_transformer(name)
         self._special = np.array(self._tokenizer.all_special_ids)
-        self.hidden_size = self._ask(["word"])[1].shape[2]
+        self.hidden_size = self._encode(["word"])[1].shape[2]
 
     def count_subwords(self, words: Sequence[str]) -> list[int]:
-        """Count the subwords that each word is cut into, those that frame it included."""
+        """Return the number of subwords of each word, special tokens included."""
         return [len(ids) for ids in self._tokenizer(list(words))["input_ids"]]
 
     def outputs(self, words: Sequence[str]) -> WordOutputs:
-        """Pass each word through the teacher alone, and average the outputs of its subwords."""
-        counted, outputs = self._ask(words)
+        """Compute the mean output of the subwords of each word alone."""
+        counted, outputs = self._encode(words)
         return WordOutputs.pooled(outputs, counted)
 
     def own_words(self) -> list[str]:
-        """Name the whole words of the teacher's vocabulary, in its order."""
+        """Return the whole words of the teacher's vocabulary, in its order."""
         return whole_words(
             self._tokenizer.get_vocab(),
             set(self._tokenizer.all_special_tokens),
             lambda token: self._tokenizer.convert_tokens_to_string([token]),
         )
 
-    def _ask(self, words: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    def _encode(self, words: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Return the subword mask, bool [words, time], and float32 [words, time, hidden_size]."""
         rows = self._model.encode(
             list(words),
@@ -253,21 +253,21 @@ class SentenceTeacher:
         if "token_embeddings" not in rows[0]:
             raise _no_transformer(self.name)
         ids = np.stack([row["input_ids"].cpu().numpy() for row in rows])
-        there = np.stack([row["attention_mask"].cpu().numpy() for row in rows])
+        mask = np.stack([row["attention_mask"].cpu().numpy() for row in rows])
         outputs = np.stack([row["token_embeddings"].float().cpu().numpy() for row in rows])
-        return (there == 1) & ~np.isin(ids, self._special), outputs
+        return (mask == 1) & ~np.isin(ids, self._special), outputs
 
 
 def load_teacher(folder: Path, name: str, *, precision: str = "float32") -> SentenceTeacher:
-    """Load a sentence-transformer from a folder, without pickles, code of its own or the network.
+    """Load a sentence-transformer from a folder, without pickles, remote code or the network.
 
-    It computes on the graphics card if there is one, in the precision ``float32`` or ``bfloat16``;
-    messages call it by the name that the user gave.
+    It computes on the GPU if there is one, in the precision ``float32`` or ``bfloat16``. `name` is
+    its name in messages.
 
     Raises:
-        DataError: It can't be loaded, or it is no transformer.
+        DataError: It cannot be loaded, or is not a transformer.
     """
-    # The libraries below raise whatever their parsers and their checks raise.
+    # The libraries raise errors of many classes.
     try:
         with quiet_loading():
             from sentence_transformers import SentenceTransformer

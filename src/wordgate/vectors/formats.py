@@ -1,7 +1,7 @@
-"""Formats of word vectors: recognized by their content, opened for reading in one pass.
+"""Detection of the format of word vectors by the content of a file.
 
-Word vectors come as word2vec's binary format, as text with a header line (word2vec, fastText's
-``.vec``) or without (GloVe), and as safetensors files of our own; all but the last also gzipped.
+Formats are word2vec's binary format, text with a header line (word2vec, fastText's ``.vec``) or
+without (GloVe), and our own safetensors files; all but the last may be gzipped.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from wordgate.vectors.word2vec_format import Word2VecFile
 
 FORMATS = ("word2vec", "word2vec-text", "glove", "safetensors")
 
-_LOOKED_AT = 2**20  # bytes that a file is recognised by
-_LINES_LOOKED_AT = 100  # to learn the size from
-_FIRST_LINES = 5  # to tell text from binary
+_SNIFFED_BYTES = 2**20  # from which the format is detected
+_SNIFFED_LINES = 100  # from which the dimensions are inferred
+_FIRST_LINES = 5  # from which text is distinguished from binary
 _HEADER = re.compile(rb"(\d{1,18})[ \t]+(\d{1,18})[ \t]*\r?\n")
 _LIKE_HEADER = re.compile(rb"[-+]?\d[\d_,.eE+]*[ \t]+[-+]?\d+[ \t]*\r?\n")
 _NUMBER = re.compile(
     rb"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?)", re.IGNORECASE
 )
-_FIELD = 64  # bytes of a number that are looked at
+_FIELD = 64  # maximum bytes of a number
 _HINT = (
     "supported formats are word2vec (binary or text), fastText's .vec, GloVe's text, and the"
     " safetensors files"
@@ -61,7 +61,7 @@ _TAR_MAGIC, _TAR_PLACE = b"ustar", 257
 
 
 def open_vectors(path: str | Path) -> VectorFile:
-    """Recognise a file of word vectors by its content, to be read in one pass or several.
+    """Open a file of word vectors; its format is detected from its content.
 
     Raises:
         DataError: It is missing, damaged, or of no format that is known; the message says what to
@@ -69,7 +69,7 @@ def open_vectors(path: str | Path) -> VectorFile:
     """
     path = Path(path)
     with open_stream(path) as source:
-        start = source.read_fully(_LOOKED_AT)
+        start = source.read_fully(_SNIFFED_BYTES)
         _refuse_foreign(path, start)
         if start[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{" and b"\0" in start[:LENGTH_BYTES]:
             if source.compressed:
@@ -80,14 +80,14 @@ def open_vectors(path: str | Path) -> VectorFile:
 
 
 def _with_header(source: ByteStream, start: bytes, header: re.Match[bytes]) -> VectorFile:
-    """Open what begins with rows and dimensions: binary, or text by its first line."""
+    """Open a file that begins with rows and dimensions: text or binary, by its first lines."""
     path, count, dim = source.path, int(header[1]), int(header[2])
     check_header(path, count, dim)
     lines = start[header.end() :].split(b"\n", _FIRST_LINES)[:_FIRST_LINES]
     as_text = any(_mostly_numbers(line, dim) for line in lines)
     if not source.compressed:
-        fewest = 2 * dim + 1 if as_text else 4 * dim + 1  # bytes a row takes at the least
-        needed = header.end() + count * fewest - as_text  # whose last break may be missing
+        fewest = 2 * dim + 1 if as_text else 4 * dim + 1  # minimum bytes of a row
+        needed = header.end() + count * fewest - as_text  # the last line break may be missing
         if needed > source.length:
             raise DataError(
                 f"'{path}' declares {count:,} rows of {dim:,} dimensions, at least {needed:,}"
@@ -101,7 +101,7 @@ def _with_header(source: ByteStream, start: bytes, header: re.Match[bytes]) -> V
 
 
 def _without_header(source: ByteStream, start: bytes) -> VectorFile:
-    """Open text whose size the most of its first lines agree on."""
+    """Open text without a header; the most frequent number of fields is that of dimensions."""
     path = source.path
     if like := _LIKE_HEADER.match(start):
         shown = like[0].decode("ascii").strip()
@@ -110,9 +110,9 @@ def _without_header(source: ByteStream, start: bytes) -> VectorFile:
             " and dimensions): the file is damaged"
         )
     lines = start.split(b"\n")
-    if len(start) == _LOOKED_AT:
-        lines.pop()  # which may go on
-    lines = [line for line in lines[:_LINES_LOOKED_AT] if line.strip()]
+    if len(start) == _SNIFFED_BYTES:
+        lines.pop()  # it may be incomplete
+    lines = [line for line in lines[:_SNIFFED_LINES] if line.strip()]
     _refuse_tabs(path, lines[0] if lines else b"")
     dims = Counter(map(_numbers_at_end, lines))
     dim = max(dims, key=lambda dim: (dims[dim], dim), default=0)
@@ -123,14 +123,14 @@ def _without_header(source: ByteStream, start: bytes) -> VectorFile:
 
 
 def _numbers_at_end(line: bytes) -> int:
-    """Count the numbers at a line's end; its first field is the word, whatever it is."""
+    """Count the numbers at the end of a line; its first field is always the word."""
     fields = line.rstrip(b" \r").split(b" ")[1:]
     return len(list(takewhile(_is_number, reversed(fields))))
 
 
 def _mostly_numbers(line: bytes, dim: int) -> bool:
     """Return whether a file is text: at least half of the fields after the word are numbers."""
-    # One is not enough where there should be more: a binary row may spell one and a line's end.
+    # One is not enough for more dimensions: a binary row may contain one and a line end.
     fields = line.rstrip(b" \r").replace(b"\t", b" ").split(b" ")[1:]
     numbers = sum(map(_is_number, fields))
     return numbers >= min(dim, 2) and 2 * numbers >= len(fields)
@@ -141,7 +141,7 @@ def _is_number(field: bytes) -> bool:
 
 
 def _refuse_tabs(path: Path, line: bytes) -> None:
-    """Refuse lines whose numbers stand after tabs."""
+    """Refuse lines with tabs between numbers."""
     if _numbers_at_end(line.replace(b"\t", b" ")) > _numbers_at_end(line):
         raise DataError(
             f"'{path}' has tabs between its numbers, where single spaces belong:"
@@ -150,7 +150,7 @@ def _refuse_tabs(path: Path, line: bytes) -> None:
 
 
 def _refuse_foreign(path: Path, start: bytes) -> None:
-    """Refuse what is known by its first bytes, unpacked, to be no word vectors."""
+    """Refuse files in other formats, by their first unpacked bytes."""
     if not start:
         raise DataError(f"'{path}' is empty: download it again")
     for magic, what in _KNOWN:

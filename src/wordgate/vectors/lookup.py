@@ -1,8 +1,8 @@
 """Lookup of a vocabulary in a table of word vectors, and its out-of-vocabulary rate.
 
-A table may spell words otherwise: GoogleNews, for one, knows cases apart and writes the digits of
-longer numbers as ``#``. So a word is looked for under several spellings, the nearest to its own
-first; what each rule found is counted.
+Spellings in a table may differ: GoogleNews, for example, is case-sensitive and has ``#`` for the
+digits of longer numbers. So a word is looked up in several spellings, the most similar first, and
+the words found by each rule are counted.
 """
 
 import re
@@ -30,11 +30,11 @@ _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 
 @dataclass(frozen=True)
 class LookupResult:
-    """Result of looking up the words of a vocabulary.
+    """Vectors of the words of a vocabulary.
 
     Attributes:
         vectors: float32 [words, dim]; zeros for a word that was not found.
-        rules: int8 [words], the place in `RULES` of the rule that found the word; -1 for none.
+        rules: int8 [words], the index in `RULES` of the rule that found the word; -1 for none.
     """
 
     vectors: NDArray[np.float32]
@@ -42,46 +42,46 @@ class LookupResult:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Which words were found: bool [words]."""
+        """Whether each word was found, bool [words]."""
         return self.rules >= 0
 
     def first(self, n: int) -> "LookupResult":
-        """Return what was found for the first n words."""
+        """Return the result of the first n words."""
         return LookupResult(self.vectors[:n], self.rules[:n])
 
 
 def lookup_words(table: VectorFile, words: Sequence[str], spelling: Spelling) -> LookupResult:
-    """Look a vocabulary's words up in one pass over a table.
+    """Look up the words of a vocabulary in one pass over a table.
 
-    The spelling ``exact`` takes a word as it is or not at all; ``any`` tries other ones.
+    The spelling ``exact`` finds words as they are; ``any`` also finds them in other spellings.
 
     Raises:
-        DataError: The table's file is broken.
+        DataError: The table's file is damaged.
     """
     wanted: dict[bytes, list[tuple[int, int, int]]] = {}  # by spelling: word, rank, rule
-    for place, own in enumerate(words):
-        for rank, (spelled_so, name) in enumerate(spellings(own, spelling).items()):
-            key = spelled_so.encode(errors="surrogatepass")
-            wanted.setdefault(key, []).append((place, rank, RULES.index(name)))
-    found = LookupResult(
+    for index, word in enumerate(words):
+        for rank, (variant, rule_name) in enumerate(spellings(word, spelling).items()):
+            key = variant.encode(errors="surrogatepass")
+            wanted.setdefault(key, []).append((index, rank, RULES.index(rule_name)))
+    result = LookupResult(
         vectors=np.zeros((len(words), table.dim), np.float32),
         rules=np.full(len(words), -1, np.int8),
     )
-    nearest = np.full(len(words), np.iinfo(np.int64).max)
-    for spelled, vector in table.wanted(wanted):
-        for word, rank, rule in wanted[spelled]:
-            if rank < nearest[word]:
-                nearest[word], found.rules[word], found.vectors[word] = rank, rule, vector
-    return found
+    best = np.full(len(words), np.iinfo(np.int64).max)
+    for key, vector in table.wanted(wanted):
+        for index, rank, rule in wanted[key]:
+            if rank < best[index]:
+                best[index], result.rules[index], result.vectors[index] = rank, rule, vector
+    return result
 
 
 def spellings(word: str, spelling: Spelling) -> dict[str, str]:
-    """Spell a word in all the ways it is looked for, nearest first.
+    """Return the spellings in which a word is looked up, the most similar first.
 
     Returns:
         The rule, of `RULES`, by the spelling.
     """
-    found = {word: "exact"}
+    rules = {word: "exact"}
     for base_rule, base in _bases(word) if spelling == "any" else ():
         cases = {
             "exact": base,
@@ -90,13 +90,13 @@ def spellings(word: str, spelling: Spelling) -> dict[str, str]:
             "upper": base.upper(),
         }
         for case, spelled in cases.items():
-            found.setdefault(spelled, case if base_rule == "exact" else base_rule)
-    found.pop("", None)
-    return found
+            rules.setdefault(spelled, case if base_rule == "exact" else base_rule)
+    rules.pop("", None)
+    return rules
 
 
 def _bases(word: str) -> Iterator[tuple[str, str]]:
-    """Change more than the case of a word, least first."""
+    """Yield rules and spellings with other changes than case, the smallest change first."""
     yield "exact", word
     yield "digits", _NUMBER.sub(lambda number: "#" * len(number.group()), word)
     if word.startswith("#"):
@@ -133,9 +133,9 @@ class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
     def of(
         cls, words: Sequence[str], tokens: NDArray[np.int64], found: LookupResult, more: int = 0
     ) -> "VocabularyCoverage":
-        """Count what was found for words that stand so often, int64 [words], in the training texts.
+        """Count the words found, with their occurrences in the training texts, int64 [words].
 
-        `more` words the vocabulary got from the table itself.
+        `more` is the number of words that were added from the table.
         """
         by_rule = {rule: _count(found.rules == number, tokens) for number, rule in enumerate(RULES)}
         without = np.flatnonzero(~found.known)
@@ -159,7 +159,7 @@ class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
         ]
 
     def lines(self) -> list[str]:
-        """Write it for a terminal."""
+        """Return the report for a terminal."""
         found, vocabulary = self.found, self.vocabulary
         tokens = _share(found.tokens, vocabulary.tokens)
         lines = [

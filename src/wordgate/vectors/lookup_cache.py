@@ -1,4 +1,4 @@
-"""Lookups of vocabularies in files of word vectors, kept for the next run."""
+"""Cache of lookups of vocabularies in files of word vectors."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ CACHE_HOME_VARIABLE = "WORDGATE_CACHE_HOME"
 LARGEST_CACHE = 2_000_000_000
 """Maximum bytes of the cache; the least recently used files are deleted first."""
 
-_LAYOUT = 1  # raise it with every change of the form, or of how a word is spelled
+_LAYOUT = 1  # increase it with every change of the format or of the spellings
 _DIGEST = "sha256"
 _FILE = own_files(r"[0-9a-f]{64}\.safetensors")
 
 
 def cache_folder() -> Path:
-    """Return the folder of cached lookups; it may be emptied at any time."""
+    """Return the folder of cached lookups, whose files may be deleted at any time."""
     home = os.environ.get(CACHE_HOME_VARIABLE)
     return (Path(home) if home else Path(platformdirs.user_cache_dir("wordgate"))) / "vectors"
 
 
 def cache_key(file: Path, words: Sequence[str], spelling: str) -> str:
-    """Name a lookup by all that decides its result: the file as it is, the words, the rules."""
-    facts = file.stat()
-    file_as_it_is = [str(file.resolve()), facts.st_size, facts.st_mtime_ns]
-    file_as_it_is += [facts.st_ctime_ns, facts.st_ino]  # which no copying keeps
-    content = json.dumps([_LAYOUT, *file_as_it_is, spelling, *RULES, list(words)])
+    """Return a hash of all that determines a result: state of the file, words and rules."""
+    stat = file.stat()
+    state = [str(file.resolve()), stat.st_size, stat.st_mtime_ns]
+    state += [stat.st_ctime_ns, stat.st_ino]  # which differ for a copy
+    content = json.dumps([_LAYOUT, *state, spelling, *RULES, list(words)])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def read_cache(key: str) -> LookupResult | None:
-    """Read a cached result; None if there is none, or none that is whole."""
+    """Read a cached result; None if there is none, or it is damaged."""
     file = cache_folder() / f"{key}.safetensors"
     try:
         with safe_open(file, framework="np") as stored:
@@ -53,7 +53,7 @@ def read_cache(key: str) -> LookupResult | None:
     except (OSError, SafetensorError, AttributeError, TypeError):  # types that numpy lacks
         return None
     if (
-        metadata.get(_DIGEST) != _digest(known, rules)  # which can be made for any other arrays
+        metadata.get(_DIGEST) != _digest(known, rules)  # which can be correct for other arrays
         or (known.dtype.name, known.ndim) != ("float32", 2)
         or (rules.dtype.name, rules.ndim) != ("int8", 1)
         or len(known) != np.count_nonzero(rules >= 0)
@@ -66,11 +66,11 @@ def read_cache(key: str) -> LookupResult | None:
     return LookupResult(vectors, rules)
 
 
-def write_cache(key: str, found: LookupResult) -> Path:
-    """Cache a result, and give the folder; of too large a cache the longest unused goes."""
+def write_cache(key: str, result: LookupResult) -> Path:
+    """Cache a result, delete the least recently used ones if needed, and return the folder."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    known, rules = found.vectors[found.known], found.rules
+    known, rules = result.vectors[result.known], result.rules
     with atomic_write(folder / f"{key}.safetensors") as aside:
         arrays: dict[str, NDArray[Any]] = {"vectors": known, "rules": rules}
         write_arrays(aside, arrays, {_DIGEST: _digest(known, rules)})
@@ -90,9 +90,9 @@ def _shrink(folder: Path) -> None:
     for file in folder.iterdir():
         if _FILE.fullmatch(file.name) is None:
             continue
-        with suppress(FileNotFoundError):  # another process shrinks, too
-            facts = file.stat()
-            files.append((facts.st_mtime_ns, facts.st_size, file))
+        with suppress(FileNotFoundError):  # another process may delete files, too
+            stat = file.stat()
+            files.append((stat.st_mtime_ns, stat.st_size, file))
     total = 0
     for _, size, file in sorted(files, reverse=True):
         total += size

@@ -1,4 +1,4 @@
-"""Pretrained word vectors: found by file or name, looked up in one pass, results cached."""
+"""Pretrained word vectors: located by file or name, looked up in one pass, results cached."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.data.named import KaggleFile, fetch
-from wordgate.errors import DataError, did_you_mean, near_miss
+from wordgate.data.named import KaggleFile, fetch, unknown_name
+from wordgate.errors import DataError
 from wordgate.runtime.progress import Progress
 from wordgate.tables.encoding import without_surrogates
-from wordgate.tables.source import is_file, missing_file
+from wordgate.tables.source import is_file
 from wordgate.text.tokenizers import Tokenizer
 from wordgate.vectors.formats import open_vectors
 from wordgate.vectors.lookup import LookupResult, Spelling, lookup_words, spellings
@@ -22,52 +22,42 @@ CACHED_FROM_SECONDS = 0.2
 """Minimum seconds of reading for which a result is cached."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NamedVectors(KaggleFile):
-    """Public word vectors that have a name of their own."""
+    """Named public word vectors."""
 
-    gigabytes: float  # how large the file is, unpacked
+    gigabytes: float  # size of the unpacked file
 
 
 NAMED_VECTORS = {
     named.name: named
     for named in (
-        NamedVectors(  # 3 million words and phrases of news, 300 numbers each, case-sensitive
-            name="googlenews",
-            kaggle="leadbest/googlenewsvectorsnegative300",
-            file="GoogleNews-vectors-negative300.bin",
-            gigabytes=3.6,
+        # 3 million words and phrases of news, 300 dimensions, case-sensitive
+        NamedVectors(
+            *("googlenews", "leadbest/googlenewsvectorsnegative300"),
+            *("GoogleNews-vectors-negative300.bin", 3.6),
         ),
-        NamedVectors(  # 2.2 million words of web pages, 300 numbers each, case-sensitive
-            name="glove",
-            kaggle="takuok/glove840b300dtxt",
-            file="glove.840B.300d.txt",
-            gigabytes=5.6,
+        # 2.2 million words of web pages, 300 dimensions, case-sensitive
+        NamedVectors("glove", "takuok/glove840b300dtxt", "glove.840B.300d.txt", 5.6),
+        # 1.2 million words of tweets, 100 dimensions, lower-cased
+        NamedVectors(
+            *("glove-twitter", "bertcarremans/glovetwitter27b100dtxt"),
+            *("glove.twitter.27B.100d.txt", 1.0),
         ),
-        NamedVectors(  # 1.2 million words of tweets, 100 numbers each, lower-cased
-            name="glove-twitter",
-            kaggle="bertcarremans/glovetwitter27b100dtxt",
-            file="glove.twitter.27B.100d.txt",
-            gigabytes=1.0,
-        ),
-        NamedVectors(  # 2 million words of web pages, 300 numbers each, case-sensitive
-            name="fasttext",
-            kaggle="yekenot/fasttext-crawl-300d-2m",
-            file="crawl-300d-2M.vec",
-            gigabytes=4.5,
-        ),
+        # 2 million words of web pages, 300 dimensions, case-sensitive
+        NamedVectors("fasttext", "yekenot/fasttext-crawl-300d-2m", "crawl-300d-2M.vec", 4.5),
     )
 }
 
 
 def locate_vectors(name_or_path: str | Path, progress: Progress | None = None) -> Path:
-    """Turn a file, or one of `NAMED_VECTORS`, into the path of a file; a file wins over a name.
+    """Return the path of a file, or of one of `NAMED_VECTORS`; a file has precedence over a name.
 
-    What the file holds is not looked at.
+    The content of the file is not read.
 
     Raises:
-        DataError: There is no such file and no such name, or Kaggle can't be reached.
-        MissingExtraError: The file has to be fetched, and kagglehub isn't installed.
+        DataError: There is no such file or name, or Kaggle cannot be reached.
+        MissingExtraError: The file must be downloaded, and kagglehub is not installed.
     """
     name = str(name_or_path)
     if not name.strip():
@@ -86,22 +76,17 @@ def locate_vectors(name_or_path: str | Path, progress: Progress | None = None) -
         return fetch(named, given_as="--vectors", remark=remark, progress=progress)
     if is_folder:
         raise DataError(f"'{path}' is a folder; give the file of word vectors in it")
-    missing = missing_file(path)
-    hint = near_miss(name, list(NAMED_VECTORS))
-    if path.suffix or len(path.parts) > 1 or ("did you mean" in missing and not hint):
-        raise DataError(missing)
-    hint = hint or did_you_mean(name, NAMED_VECTORS)
-    raise DataError(f"no file or word vectors '{name}'{hint}")
+    raise unknown_name(name, path, NAMED_VECTORS, "word vectors")
 
 
 @dataclass(frozen=True)
 class PretrainedVectors:
-    """Word vectors to begin a training with.
+    """Word vectors to initialize a training.
 
     Attributes:
-        file: The file they stand in.
-        called: What metrics and messages call them; None for the file's name. Those that have a
-            name of their own were made for one run, and lookups in them are not cached.
+        file: Their file.
+        called: Their name in metrics and messages; None for the file name. Vectors with another
+            name were made for one run, and lookups in them are not cached.
     """
 
     file: VectorFile
@@ -109,11 +94,12 @@ class PretrainedVectors:
 
     @classmethod
     def open(cls, vectors: str | Path, progress: Progress) -> PretrainedVectors:
-        """Find word vectors by file or by name, and see what kind they are; nothing more is read.
+        """Locate word vectors by file or by name, and detect their format.
 
         Raises:
-            DataError: There is no such file or name, it can't be fetched, or it is no such file.
-            MissingExtraError: It needs fetching, and kagglehub isn't installed.
+            DataError: There is no such file or name, it cannot be downloaded, or its format is
+                unknown.
+            MissingExtraError: It must be downloaded, and kagglehub is not installed.
         """
         return cls(open_vectors(locate_vectors(vectors, progress)))
 
@@ -124,43 +110,43 @@ class PretrainedVectors:
 
     @property
     def name(self) -> str:
-        """Name of the vectors: their public name, or the file name."""
+        """The name of the vectors: `called`, or the file name."""
         return self.called or without_surrogates(self.file.path.name)
 
     def lookup(self, words: Sequence[str], spelling: Spelling, progress: Progress) -> LookupResult:
-        """Find a vocabulary's words: in what an earlier run kept, else in the file.
+        """Look up the words of a vocabulary in the cache, or else in the file.
 
         Raises:
-            DataError: The file is broken.
+            DataError: The file is damaged.
         """
         if self.called is not None:
             return lookup_words(self.file, words, spelling)
         key = cache_key(self.file.path, words, spelling)
-        found = read_cache(key)
-        if found is not None:
+        result = read_cache(key)
+        if result is not None:
             progress.detail(f"Word vectors of {self.file.path}, from the cache of an earlier run.")
-            return found
+            return result
         started = time.monotonic()
         progress.detail(f"Looking {len(words):,} words up in {self.file.path}.")
-        found = lookup_words(self.file, words, spelling)
+        result = lookup_words(self.file, words, spelling)
         if time.monotonic() - started >= CACHED_FROM_SECONDS:
             try:
-                folder = write_cache(key, found)
+                folder = write_cache(key, result)
                 progress.detail(f"The vectors found are cached for the next run in {folder}.")
             except OSError as error:
                 progress.say(f"The vectors found could not be cached for the next run: {error}")
-        return found
+        return result
 
     def more_words(
         self, tokenizer: Tokenizer, known: Collection[str], limit: int, spelling: Spelling
     ) -> list[str]:
-        """Name the first words of the table that texts could have and a vocabulary hasn't.
+        """Return the first `limit` words of the table that are not in a vocabulary.
 
-        A word counts if the tokenizer makes one token of it. Phrases, joined by ``_``, are left
-        out, and so is what `lookup` would not find again.
+        These are words that the tokenizer keeps as one token, without phrases (joined by ``_``)
+        and words that `lookup` would not find.
 
         Raises:
-            DataError: The file is broken.
+            DataError: The file is damaged.
         """
         if not limit:
             return []

@@ -1,7 +1,7 @@
-"""The safetensors format of our own: a table, its words and where each word ends.
+"""Word vectors in a safetensors file, our own format.
 
-``vectors`` float32 or float16 [n, dim]; ``words`` uint8 [bytes], the words one after another;
-``word_ends`` int64 [n]. Its metadata say ``format: wordgate-vectors`` and ``version: 1``.
+Tensors: ``vectors`` float32 or float16 [n, dim]; ``words`` uint8 [bytes], the concatenated words;
+``word_ends`` int64 [n]. Metadata: ``format: wordgate-vectors`` and ``version: 1``.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from wordgate.vectors.vector_file import (
 )
 
 METADATA = {"format": "wordgate-vectors", "version": "1"}
-LENGTH_BYTES = 8  # of the header, before it
-LONGEST_HEADER = 2**16  # bytes; ours takes some hundred
+LENGTH_BYTES = 8  # of the header's length, before the header
+LONGEST_HEADER = 2**16  # bytes; ours has a few hundred
 _NUMBERS_AT_ONCE = 2**20
 
 
 class SafetensorsFile(VectorFile):
-    """A safetensors file, see `VectorFile`."""
+    """A safetensors file; see `VectorFile`."""
 
     format = "safetensors"
     count: int
 
     def __init__(self, source: ByteStream, start: bytes):
-        """Check a file by its first bytes, which are more than its header's length, and tensors."""
+        """Check the tensors of a file; `start` are its first bytes."""
         _check_length(source, start)
         with _opened(source.path) as file:
             count, dim, self._letters = _checked(source.path, file)
@@ -66,11 +66,11 @@ class SafetensorsFile(VectorFile):
             )
 
     def _check_ends(self, ends: NDArray[np.int64], row: int) -> None:
-        """Refuse words that end before they begin, are too long, or lie outside the file."""
+        """Refuse words that end before they begin, are too long, or end after the last byte."""
         lengths = np.diff(ends)
-        wrong = (lengths < 0) | (lengths > MAX_WORD_BYTES) | (ends[1:] > self._letters)
-        if wrong.any():
-            first = int(wrong.argmax())
+        invalid = (lengths < 0) | (lengths > MAX_WORD_BYTES) | (ends[1:] > self._letters)
+        if invalid.any():
+            first = int(invalid.argmax())
             raise DataError(
                 f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row"
                 f" {row + first + 1:,} (bytes {int(ends[first]):,} to {int(ends[first + 1]):,} of"
@@ -78,7 +78,7 @@ class SafetensorsFile(VectorFile):
             )
 
     def _vectors(self, table: Any, row: int, places: Sequence[int]) -> NDArray[np.float32]:
-        """Read rows of the table, by their places after one of them; neighbors at once."""
+        """Read rows of the table, by their offsets from `row`; consecutive rows at once."""
         rows = row + np.asarray(places)
         runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
         vectors: NDArray[np.float32] = np.concatenate(
@@ -88,7 +88,7 @@ class SafetensorsFile(VectorFile):
         return vectors
 
     def _first_byte(self, row: int) -> int:
-        """Return the place of a vector in the file; the library keeps it to itself."""
+        """Return the position of a vector in the file, which the library does not return."""
         with self.path.open("rb") as file:
             length = int.from_bytes(file.read(LENGTH_BYTES), "little")
             entry = json.loads(file.read(length))["vectors"]
@@ -97,7 +97,7 @@ class SafetensorsFile(VectorFile):
 
 
 def _check_length(source: ByteStream, start: bytes) -> None:
-    """Refuse a header that is longer than ours ever is, or than the file."""
+    """Refuse a header that is longer than the file or than the maximum of our files."""
     declared = int.from_bytes(start[:LENGTH_BYTES], "little")
     most = min(source.length - LENGTH_BYTES, LONGEST_HEADER)
     if declared > most:
@@ -109,7 +109,7 @@ def _check_length(source: ByteStream, start: bytes) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open the file; what the library finds wrong with it becomes a sentence."""
+    """Open the file; convert errors of the library to a `DataError`."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -122,7 +122,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _checked(path: Path, file: Any) -> tuple[int, int, int]:
-    """Check the tables' names, types and shapes; give rows, size and bytes of words."""
+    """Check names, types and shapes of tensors; return rows, dimensions and bytes of words."""
     metadata = file.metadata() or {}
     if metadata.get("format") != METADATA["format"]:
         names = ", ".join(f"'{name}'" for name in sorted(file.keys())[:3]) or "nothing"

@@ -1,4 +1,4 @@
-"""Summary of a file of word vectors, in one pass of bounded memory."""
+"""Summary of a file of word vectors, computed in one pass in bounded memory."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class VectorSummary:
     Attributes:
         format: One of `wordgate.vectors.formats.FORMATS`.
         compressed: Whether it is gzipped.
-        declared: Rows that its header declares; None where the format has no header.
-        rows: Rows found.
+        declared: Number of rows in the header; None if the format has no header.
+        rows: Number of rows.
         size: Dimensions of a vector.
         standard_deviation: Of all numbers.
         mean_norm: Mean Euclidean length of the vectors.
         upper_case: Share of the rows whose word has an upper-case letter.
-        duplicates: Rows whose word stood in an earlier row; reading takes the first.
-        with_spaces: Rows whose word holds a space.
+        duplicates: Rows whose word is in an earlier row; the first is used.
+        with_spaces: Rows whose word contains a space.
         not_utf8: Rows whose word is not UTF-8.
         first_words: The first words; bytes that are not UTF-8 are shown as ``\xff``.
     """
@@ -50,7 +50,7 @@ class VectorSummary:
 def summarize(
     file: VectorFile, watched: Callable[[Iterable[VectorBatch]], Iterable[VectorBatch]] = iter
 ) -> VectorSummary:
-    """Read a whole file and describe it; `watched` passes its blocks on, as to show progress.
+    """Read and describe a whole file; `watched` wraps its batches, for example to show progress.
 
     Raises:
         DataError: The file is damaged.

@@ -1,7 +1,8 @@
-"""Text formats: a word and its numbers on each line, separated by single spaces.
+"""Word vectors in text formats: a word and its numbers on each line, separated by single spaces.
 
-word2vec's and fastText's begin with a line of rows and dimensions, GloVe's does not. fastText ends
-its lines with a space. A word can hold spaces, so numbers are counted from the right.
+The formats of word2vec and fastText begin with a line of rows and dimensions, that of GloVe does
+not. Lines of fastText end with a space. A word may contain spaces, so numbers are counted from the
+right.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ from wordgate.vectors.vector_file import (
 )
 
 _ROOM = 2**20  # bytes read at a time
-_NUMBER_ROOM = 64  # bytes that one number can take on the average; float64's repr takes 25
+_NUMBER_ROOM = 64  # maximum mean bytes of a number; a float64 has up to 25
 _IN_NUMBERS = b"0123456789+-.eE "
 _SPACE, _BREAK, _RETURN = b" \n\r"
-# A last field of a word that was written as one of the numbers: 0.0123, but not version 3.5.
+# A last field of a word that looks like one of the numbers: 0.0123, but not version 3.5.
 _STRAY_NUMBER = re.compile(rb"[-+]?\d*\.\d{3,}(?:[eE][-+]?\d+)?|[-+]?\d+(?:\.\d+)?[eE][-+]?\d+")
 
 
 class TextFile(VectorFile):
-    """A text file, see `VectorFile`."""
+    """A text file; see `VectorFile`."""
 
     @property
     def format(self) -> str:  # type: ignore[override]
@@ -41,36 +42,36 @@ class TextFile(VectorFile):
         return "glove" if self.count is None else "word2vec-text"
 
     def _blocks(self) -> Iterator[Block]:
-        for stretch in self._stretches():
-            yield stretch.words, partial(self._vectors, stretch)
+        for lines in self._line_blocks():
+            yield lines.words, partial(self._vectors, lines)
 
-    def _vectors(self, stretch: _Stretch, picked: Sequence[int]) -> NDArray[np.float32]:
+    def _vectors(self, lines: _Lines, picked: Sequence[int]) -> NDArray[np.float32]:
         """Parse the numbers of some lines, float32 [len(picked), dim]."""
-        texts = [stretch.numbers(i) for i in picked]
+        texts = [lines.numbers(i) for i in picked]
         try:
             vectors = _parsed(b" ".join(texts), (len(picked), self.dim))
         except ValueError:
-            raise self._no_number(stretch, picked, texts) from None
-        self._check_finite(vectors, lambda i: stretch.place(picked[i]))
+            raise self._no_number(lines, picked, texts) from None
+        self._check_finite(vectors, lambda i: lines.place(picked[i]))
         return vectors
 
-    def _no_number(self, stretch: _Stretch, picked: Sequence[int], texts: list[bytes]) -> DataError:
-        """Name the first field that is no number."""
+    def _no_number(self, lines: _Lines, picked: Sequence[int], texts: list[bytes]) -> DataError:
+        """Return the error for the first field that is not a number."""
         i, field = next(
             (i, field)
             for i, text in zip(picked, texts, strict=True)
             for field in text.split(b" ")
             if not _is_number(field)
         )
-        row, position = stretch.place(i)
+        row, position = lines.place(i)
         found = shown(field.decode("utf-8", "backslashreplace"), 40)
         return DataError(
             f"'{self.path}' has '{found}' among the numbers of row {row:,} (byte"
             f" {position:,}), where only finite numbers belong, each after one space"
         )
 
-    def _stretches(self) -> Iterator[_Stretch]:
-        """Walk the file in whole lines, each of which is known to have enough fields."""
+    def _line_blocks(self) -> Iterator[_Lines]:
+        """Yield blocks of complete lines, each of which has enough fields."""
         row, ended = 0, None  # the byte at which empty lines began
         with open_stream(self.path) as source:
             source.read_fully(self._header)
@@ -84,17 +85,17 @@ class TextFile(VectorFile):
                     ended = position + end
                 if not last:
                     continue
-                stretch = self._cut(block[:end], row, position)
-                n = len(stretch.starts)
+                lines = self._cut(block[:end], row, position)
+                n = len(lines.starts)
                 if self.count is not None and row + n > self.count:
-                    raise self._too_many(stretch.place(self.count - row)[1])
+                    raise self._too_many(lines.place(self.count - row)[1])
                 row += n
-                yield stretch
+                yield lines
             if self.count is not None and row < self.count:
                 raise self._too_few(row, source.position)
 
     def _whole_lines(self, source: ByteStream) -> Iterator[tuple[int, bytes]]:
-        """Yield pieces of the file that end with a line break, each with its position."""
+        """Yield parts of the file that end with a line break, each with its position."""
         longest = MAX_WORD_BYTES + _NUMBER_ROOM * self.dim
         rest = b""
         while piece := source.read_fully(_ROOM):
@@ -112,14 +113,14 @@ class TextFile(VectorFile):
         if rest:
             yield source.position - len(rest), rest + b"\n"
 
-    def _cut(self, block: bytes, row: int, position: int) -> _Stretch:
-        """Find where each line's word and numbers end, counting spaces of all lines at once."""
+    def _cut(self, block: bytes, row: int, position: int) -> _Lines:
+        """Find the ends of the word and the numbers of each line by counting spaces."""
         array = np.frombuffer(block, np.uint8)
         breaks = np.flatnonzero(array == _BREAK)
         spaces = np.flatnonzero(array == _SPACE)
         starts = np.concatenate(([0], breaks[:-1] + 1))
         ends = breaks - (array[breaks - 1] == _RETURN)
-        trailing = (array[ends - 1] == _SPACE).astype(np.int64)  # as fastText has it
+        trailing = (array[ends - 1] == _SPACE).astype(np.int64)  # in files of fastText
         twice = (trailing == 1) & (array[np.maximum(ends - 2, 0)] == _SPACE)
         until = np.searchsorted(spaces, breaks)
         in_line = np.diff(until, prepend=0)
@@ -127,18 +128,18 @@ class TextFile(VectorFile):
         word_ends = starts.copy()
         word_ends[usual] = spaces[(until - self.dim - trailing)[usual]]
         ends -= trailing
-        stretch = _Stretch(block, starts, word_ends, ends, row + 1, position)
+        lines = _Lines(block, starts, word_ends, ends, row + 1, position)
         for i in np.flatnonzero(~usual).tolist():
-            self._cut_unusual(stretch, i)
-        self._check_words(stretch)
-        return stretch
+            self._cut_unusual(lines, i)
+        self._check_words(lines)
+        return lines
 
-    def _cut_unusual(self, stretch: _Stretch, i: int) -> None:
-        """Cut a line whose word may hold spaces; refuse one with too many or few numbers."""
-        start = int(stretch.starts[i])
-        line = stretch.block[start : int(stretch.ends[i])].rstrip(b" \r")
+    def _cut_unusual(self, lines: _Lines, i: int) -> None:
+        """Split a line whose word may contain spaces; refuse too many or too few numbers."""
+        start = int(lines.starts[i])
+        line = lines.block[start : int(lines.ends[i])].rstrip(b" \r")
         word, *numbers = line.rsplit(b" ", self.dim)
-        row, position = stretch.place(i)
+        row, position = lines.place(i)
         if not line:
             raise self._empty_line(row - 1, position)
         if len(numbers) < self.dim:
@@ -151,17 +152,13 @@ class TextFile(VectorFile):
                 f"'{self.path}' has more than {self.dim:,} numbers in row {row:,} (byte"
                 f" {position:,}), where {self.dim:,} belong: the file is damaged"
             )
-        stretch.word_ends[i] = start + len(word)
-        stretch.ends[i] = start + len(line)
+        lines.word_ends[i] = start + len(word)
+        lines.ends[i] = start + len(line)
 
-    def _check_words(self, stretch: _Stretch) -> None:
-        too_long = stretch.word_ends - stretch.starts > MAX_WORD_BYTES
+    def _check_words(self, lines: _Lines) -> None:
+        too_long = lines.word_ends - lines.starts > MAX_WORD_BYTES
         if too_long.any():
-            row, position = stretch.place(int(too_long.argmax()))
-            raise DataError(
-                f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row {row:,} (byte"
-                f" {position:,}): the file is damaged"
-            )
+            raise self._no_word(*lines.place(int(too_long.argmax())))
 
     def _empty_line(self, row: int, position: int) -> DataError:
         return DataError(
@@ -171,15 +168,15 @@ class TextFile(VectorFile):
 
 
 @dataclass
-class _Stretch:
-    """Whole lines."""
+class _Lines:
+    """A block of complete lines."""
 
     block: bytes  # their bytes
-    starts: NDArray[np.int64]  # where each begins, int64 [lines]
-    word_ends: NDArray[np.int64]  # where its word ends, int64 [lines]
-    ends: NDArray[np.int64]  # where its numbers end, int64 [lines]
-    row: int  # the number of the first in the file, from 1
-    position: int  # the byte of the file at which the block begins
+    starts: NDArray[np.int64]  # int64 [lines], the offset of each line
+    word_ends: NDArray[np.int64]  # int64 [lines], the end of its word
+    ends: NDArray[np.int64]  # int64 [lines], the end of its numbers
+    row: int  # the 1-based number of the first line in the file
+    position: int  # the offset of the block in the file
 
     @cached_property
     def words(self) -> list[bytes]:
@@ -192,23 +189,23 @@ class _Stretch:
         return self.block[int(self.word_ends[i]) + 1 : int(self.ends[i])]
 
     def place(self, i: int) -> tuple[int, int]:
-        """Return a line's row in the file, and the byte where it begins."""
+        """Return the row of a line in the file, and its offset in bytes."""
         return self.row + i, self.position + int(self.starts[i])
 
 
 def has_stray_number(word: bytes) -> bool:
-    """Return whether what stands before a line's numbers ends in one more of them."""
+    """Return whether the text before a line's numbers ends with another number."""
     _, space, last = word.rpartition(b" ")
     return bool(space) and _STRAY_NUMBER.fullmatch(last) is not None
 
 
 def _parsed(text: bytes, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Parse numbers that are separated by single spaces; raise ValueError if one is none."""
-    # Python's float also takes ``nan`` and ``1_0``.
+    """Parse numbers separated by single spaces; raise ValueError if a field is not a number."""
+    # Python's float also accepts ``nan`` and ``1_0``.
     if text.translate(None, _IN_NUMBERS):
         raise ValueError
     numbers = list(map(float, text.split(b" ")))
-    with np.errstate(over="ignore"):  # the infinity this makes is refused
+    with np.errstate(over="ignore"):  # infinities are refused later
         return np.array(numbers, dtype=np.float32).reshape(shape)
 
 

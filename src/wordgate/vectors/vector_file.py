@@ -1,4 +1,4 @@
-"""Files of word vectors: their bytes, plain or gzipped, their interface, checks of all formats."""
+"""Base class of files of word vectors, their bytes (plain or gzipped), and common checks."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from wordgate.errors import DataError
 from wordgate.tables.source import GZIP_MAGIC, check_unpacked, is_file, missing_file, unreadable
 
 MAX_DIM = 65_536  # dimensions of a vector; real ones have 25 to 4,096
-MAX_WORD_BYTES = 10_000  # bytes; a longer one means that the file is not read where it should be
+MAX_WORD_BYTES = 10_000  # a longer word means that the file is damaged
 
 
 class ByteStream:
-    """The bytes of a file, unpacked where it is gzipped.
+    """The bytes of a file, unpacked if it is gzipped.
 
     Attributes:
         path: The file.
-        length: Its bytes on the disk.
-        position: How many bytes were given out so far, unpacked.
-        compressed: Whether they come out of gzip.
+        length: Its size on the disk in bytes.
+        position: Number of unpacked bytes read so far.
+        compressed: Whether it is gzipped.
     """
 
     def __init__(self, path: Path, file: FileIO):
@@ -46,14 +46,14 @@ class ByteStream:
 
     @property
     def share_read(self) -> float:
-        """How much of the file was read, from 0 to 1."""
+        """The share of the file that was read, from 0 to 1."""
         return min(1.0, self._file.tell() / self.length) if self.length else 1.0
 
     def readinto(self, room: memoryview) -> int:
-        """Fill a buffer; return how much, which is less only at the end.
+        """Fill a buffer; return the number of bytes, which is smaller only at the end.
 
         Raises:
-            DataError: The file can't be read, or its gzip data are damaged.
+            DataError: The file cannot be read, or its gzip data are damaged.
         """
         filled = 0
         while filled < len(room) and (n := self._checked_read(room[filled:])):
@@ -64,7 +64,7 @@ class ByteStream:
         return filled
 
     def read_fully(self, n: int) -> bytes:
-        """Return `n` bytes, or all there are where they are fewer.
+        """Return the next `n` bytes, or all remaining ones if they are fewer.
 
         Raises:
             DataError: As `readinto`.
@@ -77,23 +77,23 @@ class ByteStream:
         try:
             return self._read_some(room) or 0
         except EOFError as error:
-            wrong = f"ends within its gzip data ({unpacked}): it is truncated"
-            raise DataError(f"'{self.path}' {wrong}; download it again") from error
+            fault = f"ends within its gzip data ({unpacked}): it is truncated"
+            raise DataError(f"'{self.path}' {fault}; download it again") from error
         except (gzip.BadGzipFile, zlib.error) as error:
-            wrong = f"is a damaged gzip file ({error}, {unpacked})"
+            fault = f"is a damaged gzip file ({error}, {unpacked})"
             if str(error).startswith("Not a gzipped file"):
-                wrong = f"has other data after its gzip data ({unpacked})"
-            raise DataError(f"'{self.path}' {wrong}: download it again") from error
+                fault = f"has other data after its gzip data ({unpacked})"
+            raise DataError(f"'{self.path}' {fault}: download it again") from error
         except OSError as error:
             raise unreadable(self.path, error) from error
 
 
 @contextmanager
 def open_stream(path: Path) -> Iterator[ByteStream]:
-    """Open a file for one pass; gzip is known by its first bytes.
+    """Open a file for one pass; gzip is detected by its first bytes.
 
     Raises:
-        DataError: It is missing, a folder, or can't be read.
+        DataError: It is missing, a folder, or cannot be read.
     """
     if not is_file(path):
         raise DataError(missing_file(path))
@@ -111,10 +111,10 @@ def open_stream(path: Path) -> Iterator[ByteStream]:
 
 @dataclass(frozen=True)
 class VectorBatch:
-    """Some rows of a file of word vectors.
+    """Consecutive rows of a file of word vectors.
 
     Attributes:
-        words: Their words, as they stand in the file.
+        words: The words as in the file.
         vectors: float32 [len(words), dim].
     """
 
@@ -123,21 +123,21 @@ class VectorBatch:
 
 
 Block: TypeAlias = tuple[Sequence[bytes], Callable[[Sequence[int]], NDArray[np.float32]]]
-"""The words of rows that follow one another, and what reads the vectors of some of these rows, by
-their positions in the block in ascending order: float32 [positions, dim]. It can be read until the
-next block is asked for."""
+"""The words of consecutive rows, and a function that reads vectors of these rows by their positions
+in the block, in increasing order: float32 [positions, dim]. It is valid until the next block is
+read."""
 
 
 class VectorFile(ABC):
-    """A file of word vectors whose format is known; reading it begins anew with every pass.
+    """Base class of files of word vectors, which can be read in any number of passes.
 
     Attributes:
-        path: Where it lies.
+        path: The path of the file.
         format: One of `wordgate.vectors.formats.FORMATS`.
         compressed: Whether it is gzipped.
-        count: Rows that the header declares; None where the format has no header.
+        count: Number of rows in the header; None if the format has no header.
         dim: Dimensions of a vector.
-        share_read: How much of the file the pass under way has read, from 0 to 1.
+        share_read: The share of the file that the current pass has read, from 0 to 1.
     """
 
     format: str
@@ -145,34 +145,34 @@ class VectorFile(ABC):
     def __init__(
         self, path: Path, *, count: int | None, dim: int, compressed: bool = False, header: int = 0
     ):
-        """Take over what recognizing the file found; `header` is the bytes of its first line."""
+        """Set the facts found by detection; `header` is the number of bytes of the first line."""
         self.path, self.compressed, self.count, self.dim = path, compressed, count, dim
         self.share_read = 0.0
         self._header = header
 
     @abstractmethod
     def _blocks(self) -> Iterator[Block]:
-        """Walk the rows in the file's order, in bounded memory."""
+        """Yield the rows in the order of the file, in bounded memory."""
 
     def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
         """Read the vectors of some words in one pass over the whole file.
 
         Yields:
-            Each word that is there, in the file's order, with its vector, float32 [dim]; where a
-            word occurs again, the first vector counts, as in gensim.
+            Each word in the file with its vector, float32 [dim], in the order of the file; for
+            duplicates, the first vector, as in gensim.
 
         Raises:
             DataError: The file is damaged, or a wanted vector is not finite.
         """
-        left = set(frozenset(words))  # a set made of a set is packed tightly: fewer cache misses
-        for found, vectors_of in self._blocks():
-            if here := left.intersection(found):
-                left -= here
-                places = _take_first(found, here)
-                yield from zip((found[i] for i in places), vectors_of(places), strict=True)
+        missing = set(frozenset(words))  # a set made of a set is packed tightly: fewer cache misses
+        for block_words, vectors_of in self._blocks():
+            if found := missing.intersection(block_words):
+                missing -= found
+                places = _first_places(block_words, found)
+                yield from zip((block_words[i] for i in places), vectors_of(places), strict=True)
 
     def batches(self) -> Iterator[VectorBatch]:
-        """Read all rows in the file's order, some at a time, in bounded memory.
+        """Read all rows in batches, in the order of the file, in bounded memory.
 
         Raises:
             DataError: The file is damaged, or a number is not finite.
@@ -181,7 +181,7 @@ class VectorFile(ABC):
             yield VectorBatch(list(words), vectors_of(range(len(words))))
 
     def words(self) -> Iterator[list[bytes]]:
-        """Read the words alone, some at a time, in the file's order.
+        """Read only the words in batches, in the order of the file.
 
         Raises:
             DataError: The file is damaged.
@@ -190,13 +190,13 @@ class VectorFile(ABC):
             yield list(words)
 
     def rows(self) -> int:
-        """Return the rows the header declares; where there is none, count them in a pass."""
+        """Return the number of rows in the header, or count the rows in a pass."""
         return sum(map(len, self.words())) if self.count is None else self.count
 
     def _check_finite(
         self, vectors: NDArray[np.float32], place: Callable[[int], tuple[int, int]]
     ) -> None:
-        """Refuse NaN and infinity; `place` gives the row, from 1, and the byte of vector i."""
+        """Refuse NaN and infinity; `place` returns the 1-based row and the offset of vector i."""
         finite = np.isfinite(vectors)
         if finite.all():
             return
@@ -208,36 +208,43 @@ class VectorFile(ABC):
             " where only finite numbers belong: the file is damaged or its training failed"
         )
 
+    def _no_word(self, row: int, position: int, more: str = "") -> DataError:
+        """Return the error that there is no valid word in a row, from 1."""
+        return DataError(
+            f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row {row:,} (byte"
+            f" {position:,}): the file is damaged{more}"
+        )
+
     def _too_few(self, found: int, position: int) -> DataError:
-        """Report that the file ends before its last declared row is complete."""
+        """Return the error that the file ends before its last declared row is complete."""
         return DataError(
             f"'{self.path}' ends at byte {position:,} within row {found + 1:,} of {self.count:,}:"
             " it is truncated; download it again"
         )
 
     def _too_many(self, position: int) -> DataError:
-        """Report that the file continues after its last declared row."""
+        """Return the error that the file continues after its last declared row."""
         return DataError(
             f"'{self.path}' declares {self.count:,} rows and goes on after them at byte"
             f" {position:,}: its header or a row is damaged"
         )
 
 
-def _take_first(words: Sequence[bytes], here: set[bytes]) -> list[int]:
-    """Find where each of the words that are here stands first."""
+def _first_places(words: Sequence[bytes], wanted: set[bytes]) -> list[int]:
+    """Return the positions of the first occurrences of words, which are removed from `wanted`."""
     places = []
     for i, word in enumerate(words):
-        if word in here:
-            here.remove(word)
+        if word in wanted:
+            wanted.remove(word)
             places.append(i)
     return places
 
 
 def check_header(path: Path, count: int, dim: int) -> None:
-    """Refuse a header that no file of word vectors can have.
+    """Refuse a header that is not valid.
 
     Raises:
-        DataError: No rows, no numbers, or more dimensions of a vector than there can be.
+        DataError: There are no rows, no dimensions, or too many dimensions.
     """
     if not 1 <= dim <= MAX_DIM:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Writers of word vectors: as gensim, fastText and GloVe write them, or in our own format."""
+"""Writers of word vectors, in the formats of gensim, fastText and GloVe, and our own."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ ENDINGS = {
 }
 """Format of each file extension, without ``.gz``."""
 
-_HEADER_ROOM = 512  # bytes before the table: its header is written last, when all is known
+_HEADER_ROOM = 512  # bytes before the table: its header is written last, when sizes are known
 
 
 def format_by_name(path: str | Path) -> str:
     """Return the format that the file extension implies.
 
     Raises:
-        SettingsError: The ending tells none.
+        SettingsError: The extension is unknown.
     """
     name = str(path).lower().removesuffix(".gz")
     for ending, form in ENDINGS.items():
@@ -55,14 +55,19 @@ def write_vectors(
     count: int,
     dim: int,
 ) -> None:
-    """Write this many word vectors; what stands at the path is replaced once all are written.
+    """Write word vectors atomically.
 
-    ``.gz`` at the path's end compresses the file. The format is one of `wordgate.vectors.formats`.
+    Args:
+        path: The file; with the extension ``.gz`` it is compressed.
+        batches: The words and their vectors.
+        format: One of `wordgate.vectors.formats.FORMATS`.
+        count: The number of rows.
+        dim: Dimensions of a vector.
 
     Raises:
-        SettingsError: The format is unknown, or can't be compressed.
-        DataError: A word can't be written in this format, a number is not finite, the rows are not
-            as announced, the folder is missing, or the disk refuses.
+        SettingsError: The format is unknown, or cannot be compressed.
+        DataError: A word cannot be written in this format, a number is not finite, the rows differ
+            from `count` and `dim`, the folder is missing, or the file cannot be written.
     """
     path = Path(path)
     _check_call(path, format, count, dim)
@@ -72,7 +77,7 @@ def write_vectors(
             _write_table(file, rows, count, dim)
             return
         packed: AbstractContextManager[BinaryIO | gzip.GzipFile] = nullcontext(file)
-        if path.name.lower().endswith(".gz"):  # the same rows give the same bytes
+        if path.name.lower().endswith(".gz"):  # reproducible: without name and time
             packed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0)
         with packed as stream:
             if format != "glove":
@@ -99,7 +104,7 @@ def _check_call(path: Path, form: str, count: int, dim: int) -> None:
 def _checked(
     path: Path, batches: Iterable[VectorBatch], form: str, count: int, dim: int
 ) -> Iterator[VectorBatch]:
-    """Pass on the blocks; refuse rows that would not be read again as they are."""
+    """Yield the batches; refuse rows that could not be read again unchanged."""
     row = 0
     for block in batches:
         n = len(block.words)
@@ -129,7 +134,7 @@ def _checked(
 
 
 def _unfit(word: bytes, form: str) -> str | None:
-    """Return why a word can't stand in a format; None where it can."""
+    """Return why a word cannot be written in a format; None if it can."""
     if form == "word2vec" and b" " in word:
         return (
             f"its word {_shown(word)} contains a space, which ends a word in word2vec's binary"
@@ -152,7 +157,7 @@ def _shown(word: bytes) -> str:
 
 
 def _binary(block: VectorBatch) -> bytes:
-    """Format rows as gensim does: no line break after a vector."""
+    """Format rows as gensim does, without a line break after a vector."""
     vectors = np.ascontiguousarray(block.vectors, "<f4")
     pieces: list[bytes] = []
     for word, vector in zip(block.words, vectors, strict=True):
@@ -161,7 +166,7 @@ def _binary(block: VectorBatch) -> bytes:
 
 
 def _text(block: VectorBatch) -> bytes:
-    """Format rows as lines, each number the shortest that is read as the same float32."""
+    """Format rows as lines, with the shortest representation of each float32."""
     lines = (
         b"%b %b\n" % (word, " ".join(map(str, vector)).encode("ascii"))
         for word, vector in zip(block.words, np.asarray(block.vectors, np.float32), strict=True)
@@ -170,8 +175,8 @@ def _text(block: VectorBatch) -> bytes:
 
 
 def _write_table(file: BinaryIO, batches: Iterable[VectorBatch], count: int, dim: int) -> None:
-    """Write a safetensors file: vectors as they come, word ends, words, and the header last."""
-    # Nothing is set aside for `count` rows, which may be what the header of a damaged file claims.
+    """Write a safetensors file: vectors, word ends, words, and the header last."""
+    # No memory is allocated for `count` rows: it may be from the header of a damaged file.
     ends, letters = bytearray(), bytearray()
     file.seek(_HEADER_ROOM)
     for block in batches:

@@ -1,0 +1,108 @@
+"""The number of threads: arguments, environment variables, cores."""
+
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from wordgate.errors import SettingsError
+from wordgate.runtime import cpu
+from wordgate.runtime.threads import choose_threads, torch_threads
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Simulate five cores and no variables; return a function that sets some."""
+    for name in ("WORDGATE_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(5)), raising=False)
+    monkeypatch.setattr(cpu, "_quotas", lambda *_: [])
+
+    def set_up(own=None, openmp=None, quotas=()):
+        monkeypatch.setattr(cpu, "_quotas", lambda *_: list(quotas))
+        for name, value in {"WORDGATE_THREADS": own, "OMP_NUM_THREADS": openmp}.items():
+            if value is not None:
+                monkeypatch.setenv(name, value)
+
+    return set_up
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "openmp", "quotas", "expected"),
+    [
+        (None, None, None, (), 5),
+        (None, None, None, (16.0,), 5),
+        (None, None, None, (1.5,), 2),
+        (None, None, None, (0.2,), 1),
+        (None, None, "3", (), 3),
+        (None, None, "7", (1.5,), 7),
+        (None, "4", None, (1.5,), 4),
+        (None, "4", "3", (1.5,), 4),
+        (None, " 4 ", None, (), 4),
+        (None, "", "3", (), 3),
+        (2, None, None, (), 2),
+        (9, None, None, (1.5,), 9),
+        (2, "4", "3", (1.5,), 2),
+        (2, "abc", "abc", (), 2),
+        (np.int64(2), None, None, (), 2),
+    ],
+)
+def test_the_first_source_that_is_given_counts(machine, asked, own, openmp, quotas, expected):
+    machine(own, openmp, quotas)
+    assert choose_threads(asked) == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [("4,2", 4), (" 4 , 2 ", 4), ("+3", 3), ("1,8,8", 1)]
+    + [(bad, 5) for bad in ("", "abc", "0", "-1", "2.5", "4,", "4,x", "4,0", "4;2", "9" * 5000)],
+)
+def test_openmp_s_variable_may_be_a_list_and_is_ignored_where_it_is_malformed(
+    machine, told, expected
+):
+    machine(openmp=told)
+    assert choose_threads() == expected
+
+
+@pytest.mark.parametrize("told", ["abc", "0", "-1", "2.5", "4,2", "4097", "\u0664", "9" * 5000])
+def test_wordgate_s_variable_is_a_number_or_refused(machine, told):
+    machine(own=told, openmp="3")
+    with pytest.raises(SettingsError) as caught:
+        choose_threads()
+    assert str(caught.value) == (
+        f"the environment variable WORDGATE_THREADS is {told!r:.80}; it must be a whole number from"
+        " 1 to 4096"
+    )
+
+
+@pytest.mark.parametrize("asked", [0, -1, 4097, True, 2.5, 2.0, "2"])
+def test_an_argument_that_is_no_number_of_threads_is_refused(asked):
+    with pytest.raises(SettingsError) as caught:
+        choose_threads(asked)
+    assert str(caught.value) == f"threads is {asked!r}; it must be a whole number from 1 to 4096"
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "openmp", "before", "during"),
+    [
+        (None, None, None, 8, 5),
+        (None, None, None, 1, 1),
+        (None, None, "3", 1, 3),
+        (None, "4", "3", 1, 4),
+        (2, "4", "3", 1, 2),
+    ],
+)
+def test_torch_keeps_a_lower_number_that_nothing_asks_to_change(
+    machine, asked, own, openmp, before, during
+):
+    machine(own, openmp)
+    now = SimpleNamespace(threads=before)
+    torch = SimpleNamespace(
+        get_num_threads=lambda: now.threads,
+        set_num_threads=lambda threads: setattr(now, "threads", threads),
+    )
+    with pytest.raises(KeyError), torch_threads(torch, asked) as threads:  # noqa: PT012
+        assert threads == now.threads == during
+        raise KeyError
+    assert now.threads == before
