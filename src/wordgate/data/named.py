@@ -6,11 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from wordgate.errors import DataError, MissingExtraError
 from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress, Silent
+from wordgate.storage.files import user_folder
 from wordgate.tables.source import is_file
 
 # An HTTP client's message can fill a screen; its beginning names the trouble.
@@ -63,7 +62,7 @@ def fetch(
         MissingExtraError: It isn't there, and kagglehub isn't installed.
         DataError: It isn't there, and Kaggle can't be reached.
     """
-    home = os.environ.get("WORDGATE_DATA_HOME") or platformdirs.user_data_dir("wordgate")
+    home = os.environ.get("WORDGATE_DATA_HOME") or user_folder("data")
     own = Path(home) / wanted.name / wanted.file
     for place in (own, own.with_name(f"{wanted.file}.gz")):
         if is_file(place):

@@ -16,7 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wordgate.errors import BundleError, SettingsError, no_folder_message
 from wordgate.scoring.options import ScoreOptions
-from wordgate.storage.files import remove, resolve_link, sync_folder, system_errors
+from wordgate.storage.files import (
+    check_movable,
+    expand_home,
+    remove,
+    resolve_link,
+    sync_folder,
+    system_errors,
+)
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,
     RunFingerprint,
@@ -268,9 +275,11 @@ class PartialOutput:
 
 def destination(out: str) -> Path:
     """Return the file that a result is written to: where a link leads, so that the link stays."""
-    path = Path(out).expanduser()
+    path = expand_home(out)
     if path.exists() and not path.is_file() and not path.is_dir():
         raise BundleError(f"{path} is not a file; give one, or - for standard output")
+    if path.is_file():
+        check_movable(path, BundleError)
     return resolve_link(path)
 
 

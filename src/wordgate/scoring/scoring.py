@@ -33,6 +33,7 @@ from wordgate.scoring.partial_output import (
 from wordgate.scoring.predictions import predict_batch, texts_of
 from wordgate.scoring.results import Scored
 from wordgate.scoring.writing import ParquetWriter, Writer, make_writer
+from wordgate.storage.files import expand_home
 from wordgate.storage.places import place_of
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.tables import Batch
@@ -94,7 +95,7 @@ def score_file(
     place = None if source == STANDARD else place_of(split_sheet(source)[0])
     file = place if isinstance(place, Path) and is_file(place) else None
     with PartialOutput(destination(out), options.checkpoint_seconds) as kept:
-        if kept.is_complete(options, file, Path(bundle).expanduser() / MANIFEST):
+        if kept.is_complete(options, file, expand_home(bundle) / MANIFEST):
             made_of = bundle if file is None else f"{bundle} and {source}"
             progress.say(
                 f"{out} already exists and is newer than {made_of}: there is nothing to do. Only"

@@ -106,8 +106,8 @@ def distill_words(
         teacher: The model to ask.
         dim: Dimensions of a vector; None for 300, or for as many as there can be.
         progress: Shows how far it is.
-        deadline: The `time.monotonic()` from which on no further words are asked about; those of
-            few subwords go first then.
+        deadline: The `time.monotonic()` from which on no further words are asked about; the first
+            words go first then, each with others of as many subwords.
 
     Raises:
         SettingsError: The size is below 1, or above what teacher and words can give.
@@ -153,7 +153,7 @@ def _ask(
     order = sorted(range(len(words)), key=lambda i: -subwords[i])
     batches = [order[i : i + _AT_ONCE] for i in range(0, len(order), _AT_ONCE)]
     if deadline < math.inf:
-        batches.reverse()
+        batches.sort(key=min)  # the first words are the texts' most frequent
     means = np.zeros((len(words), teacher.hidden_size), np.float32)
     known = np.zeros(len(words), np.bool_)
     done = 0
