@@ -8,7 +8,7 @@ the state is replaced as a whole: whatever was written after it is cut off when 
 import os
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -19,6 +19,7 @@ from wordgate.scoring.options import ScoreOptions
 from wordgate.storage.files import (
     check_movable,
     expand_home,
+    lock,
     remove,
     resolve_link,
     sync_folder,
@@ -33,7 +34,7 @@ from wordgate.storage.resumable import (
     write_resumable,
 )
 
-_ROWS, _STATE, _BEGUN = "rows", "state.safetensors", "begun"
+_ROWS, _STATE, _BEGUN, _LOCK = "rows", "state.safetensors", "begun", "lock"
 _OLDER_STATE = "note.json"  # which said so in layouts before the fifth
 # A state that took t seconds is followed by the next after fifty times t: a cost of 2%.
 _SHARE = 50.0
@@ -95,10 +96,12 @@ class PartialOutput:
         self.rows = self.folder / _ROWS
         self.state = self.folder / _STATE
         self._begun = self.folder / _BEGUN
+        self._lock_file = self.folder / _LOCK
         self._older_state = self.folder / _OLDER_STATE
         self._every = every
         self._due = 0.0
         self._stream: BinaryIO | None = None
+        self._lock: BinaryIO | None = None
         self._claimed = False
 
     def __enter__(self) -> "PartialOutput":
@@ -112,6 +115,7 @@ class PartialOutput:
             if not keeps and (self._claimed or self._stream is not None):
                 self.rows.unlink(missing_ok=True)
                 self._begun.unlink(missing_ok=True)
+            self._release()
             self.folder.rmdir()
 
     def exists(self) -> bool:
@@ -184,9 +188,29 @@ class PartialOutput:
             self._begun.touch()
             sync_folder(self.folder.parent)
 
+    def _acquire(self) -> None:
+        """Keep other processes from writing the same result until this one has ended."""
+        with ExitStack() as refused:
+            with writing(self.folder):
+                stream = refused.enter_context(open(self._lock_file, "ab", 0, opener=_no_link))
+            lock(stream, self.folder, f"scoring into {self.out}")
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(stream.fileno()), self._lock_file.stat()):
+                    self._lock = stream
+                    refused.pop_all()
+                    return
+        raise BundleError(f"another process has just ended scoring into {self.out}: try again")
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock_file.unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
     def begin(self, heading: bytes, fingerprint: RunFingerprint | None) -> None:
         """Begin anew, whatever was kept; without a fingerprint nothing can be gone on with."""
         self._claim()
+        self._acquire()
         with writing(self.folder):
             for state in (self.state, self._older_state):
                 state.unlink(missing_ok=True)
@@ -199,6 +223,7 @@ class PartialOutput:
 
     def resume(self, state: ScoringState) -> None:
         """Go on where the state says; refuse what is damaged."""
+        self._acquire()
         with writing(self.rows):
             try:
                 self._stream = open(self.rows, "rb+", buffering=0, opener=_no_link)  # noqa: SIM115
@@ -253,6 +278,7 @@ class PartialOutput:
         for file in (self.rows, self._begun, self.state):
             remove(file)
             sync_folder(self.folder)
+        self._release()
         self.folder.rmdir()
 
     def load(self, fingerprint: RunFingerprint) -> tuple[ScoringState, list[str]]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import platformdirs
 
@@ -289,27 +289,31 @@ def exclusive(file: Path, what: str) -> Iterator[None]:
     Raises:
         BundleError: Another process has been doing it for half a minute, or the file can't be made.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
     with system_errors(BundleError, f"{file} cannot be opened"):
         stream = file.open("ab")
     with stream:
-        until = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > until:
-                    raise BundleError(
-                        f"another process is busy with {what} ({file}): wait until it has ended"
-                    ) from error
-                time.sleep(_PAUSE)
-            except OSError as error:
-                if error.errno not in _CANT_LOCK:
-                    raise BundleError(f"{file} cannot be locked: {error.strerror}") from error
-                break
+        lock(stream, file, what)
         yield
+
+
+def lock(stream: IO[Any], file: Path, what: str) -> None:
+    """Lock an open file until it is closed, as `exclusive` does, where the system knows how."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError as error:
+            if time.monotonic() > until:
+                raise BundleError(
+                    f"another process is busy with {what} ({file}): wait until it has ended"
+                ) from error
+            time.sleep(_PAUSE)
+        except OSError as error:
+            if error.errno not in _CANT_LOCK:
+                raise BundleError(f"{file} cannot be locked: {error.strerror}") from error
+            break
