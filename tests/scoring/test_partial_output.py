@@ -449,6 +449,24 @@ def test_who_waited_for_a_result_that_became_whole_leaves_it_alone(here, monkeyp
     assert not Path("out.csv.checkpoint").exists()
 
 
+@pytest.mark.parametrize("change", ["cut", "removed", "none"])
+def test_a_file_that_changes_while_it_is_scored_is_told_of(messy, count_model, listening, change):
+    def say(text):
+        listening.lines.append(text)
+        if text.startswith("new columns") and change == "cut":
+            os.truncate(messy, 0)
+        elif text.startswith("new columns") and change == "removed":
+            os.remove(messy)
+
+    listening.say = say
+    wordgate.score(count_model.folder, messy, "out.csv", progress=listening)
+    warnings = [line for line in listening.lines if line.startswith("warning: ")]
+    assert warnings == ([] if change == "none" else [
+        f"warning: {messy} was changed while it was scored: out.csv may lack rows, or mix old and"
+        " new ones; --overwrite scores again"
+    ])  # fmt: skip
+
+
 def test_what_fails_before_the_first_row_leaves_nothing(score, messy, write, here):
     write("out.csv", "old")
     with pytest.raises(DataError, match=r"^no column 'x'"):
