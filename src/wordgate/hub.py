@@ -15,6 +15,7 @@ from pathlib import Path
 
 from wordgate.errors import DataError, address_message, near_miss
 from wordgate.runtime.display import shown
+from wordgate.storage.files import expand_home
 
 MINILM = "minilm"
 """Name of the model that is in a Python package and needs no download from the Hub."""
@@ -93,7 +94,7 @@ def _folder(called: str, role: Role) -> Path:
         raise DataError(
             f"the name of the {role.name} is empty: give a folder, {MINILM} or OWNER/NAME"
         )
-    path = Path(called).expanduser()
+    path = expand_home(called)
     if path.is_dir():
         return path
     if path.exists():

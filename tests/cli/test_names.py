@@ -201,6 +201,18 @@ def test_results_are_shown_in_a_line(reviews, count_model):
         assert "\n" not in shown
 
 
+def test_the_tilde_of_an_unknown_user_is_part_of_a_name(capfd, monkeypatch, tmp_path, reviews):
+    monkeypatch.chdir(tmp_path)
+    assert failed(capfd, "predict", "~no-such-user/m", "a lamp") == (
+        "wordgate: there is no model at ~no-such-user/m\n"
+    )
+    assert "no file '~no-such-user/rows.csv'" in failed(capfd, "audit", "~no-such-user/rows.csv")
+    (tmp_path / "~no-such-user").mkdir()
+    out = "./~no-such-user/m"
+    assert exit_code(["train", str(reviews), "--model", "count", "--out", out]) == 0
+    assert wordgate.load(out).predict(["a lamp"])
+
+
 def test_a_tilde_is_the_home_of_an_exported_file(monkeypatch, tmp_path, count_model):
     pytest.importorskip("onnxruntime")
     monkeypatch.setenv("HOME", str(tmp_path))

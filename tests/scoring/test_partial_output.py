@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,7 +17,8 @@ from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import partial_output, scoring
-from wordgate.storage.resumable import read_resumable, write_resumable
+from wordgate.scoring.partial_output import Counts, PartialOutput, ScoringState
+from wordgate.storage.resumable import RunFingerprint, read_resumable, write_resumable
 
 ROWS = 400
 OUTS = ["out.csv", "out.tsv", "out.jsonl", "out.csv.gz"]
@@ -403,6 +405,66 @@ def test_an_old_result_stands_until_the_new_one_is_whole(score, messy, write, he
     assert (here / "out.csv").read_text() == "old"
     score(messy, "out.csv", batch=20, resume=True)
     assert (here / "out.csv").read_text().startswith("id,text,label,")
+
+
+def test_two_processes_do_not_write_the_same_result(here, monkeypatch):
+    monkeypatch.setattr("wordgate.storage.files._PATIENCE", 0.0)
+    run, state = RunFingerprint({}), ScoringState(position=0, length=5, counts=Counts())
+    busy = pytest.raises(
+        BundleError, match=r"^another process is busy with scoring into out\.csv \("
+    )
+    with PartialOutput(Path("out.csv"), 0.0) as first:
+        first.begin(b"text\n", run)
+        with busy, PartialOutput(Path("out.csv"), 0.0) as second:
+            second.begin(b"other\n", run)
+        with busy, PartialOutput(Path("out.csv"), 0.0) as second:
+            second.resume(state)
+        first.write(b"a lamp\n")
+        first.close()
+        assert first.rows.read_bytes() == b"text\na lamp\n"
+    with PartialOutput(Path("out.csv"), 0.0) as second:  # what the first has kept
+        second.resume(state)
+        assert second.rows.read_bytes() == b"text\n"
+
+
+def test_who_waited_for_a_result_that_became_whole_leaves_it_alone(here, monkeypatch):
+    state = ScoringState(position=0, length=5, counts=Counts())
+    with (
+        PartialOutput(Path("out.csv"), 0.0) as first,
+        PartialOutput(Path("out.csv"), 0.0) as second,
+    ):
+        first.begin(b"text\na lamp\n", RunFingerprint({}))
+        first.close()
+
+        def finish(seconds):
+            first.rows.rename("out.csv")
+            first.clear()
+
+        monkeypatch.setattr("time.sleep", finish)
+        with pytest.raises(
+            BundleError, match=r"^another process has just ended scoring into out\."
+        ):
+            second.resume(state)
+    assert Path("out.csv").read_bytes() == b"text\na lamp\n"
+    assert not Path("out.csv.checkpoint").exists()
+
+
+@pytest.mark.parametrize("change", ["cut", "removed", "none"])
+def test_a_file_that_changes_while_it_is_scored_is_told_of(messy, count_model, listening, change):
+    def say(text):
+        listening.lines.append(text)
+        if text.startswith("new columns") and change == "cut":
+            os.truncate(messy, 0)
+        elif text.startswith("new columns") and change == "removed":
+            os.remove(messy)
+
+    listening.say = say
+    wordgate.score(count_model.folder, messy, "out.csv", progress=listening)
+    warnings = [line for line in listening.lines if line.startswith("warning: ")]
+    assert warnings == ([] if change == "none" else [
+        f"warning: {messy} was changed while it was scored: out.csv may lack rows, or mix old and"
+        " new ones; --overwrite scores again"
+    ])  # fmt: skip
 
 
 def test_what_fails_before_the_first_row_leaves_nothing(score, messy, write, here):

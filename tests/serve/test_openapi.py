@@ -110,7 +110,8 @@ def test_requests_are_as_described(described):
     check({"texts": ["a"], "threshold": {"bad": 0.5}}, schemas["PredictRequest"])
     check({"text": "a" * 40}, schemas["ExplainRequest"])
     for wrong in (
-        {}, {"texts": []}, {"texts": ["a"] * 4}, {"texts": ["b" * 51]}, {"texts": ["a"], "x": 1},
+        {}, {"texts": []}, {"texts": [""]}, {"texts": ["a", " \n"]},
+        {"texts": ["a"] * 4}, {"texts": ["b" * 51]}, {"texts": ["a"], "x": 1},
         {"texts": ["a"], "abstain_below": 1.1}, {"texts": [None]}, {"texts": ["a"], "threshold": 1},
         {"texts": ["a"], "threshold": {"bad": 0.5, "good": 0.5}},
     ):  # fmt: skip

@@ -3,11 +3,21 @@
 import errno
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from wordgate.errors import BundleError, DataError
-from wordgate.storage.files import atomic_write, check_file, check_folder, exclusive, write_folder
+from wordgate.scoring.partial_output import destination
+from wordgate.storage.files import (
+    atomic_write,
+    check_file,
+    check_folder,
+    exclusive,
+    expand_home,
+    user_folder,
+    write_folder,
+)
 
 
 def mode(path):
@@ -82,6 +92,28 @@ def test_what_could_not_be_written_after_the_work_is_refused_before_it(tmp_path)
     assert names(tmp_path) == ["astray", "pipe"]
 
 
+@pytest.mark.skipif(not os.path.ismount("/dev"), reason="needs a mount point")
+def test_a_mount_point_is_refused_before_the_work(tmp_path):
+    kinds = {"overwrite": True, "check_replaceable": lambda path: None}
+    refused = r"^/dev is a mount point, which cannot be replaced; name a path inside a mount$"
+    with pytest.raises(BundleError, match=refused):
+        check_folder(Path("/dev"), "model", **kinds)
+    link = tmp_path / "link"
+    link.symlink_to("/dev")
+    with pytest.raises(BundleError, match=refused):
+        check_folder(link, "model", **kinds)
+    check_folder(tmp_path / "model", "model", **kinds)
+
+
+@pytest.mark.parametrize("command", ["export", "score"])
+def test_a_mounted_file_is_refused_before_the_work(monkeypatch, tmp_path, command):
+    file = tmp_path / "mounted"
+    file.touch()
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == file)
+    with pytest.raises((BundleError, DataError), match="mounted is a mount point"):
+        check_file(file, overwrite=True) if command == "export" else destination(str(file))
+
+
 def test_a_lock_that_cannot_be_made_is_refused_and_one_that_is_unknown_is_done_without(
     tmp_path, monkeypatch
 ):
@@ -102,3 +134,18 @@ def test_a_lock_that_cannot_be_made_is_refused_and_one_that_is_unknown_is_done_w
                 lock("lock")
         else:
             assert lock("lock") == answer
+
+
+def test_a_user_without_a_home_keeps_tildes_and_is_asked_for_a_folder(monkeypatch, tmp_path):
+    users = pytest.importorskip("pwd")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(users, "getpwuid", lambda number: users.getpwnam("no such user"))
+    assert expand_home("~/m") == tmp_path / "m"
+    assert expand_home("~no such user/m") == Path("~no such user/m")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    assert expand_home("~/m") == Path("~/m")
+    assert user_folder("data") == tmp_path / "wordgate"
+    with pytest.raises(DataError, match=r"^the state folder of this user is unknown: set HOME or"):
+        user_folder("state")

@@ -207,9 +207,9 @@ def test_bfloat16_learns_too(examples, fine_tune, monkeypatch):
     assert weights(fitted)["head.weight"].dtype == np.float32
 
 
-@pytest.mark.parametrize("package", ["torch", "transformers", "tokenizers"])
-def test_the_missing_extra_is_named(hide_packages, package):
-    hide_packages(package)
+@pytest.mark.parametrize("packages", ["torch", "transformers", "tokenizers", "sklearn tokenizers"])
+def test_the_missing_extra_is_named(hide_packages, packages):
+    hide_packages(*packages.split())
     with pytest.raises(MissingExtraError) as error:
         check_family("transformer")
     assert str(error.value) == (

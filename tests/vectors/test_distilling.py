@@ -183,6 +183,10 @@ def test_words_that_the_deadline_leaves_out_are_counted_and_have_no_vector(monke
     made = distill_words(WORDS, teacher, progress=said, deadline=time.monotonic())
     (first,) = teacher.asked
     assert sorted(made.words) == sorted(first)
-    assert max(map(len, made.words)) <= min(len(word) for word in WORDS if word not in made.words)
+    assert WORDS[0] in first
     assert said.lines[0] == "The time limit left 150 of 200 words without a vector"
     assert distil(deadline=time.monotonic() + 1000).words == WORDS
+    teacher.asked, teacher.count_subwords = [], lambda words: [1] * len(words)
+    made = distill_words(WORDS, teacher, progress=said, deadline=time.monotonic())
+    assert teacher.asked == [WORDS[:50]]
+    assert made.words == WORDS[:50]

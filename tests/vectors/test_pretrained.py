@@ -57,6 +57,19 @@ def nothing_worth_keeping(monkeypatch):
     monkeypatch.setattr(pretrained, "CACHED_FROM_SECONDS", 60.0)
 
 
+def test_without_a_home_vectors_are_found_and_not_cached(file, monkeypatch, all_worth_keeping):
+    users = pytest.importorskip("pwd")
+    monkeypatch.setattr(users, "getpwuid", lambda number: users.getpwnam("no such user"))
+    for name in ("WORDGATE_CACHE_HOME", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    found, lines = lookup(file)
+    assert found.known.tolist() == [True, True, False]
+    assert lines[-1] == (
+        "The vectors found could not be cached for the next run: the cache folder of this user is"
+        " unknown: set HOME or XDG_CACHE_HOME"
+    )
+
+
 def test_a_vocabulary_is_looked_up(file, nothing_worth_keeping):
     found, lines = lookup(file)
     assert found.vectors.tolist() == [[2.0, -2.0], [1.0, -1.0], [0.0, 0.0]]

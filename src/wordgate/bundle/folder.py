@@ -47,7 +47,7 @@ from wordgate.errors import BundleError, WordgateError, address_message
 from wordgate.models.base import Model, model_from_state
 from wordgate.runtime.display import shown
 from wordgate.runtime.threads import choose_threads
-from wordgate.storage.files import check_folder, system_errors, write_folder
+from wordgate.storage.files import check_folder, expand_home, system_errors, write_folder
 from wordgate.storage.resumable import first_fault
 from wordgate.tables.encoding import without_surrogates
 
@@ -77,7 +77,7 @@ class BundleFolder:
     @classmethod
     def open(cls, path: str | Path) -> "BundleFolder":
         """Read the manifest."""
-        name, path = path, Path(path).expanduser()
+        name, path = path, expand_home(path)
         if not os.path.exists(path):  # also accepts a path too long for the system
             missing = f"there is no model at {shown(str(path), 200)}"
             raise BundleError(address_message(name) or missing)
@@ -256,7 +256,7 @@ def check_destination(path: str | Path, *, overwrite: bool) -> None:
         BundleError: An existing file or folder at `path` may not be replaced, or `path` cannot be
             written.
     """
-    path = Path(path).expanduser()
+    path = expand_home(path)
     check_folder(path, "model", overwrite=overwrite, check_replaceable=_check_replaceable)
 
 
@@ -267,7 +267,7 @@ def write_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) -
         BundleError: An existing file or folder at `path` may not be replaced, or writing failed.
     """
     check_destination(path, overwrite=overwrite)
-    write_folder(Path(path).expanduser(), "model", _contents(bundle))
+    write_folder(expand_home(path), "model", _contents(bundle))
 
 
 def _leads_out(file: Path) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch, unknown_name
 from wordgate.errors import DataError
 from wordgate.runtime.display import counted
+from wordgate.storage.files import expand_home
 from wordgate.storage.places import name_of, place_of, shown_name
 from wordgate.storage.remote import RemoteFile
 from wordgate.tables import Records, SourceFormat, collect_records, open_source, open_table
@@ -106,7 +107,7 @@ def _locate(source: str) -> tuple[str | Path, NamedSet | None]:
         return path.url, None
     if is_file(path):
         return path, None
-    if is_several(path) or is_file(Path(split_sheet(source)[0]).expanduser()):
+    if is_several(path) or is_file(expand_home(split_sheet(source)[0])):
         return source, None
     if source in NAMED_SETS:
         return fetch(NAMED_SETS[source], given_as="DATA"), NAMED_SETS[source]

@@ -7,11 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from wordgate.errors import DataError, MissingExtraError, did_you_mean, near_miss
 from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress, Silent
+from wordgate.storage.files import user_folder
 from wordgate.tables.source import is_file, missing_file
 
 # Messages of HTTP clients can be very long; the beginning has the reason.
@@ -72,7 +71,7 @@ def fetch(
         MissingExtraError: It is not in the folder, and kagglehub is not installed.
         DataError: It is not in the folder, and Kaggle cannot be reached.
     """
-    home = os.environ.get("WORDGATE_DATA_HOME") or platformdirs.user_data_dir("wordgate")
+    home = os.environ.get("WORDGATE_DATA_HOME") or user_folder("data")
     own = Path(home) / wanted.name / wanted.file
     for place in (own, own.with_name(f"{wanted.file}.gz")):
         if is_file(place):

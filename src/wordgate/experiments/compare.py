@@ -56,7 +56,7 @@ from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.runtime.threads import choose_threads, limited_blas
 from wordgate.settings import NO_TEACHER, Settings, checked_seed, load_settings
 from wordgate.split.audit import audit_table
-from wordgate.storage.files import check_folder, write_folder
+from wordgate.storage.files import check_folder, expand_home, write_folder
 from wordgate.tables.encoding import without_surrogates
 from wordgate.training.families import check_device, check_family, check_pretrained
 from wordgate.training.fitting import RunContext
@@ -128,7 +128,7 @@ def compare(
     """
     require_extra("train", "comparing models")
     progress = Console() if progress is None else progress
-    out = None if out is None else Path(out).expanduser()
+    out = None if out is None else expand_home(out)
     source = DataSource(data, options, unlabelled_files(unlabelled), checked_seed(seed))
     n_threads = choose_threads(threads)
     chosen_engine = Engine.of(engine, threads, device)

@@ -16,7 +16,7 @@ from wordgate.runtime.display import counted, shown
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.runtime.threads import choose_threads, limited_blas, torch_threads
-from wordgate.storage.files import check_file
+from wordgate.storage.files import check_file, expand_home
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
 from wordgate.training.families import load_torch
 from wordgate.vectors.distilling import (
@@ -103,7 +103,7 @@ def distill(
     n_threads = choose_threads(threads)
     if reading.get("group") is not None:
         raise SettingsError("group has no effect: words are taken from all rows; leave it out")
-    out = Path(out).expanduser()
+    out = expand_home(out)
     format_ = format_by_name(out)
     check_file(out, overwrite=overwrite)
     require_extra("distill", "distilling word vectors")

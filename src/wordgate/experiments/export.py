@@ -22,7 +22,7 @@ from wordgate.prediction.decision import DecisionRule
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 from wordgate.runtime.threads import choose_threads, limited_blas
-from wordgate.storage.files import atomic_output, check_file
+from wordgate.storage.files import atomic_output, check_file, expand_home
 from wordgate.tables.values import checked_texts
 from wordgate.text.encoder import EncodedTexts
 
@@ -90,7 +90,7 @@ def export_onnx(
     require_extra("onnx", "writing an ONNX file")
     if data is not None:
         require_extra("train", "evaluating an int8 file on labeled texts")
-    out, folder = Path(out).expanduser(), BundleFolder.open(bundle)
+    out, folder = expand_home(out), BundleFolder.open(bundle)
     check_file(out, overwrite=overwrite)
     config = folder.config()
     progress = progress or Silent()

@@ -9,6 +9,7 @@ from wordgate.errors import MissingExtraError, SettingsError
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress
 from wordgate.settings import LARGEST_EMBEDDING, NO_TEACHER, Settings, flat_overrides, load_settings
+from wordgate.storage.files import expand_home
 from wordgate.tables.listing import given_names
 from wordgate.training.families import check_family
 from wordgate.vectors.pretrained import PretrainedVectors
@@ -151,7 +152,7 @@ def _idle_settings(settings: Settings, *, vectors: bool) -> dict[str, tuple[bool
 
 def _families_of_teachers(settings: Settings) -> set[str]:
     """Return the families of teachers that are saved models, and `_FINE_TUNED` for others."""
-    folders = {name: Path(name).expanduser() for name in settings.teacher.models}
+    folders = {name: expand_home(name) for name in settings.teacher.models}
     return {
         BundleFolder.open(folder).config().family if (folder / MANIFEST).is_file() else _FINE_TUNED
         for folder in folders.values()

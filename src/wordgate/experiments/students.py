@@ -37,6 +37,7 @@ from wordgate.experiments.unlabelled import Unlabelled, read_unlabelled
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings
+from wordgate.storage.files import expand_home
 from wordgate.storage.resumable import VECTORS, RunFingerprint, as_it_is
 from wordgate.training.distillation import TransferSet, answered
 from wordgate.training.fitting import FitData, RunContext, run_config
@@ -161,7 +162,7 @@ def teacher_config(
         real_number(minutes, "teaching_minutes", "a number above 0", lambda number: number > 0)
     saved = load_saved(settings.teacher.models, progress)
     others = [name for name in settings.teacher.models if name not in saved]
-    folders = [*(Path(name).expanduser() for name in saved), *locate_pretrained_teachers(others)]
+    folders = [*(expand_home(name) for name in saved), *locate_pretrained_teachers(others)]
     files = _digest([as_it_is(of_teacher) for of_teacher in folders])
     return TeacherConfig(saved, files, minutes=minutes, folder=folder, resume=resume)
 

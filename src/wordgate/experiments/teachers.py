@@ -31,6 +31,7 @@ from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, stage
 from wordgate.runtime.threads import torch_threads
 from wordgate.settings import NO_TEACHER, Settings
+from wordgate.storage.files import expand_home
 from wordgate.text.augmentation import Augmenter, nearest_words
 from wordgate.text.tokenizers import get_tokenizer
 from wordgate.training.distillation import Teacher, TransferSet, ask
@@ -203,10 +204,10 @@ def load_saved(names: Sequence[str], progress: Progress) -> dict[str, SavedModel
     """Load the teachers that are saved models, by their names; others must be fine-tuned."""
     saved = {}
     for name in names:
-        if name == NO_TEACHER or not (Path(name).expanduser() / MANIFEST).is_file():
+        if name == NO_TEACHER or not (expand_home(name) / MANIFEST).is_file():
             continue
         with stage(progress, f"Loading the teacher {shown(name, 200)}"):
-            folder = BundleFolder.open(Path(name).expanduser())
+            folder = BundleFolder.open(expand_home(name))
             config = folder.config()
             saved[name] = SavedModel(
                 name,

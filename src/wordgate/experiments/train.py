@@ -39,6 +39,7 @@ from wordgate.runtime.engine import LOCAL, Engine
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.runtime.threads import choose_threads, limited_blas
 from wordgate.settings import checked_seed
+from wordgate.storage.files import expand_home
 from wordgate.training.families import check_device, check_family, check_pretrained, check_workers
 from wordgate.training.fitting import RunContext
 
@@ -288,7 +289,7 @@ class _Output:
         cls, out: str | Path | None, model: str, *, overwrite: bool, resume: bool, is_limited: bool
     ) -> "_Output":
         """Choose files and folders; refuse, before any work, what could not be written after it."""
-        folder = None if out is None else Path(out).expanduser()
+        folder = None if out is None else expand_home(out)
         if folder is not None and resume and not overwrite and not is_limited:
             # Complete if it was killed between writing the model and removing the checkpoint.
             overwrite = is_complete(folder, kept_beside(folder, "checkpoint"))
@@ -300,7 +301,7 @@ class _Output:
     @classmethod
     def of_search(cls, out: str | Path | None, *, overwrite: bool, resume: bool) -> "_Output":
         """Choose the folder of the selected model; the search stores its trials beside it."""
-        folder = None if out is None else Path(out).expanduser()
+        folder = None if out is None else expand_home(out)
         check_kept(folder, "search", SEARCH, resume=resume, overwrite=overwrite)
         if folder is not None:
             check_destination(folder, overwrite=overwrite)

@@ -31,7 +31,7 @@ from wordgate.runtime.engine import LOCAL
 from wordgate.runtime.progress import Console, Progress
 from wordgate.runtime.threads import choose_threads, limited_blas
 from wordgate.settings import checked_seed, own_recipe_toml
-from wordgate.storage.files import atomic_write, check_file
+from wordgate.storage.files import atomic_write, check_file, expand_home
 from wordgate.training.families import check_family
 from wordgate.training.fitting import RunContext
 
@@ -162,7 +162,7 @@ def _searching(
 
 
 def _recipe_file(out: str | Path, *, overwrite: bool) -> Path:
-    file = Path(out).expanduser()
+    file = expand_home(out)
     if file.suffix != ".toml":
         raise SettingsError(f"--out {file} is not a recipe: give a file name that ends in .toml")
     check_file(file, overwrite=overwrite)

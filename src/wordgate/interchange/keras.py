@@ -23,6 +23,7 @@ from wordgate.models.lstm import LSTMModel, Network
 from wordgate.models.lstm_forward import Direction
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.display import shown
+from wordgate.storage.files import expand_home
 from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import TextEncoder, Truncate
 from wordgate.text.tokenizers import KerasTokenizer
@@ -62,7 +63,7 @@ def import_keras(
             cannot be written.
         SettingsError: `labels` or `max_tokens` do not fit the model.
     """
-    model, tokenizer = Path(model).expanduser(), Path(tokenizer).expanduser()
+    model, tokenizer = expand_home(model), expand_home(tokenizer)
     names = _listed(labels)
     if out is not None:
         check_destination(out, overwrite=overwrite)

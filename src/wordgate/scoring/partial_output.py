@@ -8,7 +8,7 @@ atomically: rows after it are truncated when the run continues.
 import os
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -16,7 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wordgate.errors import BundleError, SettingsError, no_folder_message
 from wordgate.scoring.options import ScoreOptions
-from wordgate.storage.files import remove, resolve_link, sync_folder, system_errors
+from wordgate.storage.files import (
+    check_movable,
+    expand_home,
+    lock,
+    remove,
+    resolve_link,
+    sync_folder,
+    system_errors,
+)
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,
     RunFingerprint,
@@ -26,7 +34,7 @@ from wordgate.storage.resumable import (
     write_resumable,
 )
 
-_ROWS, _STATE, _BEGUN = "rows", "state.safetensors", "begun"
+_ROWS, _STATE, _BEGUN, _LOCK = "rows", "state.safetensors", "begun", "lock"
 _OLDER_STATE = "note.json"  # the state in layouts before the fifth
 # A state that took t seconds to write is followed by the next after fifty times t: a cost of 2%.
 _SHARE = 50.0
@@ -88,10 +96,12 @@ class PartialOutput:
         self.rows = self.folder / _ROWS
         self.state = self.folder / _STATE
         self._begun = self.folder / _BEGUN
+        self._lock_file = self.folder / _LOCK
         self._older_state = self.folder / _OLDER_STATE
         self._every = every
         self._due = 0.0
         self._stream: BinaryIO | None = None
+        self._lock: BinaryIO | None = None
         self._claimed = False
 
     def __enter__(self) -> "PartialOutput":
@@ -105,6 +115,7 @@ class PartialOutput:
             if not has_state and (self._claimed or self._stream is not None):
                 self.rows.unlink(missing_ok=True)
                 self._begun.unlink(missing_ok=True)
+            self._release()
             self.folder.rmdir()
 
     def exists(self) -> bool:
@@ -177,9 +188,29 @@ class PartialOutput:
             self._begun.touch()
             sync_folder(self.folder.parent)
 
+    def _acquire(self) -> None:
+        """Keep other processes from writing the same result until this one has ended."""
+        with ExitStack() as refused:
+            with writing(self.folder):
+                stream = refused.enter_context(open(self._lock_file, "ab", 0, opener=_no_link))
+            lock(stream, self.folder, f"scoring into {self.out}")
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(stream.fileno()), self._lock_file.stat()):
+                    self._lock = stream
+                    refused.pop_all()
+                    return
+        raise BundleError(f"another process has just ended scoring into {self.out}: try again")
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock_file.unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
     def begin(self, heading: bytes, fingerprint: RunFingerprint | None) -> None:
         """Start from the beginning; without a fingerprint the run cannot be continued."""
         self._claim()
+        self._acquire()
         with writing(self.folder):
             for state in (self.state, self._older_state):
                 state.unlink(missing_ok=True)
@@ -196,6 +227,7 @@ class PartialOutput:
         Raises:
             BundleError: There are fewer rows than in the state.
         """
+        self._acquire()
         with writing(self.rows):
             try:
                 self._stream = open(self.rows, "rb+", buffering=0, opener=_no_link)  # noqa: SIM115
@@ -247,6 +279,7 @@ class PartialOutput:
         for file in (self.rows, self._begun, self.state):
             remove(file)
             sync_folder(self.folder)
+        self._release()
         self.folder.rmdir()
 
     def load(self, fingerprint: RunFingerprint) -> tuple[ScoringState, list[str]]:
@@ -281,9 +314,11 @@ def exists_error(name: object, kind: str) -> BundleError:
 
 def destination(out: str) -> Path:
     """Return the file to which a result is written: the target of a symbolic link."""
-    path = Path(out).expanduser()
+    path = expand_home(out)
     if path.exists() and not path.is_file() and not path.is_dir():
         raise BundleError(f"{path} is not a file; give one, or - for standard output")
+    if path.is_file():
+        check_movable(path, BundleError)
     return resolve_link(path)
 
 

@@ -8,8 +8,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-import platformdirs
-
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, DataError
 from wordgate.runtime.progress import Progress
@@ -17,6 +15,7 @@ from wordgate.scoring.options import ScoreOptions
 from wordgate.scoring.partial_output import PartialOutput, exists_error, interrupted_error
 from wordgate.scoring.results import Scored
 from wordgate.scoring.scoring import format_by_name, score_file
+from wordgate.storage.files import user_folder
 from wordgate.storage.places import make_folder, place_of
 from wordgate.storage.remote import RemoteFile
 from wordgate.tables.source import STANDARD, version_of
@@ -72,4 +71,4 @@ def _is_complete(remote: RemoteFile, staged: Path, *, resume: bool) -> bool:
 def staging_folder(key: str) -> Path:
     """Return a local folder for the results of a remote output, distinct for each key."""
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
-    return Path(platformdirs.user_state_dir("wordgate")) / "scoring" / name
+    return user_folder("state") / "scoring" / name

@@ -33,8 +33,9 @@ from wordgate.scoring.partial_output import (
 from wordgate.scoring.predictions import predict_batch, texts_of
 from wordgate.scoring.results import Scored
 from wordgate.scoring.writing import ParquetWriter, Writer, make_writer
+from wordgate.storage.files import expand_home
 from wordgate.storage.places import place_of
-from wordgate.storage.resumable import RunFingerprint
+from wordgate.storage.resumable import RunFingerprint, as_it_is
 from wordgate.tables import Batch
 from wordgate.tables.source import (
     STANDARD,
@@ -93,8 +94,9 @@ def score_file(
         )
     place = None if source == STANDARD else place_of(split_sheet(source)[0])
     file = place if isinstance(place, Path) and is_file(place) else None
+    before = None if file is None else as_it_is(file)
     with PartialOutput(destination(out), options.checkpoint_seconds) as kept:
-        if kept.is_complete(options, file, Path(bundle).expanduser() / MANIFEST):
+        if kept.is_complete(options, file, expand_home(bundle) / MANIFEST):
             sources = bundle if file is None else f"{bundle} and {source}"
             progress.say(
                 f"{out} already exists and is newer than {sources}: there is nothing to do. Only"
@@ -107,7 +109,13 @@ def score_file(
         work = _prepare(bundle, source, out, options, progress, predictor, version)
         if options.resume and work.fingerprint is None:
             raise SettingsError(f"--resume has no effect on {source}, which can be read only once")
-        return _to_file(work, kept, progress, resume=options.resume)
+        scored = _to_file(work, kept, progress, resume=options.resume)
+        if file is not None and as_it_is(file) != before:
+            progress.say(
+                f"warning: {source} was changed while it was scored: {out} may lack rows, or mix"
+                " old and new ones; --overwrite scores again"
+            )
+        return scored
 
 
 def _prepare(

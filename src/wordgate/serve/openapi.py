@@ -129,13 +129,18 @@ def _refusal(status: int) -> Schema:
     return described
 
 
+def _text(most: int) -> Schema:
+    """Describe a text of a request, which has more than whitespace."""
+    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": r"\S"}
+
+
 def _components(limits: Limits, config: Config) -> Schema:
-    text = {"type": "string", "maxLength": limits.max_text_length}
+    text = _text(limits.max_text_length)
     explained = min(limits.max_text_length, limits.max_explain_length)
     texts = {"type": "array", "items": text, "minItems": 1, "maxItems": limits.max_texts}
     request = _object(texts=texts, **_deciding(config))
     explain = _object(
-        text={"type": "string", "maxLength": explained},
+        text=_text(explained),
         **({"label": _label(config)} if config.multilabel else {}),
     )
     several = config.multilabel

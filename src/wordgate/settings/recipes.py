@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from wordgate.arguments import whole_number
 from wordgate.errors import SettingsError, address_message, did_you_mean
 from wordgate.settings.schema import Settings, flattened, format_setting, setting_fields
+from wordgate.storage.files import expand_home
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -281,7 +282,7 @@ def _content(name: str) -> bytes:
 def read_toml(name: str, what: str) -> dict[str, Any]:
     """Read a user's TOML file; errors are those of `parse_toml`, or that it cannot be read."""
     try:
-        return parse_toml(Path(name).expanduser().read_bytes(), name, what)
+        return parse_toml(expand_home(name).read_bytes(), name, what)
     except OSError as error:
         raise SettingsError(f"the {what} '{name}' cannot be read: {error.strerror}") from error
 

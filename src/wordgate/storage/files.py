@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import platformdirs
 
 from wordgate.errors import BundleError, DataError, WordgateError, no_folder_message
 
@@ -66,6 +68,28 @@ def atomic_output(file: Path) -> Iterator[Path]:
         yield aside
 
 
+def expand_home(name: str | os.PathLike[str]) -> Path:
+    """Return the path of a name in which ``~`` is the home, as in a shell: unknown ones stay."""
+    return Path(os.path.expanduser(name))
+
+
+def user_folder(kind: str) -> Path:
+    """Return the folder of this user's files of a kind: ``cache``, ``data`` or ``state``.
+
+    Raises:
+        DataError: The user has no home, as in a container that runs with a bare user id.
+    """
+    try:
+        folder = Path(getattr(platformdirs, f"user_{kind}_dir")("wordgate"))
+    except RuntimeError:
+        folder = Path()
+    if not folder.is_absolute():
+        raise DataError(
+            f"the {kind} folder of this user is unknown: set HOME or XDG_{kind.upper()}_HOME"
+        )
+    return folder
+
+
 def copy_mode(old: Path, new: Path) -> None:
     """Copy the permissions of a file to another, unless they are the same."""
     mode = stat.S_IMODE(old.stat().st_mode)
@@ -114,11 +138,18 @@ def check_file(path: Path, *, overwrite: bool) -> None:
         raise DataError(no_folder_message(path))
     if os.path.exists(path) and not path.is_file():
         raise DataError(f"{path} is not a file; choose another --out")
+    check_movable(path, DataError)
     aside = temporary_path(path)
     with system_errors(DataError, f"{path} cannot be written"):
         aside.unlink(missing_ok=True)
         aside.touch()
         aside.unlink()
+
+
+def check_movable(path: Path, kind: type[WordgateError]) -> None:
+    """Refuse by an error of this kind what no system replaces: a file or folder mounted there."""
+    if os.path.ismount(path):
+        raise kind(f"{path} is a mount point, which cannot be replaced; name a path inside a mount")
 
 
 def resolve_link(path: Path) -> Path:
@@ -164,6 +195,7 @@ def check_folder(
     if os.path.lexists(path) and not overwrite:
         raise BundleError(f"{path} exists; choose another --out, or replace it with --overwrite")
     if os.path.lexists(place):
+        check_movable(place, BundleError)
         check_replaceable(place)
     working_folder = temporary_path(place)
     refused = system_errors(BundleError, f"the {what} cannot be written to {path}")
@@ -260,27 +292,31 @@ def exclusive(file: Path, what: str) -> Iterator[None]:
         BundleError: Another process has held the lock for half a minute, or the file cannot be
             created.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
     with system_errors(BundleError, f"{file} cannot be opened"):
         stream = file.open("ab")
     with stream:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise BundleError(
-                        f"another process is busy with {what} ({file}): wait until it has ended"
-                    ) from error
-                time.sleep(_PAUSE)
-            except OSError as error:
-                if error.errno not in _CANT_LOCK:
-                    raise BundleError(f"{file} cannot be locked: {error.strerror}") from error
-                break
+        lock(stream, file, what)
         yield
+
+
+def lock(stream: IO[Any], file: Path, what: str) -> None:
+    """Lock an open file until it is closed, as `exclusive` does, where the system knows how."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError as error:
+            if time.monotonic() > until:
+                raise BundleError(
+                    f"another process is busy with {what} ({file}): wait until it has ended"
+                ) from error
+            time.sleep(_PAUSE)
+        except OSError as error:
+            if error.errno not in _CANT_LOCK:
+                raise BundleError(f"{file} cannot be locked: {error.strerror}") from error
+            break

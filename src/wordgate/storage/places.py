@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from wordgate.errors import DataError
-from wordgate.storage.files import atomic_output, copy_mode, sync_folder, system_errors
+from wordgate.storage.files import atomic_output, copy_mode, expand_home, sync_folder, system_errors
 from wordgate.storage.remote import RemoteFile, local_name, url_of
 
 _BLOCK = 1 << 20
@@ -22,7 +22,7 @@ _BLOCK = 1 << 20
 def place_of(name: str | os.PathLike[str]) -> Path | RemoteFile:
     """Return the path or URL of a name; ``~`` is the home folder."""
     url = url_of(name)
-    return Path(local_name(name)).expanduser() if url is None else RemoteFile(url)
+    return expand_home(local_name(name)) if url is None else RemoteFile(url)
 
 
 def shown_name(place: Path | RemoteFile) -> str:

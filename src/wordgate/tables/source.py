@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wordgate.errors import DataError, address_message, near_miss
+from wordgate.storage.files import expand_home
 from wordgate.storage.places import place_of
 from wordgate.storage.remote import RemoteFile
 
@@ -156,7 +157,7 @@ def _open(source: str | os.PathLike[str], enough: Callable[[bytes], bool] | None
 def split_sheet(name: str | os.PathLike[str]) -> tuple[str, str | None]:
     """Split the name of a workbook and its sheet, as in ``book.xlsx#Sheet 2``."""
     file, mark, sheet = str(name).rpartition("#")
-    if mark and is_workbook(file) and not is_file(Path(name).expanduser()):
+    if mark and is_workbook(file) and not is_file(expand_home(name)):
         return file, sheet
     return str(name), None
 

@@ -160,9 +160,9 @@ def check_family(family: str) -> None:
     if family not in FAMILIES:
         raise SettingsError(f"no family of models '{family}'{did_you_mean(family, FAMILIES)}")
     needed = FAMILIES[family]
-    require_extra("train", needed.fitting, *needed.packages)
-    if needed.extra is not None:
+    if needed.extra is not None:  # first: it brings the extra 'train' with it
         require_extra(needed.extra, needed.fitting)
+    require_extra("train", needed.fitting, *needed.packages)
 
 
 def check_pretrained(

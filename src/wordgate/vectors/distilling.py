@@ -106,8 +106,8 @@ def distill_words(
         teacher: The model.
         dim: Dimensions of a vector; None for 300, or fewer if there are not as many components.
         progress: Receives the progress.
-        deadline: The `time.monotonic()` at which encoding stops; then words with few subwords are
-            encoded first.
+        deadline: The `time.monotonic()` at which encoding stops; then the first words are encoded
+            first, each with others of as many subwords.
 
     Raises:
         SettingsError: `dim` is below 1, or above the number of components.
@@ -153,7 +153,7 @@ def _encode(
     order = sorted(range(len(words)), key=lambda i: -subwords[i])
     batches = [order[i : i + _AT_ONCE] for i in range(0, len(order), _AT_ONCE)]
     if deadline < math.inf:
-        batches.reverse()
+        batches.sort(key=min)  # the first words are the texts' most frequent
     means = np.zeros((len(words), teacher.hidden_size), np.float32)
     known = np.zeros(len(words), np.bool_)
     done = 0

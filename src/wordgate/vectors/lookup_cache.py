@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from wordgate.storage.files import atomic_write, own_files
+from wordgate.errors import DataError
+from wordgate.storage.files import atomic_write, own_files, user_folder
 from wordgate.storage.tensors import write_arrays
 from wordgate.vectors.lookup import RULES, LookupResult
 
@@ -31,7 +31,7 @@ _FILE = own_files(r"[0-9a-f]{64}\.safetensors")
 def cache_folder() -> Path:
     """Return the folder of cached lookups, whose files may be deleted at any time."""
     home = os.environ.get(CACHE_HOME_VARIABLE)
-    return (Path(home) if home else Path(platformdirs.user_cache_dir("wordgate"))) / "vectors"
+    return (Path(home) if home else user_folder("cache")) / "vectors"
 
 
 def cache_key(file: Path, words: Sequence[str], spelling: str) -> str:
@@ -45,12 +45,13 @@ def cache_key(file: Path, words: Sequence[str], spelling: str) -> str:
 
 def read_cache(key: str) -> LookupResult | None:
     """Read a cached result; None if there is none, or it is damaged."""
-    file = cache_folder() / f"{key}.safetensors"
     try:
+        file = cache_folder() / f"{key}.safetensors"
         with safe_open(file, framework="np") as stored:
             metadata = stored.metadata() or {}
             known, rules = stored.get_tensor("vectors"), stored.get_tensor("rules")
-    except (OSError, SafetensorError, AttributeError, TypeError):  # types that numpy lacks
+    # AttributeError and TypeError: its types are such that numpy lacks them.
+    except (DataError, OSError, SafetensorError, AttributeError, TypeError):
         return None
     if (
         metadata.get(_DIGEST) != _digest(known, rules)  # which can be correct for other arrays

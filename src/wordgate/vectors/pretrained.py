@@ -10,6 +10,7 @@ from pathlib import Path
 from wordgate.data.named import KaggleFile, fetch, unknown_name
 from wordgate.errors import DataError
 from wordgate.runtime.progress import Progress
+from wordgate.storage.files import expand_home
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.source import is_file
 from wordgate.text.tokenizers import Tokenizer
@@ -63,7 +64,7 @@ def locate_vectors(name_or_path: str | Path, progress: Progress | None = None) -
     if not name.strip():
         names = ", ".join(NAMED_VECTORS)
         raise DataError(f"the name of the word vectors is empty: give a file or one of {names}")
-    path = Path(name).expanduser()
+    path = expand_home(name)
     is_folder = is_file(path) and path.is_dir()
     if is_file(path) and not is_folder:
         return path
@@ -133,7 +134,7 @@ class PretrainedVectors:
             try:
                 folder = write_cache(key, result)
                 progress.detail(f"The vectors found are cached for the next run in {folder}.")
-            except OSError as error:
+            except (DataError, OSError) as error:
                 progress.say(f"The vectors found could not be cached for the next run: {error}")
         return result
 
