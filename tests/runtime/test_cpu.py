@@ -8,7 +8,7 @@ import pytest
 
 from wordgate.errors import SettingsError
 from wordgate.runtime import cpu
-from wordgate.runtime.cpu import choose_threads, torch_threads
+from wordgate.runtime.cpu import choose_threads, part_size, torch_threads
 
 
 @pytest.fixture
@@ -136,3 +136,14 @@ def test_what_is_no_quota_limits_nothing(groups, limit):
 
 def test_without_control_groups_there_is_no_quota(tmp_path):
     assert cpu._quotas(tmp_path / "none", tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("items", "threads", "expected"),
+    [(1, 2, 64), (64, 2, 64), (100, 2, 64), (512, 2, 256), (2048, 2, 1024), (2049, 2, 513),
+     (3000, 2, 750), (11_000, 2, 917), (11_000, 1, 1000), (11_000, 16, 688)],
+)  # fmt: skip
+def test_every_thread_gets_the_same_number_of_parts(items, threads, expected):
+    size = part_size(items, threads, 1024)
+    assert size == expected
+    assert size == 64 or -(-items // size) % threads == 0

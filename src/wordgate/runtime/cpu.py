@@ -170,10 +170,15 @@ def _quota(file: Path) -> list[float]:
 
 
 def part_size(n_items: int, threads: int | None, most: int) -> int:
-    """Choose how many of some items a thread takes at a time, so that few keep all threads busy."""
+    """Choose how many of some items a thread takes at a time.
+
+    Every thread gets the same number of parts, so that none computes the last one alone.
+    """
     if n_items <= _SMALLEST_PART:
         return _SMALLEST_PART
-    return min(most, max(_SMALLEST_PART, -(-n_items // choose_threads(threads))))
+    count = choose_threads(threads)
+    parts = count * -(-n_items // (count * most))
+    return max(_SMALLEST_PART, -(-n_items // parts))
 
 
 def parallel_for(

@@ -42,12 +42,14 @@ import html
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, Protocol
 
 import regex
 
 from wordgate.errors import SettingsError, did_you_mean
 from wordgate.text.normalizer import Normalizer, NormalizerStep
+from wordgate.text.piece_cache import PieceCache
 
 URL = "<url>"
 EMAIL = "<email>"
@@ -123,10 +125,7 @@ _LINK = re.compile(
 # What a bare host has somewhere; most texts lack it, and this search tells so in no time.
 _LINK_HINT = re.compile(rf"\.(?:{_ENDING}|[a-z]{{2,}}/)")
 _EMAIL = re.compile(rf"(?<![a-z0-9.+_-])[a-z0-9][a-z0-9.+_-]*@{_HOST}[a-z]{{2,}}")
-_REMEMBERED: dict[str, list[str]] = {}
-_REMEMBERED_BEFORE: dict[str, list[str]] = {}
-_MOST_REMEMBERED = 2**16
-_SHORT = 500  # characters of a text whose pieces are remembered: bounds the memory
+_SHORT = 500  # characters; longer texts are seldom made of known pieces alone
 _REPEATED = re.compile(r"(.)\1\1\1")
 _STRETCHED = re.compile(r"([^\d\s])\1{3,}")
 # Unicode's Stream-Safe Text Format (UAX 15) allows 30 marks in a row; sorting many more of them,
@@ -153,12 +152,16 @@ class MessagesTokenizer:
 
     def __call__(self, text: str) -> list[str]:
         """Cut one text into tokens, none of them empty or holding whitespace."""
-        if len(text) > _SHORT or "<" in text or "&" in text:
-            return _tokens(text)
-        tokens: list[str] = []
-        for piece in text.split():
-            tokens += _REMEMBERED.get(piece) or _remember(piece)
-        return tokens
+        return list(chain.from_iterable(map(_TOKENS.__getitem__, self.pieces(text))))
+
+    def pieces(self, text: str) -> list[str]:
+        """Cut a text at whitespace, where no token can reach over it; see `Tokenizer`."""
+        # Only ``<br />`` reaches over it, and entities such as ``&nbsp;`` stand for it.
+        return [text] if len(text) > _SHORT or "<" in text or "&" in text else text.split()
+
+    def tokens_of(self, piece: str) -> list[str]:
+        """Cut a piece into tokens; see `Tokenizer`."""
+        return _TOKENS[piece]
 
     def reads_alone(self, piece: str) -> bool:
         """Whether a piece's tokens are the same without the rest of the text; see `Tokenizer`.
@@ -188,18 +191,6 @@ class MessagesTokenizer:
         return Normalizer(steps, _TOKEN.pattern)
 
 
-def _remember(piece: str) -> list[str]:
-    """Cut what stands between whitespace, and keep it: most texts are made of the same pieces."""
-    # No token, and nothing that decides on one, reaches over white space, but for ``<br />`` and
-    # what an entity such as ``&nbsp;`` stands for.
-    global _REMEMBERED, _REMEMBERED_BEFORE
-    tokens = _REMEMBERED_BEFORE.get(piece) or _tokens(piece)
-    if len(_REMEMBERED) >= _MOST_REMEMBERED:  # what was used since the last time stays
-        _REMEMBERED, _REMEMBERED_BEFORE = {}, _REMEMBERED
-    _REMEMBERED[piece] = tokens
-    return tokens
-
-
 def _tokens(text: str) -> list[str]:
     text = _unescape(text).lower()
     if not text.isascii():
@@ -215,6 +206,9 @@ def _tokens(text: str) -> list[str]:
     pattern = _ASCII_TOKEN if text.isascii() else _TOKEN
     tokens: list[str] = pattern.findall(text)
     return tokens
+
+
+_TOKENS = PieceCache(_tokens)
 
 
 def _unescape(text: str) -> str:
@@ -247,6 +241,12 @@ class Tokenizer(Protocol):
     def __call__(self, text: str) -> list[str]:
         """Cut one text into its tokens, in order."""
 
+    def pieces(self, text: str) -> list[str]:
+        """Cut a text into pieces whose tokens, one after another, are those of the text."""
+
+    def tokens_of(self, piece: str) -> list[str]:
+        """Cut a piece, of `pieces`, into its tokens, in order."""
+
     def reads_alone(self, piece: str) -> bool:
         """Whether the tokens of what stands between separators are the same without the rest.
 
@@ -272,10 +272,17 @@ class KerasTokenizer:
 
     def __call__(self, text: str) -> list[str]:
         """Cut one text into tokens, as ``text_to_word_sequence`` does."""
+        return list(filter(None, self.pieces(text)))
+
+    def pieces(self, text: str) -> list[str]:
+        """Cut a text into its tokens and empty strings; see `Tokenizer`."""
         # The filters are ASCII, which stands nowhere inside the bytes of another character.
         raw = text.lower().encode("utf-8", "surrogatepass").translate(_KERAS_BYTES)
-        spaced = raw.decode("utf-8", "surrogatepass")
-        return list(filter(None, spaced.split(" ")))
+        return raw.decode("utf-8", "surrogatepass").split(" ")
+
+    def tokens_of(self, piece: str) -> list[str]:
+        """Return the token that a piece is, if it is not empty; see `Tokenizer`."""
+        return [piece] if piece else []
 
     def reads_alone(self, piece: str) -> bool:
         """Whether a piece's tokens are the same without the rest of the text; see `Tokenizer`.

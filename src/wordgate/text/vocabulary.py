@@ -53,6 +53,10 @@ class Vocabulary:
         """The id of a word; of a word not known, ``unknown``."""
         return self.index.get(word, self.unknown)
 
+    def ids(self, words: "Iterable[str]") -> list[int]:
+        """The ids of words, without those that have none."""
+        return [number for number in map(self.id, words) if number is not None]
+
     @classmethod
     def fit(
         cls,
