@@ -24,6 +24,8 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from threadpoolctl import threadpool_info
+
 from command import RESULTS, circumstances, print_facts, trained, write_json
 from prediction import material
 from prediction.measuring import Figures, take_cold, take_rates
@@ -81,9 +83,18 @@ def facts_of(numbers: dict[str, int], sizes: dict[str, int]) -> dict[str, object
         "threads": f"{cores}, of as many cores; fastText and scikit-learn: {cores} processes",
         "tweets": f"{numbers['repeats']} times {numbers['of texts']:,} distinct ones, after"
         f" {numbers['to warm up']:,} others to warm up with",
+        "BLAS of numpy": blas(),
         "LSTM(128)": ", ".join(f"{name} {value:,}" for name, value in sizes.items()),
         "began": datetime.now(timezone.utc).isoformat(timespec="minutes"),
     }
+
+
+def blas() -> str:
+    """Name the BLAS libraries of numpy and the processor that their kernels are for."""
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return ", ".join(
+        f"{pool['internal_api']} {pool['version']} ({pool.get('architecture')})" for pool in pools
+    )
 
 
 def versions(all_figures: Sequence[Figures]) -> str:

@@ -122,7 +122,9 @@ def _overload(chosen: argparse.Namespace, bundle: str, texts: list[str], folder:
     peak_rate = peak["requests"] / peak["seconds"]
     memory = _Watched(server)
     seconds = chosen.overload_seconds
+    used = server.processor_seconds()
     seen = load.at_rate(server.port, asked, 3 * peak_rate, seconds)
+    used = server.processor_seconds() - used
     megabytes = memory.end()
     _ended(server)
     good = seen.count(200) / seconds
@@ -137,13 +139,16 @@ def _overload(chosen: argparse.Namespace, bundle: str, texts: list[str], folder:
           f" {1000 * seen.percentile(503, 99):.1f} |\n"
           f"| neither answered nor refused | {others:,} |\n"
           f"| not sent, as {load.MOST_LINES:,} were under way | {seen.given_up:,} |\n"
+          f"| processor time of the server and of the client, s per s | {used / seconds:.2f},"
+          f" {seen.processor_seconds / seconds:.2f} |\n"
           f"| memory, MB: first third, last third, most | {megabytes[0]:.0f}, {megabytes[1]:.0f},"
           f" {megabytes[2]:.0f} |", flush=True)  # fmt: skip
     return {
         "peak_requests_per_second": peak_rate, "goodput": good, "share": good / peak_rate,
         "refused": seen.count(503), "refused_p50": seen.percentile(503, 50),
         "answered_p99": seen.percentile(200, 99), "others": others, "given_up": seen.given_up,
-        "megabytes": megabytes,
+        "megabytes": megabytes, "server_processor_seconds": used,
+        "client_processor_seconds": seen.processor_seconds,
     }  # fmt: skip
 
 

@@ -6,6 +6,8 @@ requests are due at fixed times; how long one took is counted from when it was d
 
 import asyncio
 import itertools
+import select
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
@@ -19,6 +21,7 @@ Result = TypeVar("Result")
 MOST_LINES = 1500
 _TICK = 0.001
 _PATIENCE = 30.0
+_PART = 65536
 _HEAD = (
     "POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     "Content-Length: {}\r\n\r\n"
@@ -32,10 +35,12 @@ class Seen:
     Attributes:
         seconds: How long each took, by its status; 0 stands for no answer.
         given_up: How many were not sent, as too many were under way.
+        processor_seconds: Processor time of the client.
     """
 
     seconds: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     given_up: int = 0
+    processor_seconds: float = 0.0
 
     def count(self, status: int) -> int:
         """Count the answers of a status."""
@@ -123,62 +128,102 @@ async def connected(port: int, answered: "Callable[[Line, int], None]") -> Line:
 
 
 class AtRate:
-    """Requests at fixed times, over as many connections as it takes."""
+    """Requests at fixed times, over as many connections as it takes, with little work for each."""
 
     def __init__(self, port: int, bodies: list[bytes]):
         self._port = port
         self._requests = itertools.cycle([request(body) for body in bodies])
-        self._idle: list[Line] = []
-        self._opening: set[asyncio.Task[None]] = set()
-        self._under_way = 0
+        self._ready = select.epoll()
+        self._idle: list[socket.socket] = []
+        self._pending: dict[int, _Pending] = {}
         self.seen = Seen()
 
-    async def run(self, rate: float, seconds: float) -> Seen:
-        """Ask for some time, and wait for the answers."""
+    def run(self, rate: float, seconds: float) -> Seen:
+        """Send requests for some time, and wait for the responses."""
+        used = time.process_time()
         started = time.perf_counter()
         for number in range(int(rate * seconds)):
             due = started + number / rate
             while time.perf_counter() < due:
-                await asyncio.sleep(_TICK)
+                self._receive()
             self._send(due)
         patience = time.perf_counter() + _PATIENCE
-        while self._under_way and time.perf_counter() < patience:
-            await asyncio.sleep(_TICK)
-        for line in self._idle:
-            line.close()
+        while self._pending and time.perf_counter() < patience:
+            self._receive()
+        for own in [*self._idle, *(pending.own for pending in self._pending.values())]:
+            own.close()
+        self._ready.close()
+        self.seen.processor_seconds = time.process_time() - used
         return self.seen
 
     def _send(self, due: float) -> None:
-        if self._under_way >= MOST_LINES:
+        if len(self._pending) >= MOST_LINES:
             self.seen.given_up += 1
             return
-        self._under_way += 1
-        if self._idle:
-            self._idle.pop().ask(next(self._requests), due)
-        else:
-            task = asyncio.ensure_future(self._open(due))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
-
-    async def _open(self, due: float) -> None:
         try:
-            line = await connected(self._port, self._answered)
+            own = self._idle.pop() if self._idle else self._connected()
+            own.sendall(next(self._requests))  # one request fits into the buffer of a connection
         except OSError:
-            self._under_way -= 1
             self.seen.seconds[0].append(time.perf_counter() - due)
         else:
-            line.ask(next(self._requests), due)
+            self._pending[own.fileno()] = _Pending(own, due)
 
-    def _answered(self, line: Line, status: int) -> None:
-        self._under_way -= 1
-        self.seen.seconds[status].append(time.perf_counter() - line.due)
-        if line.is_open:
-            self._idle.append(line)
+    def _connected(self) -> socket.socket:
+        own = socket.create_connection(("127.0.0.1", self._port))
+        own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._ready.register(own, select.EPOLLIN)
+        return own
+
+    def _receive(self) -> None:
+        """Wait for responses, at most for a tick, and read what there is."""
+        for number, _ in self._ready.poll(_TICK):
+            pending = self._pending.get(number)
+            if pending is None:  # the server has closed an idle connection
+                self._idle = [own for own in self._idle if own.fileno() != number]
+                self._ready.unregister(number)
+                continue
+            status = pending.read()
+            if status is None:
+                continue
+            del self._pending[number]
+            self.seen.seconds[status].append(time.perf_counter() - pending.due)
+            if pending.is_open:
+                self._idle.append(pending.own)
+            else:
+                self._ready.unregister(number)
+                pending.own.close()
+
+
+class _Pending:
+    """A request on its connection, and what was received of its response."""
+
+    def __init__(self, own: socket.socket, due: float):
+        self.own, self.due, self.is_open = own, due, True
+        self._received, self._length = b"", 0
+
+    def read(self) -> int | None:
+        """Read a part; give the status when the response is complete, 0 when none will be."""
+        try:
+            part = self.own.recv(_PART)
+        except OSError:
+            part = b""
+        if not part:
+            self.is_open = False
+            return 0
+        self._received += part
+        if not self._length:
+            head, end, _ = self._received.partition(b"\r\n\r\n")
+            if not end:
+                return None
+            length = head[head.index(b"content-length: ") + 16 :].split(b"\r\n", 1)[0]
+            self._length = len(head) + 4 + int(length)
+            self.is_open = b"connection: close" not in head
+        return int(self._received[9:12]) if len(self._received) >= self._length else None
 
 
 def at_rate(port: int, bodies: list[bytes], rate: float, seconds: float) -> Seen:
-    """Ask at a rate for some time, and give what became of it."""
-    return run(AtRate(port, bodies).run(rate, seconds))
+    """Send requests at a rate for some time, and give what became of them."""
+    return AtRate(port, bodies).run(rate, seconds)
 
 
 def until_refused(port: int, bodies: list[bytes], clients: int) -> Seen:

@@ -54,6 +54,11 @@ class Server:
         (kilobytes,) = re.findall(rf"^{which}:\s+(\d+) kB$", status, re.MULTILINE)
         return int(kilobytes) / 1024
 
+    def processor_seconds(self) -> float:
+        """Give the processor time that it has used so far."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
     def forget_peak(self) -> None:
         """Let the peak of memory begin anew from what is held now."""
         Path(f"/proc/{self._process.pid}/clear_refs").write_text("5", encoding="ascii")

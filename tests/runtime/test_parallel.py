@@ -6,7 +6,7 @@ import time
 import pytest
 from threadpoolctl import threadpool_info
 
-from wordgate.runtime.parallel import parallel_for, prefetch
+from wordgate.runtime.parallel import parallel_for, part_size, prefetch
 from wordgate.runtime.threads import SingleThreadedBLAS, limited_blas
 
 
@@ -171,3 +171,14 @@ def test_with_one_thread_each_item_is_drawn_when_it_is_asked_for():
         assert len(drawn) == 1
         assert list(given) == [1, 2]
     assert {thread for _, thread in drawn} == {threading.current_thread()}
+
+
+@pytest.mark.parametrize(
+    ("items", "threads", "expected"),
+    [(1, 2, 64), (64, 2, 64), (100, 2, 64), (512, 2, 256), (2048, 2, 1024), (2049, 2, 513),
+     (3000, 2, 750), (11_000, 2, 917), (11_000, 1, 1000), (11_000, 16, 688)],
+)  # fmt: skip
+def test_every_thread_gets_the_same_number_of_parts(items, threads, expected):
+    size = part_size(items, threads, 1024)
+    assert size == expected
+    assert size == 64 or -(-items // size) % threads == 0

@@ -181,14 +181,3 @@ def test_the_fast_pattern_for_ascii_gives_what_the_full_one_gives(text):
 @given(st.one_of(ANY_TEXT, st.lists(st.sampled_from([*PIECES, " ", "\u2028"])).map("".join)))
 def test_a_text_cut_at_white_space_gives_what_the_whole_gives(text):
     assert tokenize(text) == tokenizers._tokens(text)
-
-
-def test_what_is_remembered_has_a_limit(monkeypatch):
-    monkeypatch.setattr(tokenizers, "_MOST_REMEMBERED", 3)
-    monkeypatch.setattr(tokenizers, "_REMEMBERED", {})
-    monkeypatch.setattr(tokenizers, "_REMEMBERED_BEFORE", {})
-    assert tokenize("a b c d e a") == ["a", "b", "c", "d", "e", "a"]
-    assert len(tokenizers._REMEMBERED) <= 3
-    assert len(tokenizers._REMEMBERED_BEFORE) <= 3
-    tokenize("x" * tokenizers._SHORT + "y")
-    assert not any(len(piece) > 3 for piece in tokenizers._REMEMBERED)

@@ -24,7 +24,7 @@ NUMPY = "numpy"
 KERNELS = (NUMPY, "numba", "numba-int8")
 """Kernels of an LSTM; the first one is the default of every family."""
 TRANSFORMER_KERNELS = ("torch-bfloat16", "onnx-int8")
-_ONE, _HALF = np.float32(1.0), np.float32(0.5)
+_ONE, _HALF = np.array(1.0, np.float32), np.array(0.5, np.float32)  # scalars take longer
 _BLOCK = 16
 """Words projected together: always the same ones, so that a word's numbers don't depend, in their
 last bits, on what was read before."""
@@ -149,7 +149,7 @@ class NumpyLSTMForward:
                 sigmoids, (opened_input, forget, opened_output, candidate) = gates[:3], gates
             table.take(words[step, :reading], 0, summed, "clip")
             if step:  # before the first one all states are zero
-                np.matmul(state, self._hidden_weights, out=product)
+                np.dot(state, self._hidden_weights, out=product)  # quicker than matmul for one text
                 summed += product
             np.tanh(summed_by_gate, out=gates)
             sigmoids += _ONE

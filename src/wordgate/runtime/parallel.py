@@ -16,10 +16,12 @@ Item = TypeVar("Item")
 
 
 def part_size(n_items: int, threads: int | None, most: int) -> int:
-    """Choose the number of items per part so that even a few items are shared by all threads."""
+    """Choose the number of items per part so that every thread gets the same number of parts."""
     if n_items <= _SMALLEST_PART:
         return _SMALLEST_PART
-    return min(most, max(_SMALLEST_PART, -(-n_items // choose_threads(threads))))
+    count = choose_threads(threads)
+    n_parts = count * -(-n_items // (count * most))
+    return max(_SMALLEST_PART, -(-n_items // n_parts))
 
 
 def parallel_for(

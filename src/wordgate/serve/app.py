@@ -16,7 +16,13 @@ from wordgate.serve.limits import Limits
 from wordgate.serve.model import ModelFacts
 from wordgate.serve.openapi import document
 from wordgate.serve.prometheus import NO_ROUTE, ServerMetrics
-from wordgate.serve.request_body import BufferedBytes, RequestBody, explain_request, predict_request
+from wordgate.serve.request_body import (
+    BufferedBytes,
+    RequestBody,
+    explain_request,
+    may_be_skipped,
+    predict_request,
+)
 from wordgate.serve.responses import ClientGoneError, Headers, HTTPError, Response, pages
 
 Scope = Mapping[str, Any]
@@ -35,12 +41,14 @@ _PREFLIGHT: Headers = [
 class Route:
     """The handler of a path, and the method that it supports (GET includes HEAD).
 
-    An open one needs no key. In metrics a route is called by its path, or by its name.
+    An open one needs no key; the requests of a queued one wait for the model. In metrics a route is
+    called by its path, or by its name.
     """
 
     method: str
     handler: Handler
     is_open: bool = False
+    is_queued: bool = False
     name: str | None = None
 
 
@@ -73,8 +81,8 @@ class Application:
             document(self.limits, model.config, needs_key=needs_key, page_files=names)
         )
         routes = {
-            "/v1/predict": Route("POST", self._predict),
-            "/v1/explain": Route("POST", self._explain),
+            "/v1/predict": Route("POST", self._predict, is_queued=True),
+            "/v1/explain": Route("POST", self._explain, is_queued=True),
             "/v1/model": Route("GET", _constant(facts)),
             "/metrics": Route("GET", self._metrics),
             "/openapi.json": Route("GET", _constant(described), is_open=True),
@@ -106,6 +114,33 @@ class Application:
         name = NO_ROUTE if route is None else route.name or scope["path"]
         self.metrics.count_request(name, response.status, time.perf_counter() - started)
         await _send(response, self._access.cors(headers), body, send)
+
+    def refused_at_once(self, method: str, path: str, headers: Headers) -> Response | None:
+        """Refuse a request by its head if the queue is full; a task for it would take longer.
+
+        Args:
+            method: Its method.
+            path: Its path, as it was sent.
+            headers: Its headers, with names in lower case.
+
+        Returns:
+            The response that `__call__` would send; None if `__call__` must respond.
+        """
+        route = self._routes.get(path)
+        if route is None or not route.is_queued or method != route.method:
+            return None
+        refusal = self.batcher.refusal_if_full()
+        named = dict(headers)
+        if refusal is None or not may_be_skipped(named):
+            return None
+        try:
+            self._access.check_host(named)
+            self._access.check_key(named)
+        except HTTPError:
+            return None
+        self.metrics.count_request(path, refusal.status, 0.0)
+        refusal.headers += self._access.cors(named)
+        return refusal.response()
 
     async def _respond(
         self, route: Route | None, method: str, headers: dict[bytes, bytes], body: RequestBody

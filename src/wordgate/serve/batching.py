@@ -87,9 +87,13 @@ class Batcher:
             self._running.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
+    def refusal_if_full(self) -> HTTPError | None:
+        """Return the refusal of a request of unknown size, if one like the latest had no place."""
+        return self._refusal(self._latest_cost)
+
     def refuse_if_full(self) -> None:
-        """Refuse a request whose size isn't known yet, if one like the latest had no place."""
-        self._refuse_if_no_place(self._latest_cost)
+        """Raise the refusal that `refusal_if_full` returns."""
+        _raise(self.refusal_if_full())
 
     async def predict(self, texts: list[str]) -> list[list[float]]:
         """Return probabilities, [n, classes]; refuse if the queue is full or it takes too long."""
@@ -101,7 +105,7 @@ class Batcher:
         return await self._result(Job([text], cost, explains=True, label=label))
 
     async def _result(self, job: Job[Result]) -> Result:
-        self._refuse_if_no_place(job.cost)
+        _raise(self._refusal(job.cost))
         self._latest_cost = job.cost
         self._waiting += job.cost
         self._queue.append(job)
@@ -121,16 +125,18 @@ class Batcher:
         )
         _fail(job, HTTPError("timed_out", text))
 
-    def _refuse_if_no_place(self, cost: int) -> None:
+    def _refusal(self, cost: int) -> HTTPError | None:
+        """Return the refusal of a job for which the queue has no place; None if it has one."""
         wait = self._throughput.seconds(self._waiting)
         # An empty queue takes anything: what is too slow for the time limit then finds out.
         if self._waiting and (
             self._waiting + cost > self._limits.max_queue or wait > self._limits.timeout / 2
         ):
-            raise overloaded(
+            return overloaded(
                 f"texts that are already waiting: {self._waiting:,}; try again later",
                 max(1, math.ceil(wait)),
             )
+        return None
 
     def _leave(self, job: Job[Any]) -> None:
         """Count a job as waiting no more; one that was given up is passed over when it is met."""
@@ -200,6 +206,11 @@ class Batcher:
         result = work()
         self._throughput.note(cost, time.perf_counter() - started)
         return result
+
+
+def _raise(refusal: HTTPError | None) -> None:
+    if refusal is not None:
+        raise refusal
 
 
 def _deliver(batch: list[Job[Any]], results: list[Any]) -> None:

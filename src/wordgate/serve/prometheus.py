@@ -1,5 +1,7 @@
 """Prometheus metrics: requests, texts, batches, the queue, the process."""
 
+from functools import cache
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -33,6 +35,9 @@ class ServerMetrics:
             "wordgate_request_seconds", "Seconds from the request head to the response",
             ("route",), buckets=_SECONDS, registry=self._registry,
         )  # fmt: skip
+        # `labels` takes longer than counting.
+        self._requests_of = cache(self._requests.labels)
+        self._seconds_of = cache(self._seconds.labels)
         self._texts = Counter("wordgate_texts", "Texts predicted", registry=self._registry)
         self._batches = Histogram(
             "wordgate_batch_texts", "Texts per batch",
@@ -45,9 +50,9 @@ class ServerMetrics:
 
     def count_request(self, route: str, status: int, seconds: float | None = None) -> None:
         """Count a response, and how long it took if it was a request at all."""
-        self._requests.labels(route, status).inc()
+        self._requests_of(route, status).inc()
         if seconds is not None:
-            self._seconds.labels(route).observe(seconds)
+            self._seconds_of(route).observe(seconds)
 
     def count_batch(self, texts: int) -> None:
         """Count texts that were predicted together."""

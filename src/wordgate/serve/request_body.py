@@ -67,7 +67,7 @@ class RequestBody:
             ClientGoneError: The client has gone.
         """
         self._check_type()
-        if self._declared() > self._most:
+        if _declared(self._headers) > self._most:
             raise self._too_large()
         first = await self._part()
         if self._is_whole:
@@ -100,11 +100,7 @@ class RequestBody:
 
     def may_be_left_unread(self) -> bool:
         """Return whether all of it has been read, or so little is left that it can be skipped."""
-        if self._is_whole:
-            return True
-        # A client that waits for "100 Continue" may leave its body out after another answer.
-        is_unclear = b"transfer-encoding" in self._headers or b"expect" in self._headers
-        return not is_unclear and self._declared() <= _SHORT
+        return self._is_whole or may_be_skipped(self._headers)
 
     async def discard(self) -> None:
         """Read on for a while, and throw it away."""
@@ -137,15 +133,24 @@ class RequestBody:
                 "unsupported_media_type", "send JSON in UTF-8, with Content-Type: application/json"
             )
 
-    def _declared(self) -> int:
-        length = self._headers.get(b"content-length", b"0")
-        return int(length) if length.isdigit() else 0
-
     def _too_large(self) -> HTTPError:
         return HTTPError(
             "body_too_large",
             f"the body has more than {self._most:,} bytes; send fewer texts per request",
         )
+
+
+def may_be_skipped(headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether the body of a request with these headers is known to be short."""
+    # A client that waits for "100 Continue" may leave its body out after another answer.
+    is_unclear = b"transfer-encoding" in headers or b"expect" in headers
+    return not is_unclear and _declared(headers) <= _SHORT
+
+
+def _declared(headers: Mapping[bytes, bytes]) -> int:
+    """Return the length of a body that its request declares; 0 if it declares none."""
+    length = headers.get(b"content-length", b"0")
+    return int(length) if length.isdigit() else 0
 
 
 def predict_request(body: bytes, limits: Limits, config: Config) -> tuple[list[str], DecisionRule]:

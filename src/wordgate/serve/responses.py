@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 import orjson
@@ -101,12 +102,11 @@ def overloaded(message: str, seconds: int = 1) -> HTTPError:
     return HTTPError("overloaded", message, [(b"retry-after", str(seconds).encode())])
 
 
-def to_http_bytes(refusal: HTTPError) -> bytes:
-    """Write a refusal as HTTP, for a connection that is closed with it."""
-    response = refusal.response()
-    headers = [(b"connection", b"close"), *response.all_headers()]
-    lines = [b"%s: %s" % header for header in headers]
-    return b"\r\n".join([b"HTTP/1.1 %d Refused" % response.status, *lines, b"", response.body])
+def to_http_bytes(response: Response, more_headers: Headers) -> bytes:
+    """Write a response as HTTP, with more headers than its own."""
+    status = b"HTTP/1.1 %d %s" % (response.status, HTTPStatus(response.status).phrase.encode())
+    lines = [b"%s: %s" % header for header in [*more_headers, *response.all_headers()]]
+    return b"\r\n".join([status, *lines, b"", response.body])
 
 
 def pages() -> dict[str, Response]:

@@ -207,6 +207,7 @@ class Connection(HttpToolsProtocol):
         self._application = application
         self._stage = Stage.NOTHING
         self._is_refused = False
+        self._is_answered = False  # the present request, by its head alone
         self._requests = 0
         self._unaccounted = 0  # bytes since anything of a request was complete
         self._awaited: tuple[int, Stage] | None = None  # what the timer below waits for
@@ -277,11 +278,14 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self._stage = Stage.HEAD
+        self._stage, self._is_answered = Stage.HEAD, False
 
     def on_headers_complete(self) -> None:
-        """Hand the request on."""
+        """Hand the request on, or refuse it if the queue is full."""
         self._stage, self._unaccounted = Stage.BODY, 0
+        self._is_answered = self._refuse_at_once()
+        if self._is_answered:
+            return
         super().on_headers_complete()
         if self._application.is_closing:
             self.cycle.keep_alive = False
@@ -289,13 +293,15 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Hand a part of the body on."""
         self._unaccounted = 0
-        super().on_body(body)
+        if not self._is_answered:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request."""
         self._stage, self._unaccounted = Stage.NOTHING, 0
         self._requests += 1
-        super().on_message_complete()
+        if not self._is_answered:
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Refuse a request that is not HTTP, with an error in our own form."""
@@ -351,6 +357,22 @@ class Connection(HttpToolsProtocol):
         if timer is not None:
             timer.cancel()
 
+    def _refuse_at_once(self) -> bool:
+        """Refuse the request whose head was read if the queue is full, and stay connected."""
+        parser = self.parser
+        is_plain = parser.get_http_version() == "1.1" and parser.should_keep_alive()
+        is_plain = is_plain and not parser.should_upgrade()
+        is_first = not self._owes_answer() and not self.pipeline and not self.flow.write_paused
+        if not (is_plain and is_first) or self._application.is_closing:
+            return False
+        method, path = parser.get_method().decode("ascii"), self.url.decode("latin-1")
+        response = self._application.refused_at_once(method, path, self.headers)
+        if response is None:
+            return False
+        self.transport.write(to_http_bytes(response, self.server_state.default_headers))
+        self.on_response_complete()
+        return True
+
     def _refuse(self, refusal: HTTPError) -> None:
         """Answer for the last time, and close when the client has stopped sending."""
         self._is_refused = True
@@ -361,6 +383,6 @@ class Connection(HttpToolsProtocol):
                 cycle.message_event.set()
         self._await(Stage.NOTHING)
         self._timer = self.loop.call_later(LINGERING, self.transport.abort)
-        self.transport.write(to_http_bytes(refusal))
+        self.transport.write(to_http_bytes(refusal.response(), [(b"connection", b"close")]))
         if self.transport.can_write_eof():
             self.transport.write_eof()

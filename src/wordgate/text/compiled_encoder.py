@@ -147,8 +147,7 @@ class CompiledEncoder:
         """Return the ids of a piece, or -1 where it isn't read alone."""
         if not self._encoder.tokenizer.reads_alone(piece):
             return [_NOT_ALONE]
-        ids = (self._encoder.vocabulary.id(token) for token in self._encoder.tokenizer(piece))
-        return [number for number in ids if number is not None]
+        return self._encoder.vocabulary.ids(self._encoder.tokenizer(piece))
 
     def _add(self, data: NDArray[np.uint8], missing: NDArray[np.int64]) -> bool:
         """Add pieces to the table, or to a new one if they don't fit; only with the lock.

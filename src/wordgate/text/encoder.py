@@ -4,7 +4,8 @@ Shapes: ``n`` texts, ``total`` tokens of all of them together, laid end to end.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, islice, repeat
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wordgate.errors import BundleError, DataError, SettingsError, did_you_mean
 from wordgate.storage.arrays import GrowingArray, row_indices
+from wordgate.text.piece_cache import PieceCache
 from wordgate.text.token_lists import TEXTS_AT_ONCE, TokenLists
 from wordgate.text.tokenizers import TOKENIZERS, Tokenizer, get_tokenizer
 from wordgate.text.vocabulary import PADDING, UNKNOWN, Vocabulary
@@ -101,6 +103,7 @@ class TextEncoder:
     vocabulary: Vocabulary
     max_tokens: int
     truncate: Truncate = "end"
+    _ids_of_pieces: PieceCache[bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
@@ -109,6 +112,8 @@ class TextEncoder:
             raise SettingsError(
                 f"no truncate '{self.truncate}'{did_you_mean(self.truncate, _TRUNCATE)}"
             )
+        ids_of = PieceCache(partial(_ids_of_piece, self.tokenizer, self.vocabulary))
+        object.__setattr__(self, "_ids_of_pieces", ids_of)
 
     @classmethod
     def fit(
@@ -162,17 +167,20 @@ class TextEncoder:
         Raises:
             DataError: Something among the texts is not a string.
         """
-        remaining = map(self.tokenizer, checked(texts))
-        first = list(islice(remaining, TEXTS_AT_ONCE))
+        ids = map(self._ids, checked(texts))
+        first = list(islice(ids, TEXTS_AT_ONCE))
         if len(first) < TEXTS_AT_ONCE:
-            return self._to_ids(first)
-        parts = chain([first], iter(lambda: list(islice(remaining, TEXTS_AT_ONCE)), []))
-        return concatenate(map(self._to_ids, parts))
+            return self._joined(first)
+        parts = chain([first], iter(lambda: list(islice(ids, TEXTS_AT_ONCE)), []))
+        return concatenate(map(self._joined, parts))
 
-    def _to_ids(self, token_lists: Sequence[Sequence[str]]) -> EncodedTexts:
-        lookup = map(self.vocabulary.index.get, chain.from_iterable(token_lists), repeat(PADDING))
-        lengths = np.fromiter(map(len, token_lists), dtype=np.int64, count=len(token_lists))
-        return self._known(np.fromiter(lookup, np.int32, int(lengths.sum())), lengths)
+    def _ids(self, text: str) -> bytes:
+        """Return the ids of a text, int32 in bytes."""
+        return b"".join(map(self._ids_of_pieces.__getitem__, self.tokenizer.pieces(text)))
+
+    def _joined(self, ids: Sequence[bytes]) -> EncodedTexts:
+        lengths = np.fromiter(map(len, ids), np.int64, len(ids)) // np.dtype(np.int32).itemsize
+        return self.truncated(np.frombuffer(bytearray().join(ids), np.int32), lengths)
 
     def _encoded(self, tokens: TokenLists) -> EncodedTexts:
         """Encode the texts on whose tokens the vocabulary was fitted."""
@@ -269,20 +277,24 @@ def as_offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     return offsets
 
 
+def _ids_of_piece(tokenizer: Tokenizer, vocabulary: Vocabulary, piece: str) -> bytes:
+    """Return the ids of a piece, int32 in bytes."""
+    return np.array(vocabulary.ids(tokenizer.tokens_of(piece)), np.int32).tobytes()
+
+
 def _check_state(state: Mapping[str, Any]) -> None:
     """Refuse a state by the first field that is not as it must be."""
-    for field in (*_STATE, *state):
-        if field not in state:
-            raise BundleError(f"the text encoder has no field '{field}': the bundle is incomplete")
-        if field not in _STATE:
+    for name in (*_STATE, *state):
+        if name not in state:
+            raise BundleError(f"the text encoder has no field '{name}': the bundle is incomplete")
+        if name not in _STATE:
             raise BundleError(
-                f"the text encoder has a field '{field}' that this version of wordgate does not"
-                " know"
+                f"the text encoder has a field '{name}' that this version of wordgate does not know"
             )
-    for field, (allowed, is_allowed) in _STATE.items():
-        if not is_allowed(state[field]):
-            shown = f"{state[field]!r:.80}"
-            raise BundleError(f"the text encoder's field '{field}' must be {allowed}, not {shown}")
+    for name, (allowed, is_allowed) in _STATE.items():
+        if not is_allowed(state[name]):
+            shown = f"{state[name]!r:.80}"
+            raise BundleError(f"the text encoder's field '{name}' must be {allowed}, not {shown}")
 
 
 _STATE: dict[str, tuple[str, Callable[[Any], bool]]] = {

@@ -42,12 +42,14 @@ import html
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, Protocol
 
 import regex
 
 from wordgate.errors import SettingsError, did_you_mean
 from wordgate.text.normalizer import Normalizer, NormalizerStep
+from wordgate.text.piece_cache import PieceCache
 
 URL = "<url>"
 EMAIL = "<email>"
@@ -123,10 +125,7 @@ _LINK = re.compile(
 # Every link without a scheme matches this; most texts do not, and this search is fast.
 _LINK_HINT = re.compile(rf"\.(?:{_ENDING}|[a-z]{{2,}}/)")
 _EMAIL = re.compile(rf"(?<![a-z0-9.+_-])[a-z0-9][a-z0-9.+_-]*@{_HOST}[a-z]{{2,}}")
-_REMEMBERED: dict[str, list[str]] = {}
-_REMEMBERED_BEFORE: dict[str, list[str]] = {}
-_MOST_REMEMBERED = 2**16
-_SHORT = 500  # characters of a text whose pieces are cached: bounds the memory
+_SHORT = 500  # characters; longer texts rarely consist of known pieces only
 _REPEATED = re.compile(r"(.)\1\1\1")
 _STRETCHED = re.compile(r"([^\d\s])\1{3,}")
 # Unicode's Stream-Safe Text Format (UAX 15) allows 30 marks in a row; normalization sorts them,
@@ -153,12 +152,16 @@ class MessagesTokenizer:
 
     def __call__(self, text: str) -> list[str]:
         """Split a text into non-empty tokens without whitespace."""
-        if len(text) > _SHORT or "<" in text or "&" in text:
-            return _tokens(text)
-        tokens: list[str] = []
-        for piece in text.split():
-            tokens += _REMEMBERED.get(piece) or _remember(piece)
-        return tokens
+        return list(chain.from_iterable(map(_TOKENS.__getitem__, self.pieces(text))))
+
+    def pieces(self, text: str) -> list[str]:
+        """Split a text at whitespace, over which no token extends; see `Tokenizer`."""
+        # Only ``<br />`` extends over whitespace, and entities such as ``&nbsp;`` represent it.
+        return [text] if len(text) > _SHORT or "<" in text or "&" in text else text.split()
+
+    def tokens_of(self, piece: str) -> list[str]:
+        """Split a piece into tokens; see `Tokenizer`."""
+        return _TOKENS[piece]
 
     def reads_alone(self, piece: str) -> bool:
         """Return whether the tokens of a piece do not depend on the rest; see `Tokenizer`.
@@ -188,18 +191,6 @@ class MessagesTokenizer:
         return Normalizer(steps, _TOKEN.pattern)
 
 
-def _remember(piece: str) -> list[str]:
-    """Tokenize a piece between whitespace, and cache the tokens: most pieces occur often."""
-    # No token or its context extends over whitespace, except ``<br />`` and entities of whitespace
-    # such as ``&nbsp;``.
-    global _REMEMBERED, _REMEMBERED_BEFORE
-    tokens = _REMEMBERED_BEFORE.get(piece) or _tokens(piece)
-    if len(_REMEMBERED) >= _MOST_REMEMBERED:  # keep the pieces used since the last time
-        _REMEMBERED, _REMEMBERED_BEFORE = {}, _REMEMBERED
-    _REMEMBERED[piece] = tokens
-    return tokens
-
-
 def _tokens(text: str) -> list[str]:
     text = _unescape(text).lower()
     if not text.isascii():
@@ -215,6 +206,9 @@ def _tokens(text: str) -> list[str]:
     pattern = _ASCII_TOKEN if text.isascii() else _TOKEN
     tokens: list[str] = pattern.findall(text)
     return tokens
+
+
+_TOKENS = PieceCache(_tokens)
 
 
 def _unescape(text: str) -> str:
@@ -247,6 +241,12 @@ class Tokenizer(Protocol):
     def __call__(self, text: str) -> list[str]:
         """Split a text into its tokens, in order."""
 
+    def pieces(self, text: str) -> list[str]:
+        """Split a text into pieces whose concatenated tokens are those of the text."""
+
+    def tokens_of(self, piece: str) -> list[str]:
+        """Split a piece, as returned by `pieces`, into its tokens, in order."""
+
     def reads_alone(self, piece: str) -> bool:
         """Return whether the tokens of a piece do not depend on the rest of the text.
 
@@ -272,10 +272,17 @@ class KerasTokenizer:
 
     def __call__(self, text: str) -> list[str]:
         """Split a text into tokens, as ``text_to_word_sequence`` does."""
+        return list(filter(None, self.pieces(text)))
+
+    def pieces(self, text: str) -> list[str]:
+        """Split a text into its tokens and empty strings; see `Tokenizer`."""
         # The filters are ASCII, which does not occur in the bytes of other characters.
         raw = text.lower().encode("utf-8", "surrogatepass").translate(_KERAS_BYTES)
-        spaced = raw.decode("utf-8", "surrogatepass")
-        return list(filter(None, spaced.split(" ")))
+        return raw.decode("utf-8", "surrogatepass").split(" ")
+
+    def tokens_of(self, piece: str) -> list[str]:
+        """Return the token that a piece is, if it is not empty; see `Tokenizer`."""
+        return [piece] if piece else []
 
     def reads_alone(self, piece: str) -> bool:
         """Return whether the tokens of a piece do not depend on the rest; see `Tokenizer`.

@@ -52,6 +52,10 @@ class Vocabulary:
         """Return the id of a word; ``unknown`` for an unknown word."""
         return self.index.get(word, self.unknown)
 
+    def ids(self, words: Iterable[str]) -> list[int]:
+        """Return the ids of words, without those that have none."""
+        return [number for number in map(self.id, words) if number is not None]
+
     @classmethod
     def fit(
         cls,
