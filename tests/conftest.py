@@ -287,6 +287,33 @@ def movie_reviews() -> Path:
     return _real("movie_reviews.csv")
 
 
+class RecordingProgress(Silent):
+    """Records the messages and the progress bars of a function under test.
+
+    Attributes:
+        lines: The lines of all messages.
+        bars: Of each bar, the total and the units that are done.
+        starts: Of each bar, the units that were done when it was opened.
+        labels: The descriptions of the units.
+    """
+
+    def __init__(self):
+        self.lines, self.bars, self.starts, self.labels = [], [], [], []
+
+    def say(self, text):
+        self.lines += text.splitlines()
+
+    @contextmanager
+    def bar(self, total, done=0):
+        self.bars.append([total, done])
+        self.starts.append(done)
+        yield self
+
+    def advance(self, label):
+        self.bars[-1][1] += 1
+        self.labels.append(label)
+
+
 @dataclass(frozen=True)
 class Kept:
     """A model that was trained once for many tests, which must not change its folder.

@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.evaluation.intervals import PairedDifference
@@ -13,16 +14,6 @@ from wordgate.experiments import split_scheme
 from wordgate.report.text import scores_beside_baselines, verdict
 from wordgate.runtime.progress import Silent
 from wordgate.training.lstm_trainer import LSTMTrainer
-
-
-class Told(Silent):
-    """A progress that remembers what was said."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines += text.splitlines()
 
 
 @pytest.mark.parametrize("split", ["grouped", "random"])
@@ -177,11 +168,11 @@ def test_something_else_in_the_baselines_place_is_refused(reviews, tiny, tmp_pat
 
 
 def test_the_family_is_named_before_the_model_is_fitted(reviews, tiny):
-    told = Told()
-    training = wordgate.train(reviews, settings=tiny, progress=told)
+    progress = RecordingProgress()
+    training = wordgate.train(reviews, settings=tiny, progress=progress)
     accuracy = training.metrics.baselines.count.accuracy
-    (line,) = [line for line in told.lines if line.startswith("Baselines: ")]
+    (line,) = [line for line in progress.lines if line.startswith("Baselines: ")]
     assert line.startswith(f"Baselines: count {accuracy:.3f}, most frequent label 0.500 (")
-    assert told.lines.index("Fitting the count baseline ...") < told.lines.index(line)
-    assert not any("count on the" in line for line in told.lines)  # announced once
+    assert progress.lines.index("Fitting the count baseline ...") < progress.lines.index(line)
+    assert not any("count on the" in line for line in progress.lines)  # announced once
     assert np.isfinite(training.metrics.baselines.count.train_seconds)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.experiments import compare as compare_experiment
@@ -263,14 +264,6 @@ def test_an_interrupted_one_is_not_passed_over(compare, stopped_after_one):
     assert compare(out=stopped_after_one, overwrite=True, seed=1).seed == 1
 
 
-class Listening(Silent):
-    def __init__(self):
-        self.said = []
-
-    def say(self, text):
-        self.said.append(text)
-
-
 def test_versions_and_threads_that_differ_are_told_once(compare, tmp_path):
     def stop(comparison):
         if len(comparison.results) == 2:
@@ -283,10 +276,10 @@ def test_versions_and_threads_that_differ_are_told_once(compare, tmp_path):
         content, log_proba = round_of(file)
         content["environment"] |= {"threads": "64", "wordgate": "0.0"}
         forge(file, content, log_proba)
-    listening = Listening()
-    assert len(compare(resume=True, progress=listening, **options).results) == 2
-    told = [line for line in listening.said if "was started with" in line]
-    assert told == [
+    progress = RecordingProgress()
+    assert len(compare(resume=True, progress=progress, **options).results) == 2
+    warnings = [line for line in progress.lines if "was started with" in line]
+    assert warnings == [
         "The comparison was started with threads 64 instead of 1, wordgate 0.0 instead of"
         f" {wordgate.__version__}: its result may differ slightly from that of an uninterrupted"
         " one."
@@ -539,12 +532,12 @@ def test_a_teacher_alone_adds_the_taught_lstm(monkeypatch):
 
 
 def test_the_teacher_of_a_recipe_is_no_teacher_of_the_families(compare, tiny):
-    listening = Listening()
-    options = {"recipe": "taught", "progress": listening, "split": "grouped"}
+    progress = RecordingProgress()
+    options = {"recipe": "taught", "progress": progress, "split": "grouped"}
     found = compare(models=["lstm"], settings={**tiny, "teacher.models": "none"}, **options)
     assert found.families == ("lstm",)
     warned = "warning: the teacher of the recipe 'taught' is not used: to compare an LSTM with a"
-    assert any(line.startswith(warned) for line in listening.said)
+    assert any(line.startswith(warned) for line in progress.lines)
     with pytest.raises(wordgate.SettingsError, match="mlp models need word vectors"):
         compare(models=["count", "mlp"], settings=None, **options)
 

@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.errors import DataError, SettingsError, WordgateError
@@ -39,16 +40,6 @@ def make(data, tiny_teacher, tmp_path):
         return distill(source, out=tmp_path / name, **given)
 
     return run
-
-
-class Told(Silent):
-    """Keeps what is told."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
 
 
 def read(file):
@@ -124,24 +115,24 @@ def test_a_size_may_be_asked_for(make):
 
 
 def test_the_way_is_told(make):
-    told = Told()
-    make(progress=told)
-    reading, summary, report, words, *stages = told.lines
+    progress = RecordingProgress()
+    make(progress=progress)
+    words = progress.lines.index("words: 9 distinct")
+    (reading, summary, *report), stages = progress.lines[:words], progress.lines[words + 1 :]
     assert summary.startswith("data.csv: 3 texts")
     assert reading.startswith("Reading ")
-    assert words == "words: 9 distinct"
-    assert "rows: 3 read, 3 kept" in report
+    assert "rows: 3 read, 3 kept" in "\n".join(report)
     assert [line.split()[0] for line in stages] == [
         *("Loading", "Distilling", "Finding", "Writing"),
     ]
 
 
 def test_what_is_too_long_for_a_word_is_left_out_and_said(make, tmp_path):
-    told = Told()
+    progress = RecordingProgress()
     source = write(tmp_path / "data.csv", [("pos", "good " + "ab" * 501), ("neg", "lamp bad")])
-    made = make(source, progress=told, teacher_words=False)
+    made = make(source, progress=progress, teacher_words=False)
     assert read(made.out)[0] == ["bad", "good", "lamp"]
-    assert told.lines[3] == "left out: 1 word of more than 1,000 characters"
+    assert "left out: 1 word of more than 1,000 characters" in progress.lines
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.data.dataset import Dataset
@@ -20,17 +21,6 @@ from wordgate.training import checkpoint as pace
 from wordgate.training import distillation
 
 TEACHING = {"teacher.texts": 400, "teacher.variations": 2}
-
-
-class Said(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines += text.splitlines()
-
-    def has(self, part):
-        return any(part in line for line in self.lines)
 
 
 @pytest.fixture(scope="session")
@@ -69,9 +59,9 @@ def teach(reviews, teacher, tiny):
 
 
 def test_the_stages_of_teaching_are_named_as_they_begin(teach, teacher):
-    said = Said()
-    teach(progress=said)
-    named = [line for line in said.lines if line.endswith(" ...")]
+    progress = RecordingProgress()
+    teach(progress=progress)
+    named = [line for line in progress.lines if line.endswith(" ...")]
     stages = [
         f"Loading the teacher {teacher} ...",
         "Looking for test rows that the teacher was trained on ...",
@@ -81,21 +71,21 @@ def test_the_stages_of_teaching_are_named_as_they_begin(teach, teacher):
 
 
 def test_a_saved_model_teaches_and_what_it_scores_is_told(teach, teacher):
-    said = Said()
-    training = teach(progress=said)
-    told = training.metrics.teacher
+    progress = RecordingProgress()
+    training = teach(progress=progress)
+    found = training.metrics.teacher
     expected = json.loads((teacher / "metrics.json").read_text(encoding="utf-8"))
-    assert told.name == str(teacher)
-    assert told.accuracy == pytest.approx(expected["accuracy"])
-    assert told.log_loss == pytest.approx(expected["log_loss"], abs=1e-6)
-    assert told.n_labelled == training.metrics.split.n_train
-    assert (told.n_unlabelled, told.n_left_out) == (0, 0)
-    assert 0 < told.n_variations <= 400 - told.n_labelled
-    assert 0 <= told.agreement <= 1
-    assert told.difference.difference == pytest.approx(training.metrics.accuracy - told.accuracy)
+    assert found.name == str(teacher)
+    assert found.accuracy == pytest.approx(expected["accuracy"])
+    assert found.log_loss == pytest.approx(expected["log_loss"], abs=1e-6)
+    assert found.n_labelled == training.metrics.split.n_train
+    assert (found.n_unlabelled, found.n_left_out) == (0, 0)
+    assert 0 < found.n_variations <= 400 - found.n_labelled
+    assert 0 <= found.agreement <= 1
+    assert found.difference.difference == pytest.approx(training.metrics.accuracy - found.accuracy)
     assert training.predictor.config.recipe == "taught"
     assert training.predictor.config.settings["teacher"]["models"] == [str(teacher)]
-    assert said.has("labeled")
+    assert "labeled" in "\n".join(progress.lines)
 
 
 def test_a_student_learns_what_no_label_says(teach, reviews, teacher, monkeypatch):
@@ -192,10 +182,10 @@ def test_settings_of_teaching_need_a_teacher(reviews):
 
 
 def test_a_teacher_that_is_not_there_ends_it_before_any_work(teach):
-    said = Said()
+    progress = RecordingProgress()
     with pytest.raises((DataError, wordgate.WordgateError), match="nowhere"):
-        teach(teacher="nowhere", progress=said)
-    assert not said.lines
+        teach(teacher="nowhere", progress=progress)
+    assert not progress.lines
 
 
 # Texts without labels.
@@ -269,11 +259,11 @@ def test_what_stands_before_a_text_hides_no_copy_of_a_row_held_out(tmp_path, hea
 
 
 def test_a_file_is_read_by_the_columns_of_the_data_or_by_itself(teach, tmp_path):
-    said = Said()
+    progress = RecordingProgress()
     file = write(tmp_path / "plain.csv", [f"plain text number {i}" for i in range(20)], "body")
-    training = teach(unlabelled=[file], progress=said, settings={"teacher.texts": 1000})
+    training = teach(unlabelled=[file], progress=progress, settings={"teacher.texts": 1000})
     assert training.metrics.teacher.n_unlabelled == 20
-    assert said.has("texts without labels:")
+    assert "texts without labels:" in "\n".join(progress.lines)
     with pytest.raises(DataError, match=r"nothing\.csv"):
         teach(unlabelled=tmp_path / "nothing.csv")
 
@@ -312,11 +302,11 @@ def test_the_time_for_teaching_is_kept(teach, monkeypatch):
     monkeypatch.setattr(distillation, "_AT_ONCE", 50)
     clock = iter(time.monotonic() + 1000.0 * np.arange(10_000))
     monkeypatch.setattr(distillation, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    said = Said()
-    training = teach(progress=said, teaching_minutes=42)
+    progress = RecordingProgress()
+    training = teach(progress=progress, teaching_minutes=42)
     teacher = training.metrics.teacher
     assert teacher.n_labelled + teacher.n_variations == 100
-    assert said.has("there was no time for")
+    assert "there was no time for" in "\n".join(progress.lines)
 
 
 @pytest.fixture

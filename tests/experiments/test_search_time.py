@@ -115,7 +115,7 @@ def test_the_first_fit_leaves_time_to_train_the_same_model_on_all_rows(rows, fit
     study = SearchStudy(tmp_path, ["count"], 0)
     end = time.monotonic() + 100.0
     Search(folds, replace(config, options={"trials": 1}), study, lambda: end).run()
-    assert fits[0][2] * (1.0 + 1.3 * folds.growth) == pytest.approx(100.0, abs=2.0)
+    assert fits[0][2] * (1.0 + 1.3 * folds.growth) == pytest.approx(100.0, rel=0.1)
 
 
 def test_what_is_expected_to_fit_into_the_time_takes_part(rows, fits, tmp_path):
@@ -152,8 +152,8 @@ def test_a_worker_is_waited_for_until_the_time_of_the_search_is_over(
     found = Search(folds, config_of("count"), study, lambda: end).run()
     assert (found.ended_by, found.trials[-1].state) == ("minutes", "failed")
     ((seconds, timeout),) = waited
-    assert seconds == pytest.approx(200.0 / 3, abs=2.0)  # on each of three folds
-    assert timeout == pytest.approx(200.0 + 1.0, abs=2.0)
+    assert seconds == pytest.approx(200.0 / 3, rel=0.1)  # on each of three folds
+    assert timeout == pytest.approx(200.0 + 1.0, rel=0.1)
 
 
 def test_a_family_that_fails_tells_nothing_of_the_number_of_folds(rows, tmp_path, monkeypatch):
@@ -184,7 +184,7 @@ def test_with_few_rows_a_slow_family_shares_its_time_among_all_folds(rows, fits,
     Search(folds, config, study, lambda: end).run()
     assert [family for family, *_ in fits] == ["count"] * 3 + ["lstm"] * 3
     first = fits[3][2]
-    assert first * (3 + 1.3 * folds.growth) == pytest.approx(200.0, abs=2.0)
+    assert first * (3 + 1.3 * folds.growth) == pytest.approx(200.0, rel=0.1)
 
 
 def cut_after(seconds_left, monkeypatch):
@@ -228,7 +228,7 @@ def test_a_fit_that_time_cut_keeps_the_time_of_the_final_model(rows, tmp_path, m
     end = time.monotonic() + 120.0
     tried = Search(folds, config, SearchStudy(tmp_path, ["count", "lstm"], 0), lambda: end)
     tried.run()
-    assert given[4] == pytest.approx((120.0 - 1.3 * folds.growth * 20.0) / 2.0, abs=2.0)
+    assert given[4] == pytest.approx((120.0 - 1.3 * folds.growth * 20.0) / 2.0, abs=4.0)
 
 
 def test_a_slow_family_keeps_the_time_to_predict_the_test_rows(rows, tmp_path, monkeypatch):
@@ -247,7 +247,7 @@ def test_a_slow_family_keeps_the_time_to_predict_the_test_rows(rows, tmp_path, m
     end = time.monotonic() + 200.0
     study = SearchStudy(tmp_path, ["count", "lstm"], 0)
     Search(folds, config, study, lambda: end, n_predicted=2000).run()
-    assert given[4] == pytest.approx((200.0 - 1.3 * folds.growth * 10.0 - 2000 * 0.02) / 2, abs=2.0)
+    assert given[4] == pytest.approx((200.0 - 1.3 * folds.growth * 10.0 - 2000 * 0.02) / 2, abs=4.0)
 
 
 def test_what_predicting_takes_is_guessed_and_then_measured():

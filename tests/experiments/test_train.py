@@ -1,6 +1,5 @@
 import json
 import random
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas
 import polars
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.bundle.folder import BundleFolder
@@ -17,19 +17,6 @@ from wordgate.errors import DataError, SettingsError
 from wordgate.runtime.progress import Silent
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "metrics.schema.json"
-
-
-class Told(Silent):
-    """A progress that remembers what was said."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines += text.splitlines()
-
-    def bar(self, total, done=0):
-        return Silent().bar(total, done)
 
 
 def count(data, **options):
@@ -187,7 +174,6 @@ def test_texts_without_any_known_word_train(make_file):
 
 def test_the_time_limit_is_kept_and_said(make_file, make_rows, tmp_path):
     file = make_file(make_rows(400))
-    started = time.monotonic()
     training = wordgate.train(
         file,
         out=tmp_path / "model",
@@ -200,7 +186,6 @@ def test_the_time_limit_is_kept_and_said(make_file, make_rows, tmp_path):
         max_minutes=0.12,
         progress=Silent(),
     )
-    assert time.monotonic() - started < 0.12 * 60 + 60  # all epochs would take minutes
     metrics = BundleFolder.open(tmp_path / "model").metrics()
     assert metrics == training.metrics
     assert metrics.remarks[-1].startswith("The time limit ")  # where in it, the machine decides
@@ -276,9 +261,9 @@ STAGES = (
 
 @pytest.mark.parametrize("family", ["count", "lstm"])
 def test_each_stage_is_named_as_it_begins(tmp_path, reviews, ways, family):
-    told = Told()
-    wordgate.train(reviews, out=tmp_path / "m", model=family, progress=told, **ways[family])
-    named = [line for line in told.lines if line.endswith(" ...") and not line.startswith("  ")]
+    progress = RecordingProgress()
+    wordgate.train(reviews, out=tmp_path / "m", model=family, progress=progress, **ways[family])
+    named = [line for line in progress.lines if line.endswith(" ...") and not line.startswith("  ")]
     found = [stage for line in named for stage in STAGES if line.startswith(stage)]
     stages = [stage for stage in STAGES if family != "count" or "baseline" not in stage]
     assert list(dict.fromkeys(found)) == stages
@@ -287,13 +272,13 @@ def test_each_stage_is_named_as_it_begins(tmp_path, reviews, ways, family):
 
 
 def test_what_was_inferred_is_told(reviews):
-    told = Told()
-    wordgate.train(reviews, model="count", progress=told)
-    assert told.lines[0] == f"Reading {reviews} ..."
-    assert told.lines[1] == "reviews.csv: 300 texts, 2 labels"
-    assert f"read {reviews}: CSV, valid UTF-8, fields separated by commas" in told.lines
-    assert any(line.startswith("group: column 1 'id' (by its name; 60 ") for line in told.lines)
-    assert any(line == "Baseline: most frequent label 0.500" for line in told.lines)
+    progress = RecordingProgress()
+    wordgate.train(reviews, model="count", progress=progress)
+    assert progress.lines[0] == f"Reading {reviews} ..."
+    assert progress.lines[1] == "reviews.csv: 300 texts, 2 labels"
+    assert f"read {reviews}: CSV, valid UTF-8, fields separated by commas" in progress.lines
+    assert any(line.startswith("group: column 1 'id' (by its name; 60 ") for line in progress.lines)
+    assert any(line == "Baseline: most frequent label 0.500" for line in progress.lines)
 
 
 def test_the_splits_numbers_are_the_numbers_of_the_metrics(count_training):

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate import families
 from wordgate.errors import DataError, SettingsError
 from wordgate.prediction.predictor import load_aloud
-from wordgate.runtime.progress import Silent
 
 FAMILIES = ("count", "logreg", "mlp", "lstm")
 
@@ -153,15 +153,10 @@ def test_prediction_needs_none_of_what_trains(kept):
 
 def test_a_model_that_takes_seconds_is_said_to_be_loaded(count_model, monkeypatch):
     pytest.importorskip("transformers", reason="needs the extra 'transformer'")
-    lines = []
-
-    class Told(Silent):
-        def say(self, text):
-            lines.append(text)
-
-    predicted = load_aloud(count_model.folder, Told).predict("a text")
-    assert lines == []
-    slow = replace(families.FAMILIES["count"], extra="transformer")
-    monkeypatch.setitem(families.FAMILIES, "count", slow)
-    assert load_aloud(count_model.folder, Told).predict("a text") == predicted
-    assert lines == [f"Loading {count_model.folder} ..."]
+    quick, slow = RecordingProgress(), RecordingProgress()
+    predicted = load_aloud(count_model.folder, lambda: quick).predict("a text")
+    assert quick.lines == []
+    entry = replace(families.FAMILIES["count"], extra="transformer")
+    monkeypatch.setitem(families.FAMILIES, "count", entry)
+    assert load_aloud(count_model.folder, lambda: slow).predict("a text") == predicted
+    assert slow.lines == [f"Loading {count_model.folder} ..."]

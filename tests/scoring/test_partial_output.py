@@ -145,16 +145,16 @@ def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
         score(messy, "out.csv", resume=True, batch=20)
 
 
-def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monkeypatch, listening):
+def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monkeypatch, progress):
     stopped(messy, "out.csv", after=9)
     now = installed_versions("wordgate", "regex") | {"numpy": "9.9"}
     monkeypatch.setattr(
         scoring, "installed_versions", lambda *names: {name: now[name] for name in names}
     )
-    wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=listening)
+    wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=progress)
     version = installed_versions("numpy")["numpy"]
-    told = next(line for line in listening.lines if line.startswith("warning: "))
-    assert told.startswith(
+    warning = next(line for line in progress.lines if line.startswith("warning: "))
+    assert warning.startswith(
         f"warning: The scoring was started with numpy {version} instead of 9.9:"
         " its result may differ slightly from"
     )
@@ -177,9 +177,9 @@ def test_what_computes_is_noted(family, kernel, packages, monkeypatch):
     assert engine["threads"] == "3"
 
 
-def test_another_number_of_threads_than_then_is_told_of(messy, lstm_model, here, listening):
+def test_another_number_of_threads_than_then_is_told_of(messy, lstm_model, here, progress):
     def score(**options):
-        options = {"batch": 20, "checkpoint_seconds": 0.0, "progress": listening, **options}
+        options = {"batch": 20, "checkpoint_seconds": 0.0, "progress": progress, **options}
         wordgate.score(lstm_model.folder, messy, "out.csv", **options)
 
     def stop(kept):
@@ -192,8 +192,8 @@ def test_another_number_of_threads_than_then_is_told_of(messy, lstm_model, here,
         with pytest.raises(DataError, match=r"^stopped$"):
             score(threads=3, overwrite=True)
     score(threads=1, resume=True)
-    told = next(line for line in listening.lines if line.startswith("warning: "))
-    assert told.startswith(
+    warning = next(line for line in progress.lines if line.startswith("warning: "))
+    assert warning.startswith(
         "warning: The scoring was started with threads 3 instead of 1: its result"
     )
     assert (here / "out.csv").read_bytes() == whole
@@ -384,13 +384,13 @@ def test_a_result_of_others_is_not_whole_by_what_lies_beside_it(
 
 
 def test_what_is_whole_tells_that_nothing_but_times_was_compared(
-    score, messy, count_model, listening
+    score, messy, count_model, progress
 ):
     score(messy, "out.csv")
     wordgate.score(
-        count_model.folder, messy, "out.csv", resume=True, abstain_below=0.9, progress=listening
+        count_model.folder, messy, "out.csv", resume=True, abstain_below=0.9, progress=progress
     )
-    assert listening.lines == [
+    assert progress.lines == [
         f"out.csv already exists and is newer than {count_model.folder} and in.csv: there is"
         " nothing to do. Only these times were compared, not the contents or the options;"
         " --overwrite scores again"
@@ -427,11 +427,11 @@ def test_a_pipe_that_breaks_off_leaves_nothing(score, messy, here, monkeypatch):
     assert [file.name for file in here.iterdir()] == ["in.csv"]
 
 
-def test_the_bar_goes_on_where_it_was(messy, count_model, stopped, listening):
+def test_the_bar_goes_on_where_it_was(messy, count_model, stopped, progress):
     stopped(messy, "out.csv", after=15)
-    wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=listening)
-    assert listening.lines[-1].startswith("continuing after 232 rows")
-    assert listening.bars[0][0] == 1000
+    wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=progress)
+    assert progress.lines[-1].startswith("continuing after 232 rows")
+    assert progress.bars[0][0] == 1000
 
 
 FORKS = """
@@ -469,7 +469,8 @@ started = time.monotonic()
 os.waitpid(run(), 0)
 whole = time.monotonic() - started
 chance = random.Random(0)
-for number in range(kills):
+total = 0
+while total < kills:
     os.unlink(out)
     child, killed = run(resume=True), 0
     while True:
@@ -484,18 +485,17 @@ for number in range(kills):
             os.waitpid(run(resume=True), 0)
             break
         child = run(resume=True)
-    assert open(out, "rb").read() == result, f"run {number}"
-    print(killed)
+    total += killed
+    assert open(out, "rb").read() == result, f"after {total} kills"
 """
 )
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_killed_at_random_instants_the_result_is_the_same(messy, count_model, here):
-    command = [sys.executable, "-c", NURSERY, count_model.folder, messy, "out.csv", "8"]
+    command = [sys.executable, "-c", NURSERY, count_model.folder, messy, "out.csv", "12"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert sum(map(int, ended.stdout.split())) >= 4
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
 
 

@@ -93,7 +93,7 @@ class FakeModel:
         self.most_at_once = max(self.most_at_once, self.at_once)
         if not all(text.startswith("a text to warm up") for text in texts):
             self.calls.append(list(texts))
-        self.hold.wait(10)
+        self.hold.wait(60)
         self.at_once -= 1
         if "poison" in texts:
             raise ArithmeticError("poisoned")

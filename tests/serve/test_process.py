@@ -22,7 +22,7 @@ TEXTS = [
 
 def talk(server, *parts, pause=0.0):
     """Send raw bytes on a connection of its own, and read until the server closes it."""
-    with contextlib.closing(socket.create_connection(("127.0.0.1", server.port), 20)) as line:
+    with contextlib.closing(socket.create_connection(("127.0.0.1", server.port), 60)) as line:
         for part in parts:
             line.sendall(part)
             time.sleep(pause)
@@ -35,6 +35,14 @@ def until(condition):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def refuses_connections(server):
+    try:
+        socket.create_connection(("127.0.0.1", server.port), 60).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def received(line):
@@ -97,7 +105,7 @@ def test_one_connection_carries_many_requests(server):
 
 def test_a_client_may_end_its_side_and_still_listen(server):
     body = b'{"texts": ["a"]}'
-    with contextlib.closing(socket.create_connection(("127.0.0.1", server.port), 20)) as line:
+    with contextlib.closing(socket.create_connection(("127.0.0.1", server.port), 60)) as line:
         line.sendall(head(f"content-length: {len(body)}") + body)
         line.shutdown(socket.SHUT_WR)
         answer = received(line)
@@ -118,7 +126,7 @@ def test_a_long_body_is_answered_413_and_the_answer_is_read(server):
 
 def test_an_endless_body_is_cut_off(server):
     part = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-    with contextlib.closing(socket.create_connection(("127.0.0.1", server.port), 20)) as line:
+    with contextlib.closing(socket.create_connection(("127.0.0.1", server.port), 60)) as line:
         line.sendall(head("transfer-encoding: chunked"))
         with pytest.raises(ConnectionError):
             line.sendall(part * 4_000)  # 262 MB
@@ -204,7 +212,7 @@ def test_slow_clients_are_turned_away_and_others_served(started, lstm_model):
 
 def test_connections_have_a_limit(started, lstm_model):
     server = started(lstm_model.folder, "--max-connections", "3", "--drain-delay", "0")
-    lines = [socket.create_connection(("127.0.0.1", server.port), 20) for _ in range(3)]
+    lines = [socket.create_connection(("127.0.0.1", server.port), 60) for _ in range(3)]
     status, code = error_of(talk(server))
     assert (status, code) == (503, "overloaded")
     for line in lines:
@@ -287,11 +295,11 @@ def test_a_request_half_sent_is_still_answered(started, lstm_model):
     server = started(lstm_model.folder, "--drain-delay", "0")
     body = b'{"texts": ["a"]}'
     whole = head(f"content-length: {len(body)}") + body
-    with contextlib.closing(socket.create_connection(("127.0.0.1", server.port), 20)) as line:
+    with contextlib.closing(socket.create_connection(("127.0.0.1", server.port), 60)) as line:
         line.sendall(whole[:30])
-        time.sleep(0.2)
+        assert server.ask("GET", "/v2/health/live")[0] == 200  # after it has read these bytes
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        until(lambda: refuses_connections(server))
         line.sendall(whole[30:])
         answer = received(line)
     assert answer.startswith(b"HTTP/1.1 200 ")

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tests.conftest import RecordingProgress
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
@@ -310,16 +311,6 @@ def test_a_frozen_program_is_no_python_to_start_workers_with(settings, monkeypat
     assert choose_processes(settings(**{"lstm.batch_size": 128}), 10_000, 2) == 1
 
 
-class Listener(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
-
-
 @pytest.fixture
 def prepared(settings, monkeypatch):
     """Whether a fit of two candidates is given workers, and what is reported of it."""
@@ -330,10 +321,10 @@ def prepared(settings, monkeypatch):
     chosen = settings(lighter_candidate=True)
 
     def prepare(threads=None, workers=None):
-        listener = Listener()
-        context = RunContext(0, listener, "cpu", threads, processes=workers)
+        progress = RecordingProgress()
+        context = RunContext(0, progress, "cpu", threads, processes=workers)
         with families._prepared(FAMILIES["lstm"], 10, chosen, context) as given:
-            return (given.worker or given.group) is not None, listener.lines
+            return (given.worker or given.group) is not None, progress.lines
 
     return prepare
 
@@ -475,11 +466,11 @@ def test_a_training_resumed_in_another_number_of_processes_says_so(
     train, kept = examples(160), CheckpointConfig(tmp_path / "checkpoint")
     changes = {"epochs": 2, "lstm.batch_size": 40, "lstm.min_updates": 0}
     fit_model(train, threads=2, checkpoint=kept, deadline=time.monotonic(), **changes)
-    listener = Listener()
+    progress = RecordingProgress()
     resumed = replace(kept, resume=True)
-    fit_model(train, threads=1, checkpoint=resumed, progress=listener, **changes)
+    fit_model(train, threads=1, checkpoint=resumed, progress=progress, **changes)
     assert "was started with processes 2 instead of 1: its result may differ" in "\n".join(
-        listener.lines
+        progress.lines
     )
 
 

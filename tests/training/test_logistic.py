@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
+from tests.conftest import RecordingProgress
 
 from wordgate.runtime.progress import Silent
 from wordgate.training import logistic
@@ -131,14 +132,6 @@ ROWS = np.eye(4, dtype=np.float32)
 TARGETS = np.array([0, 0, 1, 1])
 
 
-class Told(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
-
-
 def answering(*first):
     """Make a layer that gives each of the rows this log-odds of the first class."""
     coefficients = np.zeros((4, 2), np.float32)
@@ -207,11 +200,11 @@ def test_time_that_is_up_leaves_the_weaker_penalties_out(choose):
 
 
 def test_every_fit_is_told(choose):
-    told = Told()
+    progress = RecordingProgress()
     choose({0.1: answering(1, -1, -1, -1), 1: answering(1, 1, -1, -1), 10: answering(0, 0, 0, 0)},
-           progress=told)  # fmt: skip
-    said = [line.split() for line in told.lines]
-    assert [" ".join([*words[:3], *words[5:]]) for words in said] == [
+           progress=progress)  # fmt: skip
+    lines = [line.split() for line in progress.lines]
+    assert [" ".join([*words[:3], *words[5:]]) for words in lines] == [
         "C = 0.1 valid 0.750, log loss 0.563 (best so far)",
         "C = 1 valid 1.000, log loss 0.313 (best so far)",
         "C = 10 valid 0.500, log loss 0.693",

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 from wordgate.errors import DataError, MissingExtraError
 from wordgate.runtime import cpu
@@ -34,14 +35,6 @@ FAST = {
 }
 
 
-class Listening(Silent):
-    def __init__(self):
-        self.said = []
-
-    def say(self, text):
-        self.said.append(text)
-
-
 @pytest.fixture
 def fine_tune(fit_any):
     def call(train, valid=None, **options):
@@ -59,17 +52,19 @@ def same(one, other):
 
 
 def test_it_learns_an_easy_task(examples, fine_tune):
-    told = Listening()
-    fitted = fine_tune(examples(300), transformer_epochs=6, transformer_patience=6, progress=told)
+    progress = RecordingProgress()
+    fitted = fine_tune(
+        examples(300), transformer_epochs=6, transformer_patience=6, progress=progress
+    )
     fresh = examples(200, seed=1)
     right = fitted.model.log_proba(fresh.texts).argmax(axis=1) == fresh.targets
     assert right.mean() > 0.93
     assert fitted.history[0].train_loss > fitted.history[-1].train_loss
     assert [entry.epoch for entry in fitted.history] == [1, 2, 3, 4, 5, 6]
-    said = [line for line in told.said if not line.endswith(" ...")]
-    assert said[0].startswith("Fine-tuning ")
-    assert said[0].endswith(" 6 epochs of 19 updates with 16 texts each.")
-    assert said[1].startswith("epoch 1/6 ")
+    lines = [line for line in progress.lines if not line.endswith(" ...")]
+    assert lines[0].startswith("Fine-tuning ")
+    assert lines[0].endswith(" 6 epochs of 19 updates with 16 texts each.")
+    assert lines[1].startswith("epoch 1/6 ")
     assert fitted.engine["device"] == "cpu"
     assert {"torch", "transformers", "tokenizers"} <= set(fitted.engine)
 
@@ -124,10 +119,10 @@ def test_texts_without_groups_are_all_read():
 def test_groups_shorten_an_epoch(examples, fine_tune):
     train = examples(80)
     grouped = Dataset(train.texts, train.targets, [str(n // 4) for n in range(80)])
-    told = Listening()
-    fine_tune(grouped, train, progress=told)
-    said = [line for line in told.said if not line.endswith(" ...")]
-    assert said[0].endswith(" 2 epochs of 2 updates with 16 texts each.")
+    progress = RecordingProgress()
+    fine_tune(grouped, train, progress=progress)
+    lines = [line for line in progress.lines if not line.endswith(" ...")]
+    assert lines[0].endswith(" 2 epochs of 2 updates with 16 texts each.")
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """From a teacher's outputs to vectors: what is kept, in which order, and what is refused."""
 
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 from wordgate.errors import DataError, SettingsError
 from wordgate.runtime.progress import Silent
@@ -87,20 +87,10 @@ def test_words_of_as_many_pieces_are_asked_together():
 
 
 def test_the_way_is_shown():
-    class Shown(Silent):
-        seen = ()
-
-        @contextmanager
-        def bar(self, total, done=0):
-            self.seen = [*self.seen, total]
-            yield self
-
-        def advance(self, label):
-            self.seen.append(label)
-
-    shown = Shown()
-    distill_words(WORDS, Made(), progress=shown)
-    assert shown.seen == [2, "128 of 200 words", "200 of 200 words", None]
+    progress = RecordingProgress()
+    distill_words(WORDS, Made(), progress=progress)
+    assert [total for total, _ in progress.bars] == [2, None]
+    assert progress.labels == ["128 of 200 words", "200 of 200 words"]
 
 
 def test_words_the_teacher_does_not_know_are_left_out():
@@ -171,18 +161,12 @@ def test_a_teacher_that_tells_no_word_from_another_is_refused(value):
 
 
 def test_words_that_the_deadline_leaves_out_are_counted_and_have_no_vector(monkeypatch):
-    class Said(Silent):
-        lines = ()
-
-        def say(self, text):
-            self.lines = [*self.lines, text]
-
-    said = Said()
+    progress = RecordingProgress()
     monkeypatch.setattr("wordgate.vectors.distilling._AT_ONCE", 50)
     teacher = Made()
-    made = distill_words(WORDS, teacher, progress=said, deadline=time.monotonic())
+    made = distill_words(WORDS, teacher, progress=progress, deadline=time.monotonic())
     (first,) = teacher.asked
     assert sorted(made.words) == sorted(first)
     assert max(map(len, made.words)) <= min(len(word) for word in WORDS if word not in made.words)
-    assert said.lines[0] == "The time limit left 150 of 200 words without a vector"
+    assert progress.lines[0] == "The time limit left 150 of 200 words without a vector"
     assert distil(deadline=time.monotonic() + 1000).words == WORDS

