@@ -114,7 +114,7 @@ def test_a_task_whose_worker_is_killed_is_run_again(tmp_path):
         (lambda: ZeroDivisionError("a defect"), ZeroDivisionError, "a defect"),
     ],
 )
-def test_what_a_task_raises_is_raised_here(make, kind, message):
+def test_an_error_in_a_task_is_raised_in_the_driver(make, kind, message):
     def fail(_, __):
         raise make()
 
@@ -320,7 +320,7 @@ def test_when_the_driver_is_killed_no_finished_trial_is_lost(few_reviews, tmp_pa
     assert not out.with_name("mine.toml.search").exists()
 
 
-def test_ray_tells_of_killed_workers_on_standard_error(reviews, tmp_path):
+def test_ray_reports_killed_workers_on_standard_error(reviews, tmp_path):
     command = ["tune", str(reviews), "--family", "count", "--trials", "3", "--minutes", "20"]
     command += ["--engine", "ray", "--json", "--out", str(tmp_path / "mine.toml")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

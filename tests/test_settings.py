@@ -68,7 +68,7 @@ def test_a_setting_without_its_table_is_refused_with_the_tables_that_have_one(na
     assert message.splitlines()[1:] == [f"  no setting '{name}'; did you mean {tables}?"]
 
 
-def test_an_unknown_setting_is_refused_with_the_near_miss():
+def test_an_unknown_setting_is_refused_with_a_suggestion():
     assert refusal("default", {"lstm.hiden_size": 3}) == (
         "these settings (recipe 'default') cannot be used:\n"
         "  no setting 'lstm.hiden_size'; did you mean 'lstm.hidden_size'?"
@@ -171,7 +171,7 @@ def test_a_recipe_larger_than_any_is_refused_at_once(tmp_path):
     assert refusal(file) == (f"the recipe '{file}' has 40,005 bytes; a recipe has at most 16,384")
 
 
-def test_of_many_faults_the_first_are_told(tmp_path):
+def test_of_many_faults_the_first_are_reported(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text("\n".join(f"x{n} = 1" for n in range(1000)))
     lines = refusal(file).splitlines()
@@ -186,7 +186,7 @@ def test_a_value_that_is_too_long_is_shown_in_part(tmp_path):
         assert len(refusal(file)) < 10_000
 
 
-def test_a_recipe_of_ones_own_is_a_toml_file_that_may_extend_another(tmp_path):
+def test_a_users_recipe_is_a_toml_file_that_may_extend_another(tmp_path):
     changes = '[lstm]\nhidden_size = 17\npooling = "last+mean"\n'
     settings = load_settings(
         own_recipe(tmp_path, f'extends = "taught"\ntest_size = 0.3\n{changes}')
@@ -214,18 +214,18 @@ def test_a_recipe_that_extends_what_is_no_recipe_is_refused(tmp_path, base):
         ("[lstm]\nhidden_size = 20\n", {"lstm.hidden_size": 20}),
     ],
 )
-def test_a_recipe_of_ones_own_inherits_from_default(tmp_path, content, own):
+def test_a_users_recipe_inherits_from_default(tmp_path, content, own):
     assert load_settings(own_recipe(tmp_path, content)) == load_settings("default", own)
 
 
-def test_a_single_setting_beats_a_recipe_of_ones_own(tmp_path):
+def test_a_single_setting_beats_a_users_recipe(tmp_path):
     recipe = own_recipe(tmp_path, "[lstm]\nepochs = 3\npatience = 4\n")
     settings = load_settings(recipe, {"lstm.epochs": 5})
     assert (settings.lstm.epochs, settings.lstm.patience) == (5, 4)
     assert settings.set_by_user == {"lstm.epochs", "lstm.patience"}
 
 
-def test_a_fault_in_a_short_recipe_is_all_that_is_told(tmp_path):
+def test_a_fault_in_a_short_recipe_is_all_that_is_reported(tmp_path):
     message = refusal(own_recipe(tmp_path, "[lstm]\nepoch = 3\n"))
     assert message.splitlines()[1:] == ["  no setting 'lstm.epoch'; did you mean 'lstm.epochs'?"]
 
@@ -268,7 +268,7 @@ def test_tables_that_are_none_of_the_schema_are_refused(tmp_path, content):
     assert message.splitlines()[1].startswith("  no setting 'ls")
 
 
-def test_an_unknown_recipe_is_refused_with_the_near_miss():
+def test_an_unknown_recipe_is_refused_with_a_suggestion():
     assert refusal("defalt") == "no recipe 'defalt'; did you mean 'default'?"
     assert refusal("qqq") == (
         f"no recipe 'qqq'; available: {', '.join(recipe_names())}, the path of your own .toml file"
@@ -468,7 +468,7 @@ def test_each_setting_is_read_by_some_family():
         assert any(family.reads(name) for family in FAMILIES.values())
 
 
-def test_whoever_sets_the_epochs_means_all_of_them():
+def test_epochs_that_a_user_sets_are_all_trained():
     def most(**changes):
         return load_settings(
             "default", {f"lstm.{k}": v for k, v in changes.items()}

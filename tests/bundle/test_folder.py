@@ -58,7 +58,7 @@ def edit_arrays(folder, name, **changes):
     rewrite(folder, name, dump_arrays(kept))
 
 
-def test_what_is_no_bundle_is_refused_by_name(tmp_path):
+def test_anything_but_a_bundle_is_refused_by_name(tmp_path):
     (tmp_path / "file").write_text("x")
     assert refusal(tmp_path / "no") == f"there is no model at {tmp_path / 'no'}"
     assert refusal("a text " * 1000).startswith("there is no model at a text a text")

@@ -24,7 +24,7 @@ def test_no_line_of_help_breaks_inside_a_word(wordgate, monkeypatch, width):
         assert "\u2011" not in out
 
 
-def test_the_version_is_told(wordgate):
+def test_the_version_is_reported(wordgate):
     assert wordgate("--version").out == f"wordgate, version {package.__version__}\n"
 
 
@@ -36,7 +36,7 @@ def trained(wordgate, reviews, tmp_path):
     )
 
 
-def test_train_prints_the_result_and_tells_the_rest(trained, tmp_path):
+def test_train_prints_the_result_and_reports_the_rest_on_standard_error(trained, tmp_path):
     ended = trained()
     assert ended.code == 0
     assert ended.out.startswith("\nAccuracy on 60 test rows, 95% interval\n  this model (count) ")
@@ -68,7 +68,7 @@ def test_a_training_is_verbose_or_quiet(trained):
     assert "--verbose and --quiet are mutually exclusive: leave one out" in ended.err
 
 
-def test_an_lstm_without_vectors_is_told_what_may_help(wordgate, reviews, tmp_path, tiny):
+def test_an_lstm_without_vectors_gets_advice(wordgate, reviews, tmp_path, tiny):
     settings = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
     read = ["--label", "label", "--drop-label", "so, so", "--text", "text"]
     ended = wordgate("train", reviews, "--out", tmp_path / "m", *settings, *read)
@@ -133,7 +133,7 @@ def test_weights_of_a_label_that_the_data_lacks_are_refused(wordgate, reviews, t
     )
 
 
-def test_train_says_what_a_random_split_leaks(trained):
+def test_train_reports_the_leakage_of_a_random_split(trained):
     out = trained("--split", "random").out
     assert "\nLEAKAGE: Of 60 test rows, " in out
     assert "; use --split grouped to evaluate on unseen groups.\n" in out
@@ -267,7 +267,7 @@ def test_predict_answers_every_line_of_standard_input(wordgate, count_model):
 
 
 @pytest.mark.parametrize("command", ["predict", "explain"])
-def test_the_name_of_a_file_is_a_text_and_it_is_said(wordgate, count_model, tmp_path, command):
+def test_the_name_of_a_file_is_a_text_and_it_is_reported(wordgate, count_model, tmp_path, command):
     (tmp_path / "a b.csv").write_text("text\nWe love it\n")
     ended = wordgate(command, count_model.folder, tmp_path / "a b.csv")
     assert ended.code == 0
@@ -341,7 +341,7 @@ def test_changed_files_are_warned_of_on_standard_error(wordgate, count_model, co
     assert warning in wordgate("evaluate", folder, count_model.data).err
 
 
-def test_evaluate_says_first_what_was_seen(wordgate, count_model):
+def test_evaluate_reports_first_which_rows_were_seen(wordgate, count_model):
     ended = wordgate("evaluate", count_model.folder, count_model.data)
     assert ended.code == 0
     assert ended.out.startswith(
@@ -381,7 +381,7 @@ def test_info_shows_the_card(wordgate, lstm_model):
     assert told["changed_files"] == []
 
 
-def test_info_tells_what_the_user_set(wordgate, reviews, tmp_path):
+def test_info_shows_the_settings_of_the_user(wordgate, reviews, tmp_path):
     """As flags, as settings or in a recipe of their own; also what the recipe has as well."""
     mine = tmp_path / "mine.toml"
     mine.write_text("[count]\nwords = 2\n", encoding="utf-8")
@@ -394,7 +394,7 @@ def test_info_tells_what_the_user_set(wordgate, reviews, tmp_path):
     assert "changed settings: none" in wordgate("info", tmp_path / "m").out.splitlines()
 
 
-def test_train_and_info_say_how_far_probabilities_can_be_believed(wordgate, lstm_model):
+def test_train_and_info_show_the_calibration(wordgate, lstm_model):
     told = wordgate("info", lstm_model.folder).out
     found = lstm_model.metrics.calibration
     assert f"after temperature scaling (T = {found.temperature:.2f}), " in told

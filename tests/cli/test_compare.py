@@ -68,7 +68,7 @@ def test_options_reach_the_comparison(wordgate, reviews, review_vectors, tmp_pat
     assert "rare words weigh more" not in ended.err
 
 
-def test_a_comparison_that_is_there_is_replaced_only_if_asked(compare, tmp_path):
+def test_a_comparison_that_exists_is_replaced_only_on_request(compare, tmp_path):
     assert compare().code == 0
     ended = compare()
     assert (ended.code, ended.out) == (1, "")

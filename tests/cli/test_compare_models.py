@@ -69,7 +69,7 @@ def test_an_option_without_effect_on_saved_models_is_refused(compare, count_mode
     assert said in ended.err
 
 
-def test_models_are_told_from_data(wordgate, count_model, lstm_model, reviews):
+def test_models_are_distinguished_from_data(wordgate, count_model, lstm_model, reviews):
     model = count_model.folder
     needed = "name the labeled texts to compare the models on: --data FILE"
     not_one = f"give one DATA, or the folders of saved models: '{reviews}' is not a model"

@@ -6,7 +6,7 @@ pytest.importorskip("onnx", reason="needs the extra 'onnx'")
 pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
 
 
-def test_export_tells_what_it_wrote(wordgate, lstm_model, tmp_path):
+def test_export_reports_the_file(wordgate, lstm_model, tmp_path):
     out = tmp_path / "m.onnx"
     ended = wordgate("export", lstm_model.folder, "--out", out)
     stages = f"Loading {lstm_model.folder}", f"Writing {out}", "Comparing it with the model"
@@ -20,7 +20,7 @@ def test_export_tells_what_it_wrote(wordgate, lstm_model, tmp_path):
     assert second.endswith("e-8.")
 
 
-def test_int8_asks_for_labelled_texts_or_tells_of_them(wordgate, lstm_model, tmp_path):
+def test_int8_asks_for_labelled_texts_or_names_them(wordgate, lstm_model, tmp_path):
     call = ("export", lstm_model.folder, "--out", tmp_path / "m.onnx", "--int8", "--overwrite")
     lines = wordgate(*call).out.splitlines()
     assert lines[-2].startswith(

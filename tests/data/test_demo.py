@@ -72,7 +72,7 @@ def test_the_deciding_words_are_more_than_five_words_apart(corpus):
         assert second - connective > 5
 
 
-def test_every_group_holds_every_order_so_that_counts_of_runs_tell_nothing(corpus):
+def test_every_group_holds_every_order_so_that_counts_of_ngrams_are_uninformative(corpus):
     """Every bag of runs of one to three words stands under both labels equally often."""
     count_runs = CountVectorizer(ngram_range=(1, 3), token_pattern=r"\w+").build_analyzer()
     labels_of = defaultdict(list)

@@ -48,7 +48,7 @@ def test_a_stray_quote_costs_nothing_where_other_fields_are_quoted(write):
     assert account(table) == (19, 19, [])
 
 
-def test_the_only_quote_far_down_a_file_of_tabs_costs_nothing(write, monkeypatch):
+def test_a_single_quote_far_down_a_file_of_tabs_costs_nothing(write, monkeypatch):
     monkeypatch.setattr("wordgate.tables.dialect._SAMPLE_CHARACTERS", 200)
     monkeypatch.setattr("wordgate.tables.dialect._QUOTES_CHARACTERS", 400)
     lines = [[text, label] for text, label in ROWS * 4]
@@ -208,7 +208,7 @@ def test_a_text_like_the_name_of_the_only_column_is_one(write):
     assert account(table) == (18, 18, [])
 
 
-def test_copies_of_the_first_record_are_records(write):
+def test_duplicates_of_the_first_record_are_records(write):
     table = read_table(
         write("a.csv", "many thanks,spam\n" * 3 + rows("{text},ham") + "thanks,spam\n")
     )
@@ -225,7 +225,7 @@ def test_a_table_of_markdown_is_read(write, edge):
 
 
 @pytest.mark.parametrize("rule", ["----,-----", "======,====", " --- , :---: "])
-def test_a_line_of_dashes_below_the_header_is_left_out_and_said(write, rule):
+def test_a_line_of_dashes_below_the_header_is_left_out_and_reported(write, rule):
     table = read_table(write("a.csv", f"text,label\n{rule}\n{rows('{text},{label}')}"))
     assert account(table) == (16, 16, [])
     assert table.reading.header_reason.endswith(f"; left out below it: {rule.strip()!r}")
@@ -257,7 +257,7 @@ def test_a_delimiter_that_is_named_and_stands_nowhere_is_not_taken(write):
         ("".join(f"# line {i}\n" for i in range(15)), "text;label"),
     ],
 )
-def test_lines_before_the_header_are_left_out_and_said(write, before, head):
+def test_lines_before_the_header_are_left_out_and_reported(write, before, head):
     table = read_table(write("a.csv", f"{before}{head}\n{rows('{text};{label}')}"))
     assert (table.texts, sorted(set(table.labels))) == ([text for text, _ in ROWS], ["no", "ok"])
     assert account(table) == (16, 16, [])

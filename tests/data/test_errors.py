@@ -10,7 +10,7 @@ import pytest
 from wordgate.data import read_table
 
 
-def test_a_missing_column_has_a_near_miss(reviews, message):
+def test_a_missing_column_has_a_suggestion(reviews, message):
     assert message(reviews, text="txt") == "no column 'txt'; did you mean 'text'?"
     assert message(reviews, label="zzz") == "no column 'zzz'; available: text, label"
     assert message(reviews, label=7) == "no column 7 for the label: 'reviews.csv' has 2 columns"
@@ -37,7 +37,7 @@ def test_two_columns_of_one_name_need_a_number(write, message):
     )
 
 
-def test_a_missing_file_has_a_near_miss(reviews, message):
+def test_a_missing_file_has_a_suggestion(reviews, message):
     assert message("review.csv") == "no file 'review.csv'; did you mean 'reviews.csv'?"
     assert message("nowhere/a.csv") == "no file 'nowhere/a.csv': there is no folder 'nowhere'"
     assert message("zzzz.csv") == "no file 'zzzz.csv'"

@@ -201,7 +201,7 @@ def test_spaces_repeats_and_nothing_between_separators_are_no_labels(write):
 @pytest.mark.parametrize(
     "separator", [";", "|", ", ", ",", "\t", "/", " ", "\uff1b", "\u3001", "\uff0c", "\u060c"]
 )
-def test_a_separator_is_recognised_and_said(write, separator):
+def test_a_separator_is_recognised_and_reported(write, separator):
     file = csv(write, [separator.join(one) for one in [*COMBINED, ()]])
     table = read_table(file)
     assert (table.label_sets, table.label_separator) == ([*COMBINED, ()], separator)

@@ -47,7 +47,7 @@ SAME = [
 
 
 @pytest.mark.parametrize(("forms", "name", "remark"), SAME)
-def test_labels_that_are_the_same_are_joined_and_it_is_told(write, forms, name, remark):
+def test_labels_that_are_the_same_are_joined_and_it_is_reported(write, forms, name, remark):
     table = read_table(write_rows(write, "a.csv", rows_of(forms, "bad")))
     assert set(table.labels) == {name, "bad"}
     assert table.reading.warnings == [remark]
@@ -136,7 +136,7 @@ ALIKE = [
 
 
 @pytest.mark.parametrize(("forms", "remark"), ALIKE)
-def test_labels_that_look_alike_count_as_different_and_it_is_told(write, forms, remark):
+def test_labels_that_look_alike_count_as_different_and_it_is_reported(write, forms, remark):
     table = read_table(write_rows(write, "a.csv", rows_of(forms, "bad")))
     assert set(table.labels) == {*forms, "bad"}
     assert len(table.reading.warnings) == 1

@@ -65,7 +65,7 @@ def test_the_users_own_copy_comes_first(monkeypatch, home, suffix):
     assert len(read_table(NAME)) == 3
 
 
-def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(monkeypatch, home):
+def test_without_network_the_message_names_what_to_fetch_and_where_to_put_it(monkeypatch, home):
     def download(handle, path=None):
         raise ConnectionError("no route to host\nmore of it")
 
@@ -80,7 +80,7 @@ def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(monk
     )
 
 
-def test_without_kagglehub_the_message_says_how_to_install_it(monkeypatch, home):
+def test_without_kagglehub_the_message_has_the_line_that_installs_it(monkeypatch, home):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     with pytest.raises(MissingExtraError) as error:
         read_table(NAME)
@@ -99,7 +99,7 @@ def test_without_the_variable_it_lies_in_the_users_data_folder(monkeypatch, tmp_
         read_table(NAME)
 
 
-def test_an_unknown_name_has_a_near_miss_among_sets_and_files(tmp_path, message):
+def test_an_unknown_name_has_a_suggestion_among_sets_and_files(tmp_path, message):
     (tmp_path / "tweets").write_text(TWEETS)
     assert message("twiter-entity-sentiment") == (
         f"no file or named data set 'twiter-entity-sentiment'; did you mean '{NAME}'?"

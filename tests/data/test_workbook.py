@@ -106,7 +106,7 @@ def test_a_question_about_columns_names_the_sheet(workbook, message):
     )
 
 
-def test_the_first_sheet_with_cells_is_read_and_told(workbook, message):
+def test_the_first_sheet_with_cells_is_read_and_reported(workbook, message):
     name = workbook(Hidden=[["no"]], Empty=[], First=[HEAD, *ROWS], Second=[HEAD, *ROWS[:2]])
     reading = read_table(name).reading
     assert reading.unusual_lines()[0] == (
@@ -122,7 +122,9 @@ def test_the_first_sheet_with_cells_is_read_and_told(workbook, message):
     )
 
 
-def test_what_is_no_workbook_is_refused(workbook, tmp_path, hide_packages, monkeypatch, message):
+def test_anything_but_a_workbook_is_refused(
+    workbook, tmp_path, hide_packages, monkeypatch, message
+):
     name = workbook(Data=[HEAD, *ROWS])
     whole = (tmp_path / name).read_bytes()
     (tmp_path / "cut.xlsx").write_bytes(whole[: len(whole) // 2])

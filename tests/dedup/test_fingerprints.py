@@ -17,7 +17,7 @@ TRAIN = [
 ]
 
 
-def test_exact_copies_are_seen_whatever_their_case_and_white_space():
+def test_exact_duplicates_are_seen_whatever_their_case_and_white_space():
     prints = Fingerprints.of(TRAIN, ["a", "b", ""])
     assert prints.seen_texts([" SO  good\n", "so bad", TRAIN[0].lower()]).tolist() == [
         True,
@@ -32,7 +32,7 @@ def test_groups_are_seen_and_no_group_never_is():
     assert Fingerprints.of(TRAIN, None).seen_groups(["a"]).tolist() == [False]
 
 
-def test_near_copies_are_noticed_and_others_are_not():
+def test_near_duplicates_are_noticed_and_others_are_not():
     prints = Fingerprints.of(TRAIN, None)
     asked = [
         "the quick brown fox jumped over the lazy dog near the river bank",
@@ -92,7 +92,7 @@ def test_validation_texts_are_known_word_for_word():
     assert prints.near_copies([TRAIN[1] + " again"]).found.tolist() == [False]
 
 
-def test_an_older_layout_has_exact_copies_and_groups():
+def test_an_older_layout_has_exact_duplicates_and_groups():
     prints = Fingerprints.of(TRAIN, ["a", "b", ""])
     older = {"texts": prints.texts, "groups": prints.groups, "sketches": np.zeros((2, 12), "u1")}
     found = Fingerprints.from_older(older)

@@ -67,7 +67,7 @@ def test_the_baseline_has_the_familys_name(lstm_model):
         (0.01, 0.05, None, "is not significantly better than the count baseline"),
     ],
 )
-def test_better_and_worse_are_said_only_where_interval_and_p_value_say_so(
+def test_a_model_is_called_better_or_worse_only_if_interval_and_p_value_agree(
     lstm_model, low, high, p_value, expected
 ):
     middle = 0.0 if low is None else (low + high) / 2
@@ -140,7 +140,7 @@ def test_a_resumed_training_fits_no_baseline_again(at, reviews, tiny, tmp_path, 
     assert resumed.metrics.baselines.count.log_loss == whole.metrics.baselines.count.log_loss
 
 
-def test_a_baseline_that_the_time_cut_short_says_so_and_is_not_kept(
+def test_a_baseline_that_the_time_cut_short_is_reported_and_not_kept(
     reviews, tiny, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(split_scheme.ResultStore, "clear", lambda _: None)

@@ -114,7 +114,7 @@ def test_a_size_may_be_asked_for(make):
         make(size=17, overwrite=True)
 
 
-def test_the_way_is_told(make):
+def test_each_stage_is_reported(make):
     progress = RecordingProgress()
     make(progress=progress)
     words = progress.lines.index("words: 9 distinct")
@@ -127,7 +127,7 @@ def test_the_way_is_told(make):
     ]
 
 
-def test_what_is_too_long_for_a_word_is_left_out_and_said(make, tmp_path):
+def test_words_that_are_too_long_are_left_out_and_reported(make, tmp_path):
     progress = RecordingProgress()
     source = write(tmp_path / "data.csv", [("pos", "good " + "ab" * 501), ("neg", "lamp bad")])
     made = make(source, progress=progress, teacher_words=False)
@@ -181,7 +181,7 @@ def test_texts_without_words_and_no_data_are_refused(make, tmp_path):
         make([])
 
 
-def test_an_interruption_leaves_what_was_there(make, tmp_path, monkeypatch):
+def test_an_interruption_leaves_the_old_file(make, tmp_path, monkeypatch):
     def interrupt(self, words):
         raise KeyboardInterrupt
 
@@ -193,7 +193,7 @@ def test_an_interruption_leaves_what_was_there(make, tmp_path, monkeypatch):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["data.csv", "words.bin"]
 
 
-def test_a_file_that_is_there_is_replaced_when_asked(make, tmp_path):
+def test_a_file_that_exists_is_replaced_on_request(make, tmp_path):
     (tmp_path / "words.bin").write_text("mine")
     assert read(make(overwrite=True).out)[0][0] == "good"
 

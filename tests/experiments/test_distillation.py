@@ -58,7 +58,7 @@ def teach(reviews, teacher, tiny):
     return call
 
 
-def test_the_stages_of_teaching_are_named_as_they_begin(teach, teacher):
+def test_the_stages_of_distillation_are_named_as_they_begin(teach, teacher):
     progress = RecordingProgress()
     teach(progress=progress)
     named = [line for line in progress.lines if line.endswith(" ...")]
@@ -70,7 +70,7 @@ def test_the_stages_of_teaching_are_named_as_they_begin(teach, teacher):
     assert [line for line in named if line in stages] == stages
 
 
-def test_a_saved_model_teaches_and_what_it_scores_is_told(teach, teacher):
+def test_a_saved_model_teaches_and_its_scores_are_reported(teach, teacher):
     progress = RecordingProgress()
     training = teach(progress=progress)
     found = training.metrics.teacher
@@ -88,7 +88,7 @@ def test_a_saved_model_teaches_and_what_it_scores_is_told(teach, teacher):
     assert "labeled" in "\n".join(progress.lines)
 
 
-def test_a_student_learns_what_no_label_says(teach, reviews, teacher, monkeypatch):
+def test_a_student_learns_from_probabilities_alone(teach, reviews, teacher, monkeypatch):
     """Of a teacher that is always sure of the first label, students learn that label."""
     monkeypatch.setattr(
         teachers.ModelTeacher,
@@ -170,13 +170,13 @@ def test_columns_follow_the_datas_labels(teacher):
         ({"teaching_minutes": 0.0}, "it must be a number above 0"),
     ],
 )
-def test_what_has_no_effect_is_refused(reviews, teacher, options, message):
+def test_options_without_effect_are_refused(reviews, teacher, options, message):
     options = {"teacher": str(teacher), **options}
     with pytest.raises(SettingsError, match=message):
         wordgate.train(reviews, progress=Silent(), **options)
 
 
-def test_settings_of_teaching_need_a_teacher(reviews):
+def test_settings_of_distillation_need_a_teacher(reviews):
     with pytest.raises(SettingsError, match=r"teacher\.weight has no effect without a teacher"):
         wordgate.train(reviews, settings={"teacher.weight": 0.5}, progress=Silent())
 
@@ -196,7 +196,7 @@ def write(path, texts, header="text"):
     return path
 
 
-def test_texts_without_labels_are_taught_but_for_copies_of_what_is_held_out(
+def test_texts_without_labels_are_taught_but_for_duplicates_of_held_out_rows(
     teach, reviews, tmp_path, monkeypatch
 ):
     table = wordgate.data.read_table(reviews)
@@ -215,7 +215,7 @@ def test_texts_without_labels_are_taught_but_for_copies_of_what_is_held_out(
     assert set(own) <= set(learned["train"].texts)
 
 
-def test_near_copies_and_groups_of_rows_held_out_are_left_out(examples_of_rows):
+def test_near_duplicates_and_groups_of_rows_held_out_are_left_out(examples_of_rows):
     texts, groups, held = examples_of_rows
     near = texts[0].replace("kettle", "teapot", 1)
     beside = Unlabelled.beside(
@@ -238,7 +238,7 @@ def examples_of_rows():
 
 
 @pytest.mark.parametrize("header", ["text", "topic,text"])
-def test_what_stands_before_a_text_hides_no_copy_of_a_row_held_out(tmp_path, header):
+def test_a_prefix_of_a_text_hides_no_duplicate_of_a_row_held_out(tmp_path, header):
     """A file has the text alone, or under another topic; the data has it under a topic."""
     long = "the kettle that I bought here boils water faster than any other that I have had so far"
     rows = [("Borderlands", "lol so nice"), ("Home", long), ("Home", "nobody knows my chair")]
@@ -298,7 +298,7 @@ def test_a_saved_teacher_can_teach_no_folds(teach):
         teach(folds=2)
 
 
-def test_the_time_for_teaching_is_kept(teach, monkeypatch):
+def test_the_time_for_distillation_is_kept(teach, monkeypatch):
     monkeypatch.setattr(distillation, "_AT_ONCE", 50)
     clock = iter(time.monotonic() + 1000.0 * np.arange(10_000))
     monkeypatch.setattr(distillation, "time", SimpleNamespace(monotonic=lambda: next(clock)))
@@ -340,7 +340,7 @@ def interrupted(interrupt):
     return interrupt()
 
 
-def test_a_teaching_that_was_interrupted_goes_on_without_asking_twice(interrupted, teach):
+def test_an_interrupted_distillation_is_resumed_without_asking_twice(interrupted, teach):
     out, calls = interrupted
     whole = teach(out=out.with_name("whole"))
     answered_before, asked_by_whole = sum(calls[:2]), sum(calls[3:])
@@ -353,7 +353,7 @@ def test_a_teaching_that_was_interrupted_goes_on_without_asking_twice(interrupte
     assert out.is_dir()
 
 
-def test_an_interrupted_teaching_is_not_passed_over(interrupted, teach):
+def test_an_interrupted_distillation_is_not_passed_over(interrupted, teach):
     out, _ = interrupted
     with pytest.raises(BundleError, match="continue it with --resume, or start over with"):
         teach(out=out)
@@ -361,13 +361,13 @@ def test_an_interrupted_teaching_is_not_passed_over(interrupted, teach):
     assert not out.with_name("student.teaching").exists()
 
 
-def test_another_teaching_is_not_gone_on_with(interrupted, teach):
+def test_another_distillation_is_not_resumed(interrupted, teach):
     out, _ = interrupted
     with pytest.raises(BundleError, match=r"teacher\.weight 0\.7 instead of 0\.5"):
         teach(out=out, resume=True, settings={"teacher.weight": 0.5})
 
 
-def test_a_teacher_that_was_trained_again_does_not_go_on(
+def test_a_distillation_is_not_resumed_with_a_teacher_that_was_trained_again(
     interrupt, teach, teacher, reviews, tmp_path
 ):
     own = tmp_path / "own-teacher"
@@ -384,7 +384,7 @@ def test_a_teacher_that_was_trained_again_does_not_go_on(
     teach(out=out, teacher=str(own), overwrite=True)
 
 
-def test_a_teaching_does_not_go_on_with_other_word_vectors_of_the_same_name(
+def test_a_distillation_is_not_resumed_with_other_word_vectors_of_the_same_name(
     interrupt, teach, tmp_path
 ):
     file = tmp_path / "words.txt"
@@ -449,7 +449,7 @@ def train_until_killed(teach, out, step):
 
 
 @pytest.mark.slow
-def test_what_a_kill_after_the_model_leaves_of_a_teaching_blocks_no_command(teach, tmp_path):
+def test_files_of_a_distillation_killed_after_the_model_block_no_command(teach, tmp_path):
     found = set()
     for step in range(99):
         out = tmp_path / f"killed{step}"
@@ -492,7 +492,7 @@ def reviews_texts(reviews):
     return table.texts, table.labels
 
 
-def test_files_of_others_in_the_folder_of_a_teaching_stay(interrupted, teach):
+def test_files_of_others_in_the_folder_of_a_distillation_stay(interrupted, teach):
     out, _ = interrupted
     kept = out.with_name("student.teaching")
     (kept / "notes.txt").write_text("mine", encoding="utf-8")
@@ -500,7 +500,7 @@ def test_files_of_others_in_the_folder_of_a_teaching_stay(interrupted, teach):
     assert [file.name for file in kept.iterdir()] == ["notes.txt"]
 
 
-def test_a_taught_mlp_that_was_interrupted_goes_on_without_fitting_its_teacher_again(
+def test_a_taught_mlp_that_was_interrupted_is_resumed_without_fitting_its_teacher_again(
     reviews, tiny_mlp, tiny_transformer, tmp_path, monkeypatch
 ):
     fast = {"transformer.epochs": 1, "transformer.min_updates": 0, "transformer.max_tokens": 16}

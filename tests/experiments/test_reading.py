@@ -36,7 +36,7 @@ def test_files_of_their_own_are_the_parts(make_file, parts):
     assert (split.leaked_by_group, split.n_test_groups) == (0, 10)
 
 
-def test_what_was_read_of_each_file_is_told_and_kept(make_file, parts):
+def test_the_reading_of_each_file_is_reported_and_saved(make_file, parts):
     train, _, test = parts
     sources = read_parts(make_file(train), test=make_file(test, "test.csv"))
     lines = sources.lines()

@@ -150,7 +150,7 @@ def test_a_teacher_chooses_the_recipe_where_none_is_named(recipe, teacher, chose
         ({"lstm.lighter_candidate": False}, False),
     ],
 )
-def test_one_lstm_is_trained_where_a_user_says_what_it_is_to_be(overrides, two):
+def test_one_lstm_is_trained_if_a_user_sets_its_size(overrides, two):
     settings = resolve_settings("default", overrides, None, families=["lstm"])
     assert settings.lstm.lighter_candidate is two
 
@@ -161,7 +161,7 @@ def test_rates_of_pretrained_vectors_leave_one_lstm_too():
     assert not settings.lstm.lighter_candidate
 
 
-def test_what_the_second_lstm_is_to_be_is_refused_where_there_is_none():
+def test_settings_of_a_second_candidate_are_refused_without_one():
     overrides = {"lstm.lighter_candidate": "no", "lstm.lighter_hidden_size": 96}
     assert refusal(overrides, "lstm") == (
         "lstm.lighter_hidden_size has no effect with lstm.lighter_candidate=false: leave it out, or"
@@ -170,7 +170,7 @@ def test_what_the_second_lstm_is_to_be_is_refused_where_there_is_none():
 
 
 @pytest.mark.parametrize("family", ["lstm", "mlp"])
-def test_who_drops_unknown_words_need_not_set_word_dropout(family):
+def test_without_unknown_words_word_dropout_need_not_be_set(family):
     changes = {"text.unknown_words": "drop"}
     settings = resolve_settings("default", changes, "words.bin", families=[family])
     assert settings.lstm.word_dropout == settings.lstm.lighter_word_dropout == 0

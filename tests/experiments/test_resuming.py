@@ -328,7 +328,7 @@ def test_a_training_of_another_family_killed_with_its_model_written_ends_by_itse
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
-def test_a_checkpoint_of_another_family_is_not_gone_on_with(interrupted, reviews, train_other):
+def test_a_checkpoint_of_another_family_is_not_resumed(interrupted, reviews, train_other):
     kept = f"{interrupted}.checkpoint contains a training with family lstm instead of "
     with pytest.raises(BundleError, match=rf"^{re.escape(kept)}{train_other.family}, "):
         train_other(resume=True)
@@ -339,7 +339,7 @@ def test_a_training_that_ends_well_leaves_no_checkpoint(reviews, tiny, tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
-def test_what_an_interrupted_teaching_left_goes_with_a_training_that_starts_over(
+def test_files_of_an_interrupted_distillation_are_deleted_when_a_training_starts_over(
     few_reviews, tiny, tmp_path
 ):
     """Else the next training into the folder would be told of an interruption long over."""
@@ -352,7 +352,9 @@ def test_what_an_interrupted_teaching_left_goes_with_a_training_that_starts_over
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
-def test_what_a_kill_left_half_written_goes_with_the_checkpoint(interrupted, reviews, tiny):
+def test_half_written_files_of_a_killed_run_are_deleted_with_the_checkpoint(
+    interrupted, reviews, tiny
+):
     half = interrupted.with_name(".model.checkpoint.new")
     half.write_bytes(b"half of it")
     train(reviews, interrupted, tiny, resume=True)  # so short that nothing is kept again
@@ -365,7 +367,9 @@ def refusal(kind, *arguments, **options):
     return str(refused.value)
 
 
-def test_a_folder_where_its_checkpoint_would_be_is_told_before_the_work(reviews, tiny, tmp_path):
+def test_a_folder_where_its_checkpoint_would_be_is_reported_before_the_work(
+    reviews, tiny, tmp_path
+):
     kept = tmp_path / "model.checkpoint"
     kept.mkdir()
     for options in ({}, {"overwrite": True}, {"resume": True}):
@@ -377,7 +381,7 @@ def test_a_folder_where_its_checkpoint_would_be_is_told_before_the_work(reviews,
     train(reviews, tmp_path / "model", {}, model="count")  # which keeps none
 
 
-def test_what_can_t_be_resumed_is_refused(reviews, tiny, tmp_path):
+def test_checkpoints_that_cannot_be_resumed_are_refused(reviews, tiny, tmp_path):
     out = tmp_path / "model"
     assert refusal(BundleError, reviews, out, tiny, resume=True) == (
         f"there is no {out}.checkpoint to resume from; leave out --resume to start"

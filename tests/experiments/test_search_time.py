@@ -118,7 +118,7 @@ def test_the_first_fit_leaves_time_to_train_the_same_model_on_all_rows(rows, fit
     assert fits[0][2] * (1.0 + 1.3 * folds.growth) == pytest.approx(100.0, rel=0.1)
 
 
-def test_what_is_expected_to_fit_into_the_time_takes_part(rows, fits, tmp_path):
+def test_families_that_are_expected_to_fit_into_the_time_take_part(rows, fits, tmp_path):
     """An LSTM is expected to take 12 s a fold, or less, three folds of it and the model."""
     config = replace(config_of("count", "lstm"), options={"trials": 2})
     folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
@@ -156,7 +156,7 @@ def test_a_worker_is_waited_for_until_the_time_of_the_search_is_over(
     assert timeout == pytest.approx(200.0 + 1.0, rel=0.1)
 
 
-def test_a_family_that_fails_tells_nothing_of_the_number_of_folds(rows, tmp_path, monkeypatch):
+def test_a_family_that_fails_says_nothing_about_the_number_of_folds(rows, tmp_path, monkeypatch):
     """Of the first family that does not, one fold tells for how many there is time."""
     fitted = []
 
@@ -250,7 +250,7 @@ def test_a_slow_family_keeps_the_time_to_predict_the_test_rows(rows, tmp_path, m
     assert given[4] == pytest.approx((200.0 - 1.3 * folds.growth * 10.0 - 2000 * 0.02) / 2, abs=4.0)
 
 
-def test_what_predicting_takes_is_guessed_and_then_measured():
+def test_the_time_of_prediction_is_estimated_and_then_measured():
     costs = Costs(["a text of some words"] * 1000)
     guessed = costs.predicting("transformer")
     assert guessed == pytest.approx(20 * 1.2e-5)
@@ -260,7 +260,7 @@ def test_what_predicting_takes_is_guessed_and_then_measured():
     assert costs.predicting("transformer") == 0.5
 
 
-def test_a_winner_whose_training_was_cut_short_is_told(tmp_path, monkeypatch):
+def test_a_winner_whose_training_was_cut_short_is_reported(tmp_path, monkeypatch):
     file = tmp_path / "rows.csv"
     lines = [
         f"word{number % 7} word{number % 11} is {number % 2},{number % 2}" for number in range(120)

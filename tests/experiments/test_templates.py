@@ -68,7 +68,7 @@ def test_templates_are_not_called_memory(make_file, make):
     assert "partly measures memorization" not in told
 
 
-def test_exact_copies_among_templates_are_a_leak_of_so_many_rows(make_file):
+def test_exact_duplicates_among_templates_are_counted_as_leaked(make_file):
     train, test = rows(two_labels, 400, 0), rows(two_labels, 120, 1)
     test += [(f"c{i}", label, text.upper()) for i, (_, label, text) in enumerate(train[:7])]
     split = trained(make_file, train, test, valid=make_file(rows(two_labels, 50, 2), "v.csv"))
@@ -82,7 +82,7 @@ def test_exact_copies_among_templates_are_a_leak_of_so_many_rows(make_file):
     )
 
 
-def test_near_copies_of_the_same_label_are_still_memory(make_file, make_rows):
+def test_near_duplicates_of_the_same_label_are_still_memory(make_file, make_rows):
     train = make_rows()
     test = [(f"c{g}", label, f"{text} indeed") for g, label, text in train[::3]]
     training = trained(make_file, train, test)
@@ -96,7 +96,7 @@ def test_near_copies_of_the_same_label_are_still_memory(make_file, make_rows):
     )
 
 
-def test_near_copies_that_given_groups_part_are_told_as_evaluation_tells_them(make_file, make_rows):
+def test_near_duplicates_in_different_groups_are_reported_as_by_evaluation(make_file, make_rows):
     """Every text stands in three groups, with a word changed, more groups than can be joined."""
     data = [
         (f"g{number // 4}", label, f"{text} {word}")

@@ -29,7 +29,7 @@ def scored(trained):
     return trained.metrics.confusion, trained.metrics.log_loss
 
 
-def test_metrics_have_all_that_the_charter_promises(lstm_model):
+def test_metrics_have_the_documented_keys(lstm_model):
     metrics = json.loads((lstm_model.folder / "metrics.json").read_text(encoding="utf-8"))
     assert set(metrics) >= {
         "accuracy", "macro_f1", "macro_precision", "macro_recall", "weighted_f1", "log_loss",
@@ -75,7 +75,7 @@ def test_a_grouped_split_leaks_no_group(count_model):
     assert (split.kind, split.leaked_by_group, split.n_test_groups) == ("grouped", 0, 12)
 
 
-def test_a_random_split_leaks_and_says_so(reviews):
+def test_a_random_split_leaks_and_it_is_reported(reviews):
     training = count(reviews, split="random")
     split = training.metrics.split
     assert split.kind == "random"
@@ -172,7 +172,7 @@ def test_texts_without_any_known_word_train(make_file):
     assert 0 <= count(make_file(rows)).metrics.accuracy <= 1
 
 
-def test_the_time_limit_is_kept_and_said(make_file, make_rows, tmp_path):
+def test_the_time_limit_is_kept_and_reported(make_file, make_rows, tmp_path):
     file = make_file(make_rows(400))
     training = wordgate.train(
         file,
@@ -193,7 +193,7 @@ def test_the_time_limit_is_kept_and_said(make_file, make_rows, tmp_path):
     assert 1 <= metrics.best_epoch <= metrics.epochs < 1000
 
 
-def test_a_time_limit_that_is_over_at_once_still_gives_a_judged_model(reviews, tiny):
+def test_a_time_limit_that_is_over_at_once_still_gives_an_evaluated_model(reviews, tiny):
     training = wordgate.train(reviews, settings=tiny, max_minutes=1e-6, progress=Silent())
     assert training.metrics.epochs == 1
     assert training.metrics.n == 60
@@ -271,7 +271,7 @@ def test_each_stage_is_named_as_it_begins(tmp_path, reviews, ways, family):
     assert any(line.startswith(own[family]) for line in named)
 
 
-def test_what_was_inferred_is_told(reviews):
+def test_inferred_columns_are_reported(reviews):
     progress = RecordingProgress()
     wordgate.train(reviews, model="count", progress=progress)
     assert progress.lines[0] == f"Reading {reviews} ..."

@@ -270,7 +270,7 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
         ),
     ],
 )
-def test_what_would_have_no_effect_is_refused(reviews, vectors, options, message):
+def test_options_without_effect_are_refused(reviews, vectors, options, message):
     with pytest.raises(SettingsError) as error:
         wordgate.train(reviews, vectors=vectors, progress=Silent(), **options)
     assert str(error.value) == message.format(vectors)

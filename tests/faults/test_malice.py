@@ -442,7 +442,7 @@ def check_refused(content, names, kit, canary):
 
 
 @pytest.mark.parametrize("weapon", WEAPONS)
-def test_the_weapons_are_loaded(weapon, payload, canary, tmp_path):
+def test_the_malicious_files_work(weapon, payload, canary, tmp_path):
     """Else the test above would say nothing."""
     content = WEAPONS[weapon].make(payload)
     assert not canary.exists()

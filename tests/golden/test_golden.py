@@ -21,7 +21,7 @@ from facts import Difference, Facts, differences  # ruff: isort: skip
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", record.STAGES)
-def test_tables_give_what_they_gave(stage, count_model, tmp_path, monkeypatch):
+def test_tables_give_the_recorded_results(stage, count_model, tmp_path, monkeypatch):
     golden = json.loads(record.SMALL.read_text(encoding="utf-8"))[stage]
     monkeypatch.chdir(tmp_path)
     found = record.small_stage(stage, count_model.folder, record.N_SMALL)
@@ -57,7 +57,7 @@ def test_a_changed_value_is_no_changed_sentence(facts):
     ]
 
 
-def test_another_number_in_a_sentence_is_told_from_other_words(facts):
+def test_another_number_in_a_sentence_is_distinguished_from_other_words(facts):
     before, after = facts(message="4 of 8 are right"), facts(message="4 of 9 are right")
     (difference,) = differences(before, after)
     assert difference.kind == "numbers"

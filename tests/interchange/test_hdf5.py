@@ -66,7 +66,7 @@ def test_attributes_and_hard_links_are_no_hindrance():
     np.testing.assert_array_equal(read(decorated), VALUES)
 
 
-def test_what_is_not_there():
+def test_missing_files_are_refused():
     for path in ("a/c", "b", "a/b/c", "a/b/c/d"):
         assert refusal(dataset(), path) == f"the weights have no array '{path}'"
     assert refusal(dataset(), "a") == "the weights have no array 'a'"
@@ -166,7 +166,7 @@ def test_a_file_that_was_cut_says_so():
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a", bytes(1000)])
-def test_what_is_no_hdf5_file(content):
+def test_files_that_are_not_hdf5_are_refused(content):
     with pytest.raises(BundleError) as caught:
         ArrayFile(io.BytesIO(content), len(content)).read("a/b", (4, 3))
     assert str(caught.value) == "the weights are not an HDF5 file"

@@ -128,7 +128,7 @@ def test_an_embedding_too_small_is_refused(fixtures):
     )
 
 
-def test_a_model_that_stands_there_is_replaced_only_if_asked(imported, tmp_path):
+def test_a_model_that_exists_is_replaced_only_on_request(imported, tmp_path):
     out = tmp_path / "m"
     imported(out=out)
     with pytest.raises(wordgate.BundleError, match=" exists; choose another --out, or replace it"):

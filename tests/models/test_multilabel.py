@@ -136,7 +136,7 @@ def test_every_kernel_gives_each_label_its_own_probability(kernel):
     assert found == pytest.approx(model.log_proba(TEXTS), abs=tolerance)
 
 
-def test_the_probabilities_after_each_word_are_those_of_the_beginnings():
+def test_the_probabilities_after_each_word_are_those_of_the_prefixes():
     model = lstm(multilabel=True)
     ids = model.encoder.encode(["a good bad day"]).ids
     found, _ = prefix_predictions(model.network, ids)

@@ -21,7 +21,7 @@ from wordgate.report.search_text import (
 )
 
 
-def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
+def test_the_summary_has_the_winner_and_the_selection_bias(search_result):
     lines = format_search(search_result).splitlines()
     assert lines[:6] == [
         "lstm (trial 5) was selected from 15 trials of 3 families: accuracy 0.700 on 3 inner folds"
@@ -46,7 +46,7 @@ def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
     )
 
 
-def test_a_search_without_a_test_tells_the_score_and_that_the_highest_of_several_is_luck(
+def test_a_search_without_a_test_reports_the_score_and_that_the_highest_of_several_is_luck(
     search_result,
 ):
     assert selection_score(search_result) == (
@@ -87,7 +87,7 @@ def test_of_the_best_trials_the_selected_one_has_the_star(search_result):
         ),
     ],
 )
-def test_the_price_of_choosing_is_told_as_it_is(search_result, test_score, high, told):
+def test_the_selection_bias_is_reported(search_result, test_score, high, told):
     interval = Interval(low=None if high is None else 0.68, high=high, method="bootstrap")
     assert told in price(replace(search_result, test_score=test_score, interval=interval))
 

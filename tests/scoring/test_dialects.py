@@ -105,7 +105,9 @@ def test_a_list_for_a_text_is_an_error_of_its_record(score, write, objects):
 
 
 @pytest.mark.parametrize("way", ["path", "pipe"])
-def test_an_encoding_is_guessed_and_the_guess_is_said(score, write, objects, stream, progress, way):
+def test_an_encoding_is_guessed_and_the_guess_is_reported(
+    score, write, objects, stream, progress, way
+):
     texts = [f"хорошая лампа номер {i}" for i in range(16)]
     raw = ("text\n" + "".join(f"{text}\n" for text in texts)).encode("koi8-r")
     if way == "path":

@@ -321,7 +321,7 @@ def swollen(file, packed):
     )
 
 
-def test_what_unpacks_to_far_more_than_a_table_is_refused(score, write, here, monkeypatch):
+def test_a_file_that_unpacks_to_far_more_than_a_table_is_refused(score, write, here, monkeypatch):
     import pyarrow as pa
     from pyarrow import parquet
 

@@ -125,7 +125,7 @@ def test_a_model_of_one_label_a_text_gives_the_most_probable_ones_too(
         score(source, "other.csv", top=1, abstain_below=0.5)
 
 
-def test_what_was_interrupted_goes_on_with_the_same_top_alone(label, write, monkeypatch):
+def test_an_interrupted_run_is_resumed_with_the_same_top_alone(label, write, monkeypatch):
     source, error = write("in.csv", "text\n" + 40 * "cheap and fast\na lamp\n"), KeyboardInterrupt
     with monkeypatch.context() as patched:
         patched.setattr(PartialOutput, "close", lambda _: (_ for _ in ()).throw(error))
@@ -144,7 +144,7 @@ def test_the_probability_beside_a_label_is_its_own(score, write, records, proba)
 
 
 @pytest.mark.parametrize("out", ["out.csv", "out.jsonl", "out.parquet"])
-def test_what_was_interrupted_goes_on_with_the_same_thresholds_alone(
+def test_an_interrupted_run_is_resumed_with_the_same_thresholds_alone(
     label, write, here, monkeypatch, out
 ):
     source = write("in.csv", "text\n" + 40 * "cheap and fast\na lamp\n")

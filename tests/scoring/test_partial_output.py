@@ -51,7 +51,7 @@ def stopped(score, monkeypatch):
 
 
 @pytest.mark.parametrize("out", OUTS)
-def test_what_was_interrupted_ends_in_the_same_bytes(score, messy, here, stopped, out):
+def test_an_interrupted_run_ends_in_the_same_bytes(score, messy, here, stopped, out):
     score(messy, f"whole-{out}", batch=20)
     for after in (0, 1, 2, 7, 15):
         stopped(messy, out, after=after, overwrite=True)
@@ -62,7 +62,7 @@ def test_what_was_interrupted_ends_in_the_same_bytes(score, messy, here, stopped
 
 
 @pytest.mark.parametrize("source", ["in.parquet", "in.csv.gz"])
-def test_sources_that_cannot_be_cut_are_gone_on_with(score, messy, here, stopped, source):
+def test_sources_that_cannot_be_cut_are_resumed(score, messy, here, stopped, source):
     from pyarrow import parquet
 
     score(messy, source)  # the columns that were added once are of the input now
@@ -132,7 +132,7 @@ def test_nothing_is_begun_over_what_was_interrupted_unless_asked(score, messy, h
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
 
 
-def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
+def test_other_work_is_not_resumed(score, messy, write, stopped):
     stopped(messy, "out.csv", after=5)
     with pytest.raises(BundleError, match=r"contains a scoring with batch 20 instead of 10; give"):
         score(messy, "out.csv", resume=True, batch=10)
@@ -145,7 +145,7 @@ def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
         score(messy, "out.csv", resume=True, batch=20)
 
 
-def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monkeypatch, progress):
+def test_other_versions_than_then_are_reported(messy, count_model, stopped, monkeypatch, progress):
     stopped(messy, "out.csv", after=9)
     now = installed_versions("wordgate", "regex") | {"numpy": "9.9"}
     monkeypatch.setattr(
@@ -168,7 +168,7 @@ def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monke
         ("transformer", "numpy", ["torch", "transformers", "tokenizers"]),
     ],
 )
-def test_what_computes_is_noted(family, kernel, packages, monkeypatch):
+def test_the_kernel_is_recorded(family, kernel, packages, monkeypatch):
     monkeypatch.setattr(scoring, "installed_versions", lambda *names: dict.fromkeys(names, "1"))
     model = SimpleNamespace(config=SimpleNamespace(family=family), n_threads=3)
     always = ["python", "threads", "processor", "numpy", "regex"]
@@ -177,7 +177,7 @@ def test_what_computes_is_noted(family, kernel, packages, monkeypatch):
     assert engine["threads"] == "3"
 
 
-def test_another_number_of_threads_than_then_is_told_of(messy, lstm_model, here, progress):
+def test_another_number_of_threads_than_then_is_reported(messy, lstm_model, here, progress):
     def score(**options):
         options = {"batch": 20, "checkpoint_seconds": 0.0, "progress": progress, **options}
         wordgate.score(lstm_model.folder, messy, "out.csv", **options)
@@ -209,7 +209,7 @@ def test_rows_that_were_lost_are_noticed(score, messy, here, stopped):
         score(messy, "out.csv", resume=True, batch=20)
 
 
-def test_a_state_that_was_changed_is_not_believed(score, messy, here, stopped):
+def test_a_changed_state_is_refused(score, messy, here, stopped):
     stopped(messy, "out.csv", after=9)
     file = here / "out.csv.checkpoint" / "state.safetensors"
     whole, (content, _) = file.read_bytes(), read_resumable(file)
@@ -259,7 +259,7 @@ def test_a_link_that_leads_nowhere_makes_no_file_there(score, messy, here):
 
 
 @pytest.mark.parametrize("name", ["rows", "state.safetensors"])
-def test_a_link_is_not_gone_on_with(score, messy, here, stopped, name):
+def test_a_link_is_not_resumed(score, messy, here, stopped, name):
     stopped(messy, "out.csv", after=9)
     kept = here / "out.csv.checkpoint" / name
     content = kept.read_bytes()
@@ -284,7 +284,7 @@ def test_the_folder_is_on_the_disk_before_its_first_row(score, messy, here, monk
     assert here in done[: done.index("rows")]
 
 
-def test_a_folder_of_others_is_not_worked_in(score, messy, here):
+def test_a_link_in_place_of_the_working_folder_is_refused(score, messy, here):
     (here / "theirs").mkdir()
     (here / "out.csv.checkpoint").symlink_to("theirs")
     message = r"^out\.csv\.checkpoint, the working folder, is a link: remove it$"
@@ -405,14 +405,14 @@ def test_an_old_result_stands_until_the_new_one_is_whole(score, messy, write, he
     assert (here / "out.csv").read_text().startswith("id,text,label,")
 
 
-def test_what_fails_before_the_first_row_leaves_nothing(score, messy, write, here):
+def test_a_failure_before_the_first_row_leaves_no_files(score, messy, write, here):
     write("out.csv", "old")
     with pytest.raises(DataError, match=r"^no column 'x'"):
         score(messy, "out.csv", overwrite=True, text="x")
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
 
 
-def test_what_fails_keeps_what_was_kept_before(score, messy, stopped):
+def test_a_failure_keeps_the_earlier_checkpoint(score, messy, stopped):
     stopped(messy, "out.csv", after=9)
     with pytest.raises(DataError, match=r"^no column 'x'"):
         score(messy, "out.csv", overwrite=True, text="x")
@@ -427,7 +427,7 @@ def test_a_pipe_that_breaks_off_leaves_nothing(score, messy, here, monkeypatch):
     assert [file.name for file in here.iterdir()] == ["in.csv"]
 
 
-def test_the_bar_goes_on_where_it_was(messy, count_model, stopped, progress):
+def test_the_bar_continues_where_it_was(messy, count_model, stopped, progress):
     stopped(messy, "out.csv", after=15)
     wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=progress)
     assert progress.lines[-1].startswith("continuing after 232 rows")
@@ -546,7 +546,7 @@ def test_killed_at_each_step_the_result_is_the_same(messy, count_model, here, ou
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", out]
 
 
-def test_an_interruption_is_noted_and_gone_on_with(messy, count_model, here, score):
+def test_an_interruption_is_noted_and_resumed(messy, count_model, here, score):
     class Interrupting(Silent):
         def bar(self, total, done=0):
             os.kill(os.getpid(), signal.SIGINT)

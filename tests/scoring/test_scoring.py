@@ -337,7 +337,7 @@ def test_a_key_of_its_own_is_an_error_in_a_stream(score, monkeypatch):
          "'cut.csv.gz' is a damaged gzip file (it ends too early): download it again"),
     ],
 )  # fmt: skip
-def test_what_can_go_wrong_is_said_before_the_work(score, write, files, options, message):
+def test_errors_are_reported_before_the_work(score, write, files, options, message):
     write("in.csv", as_csv(TEXTS))
     write("old.csv", "x")
     write("empty.csv", b"")
@@ -348,7 +348,7 @@ def test_what_can_go_wrong_is_said_before_the_work(score, write, files, options,
     assert issubclass(raised.type, BundleError | DataError | SettingsError)
 
 
-def test_a_result_is_replaced_only_if_asked_and_only_when_it_is_whole(score, write, here):
+def test_a_result_is_replaced_only_on_request_and_only_when_it_is_whole(score, write, here):
     write("old.csv", "old")
     write("in.csv", as_csv(TEXTS))
     score("in.csv", "old.csv", overwrite=True)
@@ -357,7 +357,7 @@ def test_a_result_is_replaced_only_if_asked_and_only_when_it_is_whole(score, wri
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
 @pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"resume": True}])
-def test_what_is_no_file_is_not_replaced(score, write, here, options):
+def test_anything_but_a_file_is_not_replaced(score, write, here, options):
     write("in.csv", as_csv(TEXTS))
     os.mkfifo("pipe")
     with pytest.raises(
@@ -369,7 +369,7 @@ def test_what_is_no_file_is_not_replaced(score, write, here, options):
 
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet"])
-def test_a_link_stays_and_what_it_leads_to_is_written(score, write, here, ending):
+def test_a_link_stays_and_its_target_is_written(score, write, here, ending):
     write("in.csv", as_csv(TEXTS))
     score("in.csv", f"expected{ending}")
     (here / "store").mkdir()

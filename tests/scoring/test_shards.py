@@ -147,7 +147,7 @@ def test_the_format_of_all_outputs_can_be_given(score, inputs, here):
          "--skip-errors has no effect on one file: leave it out"),
     ],
 )  # fmt: skip
-def test_what_can_go_wrong_is_said_before_the_work(
+def test_errors_are_reported_before_the_work(
     score, inputs, write, here, source, out, options, message
 ):
     for folder in ("other", "empty", "old"):
@@ -203,7 +203,7 @@ def test_what_is_whole_is_left_alone_and_what_is_not_is_made_again(
 
 
 @pytest.mark.parametrize("is_complete", [True, False])
-def test_other_work_is_not_gone_on_with(score, inputs, here, is_complete, lstm_model):
+def test_other_work_is_not_resumed(score, inputs, here, is_complete, lstm_model):
     score(inputs, "out")
     if not is_complete:
         (here / "in" / "z.csv").write_bytes(b"")

@@ -108,7 +108,7 @@ def test_of_two_labels_the_second_is_given_from_the_threshold_on(served, count_m
         ),
     ],
 )
-def test_what_can_have_no_effect_is_refused(served, path, field, value, message):
+def test_options_without_effect_are_refused(served, path, field, value, message):
     text = {"texts": ["cheap"]} if path == "predict" else {"text": "cheap"}
     told = served("POST", f"/v1/{path}", {**text, field: value})
     assert (told.status, told.code) == (422, "invalid_request")
@@ -130,7 +130,7 @@ def test_a_label_is_explained(served, model):
         assert told == json.loads(json.dumps(expected))
 
 
-def test_the_model_tells_its_thresholds(served):
+def test_the_model_has_its_thresholds(served):
     told = served("GET", "/v1/model").json
     assert told["multilabel"] is True
     assert told["thresholds"] == {"price": 0.4, "quality": 0.4, "speed": 0.4}

@@ -118,7 +118,7 @@ def test_requests_are_as_described(described):
             check(wrong, schemas["PredictRequest"])
 
 
-def test_the_models_card_tells_its_honest_score(lstm_model, ask):
+def test_the_models_card_has_its_honest_score(lstm_model, ask):
     model = wordgate.load(lstm_model.folder)
     metrics = lstm_model.metrics
 

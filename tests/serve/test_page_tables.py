@@ -93,12 +93,12 @@ def test_it_reads_what_score_reads(name, page, tmp_path):
 
 
 @pytest.mark.parametrize("name", UNCLEAR)
-def test_what_can_be_read_in_several_ways_is_refused(name, page):
+def test_ambiguous_columns_are_refused(name, page):
     content, why = UNCLEAR[name]
     assert why in page.evaluate(READ, ["table.csv", list(content)])["refused"]
 
 
-def test_rows_that_are_no_records_are_told(page):
+def test_rows_that_are_no_records_are_reported(page):
     found = page.evaluate(READ, ["table.csv", list(TABLES["rows of other widths"])])
     assert found["troubles"][1:3] == ["3 fields instead of 2", "1 field instead of 2"]
 

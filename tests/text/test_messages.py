@@ -172,18 +172,18 @@ def test_any_text_gives_tokens_that_stay_as_they_are(text):
         st.lists(st.sampled_from(PIECES[:34])).map("".join),
     )
 )
-def test_the_fast_pattern_for_ascii_gives_what_the_full_one_gives(text):
+def test_the_fast_pattern_for_ascii_gives_the_same_tokens_as_the_full_one(text):
     plain = "".join(character for character in text.lower() if character.isascii())
     assert tokenizers._ASCII_TOKEN.findall(plain) == tokenizers._TOKEN.findall(plain)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(ANY_TEXT, st.lists(st.sampled_from([*PIECES, " ", "\u2028"])).map("".join)))
-def test_a_text_cut_at_white_space_gives_what_the_whole_gives(text):
+def test_a_text_cut_at_white_space_gives_the_same_tokens(text):
     assert tokenize(text) == tokenizers._tokens(text)
 
 
-def test_what_is_remembered_has_a_limit(monkeypatch):
+def test_the_cache_has_a_limit(monkeypatch):
     monkeypatch.setattr(tokenizers, "_MOST_REMEMBERED", 3)
     monkeypatch.setattr(tokenizers, "_REMEMBERED", {})
     monkeypatch.setattr(tokenizers, "_REMEMBERED_BEFORE", {})

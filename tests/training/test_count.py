@@ -232,7 +232,7 @@ def test_only_as_many_texts_are_read_as_there_is_time_for(fit_tuned, examples, m
     assert read[0] == list(train.texts)
 
 
-def test_the_pace_is_measured_on_texts_spread_over_all(monkeypatch):
+def test_the_speed_is_measured_on_texts_spread_over_all(monkeypatch):
     """Each second of a clock that goes on with every look at it is one of the work."""
     seconds = iter(range(100))
     monkeypatch.setattr(count.time, "monotonic", lambda: float(next(seconds)))

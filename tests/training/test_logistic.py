@@ -184,7 +184,7 @@ def test_ties_go_to_the_lower_log_loss_and_then_to_the_stronger_penalty(choose):
     [((0.8, 0.5), (0.7, 0.1)), ((0.8, 0.1), (0.8, 0.5))],
     ids=["more right", "as many, surer"],
 )
-def test_what_beats_what(one, other):
+def test_better_scores_win(one, other):
     better, worse = (Trial(1.0, answering(0, 0, 0, 0), *worth) for worth in (one, other))
     assert better.beats(worse)
     assert not worse.beats(better)
@@ -199,7 +199,7 @@ def test_time_that_is_up_leaves_the_weaker_penalties_out(choose):
     assert choice.remarks()[1:] == ["The time limit ended the search after 1 of 3 values of C."]
 
 
-def test_every_fit_is_told(choose):
+def test_every_fit_is_reported(choose):
     progress = RecordingProgress()
     choose({0.1: answering(1, -1, -1, -1), 1: answering(1, 1, -1, -1), 10: answering(0, 0, 0, 0)},
            progress=progress)  # fmt: skip

@@ -66,7 +66,7 @@ def test_the_order_is_decided_by_seed_and_epoch(examples, fit_model, monkeypatch
     assert len({tuple(rows) for rows in passes}) == 4
 
 
-def test_it_learns_what_decides(examples, fit_model):
+def test_it_learns_the_deciding_words(examples, fit_model):
     fitted = fit_model(examples(400), examples(100, seed=1), epochs=8, learning_rate=2e-2)
     assert accuracy(fitted.model, examples(300, seed=2)) > 0.9
 
@@ -284,7 +284,7 @@ def test_the_time_limit_is_kept(
     assert np.isfinite(fitted.model.log_proba(["w1 w2"])).all()
 
 
-def test_an_epoch_cut_short_is_the_last_even_if_validation_was_faster_than_feared(
+def test_an_epoch_cut_short_is_the_last_even_if_validation_was_faster_than_expected(
     examples, fit_model, monkeypatch
 ):
     Clock(monkeypatch, judging=0.0)
@@ -295,7 +295,7 @@ def test_an_epoch_cut_short_is_the_last_even_if_validation_was_faster_than_feare
     assert fitted.remarks == ["The time limit ended the training in epoch 1."]
 
 
-def test_a_user_sees_the_plan_and_a_line_an_epoch(examples, fit_model, monkeypatch):
+def test_a_user_sees_the_planned_updates_and_a_line_an_epoch(examples, fit_model, monkeypatch):
     Clock(monkeypatch, judging=0.0)
     progress = RecordingProgress()
     fitted = fit_model(examples(100), progress=progress, epochs=2)
@@ -322,7 +322,7 @@ def test_a_user_sees_the_plan_and_a_line_an_epoch(examples, fit_model, monkeypat
     assert progress.labels == ["epoch 1 of 2"] * 20 + [second] * 20
 
 
-def test_truncation_is_counted_and_said(examples, fit_model):
+def test_truncation_is_counted_and_reported(examples, fit_model):
     train = examples(100)
     longer = sum(len(text.split()) > 6 for text in train.texts)
     for end in ("end", "front"):

@@ -91,7 +91,7 @@ def test_every_family_learns_several_labels(family, fit_family):
         assert f1_score(new.targets[:, :-1], given, average="micro") > 0.9
 
 
-def test_what_validation_measured_is_what_the_model_predicts(family, fit_family):
+def test_validation_scores_are_those_of_the_model(family, fit_family):
     train, valid = make_rows(200), make_rows(100, seed=1)
     fitted = fit_family(family, train, valid)
     if not fitted.history:

@@ -290,7 +290,7 @@ def dropped(shape, index):
 @pytest.mark.parametrize(
     ("name", "tensor"), [("input_masks", 1), ("state_masks", 2), ("output_mask", -2)]
 )
-def test_what_a_mask_drops_has_no_part_and_learns_nothing(name, tensor):
+def test_masked_units_have_no_effect_and_no_gradient(name, tensor):
     case = plain_case()
     whole = fused_logits(parameters(case), case)
     size = case["tensors"][tensor].shape[1]

@@ -58,7 +58,7 @@ def test_it_continues_from_the_checkpoint(kept):
     ]
 
 
-def test_what_commands_before_had_taken_is_that_of_the_first_checkpoint(kept):
+def test_the_time_of_earlier_commands_is_that_of_the_first_checkpoint(kept):
     write(kept, 7.0)
     fit, _ = fit_after(2, kept)
     fitted = fit_with_restarts(fit, context(CheckpointConfig(kept.file, resume=True)))

@@ -203,7 +203,7 @@ def test_a_signal_ends_it_after_the_update_with_all_kept(
     assert outcome(resumed) == expected
 
 
-def test_what_was_spent_before_is_added(examples, fit_model, kept, monkeypatch):
+def test_the_time_of_earlier_runs_is_added(examples, fit_model, kept, monkeypatch):
     train = examples(100)
     with monkeypatch.context() as patched:
         interrupt_after(patched, 30)
@@ -423,7 +423,9 @@ def test_a_checkpoint_of_another_layout_is_refused(interrupted, fit_model):
     )
 
 
-def test_a_full_disk_is_said_and_the_checkpoint_before_stays(interrupted, fit_model, monkeypatch):
+def test_a_full_disk_is_reported_and_the_checkpoint_before_stays(
+    interrupted, fit_model, monkeypatch
+):
     train, config = interrupted
     before = config.file.read_bytes()
 

@@ -122,7 +122,7 @@ def test_a_training_resumed_at_any_update_ends_in_the_same_bits(fit_family, rows
         assert where in progress.lines
 
 
-def test_dropout_goes_on_where_it_was(fit_family, rows, copies):
+def test_dropout_continues_where_it_was(fit_family, rows, copies):
     """In the middle of an epoch, whatever has been drawn elsewhere since."""
     own = rows(fit_family.family)
     fitted, files = copies(fit_family, *own)

@@ -69,7 +69,7 @@ def test_it_learns_an_easy_task(examples, fine_tune):
     assert {"torch", "transformers", "tokenizers"} <= set(fitted.engine)
 
 
-def test_what_would_compute_is_what_computes(examples, fine_tune, settings):
+def test_the_expected_engine_is_the_one_that_is_used(examples, fine_tune, settings):
     fitted = fine_tune(examples(30), transformer_epochs=1)
     assert engine_of("transformer", settings(), RunContext(0, Silent(), "cpu")) == fitted.engine
 
@@ -153,7 +153,7 @@ def test_small_data_is_passed_more_often(settings):
     assert epochs(320, transformer_min_updates=9) == 2
 
 
-def test_what_a_user_sets_stays_whatever_the_size_of_the_data():
+def test_a_users_settings_do_not_depend_on_the_size_of_the_data():
     groups = np.arange(200) // 50
     for epochs, texts in ((1, 1), (2, 3), (30, 50)):
         changes = {"transformer.epochs": epochs, "transformer.texts_per_group": texts}
@@ -179,7 +179,7 @@ def test_patience_ends_it(examples, fine_tune):
     assert fitted.remarks == ["No better validation accuracy in 1 epoch: stopped early."]
 
 
-def test_truncated_texts_are_told(examples, fine_tune):
+def test_truncated_texts_are_reported(examples, fine_tune):
     fitted = fine_tune(examples(40), transformer_max_tokens=6)
     n_long = sum(len(text.split()) > 4 for text in examples(40).texts)
     assert fitted.remarks == [
@@ -237,7 +237,7 @@ def change_config(folder, **changes):
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
-def test_without_network_the_message_says_what_to_fetch_and_what_to_set(
+def test_without_network_the_message_names_what_to_fetch_and_what_to_set(
     refusal, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -263,7 +263,7 @@ class Unreachable:
         raise FileNotFoundError("not in the cache")
 
 
-def test_what_is_not_there_is_named(refusal, tmp_path, monkeypatch):
+def test_a_missing_model_is_named(refusal, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     assert refusal("empty") == "'empty' contains no transformer: it has no config.json"

@@ -87,7 +87,7 @@ def test_a_table_that_knows_none_of_the_words_is_refused(settings, word_vectors)
             )
 
 
-def test_what_was_found_is_told(settings, word_vectors):
+def test_the_words_found_are_reported(settings, word_vectors):
     progress = RecordingProgress()
     fit_vocabulary_with_vectors(data(of("w1 W0", "w29 w29")), word_vectors, settings(), progress)
     assert progress.lines[-2:] == [

@@ -78,7 +78,7 @@ def test_a_words_vector_does_not_depend_on_the_order_of_the_words():
     np.testing.assert_allclose(mixed, distil().vectors[order], atol=1e-6)
 
 
-def test_words_of_as_many_pieces_are_asked_together():
+def test_words_of_as_many_subwords_are_asked_together():
     teacher = Made()
     distil(teacher=teacher)
     lengths = [len(word) for batch in teacher.asked for word in batch]
@@ -86,7 +86,7 @@ def test_words_of_as_many_pieces_are_asked_together():
     assert [len(batch) for batch in teacher.asked] == [128, 72]
 
 
-def test_the_way_is_shown():
+def test_progress_is_shown():
     progress = RecordingProgress()
     distill_words(WORDS, Made(), progress=progress)
     assert [total for total, _ in progress.bars] == [2, None]

@@ -32,7 +32,9 @@ def refuse_to_download(handle, path=None):
 
 
 @pytest.mark.parametrize("folder", [False, True])
-def test_they_come_through_kagglehub_and_their_size_is_said_before(monkeypatch, tmp_path, folder):
+def test_they_come_through_kagglehub_and_their_size_is_reported_before(
+    monkeypatch, tmp_path, folder
+):
     asked, progress = [], RecordingProgress()
 
     def download(handle, path=None, *, force_download=False):
@@ -74,7 +76,7 @@ def test_a_file_wins_over_a_name_and_a_folder_does_not(monkeypatch, tmp_path):
     assert asked == ["glove.840B.300d.txt"]
 
 
-def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(monkeypatch, home):
+def test_without_network_the_message_names_what_to_fetch_and_where_to_put_it(monkeypatch, home):
     def download(handle, path=None):
         raise ConnectionError("no route to host\nmore of it")
 
@@ -88,7 +90,7 @@ def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(monk
     )
 
 
-def test_without_kagglehub_the_message_says_how_to_install_it(monkeypatch, home):
+def test_without_kagglehub_the_message_has_the_line_that_installs_it(monkeypatch, home):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     progress = RecordingProgress()
     with pytest.raises(MissingExtraError) as error:
@@ -115,7 +117,7 @@ NOT_THERE = {
 
 
 @pytest.mark.parametrize("name", NOT_THERE)
-def test_what_is_not_there_is_named(tmp_path, name):
+def test_a_missing_model_is_named(tmp_path, name):
     (tmp_path / "mine.bin").write_bytes(b"1 1\n")
     (tmp_path / "folder").mkdir()
     with pytest.raises(DataError) as error:

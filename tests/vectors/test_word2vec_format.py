@@ -45,7 +45,7 @@ def test_the_first_of_a_word_counts(made, rows, wanted):
     assert rows(made(content)) == ([b"a", b"b", b"a", b"b"], [[1], [2], [3], [4]])
 
 
-def test_vectors_are_given_away(made):
+def test_vectors_can_be_modified(made):
     ((_, vector),) = made(PLAIN).wanted([b"the"])
     vector += 1
     assert vector.tolist() == [2, 3]
