@@ -1,4 +1,4 @@
-"""The commands and interpreters that the benchmarks run, on what machine, and what they write."""
+"""Commands and interpreters of the benchmarks, facts on the machine, and progress messages."""
 
 import json
 import os
@@ -61,5 +61,5 @@ def write_json(file: str | Path | None, figures: dict[str, object]) -> None:
 
 
 def say(text: str) -> None:
-    """Tell on standard error what is going on."""
+    """Print progress on standard error."""
     print(text, file=sys.stderr, flush=True)

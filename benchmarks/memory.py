@@ -5,10 +5,9 @@
     python benchmarks/memory.py --rows 400000 --stages   the peak of every stage, too
 
 Each training runs in a process of its own, whose memory is read from /proc twenty times a second:
-its resident set, of which the anonymous part is what the kernel cannot take back; pages of mapped
-files are its to drop. Bytes a row are those of the difference between the largest and the smallest
-number of rows. The rows are changed copies of the tweets of *twitter-entity-sentiment*: see
-`changed_tweets`.
+its resident set, and the anonymous part of it; the kernel can drop pages of mapped files. Bytes per
+row are those of the difference between the largest and the smallest number of rows. The rows are
+changed copies of the tweets of *twitter-entity-sentiment*: see `changed_tweets`.
 """
 
 import argparse
@@ -64,7 +63,7 @@ def main() -> None:
                     run.print_stages()
             if len(peaks) > 1:
                 low, high = min(peaks), max(peaks)
-                print(f"{family}: {(peaks[high] - peaks[low]) / (high - low):,.0f} bytes a row")
+                print(f"{family}: {(peaks[high] - peaks[low]) / (high - low):,.0f} bytes per row")
     finally:
         shutil.rmtree(folder)
 

@@ -1,4 +1,4 @@
-"""What several tests share: data, models trained once, and skips where a package is absent.
+"""Fixtures of several tests: data, models trained once, and skips where a package is absent.
 
 `WORDGATE_REAL_DATA` names the folder of the real data, and `WORDGATE_TEST_MODELS` one for the
 models: they are taken from there, and made there where they are missing.

@@ -1,4 +1,4 @@
-"""Numbers as arguments: what is no number, or out of range, is refused with its value and name."""
+"""Numbers as arguments: invalid ones are refused with value and name."""
 
 import math
 

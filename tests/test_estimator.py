@@ -349,9 +349,9 @@ def test_it_is_quiet_unless_asked(data, tiny, capfd):
     WordgateClassifier(settings=tiny).fit(texts, labels)
     assert capfd.readouterr() == ("", "")
     WordgateClassifier(settings=tiny, verbose=True).fit(texts, labels)
-    told = capfd.readouterr()
-    assert told.out == ""
-    assert "\nepoch 2/2 " in told.err
+    reported = capfd.readouterr()
+    assert reported.out == ""
+    assert "\nepoch 2/2 " in reported.err
 
 
 @pytest.mark.parametrize(

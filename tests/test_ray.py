@@ -77,7 +77,7 @@ def test_files_are_scored_byte_for_byte(shards, count_model, tmp_path):
     assert score(tmp_path / "there", engine="ray", resume=True).was_complete
 
 
-def test_a_file_at_fault_is_told_as_without_ray_and_the_rest_is_kept(shards, count_model, tmp_path):
+def test_an_unreadable_file_ends_it_as_without_ray(shards, count_model, tmp_path):
     (shards / "part-1.csv").write_text("id,body\n1,We love it\n", encoding="utf-8")
     out = tmp_path / "out"
 

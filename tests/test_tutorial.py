@@ -1,4 +1,4 @@
-"""The tutorial runs, and what is stored of it is whole."""
+"""The tutorial runs, and its stored outputs are complete."""
 
 import ast
 import csv

@@ -130,7 +130,7 @@ def test_another_file_that_was_changed_or_lost_is_named_and_predictions_go_on(
     assert wordgate.load(folder).predict(["We love it"]) == ["good"]
 
 
-def test_changed_fingerprints_are_warned_of_and_refused_when_judging(count_model, copied):
+def test_changed_fingerprints_are_warned_of_and_refused_when_evaluating(count_model, copied):
     folder = copied(count_model)
     file = folder / "fingerprints.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\0")
@@ -167,14 +167,14 @@ def test_no_single_flipped_byte_does_worse_than_a_refusal(lstm_model, copied):
         whole = file.read_bytes()
         place, bit = chance.randrange(len(whole)), 1 << chance.randrange(8)
         file.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
-        told = outcome(folder)
+        expected = outcome(folder)
         file.write_bytes(whole)
         if file.name in ("README.md", "audit.json", "metrics.json", "report.html"):
-            assert told == [file.name]
+            assert expected == [file.name]
         elif file.name == "manifest.json":
-            assert told  # whichever file its entry no longer fits
+            assert expected  # whichever file its entry no longer fits
         else:
-            assert str(file) in told
+            assert str(file) in expected
     assert outcome(folder) == []
 
 
@@ -221,7 +221,7 @@ def test_a_manifest_must_list_what_prediction_reads(count_model, copied):
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "expected"),
     [
         (
             lambda config: without(config, "labels"),
@@ -260,12 +260,12 @@ def test_a_manifest_must_list_what_prediction_reads(count_model, copied):
         ),
     ],
 )
-def test_a_config_that_does_not_fit_is_refused(lstm_model, copied, edit, told):
+def test_a_config_that_does_not_fit_is_refused(lstm_model, copied, edit, expected):
     folder = copied(lstm_model)
     edit_json(folder, "config.json", edit)
     message = refusal(folder)
     assert message.startswith(str(folder))
-    assert told in message
+    assert expected in message
     assert len(message) < 1000
 
 

@@ -239,7 +239,7 @@ def test_a_bundle_without_metrics_has_a_card_that_says_so(count_training, tmp_pa
     assert BundleFolder.open(tmp_path / "m").metrics() is None
 
 
-def test_the_card_tells_what_the_model_is_worth(count_model):
+def test_the_card_shows_the_scores(count_model):
     card = (count_model.folder / "README.md").read_text(encoding="utf-8")
     metrics = count_model.metrics
     assert "It assigns one of 2 labels to a text: `bad`, `good`." in card

@@ -99,7 +99,7 @@ def test_weights_of_labels_have_a_flag(wordgate, reviews, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "expected"),
     [
         (
             ("--family", "count", "--epochs", "3"),
@@ -116,11 +116,11 @@ def test_weights_of_labels_have_a_flag(wordgate, reviews, tmp_path):
     ],
 )
 def test_a_flag_that_would_be_idle_or_overruled_is_refused(
-    wordgate, reviews, tmp_path, options, said
+    wordgate, reviews, tmp_path, options, expected
 ):
     ended = wordgate("train", reviews, "--out", tmp_path / "m", *options)
     assert (ended.code, ended.out) == (2, "")
-    assert said in ended.err
+    assert expected in ended.err
 
 
 def test_weights_of_a_label_that_the_data_lacks_are_refused(wordgate, reviews, tmp_path):
@@ -245,11 +245,11 @@ def test_predict_abstains_where_it_is_not_sure(wordgate, count_model):
     label, share, *_ = unsure.split()
     assert (label, unsure.partition("\t")[2]) == ("–", "zebra")
     assert share in ("bad", "good")
-    told = json.loads(wordgate(*predict, "--abstain-below", bound, "--json").out)["predictions"]
-    assert [answer["label"] for answer in told] == ["good", None]
-    assert sum(told[1]["probabilities"].values()) == pytest.approx(1)
+    output = json.loads(wordgate(*predict, "--abstain-below", bound, "--json").out)["predictions"]
+    assert [answer["label"] for answer in output] == ["good", None]
+    assert sum(output[1]["probabilities"].values()) == pytest.approx(1)
     lines = wordgate(*predict, "--abstain-below", bound, "--jsonl").out.splitlines()
-    assert [json.loads(line) for line in lines] == told
+    assert [json.loads(line) for line in lines] == output
     assert "–" not in wordgate(*predict, "--abstain-below", bound - 2e-6).out
 
 
@@ -375,10 +375,10 @@ def test_info_shows_the_card(wordgate, lstm_model):
     assert "hidden_size=8, bidirectional=false, pooling=max, " in lines[10]
     assert f"split: {metrics.split.reason}" in lines
     assert any(line.startswith("this model (LSTM)") for line in lines)
-    told = json.loads(wordgate("info", lstm_model.folder, "--json").out)
-    assert told["metrics"] == metrics.model_dump(mode="json")
-    assert told["config"]["labels"] == ["bad", "good"]
-    assert told["changed_files"] == []
+    output = json.loads(wordgate("info", lstm_model.folder, "--json").out)
+    assert output["metrics"] == metrics.model_dump(mode="json")
+    assert output["config"]["labels"] == ["bad", "good"]
+    assert output["changed_files"] == []
 
 
 def test_info_shows_the_settings_of_the_user(wordgate, reviews, tmp_path):
@@ -395,10 +395,10 @@ def test_info_shows_the_settings_of_the_user(wordgate, reviews, tmp_path):
 
 
 def test_train_and_info_show_the_calibration(wordgate, lstm_model):
-    told = wordgate("info", lstm_model.folder).out
+    output = wordgate("info", lstm_model.folder).out
     found = lstm_model.metrics.calibration
-    assert f"after temperature scaling (T = {found.temperature:.2f}), " in told
-    assert f"{found.before.ece:.3f} before; Brier score" in told
+    assert f"after temperature scaling (T = {found.temperature:.2f}), " in output
+    assert f"{found.before.ece:.3f} before; Brier score" in output
 
 
 def test_info_shows_no_figures_that_were_changed(wordgate, count_model, copied):
@@ -445,8 +445,8 @@ def test_a_model_of_several_columns_says_how_its_texts_are_written(wordgate, top
     assert "wordgate predict PATH_OF_THIS_FOLDER 'topic | text'\n" in card
     assert 'model.predict(["topic | text"])\n' in card
     assert wordgate("predict", folder, "topic 1 | We love it").code == 0
-    told = wordgate("evaluate", folder, topics).err
-    assert "\ntext: columns 2 'topic' and 4 'text' (as in training)\n" in told
+    output = wordgate("evaluate", folder, topics).err
+    assert "\ntext: columns 2 'topic' and 4 'text' (as in training)\n" in output
 
 
 def test_audit_takes_several_columns(wordgate, topics):

@@ -1,4 +1,4 @@
-"""Texts on standard input are read as files are: by their marks, as UTF-8, by a guess, as asked."""
+"""Texts on standard input are decoded as files are."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Outputs that can't hold a character: it is escaped, the work is kept, the status is true."""
+"""Outputs that cannot hold a character: it is escaped, and results and exit codes are right."""
 
 import json
 import os

@@ -10,8 +10,10 @@ def test_export_reports_the_file(wordgate, lstm_model, tmp_path):
     out = tmp_path / "m.onnx"
     ended = wordgate("export", lstm_model.folder, "--out", out)
     stages = f"Loading {lstm_model.folder}", f"Writing {out}", "Comparing it with the model"
-    told = [line for line in ended.err.splitlines() if not line.startswith("  ")]  # of slow stages
-    assert (ended.code, told) == (0, [f"{stage} ..." for stage in stages])
+    stderr = [
+        line for line in ended.err.splitlines() if not line.startswith("  ")
+    ]  # of slow stages
+    assert (ended.code, stderr) == (0, [f"{stage} ..." for stage in stages])
     first, second = ended.out.splitlines()
     assert first == f"Wrote {out} ({out.stat().st_size / 1e3:.0f} kB)."
     assert second.startswith(

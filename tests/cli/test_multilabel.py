@@ -120,8 +120,8 @@ def test_explain_is_about_the_most_probable_label_or_the_one_named(wordgate, top
     )
     out = wordgate("explain", topics_model, "a lamp, not broken", "--label", "speed").out
     assert "\nExplained label: speed, which is not predicted; " in out
-    told = json.loads(wordgate("explain", topics_model, "cheap", "--label", "speed", "--json").out)
-    assert (told["label"], told["labels"]) == ("speed", ["price"])
+    found = json.loads(wordgate("explain", topics_model, "cheap", "--label", "speed", "--json").out)
+    assert (found["label"], found["labels"]) == ("speed", ["price"])
     wrong = wordgate("explain", topics_model, "-", "--label", "sped")
     assert wrong.err.endswith("; did you mean 'speed'?\n")
 
@@ -136,8 +136,8 @@ def test_info_shows_a_model_with_values_of_other_types(wordgate, make_topics):
 def test_info_shows_the_thresholds(wordgate, topics_model):
     line = "labels per text: any number; thresholds: price 0.4, quality 0.4, speed 0.4"
     assert line in wordgate("info", topics_model).out.splitlines()
-    told = json.loads(wordgate("info", topics_model, "--json").out)["config"]
-    assert (told["multilabel"], told["thresholds"]) == (True, [0.4, 0.4, 0.4])
+    found = json.loads(wordgate("info", topics_model, "--json").out)["config"]
+    assert (found["multilabel"], found["thresholds"]) == (True, [0.4, 0.4, 0.4])
 
 
 def test_score_takes_a_threshold(wordgate, topics_model, tmp_path):

@@ -1,4 +1,4 @@
-"""`wordgate recipe`: what is printed can be saved and trained by."""
+"""`wordgate recipe`: its output can be saved and used for training."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What needs a process of its own: signals, closed pipes, full disks."""
+"""Tests that need a separate process: signals, closed pipes, full disks."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""`--threads`: who has it, and that nothing below a command goes by another number."""
+"""`--threads`: which commands have it, and that everything below a command respects it."""
 
 import importlib.util
 

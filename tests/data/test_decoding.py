@@ -1,4 +1,4 @@
-"""Encodings are found, obeyed and said aloud."""
+"""Encodings are detected, reported, and overridden by the user."""
 
 import codecs
 
@@ -12,7 +12,7 @@ PLAIN = CONTENT.replace(" 🙂", "")
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "expected"),
     [
         (CONTENT.encode(), "valid UTF-8"),
         (codecs.BOM_UTF8 + CONTENT.encode(), "UTF-8 (it begins with a byte order mark)"),
@@ -32,11 +32,11 @@ PLAIN = CONTENT.replace(" 🙂", "")
         ),
     ],
 )
-def test_the_encoding_is_found_and_reported(write, raw, said):
+def test_the_encoding_is_found_and_reported(write, raw, expected):
     table = read_table(write("a.csv", raw))
     assert table.texts[0].startswith("café “très” bon")
     assert table.reading.choice("text").name == "text"
-    assert table.reading.lines()[0] == f"read a.csv: CSV, {said}, fields separated by commas"
+    assert table.reading.lines()[0] == f"read a.csv: CSV, {expected}, fields separated by commas"
 
 
 def test_a_nul_changes_no_encoding(write):

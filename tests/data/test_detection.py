@@ -1,4 +1,4 @@
-"""Encodings that are neither UTF-8 nor marked are detected, and doubt is said."""
+"""Encodings that are neither UTF-8 nor marked are detected, and a guess is reported."""
 
 import gzip
 

@@ -144,7 +144,7 @@ def test_backslashes_escape_quotes_where_nothing_is_quoted(write):
 
 
 @pytest.mark.parametrize(
-    ("head", "form", "said"),
+    ("head", "form", "expected"),
     [
         ("text,label", "{text}, yes,{label}", "2 fields (text, label), but most records have 3"),
         ("Satz,Sinn", "{text}, yes,{label}", "2 fields (Satz, Sinn), but most records have 3"),
@@ -153,9 +153,9 @@ def test_backslashes_escape_quotes_where_nothing_is_quoted(write):
         ("text", "{text}, yes", "1 field (text), but most records have 2"),
     ],
 )
-def test_a_header_of_another_width_than_the_records_is_refused(write, head, form, said, message):
+def test_a_header_of_another_width_than_the_rows_is_refused(write, head, form, expected, message):
     assert message(write("a.csv", f"{head}\n{rows(form)}"), labelled=False).startswith(
-        f"'a.csv', line 1: the header has {said}: name each column"
+        f"'a.csv', line 1: the header has {expected}: name each column"
     )
 
 
@@ -284,7 +284,7 @@ UNUSUAL = "~^:\x01\x1e\x1f#@$&*/\\%¦§，　"
 @pytest.mark.parametrize("texts", [("a fine lamp", "a broken lamp"), ("a lamp, fine", "bad, yes")])
 @pytest.mark.parametrize("form", ["{0}{2}{1}\n", "{1}{2}{0}\n"])
 @pytest.mark.parametrize("delimiter", [*UNUSUAL, "::", "||", "###", "\t\t"])
-def test_names_of_a_header_tell_an_unusual_delimiter(write, delimiter, form, texts):
+def test_names_of_a_header_show_an_unusual_delimiter(write, delimiter, form, texts):
     rows = [(f"{texts[i % 2]} {i}", "no" if i % 2 else "ok") for i in range(16)]
     content = "".join(form.format(*row, delimiter) for row in [("text", "label"), *rows])
     table = read_table(write("a.csv", content))
@@ -324,7 +324,7 @@ def test_columns_whose_texts_have_commas_without_quotes_are_refused(write, head,
 
 
 @pytest.mark.parametrize("mark", ["//", "#", "%"])
-def test_a_first_text_that_looks_like_a_comment_tells_the_delimiter_too(write, mark):
+def test_a_first_text_that_looks_like_a_comment_shows_the_delimiter_too(write, mark):
     rows = [f"lamp {i};a;ok;x" if i % 2 else f"lamp {i};a;ok" for i in range(13)]
     lines = [f"{mark};a;no;x", "kettle;a;no;x;y;y;y", *rows]
     table = read_table(write("a.csv", "\n".join(lines)), text=1, label=3)

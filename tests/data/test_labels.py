@@ -1,4 +1,4 @@
-"""Labels that are the same count as one, and what only looks alike is told."""
+"""Labels that are the same count as one, and labels that only look alike are reported."""
 
 import json
 import shlex
@@ -76,10 +76,10 @@ def test_the_forms_of_training_hold_for_evaluation_and_test_files(write, forms, 
     assert training.metrics.n == 20
     evaluation = wordgate.evaluate("model", test)
     assert evaluation.scores.n == 20
-    told = evaluation.reading.warnings
-    assert told
-    assert all("treated as" in remark for remark in told)
-    assert training.bundle.config.data["others"]["test"]["warnings"] == told
+    reported = evaluation.reading.warnings
+    assert reported
+    assert all("treated as" in remark for remark in reported)
+    assert training.bundle.config.data["others"]["test"]["warnings"] == reported
 
 
 ALIKE = [

@@ -1,4 +1,4 @@
-"""A bundle notices training texts again, at 76 bytes a text."""
+"""A bundle recognizes its training texts, at 76 bytes a text."""
 
 import csv
 import random
@@ -140,7 +140,7 @@ def code(rng):
 
 
 @pytest.mark.parametrize("template", [order, ticket, code])
-def test_texts_of_a_template_are_judged_as_they_are_verified(template):
+def test_texts_of_a_template_are_counted_as_they_are_verified(template):
     rng = random.Random(0)
     known, asked = [template(rng) for _ in range(400)], [template(rng) for _ in range(150)]
     asked += [text.replace("e", "é", 1).replace("已", "于", 1) for text in known[:30]]

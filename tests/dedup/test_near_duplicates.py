@@ -1,4 +1,4 @@
-"""Copies are found and kept together; strangers that share a phrase are not."""
+"""Near duplicates are found and kept together; texts that share a phrase are not."""
 
 import csv
 import random

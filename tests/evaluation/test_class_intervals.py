@@ -54,7 +54,7 @@ def test_the_true_value_is_covered_for_a_rare_label_too():
     assert held >= 180
 
 
-def test_what_can_not_be_given_says_why():
+def test_impossible_predictions_are_refused_with_the_reason():
     true, predicted = np.array([0, 0, 1, 1, 2]), np.array([0, 0, 0, 0, 0])
     all_right, wrong, single = class_intervals(true, predicted, LABELS, None)
     assert all_right.recall.method == "exact binomial bound: an error in none of 2 rows"

@@ -1,4 +1,4 @@
-"""Do the intervals hold what they promise? Simulated, and against counts done the long way."""
+"""Coverage of the intervals in simulations, and agreement with direct computations."""
 
 import itertools
 import tracemalloc

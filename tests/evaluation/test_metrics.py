@@ -1,4 +1,4 @@
-"""What the scores are, held against scikit-learn's and against small cases done by hand."""
+"""Scores against scikit-learn's and against small cases computed by hand."""
 
 import json
 import subprocess

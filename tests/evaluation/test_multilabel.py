@@ -1,4 +1,4 @@
-"""Scores of several labels per text, held against scikit-learn's and against cases done by hand."""
+"""Scores of several labels per text against scikit-learn's and cases computed by hand."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is shown of a model's errors where a text bears several labels."""
+"""The error analysis of a model of several labels per text."""
 
 import numpy as np
 import pytest

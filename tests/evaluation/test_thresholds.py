@@ -1,4 +1,4 @@
-"""Thresholds that validation rows choose, held against trying all of them."""
+"""Thresholds chosen on validation rows, against trying all of them."""
 
 import numpy as np
 import pytest

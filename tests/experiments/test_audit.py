@@ -1,4 +1,4 @@
-"""The audit counts what is there, measures what a split leaks, and advises by it."""
+"""The audit counts duplicates and conflicts, measures leakage, and gives advice."""
 
 import json
 import random

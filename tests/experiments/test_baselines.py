@@ -1,4 +1,4 @@
-"""A training run has to beat the count baseline as it ships, whatever the script of the texts."""
+"""The baseline of a training run is the family `count` as `compare` fits it."""
 
 import os
 import random

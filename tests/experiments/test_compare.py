@@ -1,4 +1,4 @@
-"""Every family on the same splits, with paired differences, and nothing lost on the way."""
+"""Every family on the same splits, with paired differences, resumable."""
 
 import json
 import os
@@ -172,7 +172,7 @@ def stopped_after_one(checkpoint_after_one, tmp_path):
     return tmp_path / "comparison"
 
 
-def test_it_goes_on_where_it_stopped(compare, compared, stopped_after_one, monkeypatch):
+def test_it_continues_where_it_stopped(compare, compared, stopped_after_one, monkeypatch):
     kept = stopped_after_one.with_name("comparison.checkpoint")
     assert [file.name for file in kept.iterdir()] == ["random-count-1.safetensors"]
     fitted = []
@@ -582,7 +582,7 @@ def stopped_after_taught(compare, tiny, tmp_path):
     return run
 
 
-def test_a_comparison_goes_on_after_a_taught_lstm(
+def test_a_comparison_is_resumed_after_a_distilled_lstm(
     compare, count_model, stopped_after_taught, tmp_path
 ):
     options = stopped_after_taught(count_model.folder)

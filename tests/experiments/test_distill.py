@@ -1,4 +1,4 @@
-"""From texts to a file of vectors: which words, in which order, and what is left behind."""
+"""From texts to a file of vectors: which words, in which order, and which are left out."""
 
 import csv
 import random

@@ -1,4 +1,4 @@
-"""Students of a teacher: what they learn, what is refused, what is told, what is kept."""
+"""Distillation: what students learn, refusals, reports, and resuming."""
 
 import json
 import shutil

@@ -210,10 +210,10 @@ def test_labels_the_model_does_not_know_are_refused(count_model, make_file):
 
 def test_long_unknown_labels_are_shortened(count_model, make_file):
     rows = [*strangers(40), ("a", 50 * "ugly ", "x")]
-    told = refusal(count_model.folder, make_file(rows)).splitlines()[0]
-    assert told.startswith("labels that the model does not have: 'ugly ugly ")
-    assert "...' (1 row)" in told
-    assert len(told) < 150
+    reported = refusal(count_model.folder, make_file(rows)).splitlines()[0]
+    assert reported.startswith("labels that the model does not have: 'ugly ugly ")
+    assert "...' (1 row)" in reported
+    assert len(reported) < 150
 
 
 @pytest.mark.slow

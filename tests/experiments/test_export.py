@@ -1,4 +1,4 @@
-"""Exporting a bundle: the file, the refusals, and what stands in its place when it fails."""
+"""Exporting a bundle: the file, refusals, and existing files after a failure."""
 
 import json
 import subprocess
@@ -77,7 +77,7 @@ def test_int8_is_evaluated_on_the_rows_that_training_left_out(
         assert abs(rows.exported - rows.ours) <= 1
 
 
-def test_where_training_knew_all_rows_all_are_judged(lstm_model, tmp_path):
+def test_where_training_had_seen_all_rows_all_are_evaluated(lstm_model, tmp_path):
     config = wordgate.load(lstm_model.folder).config
     known = labelled_rows(lstm_model.folder, config, lstm_model.data).known
     table = read_table(lstm_model.data)

@@ -1,4 +1,4 @@
-"""Training joins copies, keeps its audit, and cross-validates beside the ordinary split."""
+"""Training joins near duplicates, saves its audit, and cross-validates beside the split."""
 
 import json
 import random
@@ -47,7 +47,7 @@ def test_a_random_split_reports_the_duplicates_it_leaks(frame):
     assert "groups" in metrics.intervals.accuracy.method
 
 
-def test_a_bundle_carries_the_audit_without_texts_and_tells_if_it_was_changed(frame, tmp_path):
+def test_a_bundle_has_the_audit_without_texts_and_a_change_of_it_is_reported(frame, tmp_path):
     train(frame, out=tmp_path / "model")
     file = tmp_path / "model" / "audit.json"
     found = json.loads(file.read_text(encoding="utf-8"))

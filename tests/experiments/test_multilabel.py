@@ -1,4 +1,4 @@
-"""Several labels per text, from a table to a judged model, in every workflow."""
+"""Several labels per text, from a table to an evaluated model, in every workflow."""
 
 import json
 

@@ -93,7 +93,7 @@ def test_word_vectors_that_nobody_reads_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         (
             {"count.words": 0, "count.characters": 0},
@@ -113,11 +113,11 @@ def test_word_vectors_that_nobody_reads_are_refused():
         ),
     ],
 )
-def test_values_that_can_not_be_are_named(changes, told):
-    assert refusal(changes, "count").splitlines()[1:] == [f"  {told}"]
+def test_values_that_can_not_be_are_named(changes, expected):
+    assert refusal(changes, "count").splitlines()[1:] == [f"  {expected}"]
 
 
-def test_strengths_are_typed_with_plus():
+def test_regularization_values_are_joined_by_plus():
     settings = load_settings("default", {"count.c": "0.1 + 3", "logreg.c": 2})
     assert (settings.count.c, settings.logreg.c) == ((0.1, 3.0), (2.0,))
 
@@ -192,7 +192,7 @@ def test_word_dropout_of_the_second_lstm_needs_the_unknown_word():
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "expected"),
     [
         (
             {"lstm.class_weight": "balanced", "class_weight": "spam=5"},
@@ -210,8 +210,8 @@ def test_word_dropout_of_the_second_lstm_needs_the_unknown_word():
         ),
     ],
 )
-def test_weights_and_losses_without_effect_are_refused(overrides, told):
-    assert refusal(overrides, "lstm") == told
+def test_weights_and_losses_without_effect_are_refused(overrides, expected):
+    assert refusal(overrides, "lstm") == expected
 
 
 def test_every_family_takes_weights_and_only_networks_a_loss():

@@ -1,4 +1,4 @@
-"""An interrupted `wordgate train`: what it leaves, and what becomes of it."""
+"""An interrupted `wordgate train`: the files that it leaves, and how it is resumed."""
 
 import hashlib
 import json
@@ -54,10 +54,10 @@ class Commands:
     def run_and_stop(self, out, number, *, waits):
         """Run it until there is a checkpoint, and end it by a signal."""
         kept = out.with_name(f"{out.name}.checkpoint")
-        code, told = self.run(out, stop={"signal": number, "after": str(kept), "waits": waits})
-        assert kept.exists(), told
+        code, reported = self.run(out, stop={"signal": number, "after": str(kept), "waits": waits})
+        assert kept.exists(), reported
         assert not out.exists()
-        return code, told
+        return code, reported
 
 
 def weights(folder):
@@ -73,8 +73,8 @@ def commands(few_reviews, how_many):
 @pytest.fixture(scope="module")
 def uninterrupted(commands, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole") / "model"
-    code, told = commands.run(out)
-    assert code == 0, told
+    code, reported = commands.run(out)
+    assert code == 0, reported
     return out
 
 
@@ -85,12 +85,12 @@ def test_a_killed_command_resumed_writes_the_same_model(
 ):
     """In the long form the training doesn't wait to be killed."""
     out = tmp_path / "model"
-    code, told = commands.run_and_stop(out, number, waits=how_many(True, False))
+    code, reported = commands.run_and_stop(out, number, waits=how_many(True, False))
     if number == signal.SIGKILL:
         assert code == -signal.SIGKILL
     else:
         assert code == 130
-        assert told.endswith(
+        assert reported.endswith(
             f"wordgate: interrupted: the checkpoint is kept in {out}.checkpoint; run the same"
             " command with --resume to continue\n"
         )
@@ -99,9 +99,9 @@ def test_a_killed_command_resumed_writes_the_same_model(
         f"wordgate: a training into {out} was interrupted and left {out}.checkpoint: continue it"
         " with --resume, or start over with --overwrite\n",
     )
-    code, told = commands.run(out, "--resume")
-    assert code == 0, told
-    assert f"Resumed from {out}.checkpoint after " in told
+    code, reported = commands.run(out, "--resume")
+    assert code == 0, reported
+    assert f"Resumed from {out}.checkpoint after " in reported
     assert weights(out) == weights(uninterrupted)
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 

@@ -1,4 +1,4 @@
-"""A search: no trial sees test rows, limits are kept, and it goes on where it was interrupted."""
+"""A search: no trial uses test rows, limits are respected, and it can be resumed."""
 
 import math
 import os

@@ -1,10 +1,11 @@
-"""The time of a search: what fits are expected to take, and what is kept for what follows them."""
+"""The time of a search: estimates of fits, and the time reserved for the steps after them."""
 
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.data.dataset import Dataset
@@ -27,7 +28,7 @@ from wordgate.training.fitting import RunContext
 pytestmark = pytest.mark.needs("optuna", "sklearn", "scipy", "jinja2")
 
 
-def test_a_fit_on_a_part_of_the_rows_tells_what_one_on_all_rows_takes():
+def test_a_fit_on_a_part_of_the_rows_predicts_the_time_of_one_on_all_rows():
     """What a fit takes in any case does not grow with the rows."""
     costs = Costs(["a text of some words"] * 1000)
     guessed = costs.seconds("lstm")
@@ -47,7 +48,7 @@ def test_many_labels_are_no_sign_of_a_slow_machine():
     assert many.seconds("lstm") == few.seconds("lstm")
 
 
-def test_the_quickest_fit_tells_how_slow_the_machine_is():
+def test_the_quickest_fit_shows_how_slow_the_machine_is():
     costs = Costs(["a text of some words"] * 1000)
     guessed = costs.seconds("lstm")
     costs.record("count", 1.0, 9 * costs.seconds("count"))  # which loads packages, too
@@ -56,7 +57,7 @@ def test_the_quickest_fit_tells_how_slow_the_machine_is():
     assert costs.least("lstm") < costs.seconds("lstm")
 
 
-def test_teaching_takes_no_longer_than_its_limit():
+def test_distillation_takes_no_longer_than_its_limit():
     texts = ["a text of some words"] * 1000
     free, limited = Costs(texts), Costs(texts, teaching_seconds=30.0)
     assert limited.seconds("taught") == pytest.approx(30.0 + free.seconds("lstm"))
@@ -273,26 +274,21 @@ def test_a_winner_whose_training_was_cut_short_is_reported(tmp_path, monkeypatch
     assert not any("stopped the training" in one for one in whole.search.left_out)
     monkeypatch.setattr(auto.Clock, "fitting_deadline", lambda *_: time.monotonic())
     cut = wordgate.train(file, **options)
-    told = (
+    reported = (
         "The time limit stopped the training of the final model early: it may be worse than the"
         " selected trial; increase --minutes."
     )
-    assert cut.search.left_out[-1] == told
-    assert cut.metrics.search.left_out[-1] == told
+    assert cut.search.left_out[-1] == reported
+    assert cut.metrics.search.left_out[-1] == reported
 
 
-def test_each_trial_is_told_once_when_it_ends(rows, fits, tmp_path):
+def test_each_trial_is_reported_once_when_it_ends(rows, fits, tmp_path):
     """The default recipes are begun one after the other, and end after all have been begun."""
-    lines = []
-
-    class Lines(Silent):
-        def say(self, message):
-            lines.append(message)
-
+    progress = RecordingProgress()
     config = replace(config_of("count", "lstm"), options={"trials": 2})
-    config = replace(config, context=RunContext(0, Lines()))
+    config = replace(config, context=RunContext(0, progress))
     folds = InnerFolds.of(rows, ("a", "b"), config.settings, 0)
     study, end = SearchStudy(tmp_path, ["count", "lstm"], 0), time.monotonic() + 500.0
     Search(folds, config, study, lambda: end).run()
-    told = [line.partition(":")[0] for line in lines if line.startswith("Trial ")]
-    assert told == ["Trial 0, count", "Trial 1, lstm"]
+    reported = [line.partition(":")[0] for line in progress.lines if line.startswith("Trial ")]
+    assert reported == ["Trial 0, count", "Trial 1, lstm"]

@@ -307,7 +307,7 @@ def test_a_topic_in_front_moves_no_row_to_another_part(make_file, make_rows):
     assert joined.predictor.config.text_form() == "topic | text"
 
 
-def test_the_topic_can_tell_the_label(make_file, make_rows):
+def test_the_topic_can_predict_the_label(make_file, make_rows):
     rows = [(f"g{i}", label, ("bad", "good")[i % 2], text)
             for i, (_, label, text) in enumerate(make_rows())]  # fmt: skip
     file = make_file(

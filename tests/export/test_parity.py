@@ -1,4 +1,4 @@
-"""The comparison of an exported file with its model: what it runs, and what it notices."""
+"""The comparison of an exported file with its model: the batches, and the differences it finds."""
 
 import numpy as np
 import pytest

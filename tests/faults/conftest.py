@@ -1,4 +1,4 @@
-"""Tests of kills, full disks, lying files: few each in `make test-slow`, many in `make faults`.
+"""Tests of kills, full disks and malformed files: few in `make test-slow`, many in `make faults`.
 
 A test asks `how_many` for its numbers, and tells `found` what it saw; `make faults` prints that as
 a table. What must be tried many thousand times stands in a script of the folder `many`.
@@ -119,11 +119,11 @@ def many():
             ]
             ended = [(process.communicate(), process.returncode) for process in processes]
             crashes = [
-                f"the process ended with {code} in case {_last_case(folder)}: {told[1][-2000:]}"
-                for folder, (told, code) in zip(folders, ended, strict=True)
+                f"the process ended with {code} in case {_last_case(folder)}: {streams[1][-2000:]}"
+                for folder, (streams, code) in zip(folders, ended, strict=True)
                 if code
             ]
-        results = [json.loads(told[0]) for told, code in ended if not code]
+        results = [json.loads(streams[0]) for streams, code in ended if not code]
         return Worked(
             outcomes=sum((Counter(result["outcomes"]) for result in results), Counter()),
             failures=crashes + [case for result in results for case in result["failures"]],

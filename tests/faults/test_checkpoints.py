@@ -1,4 +1,4 @@
-"""What checkpoints cost: measured in the long form alone."""
+"""The cost of checkpoints, measured in the long form only."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Files made to run code, under their own names and under ours: none of it runs.
+"""Files that are made to run code, under their own names and under ours: none of it runs.
 
 Each weapon, opened by the library it is made for, touches a canary; opened by wordgate it ends in a
 sentence, whatever it is given out for.

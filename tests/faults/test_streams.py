@@ -1,4 +1,4 @@
-"""Standard streams that are closed, and pipes where files belong: a message or silence, no wait."""
+"""Closed standard streams, and pipes in place of files: a message or silence, but no hanging."""
 
 import math
 import os

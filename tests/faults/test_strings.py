@@ -1,4 +1,4 @@
-"""Any string: tokens, ids and probabilities without an exception, the same whoever is asked.
+"""Any string gives tokens, ids and probabilities, the same in all implementations.
 
 `many/strings.py` makes them, and lists the ways to ask.
 """

@@ -1,4 +1,4 @@
-"""Any file of a table: each record is used or counted as rejected, whoever counts.
+"""Any table: each record is used or counted as rejected.
 
 `many/tables.py` writes the files and knows what stands in each.
 """

@@ -1,4 +1,4 @@
-"""What the first generated tables give, against `small.json`: values, whatever sentences say.
+"""The results for the first generated tables against `small.json`: values, not sentences.
 
 `small.json` holds for every machine and every Python: how tables are read, which rows are in
 which part, copies and what a split of them leaks, and what scoring writes where. There are no
@@ -79,7 +79,7 @@ def test_times_and_sizes_are_left_out(facts):
     assert one["sentences"]["stdout"] == ["Trained in #s for 2 epochs; #texts/s, peak memory #MB."]
 
 
-def test_long_values_are_digests_that_tell_them_apart(facts):
+def test_long_values_are_digests_that_differ(facts):
     one, other = facts(rows=list(range(300))), facts(rows=[*range(299), 300])
     assert one["values"]["rows"]["n"] == 300
     assert [found.kind for found in differences(one, other)] == ["values"]

@@ -1,4 +1,4 @@
-"""HDF5 files that lead out of themselves or lie about what they hold."""
+"""HDF5 files with links to other files or false sizes."""
 
 import io
 
@@ -156,7 +156,7 @@ def test_bytes_that_are_not_there_are_not_read():
     )
 
 
-def test_a_file_that_was_cut_says_so():
+def test_a_truncated_file_is_refused():
     content = written(dataset()).getvalue()
     with pytest.raises(BundleError) as caught:
         ArrayFile(io.BytesIO(content[:-1]), len(content) - 1).read("a/b", (4, 3))

@@ -1,4 +1,4 @@
-"""Files that are damaged or made to do harm: always one message, and no memory for mere claims."""
+"""Damaged and malicious files: one message each, and no memory for declared sizes."""
 
 import json
 import os

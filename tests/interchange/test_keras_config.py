@@ -1,4 +1,4 @@
-"""Models of another shape: each is refused in one sentence, and nothing of it is run."""
+"""Models of another form: each is refused in one sentence, and none of it is run."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Word vectors in a byte a number: rounded once, then kept and restored without a change."""
+"""Word vectors quantized to int8: rounded once, then saved and restored unchanged."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A direction's table of words: filled where it is read, the same whatever was read before."""
+"""The projection table of a direction: filled when read, the same whatever was read before."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Keeping a transformer: the same model again, no code from a bundle, clear refusals."""
+"""Saving a transformer: the same model again, no code from a bundle, clear refusals."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Explanations: the verdict after every word, and what each word does to it."""
+"""Explanations: the prediction after every word, and the effect of each word."""
 
 import json
 import re
@@ -160,7 +160,7 @@ def test_gates_and_memory_are_the_lstms():
         assert word.memory_change > 0.0
 
 
-def test_two_directions_are_explained_by_beginnings():
+def test_two_directions_are_explained_by_prefixes():
     model = made_lstm(n_directions=2, pooling=("last", "max"))
     found = explained(model, "w1 w2 w3")
     assert found.course == "prefixes"
@@ -318,7 +318,7 @@ def test_a_notebook_shows_it_with_everything_escaped(lstm, text):
         assert text.replace("\u202e", "") in "".join(tags.data)
 
 
-def test_a_notebook_tells_for_and_against_without_colours(lstm):
+def test_a_notebook_marks_for_and_against_without_colours(lstm):
     found = lstm.explain("We love this lamp and hate that kettle")
     page = found._repr_html_()
     lines = re.findall(r"border-bottom:2px (solid|dotted)", page)

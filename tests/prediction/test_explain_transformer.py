@@ -16,7 +16,7 @@ def model(tiny_transformer):
     return TransformerModel(*pretrained_transformer(str(tiny_transformer), 3, 8, seed=0))
 
 
-def test_a_transformer_is_explained_by_beginnings_of_the_text(model):
+def test_a_transformer_is_explained_by_prefixes_of_the_text(model):
     text = "W1 zumbaro w3"
     found = explain(model, DecisionRule(("a", "b", "c")), 1.0, text)
     assert found.course == "prefixes"

@@ -100,11 +100,11 @@ def test_an_effect_is_the_decrease_of_a_labels_log_odds(as_multilabel, model_of,
 
 def test_an_explanation_is_json_and_shows_itself(model):
     found = model.explain("cheap and fast, no lamp")
-    told = json.loads(json.dumps(found.to_json()))
-    assert told["label"] == "price"
-    assert told["labels"] == ["price", "speed"]
-    assert told["effect_unit"] == "log-odds"
-    assert told["threshold"] == 0.4
+    reported = json.loads(json.dumps(found.to_json()))
+    assert reported["label"] == "price"
+    assert reported["labels"] == ["price", "speed"]
+    assert reported["effect_unit"] == "log-odds"
+    assert reported["threshold"] == 0.4
     page = found._repr_html_()
     assert "its log-odds fall without them" in page
     assert "(not predicted: quality 0." in page

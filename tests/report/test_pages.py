@@ -67,10 +67,10 @@ def test_it_runs_and_fetches_nothing(page):
 def test_every_chart_has_its_values_as_text(page):
     parsed = _Page(page)
     labels = [value for key, value in parsed.attributes if key == "aria-label"]
-    told = [label for label in labels if label not in ("table", "Contents")]
+    reported = [label for label in labels if label not in ("table", "Contents")]
     n_matrices = page.count('<table class="matrix')
     n_pictures = parsed.tags.count("svg") + n_matrices
-    assert n_pictures == len(told) == parsed.tags.count("figure") > 2
+    assert n_pictures == len(reported) == parsed.tags.count("figure") > 2
     figures = re.findall(r"<figure.*?</figure>", page, re.DOTALL)
     alone = [one for one in figures if "<details>" not in one and "<table" not in one]
     assert {re.search("<b>(.*?)</b>", one)[1] for one in alone} <= {

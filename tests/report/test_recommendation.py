@@ -1,4 +1,4 @@
-"""The recommendation after a comparison: plain, and only as bold as the evidence."""
+"""The recommendation after a comparison, and what it says when differences may be chance."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The report looks as scikit-learn's does, and says what it could not compute."""
+"""The report looks like scikit-learn's, and explains undefined scores."""
 
 import numpy as np
 from sklearn import metrics as sk

@@ -1,4 +1,4 @@
-"""How many threads to compute in, and how much of the processor this process may use."""
+"""The number of threads, and how much of the processor this process may use."""
 
 import os
 from types import SimpleNamespace
@@ -54,24 +54,24 @@ def test_the_first_source_that_is_given_counts(machine, asked, own, openmp, quot
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("raw", "expected"),
     [("4,2", 4), (" 4 , 2 ", 4), ("+3", 3), ("1,8,8", 1)]
     + [(bad, 5) for bad in ("", "abc", "0", "-1", "2.5", "4,", "4,x", "4,0", "4;2", "9" * 5000)],
 )
 def test_openmp_s_variable_may_be_a_list_and_is_ignored_where_it_is_malformed(
-    machine, told, expected
+    machine, raw, expected
 ):
-    machine(openmp=told)
+    machine(openmp=raw)
     assert choose_threads() == expected
 
 
-@pytest.mark.parametrize("told", ["abc", "0", "-1", "2.5", "4,2", "4097", "\u0664", "9" * 5000])
-def test_wordgate_s_variable_is_a_number_or_refused(machine, told):
-    machine(own=told, openmp="3")
+@pytest.mark.parametrize("raw", ["abc", "0", "-1", "2.5", "4,2", "4097", "\u0664", "9" * 5000])
+def test_wordgate_s_variable_is_a_number_or_refused(machine, raw):
+    machine(own=raw, openmp="3")
     with pytest.raises(SettingsError) as caught:
         choose_threads()
     assert str(caught.value) == (
-        f"the environment variable WORDGATE_THREADS is {told!r:.80}; it must be a whole number from"
+        f"the environment variable WORDGATE_THREADS is {raw!r:.80}; it must be a whole number from"
         " 1 to 4096"
     )
 

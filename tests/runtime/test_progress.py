@@ -1,4 +1,4 @@
-"""What a user is told on the way: in a log file, in a terminal, or nothing."""
+"""Progress in a log file, in a terminal, and silent."""
 
 import io
 from threading import Event
@@ -99,7 +99,7 @@ def test_one_long_unit_of_work_is_no_silence(log_file, capsys, monkeypatch, tota
         for _ in range(advances):
             bar.advance("epoch 1")
         assert seen.wait(30)
-    assert any(said.startswith(line) for said in capsys.readouterr().err.splitlines())
+    assert any(messages.startswith(line) for messages in capsys.readouterr().err.splitlines())
 
 
 def test_a_bar_in_a_log_file_writes_nothing_while_messages_come(log_file, capsys, clock):

@@ -1,4 +1,4 @@
-"""Killed at any instant and begun again, a scoring ends in the same result."""
+"""Killed at any instant and resumed, scoring ends in the same result."""
 
 import gzip
 import io
@@ -371,7 +371,7 @@ def test_a_result_in_its_place_is_whole_for_the_same_command_alone(score, messy,
 @pytest.mark.parametrize(
     ("state", "why"), [(b"{}", r".*header"), (b"garbage", r".*header"), (None, "its rows")]
 )
-def test_a_result_of_others_is_not_whole_by_what_lies_beside_it(
+def test_a_foreign_result_is_not_called_complete_because_of_files_beside_it(
     score, messy, here, moved, state, why
 ):
     moved("out.csv")
@@ -383,7 +383,7 @@ def test_a_result_of_others_is_not_whole_by_what_lies_beside_it(
     assert (here / "out.csv").read_text() == "theirs"
 
 
-def test_what_is_whole_tells_that_nothing_but_times_was_compared(
+def test_a_complete_result_is_reported_as_compared_by_times_alone(
     score, messy, count_model, progress
 ):
     score(messy, "out.csv")

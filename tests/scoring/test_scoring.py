@@ -1,4 +1,4 @@
-"""What is written: all that was there, and the answers."""
+"""The output: all columns of the input, and the predictions."""
 
 import gzip
 import os

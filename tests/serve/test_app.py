@@ -81,7 +81,7 @@ def test_bodies_other_than_json_are_refused_unread(running, ask, headers):
     assert (answered.status, answered.code) == (415, "unsupported_media_type")
 
 
-def test_json_in_utf8_may_say_so(running, ask):
+def test_a_content_type_may_have_the_charset_utf8(running, ask):
     body, kind = json.dumps(ONE_TEXT).encode(), 'Application/JSON; charset="UTF-8"'
     answered = running(lambda app: post(ask, app, body, content_type=kind))
     assert answered.status == 200

@@ -56,7 +56,7 @@ def test_there_is_one_prediction_at_a_time_and_the_event_loop_continues(running,
     assert fake_model.calls[1:] == [[str(n) for n in range(20)]]
 
 
-def test_a_full_queue_refuses_and_says_when_to_ask_again(running, fake_model):
+def test_a_full_queue_refuses_and_says_when_to_retry(running, fake_model):
     async def work(app):
         fake_model.hold.clear()
         first = asyncio.create_task(app.batcher.predict(["first"] * 9))
@@ -139,10 +139,10 @@ def test_an_explanation_counts_as_many_texts_as_it_has_words(running, fake_model
         await until(lambda: fake_model.calls)
         explained = asyncio.create_task(app.batcher.explain(text))
         await asyncio.sleep(0)
-        told = app.metrics.exposition()
+        reported = app.metrics.exposition()
         fake_model.hold.set()
         await asyncio.gather(first, explained)
-        return told
+        return reported
 
     assert f"wordgate_queue_texts {cost}.0\n".encode() in running(work)
     assert fake_model.calls == [["a"], text]

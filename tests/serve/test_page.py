@@ -1,4 +1,4 @@
-"""Does the page of `wordgate serve` work, in a real browser?
+"""The page of `wordgate serve` in a real browser.
 
 Most tests have a small server beside it that answers as the real one does, from a lexicon, so that
 what the page shows is known; the last ones have the real server.
@@ -42,8 +42,8 @@ def visit(browser, tab, site):
             return page
 
         yield open_page
-    for said, asked in heard:
-        assert [one for one in said if not one.startswith("Failed to load resource")] == []
+    for shown, asked in heard:
+        assert [one for one in shown if not one.startswith("Failed to load resource")] == []
         ours = (site, "http://127.0.0.1", "blob:")
         assert [one for one in asked if not one.startswith(ours)] == []
 
@@ -173,8 +173,8 @@ def test_the_arrow_keys_go_through_the_chart(page):
     for key in ("Home", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     assert chart.get_attribute("aria-valuenow") == "2"
-    told = chart.get_attribute("aria-valuetext")
-    assert told.startswith("Word 2 of 7, “love”: ")
+    reported = chart.get_attribute("aria-valuetext")
+    assert reported.startswith("Word 2 of 7, “love”: ")
     assert page.locator(".sentence .pointed").inner_text() == "love"
     page.keyboard.press("End")
     assert page.locator(".sentence .pointed").inner_text() == "!"
@@ -546,10 +546,11 @@ def test_an_unreadable_file_is_reported(page):
             "Line 2 is not JSON. A .jsonl file has one object or string per",
         ),
     }
-    for name, (content, said) in files.items():
+    for name, (content, shown) in files.items():
         dropped(page, name, content)
         page.wait_for_function(
-            "said => document.getElementById('many-status').textContent.startsWith(said)", arg=said
+            "shown => document.getElementById('many-status').textContent.startsWith(shown)",
+            arg=shown,
         )
 
 

@@ -1,4 +1,4 @@
-"""Does the page read tables as `wordgate score` does, and say where it can't tell?"""
+"""The page reads tables as `wordgate score` does, and reports ambiguities."""
 
 import re
 
@@ -103,7 +103,7 @@ def test_rows_that_are_no_records_are_reported(page):
     assert found["troubles"][1:3] == ["3 fields instead of 2", "1 field instead of 2"]
 
 
-def test_it_says_where_nothing_tells_the_header_or_the_text(page):
+def test_an_unclear_header_or_text_column_is_reported(page):
     content = b"ja,nein danke\nvielleicht,doch nicht\nwohl,kaum etwas\n"
     found = page.evaluate(READ, ["table.csv", list(content)])
     assert found["remarks"] == [

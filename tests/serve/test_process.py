@@ -1,4 +1,4 @@
-"""The real process, on a free port: what only a connection can show."""
+"""The real process, on a free port: behavior that only a connection shows."""
 
 import contextlib
 import http.client
@@ -67,13 +67,13 @@ def head(*lines, path="/v1/predict", method="POST"):
 
 
 def test_probabilities_are_the_predictors_to_the_last_digit(server, lstm_model):
-    status, told = server.predict(TEXTS)
+    status, response = server.predict(TEXTS)
     assert status == 200
     predictor = wordgate.load(lstm_model.folder)
-    rows = [list(one["probabilities"].values()) for one in told["predictions"]]
+    rows = [list(one["probabilities"].values()) for one in response["predictions"]]
     assert rows == predictor.predict_proba(TEXTS).tolist()
-    assert [one["label"] for one in told["predictions"]] == predictor.predict(TEXTS)
-    assert {tuple(one["probabilities"]) for one in told["predictions"]} == {predictor.labels}
+    assert [one["label"] for one in response["predictions"]] == predictor.predict(TEXTS)
+    assert {tuple(one["probabilities"]) for one in response["predictions"]} == {predictor.labels}
 
 
 def test_many_at_once_each_get_their_own(server, lstm_model):
@@ -137,7 +137,7 @@ def test_a_declared_length_beyond_the_limit_is_answered_at_once(server):
     assert error_of(answer) == (413, "body_too_large")
 
 
-def test_a_client_that_asks_before_it_sends_is_told_no_before_it_sends(server):
+def test_a_client_that_expects_100_continue_is_refused_before_it_sends(server):
     answer = talk(server, head("content-length: 10000000000", "expect: 100-continue"))
     assert error_of(answer) == (413, "body_too_large")
 
@@ -206,8 +206,8 @@ def test_slow_clients_are_turned_away_and_others_served(started, lstm_model):
     empty_lines = talk(server, head(path="/v2/health/live", method="GET"), b"\r\n", pause=0.1)
     assert empty_lines.startswith(b"HTTP/1.1 200 ")  # and is closed at all
     assert server.predict(["a"])[0] == 200
-    _, _, told = server.ask("GET", "/metrics")
-    assert b'wordgate_requests_total{route="none",status="408"} 5.0\n' in told
+    _, _, response = server.ask("GET", "/metrics")
+    assert b'wordgate_requests_total{route="none",status="408"} 5.0\n' in response
 
 
 def test_connections_have_a_limit(started, lstm_model):
@@ -278,7 +278,7 @@ def test_sigterm_under_load_loses_no_request(started, lstm_model, delay):
     for thread in threads:
         thread.join(300)
     assert set(answers) == {(200, 8)}
-    assert "Traceback" not in server.told
+    assert "Traceback" not in server.log
 
 
 @pytest.mark.slow

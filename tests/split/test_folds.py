@@ -1,4 +1,4 @@
-"""Folds keep groups and copies together, whatever the order of the rows, and suit scikit-learn."""
+"""Folds keep groups and near duplicates together, and work with scikit-learn."""
 
 import random
 

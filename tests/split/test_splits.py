@@ -1,4 +1,4 @@
-"""A split is fair, the same whatever the order of the rows, and says what it can't promise."""
+"""A split is fair, independent of the order of the rows, and reports its limits."""
 
 import csv
 import random

@@ -1,4 +1,4 @@
-"""What is written to a file or a folder, and what of the old one stays."""
+"""Writing files and folders, and what remains of the old ones."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Addresses: what they are, what is said where they can't be opened, and no secrets in it."""
+"""Addresses: what they are, errors when they cannot be opened, and no secrets in messages."""
 
 import sys
 from pathlib import Path

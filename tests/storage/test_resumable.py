@@ -1,4 +1,4 @@
-"""Files of resumable work: whole or refused, and of the very run."""
+"""Files of resumable runs: complete or refused, and of the same run."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The messages tokenizer: what it makes of texts, kind and hostile."""
+"""The messages tokenizer, on ordinary and hostile texts."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Blocks of counted runs: values by hand, and a text's neighbours that have no part in them."""
+"""Counts of n-grams: values by hand, independent of other texts."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""Runs of words and of characters: what scikit-learn's own analyzers find, on any text."""
+"""N-grams of words and characters, against scikit-learn's analyzers, on any text."""
 
 from collections import Counter
 

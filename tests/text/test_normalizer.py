@@ -1,4 +1,4 @@
-"""Where tokens stand in a text."""
+"""Offsets of tokens in a text."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""`logreg` and `mlp` over averages: what was fitted is what predicts, and what validation chose."""
+"""`logreg` and `mlp` over averages: the fitted model predicts, and validation chooses."""
 
 import importlib
 import json
@@ -178,9 +178,9 @@ def test_validation_chooses_the_weighting(fit_average, examples, family):
     worths = {name: worth(fitted.model, valid) for name, fitted in alone.items()}
     best = max(worths, key=worths.get)
     chosen = fit_average(family, valid=valid, average_weights="best")
-    told = ", ".join(f"{name} {worths[name][0]:.3f}" for name in WEIGHTINGS)
+    reported = ", ".join(f"{name} {worths[name][0]:.3f}" for name in WEIGHTINGS)
     assert (
-        f"{best.capitalize()} averages were selected by validation accuracy ({told})."
+        f"{best.capitalize()} averages were selected by validation accuracy ({reported})."
     ) in chosen.remarks
     assert np.array_equal(
         chosen.model.log_proba(valid.texts), alone[best].model.log_proba(valid.texts)
@@ -188,13 +188,13 @@ def test_validation_chooses_the_weighting(fit_average, examples, family):
     assert not any("averages" in line for line in alone[best].remarks)
 
 
-def test_validation_chooses_the_strength_of_logreg(fit_average, examples):
+def test_validation_chooses_the_penalty_of_logreg(fit_average, examples):
     valid = examples(60, seed=1)
     fitted = fit_average("logreg", valid=valid, average_weights="plain", logreg_c="0.001+1+100")
     (chosen,) = (line for line in fitted.remarks if line.startswith("C = "))
     assert " was selected from 0.001, 1, 100 by " in chosen
-    told = float(re.search(r"accuracy \(([\d.]+)\)", chosen).group(1))
-    assert told == pytest.approx(worth(fitted.model, valid)[0], abs=5e-4)
+    reported = float(re.search(r"accuracy \(([\d.]+)\)", chosen).group(1))
+    assert reported == pytest.approx(worth(fitted.model, valid)[0], abs=5e-4)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -1,4 +1,4 @@
-"""Training on a graphics card: it comes to what the processor comes to."""
+"""Training on a GPU gives nearly the same model as on the CPU."""
 
 import shutil
 from dataclasses import dataclass

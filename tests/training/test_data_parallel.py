@@ -1,4 +1,4 @@
-"""A batch cut among processes: the gradients of the whole, and the same bits at each repetition."""
+"""A batch split among processes: the gradients of the whole, bit-identical when repeated."""
 
 import errno
 import os
@@ -169,7 +169,7 @@ def test_each_number_of_processes_gives_its_own_bits_every_time(begun, group, ch
         assert first[0][name] == pytest.approx(array, abs=2e-2), name
 
 
-def test_a_cut_training_goes_on_in_the_same_bits(begun, group):
+def test_a_cut_training_is_resumed_to_the_same_bits(begun, group):
     trainer = begun(group, **CHANCE, weight_averaging=0.5)
     made(trainer, 1)
     kept = {name: array.copy() for name, array in trainer.arrays().items()}

@@ -1,4 +1,4 @@
-"""What fitting asks before it begins."""
+"""The engine and the settings that a fit reports before it starts."""
 
 import subprocess
 import sys

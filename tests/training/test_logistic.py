@@ -1,4 +1,4 @@
-"""Logistic regression along a path of strengths, against scikit-learn's; the choice of C."""
+"""Logistic regression for several values of C, against scikit-learn's, and the choice of C."""
 
 import math
 import time
@@ -211,7 +211,7 @@ def test_every_fit_is_reported(choose):
     ]
 
 
-def test_the_same_strength_twice_is_tried_once():
+def test_the_same_penalty_twice_is_tried_once():
     choice = search_regularization(
         (ROWS, TARGETS), (ROWS, TARGETS), 2, [1.0, 0.1, 1.0], progress=Silent(), deadline=math.inf
     )

@@ -1,4 +1,4 @@
-"""Both engines against a slow, obvious LSTM: outputs and all gradients, masks included.
+"""Both engines against a slow, simple LSTM: outputs and all gradients, masks included.
 
 The slow LSTM reads one text at a time, one word at a time, without padding. It is written once and
 runs in numpy's float64, which anybody can check, and in torch's, which derives it.

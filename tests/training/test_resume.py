@@ -1,4 +1,4 @@
-"""Resuming a training from its checkpoint: in the same bits, from any update."""
+"""Resuming a training from its checkpoint: bit-identical, from any update."""
 
 import json
 import math
@@ -132,7 +132,7 @@ def test_two_candidates_resumed_at_any_update_end_in_the_same_bits(
         assert len(begun) == (2 if updates <= 23 else 1)
 
 
-def test_without_time_a_second_candidate_is_judged_as_it_is(
+def test_without_time_a_second_candidate_is_evaluated_as_it_is(
     examples, fit_model, every_update, kept, monkeypatch
 ):
     train, changes = examples(90), {"lstm.epochs": 1, "lstm.lighter_candidate": True}

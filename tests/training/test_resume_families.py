@@ -1,4 +1,4 @@
-"""Resuming the training of an MLP and of a transformer: in the same bits, from any update."""
+"""Resuming the training of an MLP and of a transformer: bit-identical, from any update."""
 
 import math
 import os

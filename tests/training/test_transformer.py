@@ -1,4 +1,4 @@
-"""Fine-tuning: what it learns, what chance decides, when it ends, and what is refused."""
+"""Fine-tuning: what it learns, randomness, time limits, and refusals."""
 
 import json
 import shutil
@@ -129,7 +129,7 @@ def test_groups_shorten_an_epoch(examples, fine_tune):
     ("asked", "n_groups", "read"),
     [(1, 5000, 1), (1, 20, 256), (1, 1, 8192), (0, 20, 500), (3, 20, 384)],
 )
-def test_large_groups_are_not_taken_for_copies(settings, asked, n_groups, read):
+def test_large_groups_are_not_taken_for_duplicates(settings, asked, n_groups, read):
     groups = np.arange(10_000) % n_groups
     chosen = settings(
         transformer_texts_per_group=asked,

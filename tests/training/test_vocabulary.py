@@ -1,4 +1,4 @@
-"""The words a training knows, and what is found for them in a table."""
+"""The vocabulary of a training, and the pretrained vectors of its words."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Weights of labels and of texts: what they are, what they change, and what is refused."""
+"""Weights of labels and of texts: their values, their effects, and refusals."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""From a teacher's outputs to vectors: what is kept, in which order, and what is refused."""
+"""From a teacher's outputs to vectors: which words, in which order, and refusals."""
 
 import time
 
@@ -153,7 +153,7 @@ def test_a_teacher_of_damaged_weights_is_refused(value):
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3])
-def test_a_teacher_that_tells_no_word_from_another_is_refused(value):
+def test_a_teacher_with_the_same_vector_for_all_words_is_refused(value):
     teacher = Made()
     teacher.rows = {word: np.full(8, value, "f4") for word in WORDS}
     with pytest.raises(DataError, match=r"^the teacher 'made' has the same output for every word"):

@@ -1,4 +1,4 @@
-"""What is recognised, and what people hand over in place of word vectors."""
+"""Recognized formats, and other files given in place of word vectors."""
 
 import bz2
 import io

@@ -1,4 +1,4 @@
-"""Word vectors by name: a file first, the user's folder next, then kagglehub, else what to do."""
+"""Word vectors by name: a file, the user's folder, then kagglehub, else instructions."""
 
 import sys
 import types

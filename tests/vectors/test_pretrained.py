@@ -1,4 +1,4 @@
-"""Word vectors to begin a training with: looked up once, kept for the next run, never believed."""
+"""Pretrained word vectors: looked up once, cached for the next run, verified."""
 
 import os
 

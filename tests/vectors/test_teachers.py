@@ -1,4 +1,4 @@
-"""Which teacher is meant, how it is loaded safely, and what it makes of a word."""
+"""Finding a teacher, loading it safely, and its outputs for a word."""
 
 import importlib.util
 import json

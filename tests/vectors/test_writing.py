@@ -1,4 +1,4 @@
-"""What is written is read again to the byte, and lies as gensim would lay it."""
+"""Written vectors are read again to the byte, in gensim's layout."""
 
 import gzip
 from pathlib import Path

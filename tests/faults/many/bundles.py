@@ -1,4 +1,4 @@
-"""Breaks bundles, checkpoints and files of vectors in all ways, and reads each.
+"""Damages bundles, checkpoints and vector files in many ways, and reads each.
 
 The hashes are made right again, so that what reads JSON and arrays is reached; or they are not, and
 then nothing that prediction reads may be accepted with a byte changed.
@@ -351,7 +351,7 @@ class Comparing:
         resuming.ResultStore.clear = lambda own: None  # the rounds stay
         self.compare(resume=False)
         self.wholes = {f: f.read_bytes() for f in Path(f"{self.out}.checkpoint").iterdir()}
-        self.result = self.told()
+        self.result = self.reported()
 
     def compare(self, *, resume):
         changes = {
@@ -367,7 +367,7 @@ class Comparing:
             device="cpu", resume=resume, overwrite=True, progress=self.silent,
         )  # fmt: skip
 
-    def told(self):
+    def reported(self):
         return json.loads((self.out / "comparison.json").read_bytes())
 
     def case(self, chance):
@@ -385,7 +385,7 @@ class Comparing:
         for result in comparison.results:
             assert np.isfinite(result.log_proba).all(), "log-probabilities of no numbers"
         json.loads((self.out / "comparison.json").read_bytes(), parse_constant=float.fromhex)
-        assert signed or self.told() == self.result, "a changed byte was read"
+        assert signed or self.reported() == self.result, "a changed byte was read"
         return f"round{', signed' if signed else ''}: read"
 
 

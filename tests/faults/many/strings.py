@@ -1,4 +1,4 @@
-"""Makes strings of all of Unicode, and asks for their ids and their labels in every way there is.
+"""Generates strings of all of Unicode, and computes their ids and labels in every way.
 
 A way of asking is a function of texts that gives each text's probabilities: one more is one more
 line in `Asked.ways`.

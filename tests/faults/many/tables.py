@@ -1,4 +1,4 @@
-"""Makes tables of all kinds, knows what stands in them, and reads and scores each.
+"""Generates tables with known contents, and reads and scores each.
 
 A table's maker knows its records, the line each begins on, and which of them can't be used; nothing
 of wordgate's own reading has a part in that.
