@@ -159,13 +159,13 @@ def outcome(folder):
 
 
 def test_no_single_flipped_byte_does_worse_than_a_refusal(lstm_model, copied):
-    chance = random.Random(0)
+    rng = random.Random(0)
     folder = copied(lstm_model)
     files = sorted(folder.iterdir())
     for _ in range(400):
-        file = chance.choice(files)
+        file = rng.choice(files)
         whole = file.read_bytes()
-        place, bit = chance.randrange(len(whole)), 1 << chance.randrange(8)
+        place, bit = rng.randrange(len(whole)), 1 << rng.randrange(8)
         file.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
         expected = outcome(folder)
         file.write_bytes(whole)

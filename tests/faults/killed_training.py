@@ -150,33 +150,33 @@ class Instant:
     """When to kill: at any moment of the run, after an update, or within a write.
 
     Args:
-        chance: Draws it.
+        rng: Draws it.
         measures: How long the parts of a run take.
         kind: ``any``, ``start``, ``update``, ``checkpoint`` or ``bundle``.
         target: The update after which, where that matters.
     """
 
-    def __init__(self, chance, measures, kind, target=0):
-        self.chance, self.measures, self.kind, self.target = chance, measures, kind, target
+    def __init__(self, rng, measures, kind, target=0):
+        self.rng, self.measures, self.kind, self.target = rng, measures, kind, target
 
     def wait(self, is_over):
         """Sleep until it has come, or the child has ended."""
-        chance, measures = self.chance, self.measures
+        rng, measures = self.rng, self.measures
         if self.kind == "any":
-            time.sleep(chance.uniform(0, measures["seconds"]))
+            time.sleep(rng.uniform(0, measures["seconds"]))
         elif self.kind == "start":
-            time.sleep(chance.uniform(0, measures["start"]))
+            time.sleep(rng.uniform(0, measures["start"]))
         elif self.kind == "update":
             self._watch(lambda: board[UPDATES] >= self.target, is_over)
-            time.sleep(chance.uniform(0, 3 * measures["checkpoint"]))
+            time.sleep(rng.uniform(0, 3 * measures["checkpoint"]))
         elif self.kind == "checkpoint":
             self._watch(
                 lambda: board[UPDATES] >= self.target and board[WRITING] == CHECKPOINT, is_over
             )
-            time.sleep(chance.uniform(0, measures["checkpoint"]))
+            time.sleep(rng.uniform(0, measures["checkpoint"]))
         else:
             self._watch(lambda: board[WRITING] == BUNDLE, is_over)
-            time.sleep(chance.uniform(0, measures["bundle"]))
+            time.sleep(rng.uniform(0, measures["bundle"]))
 
     @staticmethod
     def _watch(has_come, is_over):
@@ -256,12 +256,12 @@ def begin(data, old):
     return start(data, overwrite=old)
 
 
-def killed_once(data, chance, measures):
+def killed_once(data, rng, measures):
     """Kill a training at one instant and resume it; try again if it had ended before."""
     while True:
-        old = chance.random() < 0.25
-        kind = chance.choice(["any", "any", "checkpoint", "bundle"])
-        instant = Instant(chance, measures, kind, chance.randrange(measures["updates"]))
+        old = rng.random() < 0.25
+        kind = rng.choice(["any", "any", "checkpoint", "bundle"])
+        instant = Instant(rng, measures, kind, rng.randrange(measures["updates"]))
         child = begin(data, old)
         found = kill(child, instant, measures["old"] if old else None)
         if found is not None:
@@ -269,15 +269,15 @@ def killed_once(data, chance, measures):
             return {"kind": instant.kind, "writing": [found[0]], "kept": [found[1]]}
 
 
-def killed_often(data, chance, measures, kills):
+def killed_often(data, rng, measures, kills):
     """Kill a training several times, at its start or each time later; then let it end."""
-    targets = sorted(chance.sample(range(measures["updates"] * 9 // 10), kills))
+    targets = sorted(rng.sample(range(measures["updates"] * 9 // 10), kills))
     child, left = begin(data, old=False), []
     for target in targets:
-        kind = "start" if chance.random() < 0.2 else "update"
-        found = kill(child, Instant(chance, measures, kind, target), None)
+        kind = "start" if rng.random() < 0.2 else "update"
+        found = kill(child, Instant(rng, measures, kind, target), None)
         if found is None:  # it was faster than its killer: another one, then
-            return killed_often(data, chance, measures, kills)
+            return killed_often(data, rng, measures, kills)
         left.append(found)
         child = start(data, resume=is_kept())
     assert os.waitpid(child, 0)[1] == 0, "it cannot be resumed"
@@ -322,7 +322,7 @@ def main(data, folder, epochs, seed, n_once, n_often, kills):
     measures = measure(data)
     expected = outcome()
     measures["old"] = old
-    chance = random.Random(seed)
+    rng = random.Random(seed)
 
     def judge(report):
         left = sorted(set(os.listdir()) - {"m", "old", "state"})
@@ -331,9 +331,9 @@ def main(data, folder, epochs, seed, n_once, n_often, kills):
 
     died_writing = []
     while len(died_writing) < n_once or 4 * sum(died_writing) < n_once:
-        died_writing.append(judge(killed_once(data, chance, measures)))
+        died_writing.append(judge(killed_once(data, rng, measures)))
     for _ in range(n_often):
-        judge(killed_often(data, chance, measures, kills))
+        judge(killed_often(data, rng, measures, kills))
 
 
 if __name__ == "__main__":

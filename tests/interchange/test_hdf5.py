@@ -192,12 +192,12 @@ def test_trees_that_run_in_a_circle_end():
 
 
 def test_any_bytes_changed_end_in_values_or_a_message():
-    content, chance = written(dataset()).getvalue(), np.random.default_rng(0)
+    content, rng = written(dataset()).getvalue(), np.random.default_rng(0)
     outcomes = set()
     for _ in range(3000):
         changed = bytearray(content)
-        for place in chance.integers(0, len(content), chance.integers(1, 5)):
-            changed[place] = chance.integers(0, 256)
+        for place in rng.integers(0, len(content), rng.integers(1, 5)):
+            changed[place] = rng.integers(0, 256)
         try:
             values = ArrayFile(io.BytesIO(changed), len(changed)).read("a/b", (4, 3))
             outcomes.add(values.shape)
