@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import wordgate
-from command import program_of
+from command import require_program
 from serving.process import Server
 from wordgate.runtime.progress import Silent
 
@@ -35,7 +35,7 @@ ROUND_SECONDS = 1800
 def main() -> None:
     """Try the cases, and print how many there were and what failed."""
     chosen = _parsed()
-    program = program_of("schemathesis", "schemathesis")
+    program = require_program("schemathesis", "schemathesis")
     started, tried, failed, seed = time.perf_counter(), 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         server = Server(chosen.bundle or _trained(Path(folder)), *LIMITS)

@@ -35,7 +35,7 @@ from statistics import median
 
 import numpy as np
 
-from command import circumstances, print_facts, program_of
+from command import circumstances, print_facts, program_of, require_program
 from printing import print_header, print_row
 from wordgate.vectors.formats import open_vectors
 from wordgate.vectors.writing import write_vectors
@@ -104,6 +104,7 @@ class Cost:
 
 def main(options: list[str]) -> None:
     """Make the files and print the table."""
+    require_program("gensim")
     share = 100 if "--small" in options else 1
     with tempfile.TemporaryDirectory(dir=os.environ.get("WORDGATE_BENCH_TMP")) as name:
         folder = Path(name)

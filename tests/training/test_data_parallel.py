@@ -419,6 +419,7 @@ def test_candidates_trained_at_the_same_time_are_those_trained_in_turn(
     assert [one.valid_loss for one in both.history] == [one.valid_loss for one in alone.history]
 
 
+@pytest.mark.slow
 def test_candidates_that_the_time_limit_cut_are_resumed_to_the_same_bits(
     examples, fit_model, monkeypatch, tmp_path
 ):
@@ -438,6 +439,7 @@ def test_candidates_that_the_time_limit_cut_are_resumed_to_the_same_bits(
         assert all(np.array_equal(arrays[name], expected[name]) for name in expected)
 
 
+@pytest.mark.slow
 def test_an_interruption_while_the_second_candidate_is_awaited_keeps_the_first(
     examples, fit_model, monkeypatch, tmp_path
 ):
@@ -508,6 +510,7 @@ def test_a_fit_cut_among_processes_is_repeatable_and_close_to_that_of_one(
     )
 
 
+@pytest.mark.slow
 def test_the_layers_of_an_mlp_are_cut_among_processes_too(settings, group):
     rng = np.random.default_rng(0)
     averages = rng.normal(size=(50, 4)).astype(np.float32)
