@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -538,6 +539,26 @@ def hide_packages(monkeypatch):
         "wordgate.runtime.packages.find_spec",
         lambda name: None if name in names else find_spec(name),
     )
+
+
+@pytest.fixture
+def data_home(tmp_path, monkeypatch):
+    """The folder WORDGATE_DATA_HOME, in an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORDGATE_DATA_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def fake_kagglehub(monkeypatch):
+    """Replace kagglehub; the function has the signature of its ``dataset_download``."""
+
+    def replace(download):
+        module = types.ModuleType("kagglehub")
+        module.dataset_download = download
+        monkeypatch.setitem(sys.modules, "kagglehub", module)
+
+    return replace
 
 
 @pytest.fixture
