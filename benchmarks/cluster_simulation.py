@@ -15,12 +15,12 @@ MOVING = 0.05  # seconds between the record and the output in its place, on aver
 
 @dataclass
 class World:
-    """A cluster, and what it has come to.
+    """A cluster and its state.
 
-    A worker that fails loses its shard where it stands. The driver is told after `notice` seconds,
-    and hands the shard out again; a worker that was only cut off goes on unseen, and moves its
-    output to its place, too. Where the driver fails, all workers end; its successor has done again
-    what has no record, or no output.
+    A worker that fails loses its shard. The driver learns of it after `notice` seconds and assigns
+    the shard again; a worker that was only disconnected continues, and moves its output to its
+    place, too. If the driver fails, all workers end; its successor repeats the shards without a
+    record or without an output.
 
     Attributes:
         shards: Number of shards.

@@ -1,8 +1,9 @@
-"""The commands and interpreters that the benchmarks run, on what machine, and what they write."""
+"""Commands and interpreters of the benchmarks, facts on the machine, and progress messages."""
 
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -34,8 +35,20 @@ def program_of(environment: str, name: str = "python") -> str:
 
     That of "keras-torch" is WORDGATE_BENCH_KERAS_TORCH, or lies in .venv-keras-torch.
     """
-    variable = f"WORDGATE_BENCH_{environment.upper().replace('-', '_')}"
-    return os.environ.get(variable) or str(RESULTS.parents[1] / f".venv-{environment}/bin/{name}")
+    default = RESULTS.parents[1] / f".venv-{environment}/bin/{name}"
+    return os.environ.get(_variable(environment)) or str(default)
+
+
+def require_program(environment: str, name: str = "python") -> str:
+    """Return such a program, or end with the way to install it."""
+    program = program_of(environment, name)
+    if shutil.which(program) is None:
+        sys.exit(f"there is no {program}: run `make` instead, or set {_variable(environment)}")
+    return program
+
+
+def _variable(environment: str) -> str:
+    return f"WORDGATE_BENCH_{environment.upper().replace('-', '_')}"
 
 
 def circumstances(*packages: str) -> dict[str, str]:
@@ -61,5 +74,5 @@ def write_json(file: str | Path | None, figures: dict[str, object]) -> None:
 
 
 def say(text: str) -> None:
-    """Tell on standard error what is going on."""
+    """Print progress on standard error."""
     print(text, file=sys.stderr, flush=True)

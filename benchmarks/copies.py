@@ -1,12 +1,12 @@
-"""How well copies are found and joined, and what it costs: `make bench-copies`.
+"""Quality and cost of the search for near duplicates: `make bench-copies`.
 
-The tweets' ids are hidden from the search and judge it: texts of one id are paraphrases of one
-tweet. Peer: plain word-set similarity from 0.5 on, chained, with recall 0.81 and a group of 254
-strangers, as it was measured when the search was written.
+The search does not see the ids of the tweets, which then evaluate it: texts of one id are
+paraphrases of one tweet. Peer: plain word-set similarity from 0.5 on, chained, with recall 0.81 and
+a group of 254 strangers, as it was measured when the search was written.
 
     python benchmarks/copies.py              the table over levels, and 75,000 texts
     python benchmarks/copies.py --million    1,000,000 texts as well (minutes, gigabytes)
-    python benchmarks/copies.py --pairs      100 random pairs joined across ids, to be read by eye
+    python benchmarks/copies.py --pairs      100 random pairs joined across ids, to be read
     python benchmarks/copies.py --groups     one pair from each of 40 random mixed groups, likewise
 
 `joined_pairs.md` keeps the pairs with a reading of each.
@@ -41,7 +41,7 @@ PAIRS, MIXED_GROUPS = 100, 40
 
 
 def main(options: Sequence[str]) -> None:
-    """Print what was asked for."""
+    """Print the requested tables."""
     if "--size" in options:
         print(json.dumps(_measure(int(options[1]))))
     elif "--pairs" in options or "--groups" in options:
@@ -105,7 +105,7 @@ def _print_costs(sizes: Sequence[int]) -> None:
 
 
 def _measure(size: int) -> dict[str, float]:
-    """Join so many texts in this process, and tell what it took."""
+    """Join texts in this process, and return time and memory."""
     texts = _made_texts(size)
     started = time.perf_counter()
     found = find_near_duplicates(texts, None).joined

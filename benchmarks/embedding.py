@@ -1,9 +1,9 @@
-"""How pretrained word vectors should be trained: `make bench-embedding`.
+"""Ways to train pretrained word vectors: `make bench-embedding`.
 
 Recipe `default` over word vectors distilled from MiniLM, each way on the same four inner folds of
-whole groups of the rows that seed 0's split does not test with. What chose `default` is the mean
-accuracy on the validation parts of these folds; the folds themselves tell whether it was right. The
-vectors are distilled for the words of all these rows, a judged fold's included.
+whole groups of the rows that seed 0's split does not test with. `default` was chosen by the mean
+accuracy on the validation parts of these folds; the folds themselves show whether the choice was
+right. The vectors are distilled for the words of all these rows, those of the fold included.
 """
 
 import numpy as np

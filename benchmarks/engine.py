@@ -1,9 +1,9 @@
-"""What each idea of the training engine gives: `make bench-engine`.
+"""The effect of each technique of the training engine: `make bench-engine`.
 
-The peer is the engine itself with one idea taken away (or a further one added), on the rows of
+The peer is the engine itself without one technique (or with a further one), on the rows of
 `make bench-train`, recipe `notebook-fast`. Each variant runs in a process of its own, an epoch to
-warm up and one that counts, three times in turn; the table has the medians. Beside each ratio
-stands what was predicted before it was measured, by counting multiplications and bytes.
+warm up and one that is measured, three times in turn; the table has the medians. Beside each ratio
+is the prediction made before the measurement, by counting multiplications and bytes.
 """
 
 import json
@@ -55,7 +55,7 @@ class Variant:
 
 
 def one_by_one() -> None:
-    """Prepare each batch when it is asked for, in the same thread."""
+    """Prepare each batch on demand, in the same thread."""
     from wordgate.training import loop
 
     @contextmanager
@@ -149,7 +149,7 @@ def seconds_of(variant: Variant, rows: Path) -> float:
 def print_table(medians: list[float]) -> None:
     """Print seconds an epoch and what they are of the whole engine's."""
     print(f"{processor()}, {available_cores()} cores; recipe {RECIPE}, medians of {REPEATS}\n")
-    print_header("engine", "s an epoch", "times the whole engine's", "predicted")
+    print_header("configuration", "s per epoch", "relative to the full engine", "predicted")
     for variant, seconds in zip(VARIANTS, medians, strict=True):
         ratio = seconds / medians[0]
         print_row(variant.name, f"{seconds:.2f}", f"{ratio:.2f}", f"{variant.predicted:.2f}")

@@ -1,10 +1,10 @@
-"""What `wordgate export` writes: its size, its speed, and how often it gives the model's label.
+"""Files of `wordgate export`: size, speed, and agreement with the labels of the model.
 
 Each file is run by the program of docs/onnx.md for its family, from strings to labels, in batches
-of similar length; the model by `wordgate.load`. All run on one core, and the repeats take them in
-turn, on the same tweets. Speeds are by CPU time, which other work on the machine moves little: that
-of the quickest repeat, as a ratio to the model's own. What is not spent in ONNX Runtime goes into
-the program's Python, which cuts the texts.
+of similar length; the model by `wordgate.load`. All run on one core, alternating, on
+the same tweets. Speeds are by CPU time, on which other work on the machine has little influence:
+that of the quickest repeat, as a ratio to the model's own. The time outside ONNX Runtime is that
+of the program's Python, which tokenizes the texts.
 
     python benchmarks/export.py MODEL [MODEL ...]   models that `wordgate train` wrote
     python benchmarks/export.py MODEL --texts 200   fewer tweets, for a transformer

@@ -1,20 +1,19 @@
-"""Whether explanations name the words that a verdict hangs on: `make bench-faithfulness`.
+"""Faithfulness of explanations: `make bench-faithfulness`.
 
 The recipe is trained on the tweets' grouped split, seed 0, and 1,000 test tweets are drawn. The
 words of each are ranked once, highest first, and deleted in that order, up to a fifth of them (at
-least one); the predicted label's probability should fall. Told are its fall at a fifth, which is
-comprehensiveness at 20% (DeYoung et al. 2020, "ERASER"), and the area over the perturbation
-curve up to there: the mean fall over 0, 1, 2 ... deleted words (AOPC; Samek et al. 2017,
+least one); the predicted label's probability should fall. Reported are its drop at a fifth, which
+is comprehensiveness at 20% (DeYoung et al. 2020, "ERASER"), and the area over the perturbation
+curve up to there: the mean drop over 0, 1, 2 ... deleted words (AOPC; Samek et al. 2017,
 "Evaluating the visualization of what a deep neural network has learned").
 
 The ranking of `wordgate explain` is each word's effect, by leaving it out. Its peers: the gradient
 of the label's log-probability times the word's vector (Denil, Demiraj & de Freitas 2014;
-Shrikumar et al. 2017), by torch; and chance, the mean of ten orders.
+Shrikumar et al. 2017), by torch; and the mean of ten random orders.
 
-The first word that leaving out ranks is, by how it is ranked, the one whose deletion lowers the
-probability most. So texts of which three words or more are deleted are told apart. And since
-rankings by deletion are at home in a test by deletion, a second table puts the unknown word in a
-word's place instead.
+By definition, the first word that occlusion ranks is the one whose deletion lowers the probability
+most. So texts of which three words or more are deleted are shown separately. And since a test by
+deletion favors rankings by deletion, a second table replaces words by the unknown word instead.
 
     python benchmarks/faithfulness.py                     recipe default
     python benchmarks/faithfulness.py notebook-fast       another recipe; its vocabulary has no
@@ -50,7 +49,7 @@ Ruin = Callable[[Ids, np.ndarray], Ids]
 
 
 @dataclass(frozen=True)
-class Judge:
+class Scorer:
     """A trained network and its temperature."""
 
     network: Network
@@ -81,9 +80,9 @@ def main(recipe: str = "default") -> None:
     context = RunContext(seed, Silent(), "cpu")
     fitted = fit_calibrated("lstm", splits.fit_data(None), settings, context)
     model = fitted.fitted.model
-    judge = Judge(model.network, fitted.temperature)
+    scorer = Scorer(model.network, fitted.temperature)
     texts, groups = drawn_tweets(model, splits.test, seed)
-    rankings = ranked(judge, texts, seed)
+    rankings = ranked(scorer, texts, seed)
     n_words = np.array(list(map(len, texts)))
     many = n_deleted(n_words) >= MANY
     print(
@@ -91,11 +90,13 @@ def main(recipe: str = "default") -> None:
         f" {len(set(groups)):,} groups, {np.median(n_words):.0f} words in the median; of"
         f" {many.sum():,} at least {MANY} words are deleted"
     )
-    tell("Words deleted", judge, texts, rankings, groups, many, np.delete)
+    print_table("Words deleted", scorer, texts, rankings, groups, many, np.delete)
     unknown = model.encoder.vocabulary.unknown
     if unknown is not None:
         ruin = replacing_by(unknown)
-        tell("Words replaced by the unknown word", judge, texts, rankings, groups, many, ruin)
+        print_table(
+            "Words replaced by the unknown word", scorer, texts, rankings, groups, many, ruin
+        )
 
 
 def drawn_tweets(model: LSTMModel, test, seed: int) -> tuple[list[Ids], list[str]]:
@@ -107,13 +108,13 @@ def drawn_tweets(model: LSTMModel, test, seed: int) -> tuple[list[Ids], list[str
     return texts, [test.groups[row] for row in rows]
 
 
-def ranked(judge: Judge, texts: list[Ids], seed: int) -> dict[str, list[list[Order]]]:
+def ranked(scorer: Scorer, texts: list[Ids], seed: int) -> dict[str, list[list[Order]]]:
     """Rank the words of each text in every way; a way may have several rankings."""
     rng = np.random.default_rng(seed)
     chance = [[rng.permutation(len(text)) for text in texts] for _ in range(N_RANDOM)]
     return {
-        OURS: [[falling(scores) for scores in occluded_log_proba(judge, texts)]],
-        GRADIENT: [[falling(scores) for scores in gradient_times_input(judge, texts)]],
+        OURS: [[falling(scores) for scores in occluded_log_proba(scorer, texts)]],
+        GRADIENT: [[falling(scores) for scores in gradient_times_input(scorer, texts)]],
         CHANCE: chance,
     }
 
@@ -123,11 +124,11 @@ def falling(scores: np.ndarray) -> Order:
     return np.argsort(-scores, kind="stable")
 
 
-def occluded_log_proba(judge: Judge, texts: list[Ids]) -> list[np.ndarray]:
+def occluded_log_proba(scorer: Scorer, texts: list[Ids]) -> list[np.ndarray]:
     """Score words as `wordgate explain` does: float64 [words] for each text."""
-    whole = judge.proba(texts)
+    whole = scorer.proba(texts)
     labels = whole.argmax(axis=1)
-    rest = judge.proba([np.delete(text, i) for text in texts for i in range(len(text))])
+    rest = scorer.proba([np.delete(text, i) for text in texts for i in range(len(text))])
     ends = np.cumsum([len(text) for text in texts])[:-1]
     return [
         whole[row, label] - part[:, label]
@@ -135,9 +136,9 @@ def occluded_log_proba(judge: Judge, texts: list[Ids]) -> list[np.ndarray]:
     ]
 
 
-def gradient_times_input(judge: Judge, texts: list[Ids]) -> list[np.ndarray]:
+def gradient_times_input(scorer: Scorer, texts: list[Ids]) -> list[np.ndarray]:
     """Score words by the label's gradient times their vectors: float32 [words] for each text."""
-    network = judge.network
+    network = scorer.network
     directions = tuple(
         recurrent.DirectionWeights(*map(torch.tensor, (d.input_weights, d.hidden_weights, d.bias)))
         for d in network.directions
@@ -164,9 +165,9 @@ def gradient_times_input(judge: Judge, texts: list[Ids]) -> list[np.ndarray]:
     return scores
 
 
-def tell(
+def print_table(
     way: str,
-    judge: Judge,
+    scorer: Scorer,
     texts: list[Ids],
     rankings: dict[str, list[list[Order]]],
     groups: list[str],
@@ -178,7 +179,7 @@ def tell(
     print_header(
         "ranked by", "area", "drop at 20%", "area, 3 or more words", "drop at 20%, 3 or more words"
     )
-    falls = {name: mean_falls(judge, texts, orders, ruin) for name, orders in rankings.items()}
+    falls = {name: mean_falls(scorer, texts, orders, ruin) for name, orders in rankings.items()}
     for name, fall in falls.items():
         print_row(name, *means(fall.area, fall.end, groups, many))
     for name in (GRADIENT, CHANCE):
@@ -186,16 +187,16 @@ def tell(
         print_row(f"{OURS}, less {name}", *means(area, end, groups, many, sign="+"))
 
 
-def mean_falls(judge: Judge, texts: list[Ids], rankings: list[list[Order]], ruin: Ruin) -> Falls:
+def mean_falls(scorer: Scorer, texts: list[Ids], rankings: list[list[Order]], ruin: Ruin) -> Falls:
     """Delete by each of some rankings, and average what comes of it."""
-    each = [falls_of(judge, texts, orders, ruin) for orders in rankings]
+    each = [falls_of(scorer, texts, orders, ruin) for orders in rankings]
     return Falls(*(np.mean([getattr(one, name) for one in each], axis=0)
                    for name in ("area", "end")))  # fmt: skip
 
 
-def falls_of(judge: Judge, texts: list[Ids], orders: list[Order], ruin: Ruin) -> Falls:
+def falls_of(scorer: Scorer, texts: list[Ids], orders: list[Order], ruin: Ruin) -> Falls:
     """Delete words in order, and see the predicted label's probability fall."""
-    whole = judge.proba(texts)
+    whole = scorer.proba(texts)
     deleted = n_deleted(np.array(list(map(len, texts))))
     ruined = [
         ruin(text, order[:k])
@@ -204,7 +205,7 @@ def falls_of(judge: Judge, texts: list[Ids], orders: list[Order], ruin: Ruin) ->
     ]
     rows = np.repeat(np.arange(len(texts)), deleted)
     labels = whole.argmax(axis=1)[rows]
-    left = judge.proba(ruined)[np.arange(len(rows)), labels]
+    left = scorer.proba(ruined)[np.arange(len(rows)), labels]
     fall = whole.max(axis=1)[rows] - left
     area = np.bincount(rows, fall) / (deleted + 1)  # where none is deleted nothing falls
     return Falls(area, fall[np.cumsum(deleted) - 1])
@@ -241,8 +242,8 @@ def mean_told(values: np.ndarray, groups: np.ndarray, sign: str) -> str:
     sums = np.stack([np.bincount(number, values), np.bincount(number)], axis=1)
     counts = GroupCounts(sums, np.ones(len(sums), np.int64), "groups")
     interval = bootstrap_interval(counts, ratio)
-    told = (f"{number:{sign}.3f}" for number in (values.mean(), interval.low, interval.high))
-    return "{} ({} to {})".format(*told)
+    parts = (f"{number:{sign}.3f}" for number in (values.mean(), interval.low, interval.high))
+    return "{} ({} to {})".format(*parts)
 
 
 def encoded(texts: Sequence[Ids]) -> EncodedTexts:

@@ -1,9 +1,9 @@
-"""Thousands of requests made from the server's own description: `make fuzz-api`.
+"""Thousands of requests generated from the server's OpenAPI description: `make fuzz-api`.
 
-schemathesis reads `/openapi.json` of a server with a small model, and makes requests that keep to
-it, requests that break it, and bytes that are no requests at all. No answer may be a 5xx, and none
-may differ from what is described for it: status, type, headers, schema. It goes on, with another
-seed each time, until so many cases were tried, and ends with 1 if any failed.
+schemathesis reads `/openapi.json` of a server with a small model, and sends requests that
+follow it, requests that violate it, and bytes that are no requests at all. No response may be a
+5xx, and each must be as described: status, type, headers, schema. It continues, with another seed
+each time, until the number of cases is reached, and exits with 1 if any failed.
 
     python benchmarks/fuzz_api.py                     20,000 cases, some minutes
     python benchmarks/fuzz_api.py --cases 2000 --bundle model
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import wordgate
-from command import program_of
+from command import require_program
 from serving.process import Server
 from wordgate.runtime.progress import Silent
 
@@ -35,23 +35,23 @@ ROUND_SECONDS = 1800
 def main() -> None:
     """Try the cases, and print how many there were and what failed."""
     chosen = _parsed()
-    program = program_of("schemathesis", "schemathesis")
+    program = require_program("schemathesis", "schemathesis")
     started, tried, failed, seed = time.perf_counter(), 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         server = Server(chosen.bundle or _trained(Path(folder)), *LIMITS)
         while tried < chosen.cases and not failed:
-            told = _round(program, server, seed, min(EXAMPLES, chosen.cases - tried), folder)
-            cases = _number(r"([\d,]+) generated", told)
-            failed = _number(r"found ([\d,]+) unique", told) + ("No such command" in told)
+            output = _round(program, server, seed, min(EXAMPLES, chosen.cases - tried), folder)
+            cases = _number(r"([\d,]+) generated", output)
+            failed = _number(r"found ([\d,]+) unique", output) + ("No such command" in output)
             print(f"seed {seed}: {cases:,} cases, {failed:,} kinds of failures", flush=True)
             if failed or not cases:
-                print("\n".join(line[:SHOWN] for line in told.splitlines()))
+                print("\n".join(line[:SHOWN] for line in output.splitlines()))
                 failed = failed or 1
             tried, seed = tried + cases, seed + 1
         code = server.end()
-    fine = not failed and code == 0 and "Traceback" not in server.told
+    fine = not failed and code == 0 and "Traceback" not in server.log
     print(f"{tried:,} cases in {time.perf_counter() - started:,.0f} s; the server ended with {code}"
-          f" and wrote {server.told.count('Traceback')} tracebacks")  # fmt: skip
+          f" and wrote {server.log.count('Traceback')} tracebacks")  # fmt: skip
     sys.exit(0 if fine else 1)
 
 
@@ -78,7 +78,7 @@ def _trained(folder: Path) -> Path:
 
 
 def _round(program: str, server: Server, seed: int, examples: int, folder: str) -> str:
-    """Run schemathesis once, and give what it printed."""
+    """Run schemathesis once, and return its output."""
     done = subprocess.run(
         [program, "run", f"{server.url}/openapi.json", "--max-examples", str(examples),
          "--seed", str(seed), "--continue-on-failure", "--no-color",
@@ -88,8 +88,8 @@ def _round(program: str, server: Server, seed: int, examples: int, folder: str) 
     return done.stdout + done.stderr
 
 
-def _number(pattern: str, told: str) -> int:
-    found = re.search(pattern, told)
+def _number(pattern: str, output: str) -> int:
+    found = re.search(pattern, output)
     return int(found[1].replace(",", "")) if found else 0
 
 

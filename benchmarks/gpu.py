@@ -1,4 +1,4 @@
-"""An LSTM trained on a GPU by CUDA graphs, and kernel by kernel: `make bench-gpu`.
+"""Training an LSTM on a GPU with and without CUDA graphs: `make bench-gpu`.
 
 The peer is the same training without graphs, and the CPU of the same machine. Texts are the first
 tweets of *twitter-entity-sentiment*.

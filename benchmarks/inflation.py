@@ -1,9 +1,9 @@
-"""What a split found without ids still inflates a score by: `make bench-inflation`.
+"""How much a split found without ids inflates a score: `make bench-inflation`.
 
-The tweets' ids are hidden, copies alone make the groups, and a model is judged on that split; its
-peers are the same model on the split by ids and on a random one. The share of test rows that have
-a paraphrase (a row of their id) in train tells what joining has missed; the accuracy on the other
-rows of the same test tells what these are worth without moving to another test.
+The tweets' ids are hidden, near duplicates alone make the groups, and a model is evaluated on that
+split; its peers are the same model on the split by ids and on a random one. The share of test rows
+that have a paraphrase (a row of their id) in train shows what joining has missed; the accuracy on
+the other rows of the same test set shows their effect without another test set.
 """
 
 import dataclasses
@@ -55,7 +55,7 @@ def main(options: list[str]) -> None:
 
 
 def _right(splits: DataSplits, family: str, recipe: str, seed: int) -> np.ndarray:
-    """Fit a model and tell which test rows it labels right, bool [n_test]."""
+    """Fit a model; return which test rows it labels correctly, bool [n_test]."""
     context = RunContext(seed, Silent())
     fitted = fit(family, splits.fit_data(None), load_settings(recipe), context)
     return fitted.model.log_proba(splits.test.texts).argmax(axis=1) == splits.test.targets

@@ -1,7 +1,7 @@
-"""How much an installation weighs: `make bench-install`.
+"""The size of an installation: `make bench-install`.
 
 Each row is a fresh environment into which pip installs this clone's wheel, with the versions of
-constraints.txt. Counted is what the environment holds beyond an empty one. Peers: scikit-learn
+constraints.txt. The size is that of the environment less an empty one. Peers: scikit-learn
 alone, and torch alone. Which build of torch pip takes depends on its configuration; it is named on
 standard error.
 
@@ -57,7 +57,7 @@ def python(folder: Path) -> Path:
 
 
 def pip(interpreter: str | Path, *arguments: str | Path) -> str:
-    """Run pip, and give what it prints."""
+    """Run pip, and return its output."""
     command = [str(part) for part in (interpreter, "-m", "pip", *arguments)]
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 

@@ -1,13 +1,11 @@
-"""How often the 95% intervals of accuracy and F1 hold the truth: `make bench-intervals`.
+"""Coverage of the 95% intervals of accuracy and F1: `make bench-intervals`.
 
-1,000 tests are drawn, each of so many groups of six copies that are mostly right or wrong together
-(beta-distributed shares; the truth is 0.6). The interval that resamples groups must hold the truth
-in 93 to 97 of a hundred tests; its peer, the usual interval that resamples rows, is what a test of
-copies makes of an honest-looking figure.
+1,000 test sets are drawn, each of groups of six duplicates that are mostly right or wrong together
+(beta-distributed fractions; the true accuracy is 0.6). The interval that resamples groups must
+contain it in 93 to 97% of the test sets; its peer is the usual interval that resamples rows.
 
-Then the same of micro and macro F1 for several labels per text: six copies have the same of
-five labels, and each label is predicted for most of the copies that have it and for some that do
-not.
+Then the same of micro and macro F1 for several labels per text: six duplicates have the same of
+five labels, and each label is predicted for most of the rows that have it and for some that do not.
 """
 
 import numpy as np

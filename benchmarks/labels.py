@@ -1,8 +1,8 @@
-"""What several labels a text cost the family count: `make bench-labels`.
+"""Fitting `count` to several labels per text: `make bench-labels`.
 
 Labels are the tweets' entities and sentiments, 36 together, two per tweet. Peer: scikit-learn's
-OneVsRestClassifier of LogisticRegression, at its defaults, over the same n-grams and one strength.
-Seconds are the processor's, in one thread, of fitting alone.
+OneVsRestClassifier of LogisticRegression, at its defaults, over the same n-grams and one value of
+C. Seconds are CPU time in one thread, of fitting alone.
 """
 
 import math

@@ -5,10 +5,10 @@
     python benchmarks/memory.py --rows 400000 --stages   the peak of every stage, too
 
 Each training runs in a process of its own. Its memory and that of the processes it starts is read
-from /proc twenty times a second: the sum of their resident sets, of which the anonymous part is
-what the kernel cannot take back; pages of mapped files are its to drop, and count for each process.
-Bytes a row are those of the difference between the largest and the smallest number of rows. The
-rows are changed copies of the tweets of *twitter-entity-sentiment*: see `changed_tweets`.
+from /proc twenty times a second: the sum of their resident sets, and the anonymous part of it; the
+kernel can drop pages of mapped files, which count once for each process. Bytes per row are those of
+the difference between the largest and the smallest number of rows. The rows are changed copies of
+the tweets of *twitter-entity-sentiment*: see `changed_tweets`.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def main() -> None:
                     run.print_stages()
             if len(peaks) > 1:
                 low, high = min(peaks), max(peaks)
-                print(f"{family}: {(peaks[high] - peaks[low]) / (high - low):,.0f} bytes a row")
+                print(f"{family}: {(peaks[high] - peaks[low]) / (high - low):,.0f} bytes per row")
     finally:
         shutil.rmtree(folder)
 

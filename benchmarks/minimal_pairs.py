@@ -1,12 +1,12 @@
-"""Whether a model of sentiment reads word order: 480 minimal pairs made by rules.
+"""480 minimal pairs made by rules, for models of sentiment: `make bench-minimal-pairs`.
 
 The two texts of a pair have nearly the same words, or the very same in another order, and opposite
 meanings. The first table has 200 pairs: negation, before and after, but, comparison, expectation.
 The second has 280 harder ones: double negation, "not only", "hardly", "could have been", although,
 questions, comparatives. A pair is correct if the positive
 text gets the higher probability of `positive` less that of `negative`; both texts are correct if
-these differences lie above and below 0 besides. In the pairs marked as the same words a model that
-counts single words gives both texts the same verdict. Probabilities of 0.5 come by chance; the
+these differences are also above and below 0. A model that counts single words gives both texts of a
+pair with the same words the same prediction. Chance is 0.5; the
 templates name no product and come from no data set.
 
     python benchmarks/minimal_pairs.py MODEL [MODEL ...]   models that `wordgate train` wrote

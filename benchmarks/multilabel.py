@@ -6,14 +6,14 @@
     python benchmarks/multilabel.py speed                  prediction, one label per text or several
 
 `families`: the real tweets with two labels each, their sentiment and their topic, by the text
-alone, grouped split, seed 0. scikit-learn's OneVsRestClassifier stands beside them on the same
+alone, grouped split, seed 0. The peer is scikit-learn's OneVsRestClassifier on the same
 rows, over TF-IDF of words, and over the n-grams that the family `count` counts. Word vectors are
 distilled from MiniLM for the words of the training rows.
 
 `single`: the tweets' sentiment, as one label per text and as lists of one label.
 
-`rare`: tweets of one topic against all others, thinned out to 2% of the rows. A model is trained
-once for each weight, and its thresholds are chosen from what it says of the validation rows.
+`rare`: tweets of one topic against all others, sampled to 2% of the rows. A model is trained
+once for each weight, and its thresholds are chosen on the validation rows.
 
 `speed`: models of the tweets' topics, of the same size, by one label per text and by lists of one;
 texts per second of `predict`, medians of nine in turns.
@@ -202,7 +202,9 @@ def speed():
     frame = frame.sample(SPEED_ROWS, random_state=0)
     lists = frame.assign(label=[[label] for label in frame.label])
     texts = tweets().text.sample(SPEED_TEXTS, random_state=1).tolist()
-    print_header("family", "labels", "one label per text, texts/s", "several", "several less one")
+    print_header(
+        "family", "labels", "one label per text, texts/s", "several labels, texts/s", "difference"
+    )
     reading = {"text": "text", "label": "label", "group": "id", "progress": Silent()}
     for family, settings in SPEED_SETTINGS.items():
         models = [

@@ -1,14 +1,14 @@
-"""Texts a second, from strings to probabilities: `make bench-predict`.
+"""Prediction speed, from strings to probabilities: `make bench-predict`.
 
 The notebook's LSTM(128) and recipe `default` on the real tweets. Peers: the same weights in ONNX
 Runtime (what `wordgate export` writes), torch's nn.LSTM and Keras on TensorFlow; fastText; word
-counts in scikit-learn; a fine-tuned MiniLM. Each is at its best: all cores, batches, texts of
-similar length together. Each has a process of its own, which sleeps while the others' turn is.
-Every text is distinct, and no process gets any text twice: each of the repeats, which take the
-peers in turn, has texts of its own. The table shows medians of the repeats. Then one text: the
-whole process of `wordgate predict`, and a predictor that is loaded.
+counts in scikit-learn; a fine-tuned MiniLM. Each runs in its fastest configuration: all cores,
+batches, texts of similar length together. Each has its own process, which sleeps while others are
+measured. The repeats alternate between the peers, and each has its own texts, so that no process
+gets a text twice. The table shows medians of the repeats. Then one text: the
+whole process of `wordgate predict`, and a loaded predictor.
 
-    python benchmarks/predict.py                          trains what it needs, some minutes
+    python benchmarks/predict.py                          trains the models, some minutes
     python benchmarks/predict.py --bundle M --default D --transformer T
     python benchmarks/predict.py --only torch-float32     wordgate with numpy and one peer
 

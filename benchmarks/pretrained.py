@@ -1,10 +1,10 @@
-"""What distilled word vectors are worth on unseen groups: `make bench-pretrained`.
+"""The gain of distilled word vectors on unseen groups: `make bench-pretrained`.
 
 Recipe `default` with and without word vectors distilled from MiniLM, beside word counts with
 logistic regression and TF-IDF of words and characters with a linear SVM, on the same folds of whole
-groups: five of the tweets, copies joined as `wordgate train --folds 5` joins them, and ten of the
+groups: five of the tweets, near duplicates joined as by `wordgate train --folds 5`, and ten of the
 movie reviews. The vectors of a fold are distilled for the words of its training texts alone. Every
-row is judged once; differences are paired by group.
+row is a test row once; differences are paired by group.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ class Distilled(WordgateClassifier):
     """Recipe `default` over vectors distilled for the words of its training texts alone."""
 
     def fit(self, texts, labels, groups):
-        """Distil, then train; which texts they are is told by their digest."""
+        """Distil, then train; the digest of the texts identifies them."""
         digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
         self.vectors = distilled(f"train-{digest}", texts)
         started = time.monotonic()
@@ -84,16 +84,18 @@ def main() -> None:
     """Print a table for each data set named, or for all."""
     for name in sys.argv[1:] or DATA:
         file, reading, n_folds = DATA[name]
-        judge(name, read_table(real_file(file), **reading), n_folds)
+        evaluate_models(name, read_table(real_file(file), **reading), n_folds)
 
 
-def judge(name, table, n_folds) -> None:
+def evaluate_models(name, table, n_folds) -> None:
     """Cross-validate every peer on the same folds, and print what they come to."""
     texts, labels = np.array(table.texts, object), np.array(table.labels)
     groups = np.array(find_near_duplicates(table.texts, table.groups).joined.groups, object)
     fold_of_row = grouped_folds(list(groups), table.labels, n_folds, seed=0)
     print(f"\n{name}: {len(texts):,} rows, {n_folds} folds of whole groups\n")
-    print_header("model", "accuracy", "each fold", "ours less this", "p", "fit s a fold")
+    print_header(
+        "model", "accuracy", "each fold", "default with vectors minus this", "p", "s per fold"
+    )
     right = {}
     for peer, made in PEERS.items():
         right[peer], seconds = np.zeros(len(texts), bool), []

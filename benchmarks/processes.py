@@ -1,7 +1,7 @@
-"""How many times as fast an LSTM is fitted in several processes: `make bench-processes`.
+"""Fitting an LSTM in several processes: `make bench-processes`.
 
-The peer is the same fit in one process. The fits alternate, since machines are busy at times, and
-include the start of the processes. Texts are the first tweets of *twitter-entity-sentiment*.
+The peer is the same fit in one process. The fits alternate, and include the start of the processes.
+Texts are the first tweets of *twitter-entity-sentiment*.
 
     python benchmarks/processes.py --recipe notebook-fast --texts 12000 --epochs 1 --repeats 3
 

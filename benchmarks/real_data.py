@@ -1,4 +1,4 @@
-"""Where the benchmarks find the real data: one setting, WORDGATE_REAL_DATA."""
+"""The real data of the benchmarks, in the folder WORDGATE_REAL_DATA."""
 
 import csv
 import os

@@ -1,13 +1,13 @@
-"""Rows a second and memory of `wordgate score`: `make bench-score`.
+"""Speed and memory of `wordgate score`: `make bench-score`.
 
 Files of 1,000,000 and 10,000,000 rows are made of the real tweets: each row's text is the first
-half of one tweet and the second half of another, so that no text comes twice. Each file is scored
-by the command line, once, beside the predictor's own rate: the same texts from strings, in lists
-as long as the batches, nothing read or written. Then 200,000 rows are killed (SIGKILL) at 50
-random instants and gone on with by `--resume`; every result must be the uninterrupted one's.
+half of one tweet and the second half of another, so that no text occurs twice. Each file is scored
+by the command line, once, beside the rate of the predictor alone: the same texts from strings, in
+lists as long as the batches. Then scoring 200,000 rows is killed (SIGKILL) at 50 random times and
+resumed with `--resume`; every result must be that of an uninterrupted run.
 
     python benchmarks/score.py                        all of it, some ten minutes, 3 GB of disk
-    python benchmarks/score.py --bundle model         with a model that is there
+    python benchmarks/score.py --bundle model         with an existing model
     python benchmarks/score.py --rows 50000 --kill-rows 20000 --kills 5
     python benchmarks/score.py --out day.json         the figures, too
 """
@@ -78,7 +78,9 @@ def _own_rate(bundle: str) -> float:
 
 def _sizes(place: Path, bundle: str | Path, sizes: list[int]) -> list[dict[str, float]]:
     print()
-    print_header("rows", "GB", "texts/s", "predictor's own", "share", "whole command, s", "peak MB")
+    print_header(
+        "rows", "GB", "texts/s", "predictor alone, texts/s", "ratio", "whole command, s", "peak MB"
+    )
     measured = []
     for rows in sizes:
         source, out = _made(place / "in.csv", rows), place / "out.csv"
@@ -106,19 +108,19 @@ def _kills(place: Path, bundle: str | Path, rows: int, kills: int) -> dict[str, 
     started = time.perf_counter()
     _output(command)
     whole, result = time.perf_counter() - started, out.read_bytes()
-    chance, same, gone_on = random.Random(0), 0, 0
+    chance, same, resumed = random.Random(0), 0, 0
     for _ in range(kills):
         out.unlink()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(chance.uniform(0, whole))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        gone_on += Path(f"{out}.checkpoint").exists()
+        resumed += Path(f"{out}.checkpoint").exists()
         _output([*command, "--resume"])
         same += out.read_bytes() == result
-    print(f"\n{rows:,} rows, killed at {kills} random instants of {whole:.1f} s, {gone_on} of them "
-          f"with a checkpoint: {same} of {kills} results identical")  # fmt: skip
-    return {"rows": rows, "kills": kills, "with_checkpoint": gone_on, "identical": same}
+    print(f"\n{rows:,} rows, killed at {kills} random times within {whole:.1f} s, {resumed} of "
+          f"them with a checkpoint: {same} of {kills} results identical")  # fmt: skip
+    return {"rows": rows, "kills": kills, "with_checkpoint": resumed, "identical": same}
 
 
 def _output(command: list[str]) -> str:
@@ -127,7 +129,7 @@ def _output(command: list[str]) -> str:
 
 
 def _run(*arguments: object) -> tuple[str, float]:
-    """Run a command; give what it wrote, and its peak memory in MB."""
+    """Run a command; return its output, and its peak memory in MB."""
     process = subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True)  # fmt: skip
     written = process.stdout.read() if process.stdout else ""

@@ -1,4 +1,4 @@
-"""`--family auto` beside what else chooses a text classifier: `make bench-search`.
+"""`--family auto` beside other searches and default recipes: `make bench-search`.
 
     python benchmarks/search.py                        all data sets, 10 minutes each: hours
     python benchmarks/search.py --data reviews-200 --minutes 1
@@ -6,14 +6,14 @@
     python benchmarks/search.py price --seeds 20       the selection bias
     python benchmarks/search.py folds --seeds 3        scores on 3, 5 and 10 inner folds of 200 rows
 
-Tweets and movie reviews, each whole and with 1,000 and 200 rows to learn from (the test rows are
+Tweets and movie reviews, each whole and with 1,000 and 200 rows for training (the test rows are
 those of the whole); tweets with 20 emoji; and long texts, "threads": eight tweets of one topic
-joined, labelled with their most frequent label (`searching/data.py`). Everybody learns from the
-same rows, validation included, and is judged on the same test rows, of groups that nobody has seen:
+joined, labelled with their most frequent label (`searching/data.py`). All peers
+have the same training rows, validation included, and the same test rows, of unseen groups:
 
 - `auto`: `wordgate train --family auto --minutes M`
 - `default FAMILY`: `wordgate train --family FAMILY` with its default recipe. `auto` is compared
-  with the best of these on the test rows, which nobody can know beforehand.
+  with the best of these on the test rows, which is not known beforehand.
 - `fasttext`: fastText's autotune for M minutes on a validation set of a tenth of the rows
 - `halving`: scikit-learn's HalvingGridSearchCV over TF-IDF and a linear model, 3 folds of groups
 
@@ -46,7 +46,7 @@ N_PRICE = 1000
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the requested part."""
     options = parsed()
     if options.what == "price":
         price(options)
@@ -104,7 +104,7 @@ def compare(name: str, peers, options: argparse.Namespace) -> None:
 
 
 def measured(data: sets.TrainTest, run, folder: Path, minutes: float) -> dict[str, object]:
-    """Run one peer: its accuracy, which rows it labels right, what it has chosen, the time."""
+    """Run one peer: its accuracy, which rows it labels correctly, the selection, the time."""
     sizes = {"n_train": len(data.train.texts), "n": len(data.test.texts)}
     started = time.monotonic()
     try:
@@ -141,7 +141,7 @@ def price(options: argparse.Namespace) -> None:
 
 
 def price_of(rows: sets.Rows, seed: int, minutes: float) -> dict[str, object]:
-    """Choose on some rows, and judge what was chosen on all rows of other groups."""
+    """Search on some rows, and evaluate the selected model on all rows of other groups."""
     rng = np.random.default_rng(seed)
     drawn = rng.permutation(len(rows.texts))[:N_PRICE].tolist()
     groups = rows.groups if rows.groups is not None else rows.texts

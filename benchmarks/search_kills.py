@@ -1,11 +1,11 @@
-"""Searches that are killed at random instants, and continued: is what they find the same?
+"""Searches that are killed at random times and resumed.
 
     python benchmarks/search_kills.py                 20 searches
     python benchmarks/search_kills.py --kills 5 --trials 8
 
 A search of the family `count` on 200 generated texts, with `trials` and without a limit of time,
-runs in a child of this process, which is sent SIGKILL after a random time. What is kept is
-continued with `resume` until a child ends by itself, killed again with a probability of 1/2.
+runs in a child of this process, which is sent SIGKILL after a random time. The search is resumed
+until a child ends by itself, and killed again with a probability of 1/2.
 Reported are trials that had finished and are lost, and searches whose trials or winner differ
 from those of an uninterrupted search.
 """

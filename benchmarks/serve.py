@@ -1,20 +1,20 @@
-"""Requests a second of `wordgate serve`, and what it does under too many: `make bench-serve`.
+"""`wordgate serve` under load, overload and attacks: `make bench-serve`.
 
 One server process on the loopback device, the load on the same machine; the texts are the real
 tweets, each of them once in a round.
 
-- **Load.** wrk, whose connections ask again as soon as they are answered: one text a request, and
-  64. Beside it the predictor's own rate on lists of 512 texts.
-- **Overload.** Requests of 64 texts at fixed times, three times as many as wrk got answered.
-  Goodput is what is answered with 200; the refusals' time is counted from when the request was due.
-- **Attacks.** Bodies of 10 GB in chunks, lengths that are lies, a gzip bomb, 1,000 slow clients;
+- **Load.** wrk, whose connections send a request as soon as they have the response: one text per
+  request, and 64. Beside it the rate of the predictor alone on lists of 512 texts.
+- **Overload.** Requests of 64 texts at fixed times, three times the peak rate of wrk.
+  Goodput is the rate of responses with 200; times count from when a request was due.
+- **Attacks.** Bodies of 10 GB in chunks, false content lengths, a gzip bomb, 1,000 slow clients;
   beside each a usual load of one text a request, whose p99 is compared with that of a quiet server.
-  The growth of the server's peak memory is held against twice the longest body it takes.
-- **The end.** SIGTERM at a random instant while clients ask on and on: every request that was sent
+  The growth of the server's peak memory is compared with twice the longest body it accepts.
+- **The end.** SIGTERM at a random time while clients send requests: every request that was sent
   on a connection must be answered whole, and the process must exit with 0.
 
     python benchmarks/serve.py                          all of it, some ten minutes
-    python benchmarks/serve.py --bundle model           with a model that is there
+    python benchmarks/serve.py --bundle model           with an existing model
     python benchmarks/serve.py --only load --seconds 5
     python benchmarks/serve.py --out day.json           the figures, too
 
@@ -85,7 +85,7 @@ def _parsed() -> argparse.Namespace:
 def _load(chosen: argparse.Namespace, bundle: str, texts: list[str], folder: Path) -> Any:
     own = _own_rate(bundle, chosen.kernel, texts)
     print()
-    print_header("texts a request", "connections", "requests/s", "texts/s", "p50, ms", "p99, ms",
+    print_header("texts per request", "connections", "requests/s", "texts/s", "p50, ms", "p99, ms",
                  "peak MB", "not 200")  # fmt: skip
     measured = []
     server = Server(bundle, "--kernel", chosen.kernel)
@@ -129,7 +129,7 @@ def _overload(chosen: argparse.Namespace, bundle: str, texts: list[str], folder:
     _ended(server)
     good = seen.count(200) / seconds
     others = sum(map(len, seen.seconds.values())) - seen.count(200) - seen.count(503)
-    print(f"\n| {AT_ONCE} texts a request, {seconds} s at 3 times the peak | |\n|---|---|\n"
+    print(f"\n| {AT_ONCE} texts per request, {seconds} s at 3 times the peak rate | |\n|---|---|\n"
           f"| peak, answered/s | {peak_rate:,.0f} |\n"
           f"| goodput/s | {good:,.0f} ({good / peak_rate:.0%}) |\n"
           f"| p50 and p99 of the answered, ms | {1000 * seen.percentile(200, 50):,.0f},"
@@ -181,11 +181,11 @@ def _attacks(chosen: argparse.Namespace, bundle: str, texts: list[str], _: Path)
     load.at_rate(server.port, asked, USUAL_RATE, 5)
     usual = load.at_rate(server.port, asked, USUAL_RATE, seconds)
     print()
-    print_header("attack", "answers", f"memory grew by, MB (allowed: {allowed:.0f})",
+    print_header("attack", "responses", f"memory growth, MB (allowed: {allowed:.0f})",
                  "others' p99, ms", "others not 200")  # fmt: skip
     print_row("none", "", "", f"{1000 * usual.percentile(200, 99):.1f}", _not_200(usual))
     measured = {"usual_p99": usual.percentile(200, 99)}
-    for name, told in ATTACKS.items():
+    for name, description in ATTACKS.items():
         server.forget_peak()
         before = server.megabytes()
         attack = subprocess.Popen(
@@ -195,7 +195,7 @@ def _attacks(chosen: argparse.Namespace, bundle: str, texts: list[str], _: Path)
         others = load.at_rate(server.port, asked, USUAL_RATE, seconds)
         answers = json.loads(attack.communicate(timeout=120)[0] or "{}")
         grew = server.megabytes("VmHWM") - before
-        print_row(told, ", ".join(f"{k}: {v}" for k, v in answers.items()), f"{grew:.1f}",
+        print_row(description, ", ".join(f"{k}: {v}" for k, v in answers.items()), f"{grew:.1f}",
                   f"{1000 * others.percentile(200, 99):.1f}", _not_200(others))  # fmt: skip
         measured[name] = {"answers": answers, "megabytes": grew,
                           "p99": others.percentile(200, 99)}  # fmt: skip
@@ -237,8 +237,8 @@ def _end(chosen: argparse.Namespace, bundle: str, texts: list[str], _: Path) -> 
 
 def _ended(server: Server) -> None:
     code = server.end()
-    if code or "Traceback" in server.told:
-        print(f"the server ended with {code}:\n{server.told}")
+    if code or "Traceback" in server.log:
+        print(f"the server ended with {code}:\n{server.log}")
 
 
 _PARTS = {"load": _load, "overload": _overload, "attacks": _attacks, "end": _end}

@@ -1,4 +1,4 @@
-"""How long a command takes before it does anything: `make bench-startup`.
+"""The time that a command takes to start: `make bench-startup`.
 
 Peer: the same interpreter importing click alone. Medians of 15 alternating runs.
 """

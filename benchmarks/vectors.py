@@ -1,12 +1,12 @@
-"""What picking 30,000 words out of 3,000,000 vectors costs: `make bench-vectors`.
+"""Reading the vectors of 30,000 words out of 3,000,000: `make bench-vectors`.
 
 A file of 3,000,000 x 300 in word2vec's binary format, as large as GoogleNews' and with words as
 long, is made in a temporary folder (WORDGATE_BENCH_TMP names another; 4.5 GB) and deleted in the
-end. The words wanted lie all over it, which is the hardest case: real ones are frequent words,
-which stand at the beginning. Smaller files show gzip and text.
+end. The wanted words are spread over the file, which is the hardest case: real ones are frequent
+words, which are at its beginning. Smaller files show gzip and text.
 
-Below the bare pass stands what a training does: it looks for each word in every spelling, and keeps
-what it found in a cache, which the next run reads.
+Below the plain reading is that of a training: it looks for each word in every spelling, and writes
+the vectors to a cache, which the next run reads.
 
 Peers: the system's `cat` or `gzip -dc`, which only read the file, and gensim, which loads it whole
 and then picks; WORDGATE_BENCH_GENSIM names an interpreter that has it. Each reads in a process of
@@ -35,7 +35,7 @@ from statistics import median
 
 import numpy as np
 
-from command import circumstances, print_facts, program_of
+from command import circumstances, print_facts, program_of, require_program
 from printing import print_header, print_row
 from wordgate.vectors.formats import open_vectors
 from wordgate.vectors.writing import write_vectors
@@ -104,6 +104,7 @@ class Cost:
 
 def main(options: list[str]) -> None:
     """Make the files and print the table."""
+    require_program("gensim")
     share = 100 if "--small" in options else 1
     with tempfile.TemporaryDirectory(dir=os.environ.get("WORDGATE_BENCH_TMP")) as name:
         folder = Path(name)

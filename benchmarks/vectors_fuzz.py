@@ -1,10 +1,10 @@
-"""What becomes of 500,000 broken files of word vectors: `make bench-vectors-fuzz`.
+"""Reading 500,000 malformed files of word vectors: `make bench-vectors-fuzz`.
 
-Files of every format, plain and gzipped, with headers that lie, bytes changed, put in or taken out,
-and ends cut off. Each is opened and read both ways in a process that may use 2 GiB of addresses
-beside those of its libraries; it must end in vectors or in one sentence (`DataError`), within a
-second. A case over a tenth of that is read twice and the faster counts, since a busy machine stops
-any process now and then.
+Files of every format, plain and gzipped, with false headers, bytes changed, inserted or deleted,
+and truncated. Each is opened and read both ways in a process that may use 2 GiB of addresses beside
+those of its libraries; it must end in vectors or in one sentence (`DataError`), within a second. A
+case over a tenth of that is read twice and the faster counts, since a busy machine can stop any
+process.
 
     python benchmarks/vectors_fuzz.py                 all cases
     python benchmarks/vectors_fuzz.py --cases 10000   fewer

@@ -1,4 +1,4 @@
-"""What several tests share: data, models trained once, and skips where a package is absent.
+"""Fixtures of several tests: data, models trained once, and skips where a package is absent.
 
 `WORDGATE_REAL_DATA` names the folder of the real data, and `WORDGATE_TEST_MODELS` one for the
 models: they are taken from there, and made there where they are missing.
@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,18 +45,18 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-# A shell that runs the tests in the background has them ignore Ctrl-C, which some of them press.
+# A shell that runs the tests in the background lets them ignore Ctrl-C, which some of them send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 LONG = os.environ.get("WORDGATE_FAULTS") == "long"
 if find_spec("hypothesis"):
     import hypothesis
 
-    # `make test` says the same of the same code; and a busy machine fails no test.
+    # `make test` is reproducible, and does not fail on a busy machine.
     hypothesis.settings.register_profile("ours", derandomize=not LONG, deadline=None)
     hypothesis.settings.load_profile("ours")
 _DISK, _MEMORY, _ROOM = tempfile.gettempdir(), Path("/dev/shm"), 4 * 2**30
 if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM:
-    # Thousands of files are forced to the disk, each of which would be waited for.
+    # Thousands of files are synchronized to the disk, which takes long.
     os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 wait_asleep()  # before any test imports torch: a busy machine would spin for minutes
 
@@ -71,7 +72,7 @@ _COMES_WITH = {
     "sklearn": "scikit-learn",
     "tokenizers": "transformers",
 }
-"""Modules that are not called like the package that is installed for them."""
+"""Modules whose package has another name."""
 
 PLANNED = {
     "lstm.schedule": "one-cycle",
@@ -82,7 +83,7 @@ PLANNED = {
     "lstm.epoch_score": "accuracy",
     "lstm.class_weight": "none",
 }
-"""Settings by which the number of epochs is planned, so that two of them are enough."""
+"""Settings that fix the number of epochs, so that two are enough."""
 
 TINY = {
     "lstm.epochs": 2,
@@ -92,10 +93,10 @@ TINY = {
     "text.min_groups": 1,
     **PLANNED,
 }
-"""Settings of an LSTM that trains at once."""
+"""Settings of an LSTM that trains in a moment."""
 
 TINY_MLP = {"mlp.hidden_size": 8, "mlp.epochs": 3, "mlp.batch_size": 16, "text.min_groups": 1}
-"""Settings of an MLP that trains at once."""
+"""Settings of an MLP that trains in a moment."""
 
 _BROWSER_OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-component-update",
@@ -110,9 +111,9 @@ REAL_DATA = Path(
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config) -> int:
-    """Say how many processes `-n auto` is: quotas count, which pytest-xdist itself overlooks.
+    """Return the number of processes of `-n auto`; unlike pytest-xdist, this respects quotas.
 
-    Each computes in its share of the cores: the processes begin with this one's environment.
+    Each process uses its share of the cores: it inherits this environment.
     """
     cores = available_cores()
     workers = min(cores, _MOST_WORKERS)
@@ -122,7 +123,7 @@ def pytest_xdist_auto_num_workers(config) -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session):
-    """Keep the garbage collector from going through all modules again and again."""
+    """Disable the garbage collector while modules are imported."""
     gc.disable()
     try:
         return (yield)
@@ -133,7 +134,7 @@ def pytest_collection(session):
 
 @cache
 def optional_packages() -> dict[str, frozenset[str]]:
-    """Read from pyproject.toml which packages each extra and each group has on this system."""
+    """Read the packages of each extra and each dependency group for this system."""
     content = tomllib.loads(_PROJECT.read_text(encoding="utf-8"))
     lists = {**content["project"]["optional-dependencies"], **content["dependency-groups"]}
 
@@ -153,7 +154,7 @@ def optional_packages() -> dict[str, frozenset[str]]:
 
 
 def is_absent(package: str) -> bool:
-    """Tell whether a package is not installed, whatever a test has done to the imports."""
+    """Return whether a package is not installed, even if a test patches imports."""
     try:
         metadata.distribution(package)
     except metadata.PackageNotFoundError:
@@ -162,20 +163,20 @@ def is_absent(package: str) -> bool:
 
 
 def package_of(module: str) -> str | None:
-    """Name the optional package that a module belongs to, if it is one's."""
+    """Return the optional package of a module, if it has one."""
     top = module.partition(".")[0]
     package = canonicalize_name(_COMES_WITH.get(top, top))
     return package if package in frozenset().union(*optional_packages().values()) else None
 
 
 def packages_named(message: str) -> list[str]:
-    """Name the packages of the extra that a message says is missing; none where it says none."""
+    """List the packages of the extra that a message names as missing."""
     extra = re.search(r" needs the extra '([\w-]+)': pip install ", message)
     return sorted(optional_packages().get(extra[1], ())) if extra else []
 
 
 def missing_for(error: BaseException | None) -> str | None:
-    """Name the package for want of which a test failed: an optional one, and really absent."""
+    """Return the absent optional package that made a test fail, if there is one."""
     if isinstance(error, MissingExtraError):
         packages = packages_named(str(error))
     elif isinstance(error, ModuleNotFoundError):
@@ -196,7 +197,7 @@ def _skips_what_is_missing():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item):
-    """Skip what is marked with `needs` where a package is absent, or whose fixtures lack one."""
+    """Skip a test if a package of its mark `needs`, or one that its fixtures need, is absent."""
     for mark in item.iter_markers("needs"):
         for module in mark.args:
             package = package_of(module)
@@ -209,13 +210,13 @@ def pytest_runtest_setup(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Skip a test that fails for want of an optional package, and only where it is absent."""
+    """Skip a test that fails because an optional package is absent."""
     return (yield from _skips_what_is_missing())
 
 
 @pytest.fixture
 def skip_if_missing():
-    """Skip a test whose command says, on standard error, that it lacks what really is absent."""
+    """Skip a test whose command reports a missing extra that is indeed absent."""
 
     def skip(standard_error):
         for package in filter(is_absent, packages_named(standard_error)):
@@ -239,16 +240,16 @@ def pytest_make_collect_report(collector):
 
 def review_rows(n_groups: int = 60, *, seed: int = 0) -> list[tuple[str, str, str]]:
     """Make rows of id, label and text: of each id, five that differ in one word."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     things = ["kettle", "lamp", "camera", "mattress", "mirror", "bicycle", "chair", "radio"]
     moods = {"good": ["love", "enjoy", "praise"], "bad": ["hate", "regret", "avoid"]}
     places = ["kitchen", "garden", "office", "cellar", "attic", "hall", "studio", "shed"]
     rows = []
     for number in range(n_groups):
         label = ("bad", "good")[number % 2]
-        thing, place, other = chance.choice(things), chance.choice(places), chance.choice(places)
+        thing, place, other = rng.choice(things), rng.choice(places), rng.choice(places)
         for turn in ("today", "again", "still", "really", "now"):
-            mood = chance.choice(moods[label])
+            mood = rng.choice(moods[label])
             text = f"We {mood} this {thing} number {number} from the {place} or the {other} {turn}"
             rows.append((f"r{number:03d}", label, text))
     return rows
@@ -288,6 +289,33 @@ def movie_reviews() -> Path:
     return _real("movie_reviews.csv")
 
 
+class RecordingProgress(Silent):
+    """Records the messages and the progress bars of a function under test.
+
+    Attributes:
+        lines: The lines of all messages.
+        bars: Of each bar, the total and the units that are done.
+        starts: Of each bar, the units that were done when it was opened.
+        labels: The descriptions of the units.
+    """
+
+    def __init__(self):
+        self.lines, self.bars, self.starts, self.labels = [], [], [], []
+
+    def say(self, text):
+        self.lines += text.splitlines()
+
+    @contextmanager
+    def bar(self, total, done=0):
+        self.bars.append([total, done])
+        self.starts.append(done)
+        yield self
+
+    def advance(self, label):
+        self.bars[-1][1] += 1
+        self.labels.append(label)
+
+
 @dataclass(frozen=True)
 class Kept:
     """A model that was trained once for many tests, which must not change its folder.
@@ -302,16 +330,16 @@ class Kept:
 
     @property
     def metrics(self) -> Metrics:
-        """What stands in its `metrics.json`."""
+        """Its `metrics.json`."""
         return BundleFolder.open(self.folder).metrics()
 
 
 @dataclass(frozen=True)
 class Trained(Kept):
-    """The same model, trained by this very process: for tests of what a training gives.
+    """A model that was trained in this process, for tests of the result of training.
 
     Attributes:
-        training: What `wordgate.train` gave; the folder was written from it.
+        training: The result of `wordgate.train`.
     """
 
     training: "wordgate.Training"
@@ -319,7 +347,7 @@ class Trained(Kept):
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory) -> Path:
-    """The folder for what all processes of a run share."""
+    """The folder that all processes of a run share."""
     if named := os.environ.get("WORDGATE_TEST_MODELS"):
         folder = Path(named).absolute()
     else:
@@ -330,11 +358,11 @@ def shared(tmp_path_factory) -> Path:
 
 
 def made_once(path: Path, make: Callable[[Path], object]) -> Path:
-    """Make a file or a folder, unless this or another process has; the others wait for it.
+    """Make a file or a folder unless it exists; other processes wait for it.
 
     Args:
-        path: Where it is to be.
-        make: What writes it, to another path of the same name.
+        path: Its path.
+        make: Writes it to another path of the same name.
     """
     if path.exists():
         return path
@@ -363,7 +391,7 @@ def few_reviews(shared) -> Path:
 
 @pytest.fixture(scope="session")
 def review_vectors(shared) -> Path:
-    """Vectors for most words of the reviews and for some others; the first number tells moods."""
+    """Vectors for most words of the reviews and some others; the first dimension is the mood."""
     return made_once(shared / "vectors" / "reviews.bin", write_review_vectors)
 
 
@@ -379,7 +407,7 @@ def write_review_vectors(path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def ways(review_vectors) -> dict[str, dict[str, object]]:
-    """How the model of each family is trained on the reviews."""
+    """The options with which each family is trained on the reviews."""
     return {
         "count": {},
         "lstm": {"settings": TINY},
@@ -390,7 +418,7 @@ def ways(review_vectors) -> dict[str, dict[str, object]]:
 
 @pytest.fixture(scope="session")
 def model_of(shared, reviews, ways):
-    """Give the model of a family, trained once for all processes of a run."""
+    """Return the model of a family, trained once for all processes of a run."""
 
     def get(family: str) -> Kept:
         def train(out):
@@ -403,7 +431,7 @@ def model_of(shared, reviews, ways):
 
 @pytest.fixture(scope="session")
 def training_of(tmp_path_factory, reviews, ways):
-    """Give the model of a family, trained once in this process."""
+    """Return the model of a family, trained once in this process."""
 
     @cache
     def get(family: str) -> Trained:
@@ -446,10 +474,10 @@ def lstm_training(training_of) -> Trained:
 
 @pytest.fixture(scope="session", autouse=True)
 def copies_found_once():
-    """Seek the copies among the same rows, and take their fingerprints, once a process.
+    """Find the near duplicates of the same rows, and their fingerprints, once per process.
 
-    Most tests train on the same 300, which are much alike, so that this was more than half of a
-    training. `tests/dedup` and `tests/split` call what seeks them itself.
+    Most tests train on the same 300 similar rows, where this took more than half of the time.
+    `tests/dedup` and `tests/split` call the search itself.
     """
     try:
         from wordgate.dedup.fingerprints import Fingerprints
@@ -484,14 +512,14 @@ def copies_found_once():
 
 @pytest.fixture(scope="session")
 def on_disk():
-    """A folder where writing takes its time, as it doesn't in `tmp_path` if that is in memory."""
+    """A folder on disk; `tmp_path` may be in memory."""
     with tempfile.TemporaryDirectory(prefix="wordgate-", dir=_DISK) as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="session")
 def how_many():
-    """Choose the number of tries: the first in `make test`, the second in `make faults`."""
+    """Choose the number of repetitions: the first in `make test`, the second in `make faults`."""
 
     def choose(short, long):
         return long if LONG else short
@@ -501,7 +529,7 @@ def how_many():
 
 @pytest.fixture
 def copied(tmp_path):
-    """Copy a model's folder, to do harm to the copy."""
+    """Copy a model's folder, to damage the copy."""
     return lambda kept: Path(shutil.copytree(kept.folder, tmp_path / "copy"))
 
 
@@ -515,6 +543,26 @@ def hide_packages(monkeypatch):
 
 
 @pytest.fixture
+def data_home(tmp_path, monkeypatch):
+    """The folder WORDGATE_DATA_HOME, in an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORDGATE_DATA_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def fake_kagglehub(monkeypatch):
+    """Replace kagglehub; the function has the signature of its ``dataset_download``."""
+
+    def replace(download):
+        module = types.ModuleType("kagglehub")
+        module.dataset_download = download
+        monkeypatch.setitem(sys.modules, "kagglehub", module)
+
+    return replace
+
+
+@pytest.fixture
 def make_file(tmp_path):
     """Write rows to a CSV file of a name."""
     return lambda rows, name="data.csv", header=("id", "label", "text"): write_reviews(
@@ -524,19 +572,19 @@ def make_file(tmp_path):
 
 @pytest.fixture
 def make_rows():
-    """Make rows of id, label and text for so many ids."""
+    """Make rows of id, label and text for a number of ids."""
     return review_rows
 
 
 @pytest.fixture(scope="session")
 def tiny():
-    """Settings of an LSTM that trains at once."""
+    """Settings of an LSTM that trains in a moment."""
     return dict(TINY)
 
 
 @pytest.fixture(scope="session")
 def tiny_mlp():
-    """Settings of an MLP that trains at once."""
+    """Settings of an MLP that trains in a moment."""
     return dict(TINY_MLP)
 
 
@@ -553,7 +601,7 @@ class Forks:
     folder: Path
 
     def run(self, folder, *arguments, stop=None) -> subprocess.CompletedProcess:
-        """Run a command in a folder; `stop` as `forked.py` has it."""
+        """Run a command in a folder; `stop` as in `forked.py`."""
         out, err = self.folder / "out", self.folder / "err"
         given = [os.fsencode(argument).decode("latin-1") for argument in map(str, arguments)]
         order = {"arguments": given, "folder": str(folder), "out": str(out), "err": str(err),
@@ -589,7 +637,7 @@ TEACHER_WORDS = ("good", "bad", "lamp", "kettle", "the", "##s", "##ly")
 
 
 def save_tiny_bert(folder: Path, words, **changes) -> Path:
-    """Write a BERT of random weights, 16 numbers wide, that knows some words."""
+    """Write a BERT of random weights, hidden size 16, with some words as its vocabulary."""
     import torch
     from transformers import BertConfig, BertModel, BertTokenizer
 
@@ -607,7 +655,7 @@ def save_tiny_bert(folder: Path, words, **changes) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_teacher(tmp_path_factory) -> Path:
-    """A sentence-transformer of random weights, 16 numbers wide, that knows `TEACHER_WORDS`."""
+    """A sentence-transformer of random weights, hidden size 16, vocabulary `TEACHER_WORDS`."""
     pytest.importorskip("sentence_transformers", reason="needs the extra 'distill'")
     from sentence_transformers import SentenceTransformer
 
@@ -656,7 +704,7 @@ class _Described:
 
 
 def write_multilabel(out, model, config, **more):
-    """Save a model as one of several labels per text, with what its config is to say besides."""
+    """Save a model as one of several labels per text, with further fields of its config."""
     from wordgate.bundle.folder import Bundle, write_bundle
     from wordgate.dedup.fingerprints import Fingerprints
 
@@ -667,7 +715,7 @@ def write_multilabel(out, model, config, **more):
 
 @pytest.fixture(scope="session")
 def as_multilabel(tmp_path_factory):
-    """Save the model of a folder as one of several labels per text, and give the new folder."""
+    """Save the model of a folder as one of several labels per text; return the new folder."""
 
     def save(folder, **more):
         opened = BundleFolder.open(folder)
@@ -680,7 +728,7 @@ def as_multilabel(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def make_topics(tmp_path_factory):
-    """Make a model of several labels per text, each of which one word speaks for, from 0.4 on.
+    """Make a model of several labels per text; one word indicates each, with threshold 0.4.
 
     A text of none of the words has no label, one of two words both labels.
     """

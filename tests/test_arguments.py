@@ -1,4 +1,4 @@
-"""Numbers as arguments: what is no number, or out of range, is refused with its value and name."""
+"""Numbers as arguments: invalid ones are refused with value and name."""
 
 import math
 
@@ -17,7 +17,7 @@ ROWS = [("good text", "a"), ("bad text", "b")] * 10
 
 
 @pytest.mark.parametrize("value", [0, 6, 1.0, 1.5, "2", True, None, [2], math.nan, np.float64(2)])
-def test_what_is_no_whole_number_of_a_range_is_refused(value):
+def test_anything_but_a_whole_number_of_a_range_is_refused(value):
     with pytest.raises(DataError) as caught:
         whole_number(value, "rows", "from 1 to 5", most=5, error=DataError)
     assert str(caught.value) == f"rows is {value!r}; it must be from 1 to 5"
@@ -30,7 +30,7 @@ def test_a_whole_number_is_given_back_as_a_plain_integer(value):
 
 
 @pytest.mark.parametrize("value", [0, -1, math.inf, math.nan, "a", "1", True, None, 1j])
-def test_what_is_no_positive_number_is_refused(value):
+def test_anything_but_a_positive_number_is_refused(value):
     with pytest.raises(SettingsError) as caught:
         positive_number(value, "minutes")
     assert str(caught.value) == f"minutes is {value!r}; it must be a number above 0"

@@ -142,7 +142,7 @@ def test_a_series_with_another_index_is_taken_by_position(data):
     assert classifier.score(texts, labels) > 0.9
 
 
-def test_it_stands_at_the_end_of_a_pipeline(data):
+def test_it_can_end_a_pipeline(data):
     texts, labels, _ = data
     lower = FunctionTransformer(lambda column: [text.lower() for text in column])
     pipeline = Pipeline([("lower", lower), ("model", counting())]).fit(texts, labels)
@@ -328,7 +328,7 @@ def test_bad_settings_are_refused_when_fitting(data):
     )
 
 
-def test_scikit_learn_is_told_that_it_takes_texts():
+def test_scikit_learn_tags_say_that_it_takes_texts():
     tags = WordgateClassifier().__sklearn_tags__()
     assert tags.estimator_type == "classifier"
     assert tags.input_tags.string
@@ -349,9 +349,9 @@ def test_it_is_quiet_unless_asked(data, tiny, capfd):
     WordgateClassifier(settings=tiny).fit(texts, labels)
     assert capfd.readouterr() == ("", "")
     WordgateClassifier(settings=tiny, verbose=True).fit(texts, labels)
-    told = capfd.readouterr()
-    assert told.out == ""
-    assert "\nepoch 2/2 " in told.err
+    reported = capfd.readouterr()
+    assert reported.out == ""
+    assert "\nepoch 2/2 " in reported.err
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ ABSENT = [
 
 
 @pytest.mark.parametrize(("error", "package"), ABSENT, ids=[package for _, package in ABSENT])
-def test_what_is_absent_is_named(conftest, without, error, package):
+def test_missing_packages_are_named(conftest, without, error, package):
     without(package)
     assert conftest.missing_for(error) == package
 
@@ -51,7 +51,7 @@ def test_what_is_absent_is_named(conftest, without, error, package):
 @pytest.mark.needs("torch", "sentence_transformers", "transformers", "uvicorn")
 @pytest.mark.needs("httptools", "orjson", "prometheus_client")
 @pytest.mark.parametrize("error", [error for error, _ in ABSENT], ids=str)
-def test_what_is_installed_is_never_missing(conftest, error, monkeypatch):
+def test_installed_packages_are_never_missing(conftest, error, monkeypatch):
     assert conftest.missing_for(error) is None
     monkeypatch.setitem(sys.modules, "torch", None)
     assert conftest.missing_for(error) is None

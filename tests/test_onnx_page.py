@@ -1,4 +1,4 @@
-"""The programs in docs/onnx.md: complete, short, and right from strings to labels."""
+"""The programs in docs/onnx.md: complete, short, and correct from strings to labels."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What the package says of itself: versions, extras, addresses, the image of the server."""
+"""The metadata of the package: versions, extras, addresses, the image of the server."""
 
 import re
 import sys

@@ -13,6 +13,7 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.data.columns import ColumnError
@@ -76,7 +77,7 @@ def test_files_are_scored_byte_for_byte(shards, count_model, tmp_path):
     assert score(tmp_path / "there", engine="ray", resume=True).was_complete
 
 
-def test_a_file_at_fault_is_told_as_without_ray_and_the_rest_is_kept(shards, count_model, tmp_path):
+def test_an_unreadable_file_ends_it_as_without_ray(shards, count_model, tmp_path):
     (shards / "part-1.csv").write_text("id,body\n1,We love it\n", encoding="utf-8")
     out = tmp_path / "out"
 
@@ -113,7 +114,7 @@ def test_a_task_whose_worker_is_killed_is_run_again(tmp_path):
         (lambda: ZeroDivisionError("a defect"), ZeroDivisionError, "a defect"),
     ],
 )
-def test_what_a_task_raises_is_raised_here(make, kind, message):
+def test_an_error_in_a_task_is_raised_in_the_driver(make, kind, message):
     def fail(_, __):
         raise make()
 
@@ -267,7 +268,7 @@ def test_a_fit_that_does_not_end_is_not_waited_for_when_the_time_is_over(reviews
     with ExitStack() as context:
         options = {**SLOWER, "minutes": 0.3}
         found = wordgate.tune(reviews, engine="ray", watch=watch, **options).search
-    assert 12.0 < time.monotonic() - started < 60.0
+    assert time.monotonic() - started > 12.0  # a stopped worker would be waited for without end
     assert found.ended_by == "minutes"
     assert "failed" in [trial.state for trial in found.trials]
 
@@ -318,7 +319,7 @@ def test_when_the_driver_is_killed_no_finished_trial_is_lost(few_reviews, tmp_pa
     assert not out.with_name("mine.toml.search").exists()
 
 
-def test_ray_tells_of_killed_workers_on_standard_error(reviews, tmp_path):
+def test_ray_reports_killed_workers_on_standard_error(reviews, tmp_path):
     command = ["tune", str(reviews), "--family", "count", "--trials", "3", "--minutes", "20"]
     command += ["--engine", "ray", "--json", "--out", str(tmp_path / "mine.toml")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -388,11 +389,7 @@ def test_a_training_whose_process_is_killed_continues_from_its_checkpoint(
 ):
     from wordgate.training import checkpoint
 
-    lines, saves, save = [], [], checkpoint.Checkpoint.save
-
-    class Listener(Silent):
-        def say(self, text):
-            lines.append(text)
+    saves, save, progress = [], checkpoint.Checkpoint.save, RecordingProgress()
 
     def save_and_kill(self, state):
         save(self, state)
@@ -409,9 +406,9 @@ def test_a_training_whose_process_is_killed_continues_from_its_checkpoint(
     }  # fmt: skip
     whole = wordgate.train(few_reviews, out=tmp_path / "whole", progress=Silent(), **options)
     monkeypatch.setattr(checkpoint.Checkpoint, "save", save_and_kill)
-    killed = wordgate.train(few_reviews, out=tmp_path / "killed", progress=Listener(), **options)
+    killed = wordgate.train(few_reviews, out=tmp_path / "killed", progress=progress, **options)
     assert saves == sorted({*saves})  # no update is made again, of either candidate
-    assert [line.rpartition("(")[2] for line in lines if "new processes" in line] == [
+    assert [line.rpartition("(")[2] for line in progress.lines if "new processes" in line] == [
         "restart 1 of 3).", "restart 2 of 3).",
     ]  # fmt: skip
     found, expected = (one.bundle.model.state()[1] for one in (killed, whole))

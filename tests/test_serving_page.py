@@ -1,4 +1,4 @@
-"""docs/serving.md: its commands work, its answers look like the real ones, its tables are whole."""
+"""docs/serving.md: commands work, responses look like the real ones, tables are complete."""
 
 import json
 import os

@@ -68,7 +68,7 @@ def test_a_setting_without_its_table_is_refused_with_the_tables_that_have_one(na
     assert message.splitlines()[1:] == [f"  no setting '{name}'; did you mean {tables}?"]
 
 
-def test_an_unknown_setting_is_refused_with_the_near_miss():
+def test_an_unknown_setting_is_refused_with_a_suggestion():
     assert refusal("default", {"lstm.hiden_size": 3}) == (
         "these settings (recipe 'default') cannot be used:\n"
         "  no setting 'lstm.hiden_size'; did you mean 'lstm.hidden_size'?"
@@ -80,7 +80,7 @@ def test_an_unknown_setting_that_is_near_none_lists_them():
     assert message.splitlines()[1].startswith("  no setting 'zzzz'; available: split, test_size,")
 
 
-def test_several_faults_are_told_at_once():
+def test_several_errors_are_reported_at_once():
     message = refusal(
         "default", {"lstm.hiden_size": 3, "lstm.epochs": "0", "text.truncate": "middle"}
     )
@@ -92,7 +92,7 @@ def test_several_faults_are_told_at_once():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "expected"),
     [
         ("lstm.hidden_size", 64.5, "lstm.hidden_size is 64.5; it must be a whole number"),
         ("lstm.hidden_size", "many", "lstm.hidden_size is 'many'; it must be a whole number"),
@@ -113,12 +113,12 @@ def test_several_faults_are_told_at_once():
         ("split", "grouping", "split is 'grouping'; it must be 'grouped' or 'random'"),
     ],
 )
-def test_a_bad_value_is_named_with_what_is_allowed(name, value, told):
-    assert refusal("default", {name: value}).splitlines()[1:] == [f"  {told}"]
+def test_a_bad_value_is_named_with_what_is_allowed(name, value, expected):
+    assert refusal("default", {name: value}).splitlines()[1:] == [f"  {expected}"]
 
 
 @pytest.mark.parametrize(
-    ("recipe", "changes", "told"),
+    ("recipe", "changes", "expected"),
     [
         (
             "notebook-fast",
@@ -150,8 +150,8 @@ def test_a_bad_value_is_named_with_what_is_allowed(name, value, told):
         ),
     ],
 )
-def test_settings_that_would_have_no_effect_together_are_refused(recipe, changes, told):
-    assert refusal(recipe, changes).splitlines()[1:] == [f"  {told}"]
+def test_settings_that_would_have_no_effect_together_are_refused(recipe, changes, expected):
+    assert refusal(recipe, changes).splitlines()[1:] == [f"  {expected}"]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_recipe_larger_than_any_is_refused_at_once(tmp_path):
     assert refusal(file) == (f"the recipe '{file}' has 40,005 bytes; a recipe has at most 16,384")
 
 
-def test_of_many_faults_the_first_are_told(tmp_path):
+def test_of_many_faults_the_first_are_reported(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text("\n".join(f"x{n} = 1" for n in range(1000)))
     lines = refusal(file).splitlines()
@@ -186,7 +186,7 @@ def test_a_value_that_is_too_long_is_shown_in_part(tmp_path):
         assert len(refusal(file)) < 10_000
 
 
-def test_a_recipe_of_ones_own_is_a_toml_file_that_may_extend_another(tmp_path):
+def test_a_users_recipe_is_a_toml_file_that_may_extend_another(tmp_path):
     changes = '[lstm]\nhidden_size = 17\npooling = "last+mean"\n'
     settings = load_settings(
         own_recipe(tmp_path, f'extends = "taught"\ntest_size = 0.3\n{changes}')
@@ -214,18 +214,18 @@ def test_a_recipe_that_extends_what_is_no_recipe_is_refused(tmp_path, base):
         ("[lstm]\nhidden_size = 20\n", {"lstm.hidden_size": 20}),
     ],
 )
-def test_a_recipe_of_ones_own_inherits_from_default(tmp_path, content, own):
+def test_a_users_recipe_inherits_from_default(tmp_path, content, own):
     assert load_settings(own_recipe(tmp_path, content)) == load_settings("default", own)
 
 
-def test_a_single_setting_beats_a_recipe_of_ones_own(tmp_path):
+def test_a_single_setting_beats_a_users_recipe(tmp_path):
     recipe = own_recipe(tmp_path, "[lstm]\nepochs = 3\npatience = 4\n")
     settings = load_settings(recipe, {"lstm.epochs": 5})
     assert (settings.lstm.epochs, settings.lstm.patience) == (5, 4)
     assert settings.set_by_user == {"lstm.epochs", "lstm.patience"}
 
 
-def test_a_fault_in_a_short_recipe_is_all_that_is_told(tmp_path):
+def test_a_fault_in_a_short_recipe_is_all_that_is_reported(tmp_path):
     message = refusal(own_recipe(tmp_path, "[lstm]\nepoch = 3\n"))
     assert message.splitlines()[1:] == ["  no setting 'lstm.epoch'; did you mean 'lstm.epochs'?"]
 
@@ -268,7 +268,7 @@ def test_tables_that_are_none_of_the_schema_are_refused(tmp_path, content):
     assert message.splitlines()[1].startswith("  no setting 'ls")
 
 
-def test_an_unknown_recipe_is_refused_with_the_near_miss():
+def test_an_unknown_recipe_is_refused_with_a_suggestion():
     assert refusal("defalt") == "no recipe 'defalt'; did you mean 'default'?"
     assert refusal("qqq") == (
         f"no recipe 'qqq'; available: {', '.join(recipe_names())}, the path of your own .toml file"
@@ -303,19 +303,19 @@ def test_an_assignment_without_a_name_or_a_sign_is_refused(assignment):
 
 def test_a_setting_that_is_set_twice_is_refused(tmp_path):
     """Neither `--set`, nor a dictionary, nor a recipe lets the last one silently win."""
-    told = "lstm.epochs is set more than once: 1 and 2; set it once"
+    expected = "lstm.epochs is set more than once: 1 and 2; set it once"
     with pytest.raises(SettingsError) as caught:
         parse_assignments(["lstm.epochs=1", "text.max_words=5", "lstm.epochs = 2"])
-    assert str(caught.value) == told
+    assert str(caught.value) == expected
     twice = {"lstm": {"epochs": 1}, "lstm.epochs": 2}
     with pytest.raises(SettingsError) as caught:
         load_settings("default", twice)
-    assert str(caught.value) == told
+    assert str(caught.value) == expected
     recipe = tmp_path / "mine.toml"
     recipe.write_text('"lstm.epochs" = 1\n[lstm]\nepochs = 2\n', encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         load_settings(recipe)
-    assert str(caught.value) == told
+    assert str(caught.value) == expected
 
 
 def test_teachers_are_joined_by_plus_and_none_is_none():
@@ -369,7 +369,7 @@ def test_costs_by_label_stand_in_a_file_or_in_a_table_of_a_recipe(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [
         (
             "accuracy",
@@ -405,8 +405,8 @@ def test_costs_by_label_stand_in_a_file_or_in_a_table_of_a_recipe(tmp_path):
         ),
     ],
 )
-def test_costs_by_label_that_are_none_are_named(value, told):
-    assert refusal("default", {"objective": value}).splitlines()[1:] == [f"  {told}"]
+def test_costs_by_label_that_are_none_are_named(value, expected):
+    assert refusal("default", {"objective": value}).splitlines()[1:] == [f"  {expected}"]
 
 
 @pytest.mark.parametrize("objective", ["recall@1", "precision@.5", "cost@0.5:5", "f1", "auto"])
@@ -431,30 +431,30 @@ def test_a_file_of_costs_may_name_thousands_of_labels(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         ("#\n" * 600_000, "has 1,200,000 bytes; a file of costs has at most 1,048,576"),
         (f"{'a.' * 20_000}a = 1", "has a line of 40,005 bytes; a line has at most 4,096"),
     ],
 )
-def test_a_file_of_costs_larger_than_any_is_refused_at_once(tmp_path, content, told):
+def test_a_file_of_costs_larger_than_any_is_refused_at_once(tmp_path, content, expected):
     file = costs_file(tmp_path, content)
-    assert refusal("default", {"objective": file}) == f"the file of costs '{file}' {told}"
+    assert refusal("default", {"objective": file}) == f"the file of costs '{file}' {expected}"
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (None, "the file of costs '{}' cannot be read: No such file or directory"),
         ("", "the file of costs '{}' names no label"),
         ("spam = {", "the file of costs '{}' is not valid TOML: "),
     ],
 )
-def test_a_file_of_costs_that_is_none_is_named(tmp_path, content, told):
+def test_a_file_of_costs_that_is_none_is_named(tmp_path, content, expected):
     path = tmp_path / "costs.toml" if content is None else costs_file(tmp_path, content)
     with pytest.raises(SettingsError) as error:
         load_settings("default", {"objective": path})
-    assert str(error.value).startswith(told.format(path))
+    assert str(error.value).startswith(expected.format(path))
 
 
 def test_settings_of_teachers_are_read_by_the_families_that_can_be_taught():
@@ -468,7 +468,7 @@ def test_each_setting_is_read_by_some_family():
         assert any(family.reads(name) for family in FAMILIES.values())
 
 
-def test_whoever_sets_the_epochs_means_all_of_them():
+def test_epochs_that_a_user_sets_are_all_trained():
     def most(**changes):
         return load_settings(
             "default", {f"lstm.{k}": v for k, v in changes.items()}
@@ -507,7 +507,7 @@ def test_weights_of_labels_stand_in_a_table_of_a_recipe(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [
         (
             "heavy",
@@ -538,5 +538,5 @@ def test_weights_of_labels_stand_in_a_table_of_a_recipe(tmp_path):
         ),
     ],
 )
-def test_weights_of_labels_that_are_none_are_named(value, told):
-    assert refusal("default", {"class_weight": value}).splitlines()[1:] == [f"  {told}"]
+def test_weights_of_labels_that_are_none_are_named(value, expected):
+    assert refusal("default", {"class_weight": value}).splitlines()[1:] == [f"  {expected}"]

@@ -122,7 +122,7 @@ def test_workers_take_the_model_from_the_files_that_spark_sends(
     assert by_key(scored.collect()) == expected
 
 
-def test_a_model_that_no_worker_has_is_told(spark, df, count_model, tmp_path):
+def test_a_model_that_no_worker_has_is_reported(spark, df, count_model, tmp_path):
     shutil.copytree(count_model.folder, tmp_path / "lost-model")
     scored = wordgate.spark.score(df, tmp_path / "lost-model", "text")
     shutil.rmtree(tmp_path / "lost-model")
@@ -145,7 +145,7 @@ def test_a_worker_loads_the_model_once_and_no_torch(spark, count_model):
     assert {row["error"] for row in texts.mapInPandas(watched, schema).collect()} == {"False 1"}
 
 
-def test_what_cannot_work_is_refused_before_any_task(df, count_model):
+def test_invalid_options_are_refused_before_any_task(df, count_model):
     with pytest.raises(DataError, match=r"^no column 'txt'; did you mean 'text'\?$"):
         wordgate.spark.score(df, count_model.folder, "txt")
     with pytest.raises(SettingsError, match=r"^top is 3;"):

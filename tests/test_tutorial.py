@@ -1,4 +1,4 @@
-"""The tutorial runs, and what is stored of it is whole."""
+"""The tutorial runs, and its stored outputs are complete."""
 
 import ast
 import csv
@@ -116,7 +116,7 @@ def test_no_output_is_an_error_or_a_warning(path):
 
 
 @every_notebook
-def test_nothing_tells_where_or_when_it_ran(path):
+def test_nothing_reveals_where_or_when_it_ran(path):
     assert not ABSOLUTE.search(path.read_text(encoding="utf-8"))
     assert read(path)["metadata"] == {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

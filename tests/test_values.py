@@ -126,7 +126,7 @@ def test_one_string_is_one_text(predictor):
         (pl.LazyFrame({"text": ["a"]}), "this data frame is lazy: collect() it first"),
     ],
 )
-def test_what_is_no_column_of_texts_is_refused_by_name(values, message):
+def test_anything_but_a_column_of_texts_is_refused_by_name(values, message):
     with pytest.raises(DataError) as caught:
         checked_texts(values)
     assert str(caught.value).startswith(message)
@@ -168,7 +168,7 @@ def test_lists_of_labels_may_stand_in_a_column_of_any_kind(form):
 
 
 @pytest.mark.parametrize("labels", ["ok", b"ok", 3])
-def test_what_is_no_column_of_labels_is_refused(labels):
+def test_anything_but_a_column_of_labels_is_refused(labels):
     for call in (WordgateClassifier(model="count").fit, lambda *a: list(GroupedSplit(4).split(*a))):
         with pytest.raises(DataError, match=r"^a (list|column) of labels is needed, not "):
             call(TEXTS, labels)
@@ -325,7 +325,7 @@ def test_texts_alone_can_be_audited(form):
         (TEXTS, "cannot tell which column of 'a list' contains the label: there is only one:"),
     ],
 )
-def test_what_is_no_table_is_refused(data, message):
+def test_anything_but_a_table_is_refused(data, message):
     with pytest.raises(DataError) as caught:
         read_table(data)
     assert str(caught.value).startswith(message)

@@ -17,12 +17,12 @@ def main() -> None:
     """Run it and print."""
     started = time.perf_counter()
     process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    told = process.stderr.read().decode() if process.stderr else ""
+    errors = process.stderr.read().decode() if process.stderr else ""
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(told)
+        sys.exit(errors)
     peak = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1024)
     print(json.dumps({"seconds": seconds, "megabytes": peak}))
 

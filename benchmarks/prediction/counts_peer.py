@@ -1,6 +1,6 @@
 """scikit-learn in `make bench-predict`: word counts with logistic regression.
 
-Counting words knows one thread, so processes share the texts.
+Counting words uses one thread, so processes share the texts.
 
 python counts_peer.py TEXTS
 """

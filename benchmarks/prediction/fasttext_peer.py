@@ -1,6 +1,6 @@
 """fastText in `make bench-predict`: its own classifier, with its own settings.
 
-Runs in an environment of its own that has fasttext, but not wordgate. Predicting knows one thread,
+Runs in an environment of its own that has fasttext, but not wordgate. Predicting uses one thread,
 so processes share the texts.
 
 python fasttext_peer.py TEXTS

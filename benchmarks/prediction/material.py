@@ -1,4 +1,4 @@
-"""What `make bench-predict` measures with: texts, bundles, and the weights for other libraries."""
+"""Texts, bundles, and weights for other libraries, for `make bench-predict`."""
 
 import json
 import random

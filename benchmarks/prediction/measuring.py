@@ -90,9 +90,9 @@ class Worker:
             if line.startswith("{"):  # whatever else libraries print
                 return json.loads(line)
         self._process.wait()
-        told = self._remarks.read_text(encoding="utf-8", errors="replace").strip()
-        told = told or f"it ended with {self._process.returncode}"
-        raise RuntimeError(told.splitlines()[-1])
+        errors = self._remarks.read_text(encoding="utf-8", errors="replace").strip()
+        errors = errors or f"it ended with {self._process.returncode}"
+        raise RuntimeError(errors.splitlines()[-1])
 
 
 def take_rates(peers: Sequence[Peer], texts: Path, repeats: int) -> list[Figures]:

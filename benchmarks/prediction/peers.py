@@ -1,4 +1,4 @@
-"""Who takes part in `make bench-predict`, and how each of them is run."""
+"""The peers of `make bench-predict`, and the command of each."""
 
 import sys
 from dataclasses import dataclass

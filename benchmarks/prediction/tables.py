@@ -1,4 +1,4 @@
-"""What `make bench-predict` prints."""
+"""The tables of `make bench-predict`."""
 
 from collections.abc import Sequence
 from typing import Any

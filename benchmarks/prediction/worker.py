@@ -1,7 +1,7 @@
-"""What every peer of `make bench-predict` does with its model: standard library and numpy alone.
+"""The loop of every peer of `make bench-predict`: standard library and numpy alone.
 
-A peer's process reads the name of a file of texts, gets its model ready and warms it up. It says
-so, and then predicts as often as it is asked to, each time texts that it has not seen yet.
+A peer's process reads the name of a file of texts, loads its model, warms up and reports it. Then
+it predicts as often as requested, each time texts that it has not seen yet.
 """
 
 import json
@@ -31,7 +31,7 @@ def serve(predict: Predict, texts: dict[str, Any], packages: Sequence[str], most
     Args:
         predict: The peer.
         texts: What `read_texts` gave.
-        packages: Whose versions are told.
+        packages: Packages whose versions are reported.
         most: Of slow peers, how many texts of each repeat are enough; 0 for all.
     """
     warm = texts["warm"][: most or None]

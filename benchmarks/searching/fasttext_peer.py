@@ -1,7 +1,7 @@
 """fastText's autotune in `make bench-search`: it chooses on validation rows, within some minutes.
 
-Runs in an environment of its own that has fasttext, but not wordgate. Texts are made as fastText's
-tutorial makes them: lower case, and punctuation apart from words.
+Runs in an environment of its own that has fasttext, but not wordgate. Texts are prepared as in
+fastText's tutorial: lower case, and punctuation separated from words.
 
 python fasttext_peer.py TRAIN.csv VALID.csv TEST.csv SECONDS THREADS
 """

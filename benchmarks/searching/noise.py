@@ -1,4 +1,4 @@
-"""How well scores on inner folds tell which settings are good: `benchmarks/search.py folds`.
+"""Correlation of scores on inner folds with accuracy: `benchmarks/search.py folds`.
 
 The default recipe of `count` and 20 random settings are scored on the inner folds of 200 rows. A
 model of each is also trained on all 200, and labels 2,000 texts of other groups.

@@ -1,4 +1,4 @@
-"""Who takes part in `make bench-search`, each with the same rows to learn from and to label."""
+"""The peers of `make bench-search`, each with the same training and test rows."""
 
 import json
 import subprocess

@@ -115,9 +115,11 @@ def _mean(differences: np.ndarray) -> str:
 
 
 def price_table(lines: Sequence[dict[str, object]]) -> str:
-    """Lay out the price of choosing, a seed a row, and its means."""
+    """Lay out the selection bias, a row per seed, and its means."""
     rows = [
-        header("seed", "chosen", "chosen by", "test", "95% interval", "truth", "covered"),
+        header(
+            "seed", "selected", "selection score", "test score", "95% interval", "true", "covered"
+        ),
         *map(_price_row, lines),
     ]
     chosen, test, truth, low, high = (
@@ -125,13 +127,13 @@ def price_table(lines: Sequence[dict[str, object]]) -> str:
         for name in ("chosen_score", "test", "truth", "low", "high")
     )
     covered = (low <= truth) & (truth <= high)
-    told = (
-        f"- chosen by minus truth, points: {_mean(chosen - truth)}",
-        f"- test minus truth, points: {_mean(test - truth)}",
-        f"- told price (chosen by minus test), points: {_mean(chosen - test)}",
-        f"- the interval covers the truth: {covered.sum()} of {len(lines)}",
+    means = (
+        f"- selection score minus true accuracy, points: {_mean(chosen - truth)}",
+        f"- test score minus true accuracy, points: {_mean(test - truth)}",
+        f"- selection score minus test score, points: {_mean(chosen - test)}",
+        f"- the interval contains the true accuracy: {covered.sum()} of {len(lines)}",
     )
-    return "\n".join([*rows, "", *told])
+    return "\n".join([*rows, "", *means])
 
 
 def _price_row(one: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""Clients that mean harm: `python attacks.py NAME PORT SECONDS` prints what they were answered."""
+"""Malicious clients: `python attacks.py NAME PORT SECONDS` prints the responses."""
 
 import asyncio
 import contextlib

@@ -1,7 +1,7 @@
-"""Load at a rate of our own, however fast the answers come, and its clients one by one.
+"""Load at a fixed rate, however fast the responses come, and its clients.
 
-wrk waits for an answer before it asks again, so it can't ask for more than a server gives. Here
-requests are due at fixed times; how long one took is counted from when it was due.
+wrk waits for a response before it sends the next request, so it cannot overload a server. Here
+requests are due at fixed times, and latency is counted from then.
 """
 
 import asyncio

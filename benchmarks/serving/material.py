@@ -1,4 +1,4 @@
-"""What is asked: the real tweets, each of them once, as bodies of requests."""
+"""Request bodies: the real tweets, each of them once."""
 
 import json
 import random

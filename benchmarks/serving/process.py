@@ -1,4 +1,4 @@
-"""`wordgate serve` as a process that the benchmarks start, watch and end."""
+"""`wordgate serve` as a process of the benchmarks."""
 
 import os
 import re
@@ -32,14 +32,14 @@ class Server:
         self.port = 0
         while not self.port and self._process.poll() is None:
             time.sleep(0.05)
-            if found := re.search(r" at http://\S+:(\d+)", self.told):
+            if found := re.search(r" at http://\S+:(\d+)", self.log):
                 self.port = int(found[1])
         if not self.port:
-            sys.exit(f"the server did not start:\n{self.told}")
+            sys.exit(f"the server did not start:\n{self.log}")
 
     @property
-    def told(self) -> str:
-        """Give what it wrote on standard error so far."""
+    def log(self) -> str:
+        """Read its standard error so far."""
         size = os.fstat(self._stderr.fileno()).st_size
         return os.pread(self._stderr.fileno(), size, 0).decode()
 

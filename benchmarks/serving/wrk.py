@@ -1,4 +1,4 @@
-"""Load by wrk, each connection asking again as soon as it is answered."""
+"""Load by wrk, whose connections send a request as soon as they have the response."""
 
 import json
 import shutil
@@ -20,5 +20,5 @@ def wrk(url: str, bodies: Path, connections: int, seconds: int) -> dict[str, Any
          "-s", str(SCRIPT), f"{url}/v1/predict", "--", str(bodies), str(THREADS)],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return report

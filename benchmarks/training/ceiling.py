@@ -1,4 +1,4 @@
-"""How fast this machine multiplies matrices, in GFLOP/s: what a training is measured against.
+"""The peak rate of matrix products of this machine, in GFLOP/s.
 
 Prints one JSON object: torch's product of two 2048-cubed matrices on all cores, in float32 and in
 bfloat16, the fastest of several.

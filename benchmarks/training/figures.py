@@ -1,4 +1,4 @@
-"""From the files of results to figures: medians, epochs to an accuracy, shares of the ceiling."""
+"""Figures from the files of results: medians, epochs to an accuracy, fractions of the peak."""
 
 import json
 from collections.abc import Sequence

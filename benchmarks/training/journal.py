@@ -1,6 +1,6 @@
-"""What a peer is asked for and what it writes down, the same for all: standard library alone.
+"""The arguments and the results file of a peer: standard library alone.
 
-A file of results has one JSON object an epoch, then one with the accuracy on test (after a whole
+A file of results has one JSON object per epoch, then one with the accuracy on test (after a whole
 training) and the peak memory. A file without that last line is of a run that was cut short.
 """
 

@@ -2,7 +2,7 @@
 
 Runs in an environment of its own that has Keras with TensorFlow or torch, but not wordgate. It
 reads the rows and the first word vectors from a file that `rows.py` has written, and appends one
-JSON object an epoch to the file of results, and one in the end with the accuracy on test.
+JSON object per epoch to the file of results, and one at the end with the accuracy on test.
 
 ``notebook`` is the notebook's program to the letter: padded to 96, recurrent dropout, Adam at
 1e-4. ``best`` is what Keras can do: no recurrent dropout, 2e-3, batches of similar length. Tried

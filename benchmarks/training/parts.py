@@ -1,4 +1,4 @@
-"""The rows a peer trains on, cut into batches: numpy alone, for every peer's environment.
+"""Batches of a peer's rows: numpy alone, for every peer's environment.
 
 Shapes: ``n`` texts of a part, ``batch`` texts of a batch, ``time`` steps.
 """

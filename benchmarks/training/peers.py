@@ -1,4 +1,4 @@
-"""Who takes part in `make bench-train`, and how each of them is run."""
+"""The peers of `make bench-train`, and the command of each."""
 
 import json
 import os

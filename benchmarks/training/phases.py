@@ -1,4 +1,4 @@
-"""The two phases of `make bench-train`: what epochs reach, and how long they take."""
+"""The two phases of `make bench-train`: accuracy by epoch, and time per epoch."""
 
 import json
 import os

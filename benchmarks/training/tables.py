@@ -1,4 +1,4 @@
-"""What `make bench-train` prints."""
+"""The tables of `make bench-train`."""
 
 import json
 import platform

@@ -1,4 +1,4 @@
-"""wordgate itself in `make bench-train`: a recipe, fitted on the rows that its peers have.
+"""wordgate in `make bench-train`: a recipe, fitted on the rows of its peers.
 
 Its texts are those of the rows' file, and so are train, validation and test; words and first word
 vectors are found and drawn as the recipe says, by the same seed.
@@ -61,7 +61,7 @@ def record_history(options: Namespace, fitted: Fitted, spans: list[float]) -> No
 
 
 class Clock(Silent):
-    """Notes when something is told: before the first epoch, after each validation, at the end."""
+    """Records the times of messages: before the first epoch, after each validation, at the end."""
 
     def __init__(self) -> None:
         self.times: list[float] = []

@@ -19,7 +19,7 @@ def test_without_more_a_text_has_one_label_the_most_probable():
     assert made.separator() is None
 
 
-def test_what_joins_labels_is_that_of_the_data_or_a_semicolon():
+def test_labels_are_joined_by_the_separator_of_the_data_or_a_semicolon():
     assert config(multilabel=True).separator() == ";"
     assert config(multilabel=True, label_separator="|").separator() == "|"
 

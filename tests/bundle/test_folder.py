@@ -58,7 +58,7 @@ def edit_arrays(folder, name, **changes):
     rewrite(folder, name, dump_arrays(kept))
 
 
-def test_what_is_no_bundle_is_refused_by_name(tmp_path):
+def test_anything_but_a_bundle_is_refused_by_name(tmp_path):
     (tmp_path / "file").write_text("x")
     assert refusal(tmp_path / "no") == f"there is no model at {tmp_path / 'no'}"
     assert refusal("a text " * 1000).startswith("there is no model at a text a text")
@@ -139,7 +139,7 @@ def test_another_file_that_was_changed_or_lost_is_named_and_predictions_go_on(
     assert wordgate.load(folder).predict(["We love it"]) == ["good"]
 
 
-def test_changed_fingerprints_are_warned_of_and_refused_when_judging(count_model, copied):
+def test_changed_fingerprints_are_warned_of_and_refused_when_evaluating(count_model, copied):
     folder = copied(count_model)
     file = folder / "fingerprints.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\0")
@@ -168,22 +168,22 @@ def outcome(folder):
 
 
 def test_no_single_flipped_byte_does_worse_than_a_refusal(lstm_model, copied):
-    chance = random.Random(0)
+    rng = random.Random(0)
     folder = copied(lstm_model)
     files = sorted(folder.iterdir())
     for _ in range(400):
-        file = chance.choice(files)
+        file = rng.choice(files)
         whole = file.read_bytes()
-        place, bit = chance.randrange(len(whole)), 1 << chance.randrange(8)
+        place, bit = rng.randrange(len(whole)), 1 << rng.randrange(8)
         file.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
-        told = outcome(folder)
+        expected = outcome(folder)
         file.write_bytes(whole)
         if file.name in ("README.md", "audit.json", "metrics.json", "report.html"):
-            assert told == [file.name]
+            assert expected == [file.name]
         elif file.name == "manifest.json":
-            assert told  # whichever file its entry no longer fits
+            assert expected  # whichever file its entry no longer fits
         else:
-            assert str(file) in told
+            assert str(file) in expected
     assert outcome(folder) == []
 
 
@@ -230,7 +230,7 @@ def test_a_manifest_must_list_what_prediction_reads(count_model, copied):
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "expected"),
     [
         (
             lambda config: without(config, "labels"),
@@ -269,12 +269,12 @@ def test_a_manifest_must_list_what_prediction_reads(count_model, copied):
         ),
     ],
 )
-def test_a_config_that_does_not_fit_is_refused(lstm_model, copied, edit, told):
+def test_a_config_that_does_not_fit_is_refused(lstm_model, copied, edit, expected):
     folder = copied(lstm_model)
     edit_json(folder, "config.json", edit)
     message = refusal(folder)
     assert message.startswith(str(folder))
-    assert told in message
+    assert expected in message
     assert len(message) < 1000
 
 

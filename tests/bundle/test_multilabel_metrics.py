@@ -1,4 +1,4 @@
-"""`metrics.json` and the model card where a text bears several labels."""
+"""`metrics.json` and the model card of a model of several labels per text."""
 
 import json
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_one_label_a_text_has_its_keys_in_their_order(count_model):
     ]  # fmt: skip
 
 
-def test_a_bundle_keeps_it_and_its_card_tells_it(metrics, count_model, as_multilabel, tmp_path):
+def test_a_bundle_keeps_it_and_its_card_shows_it(metrics, count_model, as_multilabel, tmp_path):
     folder = BundleFolder.open(as_multilabel(count_model.folder))
     config = folder.config()
     bundle = Bundle(config, folder.model(config), metrics, folder.fingerprints())

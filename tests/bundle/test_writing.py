@@ -74,7 +74,7 @@ def test_a_place_that_takes_no_folder_is_refused(tmp_path):
     assert refusal(path) == f"the model cannot be written to {path}: File name too long"
 
 
-def test_what_is_no_bundle_is_never_replaced(tmp_path):
+def test_anything_but_a_bundle_is_never_replaced(tmp_path):
     file, folder, empty = tmp_path / "file", tmp_path / "folder", tmp_path / "empty"
     file.write_text("mine")
     folder.mkdir()
@@ -228,7 +228,7 @@ def test_training_refuses_a_bad_destination_before_it_reads_anything(tmp_path):
         wordgate.train("no such file.csv", out=tmp_path / "file")
 
 
-def test_a_bundle_without_metrics_says_so_in_its_card(count_training, tmp_path):
+def test_a_bundle_without_metrics_has_a_card_that_says_so(count_training, tmp_path):
     from dataclasses import replace
 
     write_bundle(replace(count_training.training.bundle, metrics=None), tmp_path / "m")
@@ -239,7 +239,7 @@ def test_a_bundle_without_metrics_says_so_in_its_card(count_training, tmp_path):
     assert BundleFolder.open(tmp_path / "m").metrics() is None
 
 
-def test_the_card_tells_what_the_model_is_worth(count_model):
+def test_the_card_shows_the_scores(count_model):
     card = (count_model.folder / "README.md").read_text(encoding="utf-8")
     metrics = count_model.metrics
     assert "It assigns one of 2 labels to a text: `bad`, `good`." in card

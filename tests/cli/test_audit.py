@@ -1,4 +1,4 @@
-"""`wordgate audit` is read by strangers: in a terminal, as JSON, as a page."""
+"""`wordgate audit` in a terminal, as JSON, and as a page."""
 
 import json
 import re

@@ -24,7 +24,7 @@ def test_no_line_of_help_breaks_inside_a_word(wordgate, monkeypatch, width):
         assert "\u2011" not in out
 
 
-def test_the_version_is_told(wordgate):
+def test_the_version_is_reported(wordgate):
     assert wordgate("--version").out == f"wordgate, version {package.__version__}\n"
 
 
@@ -36,7 +36,7 @@ def trained(wordgate, reviews, tmp_path):
     )
 
 
-def test_train_prints_the_result_and_tells_the_rest(trained, tmp_path):
+def test_train_prints_the_result_and_reports_the_rest_on_standard_error(trained, tmp_path):
     ended = trained()
     assert ended.code == 0
     assert ended.out.startswith("\nAccuracy on 60 test rows, 95% interval\n  this model (count) ")
@@ -68,7 +68,7 @@ def test_a_training_is_verbose_or_quiet(trained):
     assert "--verbose and --quiet are mutually exclusive: leave one out" in ended.err
 
 
-def test_an_lstm_without_vectors_is_told_what_may_help(wordgate, reviews, tmp_path, tiny):
+def test_an_lstm_without_vectors_gets_advice(wordgate, reviews, tmp_path, tiny):
     settings = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
     read = ["--label", "label", "--drop-label", "so, so", "--text", "text"]
     ended = wordgate("train", reviews, "--out", tmp_path / "m", *settings, *read)
@@ -99,7 +99,7 @@ def test_weights_of_labels_have_a_flag(wordgate, reviews, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "expected"),
     [
         (
             ("--family", "count", "--epochs", "3"),
@@ -116,11 +116,11 @@ def test_weights_of_labels_have_a_flag(wordgate, reviews, tmp_path):
     ],
 )
 def test_a_flag_that_would_be_idle_or_overruled_is_refused(
-    wordgate, reviews, tmp_path, options, said
+    wordgate, reviews, tmp_path, options, expected
 ):
     ended = wordgate("train", reviews, "--out", tmp_path / "m", *options)
     assert (ended.code, ended.out) == (2, "")
-    assert said in ended.err
+    assert expected in ended.err
 
 
 def test_weights_of_a_label_that_the_data_lacks_are_refused(wordgate, reviews, tmp_path):
@@ -133,7 +133,7 @@ def test_weights_of_a_label_that_the_data_lacks_are_refused(wordgate, reviews, t
     )
 
 
-def test_train_says_what_a_random_split_leaks(trained):
+def test_train_reports_the_leakage_of_a_random_split(trained):
     out = trained("--split", "random").out
     assert "\nLEAKAGE: Of 60 test rows, " in out
     assert "; use --split grouped to evaluate on unseen groups.\n" in out
@@ -245,11 +245,11 @@ def test_predict_abstains_where_it_is_not_sure(wordgate, count_model):
     label, share, *_ = unsure.split()
     assert (label, unsure.partition("\t")[2]) == ("–", "zebra")
     assert share in ("bad", "good")
-    told = json.loads(wordgate(*predict, "--abstain-below", bound, "--json").out)["predictions"]
-    assert [answer["label"] for answer in told] == ["good", None]
-    assert sum(told[1]["probabilities"].values()) == pytest.approx(1)
+    output = json.loads(wordgate(*predict, "--abstain-below", bound, "--json").out)["predictions"]
+    assert [answer["label"] for answer in output] == ["good", None]
+    assert sum(output[1]["probabilities"].values()) == pytest.approx(1)
     lines = wordgate(*predict, "--abstain-below", bound, "--jsonl").out.splitlines()
-    assert [json.loads(line) for line in lines] == told
+    assert [json.loads(line) for line in lines] == output
     assert "–" not in wordgate(*predict, "--abstain-below", bound - 2e-6).out
 
 
@@ -267,7 +267,7 @@ def test_predict_answers_every_line_of_standard_input(wordgate, count_model):
 
 
 @pytest.mark.parametrize("command", ["predict", "explain"])
-def test_the_name_of_a_file_is_a_text_and_it_is_said(wordgate, count_model, tmp_path, command):
+def test_the_name_of_a_file_is_a_text_and_it_is_reported(wordgate, count_model, tmp_path, command):
     (tmp_path / "a b.csv").write_text("text\nWe love it\n")
     ended = wordgate(command, count_model.folder, tmp_path / "a b.csv")
     assert ended.code == 0
@@ -341,7 +341,7 @@ def test_changed_files_are_warned_of_on_standard_error(wordgate, count_model, co
     assert warning in wordgate("evaluate", folder, count_model.data).err
 
 
-def test_evaluate_says_first_what_was_seen(wordgate, count_model):
+def test_evaluate_reports_first_which_rows_were_seen(wordgate, count_model):
     ended = wordgate("evaluate", count_model.folder, count_model.data)
     assert ended.code == 0
     assert ended.out.startswith(
@@ -375,13 +375,13 @@ def test_info_shows_the_card(wordgate, lstm_model):
     assert "hidden_size=8, bidirectional=false, pooling=max, " in lines[10]
     assert f"split: {metrics.split.reason}" in lines
     assert any(line.startswith("this model (LSTM)") for line in lines)
-    told = json.loads(wordgate("info", lstm_model.folder, "--json").out)
-    assert told["metrics"] == metrics.model_dump(mode="json")
-    assert told["config"]["labels"] == ["bad", "good"]
-    assert told["changed_files"] == []
+    output = json.loads(wordgate("info", lstm_model.folder, "--json").out)
+    assert output["metrics"] == metrics.model_dump(mode="json")
+    assert output["config"]["labels"] == ["bad", "good"]
+    assert output["changed_files"] == []
 
 
-def test_info_tells_what_the_user_set(wordgate, reviews, tmp_path):
+def test_info_shows_the_settings_of_the_user(wordgate, reviews, tmp_path):
     """As flags, as settings or in a recipe of their own; also what the recipe has as well."""
     mine = tmp_path / "mine.toml"
     mine.write_text("[count]\nwords = 2\n", encoding="utf-8")
@@ -394,11 +394,11 @@ def test_info_tells_what_the_user_set(wordgate, reviews, tmp_path):
     assert "changed settings: none" in wordgate("info", tmp_path / "m").out.splitlines()
 
 
-def test_train_and_info_say_how_far_probabilities_can_be_believed(wordgate, lstm_model):
-    told = wordgate("info", lstm_model.folder).out
+def test_train_and_info_show_the_calibration(wordgate, lstm_model):
+    output = wordgate("info", lstm_model.folder).out
     found = lstm_model.metrics.calibration
-    assert f"after temperature scaling (T = {found.temperature:.2f}), " in told
-    assert f"{found.before.ece:.3f} before; Brier score" in told
+    assert f"after temperature scaling (T = {found.temperature:.2f}), " in output
+    assert f"{found.before.ece:.3f} before; Brier score" in output
 
 
 def test_info_shows_no_figures_that_were_changed(wordgate, count_model, copied):
@@ -445,8 +445,8 @@ def test_a_model_of_several_columns_says_how_its_texts_are_written(wordgate, top
     assert "wordgate predict PATH_OF_THIS_FOLDER 'topic | text'\n" in card
     assert 'model.predict(["topic | text"])\n' in card
     assert wordgate("predict", folder, "topic 1 | We love it").code == 0
-    told = wordgate("evaluate", folder, topics).err
-    assert "\ntext: columns 2 'topic' and 4 'text' (as in training)\n" in told
+    output = wordgate("evaluate", folder, topics).err
+    assert "\ntext: columns 2 'topic' and 4 'text' (as in training)\n" in output
 
 
 def test_audit_takes_several_columns(wordgate, topics):

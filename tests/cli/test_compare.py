@@ -1,4 +1,4 @@
-"""`wordgate compare` in a terminal: its tables are the result, and the rest is told beside it."""
+"""`wordgate compare` in a terminal: tables on standard output, the rest on standard error."""
 
 import json
 
@@ -14,7 +14,7 @@ def compare(wordgate, reviews, tmp_path):
     return lambda *options: wordgate(*usual, "--out", tmp_path / "comparison", *options)
 
 
-def test_compare_prints_the_results_and_tells_the_rest(wordgate, reviews, tmp_path, tiny):
+def test_compare_prints_results_on_standard_output_alone(wordgate, reviews, tmp_path, tiny):
     settings = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
     out = tmp_path / "comparison"
     ended = wordgate("compare", reviews, "--models", "count, lstm", "--out", out, *settings)
@@ -68,7 +68,7 @@ def test_options_reach_the_comparison(wordgate, reviews, review_vectors, tmp_pat
     assert "rare words weigh more" not in ended.err
 
 
-def test_a_comparison_that_is_there_is_replaced_only_if_asked(compare, tmp_path):
+def test_a_comparison_that_exists_is_replaced_only_on_request(compare, tmp_path):
     assert compare().code == 0
     ended = compare()
     assert (ended.code, ended.out) == (1, "")

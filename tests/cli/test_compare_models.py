@@ -55,7 +55,7 @@ def test_options_of_reading_have_an_effect_on_saved_models(compare, count_model)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "expected"),
     [
         (["--split", "random"], "--split has no effect on saved models: leave it out"),
         (["--models", "count"], "--models has no effect on saved models: leave it out"),
@@ -63,19 +63,21 @@ def test_options_of_reading_have_an_effect_on_saved_models(compare, count_model)
         (["--set", "lstm.epochs=3"], "--set has no effect on saved models: leave it out"),
     ],
 )
-def test_an_option_without_effect_on_saved_models_is_refused(compare, count_model, options, said):
+def test_an_option_without_effect_on_saved_models_is_refused(
+    compare, count_model, options, expected
+):
     ended = compare("--data", count_model.data, *options)
     assert (ended.code, ended.out) == (2, "")
-    assert said in ended.err
+    assert expected in ended.err
 
 
-def test_models_are_told_from_data(wordgate, count_model, lstm_model, reviews):
+def test_models_are_distinguished_from_data(wordgate, count_model, lstm_model, reviews):
     model = count_model.folder
     needed = "name the labeled texts to compare the models on: --data FILE"
     not_one = f"give one DATA, or the folders of saved models: '{reviews}' is not a model"
     alone = f"to evaluate one: wordgate evaluate {model} {reviews}"
     idle = f"--data {reviews} has no effect without saved models, and '{reviews}' is not one"
-    for arguments, said in (
+    for arguments, expected in (
         ([model, lstm_model.folder], needed),
         ([model, reviews], not_one),
         ([reviews, reviews], not_one),
@@ -84,7 +86,7 @@ def test_models_are_told_from_data(wordgate, count_model, lstm_model, reviews):
     ):
         ended = wordgate("compare", *arguments)
         assert (ended.code, ended.out) == (2, "")
-        assert said in " ".join(ended.err.split())
+        assert expected in " ".join(ended.err.split())
 
 
 def test_a_changed_file_of_a_model_is_warned_of(wordgate, count_model, copied):

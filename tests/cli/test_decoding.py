@@ -1,4 +1,4 @@
-"""Texts on standard input are read as files are: by their marks, as UTF-8, by a guess, as asked."""
+"""Texts on standard input are decoded as files are."""
 
 import json
 
@@ -36,7 +36,7 @@ def answer(wordgate, count_model):
         ("cp1252", FRENCH, True),
     ],
 )
-def test_the_encoding_is_found_and_a_guess_is_said(answer, command, encoding, text, doubted):
+def test_the_encoding_is_found_and_a_guess_is_reported(answer, command, encoding, text, doubted):
     found, read = answer(command, f"{text}\r\n".encode(encoding))
     assert (found.code, read) == (0, text)
     doubt = f"the encoding {encoding} is a guess, since the bytes are not UTF-8"
@@ -76,7 +76,7 @@ def test_bytes_that_fit_no_more_are_warned_of(wordgate, count_model, monkeypatch
         (b"a lamp\n", ("--encoding", "cp1522"), "no encoding 'cp1522'; did you mean 'cp1252'?"),
     ],
 )
-def test_what_can_not_be_read_is_refused(answer, command, raw, options, why):
+def test_unreadable_files_are_refused(answer, command, raw, options, why):
     found, _ = answer(command, raw, *options)
     assert (found.code, found.out) == (1, "")
     assert why in found.err

@@ -15,7 +15,7 @@ def run(wordgate, tiny_teacher, tmp_path, monkeypatch):
 USUAL = ("--teacher", "teacher", "--data", "data.csv", "--out", "words.bin")
 
 
-def test_distill_prints_the_result_and_tells_the_rest(run):
+def test_distill_prints_the_result_and_reports_the_rest_on_standard_error(run):
     ended = run(*USUAL)
     assert ended.code == 0
     assert ended.out == (

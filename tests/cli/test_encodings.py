@@ -1,4 +1,4 @@
-"""Outputs that can't hold a character: it is escaped, the work is kept, the status is true."""
+"""Outputs that cannot hold a character: it is escaped, and results and exit codes are right."""
 
 import json
 import os
@@ -123,7 +123,7 @@ def test_names_and_labels_of_the_data_are_found_in_any_locale(run, place, tmp_pa
     ("arguments", "status"),
     [(("predict", "没有", "hi"), 1), (("没有",), 2), (("audit", "没有.csv"), 1)],
 )
-def test_errors_are_told_in_an_output_that_lacks_their_characters(
+def test_errors_are_reported_in_an_output_that_lacks_their_characters(
     run, tmp_path, arguments, status, narrow
 ):
     ended = run(tmp_path, NARROW[narrow], *arguments)

@@ -109,8 +109,8 @@ def test_a_bad_call_ends_in_a_message(wordgate, count_model, tmp_path, call):
     assert "Traceback" not in ended.err
     # A machine that is busy tells of a stage again while it lasts: "  Loading torch: 3 s".
     stages = re.compile(r".* \.\.\.|  .*: \d+ s")
-    said = [line for line in ended.err.splitlines() if not stages.fullmatch(line)]
-    assert code == 2 or said[0].startswith("wordgate: ")
+    lines = [line for line in ended.err.splitlines() if not stages.fullmatch(line)]
+    assert code == 2 or lines[0].startswith("wordgate: ")
     assert list(tmp_path.iterdir()) == [folder]
 
 

@@ -80,13 +80,13 @@ def test_effects_are_marked_without_colours(wordgate, count_model):
     assert f"love{marks['love']} hate{marks['hate']}\n" in out
 
 
-def test_other_families_say_that_beginnings_are_predicted(wordgate, count_model):
+def test_other_families_say_that_prefixes_are_predicted(wordgate, count_model):
     out = wordgate("explain", count_model.folder, TEXT).out
     assert "the prediction for the text up to this word" in out
     assert "forget" not in out
 
 
-def test_a_text_without_words_is_told(explained):
+def test_a_text_without_words_is_reported(explained):
     out = explained("\u0301").out
     assert out.splitlines()[1:] == [
         "",

@@ -6,12 +6,14 @@ pytest.importorskip("onnx", reason="needs the extra 'onnx'")
 pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
 
 
-def test_export_tells_what_it_wrote(wordgate, lstm_model, tmp_path):
+def test_export_reports_the_file(wordgate, lstm_model, tmp_path):
     out = tmp_path / "m.onnx"
     ended = wordgate("export", lstm_model.folder, "--out", out)
     stages = f"Loading {lstm_model.folder}", f"Writing {out}", "Comparing it with the model"
-    told = [line for line in ended.err.splitlines() if not line.startswith("  ")]  # of slow stages
-    assert (ended.code, told) == (0, [f"{stage} ..." for stage in stages])
+    stderr = [
+        line for line in ended.err.splitlines() if not line.startswith("  ")
+    ]  # of slow stages
+    assert (ended.code, stderr) == (0, [f"{stage} ..." for stage in stages])
     first, second = ended.out.splitlines()
     assert first == f"Wrote {out} ({out.stat().st_size / 1e3:.0f} kB)."
     assert second.startswith(
@@ -20,7 +22,7 @@ def test_export_tells_what_it_wrote(wordgate, lstm_model, tmp_path):
     assert second.endswith("e-8.")
 
 
-def test_int8_asks_for_labelled_texts_or_tells_of_them(wordgate, lstm_model, tmp_path):
+def test_int8_asks_for_labelled_texts_or_names_them(wordgate, lstm_model, tmp_path):
     call = ("export", lstm_model.folder, "--out", tmp_path / "m.onnx", "--int8", "--overwrite")
     lines = wordgate(*call).out.splitlines()
     assert lines[-2].startswith(

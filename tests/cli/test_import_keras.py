@@ -26,7 +26,7 @@ def imported(wordgate, tmp_path):
     return run
 
 
-def test_import_prints_the_result_and_tells_the_rest(imported, tmp_path):
+def test_import_prints_the_result_and_reports_the_rest_on_standard_error(imported, tmp_path):
     ended = imported()
     assert (ended.code, ended.err) == (0, LENGTH + DROPPED)
     assert ended.out == f"Saved to {tmp_path}/m. Try: wordgate predict {tmp_path}/m 'a text'\n"
@@ -45,7 +45,7 @@ def test_options_reach_the_import(imported, tmp_path):
     assert imported("--overwrite").code == 0
 
 
-def test_the_model_predicts_and_tells_what_it_is(imported, wordgate, tmp_path):
+def test_the_model_predicts_and_describes_itself(imported, wordgate, tmp_path):
     imported()
     predicted = wordgate("predict", tmp_path / "m", "I love this game")
     assert (predicted.code, predicted.err) == (0, "")

@@ -90,7 +90,7 @@ def test_of_two_labels_the_second_is_given_from_the_threshold_on(wordgate, count
         (["--abstain-below", ".5"], "abstain_below applies only to models of one label per text"),
     ],
 )
-def test_what_can_have_no_effect_is_refused(wordgate, topics_model, options, message):
+def test_options_without_effect_are_refused(wordgate, topics_model, options, message):
     ended = wordgate("predict", topics_model, "cheap", *options)
     assert ended.code in (1, 2)
     assert ended.out == ""
@@ -109,7 +109,7 @@ def test_labels_that_could_be_taken_for_others_are_quoted(wordgate, make_topics)
     assert '. Not predicted: "a, b" 0.119' in wordgate("explain", folder, "cheap").out
 
 
-def test_explain_tells_of_the_most_probable_label_or_of_the_one_named(wordgate, topics_model):
+def test_explain_is_about_the_most_probable_label_or_the_one_named(wordgate, topics_model):
     out = wordgate("explain", topics_model, "cheap and fast").out
     assert out.startswith("Predicted: price 0.")
     assert "\nExplained label: price, which is predicted; its probability is 0." in out
@@ -120,24 +120,24 @@ def test_explain_tells_of_the_most_probable_label_or_of_the_one_named(wordgate, 
     )
     out = wordgate("explain", topics_model, "a lamp, not broken", "--label", "speed").out
     assert "\nExplained label: speed, which is not predicted; " in out
-    told = json.loads(wordgate("explain", topics_model, "cheap", "--label", "speed", "--json").out)
-    assert (told["label"], told["labels"]) == ("speed", ["price"])
+    found = json.loads(wordgate("explain", topics_model, "cheap", "--label", "speed", "--json").out)
+    assert (found["label"], found["labels"]) == ("speed", ["price"])
     wrong = wordgate("explain", topics_model, "-", "--label", "sped")
     assert wrong.err.endswith("; did you mean 'speed'?\n")
 
 
-def test_info_shows_what_a_stranger_wrote_into_a_model(wordgate, make_topics):
+def test_info_shows_a_model_with_values_of_other_types(wordgate, make_topics):
     odd = {"data": {"n_kept": "many"}, "settings": {"class_weight": {"price": ["x"], "speed": 2}}}
     out = wordgate("info", make_topics(**odd)).out
     assert "data: None, rows unknown" in out.splitlines()
     assert "class_weight=price=['x'],speed=2" in out
 
 
-def test_info_tells_the_thresholds(wordgate, topics_model):
+def test_info_shows_the_thresholds(wordgate, topics_model):
     line = "labels per text: any number; thresholds: price 0.4, quality 0.4, speed 0.4"
     assert line in wordgate("info", topics_model).out.splitlines()
-    told = json.loads(wordgate("info", topics_model, "--json").out)["config"]
-    assert (told["multilabel"], told["thresholds"]) == (True, [0.4, 0.4, 0.4])
+    found = json.loads(wordgate("info", topics_model, "--json").out)["config"]
+    assert (found["multilabel"], found["thresholds"]) == (True, [0.4, 0.4, 0.4])
 
 
 def test_score_takes_a_threshold(wordgate, topics_model, tmp_path):

@@ -32,7 +32,7 @@ def failed(capfd, *arguments):
         "predict {url} text", "info {url}", "evaluate {url} {rows}",
     ],
 )  # fmt: skip
-def test_an_address_is_told_to_be_one(capfd, tmp_path, reviews, count_model, command, address):
+def test_an_address_is_named_as_one(capfd, tmp_path, reviews, count_model, command, address):
     names = {"url": address, "new": tmp_path / "new", "rows": reviews, "model": count_model.folder}
     message = failed(capfd, *(word.format(**names) for word in command.split()))
     assert f"'{address}' is a URL, and wordgate reads only local files" in message
@@ -242,7 +242,7 @@ def test_a_tilde_is_the_home_of_word_vectors_and_of_keras_files(monkeypatch, tmp
         (None, "NoneType"),
     ],
 )
-def test_what_is_no_file_is_not_scored(tmp_path, count_model, source, kind):
+def test_anything_but_a_file_is_not_scored(tmp_path, count_model, source, kind):
     message = f"^the file to score must be a string or a path, or a list of these, not a {kind}$"
     with pytest.raises(DataError, match=message):
         wordgate.score(count_model.folder, source, tmp_path / "out.csv", progress=Silent())

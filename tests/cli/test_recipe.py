@@ -1,4 +1,4 @@
-"""`wordgate recipe`: what is printed can be saved and trained by."""
+"""`wordgate recipe`: its output can be saved and used for training."""
 
 import json
 
@@ -52,13 +52,13 @@ def test_a_recipe_that_is_shown_and_saved_trains_the_same(saved, name):
         "",
     ],
 )
-def test_a_recipe_of_ones_own_that_is_shown_and_saved_trains_the_same(saved, tmp_path, content):
+def test_a_users_recipe_that_is_shown_and_saved_trains_the_same(saved, tmp_path, content):
     mine = tmp_path / "mine.toml"
     mine.write_text(content, encoding="utf-8")
     assert trains_the_same(saved(mine), mine)
 
 
-def test_what_a_recipe_of_ones_own_inherits_is_shown_as_comments(saved, tmp_path):
+def test_inherited_settings_of_a_users_recipe_are_shown_as_comments(saved, tmp_path):
     mine = tmp_path / "mine.toml"
     mine.write_text("[lstm]\nepochs = 7\n", encoding="utf-8")
     lines = saved(mine).read_text(encoding="utf-8").splitlines()

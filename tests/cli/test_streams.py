@@ -1,4 +1,4 @@
-"""What needs a process of its own: signals, closed pipes, full disks."""
+"""Tests that need a separate process: signals, closed pipes, full disks."""
 
 import os
 import signal
@@ -59,7 +59,7 @@ def test_an_interruption_within_an_exec_of_text_ends_with_the_same_status(tmp_pa
     assert (ended.returncode, ended.stderr) == (130, b"wordgate: interrupted\n")
 
 
-def test_a_reader_that_has_had_enough_is_no_failure(count_model, tmp_path):
+def test_a_reader_that_closes_the_pipe_is_no_failure(count_model, tmp_path):
     texts = tmp_path / "texts.txt"
     texts.write_text("We love it\n" * 50_000)
     with (
@@ -74,7 +74,7 @@ def test_a_reader_that_has_had_enough_is_no_failure(count_model, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.needs("sklearn")
-def test_remarks_that_nobody_reads_end_no_work(few_reviews, count_model, tmp_path):
+def test_a_closed_standard_error_ends_no_work(few_reviews, count_model, tmp_path):
     out = tmp_path / "m"
     works = {
         out / "manifest.json": ("train", few_reviews, "--model", "count", "--out", out),
@@ -89,7 +89,7 @@ def test_remarks_that_nobody_reads_end_no_work(few_reviews, count_model, tmp_pat
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-def test_a_full_disk_under_the_output_is_told(count_model):
+def test_a_full_disk_under_the_output_is_reported(count_model):
     with open("/dev/full", "w") as full:
         predicting = start("predict", count_model.folder, "We love it", stdout=full)
     assert predicting.communicate(timeout=HANGS)[1] == (
@@ -141,7 +141,7 @@ def test_each_row_of_a_pipe_is_scored_before_the_next_is_written(count_model):
         assert scoring.wait(timeout=HANGS) == 0
 
 
-def test_a_reader_of_scores_that_has_had_enough_is_no_failure(count_model, tmp_path):
+def test_a_reader_of_scores_that_closes_the_pipe_is_no_failure(count_model, tmp_path):
     rows = tmp_path / "in.csv"
     rows.write_text("text,id\n" + "We love it,1\n" * 100_000)
     with start("score", count_model.folder, rows, stdout=subprocess.PIPE) as scoring:
@@ -151,7 +151,7 @@ def test_a_reader_of_scores_that_has_had_enough_is_no_failure(count_model, tmp_p
         assert scoring.wait(timeout=HANGS) == 0
 
 
-def test_a_full_disk_under_a_result_is_told(count_model, tmp_path):
+def test_a_full_disk_under_a_result_is_reported(count_model, tmp_path):
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full here")
     (tmp_path / "in.csv").write_text("text,id\n" + "We love it,1\n" * 10)
@@ -171,7 +171,7 @@ def many_rows(tmp_path):
     return rows
 
 
-def test_a_ctrl_c_ends_what_waits_for_its_reader(count_model, many_rows):
+def test_a_ctrl_c_ends_a_command_that_waits_for_its_reader(count_model, many_rows):
     fcntl = pytest.importorskip("fcntl")
     termios = pytest.importorskip("termios")
     arguments = ("score", count_model.folder, many_rows, "--batch", "20")
@@ -217,7 +217,7 @@ def test_a_broken_pipe_that_is_not_standard_output_is_a_failure(wordgate, monkey
     assert (ended.code, ended.out, ended.err) == (1, "", "wordgate: Broken pipe\n")
 
 
-def test_a_defect_is_told_as_python_does(tmp_path):
+def test_a_defect_is_shown_as_by_python(tmp_path):
     program = (
         "import wordgate.cli.commands; from wordgate.cli.main import run;"
         " wordgate.cli.commands.wordgate.main = lambda *_, **__: 1 / 0; run()"

@@ -1,4 +1,4 @@
-"""`--threads`: who has it, and that nothing below a command goes by another number."""
+"""`--threads`: which commands have it, and that everything below a command respects it."""
 
 import importlib.util
 
@@ -82,7 +82,7 @@ def test_a_number_that_is_none_is_wrong_usage(wordgate, count_model, number):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_variable_that_is_no_number_is_told_before_the_work(run, tmp_path, name):
+def test_a_variable_that_is_no_number_is_reported_before_the_work(run, tmp_path, name):
     ended = run(name)
     assert (ended.code, ended.out, ended.err) == (1, "", REFUSED)
     assert list(tmp_path.iterdir()) == []

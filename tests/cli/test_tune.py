@@ -1,4 +1,4 @@
-"""`wordgate tune` says how to train with the recipe on the same rows."""
+"""`wordgate tune` prints the command that trains with the recipe on the same rows."""
 
 import shlex
 
@@ -17,8 +17,8 @@ def tuned(wordgate, reviews, tmp_path):
 def test_the_suggested_training_has_the_options_of_the_rows(wordgate, reviews, tuned, tmp_path):
     ended, out = tuned
     *_, last = ended.out.splitlines()
-    said, _, written = last.partition(" Train and test with it: ")
-    assert said == f"Saved to {out}."
+    messages, _, written = last.partition(" Train and test with it: ")
+    assert messages == f"Saved to {out}."
     words = shlex.split(written)
     assert words[1:-2] == [
         "train", str(reviews), "--label", "label", "--group", "id", "--drop-label", "so, so",

@@ -17,7 +17,7 @@ def file(tmp_path):
     return path
 
 
-def test_info_tells_what_a_file_holds(wordgate, file):
+def test_info_shows_the_contents_of_a_file(wordgate, file):
     ended = wordgate("vectors", "info", file)
     assert (ended.code, ended.err) == (0, f"Reading {file} ...\n")
     assert ended.out.splitlines() == [
@@ -99,7 +99,7 @@ def test_convert_to_binary(wordgate, tmp_path):
     )
 
 
-def test_what_is_there_is_replaced_only_if_asked(wordgate, file, tmp_path):
+def test_an_existing_file_is_replaced_only_on_request(wordgate, file, tmp_path):
     target = tmp_path / "out.vec"
     target.write_bytes(b"mine")
     ended = wordgate("vectors", "convert", file, target)

@@ -7,7 +7,7 @@ import pytest
 import wordgate as package
 
 
-def test_labels_and_texts_weigh_what_the_command_line_says(wordgate, tmp_path):
+def test_labels_and_texts_have_the_weights_of_the_command_line(wordgate, tmp_path):
     data = tmp_path / "mail.csv"
     with data.open("w", newline="") as stream:
         rows = csv.writer(stream)

@@ -1,5 +1,6 @@
-"""A writer of small files, for the tests of reading."""
+"""Small files and data frames, for the tests of reading."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,32 @@ def message():
         return str(raised.value)
 
     return _message
+
+
+def jsonl(write, texts, labels):
+    lines = [json.dumps({"text": t, "label": y}) for t, y in zip(texts, labels, strict=True)]
+    return write("a.jsonl", "\n".join(lines))
+
+
+def in_parquet(write, texts, labels):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    name = write("a.parquet", "")
+    parquet.write_table(pa.table({"text": texts, "label": labels}), name)
+    return name
+
+
+def in_pandas(_, texts, labels):
+    import pandas as pd
+
+    return pd.DataFrame({"text": texts, "label": labels})
+
+
+def in_polars(_, texts, labels):
+    import polars as pl
+
+    return pl.DataFrame({"text": texts, "label": labels})
+
+
+SOURCES = {"JSON Lines": jsonl, "Parquet": in_parquet, "pandas": in_pandas, "polars": in_polars}

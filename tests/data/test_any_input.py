@@ -1,4 +1,4 @@
-"""Whatever the bytes, reading ends in a table or in a message for the user."""
+"""Any bytes: reading ends in a table or in a message for the user."""
 
 import contextlib
 import csv

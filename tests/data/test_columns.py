@@ -19,7 +19,7 @@ def tweets(write):
     return write("a.csv", ROWS)
 
 
-def test_what_a_user_writes_becomes_strings():
+def test_values_of_options_become_strings():
     assert [as_flag(None), as_flag(" a, b "), as_flag(4)] == [None, "a, b", "4"]
     assert as_flag(["entity ", 4]) == ("entity", "4")
 
@@ -50,7 +50,7 @@ def test_only_the_text_and_the_label_have_several_columns(tweets, message):
     assert message(tweets, group="id,entity").startswith("no column 'id,entity'; ")
 
 
-def test_a_name_among_several_has_its_near_miss(tweets, message):
+def test_a_name_among_several_has_a_suggestion(tweets, message):
     assert message(tweets, text="entity,txt") == "no column 'txt'; did you mean 'text'?"
     assert message(tweets, text="2,9") == "no column 9 for the text: 'a.csv' has 4 columns"
 
@@ -88,7 +88,7 @@ def test_a_column_of_the_text_plays_no_other_role(tweets, message):
     )
 
 
-def test_an_absent_column_is_told_from_other_errors(tweets):
+def test_an_absent_column_is_distinguished_from_other_errors(tweets):
     with pytest.raises(ColumnError):
         read_table(tweets, text="entity,words")
 
@@ -172,7 +172,7 @@ def test_a_record_without_the_key_of_a_topic_stands_without_it(write):
     assert [m.why for m in table.reading.malformed] == ["no key 'text'"]
 
 
-def test_what_was_read_is_told(write):
+def test_the_reading_is_reported(write):
     reading = read_table(write("a.csv", TWEETS), text="entity,text").reading
     assert "text: columns 2 'entity' and 4 'text' (as given)" in reading.lines()
     assert "  row 1: [good] Borderlands | i am coming" in reading.lines()

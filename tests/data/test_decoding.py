@@ -1,4 +1,4 @@
-"""Encodings are found, obeyed and said aloud."""
+"""Encodings are detected, reported, and overridden by the user."""
 
 import codecs
 
@@ -12,7 +12,7 @@ PLAIN = CONTENT.replace(" 🙂", "")
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "expected"),
     [
         (CONTENT.encode(), "valid UTF-8"),
         (codecs.BOM_UTF8 + CONTENT.encode(), "UTF-8 (it begins with a byte order mark)"),
@@ -32,11 +32,11 @@ PLAIN = CONTENT.replace(" 🙂", "")
         ),
     ],
 )
-def test_the_encoding_is_found_and_said(write, raw, said):
+def test_the_encoding_is_found_and_reported(write, raw, expected):
     table = read_table(write("a.csv", raw))
     assert table.texts[0].startswith("café “très” bon")
     assert table.reading.choice("text").name == "text"
-    assert table.reading.lines()[0] == f"read a.csv: CSV, {said}, fields separated by commas"
+    assert table.reading.lines()[0] == f"read a.csv: CSV, {expected}, fields separated by commas"
 
 
 def test_a_nul_changes_no_encoding(write):
@@ -63,7 +63,7 @@ def test_bytes_that_do_not_fit_a_given_encoding_are_named(write, message):
     )
 
 
-def test_an_unknown_encoding_has_a_near_miss(reviews):
+def test_an_unknown_encoding_has_a_suggestion(reviews):
     with pytest.raises(DataError, match=r"^no encoding 'utf8x'; did you mean 'utf-8'\?$"):
         read_table(reviews, encoding="utf8x")
 
@@ -117,7 +117,7 @@ def test_the_place_of_a_byte_is_counted_from_the_files_beginning(write, encoding
         read_table(path, encoding=encoding)
 
 
-def test_utf16_without_its_mark_says_what_to_give(write):
+def test_utf16_without_its_mark_is_refused_with_the_option_to_give(write):
     path = write("a.csv", CONTENT.encode("utf-16-le"))
     with pytest.raises(DataError, match="if it is text, use --encoding utf-16-le"):
         read_table(path)

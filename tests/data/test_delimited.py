@@ -1,4 +1,4 @@
-"""CSV and its kin, as people write them."""
+"""CSV files and similar ones, as people write them."""
 
 import csv
 import gzip
@@ -67,7 +67,7 @@ def test_one_column_of_plain_sentences_is_not_cut_at_its_commas(write):
     assert table.reading.delimiter is None
 
 
-def test_records_of_another_width_are_skipped_and_told_by_line(write):
+def test_records_of_another_width_are_skipped_and_reported_by_line(write):
     path = write("a.csv", 'text,label\n"two\nlines",good\ntoo,many,cells\nplain words,bad\nalone\n')
     table = read_table(path)
     assert table.texts == ["two\nlines", "plain words"]

@@ -1,4 +1,4 @@
-"""The demo corpus is what it claims to be: balanced, grouped, and decided by order alone."""
+"""The demo corpus is balanced and grouped, and only word order determines its labels."""
 
 import re
 from collections import Counter, defaultdict
@@ -57,8 +57,8 @@ def test_sizes(corpus):
 def test_the_label_is_the_feeling_that_came_last(corpus):
     for text, label, _ in zip(*corpus, strict=True):
         words = _words(text)
-        told = [words[i] for i in _feelings(words)]
-        last = told[-1] if len(told) == 1 or _connective(text)[1] else told[0]
+        reported = [words[i] for i in _feelings(words)]
+        last = reported[-1] if len(reported) == 1 or _connective(text)[1] else reported[0]
         assert label == ("pleased" if last in GOOD else "disappointed")
 
 
@@ -72,7 +72,7 @@ def test_the_deciding_words_are_more_than_five_words_apart(corpus):
         assert second - connective > 5
 
 
-def test_every_group_holds_every_order_so_that_counts_of_runs_tell_nothing(corpus):
+def test_every_group_holds_every_order_so_that_counts_of_ngrams_are_uninformative(corpus):
     """Every bag of runs of one to three words stands under both labels equally often."""
     count_runs = CountVectorizer(ngram_range=(1, 3), token_pattern=r"\w+").build_analyzer()
     labels_of = defaultdict(list)

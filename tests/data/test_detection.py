@@ -1,4 +1,4 @@
-"""Encodings that are neither UTF-8 nor marked are detected, and doubt is said."""
+"""Encodings that are neither UTF-8 nor marked are detected, and a guess is reported."""
 
 import gzip
 
@@ -43,7 +43,7 @@ def rows(encoding):
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 @pytest.mark.parametrize("encoding", TEXTS)
-def test_letters_are_read_right_and_the_guess_is_said(write, encoding, pack):
+def test_letters_are_read_right_and_the_guess_is_reported(write, encoding, pack):
     texts, raw = rows(encoding)
     table = read_table(write("a.csv", pack(raw)))
     assert table.texts == texts

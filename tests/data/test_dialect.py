@@ -48,7 +48,7 @@ def test_a_stray_quote_costs_nothing_where_other_fields_are_quoted(write):
     assert account(table) == (19, 19, [])
 
 
-def test_the_only_quote_far_down_a_file_of_tabs_costs_nothing(write, monkeypatch):
+def test_a_single_quote_far_down_a_file_of_tabs_costs_nothing(write, monkeypatch):
     monkeypatch.setattr("wordgate.tables.dialect._SAMPLE_CHARACTERS", 200)
     monkeypatch.setattr("wordgate.tables.dialect._QUOTES_CHARACTERS", 400)
     lines = [[text, label] for text, label in ROWS * 4]
@@ -144,7 +144,7 @@ def test_backslashes_escape_quotes_where_nothing_is_quoted(write):
 
 
 @pytest.mark.parametrize(
-    ("head", "form", "said"),
+    ("head", "form", "expected"),
     [
         ("text,label", "{text}, yes,{label}", "2 fields (text, label), but most records have 3"),
         ("Satz,Sinn", "{text}, yes,{label}", "2 fields (Satz, Sinn), but most records have 3"),
@@ -153,9 +153,9 @@ def test_backslashes_escape_quotes_where_nothing_is_quoted(write):
         ("text", "{text}, yes", "1 field (text), but most records have 2"),
     ],
 )
-def test_a_header_of_another_width_than_the_records_is_refused(write, head, form, said, message):
+def test_a_header_of_another_width_than_the_rows_is_refused(write, head, form, expected, message):
     assert message(write("a.csv", f"{head}\n{rows(form)}"), labelled=False).startswith(
-        f"'a.csv', line 1: the header has {said}: name each column"
+        f"'a.csv', line 1: the header has {expected}: name each column"
     )
 
 
@@ -208,7 +208,7 @@ def test_a_text_like_the_name_of_the_only_column_is_one(write):
     assert account(table) == (18, 18, [])
 
 
-def test_copies_of_the_first_record_are_records(write):
+def test_duplicates_of_the_first_record_are_records(write):
     table = read_table(
         write("a.csv", "many thanks,spam\n" * 3 + rows("{text},ham") + "thanks,spam\n")
     )
@@ -225,7 +225,7 @@ def test_a_table_of_markdown_is_read(write, edge):
 
 
 @pytest.mark.parametrize("rule", ["----,-----", "======,====", " --- , :---: "])
-def test_a_line_of_dashes_below_the_header_is_left_out_and_said(write, rule):
+def test_a_line_of_dashes_below_the_header_is_left_out_and_reported(write, rule):
     table = read_table(write("a.csv", f"text,label\n{rule}\n{rows('{text},{label}')}"))
     assert account(table) == (16, 16, [])
     assert table.reading.header_reason.endswith(f"; left out below it: {rule.strip()!r}")
@@ -257,7 +257,7 @@ def test_a_delimiter_that_is_named_and_stands_nowhere_is_not_taken(write):
         ("".join(f"# line {i}\n" for i in range(15)), "text;label"),
     ],
 )
-def test_lines_before_the_header_are_left_out_and_said(write, before, head):
+def test_lines_before_the_header_are_left_out_and_reported(write, before, head):
     table = read_table(write("a.csv", f"{before}{head}\n{rows('{text};{label}')}"))
     assert (table.texts, sorted(set(table.labels))) == ([text for text, _ in ROWS], ["no", "ok"])
     assert account(table) == (16, 16, [])
@@ -284,7 +284,7 @@ UNUSUAL = "~^:\x01\x1e\x1f#@$&*/\\%¦§，　"
 @pytest.mark.parametrize("texts", [("a fine lamp", "a broken lamp"), ("a lamp, fine", "bad, yes")])
 @pytest.mark.parametrize("form", ["{0}{2}{1}\n", "{1}{2}{0}\n"])
 @pytest.mark.parametrize("delimiter", [*UNUSUAL, "::", "||", "###", "\t\t"])
-def test_names_of_a_header_tell_an_unusual_delimiter(write, delimiter, form, texts):
+def test_names_of_a_header_show_an_unusual_delimiter(write, delimiter, form, texts):
     rows = [(f"{texts[i % 2]} {i}", "no" if i % 2 else "ok") for i in range(16)]
     content = "".join(form.format(*row, delimiter) for row in [("text", "label"), *rows])
     table = read_table(write("a.csv", content))
@@ -324,7 +324,7 @@ def test_columns_whose_texts_have_commas_without_quotes_are_refused(write, head,
 
 
 @pytest.mark.parametrize("mark", ["//", "#", "%"])
-def test_a_first_text_that_looks_like_a_comment_tells_the_delimiter_too(write, mark):
+def test_a_first_text_that_looks_like_a_comment_shows_the_delimiter_too(write, mark):
     rows = [f"lamp {i};a;ok;x" if i % 2 else f"lamp {i};a;ok" for i in range(13)]
     lines = [f"{mark};a;no;x", "kettle;a;no;x;y;y;y", *rows]
     table = read_table(write("a.csv", "\n".join(lines)), text=1, label=3)

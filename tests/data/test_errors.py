@@ -1,4 +1,4 @@
-"""What can't be used ends in one clear sentence that says what to do."""
+"""Unusable input ends in one clear sentence with a remedy."""
 
 import gzip
 import io
@@ -10,7 +10,7 @@ import pytest
 from wordgate.data import read_table
 
 
-def test_a_missing_column_has_a_near_miss(reviews, message):
+def test_a_missing_column_has_a_suggestion(reviews, message):
     assert message(reviews, text="txt") == "no column 'txt'; did you mean 'text'?"
     assert message(reviews, label="zzz") == "no column 'zzz'; available: text, label"
     assert message(reviews, label=7) == "no column 7 for the label: 'reviews.csv' has 2 columns"
@@ -37,7 +37,7 @@ def test_two_columns_of_one_name_need_a_number(write, message):
     )
 
 
-def test_a_missing_file_has_a_near_miss(reviews, message):
+def test_a_missing_file_has_a_suggestion(reviews, message):
     assert message("review.csv") == "no file 'review.csv'; did you mean 'reviews.csv'?"
     assert message("nowhere/a.csv") == "no file 'nowhere/a.csv': there is no folder 'nowhere'"
     assert message("zzzz.csv") == "no file 'zzzz.csv'"
@@ -108,7 +108,7 @@ def test_labels_that_differ_in_case_are_remarked(write):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (
             "<!DOCTYPE html>\n<html><body>Sign in</body></html>",
@@ -124,8 +124,8 @@ def test_labels_that_differ_in_case_are_remarked(write):
         ("version https://git-lfs.github.com/spec/v1\noid x\nsize 1\n", "is a Git LFS pointer"),
     ],
 )
-def test_pages_in_place_of_a_table_say_what_to_do(write, content, said, message):
-    assert message(write("a.csv", content)).startswith(f"'a.csv' {said}")
+def test_pages_in_place_of_a_table_say_what_to_do(write, content, expected, message):
+    assert message(write("a.csv", content)).startswith(f"'a.csv' {expected}")
 
 
 @pytest.mark.parametrize("first", ["<html>hello</html>", "BZhang is great", "{'a': b}"])
@@ -154,5 +154,5 @@ def test_texts_that_begin_like_a_page_are_texts(write, first):
         ),
     ],
 )
-def test_too_few_labels_tell_which_rows_were_left_out(write, name, content, left_out, message):
+def test_too_few_labels_are_refused_with_the_rows_left_out(write, name, content, left_out, message):
     assert f"a classifier needs at least two labels ({left_out}" in message(write(name, content))

@@ -25,7 +25,7 @@ def test_objects_become_rows_whatever_the_extension(write, name):
     assert (table.reading.format, table.reading.header) == ("jsonl", None)
 
 
-def test_bad_lines_and_missing_keys_are_told_by_line(write):
+def test_bad_lines_and_missing_keys_are_reported_by_line(write):
     content = lines_of(GOOD, "{oops", "[1]", {"text": "no label here"}, {"label": "bad"}, "", BAD)
     table = read_table(write("a.jsonl", content))
     assert table.rows == [1, 6]
@@ -91,7 +91,9 @@ LINES = [json.dumps({"text": f"a lamp {i}", "label": "ok"}) for i in range(3)]
 @pytest.mark.parametrize("before", ["", "\ufeff", "\n "])
 @pytest.mark.parametrize("between", [", ", ",\n", ",\n  ", ",\r\n"])
 @pytest.mark.parametrize("edge", ["", "\n"])
-def test_one_array_says_what_to_write_instead(write, name, before, between, edge, message):
+def test_one_json_array_is_refused_with_the_form_to_write(
+    write, name, before, between, edge, message
+):
     content = f"{before}[{edge}{between.join(LINES)}{edge}]"
     assert (
         message(write(name, content))
@@ -114,7 +116,7 @@ def test_one_array_says_what_to_write_instead(write, name, before, between, edge
         ("{'text': 'a', 'label': 'x'}\n", "contains no JSON object; line 1: not valid JSON"),
     ],
 )
-def test_json_that_is_not_an_object_a_line_says_what_to_write(write, content, what):
+def test_json_other_than_an_object_per_line_is_refused_with_the_form_to_write(write, content, what):
     with pytest.raises(DataError) as error:
         read_table(write("a.json", content))
     assert str(error.value).startswith(f"'a.json' {what}")

@@ -6,12 +6,10 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyarrow import parquet
+from tests.data.conftest import SOURCES, jsonl
 
 from wordgate.data import read_table
 from wordgate.data.label_sets import recognised_separator
@@ -21,25 +19,6 @@ SETS = [("blue", "red"), ("blue",), (), ("green", "red")] * 4
 TEXTS = [f"a lamp that is number {i}" for i in range(16)]
 # Every combination of three of four labels or fewer, each of them on two rows.
 COMBINED = [c for n in (1, 2, 3) for c in combinations(["a", "b", "c", "d"], n)] * 2
-
-
-def jsonl(write, texts, labels):
-    lines = [json.dumps({"text": t, "label": y}) for t, y in zip(texts, labels, strict=True)]
-    return write("a.jsonl", "\n".join(lines))
-
-
-def in_parquet(write, texts, labels):
-    name = write("a.parquet", "")
-    parquet.write_table(pa.table({"text": texts, "label": labels}), name)
-    return name
-
-
-SOURCES = {
-    "JSON Lines": jsonl,
-    "Parquet": in_parquet,
-    "pandas": lambda _, texts, labels: pd.DataFrame({"text": texts, "label": labels}),
-    "polars": lambda _, texts, labels: pl.DataFrame({"text": texts, "label": labels}),
-}
 
 
 def csv(write, labels, name="a.csv"):
@@ -207,7 +186,7 @@ def test_spaces_repeats_and_nothing_between_separators_are_no_labels(write):
 @pytest.mark.parametrize(
     "separator", [";", "|", ", ", ",", "\t", "/", " ", "\uff1b", "\u3001", "\uff0c", "\u060c"]
 )
-def test_a_separator_is_recognised_and_said(write, separator):
+def test_a_separator_is_recognised_and_reported(write, separator):
     file = csv(write, [separator.join(one) for one in [*COMBINED, ()]])
     table = read_table(file)
     assert (table.label_sets, table.label_separator) == ([*COMBINED, ()], separator)

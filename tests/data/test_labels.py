@@ -1,4 +1,4 @@
-"""Labels that are the same count as one, and what only looks alike is told."""
+"""Labels that are the same count as one, and labels that only look alike are reported."""
 
 import json
 import shlex
@@ -47,7 +47,7 @@ SAME = [
 
 
 @pytest.mark.parametrize(("forms", "name", "remark"), SAME)
-def test_labels_that_are_the_same_are_joined_and_it_is_told(write, forms, name, remark):
+def test_labels_that_are_the_same_are_joined_and_it_is_reported(write, forms, name, remark):
     table = read_table(write_rows(write, "a.csv", rows_of(forms, "bad")))
     assert set(table.labels) == {name, "bad"}
     assert table.reading.warnings == [remark]
@@ -76,10 +76,10 @@ def test_the_forms_of_training_hold_for_evaluation_and_test_files(write, forms, 
     assert training.metrics.n == 20
     evaluation = wordgate.evaluate("model", test)
     assert evaluation.scores.n == 20
-    told = evaluation.reading.warnings
-    assert told
-    assert all("treated as" in remark for remark in told)
-    assert training.bundle.config.data["others"]["test"]["warnings"] == told
+    reported = evaluation.reading.warnings
+    assert reported
+    assert all("treated as" in remark for remark in reported)
+    assert training.bundle.config.data["others"]["test"]["warnings"] == reported
 
 
 ALIKE = [
@@ -136,7 +136,7 @@ ALIKE = [
 
 
 @pytest.mark.parametrize(("forms", "remark"), ALIKE)
-def test_labels_that_look_alike_count_as_different_and_it_is_told(write, forms, remark):
+def test_labels_that_look_alike_count_as_different_and_it_is_reported(write, forms, remark):
     table = read_table(write_rows(write, "a.csv", rows_of(forms, "bad")))
     assert set(table.labels) == {*forms, "bad"}
     assert len(table.reading.warnings) == 1

@@ -1,4 +1,4 @@
-"""Which column is what: guesses with reasons, flags that beat them, questions where unsure."""
+"""The roles of columns: guesses with reasons, options that override them, questions when unsure."""
 
 import pytest
 
@@ -85,7 +85,7 @@ def test_names_decide_before_shapes(write):
     assert [c.name for c in table.reading.columns] == ["message", "class", None]
 
 
-def test_label_says_it_outright_but_sentiment_and_category_are_a_question(write):
+def test_label_is_a_certain_name_but_sentiment_and_category_are_a_question(write):
     rows = [(words, label, topic) for _, topic, label, words in tickets()]
     outright = write("a.csv", csv_of(rows, header=["text", "label", "category"]))
     assert read_table(outright).reading.choice("label").name == "label"
@@ -289,7 +289,7 @@ def test_two_columns_of_the_same_name_are_a_question_of_the_label_alone(write, n
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "expected"),
     [
         (
             "{text},",
@@ -298,9 +298,9 @@ def test_two_columns_of_the_same_name_are_a_question_of_the_label_alone(write, n
         (",{label}", "no rows of 'a.csv' are left: of 60, left out 60 (empty text)"),
     ],
 )
-def test_an_empty_column_is_named(write, row, said, message):
+def test_an_empty_column_is_named(write, row, expected, message):
     lines = [row.format(text=words, label=label) for _, _, label, words in tickets(copies=1)]
-    assert message(write("a.csv", "\n".join(["text,label", *lines]))).startswith(said)
+    assert message(write("a.csv", "\n".join(["text,label", *lines]))).startswith(expected)
 
 
 @pytest.mark.parametrize("content", ["text,label\n", "text,label", "id\tSatz\tlabel\n\n"])

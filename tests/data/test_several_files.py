@@ -75,7 +75,7 @@ def test_files_about_the_data_of_a_folder_are_no_data(write, tmp_path):
     assert [file.name for file in list_files("in/*.md")] == ["README.md", "notes.md"]
 
 
-def test_columns_of_one_name_are_told_apart_by_their_order(write, tmp_path, message):
+def test_columns_of_one_name_are_distinguished_by_their_order(write, tmp_path, message):
     (tmp_path / "in").mkdir()
     write("in/1.csv", "text,label,n,n\na b,x,1,2\n")
     write("in/2.csv", "text,label,n,n\nc d,y,1,2\n")
@@ -106,7 +106,7 @@ def test_lines_of_json_may_lack_keys(write, tmp_path):
     assert table.reading.malformed[0].why == "no key 'label' (in 'in/2.jsonl')"
 
 
-def test_nothing_to_read_is_told(parts, tmp_path, message):
+def test_empty_input_is_refused(parts, tmp_path, message):
     (tmp_path / "none").mkdir()
     assert message("none") == "there is no file with data in 'none'"
     assert message("in/*.tsv") == "no file matches 'in/*.tsv'"

@@ -4,10 +4,8 @@ import json
 
 import numpy as np
 import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
-from pyarrow import parquet
+from tests.data.conftest import SOURCES, jsonl
 
 from wordgate.data import read_table
 from wordgate.errors import DataError
@@ -16,25 +14,6 @@ from wordgate.experiments.audit import audit
 TEXTS = [f"a {'fine' if i % 2 else 'broken'} lamp {i}" for i in range(16)]
 LABELS = ["ok" if i % 2 else "no" for i in range(16)]
 OBJECTS = [{"v": label} for label in LABELS]
-
-
-def jsonl(write, texts, labels):
-    lines = [json.dumps({"text": t, "label": y}) for t, y in zip(texts, labels, strict=True)]
-    return write("a.jsonl", "\n".join(lines))
-
-
-def in_parquet(write, texts, labels):
-    name = write("a.parquet", "")
-    parquet.write_table(pa.table({"text": texts, "label": labels}), name)
-    return name
-
-
-SOURCES = {
-    "JSON Lines": jsonl,
-    "Parquet": in_parquet,
-    "pandas": lambda _, texts, labels: pd.DataFrame({"text": texts, "label": labels}),
-    "polars": lambda _, texts, labels: pl.DataFrame({"text": texts, "label": labels}),
-}
 
 
 @pytest.mark.parametrize("read", [read_table, audit])

@@ -1,4 +1,4 @@
-"""The table and its account."""
+"""The table and the report on its reading."""
 
 import json
 import pickle

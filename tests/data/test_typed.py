@@ -160,6 +160,6 @@ def test_two_columns_of_a_frame_with_one_name_are_named():
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
-def test_a_frame_without_rows_says_so(frame):
+def test_a_frame_without_rows_is_refused(frame):
     with pytest.raises(DataError, match=r"DataFrame' has no rows$"):
         read_table(frame({"text": [], "label": []}))

@@ -78,7 +78,7 @@ def test_cells_are_written_as_they_are_read(workbook, value, text):
     assert next(opened.reader.batches()).records == [[text, "x"]]
 
 
-def test_a_sheet_of_one_column_is_told_nothing_of_delimiters(workbook, message):
+def test_a_sheet_of_one_column_gets_no_advice_on_delimiters(workbook, message):
     rows = [["text"], *([f"a lamp {i}"] for i in range(4))]
     assert message(workbook(Data=rows)).endswith("\nLabels need a column of their own.")
 
@@ -94,8 +94,8 @@ def test_cells_merged_over_rows_have_their_value_in_each(tmp_path):
     book.save(tmp_path / "a.xlsx")
     table = read_table(tmp_path / "a.xlsx")
     assert table.labels == ["ok"] * 4 + ["no"] * 4
-    told = table.reading.lines()[0]
-    assert told.endswith("a.xlsx: XLSX, 2 cells merged across rows, repeated in each row")
+    reported = table.reading.lines()[0]
+    assert reported.endswith("a.xlsx: XLSX, 2 cells merged across rows, repeated in each row")
 
 
 def test_a_question_about_columns_names_the_sheet(workbook, message):
@@ -106,7 +106,7 @@ def test_a_question_about_columns_names_the_sheet(workbook, message):
     )
 
 
-def test_the_first_sheet_with_cells_is_read_and_told(workbook, message):
+def test_the_first_sheet_with_cells_is_read_and_reported(workbook, message):
     name = workbook(Hidden=[["no"]], Empty=[], First=[HEAD, *ROWS], Second=[HEAD, *ROWS[:2]])
     reading = read_table(name).reading
     assert reading.unusual_lines()[0] == (
@@ -122,7 +122,9 @@ def test_the_first_sheet_with_cells_is_read_and_told(workbook, message):
     )
 
 
-def test_what_is_no_workbook_is_refused(workbook, tmp_path, hide_packages, monkeypatch, message):
+def test_anything_but_a_workbook_is_refused(
+    workbook, tmp_path, hide_packages, monkeypatch, message
+):
     name = workbook(Data=[HEAD, *ROWS])
     whole = (tmp_path / name).read_bytes()
     (tmp_path / "cut.xlsx").write_bytes(whole[: len(whole) // 2])

@@ -1,4 +1,4 @@
-"""A bundle notices training texts again, at 76 bytes a text."""
+"""A bundle recognizes its training texts, at 76 bytes a text."""
 
 import csv
 import random
@@ -17,7 +17,7 @@ TRAIN = [
 ]
 
 
-def test_exact_copies_are_seen_whatever_their_case_and_white_space():
+def test_exact_duplicates_are_seen_whatever_their_case_and_white_space():
     prints = Fingerprints.of(TRAIN, ["a", "b", ""])
     assert prints.seen_texts([" SO  good\n", "so bad", TRAIN[0].lower()]).tolist() == [
         True,
@@ -32,7 +32,7 @@ def test_groups_are_seen_and_no_group_never_is():
     assert Fingerprints.of(TRAIN, None).seen_groups(["a"]).tolist() == [False]
 
 
-def test_near_copies_are_noticed_and_others_are_not():
+def test_near_duplicates_are_noticed_and_others_are_not():
     prints = Fingerprints.of(TRAIN, None)
     asked = [
         "the quick brown fox jumped over the lazy dog near the river bank",
@@ -130,7 +130,7 @@ def code(rng):
 
 
 @pytest.mark.parametrize("template", [order, ticket, code])
-def test_texts_of_a_template_are_judged_as_they_are_verified(template):
+def test_texts_of_a_template_are_counted_as_they_are_verified(template):
     rng = random.Random(0)
     known, asked = [template(rng) for _ in range(400)], [template(rng) for _ in range(150)]
     asked += [text.replace("e", "é", 1).replace("已", "于", 1) for text in known[:30]]

@@ -1,4 +1,4 @@
-"""Copies are found and kept together; strangers that share a phrase are not."""
+"""Near duplicates are found and kept together; texts that share a phrase are not."""
 
 import csv
 import random
@@ -50,13 +50,13 @@ def test_near_pairs_are_the_versions_of_one_sentence(families):
     assert ((similarity >= 0.4) & (similarity <= 1)).all()
 
 
-def test_exact_copies_are_one_text():
+def test_exact_duplicates_are_one_text():
     found = find_near_duplicates(["Good day", "bad day", " good  DAY", "GOOD day"], None)
     assert found.text.tolist() == [1, 0, 1, 1]
     assert found.pairs.shape == (0, 2)
 
 
-def test_copies_are_looked_for_among_the_rows_given(families):
+def test_duplicates_are_looked_for_among_the_rows_given(families):
     texts = [text for family in families for text in family[:2]] + [sentence(random.Random(1))]
     found = find_near_duplicates([*texts, texts[0].upper()], None)
     asked = np.append(np.arange(1, 120, 2), [120, 121])
@@ -67,7 +67,7 @@ def test_copies_are_looked_for_among_the_rows_given(families):
     assert not found.has_duplicate_in(asked, np.zeros(0, np.int64)).any()
 
 
-def test_short_texts_have_exact_copies_only():
+def test_short_texts_have_exact_duplicates_only():
     texts = ["so good to me", "so good to me!", "So good to  me", "", ""]
     found = find_near_duplicates(texts, None)
     asked, there = np.array([0, 1, 3]), np.array([2, 4])

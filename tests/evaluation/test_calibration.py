@@ -1,4 +1,4 @@
-"""Is a known distortion found and undone, and do the measures agree with scikit-learn's?"""
+"""A known distortion is found and removed, and the measures agree with scikit-learn's."""
 
 import numpy as np
 import pytest

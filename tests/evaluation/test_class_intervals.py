@@ -13,7 +13,7 @@ def _answers(n=600, seed=0):
     return true, predicted, [str(i // 6) for i in range(n)]
 
 
-def test_intervals_hold_the_scores():
+def test_intervals_contain_the_scores():
     true, predicted, groups = _answers()
     scores = evaluate(true, np.log(np.eye(3)[predicted] * 0.9 + 0.03), LABELS, groups).per_class
     for score, found in zip(scores, class_intervals(true, predicted, LABELS, groups), strict=True):
@@ -24,7 +24,7 @@ def test_intervals_hold_the_scores():
             assert interval.high - interval.low < 0.25
 
 
-def test_copies_make_them_wider():
+def test_duplicates_make_them_wider():
     true, predicted, _ = _answers(100)
     six = [np.repeat(one, 6) for one in (true, predicted)]
     groups = [str(i // 6) for i in range(600)]
@@ -40,7 +40,7 @@ def test_only_groups_that_hold_a_label_are_counted():
     assert found.precision.method.startswith("bootstrap over 36 rows, ")
 
 
-def test_the_truth_is_held_for_a_rare_label_too():
+def test_the_true_value_is_covered_for_a_rare_label_too():
     """Recall of a label of 12 groups of 4 like rows; the truth is 0.6."""
     rng = np.random.default_rng(0)
     held = 0
@@ -54,7 +54,7 @@ def test_the_truth_is_held_for_a_rare_label_too():
     assert held >= 180
 
 
-def test_what_can_not_be_given_says_why():
+def test_impossible_predictions_are_refused_with_the_reason():
     true, predicted = np.array([0, 0, 1, 1, 2]), np.array([0, 0, 0, 0, 0])
     all_right, wrong, single = class_intervals(true, predicted, LABELS, None)
     assert all_right.recall.method == "exact binomial bound: an error in none of 2 rows"

@@ -1,4 +1,4 @@
-"""Do the intervals hold what they promise? Simulated, and against counts done the long way."""
+"""Coverage of the intervals in simulations, and agreement with direct computations."""
 
 import itertools
 import tracemalloc
@@ -147,7 +147,7 @@ def test_p_value_is_that_of_all_sign_patterns(seed):
     assert found.low <= found.difference <= found.high
 
 
-def test_copies_add_rows_but_no_evidence():
+def test_duplicates_add_rows_but_no_evidence():
     rng = np.random.default_rng(0)
     right_a, right_b = rng.random(30) < 0.8, rng.random(30) < 0.55
     groups = [str(i) for i in range(30)]

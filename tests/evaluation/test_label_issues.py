@@ -35,7 +35,7 @@ def test_labels_without_rows_do_no_harm():
     )
 
 
-def test_certain_and_right_rows_bear_no_suspicion(capfd):
+def test_certain_and_correct_rows_are_not_suspected(capfd):
     pytest.importorskip("cleanlab", reason="needs the extra 'labels'")
     targets = np.arange(40) % 2
     found = find_label_issues(np.where(np.eye(2)[targets] == 1, 0.0, -1e4), targets)
@@ -44,7 +44,7 @@ def test_certain_and_right_rows_bear_no_suspicion(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_too_little_to_tell_is_said():
+def test_too_few_rows_are_reported():
     log_proba, targets = _rows(10)
     assert find_label_issues(log_proba, targets).sentence == (
         "10 rows of 3 labels are too few to detect label errors; at least 20 rows and 2 labels are"
@@ -53,7 +53,7 @@ def test_too_little_to_tell_is_said():
     assert len(find_label_issues(np.zeros((50, 2)), np.zeros(50, np.int64)).rows) == 0
 
 
-def test_without_cleanlab_it_says_what_to_install(monkeypatch):
+def test_without_cleanlab_it_names_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cleanlab", None)
     found = find_label_issues(*_rows())
     assert len(found.rows) == 0

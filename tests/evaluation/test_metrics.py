@@ -1,4 +1,4 @@
-"""What the scores are, held against scikit-learn's and against small cases done by hand."""
+"""Scores against scikit-learn's and against small cases computed by hand."""
 
 import json
 import subprocess
@@ -69,7 +69,7 @@ def test_confusion_has_true_labels_as_rows():
     assert evaluate(np.array([0, 0, 1]), log_proba, ("a", "b"), None).confusion == [[0, 2], [0, 1]]
 
 
-def test_what_is_undefined_is_none_and_averages_name_their_labels():
+def test_undefined_scores_are_none_and_averages_name_their_labels():
     # "b" has no rows but is predicted once, "c" has a row and is never predicted.
     proba = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1]])
     scores = evaluate(np.array([0, 0, 2]), np.log(proba), ("a", "b", "c"), None)
@@ -119,7 +119,7 @@ def test_another_seed_moves_the_intervals_a_little():
     assert one.macro_f1.low == pytest.approx(other.macro_f1.low, abs=0.01)
 
 
-def test_intervals_hold_the_scores():
+def test_intervals_contain_the_scores():
     scores = evaluate(*_answers(), LABELS, [str(i // 3) for i in range(300)])
     accuracy, macro_f1 = scores.intervals.accuracy, scores.intervals.macro_f1
     assert accuracy.low < scores.accuracy < accuracy.high
@@ -151,7 +151,7 @@ def test_scores_that_no_resample_changes_have_no_interval():
     assert never.intervals.accuracy.high == pytest.approx(1 - 0.025 ** (1 / 40))
 
 
-def test_one_group_gives_no_interval_and_says_why():
+def test_one_group_gives_no_interval_and_the_reason_is_reported():
     true, log_proba = _answers(n=12)
     intervals = evaluate(true, log_proba, LABELS, ["g"] * 12).intervals
     for interval in (intervals.accuracy, intervals.macro_f1):
@@ -181,7 +181,7 @@ def _scores(log_proba, true):
         ),
     ],
 )
-def test_misfits_are_named(measure, log_proba, true, message):
+def test_mismatches_are_named(measure, log_proba, true, message):
     with pytest.raises(DataError) as error:
         measure(log_proba, np.array(true, dtype=np.int64))
     assert str(error.value) == message

@@ -1,4 +1,4 @@
-"""Scores of several labels per text, held against scikit-learn's and against cases done by hand."""
+"""Scores of several labels per text against scikit-learn's and cases computed by hand."""
 
 import json
 
@@ -125,7 +125,7 @@ def test_it_is_json_with_the_names_that_one_label_has_too():
     assert json.loads(json.dumps(several, allow_nan=False)) == several
 
 
-def test_intervals_hold_the_scores_and_copies_make_them_wider():
+def test_intervals_contain_the_scores_and_duplicates_make_them_wider():
     true, log_proba = simulated(100)
     six = [np.repeat(one, 6, axis=0) for one in (true, log_proba)]
     groups = [str(i // 6) for i in range(600)]
@@ -177,7 +177,7 @@ def test_without_an_error_f1_has_no_interval():
     assert scores.intervals.accuracy.method.startswith("exact binomial bound")
 
 
-def test_without_any_label_f1_is_undefined_and_says_so():
+def test_without_any_label_f1_is_undefined():
     scores = evaluate_multilabel(np.zeros((4, 3), np.int64), np.log(np.full((4, 3), 0.6)),
                                  LABELS, None)  # fmt: skip
     assert (scores.micro_f1, scores.micro_precision, scores.micro_recall) == (None, 0.0, None)
@@ -254,7 +254,7 @@ def test_the_p_value_is_near_that_of_all_swaps():
     assert found.p_value == pytest.approx(exact, abs=0.02)
 
 
-def test_copies_add_rows_but_no_evidence():
+def test_duplicates_add_rows_but_no_evidence():
     true, log_proba = simulated(60)
     one, other = predicted_labels(log_proba), predicted_labels(np.roll(log_proba, 1, axis=0) - 0.5)
     groups = [str(i) for i in range(60)]
@@ -293,7 +293,7 @@ def test_copies_add_rows_but_no_evidence():
         ),
     ],
 )
-def test_misfits_are_named(true, log_proba, message):
+def test_mismatches_are_named(true, log_proba, message):
     with pytest.raises(DataError) as error:
         evaluate_multilabel(true.astype(np.int64), log_proba, ("a", "b"), None)
     assert str(error.value) == message

@@ -1,4 +1,4 @@
-"""What is shown of a model's errors where a text bears several labels."""
+"""The error analysis of a model of several labels per text."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_wrong_labels_come_with_the_surest_first_one_of_each_group():
     assert analysis.missed[0].probability == pytest.approx(np.exp(LOG_PROBA[borne & ~given]).min())
 
 
-def test_an_error_has_all_that_the_row_bears_and_is_given():
+def test_an_error_has_the_true_and_the_predicted_labels():
     one = analysed().false_positives[0]
     row = one.row - 1001
     assert one.text == TEXTS[row]
@@ -69,7 +69,7 @@ def _with_wrong_labels():
     return sure, wrong
 
 
-def test_labels_that_rows_bear_or_lack_wrongly_are_found_label_by_label():
+def test_labels_that_are_wrong_or_missing_are_found_label_by_label():
     pytest.importorskip("cleanlab", reason="needs the extra 'labels'")
     log_proba, wrong = _with_wrong_labels()
     found, sentence = find_issues_by_label(log_proba, wrong)
@@ -84,7 +84,7 @@ def test_labels_that_rows_bear_or_lack_wrongly_are_found_label_by_label():
     assert find_issues_by_label(log_proba[:9], TRUE[:9])[1].startswith("9 rows of 2 labels are too")
 
 
-def test_wrong_labels_are_sought_among_all_rows_that_folds_predicted():
+def test_wrong_labels_are_searched_among_all_rows_that_folds_predicted():
     pytest.importorskip("cleanlab", reason="needs the extra 'labels'")
     log_proba, wrong = _with_wrong_labels()
     rows = PredictedRows(log_proba, wrong, TEXTS, list(range(N)), None, predicted_labels(log_proba))

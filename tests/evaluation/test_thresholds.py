@@ -1,4 +1,4 @@
-"""Thresholds that validation rows choose, held against trying all of them."""
+"""Thresholds chosen on validation rows, against trying all of them."""
 
 import numpy as np
 import pytest
@@ -92,7 +92,7 @@ def test_a_recall_is_reached_with_the_highest_threshold():
     assert recall_score(true, (proba > above)[:, None]) < 0.9
 
 
-def test_a_precision_that_none_reaches_gives_the_highest_and_says_so():
+def test_a_precision_that_none_reaches_gives_the_highest_and_it_is_reported():
     true = np.tile([1, 0], 20)[:, None]
     log_proba = np.log(np.where(np.arange(40) < 20, 0.7, 0.2))[:, None]
     true[:10:2] = 0
@@ -116,7 +116,7 @@ def test_costs_may_differ_by_label():
     assert (choose_thresholds(true, log_proba, named) == thresholds).all()
 
 
-def test_what_errors_cost_is_told_with_and_without_the_thresholds():
+def test_the_cost_of_errors_is_reported_with_and_without_the_thresholds():
     true, log_proba = (np.hstack([one, one]) for one in simulated())
     objective = Objective.by_label({"fear": {"false_negative": 20.0}}, ["joy", "fear"])
     thresholds = choose_thresholds(true, log_proba, objective)
@@ -133,7 +133,7 @@ def test_what_errors_cost_is_told_with_and_without_the_thresholds():
     )
 
 
-def test_a_label_of_few_rows_keeps_one_half_and_it_is_said():
+def test_a_label_of_few_rows_keeps_one_half_and_it_is_reported():
     true, log_proba = (np.hstack([one, one]) for one in simulated())
     rare = np.flatnonzero(true[:, 1])[MIN_POSITIVES - 1 :]
     true[rare, 1] = 0
@@ -148,7 +148,7 @@ def test_a_label_of_few_rows_keeps_one_half_and_it_is_said():
     ]
 
 
-def test_what_they_gain_is_measured_on_the_test_rows():
+def test_the_gain_of_thresholds_is_measured_on_the_test_rows():
     valid, test = simulated(600, shift=-3.0), simulated(900, shift=-3.0, seed=1)
     thresholds = choose_thresholds(*valid)
     groups = [str(i // 3) for i in range(900)]

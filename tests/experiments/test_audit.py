@@ -1,4 +1,4 @@
-"""The audit counts what is there, measures what a split leaks, and advises by it."""
+"""The audit counts duplicates and conflicts, measures leakage, and gives advice."""
 
 import json
 import random
@@ -45,7 +45,7 @@ def strangers():
     return pd.DataFrame(rows, columns=["label", "text"])
 
 
-def test_copies_conflicts_and_short_texts_are_counted(strangers):
+def test_duplicates_conflicts_and_short_texts_are_counted(strangers):
     texts = strangers["text"].tolist()
     odd = [
         ("bad", texts[1].upper() + " "),  # an exact copy with the other label
@@ -142,7 +142,7 @@ def test_facts_hold_no_text_of_the_data(families):
     assert set(found.to_json()) == set(found.facts()) | {"reading", "pairs"}
 
 
-def test_pairs_are_near_copies_of_two_rows(families):
+def test_pairs_are_near_duplicates_of_two_rows(families):
     for pair in audit(families).pairs:
         assert pair.first.row < pair.second.row
         assert pair.similarity >= 0.5
@@ -150,7 +150,7 @@ def test_pairs_are_near_copies_of_two_rows(families):
         assert pair.first.group == pair.second.group
 
 
-def test_differences_are_told_word_by_word():
+def test_differences_are_reported_word_by_word():
     assert differences("so good to me", "so very bad to me") == [
         Piece("same", "so"),
         Piece("first", "good"),
@@ -159,7 +159,7 @@ def test_differences_are_told_word_by_word():
     ]
 
 
-def test_copies_are_those_of_the_text_under_any_topic(strangers):
+def test_duplicates_are_those_of_the_text_under_any_topic(strangers):
     """A topic in front hides no copy, and makes no two texts alike."""
     long_topic = "the very same topic of many words in front"
     alone = audit(strangers)
@@ -175,7 +175,7 @@ def test_copies_are_those_of_the_text_under_any_topic(strangers):
     assert found.reading.preview[0].text.startswith("a | ")
 
 
-def test_labels_of_copies_may_differ_by_topic_and_it_is_said(strangers):
+def test_labels_of_duplicates_may_differ_by_topic_and_it_is_reported(strangers):
     sentence = (
         "Only column 2 'text' is searched for duplicates. If duplicates differ in column 3 'topic',"
         " different labels can all be correct."

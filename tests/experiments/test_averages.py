@@ -1,4 +1,4 @@
-"""`logreg` and `mlp` by every way in: trained from a file, kept, compared, as an estimator."""
+"""`logreg` and `mlp` trained from a file, saved, compared, and as an estimator."""
 
 import json
 
@@ -14,7 +14,7 @@ both = pytest.mark.parametrize("family", ["logreg", "mlp"])
 
 
 @both
-def test_the_model_says_how_it_came_about(family, model_of, review_vectors):
+def test_the_model_records_its_training(family, model_of, review_vectors):
     kept = model_of(family)
     config = BundleFolder.open(kept.folder).config()
     assert (config.family, config.vectors) == (family, review_vectors.name)
@@ -22,10 +22,10 @@ def test_the_model_says_how_it_came_about(family, model_of, review_vectors):
     metrics = json.loads((kept.folder / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["vectors"]["size"] == 5
     assert metrics["epochs"] == len(metrics["history"]) == (3 if family == "mlp" else 0)
-    told = [line for line in metrics["remarks"] if " selected " in line]
-    assert len(told) == (2 if family == "logreg" else 1)
+    reported = [line for line in metrics["remarks"] if " selected " in line]
+    assert len(reported) == (2 if family == "logreg" else 1)
     card = (kept.folder / "README.md").read_text(encoding="utf-8")
-    assert told[0] in card
+    assert reported[0] in card
 
 
 @both

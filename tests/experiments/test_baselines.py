@@ -1,4 +1,4 @@
-"""A training run has to beat the count baseline as it ships, whatever the script of the texts."""
+"""The baseline of a training run is the family `count` as `compare` fits it."""
 
 import errno
 import os
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.evaluation.intervals import PairedDifference
@@ -18,16 +19,6 @@ from wordgate.runtime.progress import Silent
 from wordgate.training import processes
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.lstm_trainer import LSTMTrainer
-
-
-class Told(Silent):
-    """A progress that remembers what was said."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines += text.splitlines()
 
 
 @pytest.mark.parametrize("split", ["grouped", "random"])
@@ -81,7 +72,7 @@ def test_the_baseline_has_the_familys_name(lstm_model):
         (0.01, 0.05, None, "is not significantly better than the count baseline"),
     ],
 )
-def test_better_and_worse_are_said_only_where_interval_and_p_value_say_so(
+def test_a_model_is_called_better_or_worse_only_if_interval_and_p_value_agree(
     lstm_model, low, high, p_value, expected
 ):
     middle = 0.0 if low is None else (low + high) / 2
@@ -214,7 +205,7 @@ def test_a_resumed_training_fits_no_baseline_again(at, reviews, tiny, tmp_path, 
     assert resumed.metrics.baselines.count.log_loss == whole.metrics.baselines.count.log_loss
 
 
-def test_a_baseline_that_the_time_cut_short_says_so_and_is_not_kept(
+def test_a_baseline_that_the_time_cut_short_is_reported_and_not_kept(
     reviews, tiny, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(split_scheme.ResultStore, "clear", lambda _: None)
@@ -242,13 +233,13 @@ def test_something_else_in_the_baselines_place_is_refused(reviews, tiny, tmp_pat
 
 
 def test_the_family_is_named_before_the_model_is_fitted(reviews, tiny):
-    told = Told()
-    training = wordgate.train(reviews, settings=tiny, progress=told)
+    progress = RecordingProgress()
+    training = wordgate.train(reviews, settings=tiny, progress=progress)
     accuracy = training.metrics.baselines.count.accuracy
-    (line,) = [line for line in told.lines if line.startswith("Baselines: ")]
+    (line,) = [line for line in progress.lines if line.startswith("Baselines: ")]
     assert line.startswith(f"Baselines: count {accuracy:.3f}, most frequent label 0.500 (")
-    assert told.lines.index("Fitting the count baseline ...") < told.lines.index(line)
-    assert not any("count on the" in line for line in told.lines)  # announced once
+    assert progress.lines.index("Fitting the count baseline ...") < progress.lines.index(line)
+    assert not any("count on the" in line for line in progress.lines)  # announced once
     assert np.isfinite(training.metrics.baselines.count.train_seconds)
 
 
@@ -275,10 +266,10 @@ ALONE = {"threads": 2, "workers": 1}
 
 
 def test_a_baseline_of_another_process_is_that_of_this_one(reviews, tiny, in_background):
-    told = {count: Told() for count in (1, 2)}
+    recorded = {count: RecordingProgress() for count in (1, 2)}
     alone, parallel = (
         wordgate.train(reviews, settings=tiny, threads=count, workers=1, progress=progress).metrics
-        for count, progress in told.items()
+        for count, progress in recorded.items()
     )
     assert len(in_background) == 1
     assert parallel.difference_to_count == alone.difference_to_count
@@ -287,8 +278,8 @@ def test_a_baseline_of_another_process_is_that_of_this_one(reviews, tiny, in_bac
     ]
     assert dumped[0] == dumped[1]
     assert parallel.remarks == alone.remarks
-    assert IN_BACKGROUND not in told[1].lines
-    lines = told[2].lines
+    assert IN_BACKGROUND not in recorded[1].lines
+    lines = recorded[2].lines
     (result,) = [line for line in lines if line.startswith("Baselines: count ")]
     order = [
         IN_BACKGROUND,
@@ -311,15 +302,15 @@ def test_a_lost_baseline_is_fitted_again(reviews, tiny, in_background, monkeypat
 
     real = baselines.call_in_background
     monkeypatch.setattr(baselines, "call_in_background", lose)
-    told = Told()
-    metrics = wordgate.train(reviews, settings=tiny, progress=told, **ALONE).metrics
+    progress = RecordingProgress()
+    metrics = wordgate.train(reviews, settings=tiny, progress=progress, **ALONE).metrics
     whole = wordgate.train(reviews, settings=tiny, progress=Silent(), threads=1).metrics
     assert metrics.difference_to_count == whole.difference_to_count
     assert len(in_background) == 1
     assert (
         "The count baseline is fitted again, in this process: the process ended unexpectedly (exit"
         " code -9)."
-    ) in told.lines
+    ) in progress.lines
 
 
 def test_where_no_process_starts_the_baseline_is_fitted_before_the_model(
@@ -329,16 +320,16 @@ def test_where_no_process_starts_the_baseline_is_fitted_before_the_model(
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr("wordgate.runtime.processes.start_python", refuse)
-    told = Told()
-    wordgate.train(reviews, settings=tiny, progress=told, **ALONE)
+    progress = RecordingProgress()
+    wordgate.train(reviews, settings=tiny, progress=progress, **ALONE)
     assert not in_background
-    first, *others = [line for line in told.lines if "count baseline" in line]
+    first, *others = [line for line in progress.lines if "count baseline" in line]
     assert first == (
         "Fitting the count baseline in this process: another process can't be started: Resource"
         " temporarily unavailable."
     )
     assert others == ["Fitting the count baseline ..."]
-    names = [line.partition(" ")[0] for line in told.lines]
+    names = [line.partition(" ")[0] for line in progress.lines]
     assert names.index("Baselines:") < names.index("Training")
 
 

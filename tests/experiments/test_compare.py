@@ -1,4 +1,4 @@
-"""Every family on the same splits, with paired differences, and nothing lost on the way."""
+"""Every family on the same splits, with paired differences, resumable."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.experiments import compare as compare_experiment
@@ -38,7 +39,7 @@ def compared(compare):
     return compare()
 
 
-def test_each_family_is_judged_on_both_kinds_of_split(compared):
+def test_each_family_is_evaluated_on_both_kinds_of_split(compared):
     found = compared
     assert [(result.family, result.kind) for result in found.results] == [
         ("count", "random"), ("count", "grouped"), ("lstm", "random"), ("lstm", "grouped"),
@@ -57,7 +58,7 @@ def test_the_simplest_family_comes_first_however_they_are_named(compare):
     assert [(test.family, test.simpler) for test in found.paired_tests] == [("lstm", "count")]
 
 
-def test_a_result_is_what_training_the_family_alone_gives(compare, count_model):
+def test_a_result_is_that_of_training_the_family_alone(compare, count_model):
     result = compare(models=["count"], settings=None).result("count", "grouped")
     metrics = count_model.metrics
     assert (result.scores.accuracy, result.scores.log_loss) == (metrics.accuracy, metrics.log_loss)
@@ -84,13 +85,13 @@ def test_methods_are_named_for_each_kind(compared):
     assert "bootstrap over 12 groups" not in sentences[0]  # rows of more groups judge there
 
 
-def test_folds_judge_every_row_once(compare):
+def test_folds_evaluate_every_row_once(compare):
     found = compare(folds=3, models=["count"], settings=None)
     assert [result.scores.n for result in found.results] == [300, 300]
     assert found.result("count", "random").scores.accuracy >= 0.9
 
 
-def test_the_random_split_leaks_and_says_so(compare):
+def test_the_random_split_leaks_and_it_is_reported(compare):
     leaks = compare(models=["count"], settings=None).leaks
     assert leaks["grouped"].startswith(
         "grouped split: Of 60 test rows, 0 (0.0%) share a group with training rows"
@@ -132,7 +133,7 @@ def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeyp
         ({"resume": True}, "give the output of the comparison to resume as `out`"),
     ],
 )
-def test_what_can_not_be_is_refused(compare, options, message):
+def test_impossible_options_are_refused(compare, options, message):
     with pytest.raises(wordgate.SettingsError, match=message):
         compare(**options)
 
@@ -171,7 +172,7 @@ def stopped_after_one(checkpoint_after_one, tmp_path):
     return tmp_path / "comparison"
 
 
-def test_it_goes_on_where_it_stopped(compare, compared, stopped_after_one, monkeypatch):
+def test_it_continues_where_it_stopped(compare, compared, stopped_after_one, monkeypatch):
     kept = stopped_after_one.with_name("comparison.checkpoint")
     assert [file.name for file in kept.iterdir()] == ["random-count-1.safetensors"]
     fitted = []
@@ -188,7 +189,7 @@ def test_it_goes_on_where_it_stopped(compare, compared, stopped_after_one, monke
     assert not kept.exists()
 
 
-def test_what_a_kill_left_half_written_blocks_no_next_comparison(compare, stopped_after_one):
+def test_half_written_files_of_a_killed_run_block_no_next_comparison(compare, stopped_after_one):
     kept = stopped_after_one.with_name("comparison.checkpoint")
     (kept / ".random-lstm-1.safetensors.new").write_bytes(b"half of it")
     compare(out=stopped_after_one, overwrite=True, models=["count"], settings=None)
@@ -212,7 +213,7 @@ def test_files_of_others_are_not_taken_away(compare, tmp_path):
     assert [file.name for file in others.iterdir()] == ["random-count-1.safetensors"]
 
 
-def test_what_comes_into_its_folder_meanwhile_stays(compare, stopped_after_one):
+def test_files_of_others_that_appear_meanwhile_stay(compare, stopped_after_one):
     theirs = stopped_after_one.with_name("comparison.checkpoint") / "notes.txt"
     hidden = theirs.with_name(".DS_Store")
     hidden.write_bytes(b"")  # a desktop's: no reason to refuse
@@ -231,7 +232,7 @@ def test_a_damaged_round_can_be_begun_anew(compare, stopped_after_one, kept_roun
     assert not kept_round.parent.exists()
 
 
-def test_a_file_where_its_folder_would_be_is_told_before_the_work(compare, tmp_path):
+def test_a_file_where_its_folder_would_be_is_reported_before_the_work(compare, tmp_path):
     kept = tmp_path / "comparison.checkpoint"
     kept.write_text("mine")
     for options in ({}, {"overwrite": True}, {"resume": True}):
@@ -242,7 +243,7 @@ def test_a_file_where_its_folder_would_be_is_told_before_the_work(compare, tmp_p
     assert kept.read_text() == "mine"
 
 
-def test_what_fails_before_anything_is_finished_leaves_nothing(compare, tmp_path, monkeypatch):
+def test_a_failure_before_the_first_result_leaves_no_files(compare, tmp_path, monkeypatch):
     def fail(*args, **named):
         raise wordgate.DataError("no good")
 
@@ -263,15 +264,7 @@ def test_an_interrupted_one_is_not_passed_over(compare, stopped_after_one):
     assert compare(out=stopped_after_one, overwrite=True, seed=1).seed == 1
 
 
-class Listening(Silent):
-    def __init__(self):
-        self.said = []
-
-    def say(self, text):
-        self.said.append(text)
-
-
-def test_versions_and_threads_that_differ_are_told_once(compare, tmp_path):
+def test_versions_and_threads_that_differ_are_reported_once(compare, tmp_path):
     def stop(comparison):
         if len(comparison.results) == 2:
             raise KeyboardInterrupt
@@ -283,10 +276,10 @@ def test_versions_and_threads_that_differ_are_told_once(compare, tmp_path):
         content, log_proba = round_of(file)
         content["environment"] |= {"threads": "64", "wordgate": "0.0"}
         forge(file, content, log_proba)
-    listening = Listening()
-    assert len(compare(resume=True, progress=listening, **options).results) == 2
-    told = [line for line in listening.said if "was started with" in line]
-    assert told == [
+    progress = RecordingProgress()
+    assert len(compare(resume=True, progress=progress, **options).results) == 2
+    warnings = [line for line in progress.lines if "was started with" in line]
+    assert warnings == [
         "The comparison was started with threads 64 instead of 1, wordgate 0.0 instead of"
         f" {wordgate.__version__}: its result may differ slightly from that of an uninterrupted"
         " one."
@@ -341,7 +334,7 @@ def kept_round(stopped_after_one):
 
 
 @pytest.mark.parametrize("old", [b'"temperature": ', b'"megabytes": ', None])
-def test_a_changed_byte_of_a_round_is_noticed(old, compare, stopped_after_one, kept_round):
+def test_a_changed_byte_of_a_fold_is_noticed(old, compare, stopped_after_one, kept_round):
     content = bytearray(kept_round.read_bytes())
     if old is None:
         content[-1] ^= 1
@@ -371,7 +364,7 @@ def test_a_changed_byte_of_a_round_is_noticed(old, compare, stopped_after_one, k
         ({"more": 1}, "more: Extra inputs are not permitted"),
     ],
 )
-def test_a_round_that_says_what_can_t_be_is_refused(
+def test_a_fold_with_impossible_values_is_refused(
     changes, why, compare, stopped_after_one, kept_round
 ):
     content, log_proba = round_of(kept_round)
@@ -381,7 +374,7 @@ def test_a_round_that_says_what_can_t_be_is_refused(
     assert message.endswith("); delete it, or start over with --overwrite")
 
 
-def test_a_round_of_other_rows_or_numbers_is_refused(compare, stopped_after_one, kept_round):
+def test_a_fold_of_other_rows_or_numbers_is_refused(compare, stopped_after_one, kept_round):
     content, log_proba = round_of(kept_round)
     for array in (log_proba[1:], log_proba[:, :1], log_proba[0], log_proba.astype(np.float32)):
         forge(kept_round, content, np.ascontiguousarray(array))
@@ -539,17 +532,17 @@ def test_a_teacher_alone_adds_the_taught_lstm(monkeypatch):
 
 
 def test_the_teacher_of_a_recipe_is_no_teacher_of_the_families(compare, tiny):
-    listening = Listening()
-    options = {"recipe": "taught", "progress": listening, "split": "grouped"}
+    progress = RecordingProgress()
+    options = {"recipe": "taught", "progress": progress, "split": "grouped"}
     found = compare(models=["lstm"], settings={**tiny, "teacher.models": "none"}, **options)
     assert found.families == ("lstm",)
     warned = "warning: the teacher of the recipe 'taught' is not used: to compare an LSTM with a"
-    assert any(line.startswith(warned) for line in listening.said)
+    assert any(line.startswith(warned) for line in progress.lines)
     with pytest.raises(wordgate.SettingsError, match="mlp models need word vectors"):
         compare(models=["count", "mlp"], settings=None, **options)
 
 
-def test_settings_of_teaching_go_to_the_taught_lstm_alone(compare, count_model, tiny):
+def test_settings_of_distillation_go_to_the_taught_lstm_alone(compare, count_model, tiny):
     settings = {**tiny, "teacher.texts": 300, "mlp.epochs": 2}
     with pytest.raises(wordgate.SettingsError, match=r"mlp\.epochs has no effect"):
         compare(models=["count", "taught"], teacher=str(count_model.folder), settings=settings)
@@ -589,7 +582,7 @@ def stopped_after_taught(compare, tiny, tmp_path):
     return run
 
 
-def test_a_comparison_goes_on_after_a_taught_lstm(
+def test_a_comparison_is_resumed_after_a_distilled_lstm(
     compare, count_model, stopped_after_taught, tmp_path
 ):
     options = stopped_after_taught(count_model.folder)
@@ -600,7 +593,7 @@ def test_a_comparison_goes_on_after_a_taught_lstm(
     assert not kept.exists()
 
 
-def test_a_comparison_does_not_go_on_with_a_teacher_that_was_trained_again(
+def test_a_comparison_is_not_resumed_with_a_teacher_that_was_trained_again(
     compare, count_model, reviews, stopped_after_taught, tmp_path
 ):
     teacher = tmp_path / "teacher"

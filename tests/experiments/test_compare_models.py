@@ -1,4 +1,4 @@
-"""Saved models on the same rows: scores, paired differences, and what they know from training."""
+"""Saved models on the same rows: scores, paired differences, and rows seen in training."""
 
 from dataclasses import replace
 

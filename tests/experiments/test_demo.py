@@ -33,7 +33,7 @@ def test_a_demo_makes_a_corpus_a_model_and_growing_sentences(tmp_path):
 
 
 @pytest.mark.usefixtures("quick")
-def test_what_a_kill_left_of_a_demo_blocks_no_next_one(tmp_path):
+def test_files_of_a_killed_demo_block_no_next_one(tmp_path):
     (tmp_path / ".corpus.csv.new").write_text("half of it")
     (tmp_path / ".model.new").mkdir()
     demo.run_demo(tmp_path, seed=0, progress=Silent())

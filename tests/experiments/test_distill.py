@@ -1,10 +1,11 @@
-"""From texts to a file of vectors: which words, in which order, and what is left behind."""
+"""From texts to a file of vectors: which words, in which order, and which are left out."""
 
 import csv
 import random
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.errors import DataError, SettingsError, WordgateError
@@ -39,16 +40,6 @@ def make(data, tiny_teacher, tmp_path):
         return distill(source, out=tmp_path / name, **given)
 
     return run
-
-
-class Told(Silent):
-    """Keeps what is told."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
 
 
 def read(file):
@@ -123,25 +114,25 @@ def test_a_size_may_be_asked_for(make):
         make(size=17, overwrite=True)
 
 
-def test_the_way_is_told(make):
-    told = Told()
-    make(progress=told)
-    reading, summary, report, words, *stages = told.lines
+def test_each_stage_is_reported(make):
+    progress = RecordingProgress()
+    make(progress=progress)
+    words = progress.lines.index("words: 9 distinct")
+    (reading, summary, *report), stages = progress.lines[:words], progress.lines[words + 1 :]
     assert summary.startswith("data.csv: 3 texts")
     assert reading.startswith("Reading ")
-    assert words == "words: 9 distinct"
-    assert "rows: 3 read, 3 kept" in report
+    assert "rows: 3 read, 3 kept" in "\n".join(report)
     assert [line.split()[0] for line in stages] == [
         *("Loading", "Distilling", "Finding", "Writing"),
     ]
 
 
-def test_what_is_too_long_for_a_word_is_left_out_and_said(make, tmp_path):
-    told = Told()
+def test_words_that_are_too_long_are_left_out_and_reported(make, tmp_path):
+    progress = RecordingProgress()
     source = write(tmp_path / "data.csv", [("pos", "good " + "ab" * 501), ("neg", "lamp bad")])
-    made = make(source, progress=told, teacher_words=False)
+    made = make(source, progress=progress, teacher_words=False)
     assert read(made.out)[0] == ["bad", "good", "lamp"]
-    assert told.lines[3] == "left out: 1 word of more than 1,000 characters"
+    assert "left out: 1 word of more than 1,000 characters" in progress.lines
 
 
 @pytest.fixture
@@ -190,7 +181,7 @@ def test_texts_without_words_and_no_data_are_refused(make, tmp_path):
         make([])
 
 
-def test_an_interruption_leaves_what_was_there(make, tmp_path, monkeypatch):
+def test_an_interruption_leaves_the_old_file(make, tmp_path, monkeypatch):
     def interrupt(self, words):
         raise KeyboardInterrupt
 
@@ -202,7 +193,7 @@ def test_an_interruption_leaves_what_was_there(make, tmp_path, monkeypatch):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["data.csv", "words.bin"]
 
 
-def test_a_file_that_is_there_is_replaced_when_asked(make, tmp_path):
+def test_a_file_that_exists_is_replaced_on_request(make, tmp_path):
     (tmp_path / "words.bin").write_text("mine")
     assert read(make(overwrite=True).out)[0][0] == "good"
 

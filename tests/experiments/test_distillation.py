@@ -1,4 +1,4 @@
-"""Students of a teacher: what they learn, what is refused, what is told, what is kept."""
+"""Distillation: what students learn, refusals, reports, and resuming."""
 
 import json
 import shutil
@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.data.dataset import Dataset
@@ -20,17 +21,6 @@ from wordgate.training import checkpoint as pace
 from wordgate.training import distillation
 
 TEACHING = {"teacher.texts": 400, "teacher.variations": 2}
-
-
-class Said(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines += text.splitlines()
-
-    def has(self, part):
-        return any(part in line for line in self.lines)
 
 
 @pytest.fixture(scope="session")
@@ -68,10 +58,10 @@ def teach(reviews, teacher, tiny):
     return call
 
 
-def test_the_stages_of_teaching_are_named_as_they_begin(teach, teacher):
-    said = Said()
-    teach(progress=said)
-    named = [line for line in said.lines if line.endswith(" ...")]
+def test_the_stages_of_distillation_are_named_as_they_begin(teach, teacher):
+    progress = RecordingProgress()
+    teach(progress=progress)
+    named = [line for line in progress.lines if line.endswith(" ...")]
     stages = [
         f"Loading the teacher {teacher} ...",
         "Looking for test rows that the teacher was trained on ...",
@@ -80,25 +70,25 @@ def test_the_stages_of_teaching_are_named_as_they_begin(teach, teacher):
     assert [line for line in named if line in stages] == stages
 
 
-def test_a_saved_model_teaches_and_what_it_scores_is_told(teach, teacher):
-    said = Said()
-    training = teach(progress=said)
-    told = training.metrics.teacher
+def test_a_saved_model_teaches_and_its_scores_are_reported(teach, teacher):
+    progress = RecordingProgress()
+    training = teach(progress=progress)
+    found = training.metrics.teacher
     expected = json.loads((teacher / "metrics.json").read_text(encoding="utf-8"))
-    assert told.name == str(teacher)
-    assert told.accuracy == pytest.approx(expected["accuracy"])
-    assert told.log_loss == pytest.approx(expected["log_loss"], abs=1e-6)
-    assert told.n_labelled == training.metrics.split.n_train
-    assert (told.n_unlabelled, told.n_left_out) == (0, 0)
-    assert 0 < told.n_variations <= 400 - told.n_labelled
-    assert 0 <= told.agreement <= 1
-    assert told.difference.difference == pytest.approx(training.metrics.accuracy - told.accuracy)
+    assert found.name == str(teacher)
+    assert found.accuracy == pytest.approx(expected["accuracy"])
+    assert found.log_loss == pytest.approx(expected["log_loss"], abs=1e-6)
+    assert found.n_labelled == training.metrics.split.n_train
+    assert (found.n_unlabelled, found.n_left_out) == (0, 0)
+    assert 0 < found.n_variations <= 400 - found.n_labelled
+    assert 0 <= found.agreement <= 1
+    assert found.difference.difference == pytest.approx(training.metrics.accuracy - found.accuracy)
     assert training.predictor.config.recipe == "taught"
     assert training.predictor.config.settings["teacher"]["models"] == [str(teacher)]
-    assert said.has("labeled")
+    assert "labeled" in "\n".join(progress.lines)
 
 
-def test_a_student_learns_what_no_label_says(teach, reviews, teacher, monkeypatch):
+def test_a_student_learns_from_probabilities_alone(teach, reviews, teacher, monkeypatch):
     """Of a teacher that is always sure of the first label, students learn that label."""
     monkeypatch.setattr(
         teachers.ModelTeacher,
@@ -180,22 +170,22 @@ def test_columns_follow_the_datas_labels(teacher):
         ({"teaching_minutes": 0.0}, "it must be a number above 0"),
     ],
 )
-def test_what_has_no_effect_is_refused(reviews, teacher, options, message):
+def test_options_without_effect_are_refused(reviews, teacher, options, message):
     options = {"teacher": str(teacher), **options}
     with pytest.raises(SettingsError, match=message):
         wordgate.train(reviews, progress=Silent(), **options)
 
 
-def test_settings_of_teaching_need_a_teacher(reviews):
+def test_settings_of_distillation_need_a_teacher(reviews):
     with pytest.raises(SettingsError, match=r"teacher\.weight has no effect without a teacher"):
         wordgate.train(reviews, settings={"teacher.weight": 0.5}, progress=Silent())
 
 
 def test_a_teacher_that_is_not_there_ends_it_before_any_work(teach):
-    said = Said()
+    progress = RecordingProgress()
     with pytest.raises((DataError, wordgate.WordgateError), match="nowhere"):
-        teach(teacher="nowhere", progress=said)
-    assert not said.lines
+        teach(teacher="nowhere", progress=progress)
+    assert not progress.lines
 
 
 # Texts without labels.
@@ -206,7 +196,7 @@ def write(path, texts, header="text"):
     return path
 
 
-def test_texts_without_labels_are_taught_but_for_copies_of_what_is_held_out(
+def test_texts_without_labels_are_taught_but_for_duplicates_of_held_out_rows(
     teach, reviews, tmp_path, monkeypatch
 ):
     table = wordgate.data.read_table(reviews)
@@ -225,7 +215,7 @@ def test_texts_without_labels_are_taught_but_for_copies_of_what_is_held_out(
     assert set(own) <= set(learned["train"].texts)
 
 
-def test_near_copies_and_groups_of_rows_held_out_are_left_out(examples_of_rows):
+def test_near_duplicates_and_groups_of_rows_held_out_are_left_out(examples_of_rows):
     texts, groups, held = examples_of_rows
     near = texts[0].replace("kettle", "teapot", 1)
     beside = Unlabelled.beside(
@@ -248,7 +238,7 @@ def examples_of_rows():
 
 
 @pytest.mark.parametrize("header", ["text", "topic,text"])
-def test_what_stands_before_a_text_hides_no_copy_of_a_row_held_out(tmp_path, header):
+def test_a_prefix_of_a_text_hides_no_duplicate_of_a_row_held_out(tmp_path, header):
     """A file has the text alone, or under another topic; the data has it under a topic."""
     long = "the kettle that I bought here boils water faster than any other that I have had so far"
     rows = [("Borderlands", "lol so nice"), ("Home", long), ("Home", "nobody knows my chair")]
@@ -269,11 +259,11 @@ def test_what_stands_before_a_text_hides_no_copy_of_a_row_held_out(tmp_path, hea
 
 
 def test_a_file_is_read_by_the_columns_of_the_data_or_by_itself(teach, tmp_path):
-    said = Said()
+    progress = RecordingProgress()
     file = write(tmp_path / "plain.csv", [f"plain text number {i}" for i in range(20)], "body")
-    training = teach(unlabelled=[file], progress=said, settings={"teacher.texts": 1000})
+    training = teach(unlabelled=[file], progress=progress, settings={"teacher.texts": 1000})
     assert training.metrics.teacher.n_unlabelled == 20
-    assert said.has("texts without labels:")
+    assert "texts without labels:" in "\n".join(progress.lines)
     with pytest.raises(DataError, match=r"nothing\.csv"):
         teach(unlabelled=tmp_path / "nothing.csv")
 
@@ -308,15 +298,15 @@ def test_a_saved_teacher_can_teach_no_folds(teach):
         teach(folds=2)
 
 
-def test_the_time_for_teaching_is_kept(teach, monkeypatch):
+def test_the_time_for_distillation_is_kept(teach, monkeypatch):
     monkeypatch.setattr(distillation, "_AT_ONCE", 50)
     clock = iter(time.monotonic() + 1000.0 * np.arange(10_000))
     monkeypatch.setattr(distillation, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    said = Said()
-    training = teach(progress=said, teaching_minutes=42)
+    progress = RecordingProgress()
+    training = teach(progress=progress, teaching_minutes=42)
     teacher = training.metrics.teacher
     assert teacher.n_labelled + teacher.n_variations == 100
-    assert said.has("there was no time for")
+    assert "there was no time for" in "\n".join(progress.lines)
 
 
 @pytest.fixture
@@ -350,7 +340,7 @@ def interrupted(interrupt):
     return interrupt()
 
 
-def test_a_teaching_that_was_interrupted_goes_on_without_asking_twice(interrupted, teach):
+def test_an_interrupted_distillation_is_resumed_without_asking_twice(interrupted, teach):
     out, calls = interrupted
     whole = teach(out=out.with_name("whole"))
     answered_before, asked_by_whole = sum(calls[:2]), sum(calls[3:])
@@ -363,7 +353,7 @@ def test_a_teaching_that_was_interrupted_goes_on_without_asking_twice(interrupte
     assert out.is_dir()
 
 
-def test_an_interrupted_teaching_is_not_passed_over(interrupted, teach):
+def test_an_interrupted_distillation_is_not_passed_over(interrupted, teach):
     out, _ = interrupted
     with pytest.raises(BundleError, match="continue it with --resume, or start over with"):
         teach(out=out)
@@ -371,13 +361,13 @@ def test_an_interrupted_teaching_is_not_passed_over(interrupted, teach):
     assert not out.with_name("student.teaching").exists()
 
 
-def test_another_teaching_is_not_gone_on_with(interrupted, teach):
+def test_another_distillation_is_not_resumed(interrupted, teach):
     out, _ = interrupted
     with pytest.raises(BundleError, match=r"teacher\.weight 0\.7 instead of 0\.5"):
         teach(out=out, resume=True, settings={"teacher.weight": 0.5})
 
 
-def test_a_teacher_that_was_trained_again_does_not_go_on(
+def test_a_distillation_is_not_resumed_with_a_teacher_that_was_trained_again(
     interrupt, teach, teacher, reviews, tmp_path
 ):
     own = tmp_path / "own-teacher"
@@ -394,7 +384,7 @@ def test_a_teacher_that_was_trained_again_does_not_go_on(
     teach(out=out, teacher=str(own), overwrite=True)
 
 
-def test_a_teaching_does_not_go_on_with_other_word_vectors_of_the_same_name(
+def test_a_distillation_is_not_resumed_with_other_word_vectors_of_the_same_name(
     interrupt, teach, tmp_path
 ):
     file = tmp_path / "words.txt"
@@ -459,7 +449,7 @@ def train_until_killed(teach, out, step):
 
 
 @pytest.mark.slow
-def test_what_a_kill_after_the_model_leaves_of_a_teaching_blocks_no_command(teach, tmp_path):
+def test_files_of_a_distillation_killed_after_the_model_block_no_command(teach, tmp_path):
     found = set()
     for step in range(99):
         out = tmp_path / f"killed{step}"
@@ -502,7 +492,7 @@ def reviews_texts(reviews):
     return table.texts, table.labels
 
 
-def test_files_of_others_in_the_folder_of_a_teaching_stay(interrupted, teach):
+def test_files_of_others_in_the_folder_of_a_distillation_stay(interrupted, teach):
     out, _ = interrupted
     kept = out.with_name("student.teaching")
     (kept / "notes.txt").write_text("mine", encoding="utf-8")
@@ -510,7 +500,7 @@ def test_files_of_others_in_the_folder_of_a_teaching_stay(interrupted, teach):
     assert [file.name for file in kept.iterdir()] == ["notes.txt"]
 
 
-def test_a_taught_mlp_that_was_interrupted_goes_on_without_fitting_its_teacher_again(
+def test_a_taught_mlp_that_was_interrupted_is_resumed_without_fitting_its_teacher_again(
     reviews, tiny_mlp, tiny_transformer, tmp_path, monkeypatch
 ):
     fast = {"transformer.epochs": 1, "transformer.min_updates": 0, "transformer.max_tokens": 16}

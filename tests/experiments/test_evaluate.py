@@ -72,7 +72,9 @@ def copied_rows(rows, every):
 
 
 @pytest.mark.parametrize("every", [3, 7])
-def test_training_and_evaluation_count_the_same_near_copies(make_file, make_rows, tmp_path, every):
+def test_training_and_evaluation_count_the_same_near_duplicates(
+    make_file, make_rows, tmp_path, every
+):
     rows = make_rows()
     train = make_file(rows[:200], "train.csv")
     test = make_file([*copied_rows(rows[:200], every), *rows[200:], *strangers(20)], "test.csv")
@@ -83,7 +85,7 @@ def test_training_and_evaluation_count_the_same_near_copies(make_file, make_rows
     assert (seen.estimated, seen.false_alarms) == (0, 0.0)
 
 
-def test_near_copies_in_another_file_are_estimates_with_false_alarms(
+def test_near_duplicates_in_another_file_are_estimates_with_false_alarms(
     make_file, make_rows, tmp_path
 ):
     rows = make_rows()
@@ -166,7 +168,7 @@ def test_rows_without_an_id_are_not_taken_for_those_of_the_training(tmp_path, ma
     assert evaluation.seen.groups == 0
 
 
-def test_a_file_of_one_label_is_judged(count_model, make_file):
+def test_a_file_of_one_label_is_evaluated(count_model, make_file):
     good = [row for row in strangers(40) if row[1] == "good"]
     evaluation = wordgate.evaluate(count_model.folder, make_file(good))
     assert evaluation.scores.n == 20
@@ -186,10 +188,10 @@ def test_labels_the_model_does_not_know_are_refused(count_model, make_file):
 
 def test_long_unknown_labels_are_shortened(count_model, make_file):
     rows = [*strangers(40), ("a", 50 * "ugly ", "x")]
-    told = refusal(count_model.folder, make_file(rows)).splitlines()[0]
-    assert told.startswith("labels that the model does not have: 'ugly ugly ")
-    assert "...' (1 row)" in told
-    assert len(told) < 150
+    reported = refusal(count_model.folder, make_file(rows)).splitlines()[0]
+    assert reported.startswith("labels that the model does not have: 'ugly ugly ")
+    assert "...' (1 row)" in reported
+    assert len(reported) < 150
 
 
 @pytest.mark.slow
@@ -269,7 +271,7 @@ def test_a_file_without_the_columns_the_model_joins_is_asked_about(
     assert refusal(folder, "nowhere.csv") == "no file 'nowhere.csv'"
 
 
-def test_another_flag_that_is_wrong_is_told_alone(trained_on_topics, make_file):
+def test_another_flag_that_is_wrong_is_reported_alone(trained_on_topics, make_file):
     folder, rows = trained_on_topics
     file = make_file(rows, header=("id", "topic", "label", "text"))
     assert refusal(folder, file, label="labl") == "no column 'labl'; did you mean 'label'?"

@@ -1,4 +1,4 @@
-"""Every setting of every family changes what a training comes to, or is refused with the reason."""
+"""Every setting of every family changes the result of training, or is refused with the reason."""
 
 import numpy as np
 import pytest
@@ -364,7 +364,7 @@ def test_a_setting_about_files_changes_something(setting, file):
 
 
 @pytest.mark.parametrize(
-    ("settings", "options", "told"),
+    ("settings", "options", "expected"),
     [
         ({"stratify": False}, {}, "stratify has no effect with split=grouped, which always does"),
         (
@@ -378,7 +378,7 @@ def test_a_setting_about_files_changes_something(setting, file):
         ({"split": "random"}, {"split": "grouped"}, "split is set twice, as a setting and by its"),
     ],
 )
-def test_a_setting_that_options_leave_without_effect_is_refused(settings, options, told, file):
+def test_a_setting_that_options_leave_without_effect_is_refused(settings, options, expected, file):
     given = {name: file if value is True else value for name, value in options.items()}
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=expected):
         wordgate.train(file, model="count", settings=settings, progress=Silent(), **given)

@@ -1,4 +1,4 @@
-"""Exporting a bundle: the file, the refusals, and what stands in its place when it fails."""
+"""Exporting a bundle: the file, refusals, and existing files after a failure."""
 
 import json
 import subprocess
@@ -63,7 +63,7 @@ def test_a_model_over_averaged_words(mlp_folder, tmp_path):
     assert exported.rows is None
 
 
-def test_int8_is_judged_on_the_rows_that_training_left_out(
+def test_int8_is_evaluated_on_the_rows_that_training_left_out(
     lstm_model, mlp_folder, tmp_path, make_file, make_rows
 ):
     new = [("n1", "good", "love love"), ("n2", "bad", "a stranger I avoid"), ("n3", "bad", "love")]
@@ -77,7 +77,7 @@ def test_int8_is_judged_on_the_rows_that_training_left_out(
         assert abs(rows.exported - rows.ours) <= 1
 
 
-def test_where_training_knew_all_rows_all_are_judged(lstm_model, tmp_path):
+def test_where_training_had_seen_all_rows_all_are_evaluated(lstm_model, tmp_path):
     config = wordgate.load(lstm_model.folder).config
     known = labelled_rows(lstm_model.folder, config, lstm_model.data).known
     table = read_table(lstm_model.data)
@@ -118,7 +118,7 @@ def test_int8_that_loses_accuracy_never_comes_to_its_place(lstm_model, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_there_is_replaced_when_asked_alone(lstm_model, tmp_path):
+def test_an_existing_file_is_replaced_only_on_request(lstm_model, tmp_path):
     out = tmp_path / "m.onnx"
     out.write_bytes(b"an older file")
     assert refusal(lstm_model.folder, out) == (
@@ -195,7 +195,7 @@ def test_options_without_effect_are_refused(lstm_model, tmp_path):
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
-def test_a_missing_package_is_told_in_one_sentence(lstm_model, tmp_path, monkeypatch, package):
+def test_a_missing_package_is_reported_in_one_sentence(lstm_model, tmp_path, monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     assert refusal(lstm_model.folder, tmp_path / "m.onnx", kind=MissingExtraError) == (
         "writing an ONNX file needs the extra 'onnx': pip install 'wordgate[onnx]'"

@@ -11,7 +11,7 @@ def test_without_a_limit_there_is_no_deadline():
     assert Clock().fitting_deadline(10**9) == math.inf
 
 
-def test_the_deadline_leaves_time_to_judge():
+def test_the_deadline_leaves_time_to_evaluate():
     clock = Clock(started=100.0, max_minutes=2.0)
     assert clock.fitting_deadline(0) == pytest.approx(217.0)
     assert clock.fitting_deadline(40_000) == pytest.approx(207.0)
@@ -35,5 +35,5 @@ def test_a_limit_must_be_above_zero(minutes):
         Clock(max_minutes=minutes)
 
 
-def test_memory_is_told_in_megabytes():
+def test_memory_is_reported_in_megabytes():
     assert 10 < peak_memory_mb() < 100_000

@@ -1,4 +1,4 @@
-"""Training joins copies, keeps its audit, and cross-validates beside the ordinary split."""
+"""Training joins near duplicates, saves its audit, and cross-validates beside the split."""
 
 import json
 import random
@@ -31,7 +31,7 @@ def train(frame, **options):
     return wordgate.train(frame, model="count", progress=Silent(), **options)
 
 
-def test_copies_are_kept_together_without_any_ids(frame):
+def test_duplicates_are_kept_together_without_any_ids(frame):
     split = train(frame).metrics.split
     assert (split.kind, split.leaked_by_group, split.near_duplicates_in_train) == ("grouped", 0, 0)
     assert split.n_test_groups == split.n_test // 3
@@ -41,13 +41,13 @@ def test_copies_are_kept_together_without_any_ids(frame):
     )
 
 
-def test_a_random_split_tells_the_copies_it_leaks(frame):
+def test_a_random_split_reports_the_duplicates_it_leaks(frame):
     metrics = train(frame, split="random").metrics
     assert metrics.split.leaked_by_group == metrics.split.near_duplicates_in_train > 40
     assert "groups" in metrics.intervals.accuracy.method
 
 
-def test_a_bundle_carries_the_audit_without_texts_and_tells_if_it_was_changed(frame, tmp_path):
+def test_a_bundle_has_the_audit_without_texts_and_a_change_of_it_is_reported(frame, tmp_path):
     train(frame, out=tmp_path / "model")
     file = tmp_path / "model" / "audit.json"
     found = json.loads(file.read_text(encoding="utf-8"))
@@ -66,7 +66,7 @@ def test_names_of_joined_groups_are_not_kept_as_groups_of_the_data(frame, tmp_pa
     assert prints.seen_groups(["id0", "another", "nobody"]).tolist() == [True, True, False]
 
 
-def test_folds_judge_each_row_once_beside_the_ordinary_split(frame):
+def test_folds_evaluate_each_row_once_beside_the_ordinary_split(frame):
     ordinary, folded = train(frame), train(frame, folds=3)
     folds = folded.metrics.folds
     assert ordinary.metrics.folds is None
@@ -81,7 +81,7 @@ def test_folds_judge_each_row_once_beside_the_ordinary_split(frame):
 
 
 @pytest.mark.slow
-def test_folds_tell_the_difference_to_the_family_count_as_a_comparison_does(frame, tiny):
+def test_folds_report_the_difference_to_the_family_count_as_a_comparison_does(frame, tiny):
     options = {"settings": tiny, "folds": 3, "progress": Silent()}
     difference = wordgate.train(frame, **options).metrics.folds.difference_to_count
     compared = wordgate.compare(frame, models=["count", "lstm"], split="grouped", **options)

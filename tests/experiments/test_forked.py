@@ -93,9 +93,9 @@ def test_a_forked_child_fits_and_predicts_in_one_thread(
         options |= {name: value for name, value in ways[family].items() if name == "settings"}
         if "vectors" in ways[family]:
             options["vectors"] = str(ways[family]["vectors"])
-    told = forked(tmp_path / "model", options)
-    assert told["threads"] == "1"
-    assert np.allclose(told["loaded"], told["before"], atol=1e-6)
-    assert len(told["proba"]) == len(told["before"])
+    reported = forked(tmp_path / "model", options)
+    assert reported["threads"] == "1"
+    assert np.allclose(reported["loaded"], reported["before"], atol=1e-6)
+    assert len(reported["proba"]) == len(reported["before"])
     if family in ("lstm", "transformer"):
-        assert told["refused"].startswith("threads is 2, but torch can use only one in a")
+        assert reported["refused"].startswith("threads is 2, but torch can use only one in a")

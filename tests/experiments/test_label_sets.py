@@ -151,7 +151,7 @@ def test_a_label_that_train_lacks_is_named(write, rows):
     )
 
 
-def test_near_copies_agree_where_all_their_labels_do():
+def test_near_duplicates_agree_where_all_their_labels_do():
     texts = [f"{PROSE[i % 2]} said number {i % 4}" for i in range(40)]
     sets = [(("a", "b"), ("b",), ("a", "b"), ("b",))[i % 4] for i in range(40)]
     copies = find_near_duplicates(texts, [f"g{i}" for i in range(40)])

@@ -1,4 +1,4 @@
-"""Several labels per text, from a table to a judged model, in every workflow."""
+"""Several labels per text, from a table to an evaluated model, in every workflow."""
 
 import json
 
@@ -45,7 +45,7 @@ def training(frame):
     return wordgate.train(frame, model="count", **READING)
 
 
-def test_a_model_of_several_labels_is_trained_and_judged(training):
+def test_a_model_of_several_labels_is_trained_and_evaluated(training):
     metrics = training.metrics
     assert metrics.multilabel is True
     assert training.predictor.labels == ("billing", "bug", "speed")

@@ -1,4 +1,4 @@
-"""Recipe `notebook`: the notebook's way with rows, vocabulary and split, and that it is said."""
+"""Recipe `notebook`: rows, vocabulary and split of the notebook, and the note about them."""
 
 import pytest
 

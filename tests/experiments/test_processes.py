@@ -67,7 +67,7 @@ def run(arguments):
 
 
 @pytest.mark.parametrize("way", WAYS[1:])
-def test_all_ways_train_what_workers_train_and_one_process_reports(table, tmp_path, way):
+def test_all_ways_train_the_same_model_and_one_process_reports(table, tmp_path, way):
     results = {}
     for each in ("workers", way):
         done = run(command(each, table, tmp_path / each))

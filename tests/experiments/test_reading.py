@@ -36,7 +36,7 @@ def test_files_of_their_own_are_the_parts(make_file, parts):
     assert (split.leaked_by_group, split.n_test_groups) == (0, 10)
 
 
-def test_what_was_read_of_each_file_is_told_and_kept(make_file, parts):
+def test_the_reading_of_each_file_is_reported_and_saved(make_file, parts):
     train, _, test = parts
     sources = read_parts(make_file(train), test=make_file(test, "test.csv"))
     lines = sources.lines()
@@ -111,7 +111,7 @@ def test_rows_without_an_id_are_nobodys_group_across_files(make_file, parts):
     assert training.metrics.split.leaked_by_group == 0
 
 
-def test_a_test_file_of_one_label_judges_that_label(make_file, parts):
+def test_a_test_file_of_one_label_evaluates_that_label(make_file, parts):
     train, _, test = parts
     good = [row for row in test if row[1] == "good"]
     training = count(make_file(train), test=make_file(good, "test.csv"))
@@ -212,7 +212,7 @@ def test_a_limit_above_the_rows_changes_nothing():
         assert read_parts(data, limit=limit).table.reading.dropped == {}
 
 
-def test_without_groups_copies_stay_together():
+def test_without_groups_duplicates_stay_together():
     data = sorted_rows().drop(columns="id")
     data["text"] = [f"text {i // 4} of some words" for i in range(2000)]
     table = kept_of(data, 500)

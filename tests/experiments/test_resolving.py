@@ -93,7 +93,7 @@ def test_word_vectors_that_nobody_reads_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         (
             {"count.words": 0, "count.characters": 0},
@@ -113,11 +113,11 @@ def test_word_vectors_that_nobody_reads_are_refused():
         ),
     ],
 )
-def test_values_that_can_not_be_are_named(changes, told):
-    assert refusal(changes, "count").splitlines()[1:] == [f"  {told}"]
+def test_values_that_can_not_be_are_named(changes, expected):
+    assert refusal(changes, "count").splitlines()[1:] == [f"  {expected}"]
 
 
-def test_strengths_are_typed_with_plus():
+def test_regularization_values_are_joined_by_plus():
     settings = load_settings("default", {"count.c": "0.1 + 3", "logreg.c": 2})
     assert (settings.count.c, settings.logreg.c) == ((0.1, 3.0), (2.0,))
 
@@ -150,7 +150,7 @@ def test_a_teacher_chooses_the_recipe_where_none_is_named(recipe, teacher, chose
         ({"lstm.lighter_candidate": False}, False),
     ],
 )
-def test_one_lstm_is_trained_where_a_user_says_what_it_is_to_be(overrides, two):
+def test_one_lstm_is_trained_if_a_user_sets_its_size(overrides, two):
     settings = resolve_settings("default", overrides, None, families=["lstm"])
     assert settings.lstm.lighter_candidate is two
 
@@ -161,7 +161,7 @@ def test_rates_of_pretrained_vectors_leave_one_lstm_too():
     assert not settings.lstm.lighter_candidate
 
 
-def test_what_the_second_lstm_is_to_be_is_refused_where_there_is_none():
+def test_settings_of_a_second_candidate_are_refused_without_one():
     overrides = {"lstm.lighter_candidate": "no", "lstm.lighter_hidden_size": 96}
     assert refusal(overrides, "lstm") == (
         "lstm.lighter_hidden_size has no effect with lstm.lighter_candidate=false: leave it out, or"
@@ -170,7 +170,7 @@ def test_what_the_second_lstm_is_to_be_is_refused_where_there_is_none():
 
 
 @pytest.mark.parametrize("family", ["lstm", "mlp"])
-def test_who_drops_unknown_words_need_not_set_word_dropout(family):
+def test_without_unknown_words_word_dropout_need_not_be_set(family):
     changes = {"text.unknown_words": "drop"}
     settings = resolve_settings("default", changes, "words.bin", families=[family])
     assert settings.lstm.word_dropout == settings.lstm.lighter_word_dropout == 0
@@ -192,7 +192,7 @@ def test_word_dropout_of_the_second_lstm_needs_the_unknown_word():
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "expected"),
     [
         (
             {"lstm.class_weight": "balanced", "class_weight": "spam=5"},
@@ -210,8 +210,8 @@ def test_word_dropout_of_the_second_lstm_needs_the_unknown_word():
         ),
     ],
 )
-def test_weights_and_losses_without_effect_are_refused(overrides, told):
-    assert refusal(overrides, "lstm") == told
+def test_weights_and_losses_without_effect_are_refused(overrides, expected):
+    assert refusal(overrides, "lstm") == expected
 
 
 def test_every_family_takes_weights_and_only_networks_a_loss():

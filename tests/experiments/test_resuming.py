@@ -1,4 +1,4 @@
-"""An interrupted `wordgate train`: what it leaves, and what becomes of it."""
+"""An interrupted `wordgate train`: the files that it leaves, and how it is resumed."""
 
 import hashlib
 import json
@@ -54,10 +54,10 @@ class Commands:
     def run_and_stop(self, out, number, *, waits):
         """Run it until there is a checkpoint, and end it by a signal."""
         kept = out.with_name(f"{out.name}.checkpoint")
-        code, told = self.run(out, stop={"signal": number, "after": str(kept), "waits": waits})
-        assert kept.exists(), told
+        code, reported = self.run(out, stop={"signal": number, "after": str(kept), "waits": waits})
+        assert kept.exists(), reported
         assert not out.exists()
-        return code, told
+        return code, reported
 
 
 def weights(folder):
@@ -73,8 +73,8 @@ def commands(few_reviews, how_many):
 @pytest.fixture(scope="module")
 def uninterrupted(commands, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole") / "model"
-    code, told = commands.run(out)
-    assert code == 0, told
+    code, reported = commands.run(out)
+    assert code == 0, reported
     return out
 
 
@@ -85,12 +85,12 @@ def test_a_killed_command_resumed_writes_the_same_model(
 ):
     """In the long form the training doesn't wait to be killed."""
     out = tmp_path / "model"
-    code, told = commands.run_and_stop(out, number, waits=how_many(True, False))
+    code, reported = commands.run_and_stop(out, number, waits=how_many(True, False))
     if number == signal.SIGKILL:
         assert code == -signal.SIGKILL
     else:
         assert code == 130
-        assert told.endswith(
+        assert reported.endswith(
             f"wordgate: interrupted: the checkpoint is kept in {out}.checkpoint; run the same"
             " command with --resume to continue\n"
         )
@@ -99,9 +99,9 @@ def test_a_killed_command_resumed_writes_the_same_model(
         f"wordgate: a training into {out} was interrupted and left {out}.checkpoint: continue it"
         " with --resume, or start over with --overwrite\n",
     )
-    code, told = commands.run(out, "--resume")
-    assert code == 0, told
-    assert f"Resumed from {out}.checkpoint after " in told
+    code, reported = commands.run(out, "--resume")
+    assert code == 0, reported
+    assert f"Resumed from {out}.checkpoint after " in reported
     assert weights(out) == weights(uninterrupted)
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
@@ -328,7 +328,7 @@ def test_a_training_of_another_family_killed_with_its_model_written_ends_by_itse
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
-def test_a_checkpoint_of_another_family_is_not_gone_on_with(interrupted, reviews, train_other):
+def test_a_checkpoint_of_another_family_is_not_resumed(interrupted, reviews, train_other):
     kept = f"{interrupted}.checkpoint contains a training with family lstm instead of "
     with pytest.raises(BundleError, match=rf"^{re.escape(kept)}{train_other.family}, "):
         train_other(resume=True)
@@ -339,7 +339,7 @@ def test_a_training_that_ends_well_leaves_no_checkpoint(reviews, tiny, tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
-def test_what_an_interrupted_teaching_left_goes_with_a_training_that_starts_over(
+def test_files_of_an_interrupted_distillation_are_deleted_when_a_training_starts_over(
     few_reviews, tiny, tmp_path
 ):
     """Else the next training into the folder would be told of an interruption long over."""
@@ -352,7 +352,9 @@ def test_what_an_interrupted_teaching_left_goes_with_a_training_that_starts_over
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
-def test_what_a_kill_left_half_written_goes_with_the_checkpoint(interrupted, reviews, tiny):
+def test_half_written_files_of_a_killed_run_are_deleted_with_the_checkpoint(
+    interrupted, reviews, tiny
+):
     half = interrupted.with_name(".model.checkpoint.new")
     half.write_bytes(b"half of it")
     train(reviews, interrupted, tiny, resume=True)  # so short that nothing is kept again
@@ -365,7 +367,9 @@ def refusal(kind, *arguments, **options):
     return str(refused.value)
 
 
-def test_a_folder_where_its_checkpoint_would_be_is_told_before_the_work(reviews, tiny, tmp_path):
+def test_a_folder_where_its_checkpoint_would_be_is_reported_before_the_work(
+    reviews, tiny, tmp_path
+):
     kept = tmp_path / "model.checkpoint"
     kept.mkdir()
     for options in ({}, {"overwrite": True}, {"resume": True}):
@@ -377,7 +381,7 @@ def test_a_folder_where_its_checkpoint_would_be_is_told_before_the_work(reviews,
     train(reviews, tmp_path / "model", {}, model="count")  # which keeps none
 
 
-def test_what_can_t_be_resumed_is_refused(reviews, tiny, tmp_path):
+def test_checkpoints_that_cannot_be_resumed_are_refused(reviews, tiny, tmp_path):
     out = tmp_path / "model"
     assert refusal(BundleError, reviews, out, tiny, resume=True) == (
         f"there is no {out}.checkpoint to resume from; leave out --resume to start"

@@ -1,4 +1,4 @@
-"""A search: no trial sees test rows, limits are kept, and it goes on where it was interrupted."""
+"""A search: no trial uses test rows, limits are respected, and it can be resumed."""
 
 import math
 import os
@@ -98,7 +98,9 @@ def facts(search):
     return [(spec_of(trial), trial.state, trial.fold_scores) for trial in ended]
 
 
-def test_no_trial_sees_test_rows_and_copies_stay_together(file, tmp_path, monkeypatch, count_alone):
+def test_no_trial_sees_test_rows_and_duplicates_stay_together(
+    file, tmp_path, monkeypatch, count_alone
+):
     seen = []
     fit = search_trials.fit_model
 
@@ -154,7 +156,7 @@ def test_a_trial_that_failed_has_no_part_in_halving(tmp_path):
         assert again[number] == again[number + 1]
 
 
-def test_a_killed_search_goes_on_as_if_it_had_not_been(file, tmp_path, monkeypatch):
+def test_a_killed_search_is_resumed_with_the_same_result(file, tmp_path, monkeypatch):
     options = {**ANY, "trials": 6}
     whole = wordgate.tune(file, **options)
     out, n_fits = tmp_path / "mine.toml", []
@@ -252,7 +254,7 @@ def rows_and_config(**options):
 
 
 @pytest.mark.parametrize("change", ["files", "texts", "minutes"])
-def test_trials_of_another_teaching_are_not_gone_on_with(tmp_path, change):
+def test_trials_of_another_distillation_are_not_resumed(tmp_path, change):
     """A trial that another teacher, or other texts, taught is none of this search."""
     texts = Unlabelled.beside(["a text"], None, ["one", "another"])
     more = Unlabelled.beside(["a text"], None, ["one", "two"])
@@ -534,7 +536,7 @@ def test_options_of_a_search_and_of_a_training_do_not_mix(file, options, message
         wordgate.train(file, progress=Silent(), **options)
 
 
-def test_the_commands_refuse_what_has_no_effect(file, tmp_path, capsys):
+def test_the_commands_refuse_options_without_effect(file, tmp_path, capsys):
     train = ["train", str(file), "--out", str(tmp_path / "model")]
     for arguments, message in (
         (["--objective", "macro_f1"], "--objective macro_f1 is a score for a search"),

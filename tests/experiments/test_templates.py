@@ -1,4 +1,4 @@
-"""Texts made from templates are similar, and no memory where likeness says little about labels."""
+"""Texts made from templates are similar, but not called memory if their labels differ."""
 
 import random
 
@@ -63,12 +63,12 @@ def test_templates_are_not_called_memory(make_file, make):
         " of those training rows. The similar rows look like texts made from templates, not"
         " like duplicates: their labels also differ."
     )
-    told = " ".join([text, *training.remarks])
-    assert "LEAKAGE:" not in told
-    assert "partly measures memorization" not in told
+    report = " ".join([text, *training.remarks])
+    assert "LEAKAGE:" not in report
+    assert "partly measures memorization" not in report
 
 
-def test_exact_copies_among_templates_are_a_leak_of_so_many_rows(make_file):
+def test_exact_duplicates_among_templates_are_counted_as_leaked(make_file):
     train, test = rows(two_labels, 400, 0), rows(two_labels, 120, 1)
     test += [(f"c{i}", label, text.upper()) for i, (_, label, text) in enumerate(train[:7])]
     split = trained(make_file, train, test, valid=make_file(rows(two_labels, 50, 2), "v.csv"))
@@ -82,7 +82,7 @@ def test_exact_copies_among_templates_are_a_leak_of_so_many_rows(make_file):
     )
 
 
-def test_near_copies_of_the_same_label_are_still_memory(make_file, make_rows):
+def test_near_duplicates_of_the_same_label_are_still_memory(make_file, make_rows):
     train = make_rows()
     test = [(f"c{g}", label, f"{text} indeed") for g, label, text in train[::3]]
     training = trained(make_file, train, test)
@@ -98,7 +98,7 @@ def test_near_copies_of_the_same_label_are_still_memory(make_file, make_rows):
     )
 
 
-def test_near_copies_that_given_groups_part_are_told_as_evaluation_tells_them(make_file, make_rows):
+def test_near_duplicates_in_different_groups_are_reported_as_by_evaluation(make_file, make_rows):
     """Every text stands in three groups, with a word changed, more groups than can be joined."""
     data = [
         (f"g{number // 4}", label, f"{text} {word}")
@@ -128,7 +128,7 @@ def keyword(rng):
 
 
 @pytest.mark.parametrize("make", [keyword, two_labels, many_labels, rare_label])
-def test_training_and_evaluation_say_the_same_of_a_file_of_templates(make_file, tmp_path, make):
+def test_training_and_evaluation_agree_on_a_file_of_templates(make_file, tmp_path, make):
     test = make_file(rows(make, 120, 1), "test.csv")
     training = wordgate.train(
         make_file(rows(make, 400, 0)), test=test, model="count", group="none", out=tmp_path / "m",
@@ -136,23 +136,23 @@ def test_training_and_evaluation_say_the_same_of_a_file_of_templates(make_file, 
     )  # fmt: skip
     split, seen = training.metrics.split, wordgate.evaluate(tmp_path / "m", test, group="none").seen
     assert (seen.near_copies, seen.estimated) == (split.near_duplicates_in_train, 0)
-    told = " ".join([leak_warning(split), *training.remarks])
+    report = " ".join([leak_warning(split), *training.remarks])
     is_memory = seen.rows > 0 and not split.templated
-    warned = "partly measures memorization" in told
-    assert ("LEAKAGE:" in told, warned) == (is_memory, is_memory)
+    warned = "partly measures memorization" in report
+    assert ("LEAKAGE:" in report, warned) == (is_memory, is_memory)
     assert split.leaked_by_group > 20
     if make is keyword:  # alike enough to stand in one group, and no near copies
         assert (seen.rows, split.templated) == (0, False)
-        assert "these groups were merged because of similar texts" in told
+        assert "these groups were merged because of similar texts" in report
 
 
 @pytest.mark.parametrize("make", [two_labels, many_labels, rare_label])
 def test_an_audit_calls_templates_no_memory(make_file, make):
-    told = " ".join(format_audit(wordgate.audit(make_file(rows(make, 400, 0)))).split())
-    assert "they look like texts made from templates, and memorizing them would not raise" in told
-    assert "measure memorization" not in told
+    report = " ".join(format_audit(wordgate.audit(make_file(rows(make, 400, 0)))).split())
+    assert "they look like texts made from templates, and memorizing them would not raise" in report
+    assert "measure memorization" not in report
 
 
-def test_an_audit_calls_copies_memory(reviews):
-    told = " ".join(format_audit(wordgate.audit(reviews)).split())
-    assert "the score would mostly measure memorization" in told
+def test_an_audit_calls_duplicates_memory(reviews):
+    report = " ".join(format_audit(wordgate.audit(reviews)).split())
+    assert "the score would mostly measure memorization" in report

@@ -1,4 +1,4 @@
-"""What computes besides the models, such as products of whole matrices, keeps to `threads`, too."""
+"""Computations besides the models, such as matrix products, respect `threads`, too."""
 
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits

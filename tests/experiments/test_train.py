@@ -1,6 +1,5 @@
 import json
 import random
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas
 import polars
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.bundle.folder import BundleFolder
@@ -17,19 +17,6 @@ from wordgate.errors import DataError, SettingsError
 from wordgate.runtime.progress import Silent
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "metrics.schema.json"
-
-
-class Told(Silent):
-    """A progress that remembers what was said."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines += text.splitlines()
-
-    def bar(self, total, done=0):
-        return Silent().bar(total, done)
 
 
 def count(data, **options):
@@ -42,7 +29,7 @@ def scored(trained):
     return trained.metrics.confusion, trained.metrics.log_loss
 
 
-def test_metrics_have_all_that_the_charter_promises(lstm_model):
+def test_metrics_have_the_documented_keys(lstm_model):
     metrics = json.loads((lstm_model.folder / "metrics.json").read_text(encoding="utf-8"))
     assert set(metrics) >= {
         "accuracy", "macro_f1", "macro_precision", "macro_recall", "weighted_f1", "log_loss",
@@ -88,7 +75,7 @@ def test_a_grouped_split_leaks_no_group(count_model):
     assert (split.kind, split.leaked_by_group, split.n_test_groups) == ("grouped", 0, 12)
 
 
-def test_a_random_split_leaks_and_says_so(reviews):
+def test_a_random_split_leaks_and_it_is_reported(reviews):
     training = count(reviews, split="random")
     split = training.metrics.split
     assert split.kind == "random"
@@ -185,9 +172,8 @@ def test_texts_without_any_known_word_train(make_file):
     assert 0 <= count(make_file(rows)).metrics.accuracy <= 1
 
 
-def test_the_time_limit_is_kept_and_said(make_file, make_rows, tmp_path):
+def test_the_time_limit_is_kept_and_reported(make_file, make_rows, tmp_path):
     file = make_file(make_rows(400))
-    started = time.monotonic()
     training = wordgate.train(
         file,
         out=tmp_path / "model",
@@ -200,7 +186,6 @@ def test_the_time_limit_is_kept_and_said(make_file, make_rows, tmp_path):
         max_minutes=0.12,
         progress=Silent(),
     )
-    assert time.monotonic() - started < 0.12 * 60 + 60  # all epochs would take minutes
     metrics = BundleFolder.open(tmp_path / "model").metrics()
     assert metrics == training.metrics
     assert metrics.remarks[-1].startswith("The time limit ")  # where in it, the machine decides
@@ -208,7 +193,7 @@ def test_the_time_limit_is_kept_and_said(make_file, make_rows, tmp_path):
     assert 1 <= metrics.best_epoch <= metrics.epochs < 1000
 
 
-def test_a_time_limit_that_is_over_at_once_still_gives_a_judged_model(reviews, tiny):
+def test_a_time_limit_that_is_over_at_once_still_gives_an_evaluated_model(reviews, tiny):
     training = wordgate.train(reviews, settings=tiny, max_minutes=1e-6, progress=Silent())
     assert training.metrics.epochs == 1
     assert training.metrics.n == 60
@@ -276,9 +261,9 @@ STAGES = (
 
 @pytest.mark.parametrize("family", ["count", "lstm"])
 def test_each_stage_is_named_as_it_begins(tmp_path, reviews, ways, family):
-    told = Told()
-    wordgate.train(reviews, out=tmp_path / "m", model=family, progress=told, **ways[family])
-    named = [line for line in told.lines if line.endswith(" ...") and not line.startswith("  ")]
+    progress = RecordingProgress()
+    wordgate.train(reviews, out=tmp_path / "m", model=family, progress=progress, **ways[family])
+    named = [line for line in progress.lines if line.endswith(" ...") and not line.startswith("  ")]
     found = [stage for line in named for stage in STAGES if line.startswith(stage)]
     stages = [stage for stage in STAGES if family != "count" or "baseline" not in stage]
     assert list(dict.fromkeys(found)) == stages
@@ -286,14 +271,14 @@ def test_each_stage_is_named_as_it_begins(tmp_path, reviews, ways, family):
     assert any(line.startswith(own[family]) for line in named)
 
 
-def test_what_was_inferred_is_told(reviews):
-    told = Told()
-    wordgate.train(reviews, model="count", progress=told)
-    assert told.lines[0] == f"Reading {reviews} ..."
-    assert told.lines[1] == "reviews.csv: 300 texts, 2 labels"
-    assert f"read {reviews}: CSV, valid UTF-8, fields separated by commas" in told.lines
-    assert any(line.startswith("group: column 1 'id' (by its name; 60 ") for line in told.lines)
-    assert any(line == "Baseline: most frequent label 0.500" for line in told.lines)
+def test_inferred_columns_are_reported(reviews):
+    progress = RecordingProgress()
+    wordgate.train(reviews, model="count", progress=progress)
+    assert progress.lines[0] == f"Reading {reviews} ..."
+    assert progress.lines[1] == "reviews.csv: 300 texts, 2 labels"
+    assert f"read {reviews}: CSV, valid UTF-8, fields separated by commas" in progress.lines
+    assert any(line.startswith("group: column 1 'id' (by its name; 60 ") for line in progress.lines)
+    assert any(line == "Baseline: most frequent label 0.500" for line in progress.lines)
 
 
 def test_the_splits_numbers_are_the_numbers_of_the_metrics(count_training):
@@ -322,7 +307,7 @@ def test_a_topic_in_front_moves_no_row_to_another_part(make_file, make_rows):
     assert joined.predictor.config.text_form() == "topic | text"
 
 
-def test_the_topic_can_tell_the_label(make_file, make_rows):
+def test_the_topic_can_predict_the_label(make_file, make_rows):
     rows = [(f"g{i}", label, ("bad", "good")[i % 2], text)
             for i, (_, label, text) in enumerate(make_rows())]  # fmt: skip
     file = make_file(

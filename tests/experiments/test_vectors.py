@@ -1,4 +1,4 @@
-"""Training from pretrained word vectors: by every way in, told, kept, and refused where idle."""
+"""Training from pretrained word vectors: options, reports, saved models, refusals."""
 
 import json
 
@@ -74,7 +74,7 @@ def test_coverage_stands_in_the_metrics(trained):
     assert {missed["word"] for missed in facts["missed"]} >= {"the", "or"}
 
 
-def test_the_model_says_which_vectors_it_began_with(trained):
+def test_the_model_records_its_word_vectors(trained):
     training, folder = trained
     config = BundleFolder.open(folder).config()
     assert config.vectors == "words.bin"
@@ -270,7 +270,7 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
         ),
     ],
 )
-def test_what_would_have_no_effect_is_refused(reviews, vectors, options, message):
+def test_options_without_effect_are_refused(reviews, vectors, options, message):
     with pytest.raises(SettingsError) as error:
         wordgate.train(reviews, vectors=vectors, progress=Silent(), **options)
     assert str(error.value) == message.format(vectors)

@@ -39,14 +39,14 @@ def test_each_label_has_a_probability_by_itself(
     assert logarithms == pytest.approx(np.log(found), abs=1e-5)
 
 
-def test_the_file_tells_its_thresholds(config, make_lstm):
+def test_the_file_has_its_thresholds(config, make_lstm):
     several = config(multilabel=True, thresholds=[0.2, 0.5, 0.8])
-    told, one = (
+    reported, one = (
         Session(onnx_bytes(make_lstm(), made, int8=False), threads=1).metadata
         for made in (several, config())
     )
-    assert told["multilabel"] == "true"
-    assert json.loads(told["thresholds"]) == [0.2, 0.5, 0.8]
+    assert reported["multilabel"] == "true"
+    assert json.loads(reported["thresholds"]) == [0.2, 0.5, 0.8]
     assert not {"multilabel", "thresholds"} & set(one)
 
 

@@ -1,4 +1,4 @@
-"""What an exported file is and what it tells of itself."""
+"""The contents and the metadata of an exported file."""
 
 import json
 from functools import partial
@@ -44,7 +44,7 @@ def shape(value):
     return [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
 
 
-def told(model):
+def metadata_of(model):
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
@@ -117,7 +117,7 @@ def test_weights_of_8_bits_never_overflow_16_bits_on_older_processors(made, fami
 
 
 def test_the_metadata_hold_labels_tokenizer_and_version(made, encoder):
-    facts = told(made())
+    facts = metadata_of(made())
     tokenizer = json.loads(facts.pop("tokenizer"))
     assert facts == {
         "wordgate_version": installed_versions("wordgate")["wordgate"],
@@ -133,7 +133,7 @@ def test_the_metadata_hold_labels_tokenizer_and_version(made, encoder):
 
 def test_the_tokenizer_of_a_transformer_is_its_own_file(made, tiny_transformer):
     tokenizers = pytest.importorskip("tokenizers")
-    facts = told(made("transformer"))
+    facts = metadata_of(made("transformer"))
     assert facts["family"] == "transformer"
     again = tokenizers.Tokenizer.from_str(facts["tokenizer"])
     encoder = tiny_model(tiny_transformer).encoder
@@ -144,15 +144,15 @@ def test_the_tokenizer_of_a_transformer_is_its_own_file(made, tiny_transformer):
 def test_a_file_with_its_ngrams_too_large_is_refused(made, monkeypatch):
     file = made("count")
     arrays = sum(len(array.raw_data) for array in file.graph.initializer)
-    monkeypatch.setattr(graph, "LARGEST", arrays + len(told(file)["tokenizer"]) - 1)
+    monkeypatch.setattr(graph, "LARGEST", arrays + len(metadata_of(file)["tokenizer"]) - 1)
     with pytest.raises(SettingsError, match="is limited to 2 GB"):
         made("count")
 
 
-def test_a_model_of_several_columns_tells_how_a_text_is_written(made):
+def test_a_model_of_several_columns_has_the_form_of_a_text(made):
     columns = [{"role": "text", "name": "text", "before": [{"name": "entity"}]}]
-    assert told(made(data={"columns": columns}))["text_form"] == "entity | text"
-    assert told(made(int8=True))["precision"] == "int8"
+    assert metadata_of(made(data={"columns": columns}))["text_form"] == "entity | text"
+    assert metadata_of(made(int8=True))["precision"] == "int8"
 
 
 def test_a_model_too_large_for_one_file_is_refused(made, monkeypatch):

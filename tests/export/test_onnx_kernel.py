@@ -1,4 +1,4 @@
-"""The kernel `onnx-int8`: near to float32, and refused where it isn't."""
+"""The kernel `onnx-int8`: close to float32, and refused if it is not."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The comparison of an exported file with its model: what it runs, and what it notices."""
+"""The comparison of an exported file with its model: the batches, and the differences it finds."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def wrong_where(condition):
     )
 
 
-def test_agreement_is_told():
+def test_agreement_is_reported():
     agreement = check_made_up(Answering(), ours, WORDS, int8=False)
     assert agreement.n > 256
     assert agreement.largest < 1e-6
@@ -182,7 +182,7 @@ def judged(n_rows, n_wrong):
     return check_rows(session, texts, np.ones(n_rows, np.int64), ours, WORDS)
 
 
-def test_rows_count_what_both_get_right():
+def test_rows_that_both_get_right_are_counted():
     assert judged(2000, 0) == RowAccuracy(n=2000, ours=2000, exported=2000)
     assert judged(2000, 6) == RowAccuracy(n=2000, ours=2000, exported=1994)
 

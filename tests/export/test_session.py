@@ -8,14 +8,14 @@ pytest.importorskip("onnx", reason="needs the extra 'onnx'")
 pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
 
 
-def test_a_file_that_is_no_model_is_told(tmp_path):
+def test_a_file_that_is_no_model_is_refused(tmp_path):
     file = tmp_path / "m.onnx"
     file.write_bytes(b"not a model")
     with pytest.raises(BundleError, match=r"^ONNX Runtime cannot read what was written: "):
         Session(file, threads=1)
 
 
-def test_a_model_that_can_t_be_run_is_told(make_lstm, exported):
+def test_a_model_that_cannot_be_run_is_refused(make_lstm, exported):
     session = exported(make_lstm())
     with pytest.raises(BundleError, match=r"^ONNX Runtime cannot run what was written: "):
         session.probabilities(np.array([[10**6]]), np.array([1]))

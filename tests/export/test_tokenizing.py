@@ -1,4 +1,4 @@
-"""Tokenizers as data: the standard library alone makes the same tokens of them."""
+"""Tokenizers as data: the standard library alone computes the same tokens from them."""
 
 import html
 import json

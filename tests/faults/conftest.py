@@ -1,7 +1,8 @@
-"""Tests of kills, full disks, lying files: few each in `make test-slow`, many in `make faults`.
+"""Tests of kills, full disks and malformed files: few in `make test-slow`, many in `make faults`.
 
-A test asks `how_many` for its numbers, and tells `found` what it saw; `make faults` prints that as
-a table. What must be tried many thousand times stands in a script of the folder `many`.
+A test takes its number of repetitions from `how_many`, and reports results to `found`;
+`make faults` prints them as a table. Cases that are repeated many thousand times are in scripts of
+the folder `many`.
 """
 
 import json
@@ -30,36 +31,36 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session")
 def found(request):
-    """Tell what was tried, and with what result."""
+    """Report what was tried, and with what result."""
 
-    def tell(what: str, figure: str) -> None:
+    def report(what: str, figure: str) -> None:
         request.config.stash[_FOUND].append((what, figure))
 
-    return tell
+    return report
 
 
 def pytest_sessionfinish(session):
-    """Send what the tests of a worker of pytest-xdist have told."""
+    """Send the results of the tests of a pytest-xdist worker."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["found"] = session.config.stash[_FOUND]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
-    """Receive what a worker has sent, unless it has crashed."""
+    """Receive the results of a worker, unless it has crashed."""
     node.config.stash[_FOUND] += getattr(node, "workeroutput", {}).get("found", [])
 
 
 @pytest.fixture
-def chance(request):
-    """Draw what is tried: in `make faults` something else each day; a failure names the seed."""
+def rng(request):
+    """A random generator: in `make faults` another seed each day; a failure names it."""
     request.node.add_report_section("setup", "seed", f"WORDGATE_FAULTS_SEED={SEED}")
     return random.Random(f"{SEED} {request.node.name}")
 
 
 @pytest.fixture
 def canary(tmp_path):
-    """A file that is not there, and that malicious files make."""
+    """A path that does not exist; malicious files would create it."""
     return tmp_path / "canary"
 
 
@@ -81,13 +82,13 @@ def payload(canary):
 
 @dataclass(frozen=True)
 class Worked:
-    """What became of many cases.
+    """The results of many cases.
 
     Attributes:
-        outcomes: How many cases came to what.
-        failures: The first cases that came to what must not be; and processes that crashed.
-        slowest: Seconds of the processor that the slowest case took, and its number.
-        peak_mb: The most memory that a process had, in 10^6 bytes.
+        outcomes: The number of cases of each outcome.
+        failures: The first cases with a wrong outcome, and processes that crashed.
+        slowest: CPU seconds of the slowest case, and its number.
+        peak_mb: The peak memory of a process, in 10^6 bytes.
     """
 
     outcomes: Counter
@@ -100,14 +101,14 @@ class Worked:
         return self.outcomes.total()
 
     def figure(self) -> str:
-        """Say it in a cell of the table."""
+        """Format it as a cell of the table."""
         parts = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(self.outcomes.items()))
         return f"{parts}; slowest {self.slowest[0]:.2f} s, at most {self.peak_mb:.0f} MB"
 
 
 @pytest.fixture
 def many():
-    """Work off many cases by a script of the folder `many`, in processes for the cores at hand."""
+    """Run many cases in a script of the folder `many`, in a process per core."""
 
     def work(script: str, cases: int, *arguments: object) -> Worked:
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -119,11 +120,11 @@ def many():
             ]
             ended = [(process.communicate(), process.returncode) for process in processes]
             crashes = [
-                f"the process ended with {code} in case {_last_case(folder)}: {told[1][-2000:]}"
-                for folder, (told, code) in zip(folders, ended, strict=True)
+                f"the process ended with {code} in case {_last_case(folder)}: {streams[1][-2000:]}"
+                for folder, (streams, code) in zip(folders, ended, strict=True)
                 if code
             ]
-        results = [json.loads(told[0]) for told, code in ended if not code]
+        results = [json.loads(streams[0]) for streams, code in ended if not code]
         return Worked(
             outcomes=sum((Counter(result["outcomes"]) for result in results), Counter()),
             failures=crashes + [case for result in results for case in result["failures"]],
@@ -141,7 +142,7 @@ def _cores_of_a_worker() -> int:
 
 def _started(script, arguments):
     arguments[3].mkdir()
-    # Else each claims all cores, and for each of its threads many addresses.
+    # Otherwise each uses all cores, and much address space for each of its threads.
     alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     return subprocess.Popen(
         [sys.executable, Path(__file__).parent / "many" / script, *map(str, arguments)],

@@ -1,9 +1,9 @@
 """Trains in children of one process, which loads everything once, and kills them.
 
 `python killed_training.py DATA FOLDER EPOCHS SEED N_ONCE N_OFTEN KILLS` prints a line of JSON for
-each training: how it was killed, and whether what came of it in the end is what an uninterrupted
-one gives. N_ONCE are killed once, and more until N_ONCE / 4 of them were killed while they wrote;
-N_OFTEN are killed so often as KILLS says.
+each training: how it was killed, and whether its result is that of an uninterrupted one. N_ONCE
+are killed once, and more until N_ONCE / 4 of them were killed while they wrote; N_OFTEN are killed
+KILLS times.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import WordgateError
 from wordgate.experiments import train as training_experiment
 from wordgate.runtime.progress import Silent
-from wordgate.training import checkpoint as pace
+from wordgate.training import checkpoint
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.loop import TrainingLoop
 from wordgate.training.lstm_trainer import LSTMTrainer
@@ -41,13 +41,13 @@ SETTINGS = {
 NOTHING, CHECKPOINT, BUNDLE = 0, 1, 2
 TIMES = ("second", "wall", "memory")  # what differs from run to run
 
-# What a child tells its parent through memory that both see: a kill takes none of it back.
+# What a child reports in shared memory, which a kill does not change.
 WRITING, UPDATES, BEGUN, KEPT, SAVES = range(5)
 board = np.frombuffer(mmap.mmap(-1, 64), np.int64)
 
 
-def told(function, what):
-    """Let a function that writes say that it does."""
+def announced(function, what):
+    """Wrap a function that writes, so that the parent knows when it does."""
 
     def call(*arguments, **options):
         board[WRITING] = what
@@ -59,7 +59,7 @@ def told(function, what):
 
 
 def save(checkpoint, state, real=Checkpoint.save):
-    """Say which state is about to be kept, and then that it is."""
+    """Record which state is about to be saved, and then that it is."""
     board[BEGUN] = board[UPDATES]
     board[SAVES] += 1
     real(checkpoint, state)
@@ -67,14 +67,14 @@ def save(checkpoint, state, real=Checkpoint.save):
 
 
 def update(trainer, prepared, real=LSTMTrainer.update):
-    """Say how many updates are made."""
+    """Record the number of updates."""
     result = real(trainer, prepared)
     board[UPDATES] = trainer.updates
     return result
 
 
 def run_loop(loop, real=TrainingLoop.run):
-    """Note the hash of all that the training came to: weights, moments, best network, history."""
+    """Write the hash of the result: weights, moments, best network, history."""
     remarks = real(loop)
     state = loop.state
     content = hashlib.sha256(json.dumps(timeless(state.facts())).encode())
@@ -85,7 +85,7 @@ def run_loop(loop, real=TrainingLoop.run):
 
 
 def timeless(value):
-    """Leave out of JSON values what no two runs have in common."""
+    """Leave out JSON values that differ between runs."""
     if isinstance(value, dict):
         return {
             key: timeless(each)
@@ -104,9 +104,9 @@ def start(data, **options):
     if child:
         return child
     try:
-        Checkpoint.save, TrainingLoop.run = told(save, CHECKPOINT), run_loop
+        Checkpoint.save, TrainingLoop.run = announced(save, CHECKPOINT), run_loop
         LSTMTrainer.update = update
-        training_experiment.write_bundle = told(training_experiment.write_bundle, BUNDLE)
+        training_experiment.write_bundle = announced(training_experiment.write_bundle, BUNDLE)
         training_experiment.train(
             data, out="m", settings=SETTINGS, seed=3, progress=Silent(), **options
         )
@@ -150,33 +150,33 @@ class Instant:
     """When to kill: at any moment of the run, after an update, or within a write.
 
     Args:
-        chance: Draws it.
+        rng: Draws it.
         measures: How long the parts of a run take.
         kind: ``any``, ``start``, ``update``, ``checkpoint`` or ``bundle``.
         target: The update after which, where that matters.
     """
 
-    def __init__(self, chance, measures, kind, target=0):
-        self.chance, self.measures, self.kind, self.target = chance, measures, kind, target
+    def __init__(self, rng, measures, kind, target=0):
+        self.rng, self.measures, self.kind, self.target = rng, measures, kind, target
 
     def wait(self, is_over):
         """Sleep until it has come, or the child has ended."""
-        chance, measures = self.chance, self.measures
+        rng, measures = self.rng, self.measures
         if self.kind == "any":
-            time.sleep(chance.uniform(0, measures["seconds"]))
+            time.sleep(rng.uniform(0, measures["seconds"]))
         elif self.kind == "start":
-            time.sleep(chance.uniform(0, measures["start"]))
+            time.sleep(rng.uniform(0, measures["start"]))
         elif self.kind == "update":
             self._watch(lambda: board[UPDATES] >= self.target, is_over)
-            time.sleep(chance.uniform(0, 3 * measures["checkpoint"]))
+            time.sleep(rng.uniform(0, 3 * measures["checkpoint"]))
         elif self.kind == "checkpoint":
             self._watch(
                 lambda: board[UPDATES] >= self.target and board[WRITING] == CHECKPOINT, is_over
             )
-            time.sleep(chance.uniform(0, measures["checkpoint"]))
+            time.sleep(rng.uniform(0, measures["checkpoint"]))
         else:
             self._watch(lambda: board[WRITING] == BUNDLE, is_over)
-            time.sleep(chance.uniform(0, measures["bundle"]))
+            time.sleep(rng.uniform(0, measures["bundle"]))
 
     @staticmethod
     def _watch(has_come, is_over):
@@ -190,7 +190,7 @@ def is_over(child):
 
 
 def kill(child, instant, before):
-    """Kill a child and look at what it left.
+    """Kill a child and read the files that it left.
 
     Args:
         child: Its process.
@@ -213,7 +213,7 @@ def kill(child, instant, before):
 
 
 def checkpoint_left(*, is_new):
-    """Say what checkpoint a killed training has left, read to its last byte.
+    """Describe the checkpoint of a killed training, read to its last byte.
 
     Args:
         is_new: Whether its model is there, which needs no checkpoint any more.
@@ -224,19 +224,19 @@ def checkpoint_left(*, is_new):
         return f"damaged: {error}"
     if updates is None:
         return "none yet" if board[KEPT] < 0 else "its model" if is_new else "missing"
-    before_this = board[KEPT] < 0  # of the training that it went on with, perhaps
+    before_this = board[KEPT] < 0  # of the training that it resumed, perhaps
     if is_new or before_this or updates in (board[KEPT], board[BEGUN]):
         return "readable"
     return f"of {updates} updates, where {board[KEPT]} or {board[BEGUN]} were kept"
 
 
 def is_kept():
-    """Tell whether a killed training has left something to go on with."""
+    """Tell whether a killed training can be resumed."""
     return Path("m.checkpoint").exists() or Path("m.baseline").exists()
 
 
 def finish(data, old):
-    """Go on to the end by what is there, as the messages say."""
+    """Resume to the end, with the options that the messages name."""
     options = {"overwrite": old}
     if is_kept():
         options["resume"] = True
@@ -256,37 +256,37 @@ def begin(data, old):
     return start(data, overwrite=old)
 
 
-def killed_once(data, chance, measures):
-    """Kill a training at one instant, and end it; again if it was over before that."""
+def killed_once(data, rng, measures):
+    """Kill a training at one instant and resume it; try again if it had ended before."""
     while True:
-        old = chance.random() < 0.25
-        kind = chance.choice(["any", "any", "checkpoint", "bundle"])
-        instant = Instant(chance, measures, kind, chance.randrange(measures["updates"]))
+        old = rng.random() < 0.25
+        kind = rng.choice(["any", "any", "checkpoint", "bundle"])
+        instant = Instant(rng, measures, kind, rng.randrange(measures["updates"]))
         child = begin(data, old)
         found = kill(child, instant, measures["old"] if old else None)
         if found is not None:
             finish(data, old)
-            return {"aim": instant.kind, "writing": [found[0]], "kept": [found[1]]}
+            return {"kind": instant.kind, "writing": [found[0]], "kept": [found[1]]}
 
 
-def killed_often(data, chance, measures, kills):
-    """Kill a training so often: as it starts, or each time a little further on; then end it."""
-    targets = sorted(chance.sample(range(measures["updates"] * 9 // 10), kills))
+def killed_often(data, rng, measures, kills):
+    """Kill a training several times, at its start or each time later; then let it end."""
+    targets = sorted(rng.sample(range(measures["updates"] * 9 // 10), kills))
     child, left = begin(data, old=False), []
     for target in targets:
-        kind = "start" if chance.random() < 0.2 else "update"
-        found = kill(child, Instant(chance, measures, kind, target), None)
+        kind = "start" if rng.random() < 0.2 else "update"
+        found = kill(child, Instant(rng, measures, kind, target), None)
         if found is None:  # it was faster than its killer: another one, then
-            return killed_often(data, chance, measures, kills)
+            return killed_often(data, rng, measures, kills)
         left.append(found)
         child = start(data, resume=is_kept())
     assert os.waitpid(child, 0)[1] == 0, "it cannot be resumed"
     writing, kept = zip(*left, strict=True)
-    return {"aim": "often", "writing": writing, "kept": kept}
+    return {"kind": "often", "writing": writing, "kept": kept}
 
 
 def measure(data):
-    """Train without an interruption; say how long its parts take, and what it comes to."""
+    """Train without an interruption; measure how long its parts take."""
     child, began, spells, start_up = begin(data, old=False), time.monotonic(), [0, 0, 0], None
     before = began
     while not is_over(child):
@@ -307,7 +307,7 @@ def measure(data):
     }
 
 
-def tell(report):
+def write_report(report):
     sys.stdout.write(f"{json.dumps(report)}\n")
     sys.stdout.flush()
 
@@ -315,25 +315,25 @@ def tell(report):
 def main(data, folder, epochs, seed, n_once, n_often, kills):
     os.chdir(folder)
     SETTINGS["lstm.epochs"] = epochs
-    pace._SOONEST, pace._SHARE = 0.0, 1.0  # about half of the time is spent on checkpoints
+    checkpoint._SOONEST, checkpoint._SHARE = 0.0, 1.0  # checkpoints take half of the time
     training_experiment.train(data, out="old", model="count", progress=Silent())
     shutil.copytree("old", "m")
     old = bundle_hash()
     measures = measure(data)
     expected = outcome()
     measures["old"] = old
-    chance = random.Random(seed)
+    rng = random.Random(seed)
 
     def judge(report):
         left = sorted(set(os.listdir()) - {"m", "old", "state"})
-        tell({**report, "equal": outcome() == expected, "left": left})
+        write_report({**report, "equal": outcome() == expected, "left": left})
         return report["writing"][0] != NOTHING
 
     died_writing = []
     while len(died_writing) < n_once or 4 * sum(died_writing) < n_once:
-        died_writing.append(judge(killed_once(data, chance, measures)))
+        died_writing.append(judge(killed_once(data, rng, measures)))
     for _ in range(n_often):
-        judge(killed_often(data, chance, measures, kills))
+        judge(killed_often(data, rng, measures, kills))
 
 
 if __name__ == "__main__":

@@ -74,10 +74,10 @@ def kill_at_each_step(exchanges, old, new):
         found = look(old, new)
         with suppress(BundleError):  # it exists
             check_folder(pathlib.Path("m"), "model", overwrite=False, check_replaceable=lambda _: 0)
-        told = {"exchanges": exchanges, "step": step, "found": found, "then": look(old, new)}
+        report = {"exchanges": exchanges, "step": step, "found": found, "then": look(old, new)}
         write_folder(pathlib.Path("m"), "model", new)
-        told |= {"end": look(old, new), "left": os.listdir()}
-        sys.stdout.write(f"{json.dumps(told)}\n")
+        report |= {"end": look(old, new), "left": os.listdir()}
+        sys.stdout.write(f"{json.dumps(report)}\n")
 
 
 def main(bundle, other, folder):

@@ -1,4 +1,4 @@
-"""What checkpoints cost: measured in the long form alone."""
+"""The cost of checkpoints, measured in the long form only."""
 
 import time
 
@@ -15,9 +15,9 @@ from wordgate.training.fitting import CheckpointConfig, FitData, RunContext
 
 def made_up(n, words):
     """Texts of 20 words each, and labels that have nothing to do with them."""
-    chance = np.random.default_rng(0)
-    texts = [" ".join(f"w{word}" for word in chance.integers(0, words, 20)) for _ in range(n)]
-    return Dataset(texts, chance.integers(0, 2, n), None)
+    rng = np.random.default_rng(0)
+    texts = [" ".join(f"w{word}" for word in rng.integers(0, words, 20)) for _ in range(n)]
+    return Dataset(texts, rng.integers(0, 2, n), None)
 
 
 @pytest.mark.parametrize(

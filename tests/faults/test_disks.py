@@ -288,21 +288,21 @@ def opens_to_change(mode="r", *_, **__):
     return bool(set(mode) & set("wax+"))
 
 
-def some(chance, total, most):
+def some(rng, total, most):
     """Choose so many of the numbers 1 to `total`, or all of them if there are no more."""
-    return sorted(chance.sample(range(1, total + 1), min(most, total)))
+    return sorted(rng.sample(range(1, total + 1), min(most, total)))
 
 
-def test_an_error_at_any_step_leaves_the_old_one_whole(place, monkeypatch, how_many, count, chance):
+def test_an_error_at_any_step_leaves_the_old_one_whole(place, monkeypatch, how_many, count, rng):
     place.put_old()
     with monkeypatch.context() as patched:
         counting = Failing(patched)
         assert place.run()[0] == 0
     total, placed = len(counting.steps), counting.placed_at(place.target)
-    tried = some(chance, total, how_many(2, 1000))
+    tried = some(rng, total, how_many(2, 1000))
     for nth in tried:
         place.put_old()
-        number = chance.choice([errno.EIO, errno.ENOSPC, errno.EDQUOT])
+        number = rng.choice([errno.EIO, errno.ENOSPC, errno.EDQUOT])
         with monkeypatch.context() as patched:
             failing = Failing(patched, nth, number)
             code, out, err = place.run()
@@ -332,10 +332,10 @@ def largest(there):
     return max(map(len, there.values())) if isinstance(there, dict) else len(there)
 
 
-def test_a_write_refused_at_any_byte_leaves_the_old_one_whole(place, how_many, count, chance):
+def test_a_write_refused_at_any_byte_leaves_the_old_one_whole(place, how_many, count, rng):
     # What tells seconds may be some bytes shorter the next time.
     size = largest(_written[place.writer.command]) - 100
-    tried = {size, *(chance.randrange(size) for _ in range(how_many(0, 40)))}
+    tried = {size, *(rng.randrange(size) for _ in range(how_many(0, 40)))}
     for limit in tried:
         place.put_old()
         with no_file_beyond(limit):
@@ -364,12 +364,12 @@ def small_disk():
     folder.rmdir()
 
 
-def test_a_full_disk_leaves_the_old_one_whole(writer, small_disk, capsys, how_many, count, chance):
+def test_a_full_disk_leaves_the_old_one_whole(writer, small_disk, capsys, how_many, count, rng):
     place = made(small_disk / "out", writer, capsys)
     page = os.statvfs(small_disk).f_frsize
     needed = 3 * sum(map(len, files_of(place))) // page + 20  # pages, beside the old one
     ballast, full = small_disk / "ballast", 0
-    for free in sorted({0, *some(chance, needed, how_many(0, 60))}):
+    for free in sorted({0, *some(rng, needed, how_many(0, 60))}):
         place.put_old()
         space = os.statvfs(small_disk)
         with ballast.open("wb") as stream:
@@ -467,19 +467,19 @@ def check_resumable(code, streams, expected, *, kept):
 
 
 def test_an_error_in_any_checkpoint_leaves_the_one_before(
-    training, monkeypatch, how_many, capsys, found, chance
+    training, monkeypatch, how_many, capsys, found, rng
 ):
     with monkeypatch.context() as patched:
         counting = Failing(patched)
         assert exit_code(LSTM.split()) == 0
     names = [(name, *map(str, arguments[:1])) for name, arguments in counting.steps]
     first = names.index(("replace", ".new.checkpoint.new")) + 1
-    tried = some(chance, len(names), how_many(1, 60))
+    tried = some(rng, len(names), how_many(1, 60))
     for nth in tried:
         shutil.rmtree("new", ignore_errors=True)
         capsys.readouterr()
         with monkeypatch.context() as patched:
-            Failing(patched, nth, chance.choice([errno.EIO, errno.ENOSPC]))
+            Failing(patched, nth, rng.choice([errno.EIO, errno.ENOSPC]))
             code = exit_code(LSTM.split())
         streams = capsys.readouterr()
         if code == 0 and names[nth - 1][0] in FORGIVEN:
@@ -489,7 +489,7 @@ def test_an_error_in_any_checkpoint_leaves_the_one_before(
 
 
 def test_a_checkpoint_refused_at_any_byte_leaves_the_one_before(
-    training, monkeypatch, how_many, capsys, found, chance
+    training, monkeypatch, how_many, capsys, found, rng
 ):
     sizes, real = [], Checkpoint.save
 
@@ -498,11 +498,11 @@ def test_a_checkpoint_refused_at_any_byte_leaves_the_one_before(
             real(checkpoint, state)
             sizes.append(checkpoint.file.stat().st_size)
             return
-        with no_file_beyond(chance.randrange(sizes[-1])):
+        with no_file_beyond(rng.randrange(sizes[-1])):
             real(checkpoint, state)
 
     for _ in range(how_many(1, 40)):
-        update = chance.randrange(1, 40)
+        update = rng.randrange(1, 40)
         sizes.clear()
         shutil.rmtree("new", ignore_errors=True)
         capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Folders of models that hold code: other libraries run it if they are told to, wordgate never."""
+"""Folders of models that contain code: wordgate never runs it."""
 
 import contextlib
 import json
@@ -203,9 +203,9 @@ def test_a_folder_of_a_model_runs_no_code(harm, harmed, tmp_path, canary, review
                                  progress=Silent())
     )  # fmt: skip
     assert not canary.exists()
-    for expected, told in ((HARMS[harm].trained, trained), (HARMS[harm].distilled, distilled)):
-        assert told is None if expected is None else expected in (told or "used"), told
-    outcomes = ", ".join("used" if told is None else "refused" for told in (trained, distilled))
+    for expected, error in ((HARMS[harm].trained, trained), (HARMS[harm].distilled, distilled)):
+        assert error is None if expected is None else expected in (error or "used"), error
+    outcomes = ", ".join("used" if error is None else "refused" for error in (trained, distilled))
     found(f"malicious folder: {harm}", f"no canary touched; {outcomes}")
 
 

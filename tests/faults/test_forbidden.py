@@ -1,4 +1,4 @@
-"""What the package itself may not do, so that no file can run code: found by its syntax trees."""
+"""Calls by which a file could run code do not occur in the package's syntax trees."""
 
 import ast
 from pathlib import Path

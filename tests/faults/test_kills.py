@@ -1,4 +1,4 @@
-"""A training killed at any instant is gone on with to the same bits, and no model is ever lost."""
+"""A training killed at any instant is resumed to bit-identical results, and no model is lost."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def start(script, *arguments):
 
 
 def reports(process):
-    """Wait for a script to end well; give its lines."""
+    """Wait for a script to succeed; return its lines."""
     out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     return [json.loads(line) for line in out.splitlines()]
@@ -39,7 +39,7 @@ def reports(process):
 
 @pytest.fixture(scope="module")
 def killed(few_reviews, how_many, on_disk):
-    """Trainings that were killed and gone on with; in the long form by two scripts at a time."""
+    """Trainings that were killed and resumed; in the long form by two scripts at a time."""
     n_scripts, epochs, kills = how_many(1, 2), how_many(4, 25), how_many(2, 10)
     once, often = how_many(2, 200) // n_scripts, how_many(1, 20) // n_scripts
     running = [
@@ -49,10 +49,10 @@ def killed(few_reviews, how_many, on_disk):
         )
         for seed in range(n_scripts)
     ]  # fmt: skip
-    told = [line for process in running for line in reports(process) if "equal" in line]
+    reported = [line for process in running for line in reports(process) if "equal" in line]
     return (
-        [each for each in told if each["aim"] != "often"],
-        [each for each in told if each["aim"] == "often"],
+        [each for each in reported if each["kind"] != "often"],
+        [each for each in reported if each["kind"] == "often"],
     )
 
 
@@ -100,15 +100,15 @@ def test_nothing_is_left_beside_the_model_in_the_end(killed):
 def test_a_model_killed_at_any_step_of_its_writing_is_the_old_or_the_new(
     count_model, lstm_model, tmp_path, found
 ):
-    told = reports(start("killed_writing.py", count_model.folder, lstm_model.folder, tmp_path))
-    at_once = [each for each in told if each["exchanges"]]
-    one_by_one = [each for each in told if not each["exchanges"]]
+    reported = reports(start("killed_writing.py", count_model.folder, lstm_model.folder, tmp_path))
+    at_once = [each for each in reported if each["exchanges"]]
+    one_by_one = [each for each in reported if not each["exchanges"]]
     found(
         "SIGKILL before each step of replacing a model",
-        f"{len(told)} steps, old or new each time",
+        f"{len(reported)} steps, old or new each time",
     )
     assert min(len(at_once), len(one_by_one)) > 25
     assert {each["found"] for each in at_once} == {"old", "new"}
     assert {each["then"] for each in one_by_one} == {"old", "new"}
     assert [each["found"] for each in one_by_one].count("None") == 1
-    assert all((each["end"], each["left"]) == ("new", ["m"]) for each in told)
+    assert all((each["end"], each["left"]) == ("new", ["m"]) for each in reported)

@@ -1,4 +1,4 @@
-"""Files made to run code, under their own names and under ours: none of it runs.
+"""Files that are made to run code, under their own names and under ours: none of it runs.
 
 Each weapon, opened by the library it is made for, touches a canary; opened by wordgate it ends in a
 sentence, whatever it is given out for.
@@ -442,7 +442,7 @@ def check_refused(content, names, kit, canary):
 
 
 @pytest.mark.parametrize("weapon", WEAPONS)
-def test_the_weapons_are_loaded(weapon, payload, canary, tmp_path):
+def test_the_malicious_files_work(weapon, payload, canary, tmp_path):
     """Else the test above would say nothing."""
     content = WEAPONS[weapon].make(payload)
     assert not canary.exists()

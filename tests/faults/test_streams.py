@@ -1,4 +1,4 @@
-"""Standard streams that are closed, and pipes where files belong: a message or silence, no wait."""
+"""Closed standard streams, and pipes in place of files: a message or silence, but no hanging."""
 
 import math
 import os
@@ -168,13 +168,13 @@ def working(place):
 
 
 @pytest.mark.parametrize("work", as_parameters(WORKS))
-def test_readers_that_go_at_any_instant_end_no_work(working, work, chance, how_many, found):
+def test_readers_that_go_at_any_instant_end_no_work(working, work, rng, how_many, found):
     whole, when = working(work), [0] * 6
     check_result(whole, whole, work)
     for _ in range(how_many(1, 40)):
-        first = chance.choice([0.0, 0.8])  # every other one near the end
-        closings = [chance.uniform(first, 1.05) * whole.seconds for _ in range(2)]
-        stays = chance.randrange(3)
+        first = rng.choice([0.0, 0.8])  # every other one near the end
+        closings = [rng.uniform(first, 1.05) * whole.seconds for _ in range(2)]
+        stays = rng.randrange(3)
         if stays < 2:
             closings[stays] = math.inf
         ended = working(work, closings)
@@ -289,10 +289,10 @@ finally:
 """
 
 
-def test_a_ctrl_c_within_an_import_is_an_interruption(place, working, chance, how_many, found):
+def test_a_ctrl_c_within_an_import_is_an_interruption(place, working, rng, how_many, found):
     working("score", program=(IN_AN_IMPORT, "0"))  # none
     imports = int((place / "imports").read_text())
-    tried = sorted({1, *chance.sample(range(2, imports), how_many(2, 100))})
+    tried = sorted({1, *rng.sample(range(2, imports), how_many(2, 100))})
     for nth in tried:
         ended = working("score", program=(IN_AN_IMPORT, str(nth)))
         assert (ended.status, ended.read[OUT]) == (130, ""), nth

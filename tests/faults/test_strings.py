@@ -1,4 +1,4 @@
-"""Any string: tokens, ids and probabilities without an exception, the same whoever is asked.
+"""Any string gives tokens, ids and probabilities, the same in all implementations.
 
 `many/strings.py` makes them, and lists the ways to ask.
 """
@@ -46,7 +46,7 @@ def model(lstm_model):
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(texts=st.lists(ANY, min_size=1, max_size=10))
-def test_what_hypothesis_finds_reads_the_same(model, texts):
+def test_texts_that_hypothesis_draws_are_read_the_same(model, texts):
     clean = [without_surrogates(text) for text in texts]
     for name in ("messages", "keras"):
         assert all(all(get_tokenizer(name)(text)) for text in texts)

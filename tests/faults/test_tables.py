@@ -1,4 +1,4 @@
-"""Any file of a table: each record is used or counted as rejected, whoever counts.
+"""Any table: each record is used or counted as rejected.
 
 `many/tables.py` writes the files and knows what stands in each.
 """
@@ -148,7 +148,7 @@ def test_a_header_of_many_lines_or_many_equal_names_takes_no_time(tmp_path, scor
         (tmp_path / "out.csv").unlink()
 
 
-def test_what_is_rejected_stands_with_its_line(tmp_path):
+def test_rejected_rows_have_their_line_number(tmp_path):
     file = tmp_path / "in.jsonl"
     rows = [{"text": "We love", "label": "good"}, {"text": "We hate", "label": "bad"}]
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows) + "\n{\n[]\n")

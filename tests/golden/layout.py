@@ -1,4 +1,4 @@
-"""All that follows the inner layout of the package: imports, and names of attributes.
+"""Everything that depends on the inner layout of the package: imports and attribute names.
 
 The other files here use what is public alone. When something inside the package is renamed or
 moved, this file is what has to follow, and the record stays as it is.

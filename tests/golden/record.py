@@ -1,4 +1,4 @@
-"""The golden record: what the code gives today, to hold later code against.
+"""The golden record: the results of the present code, to compare later code with.
 
     python tests/golden/record.py write GOLDEN.json [CASES]   writes it
     python tests/golden/record.py check GOLDEN.json [CASES]   prints what has become otherwise

@@ -1,4 +1,4 @@
-"""What the first generated tables give, against `small.json`: values, whatever sentences say.
+"""The results for the first generated tables against `small.json`: values, not sentences.
 
 `small.json` holds for every machine and every Python: how tables are read, which rows are in
 which part, copies and what a split of them leaks, and what scoring writes where. There are no
@@ -21,7 +21,7 @@ from facts import Difference, Facts, differences  # ruff: isort: skip
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", record.STAGES)
-def test_tables_give_what_they_gave(stage, count_model, tmp_path, monkeypatch):
+def test_tables_give_the_recorded_results(stage, count_model, tmp_path, monkeypatch):
     golden = json.loads(record.SMALL.read_text(encoding="utf-8"))[stage]
     monkeypatch.chdir(tmp_path)
     found = record.small_stage(stage, count_model.folder, record.N_SMALL)
@@ -57,7 +57,7 @@ def test_a_changed_value_is_no_changed_sentence(facts):
     ]
 
 
-def test_another_number_in_a_sentence_is_told_from_other_words(facts):
+def test_another_number_in_a_sentence_is_distinguished_from_other_words(facts):
     before, after = facts(message="4 of 8 are right"), facts(message="4 of 9 are right")
     (difference,) = differences(before, after)
     assert difference.kind == "numbers"
@@ -79,7 +79,7 @@ def test_times_and_sizes_are_left_out(facts):
     assert one["sentences"]["stdout"] == ["Trained in #s for 2 epochs; #texts/s, peak memory #MB."]
 
 
-def test_long_values_are_digests_that_tell_them_apart(facts):
+def test_long_values_are_digests_that_differ(facts):
     one, other = facts(rows=list(range(300))), facts(rows=[*range(299), 300])
     assert one["values"]["rows"]["n"] == 300
     assert [found.kind for found in differences(one, other)] == ["values"]

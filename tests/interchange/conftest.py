@@ -1,4 +1,4 @@
-"""Files that Keras saved, to import and to do harm to."""
+"""Files that Keras saved, to import and to damage."""
 
 import io
 import json

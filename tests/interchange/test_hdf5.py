@@ -1,4 +1,4 @@
-"""HDF5 files that lead out of themselves or lie about what they hold."""
+"""HDF5 files with links to other files or false sizes."""
 
 import io
 
@@ -66,7 +66,7 @@ def test_attributes_and_hard_links_are_no_hindrance():
     np.testing.assert_array_equal(read(decorated), VALUES)
 
 
-def test_what_is_not_there():
+def test_missing_files_are_refused():
     for path in ("a/c", "b", "a/b/c", "a/b/c/d"):
         assert refusal(dataset(), path) == f"the weights have no array '{path}'"
     assert refusal(dataset(), "a") == "the weights have no array 'a'"
@@ -156,7 +156,7 @@ def test_bytes_that_are_not_there_are_not_read():
     )
 
 
-def test_a_file_that_was_cut_says_so():
+def test_a_truncated_file_is_refused():
     content = written(dataset()).getvalue()
     with pytest.raises(BundleError) as caught:
         ArrayFile(io.BytesIO(content[:-1]), len(content) - 1).read("a/b", (4, 3))
@@ -166,7 +166,7 @@ def test_a_file_that_was_cut_says_so():
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a", bytes(1000)])
-def test_what_is_no_hdf5_file(content):
+def test_files_that_are_not_hdf5_are_refused(content):
     with pytest.raises(BundleError) as caught:
         ArrayFile(io.BytesIO(content), len(content)).read("a/b", (4, 3))
     assert str(caught.value) == "the weights are not an HDF5 file"
@@ -192,12 +192,12 @@ def test_trees_that_run_in_a_circle_end():
 
 
 def test_any_bytes_changed_end_in_values_or_a_message():
-    content, chance = written(dataset()).getvalue(), np.random.default_rng(0)
+    content, rng = written(dataset()).getvalue(), np.random.default_rng(0)
     outcomes = set()
     for _ in range(3000):
         changed = bytearray(content)
-        for place in chance.integers(0, len(content), chance.integers(1, 5)):
-            changed[place] = chance.integers(0, 256)
+        for place in rng.integers(0, len(content), rng.integers(1, 5)):
+            changed[place] = rng.integers(0, 256)
         try:
             values = ArrayFile(io.BytesIO(changed), len(changed)).read("a/b", (4, 3))
             outcomes.add(values.shape)

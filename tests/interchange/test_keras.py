@@ -43,14 +43,14 @@ def test_it_answers_as_keras_does(imported, expected, tmp_path, name):
     np.testing.assert_array_equal(memory, kept)
 
 
-def test_the_texts_try_what_tells_models_apart(imported, expected):
+def test_the_texts_distinguish_models(imported, expected):
     assert np.ptp(expected["notebook"], axis=0).max() > 0.3
     front = imported().predict_proba(expected["texts"])
     end = imported(truncate="end").predict_proba(expected["texts"])
     assert abs(front - end).max() > 0.01
 
 
-def test_the_bundle_tells_where_it_came_from(imported, tmp_path):
+def test_the_bundle_names_its_source(imported, tmp_path):
     predictor = imported("functional", out=tmp_path / "m")
     config = BundleFolder.open(tmp_path / "m").config()
     assert config == predictor.config
@@ -128,7 +128,7 @@ def test_an_embedding_too_small_is_refused(fixtures):
     )
 
 
-def test_a_model_that_stands_there_is_replaced_only_if_asked(imported, tmp_path):
+def test_a_model_that_exists_is_replaced_only_on_request(imported, tmp_path):
     out = tmp_path / "m"
     imported(out=out)
     with pytest.raises(wordgate.BundleError, match=" exists; choose another --out, or replace it"):

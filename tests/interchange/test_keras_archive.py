@@ -1,4 +1,4 @@
-"""Files that are damaged or made to do harm: always one message, and no memory for mere claims."""
+"""Damaged and malicious files: one message each, and no memory for declared sizes."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def refusal(fixtures):
     return message
 
 
-def test_what_is_no_keras_file(refusal, fixtures, tmp_path):
+def test_files_that_are_not_of_keras_are_refused(refusal, fixtures, tmp_path):
     file = tmp_path / "model.keras"
     assert refusal(file) == "there is no such file"
     with pytest.raises(wordgate.BundleError, match=r"\.\.\.: there is no such file$"):
@@ -117,7 +117,7 @@ def test_zip_bombs_are_refused_before_they_are_unpacked(refusal, rewritten):
     )
 
 
-def test_a_size_that_is_not_true_is_noticed(refusal, rewritten):
+def test_a_false_size_is_detected(refusal, rewritten):
     model = rewritten({})
     content = bytearray(model.read_bytes())
     entry = content.rindex(b"PK\x01\x02")  # the weights, the last in the directory
@@ -180,7 +180,7 @@ def test_a_broken_input_leaves_no_files_behind(refusal, rewritten, tmp_path, mon
     assert os.listdir(tmp_path) == ["changed.keras"]
 
 
-def test_a_claim_of_much_memory_sets_none_aside(refusal, reweighted):
+def test_a_declared_size_allocates_no_memory(refusal, reweighted):
     def claim(file):
         del file["layers/embedding/vars/0"]
         file["layers/embedding/vars"].create_dataset("0", (30, 2**40), "f4")

@@ -1,4 +1,4 @@
-"""Models of another shape: each is refused in one sentence, and nothing of it is run."""
+"""Models of another form: each is refused in one sentence, and none of it is run."""
 
 import sys
 
@@ -277,7 +277,7 @@ FUNCTIONAL_REFUSALS = {
 
 
 @pytest.mark.parametrize("case", FUNCTIONAL_REFUSALS)
-def test_what_is_no_chain_is_refused(reconfigured, fixtures, case):
+def test_anything_but_a_chain_of_layers_is_refused(reconfigured, fixtures, case):
     edit, message = FUNCTIONAL_REFUSALS[case]
     model = reconfigured(edit, "functional.keras")
     with pytest.raises(wordgate.BundleError) as caught:

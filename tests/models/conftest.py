@@ -1,4 +1,4 @@
-"""Small models of chance, and what damaged ones are refused with."""
+"""Small random models, and the errors for damaged ones."""
 
 import numpy as np
 import pytest

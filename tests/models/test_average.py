@@ -1,4 +1,4 @@
-"""Averages of word vectors: by hand, alone as among others, and refusals of damaged states."""
+"""Averages of word vectors: by hand, independent of other texts, damaged states refused."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Prediction by word counts, against sums done by hand, and what a damaged model is told."""
+"""Prediction by n-gram counts against sums done by hand, and errors for damaged models."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Word vectors in a byte a number: rounded once, then kept and restored without a change."""
+"""Word vectors quantized to int8: rounded once, then saved and restored unchanged."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ anything = arrays(
 
 
 @given(anything)
-def test_what_is_rounded_is_kept_as_it_is(rows):
+def test_rounded_values_stay_as_they_are(rows):
     once = round_to_int8(rows)
     assert np.array_equal(round_to_int8(once), once)
     stored = int8_arrays("embedding", once, int8=True)
@@ -79,7 +79,7 @@ def test_a_part_beside_the_bytes_that_nothing_needs_is_named(name):
     assert str(error.value) == (f"the model has a part '{name}' that nothing needs; train it again")
 
 
-def test_a_bundle_in_int8_is_smaller_and_says_what_its_training_said(reviews, tiny, tmp_path):
+def test_a_bundle_in_int8_is_smaller_and_has_the_remarks_of_its_training(reviews, tiny, tmp_path):
     settings = {**tiny, "lstm.embedding_size": 256}
     sizes = {}
     for stored in ("float32", "int8"):

@@ -1,4 +1,4 @@
-"""The numpy network against what real Keras computed with the same weights."""
+"""The numpy network against Keras with the same weights."""
 
 from pathlib import Path
 

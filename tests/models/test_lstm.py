@@ -1,4 +1,4 @@
-"""Keeping an LSTM classifier: the same model again, clear refusals, and never torch."""
+"""Saving an LSTM classifier: the same model again, clear refusals, no torch."""
 
 import subprocess
 import sys

@@ -133,7 +133,7 @@ def test_numba_may_be_missing(model, kernel, hide_packages):
     assert with_kernel(model, "numpy") is model
 
 
-def test_a_processor_without_the_instruction_is_told(model, monkeypatch):
+def test_a_processor_without_the_instruction_is_refused(model, monkeypatch):
     monkeypatch.setattr(lstm_compiled, "best_layout", lambda *, int8: None if int8 else LAYOUTS[0])
     with pytest.raises(SettingsError, match="which this one lacks; use 'numba'"):
         with_kernel(model, "numba-int8")

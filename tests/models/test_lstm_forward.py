@@ -1,4 +1,4 @@
-"""A direction's table of words: filled where it is read, the same whatever was read before."""
+"""The projection table of a direction: filled when read, the same whatever was read before."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def read(reader, ids):
 
 
 @pytest.mark.parametrize("before", [[], [999], [3], list(range(WORDS))])
-def test_what_was_read_before_moves_no_bit(make_lstm_forward, before):
+def test_earlier_predictions_change_no_bit(make_lstm_forward, before):
     text, fresh, used = [3, 500, 999, 17, 16, 15], make_lstm_forward(), make_lstm_forward()
     used.prepare(np.array(before, np.int64))
     assert np.array_equal(read(used, text), read(fresh, text))

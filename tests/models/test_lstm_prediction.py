@@ -135,7 +135,7 @@ def test_padding_changes_nothing(model, texts, alone):
     assert_same(beside[1:], alone[short])
 
 
-def test_a_text_without_words_is_judged_by_the_bias_alone(model):
+def test_a_text_without_words_is_predicted_by_the_bias_alone(model):
     bias = model.network.output_bias.astype(np.float64)
     expected = bias - np.log(np.exp(bias).sum())
     for texts in ([""], ["", " ", ""], ["w1 w2", ""]):

@@ -32,7 +32,7 @@ def prefixes(ids):
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("scale", [0.7, 5.0])  # the second drives gates wide open and shut
-def test_the_verdict_after_each_word_is_that_on_the_beginning(pooling, scale):
+def test_the_verdict_after_each_word_is_that_on_the_prefix(pooling, scale):
     network = drawn_network(pooling, scale=scale)
     ids = np.random.default_rng(1).integers(1, 20, 30).astype(np.int32)
     expected = np.exp(network.log_proba(prefixes(ids)))

@@ -111,8 +111,8 @@ def test_the_same_model_again_from_its_state_by_way_of_json(make):
 def test_a_model_of_one_label_a_text_says_nothing_of_several(make):
     description, arrays = (model := make(multilabel=False)).state()
     assert "multilabel" not in description
-    said = model_from_state(model.family, {**description, "multilabel": False}, arrays)
-    assert np.array_equal(said.log_proba(TEXTS), model.log_proba(TEXTS))
+    messages = model_from_state(model.family, {**description, "multilabel": False}, arrays)
+    assert np.array_equal(messages.log_proba(TEXTS), model.log_proba(TEXTS))
 
 
 def test_a_description_that_says_neither_yes_nor_no_is_refused(make):
@@ -136,7 +136,7 @@ def test_every_kernel_gives_each_label_its_own_probability(kernel):
     assert found == pytest.approx(model.log_proba(TEXTS), abs=tolerance)
 
 
-def test_the_probabilities_after_each_word_are_those_of_the_beginnings():
+def test_the_probabilities_after_each_word_are_those_of_the_prefixes():
     model = lstm(multilabel=True)
     ids = model.encoder.encode(["a good bad day"]).ids
     found, _ = prefix_predictions(model.network, ids)

@@ -1,4 +1,4 @@
-"""Keeping a transformer: the same model again, no code from a bundle, clear refusals."""
+"""Saving a transformer: the same model again, no code from a bundle, clear refusals."""
 
 import json
 import os
@@ -142,7 +142,7 @@ def test_every_kind_of_encoder_reads_a_text_the_same_beside_a_longer_one(kind):
         {"from_pretrained": "x", "sub_configs": {"text_config": "x"}, "to_dict": "x"},
     ],
 )
-def test_what_could_name_code_is_left_out(model, changes):
+def test_configuration_that_names_code_is_left_out(model, changes):
     harmed = model_from_state("transformer", *with_config(model, **changes))
     assert harmed.state()[0] == model.state()[0]
     assert harmed.network.modules["encoder"].config._attn_implementation == "sdpa"
@@ -261,7 +261,7 @@ def test_a_panic_of_the_tokenizers_library_is_a_sentence(model):
         )
 
 
-def test_a_tokenizer_of_more_pieces_than_weights_is_refused(model, refusal):
+def test_a_tokenizer_of_more_subwords_than_weights_is_refused(model, refusal):
     tokenizer = json.loads(json.dumps(model.state()[0]["tokenizer"]))
     tokenizer["model"]["vocab"]["more"] = 35
     assert refusal({"tokenizer": tokenizer}) == (
@@ -295,7 +295,7 @@ def test_other_families_import_none_of_it(count_model):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_bundle_says_the_same_as_its_training(reviews, tiny_transformer, tmp_path):
+def test_a_bundle_has_the_remarks_of_its_training(reviews, tiny_transformer, tmp_path):
     from wordgate.runtime.progress import Silent
 
     settings = {

@@ -28,7 +28,7 @@ def test_each_of_several_labels_is_given_from_a_half_on_the_most_probable_first(
     assert rule.answers(PROBA[:0]) == []
 
 
-def test_each_label_has_its_own_threshold_and_the_users_go_before_the_models():
+def test_each_label_has_its_own_threshold_and_the_users_override_the_models():
     made = config(multilabel=True, thresholds=[0.65, 0.25, 0.5])
     assert DecisionRule.of(made).answers(PROBA) == [("a", "b"), (), ("b", "c"), ("b", "c")]
     assert DecisionRule.of(made, threshold={"b": 0.95}).thresholds == (0.65, 0.95, 0.5)

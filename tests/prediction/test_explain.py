@@ -1,4 +1,4 @@
-"""Explanations: the verdict after every word, and what each word does to it."""
+"""Explanations: the prediction after every word, and the effect of each word."""
 
 import json
 import re
@@ -86,7 +86,7 @@ def test_the_verdict_after_a_word_is_that_on_the_text_up_to_it(model):
     assert ("hidden state" in found.course_means) == (found.course == "states")
 
 
-def test_an_effect_is_what_the_verdict_loses_without_the_word(model):
+def test_an_effect_is_the_decrease_of_the_probability_without_the_word(model):
     found = model.explain(TEXT)
     without = model.predict_proba(
         [f"{TEXT[: word.start]} {TEXT[word.end :]}" for word in found.words]
@@ -125,7 +125,7 @@ def test_unknown_words_are_marked_and_named(lstm):
     )
 
 
-def test_a_text_of_unknown_words_is_told(lstm):
+def test_a_text_of_unknown_words_is_reported(lstm):
     assert lstm.explain("zumbaro zandvoria").remarks == (
         "All words are unknown to the model: the prediction is unreliable. It treats all unknown"
         " words as the same word.",
@@ -133,7 +133,7 @@ def test_a_text_of_unknown_words_is_told(lstm):
 
 
 @pytest.mark.parametrize("text", ["\u0301", " \u0301\n"])
-def test_a_text_without_words_is_told(lstm, text):
+def test_a_text_without_words_is_reported(lstm, text):
     found = lstm.explain(text)
     assert (found.words, found.start) == ((), pytest.approx(dict(found.probabilities), abs=1e-6))
     assert found.remarks == (
@@ -160,7 +160,7 @@ def test_gates_and_memory_are_the_lstms():
         assert word.memory_change > 0.0
 
 
-def test_two_directions_are_explained_by_beginnings():
+def test_two_directions_are_explained_by_prefixes():
     model = made_lstm(n_directions=2, pooling=("last", "max"))
     found = explained(model, "w1 w2 w3")
     assert found.course == "prefixes"
@@ -195,7 +195,7 @@ def test_words_that_are_passed_over_change_nothing():
         ),
     ],
 )
-def test_words_beyond_the_limit_are_left_out_and_told(settings, expected, remark):
+def test_words_beyond_the_limit_are_left_out_and_reported(settings, expected, remark):
     text = "w3 x w4 w5 w6 x" if "front" in settings.values() else "w3 x w4 w5 w6 w7"
     text = "w3 x w4 w5 w6" if remark is None else text
     found = explained(made_lstm(**{"max_tokens": 4, **settings}), text)
@@ -247,7 +247,7 @@ def test_explaining_needs_no_torch(lstm_model):
     assert ended.stdout.splitlines() == ["True True", "[]"]
 
 
-def test_what_is_no_text_is_refused(lstm):
+def test_anything_but_a_text_is_refused(lstm):
     with pytest.raises(DataError) as caught:
         lstm.explain(["a text"])
     assert str(caught.value) == "explain takes one text, not ['a text'] (list)"
@@ -318,7 +318,7 @@ def test_a_notebook_shows_it_with_everything_escaped(lstm, text):
         assert text.replace("\u202e", "") in "".join(tags.data)
 
 
-def test_a_notebook_tells_for_and_against_without_colours(lstm):
+def test_a_notebook_marks_for_and_against_without_colours(lstm):
     found = lstm.explain("We love this lamp and hate that kettle")
     page = found._repr_html_()
     lines = re.findall(r"border-bottom:2px (solid|dotted)", page)

@@ -16,7 +16,7 @@ def model(tiny_transformer):
     return TransformerModel(*pretrained_transformer(str(tiny_transformer), 3, 8, seed=0))
 
 
-def test_a_transformer_is_explained_by_beginnings_of_the_text(model):
+def test_a_transformer_is_explained_by_prefixes_of_the_text(model):
     text = "W1 zumbaro w3"
     found = explain(model, DecisionRule(("a", "b", "c")), 1.0, text)
     assert found.course == "prefixes"
@@ -32,7 +32,7 @@ def test_a_transformer_is_explained_by_beginnings_of_the_text(model):
     assert found.remarks == ("1 of 3 words is unknown to the model: zumbaro.",)
 
 
-def test_pieces_beyond_its_limit_are_told(model):
+def test_subwords_beyond_its_limit_are_reported(model):
     found = explain(model, DecisionRule(("a", "b", "c")), 1.0, "w1 w2 w3 w4 w5 w6 w7 w8")
     assert [word.word for word in found.words] == ["w1", "w2", "w3", "w4", "w5", "w6"]
     assert found.remarks == ("The model reads the first 6 of 8 words.",)

@@ -41,7 +41,7 @@ def test_thresholds_can_be_chosen_anew(model):
     assert model.predict("cheap and fast", top=1) == [["price"]]
 
 
-def test_what_is_for_one_label_a_text_is_refused(model, count_model):
+def test_options_for_one_label_per_text_are_refused(model, count_model):
     with pytest.raises(SettingsError, match=r"^abstain_below applies only to models of one label "):
         model.predict(TEXTS, abstain_below=0.5)
     with pytest.raises(SettingsError, match=r"^label applies only to multi-label models"):
@@ -77,7 +77,7 @@ def odds(p):
 
 
 @pytest.mark.parametrize("family", ["count", "logreg", "lstm"])
-def test_an_effect_is_what_a_labels_log_odds_lose(as_multilabel, model_of, family):
+def test_an_effect_is_the_decrease_of_a_labels_log_odds(as_multilabel, model_of, family):
     model = wordgate.load(as_multilabel(model_of(family).folder, temperature=1.5))
     text = "We love this lamp"
     for label in (None, "bad", "good"):
@@ -100,11 +100,11 @@ def test_an_effect_is_what_a_labels_log_odds_lose(as_multilabel, model_of, famil
 
 def test_an_explanation_is_json_and_shows_itself(model):
     found = model.explain("cheap and fast, no lamp")
-    told = json.loads(json.dumps(found.to_json()))
-    assert told["label"] == "price"
-    assert told["labels"] == ["price", "speed"]
-    assert told["effect_unit"] == "log-odds"
-    assert told["threshold"] == 0.4
+    reported = json.loads(json.dumps(found.to_json()))
+    assert reported["label"] == "price"
+    assert reported["labels"] == ["price", "speed"]
+    assert reported["effect_unit"] == "log-odds"
+    assert reported["threshold"] == 0.4
     page = found._repr_html_()
     assert "its log-odds fall without them" in page
     assert "(not predicted: quality 0." in page

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate import families
 from wordgate.errors import DataError, SettingsError
 from wordgate.prediction.predictor import load_aloud
-from wordgate.runtime.progress import Silent
 
 FAMILIES = ("count", "logreg", "mlp", "lstm")
 
@@ -57,7 +57,7 @@ def test_one_thread_starts_no_other(kept, monkeypatch):
     assert started == []
 
 
-def test_what_is_no_number_of_threads_is_refused(kept, monkeypatch):
+def test_a_number_of_threads_that_is_none_is_refused(kept, monkeypatch):
     with pytest.raises(SettingsError, match=r"^threads is 0; it must be a whole number from 1 to "):
         wordgate.load(kept.folder, threads=0)
     monkeypatch.setenv("WORDGATE_THREADS", "0")
@@ -114,7 +114,7 @@ def test_an_empty_text_is_refused_by_its_place(model, text):
         model.explain(text)
 
 
-def test_a_loaded_model_tells_what_it_is_worth(count_training):
+def test_a_loaded_model_has_its_scores(count_training):
     model = wordgate.load(count_training.folder)
     assert model.metrics == count_training.training.metrics
     assert model.config.recipe == "default"
@@ -138,7 +138,7 @@ def test_the_same_training_gives_the_same_model(family, model_of, training_of):
         assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
-def test_prediction_needs_none_of_what_trains(kept):
+def test_prediction_needs_no_training_packages(kept):
     """It is there at once, and where torch is not installed."""
     code = (
         "import sys, wordgate\n"
@@ -151,17 +151,12 @@ def test_prediction_needs_none_of_what_trains(kept):
     assert loaded == "[]"
 
 
-def test_a_model_that_takes_seconds_is_said_to_be_loaded(count_model, monkeypatch):
+def test_loading_is_announced_if_it_takes_seconds(count_model, monkeypatch):
     pytest.importorskip("transformers", reason="needs the extra 'transformer'")
-    lines = []
-
-    class Told(Silent):
-        def say(self, text):
-            lines.append(text)
-
-    predicted = load_aloud(count_model.folder, Told).predict("a text")
-    assert lines == []
-    slow = replace(families.FAMILIES["count"], extra="transformer")
-    monkeypatch.setitem(families.FAMILIES, "count", slow)
-    assert load_aloud(count_model.folder, Told).predict("a text") == predicted
-    assert lines == [f"Loading {count_model.folder} ..."]
+    quick, slow = RecordingProgress(), RecordingProgress()
+    predicted = load_aloud(count_model.folder, lambda: quick).predict("a text")
+    assert quick.lines == []
+    entry = replace(families.FAMILIES["count"], extra="transformer")
+    monkeypatch.setitem(families.FAMILIES, "count", entry)
+    assert load_aloud(count_model.folder, lambda: slow).predict("a text") == predicted
+    assert slow.lines == [f"Loading {count_model.folder} ..."]

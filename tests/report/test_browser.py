@@ -1,4 +1,4 @@
-"""Do the pages look right where they are looked at? In a real browser, wide and narrow."""
+"""The pages in a real browser, wide and narrow."""
 
 import pytest
 from tests.report.conftest import PAGES
@@ -22,29 +22,29 @@ def tab(browser):
 
 
 @pytest.fixture
-def said(tab):
+def messages(tab):
     """What the browser says, and what it asks for."""
-    said = []
+    messages = []
     listeners = {
-        "console": lambda message: said.append(message.text),
-        "pageerror": lambda error: said.append(str(error)),
-        "request": lambda asked: said.append(asked.url),
+        "console": lambda message: messages.append(message.text),
+        "pageerror": lambda error: messages.append(str(error)),
+        "request": lambda asked: messages.append(asked.url),
     }
     for event, listener in listeners.items():
         tab.on(event, listener)
-    yield said
+    yield messages
     for event, listener in listeners.items():
         tab.remove_listener(event, listener)
 
 
 @pytest.mark.parametrize("which", PAGES)
-def test_nothing_is_fetched_overflows_or_is_cut_off(which, tab, said, tmp_path, pages):
+def test_nothing_is_fetched_overflows_or_is_cut_off(which, tab, messages, tmp_path, pages):
     path = tmp_path / "report.html"
     path.write_text(pages[which](), encoding="utf-8")
     for width in (1280, 390):
         tab.set_viewport_size({"width": width, "height": 900})
         tab.goto(path.as_uri())
-        assert [one for one in said if one not in (path.as_uri(), "data:,")] == []
+        assert [one for one in messages if one not in (path.as_uri(), "data:,")] == []
         tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         taken, room = tab.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert taken <= room

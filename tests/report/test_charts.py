@@ -64,7 +64,7 @@ def test_points_that_are_not_joined_are_drawn_without_a_line():
     assert 'class="line one"' not in chart
 
 
-def test_what_is_undefined_is_not_drawn():
+def test_undefined_values_are_not_drawn():
     chart = bar_chart([ChartBar("a", Estimate(None))], title="F1", label="l")
     assert "undefined" in chart
     assert 'class="bar"' not in chart

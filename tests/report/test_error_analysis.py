@@ -53,7 +53,7 @@ def test_scripts_without_spaces_have_a_word_a_character():
     assert words.unseen.tolist() == [0.4, 1.0, 0.0]
 
 
-def test_words_are_counted_and_new_ones_told():
+def test_words_are_counted_and_new_ones_reported():
     words = count_words(["The LAMP is new", "", "don't!", "lamp lamp"], ["the lamp", "IS it? don"])
     assert words.n_words.tolist() == [4, 0, 2, 2]
     assert words.unseen.tolist() == [0.25, 0.0, 0.5, 0.0]

@@ -64,13 +64,13 @@ def test_it_runs_and_fetches_nothing(page):
     assert not re.search(r"https?:|@import|url\(", page)
 
 
-def test_every_picture_is_told_in_words_and_numbers(page):
+def test_every_chart_has_its_values_as_text(page):
     parsed = _Page(page)
     labels = [value for key, value in parsed.attributes if key == "aria-label"]
-    told = [label for label in labels if label not in ("table", "Contents")]
+    reported = [label for label in labels if label not in ("table", "Contents")]
     n_matrices = page.count('<table class="matrix')
     n_pictures = parsed.tags.count("svg") + n_matrices
-    assert n_pictures == len(told) == parsed.tags.count("figure") > 2
+    assert n_pictures == len(reported) == parsed.tags.count("figure") > 2
     figures = re.findall(r"<figure.*?</figure>", page, re.DOTALL)
     alone = [one for one in figures if "<details>" not in one and "<table" not in one]
     assert {re.search("<b>(.*?)</b>", one)[1] for one in alone} <= {
@@ -98,7 +98,7 @@ def test_texts_can_be_left_out(make_report):
     assert re.search(r"row 1,\d{3}: labeled", page)
 
 
-def test_it_says_what_counts(make_report):
+def test_it_shows_the_main_scores(make_report):
     report = make_report()
     text = _Page(report.page()).text
     assert f"{report.metrics.accuracy:.3f}" in text
@@ -136,7 +136,7 @@ def test_without_a_temperature_it_says_so(make_report):
     assert "as predicted" in text
 
 
-def test_a_comparison_says_what_counts(comparison):
+def test_a_comparison_shows_the_main_scores(comparison):
     text = _Page(comparison).text
     assert "Take the lstm." in text
     assert "90% leak." in text
@@ -187,7 +187,7 @@ def test_where_a_threshold_decides_abstention_is_not_advised(make_report):
     assert "Reliability diagram" in page
 
 
-def test_of_several_labels_it_says_what_counts(make_several):
+def test_of_several_labels_it_shows_the_main_scores(make_several):
     report = make_several()
     text = _Page(report.page()).text
     scores = report.metrics

@@ -1,4 +1,4 @@
-"""The recommendation after a comparison: plain, and only as bold as the evidence."""
+"""The recommendation after a comparison, and what it says when differences may be chance."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_the_families_that_the_tests_leave_level_are_named():
     assert tied(200, 210, 260) == ("lstm",)
 
 
-def test_what_a_random_split_adds_is_called_memory():
+def test_the_gain_of_a_random_split_is_called_memory():
     _, caution = recommended(result("count", "random", 360), result("count", "grouped", 260))
     assert caution == (
         "Do not trust the random split: the 25 points that count gains there come from memorized"

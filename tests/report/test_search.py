@@ -1,4 +1,4 @@
-"""What is told of a search: the choice and its price, the trials, and the limits."""
+"""The report on a search: the selected model, the selection bias, the trials, the limits."""
 
 import re
 from dataclasses import replace
@@ -21,7 +21,7 @@ from wordgate.report.search_text import (
 )
 
 
-def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
+def test_the_summary_has_the_winner_and_the_selection_bias(search_result):
     lines = format_search(search_result).splitlines()
     assert lines[:6] == [
         "lstm (trial 5) was selected from 15 trials of 3 families: accuracy 0.700 on 3 inner folds"
@@ -46,7 +46,7 @@ def test_the_summary_says_what_won_and_what_choosing_cost(search_result):
     )
 
 
-def test_a_search_without_a_test_tells_the_score_and_that_the_highest_of_several_is_luck(
+def test_a_search_without_a_test_reports_the_score_and_that_the_highest_of_several_is_luck(
     search_result,
 ):
     assert selection_score(search_result) == (
@@ -74,7 +74,7 @@ def test_of_the_best_trials_the_selected_one_has_the_star(search_result):
 
 
 @pytest.mark.parametrize(
-    ("test_score", "high", "told"),
+    ("test_score", "high", "expected"),
     [
         (0.695, 0.71, "is 0.5 points above the test score (within its interval), because"),
         (0.71, 0.73, "none observed. The test score is 1.0 points above the selection score"),
@@ -87,14 +87,14 @@ def test_of_the_best_trials_the_selected_one_has_the_star(search_result):
         ),
     ],
 )
-def test_the_price_of_choosing_is_told_as_it_is(search_result, test_score, high, told):
+def test_the_selection_bias_is_reported(search_result, test_score, high, expected):
     interval = Interval(low=None if high is None else 0.68, high=high, method="bootstrap")
-    assert told in price(replace(search_result, test_score=test_score, interval=interval))
+    assert expected in price(replace(search_result, test_score=test_score, interval=interval))
 
 
 def test_a_second_choice_with_a_better_score_says_why_it_lost(search_result):
-    told = format_search(replace(search_result, chosen=6, second=5, chosen_score=0.699))
-    assert "(+0.1 points, 0.40 ms, 4.00 MB); it is better by less than a standard error" in told
+    expected = format_search(replace(search_result, chosen=6, second=5, chosen_score=0.699))
+    assert "(+0.1 points, 0.40 ms, 4.00 MB); it is better by less than a standard error" in expected
 
 
 def test_a_trial_is_a_line_of_a_log(search_result):

@@ -1,4 +1,4 @@
-"""The report looks as scikit-learn's does, and says what it could not compute."""
+"""The report looks like scikit-learn's, and explains undefined scores."""
 
 import numpy as np
 from sklearn import metrics as sk
@@ -180,7 +180,7 @@ def test_of_several_labels_the_short_form_is_of_micro_f1(make_several):
     assert f"{metrics.micro_f1:.3f}" in last
 
 
-def test_thresholds_are_laid_out_with_what_they_gain(make_several, make_report):
+def test_thresholds_are_shown_with_their_gain(make_several, make_report):
     metrics = make_several().metrics
     header, *rows = threshold_table(metrics).splitlines()
     assert " ".join(header.split()) == "label threshold F1 F1 at 0.5 points 95% interval"

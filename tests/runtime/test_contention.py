@@ -37,7 +37,7 @@ def test_the_slowdown_compares_time_with_processor_time(clocks, seconds, cpu_sec
     assert since.slowdown() == pytest.approx(slowdown)
 
 
-def test_what_waits_keeps_the_slowdown_from_before(clocks):
+def test_a_waiting_process_keeps_its_earlier_slowdown(clocks):
     since = Contention(started=100.0, cpu_started=5.0)
     clocks(110.0, 10.0)
     waiting = since.before_waiting()

@@ -42,7 +42,7 @@ def test_one_thing_is_singular():
     assert unequal(2000, 1, "label") == "there are 2,000 texts but 1 label"
 
 
-def test_what_may_stay_stays():
+def test_representable_characters_stay():
     assert escaped("a\tb\x07", keep="\t") == "a\tb\\x07"
 
 
@@ -55,7 +55,7 @@ def test_what_may_stay_stays():
         ("a \udcff b", "utf-8", r"a \udcff b"),
     ],
 )
-def test_what_an_encoding_lacks_is_escaped(text, encoding, written):
+def test_characters_that_an_encoding_lacks_are_escaped(text, encoding, written):
     assert encodable(text, encoding) == written
 
 

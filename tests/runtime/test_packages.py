@@ -145,7 +145,7 @@ def test_the_rest_of_the_command_line_runs_in_the_base(in_the_base, count_model,
         ),
     ],
 )
-def test_what_needs_an_extra_says_so_and_leaves_nothing(
+def test_commands_that_need_an_extra_name_it_and_leave_no_files(
     in_the_base, lstm_model, tmp_path, arguments, purpose, extra
 ):
     (tmp_path / "there.parquet").write_bytes(b"PAR1" + bytes(8) + b"PAR1")

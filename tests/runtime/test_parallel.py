@@ -41,11 +41,11 @@ def test_there_are_as_many_threads_as_asked_for():
     ("threads", "n", "helpers"), [(1, 50, 0), (3, 1, 0), (3, 0, 0), (1000, 3, 2), (3, 50, 2)]
 )
 def test_no_more_threads_are_started_than_are_of_use(started, threads, n, helpers):
-    together = threading.Barrier(min(helpers + 1, max(n, 1)), timeout=10)
+    together = threading.Barrier(min(helpers + 1, max(n, 1)), timeout=60)
 
     def work(item):
         if item <= helpers:
-            together.wait()  # so that each helper has a item
+            together.wait()  # so that each helper has an item
 
     parallel_for(work, range(n), threads=threads)
     assert len(started) == helpers

@@ -1,4 +1,4 @@
-"""What a user is told on the way: in a log file, in a terminal, or nothing."""
+"""Progress in a log file, in a terminal, and silent."""
 
 import io
 from threading import Event
@@ -70,7 +70,7 @@ def clock(monkeypatch):
     ("total", "lines"),
     [(100, ["  epoch 1: 3%", "  epoch 1: 6%"]), (None, ["  epoch 1: step 3", "  epoch 1: step 6"])],
 )
-def test_in_a_log_file_a_line_tells_of_a_bar_where_nothing_else_was_said(
+def test_a_log_file_gets_a_line_on_a_bar_if_there_was_no_message(
     log_file, capsys, clock, total, lines
 ):
     console = Console()
@@ -99,10 +99,10 @@ def test_one_long_unit_of_work_is_no_silence(log_file, capsys, monkeypatch, tota
         for _ in range(advances):
             bar.advance("epoch 1")
         assert seen.wait(30)
-    assert any(said.startswith(line) for said in capsys.readouterr().err.splitlines())
+    assert any(messages.startswith(line) for messages in capsys.readouterr().err.splitlines())
 
 
-def test_what_was_said_is_no_silence(log_file, capsys, clock):
+def test_a_bar_in_a_log_file_writes_nothing_while_messages_come(log_file, capsys, clock):
     console = Console()
     with console.bar(9) as bar:
         for number in range(5):
@@ -112,7 +112,7 @@ def test_what_was_said_is_no_silence(log_file, capsys, clock):
     assert "epoch 1" not in capsys.readouterr().err
 
 
-def test_a_stage_is_named_and_tells_that_it_goes_on(log_file, capsys, monkeypatch):
+def test_a_stage_is_named_and_shows_that_it_continues(log_file, capsys, monkeypatch):
     monkeypatch.setattr(module, "_SILENCE", 0.02)
     monkeypatch.setattr(module, "_BEAT", 0.01)
     console, seen = Console(), Event()
@@ -158,7 +158,7 @@ def test_in_a_terminal_a_bar_moves_and_lines_stay_above_it(terminal, capsys):
     assert "left" in written.err
 
 
-def test_a_bar_of_unknown_length_tells_no_time_left(terminal, capsys):
+def test_a_bar_of_unknown_length_has_no_remaining_time(terminal, capsys):
     with Console().bar(total=None) as bar:
         bar.advance("epoch 1 of at most 40")
         bar.advance("epoch 2 of at most 40")
@@ -180,7 +180,7 @@ def test_a_bar_is_taken_away_when_work_fails(terminal, capsys):
     assert show_cursor in capsys.readouterr().err
 
 
-def test_silence_tells_nothing(terminal, capsys):
+def test_silent_progress_shows_nothing(terminal, capsys):
     silent = Silent()
     with silent.bar(total=1) as bar:
         silent.say("a line")

@@ -2,6 +2,7 @@ import csv
 import json
 
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.runtime.progress import Silent
@@ -62,30 +63,6 @@ def proba(count_model):
     return wordgate.load(count_model.folder).predict_proba
 
 
-class Listening(Silent):
-    """Remembers what was told."""
-
-    def __init__(self):
-        self.lines = []
-        self.bars = []
-
-    def say(self, text):
-        self.lines.append(text)
-
-    def bar(self, total, done=0):
-        self.bars.append([total, done])
-        return self
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def advance(self, label):
-        self.bars[-1][1] += 1
-
-
 @pytest.fixture
 def mortal():
     """Code of a function that kills its process at the so-many-th call of what changes the disk."""
@@ -116,5 +93,5 @@ def die_at(step):
 
 
 @pytest.fixture
-def listening():
-    return Listening()
+def progress():
+    return RecordingProgress()

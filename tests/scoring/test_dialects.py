@@ -105,18 +105,18 @@ def test_a_list_for_a_text_is_an_error_of_its_record(score, write, objects):
 
 
 @pytest.mark.parametrize("way", ["path", "pipe"])
-def test_an_encoding_is_guessed_and_the_guess_is_said(
-    score, write, objects, stream, listening, way
+def test_an_encoding_is_guessed_and_the_guess_is_reported(
+    score, write, objects, stream, progress, way
 ):
     texts = [f"хорошая лампа номер {i}" for i in range(16)]
     raw = ("text\n" + "".join(f"{text}\n" for text in texts)).encode("koi8-r")
     if way == "path":
-        score(write("in.csv", raw), "out.jsonl", progress=listening)
+        score(write("in.csv", raw), "out.jsonl", progress=progress)
         found = objects("out.jsonl")
     else:
-        found = stream(raw, progress=listening)[1]
+        found = stream(raw, progress=progress)[1]
     assert [row["text"] for row in found] == texts
-    assert any("is a guess, since the bytes are not UTF-8" in line for line in listening.lines)
+    assert any("is a guess, since the bytes are not UTF-8" in line for line in progress.lines)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Records that can't be read go through, each in its place and with an error."""
+"""Records that cannot be read are copied, each in its place and with an error."""
 
 import csv
 import gzip
@@ -62,9 +62,9 @@ def test_bytes_that_are_no_text_are_written_in_hexadecimal(score, write, records
     write("in.csv", b"id,text\n" + good + b"2,We \xff hate\xc3 it\n3\xff,We love it\n" + 9 * good)
     score("in.csv", "out.csv")
     rows = records("out.csv")
-    told = r"not UTF-8, and written as \x and two digits"
-    assert rows[2] == ["2", "We \\xff hate\\xc3 it", *NONE, f"2 bytes are {told}"]
-    assert rows[3] == ["3\\xff", "We love it", *NONE, f"a byte is {told}"]
+    reported = r"not UTF-8, and written as \x and two digits"
+    assert rows[2] == ["2", "We \\xff hate\\xc3 it", *NONE, f"2 bytes are {reported}"]
+    assert rows[3] == ["3\\xff", "We love it", *NONE, f"a byte is {reported}"]
     assert [row[2] for row in rows[4:]] == ["good"] * 9
 
 
@@ -160,8 +160,8 @@ def test_oversized_records_cost_a_line_and_no_memory(small_limits, score, write,
     write("in.csv", f'id,text\n1,We love\n2,{long}\n3,We hate\n4,"We love\n{rest}')
     scored = score("in.csv", "out.csv")
     rows = records("out.csv")
-    told = "the line has more than 200 characters, of which these are the first 10: 2,We love "
-    assert rows[2][-1] == told
+    reported = "the line has more than 200 characters, of which these are the first 10: 2,We love "
+    assert rows[2][-1] == reported
     assert rows[4][-1] == 'a quote is opened and not closed in 200 characters: 4,"We love'
     assert [row[:3] for row in rows[5:]] == [["5", "We hate", "bad"]] * 30
     assert (scored.rows, scored.errors) == (34, 2)
@@ -321,7 +321,7 @@ def swollen(file, packed):
     )
 
 
-def test_what_unpacks_to_far_more_than_a_table_is_refused(score, write, here, monkeypatch):
+def test_a_file_that_unpacks_to_far_more_than_a_table_is_refused(score, write, here, monkeypatch):
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -368,9 +368,9 @@ def test_json_nested_to_any_depth_is_a_cell_or_an_error(score, write, records):
     scored = score("in.jsonl", "out.csv")
     found = [row[1:2] + row[-1:] for row in records("out.csv")[1:]]
     assert (len(found), scored.rows) == (len(depths), len(depths))
-    told = "JSON nested too deep or with a number too long: "
+    reported = "JSON nested too deep or with a number too long: "
     for more, (cell, error) in zip(nested, found, strict=True):
-        assert (cell, error) == (more, "") or (cell == "" and error.startswith(told))
+        assert (cell, error) == (more, "") or (cell == "" and error.startswith(reported))
 
 
 def test_the_first_record_of_a_pipe_may_open_a_quote(score, monkeypatch, records, here):

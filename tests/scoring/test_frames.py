@@ -70,7 +70,7 @@ def test_text_columns_are_joined_and_found_by_name_or_number(frames, count_model
         Scorer(count_model.folder, "txt")(frames[0])
 
 
-def test_a_table_without_the_columns_of_training_is_told_so(count_model):
+def test_a_table_without_the_columns_of_training_is_refused(count_model):
     scorer = Scorer(count_model.folder)
     with pytest.raises(DataError) as error:
         scorer({"body": np.array(["a"], object)})
@@ -98,7 +98,7 @@ def test_a_worker_refuses_another_model_than_the_one_of_the_job(
         pickle.loads(sent)(frames[0])
 
 
-def test_spark_without_its_extra_is_told(count_model, hide_packages):
+def test_spark_without_its_extra_is_reported(count_model, hide_packages):
     hide_packages("pyspark")
     with pytest.raises(MissingExtraError) as error:
         spark.scorer(count_model.folder)

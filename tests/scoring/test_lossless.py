@@ -1,4 +1,4 @@
-"""Values of any type that pass through a scoring: the same when they are read back, or refused."""
+"""Values of any type are the same when they are read back, or refused."""
 
 import csv
 import gzip

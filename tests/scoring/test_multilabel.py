@@ -24,12 +24,12 @@ def label(here, topics_model):
 def test_a_csv_file_gets_a_column_of_labels_and_one_for_each_label(
     label, write, records, topics_model
 ):
-    told = label(write("in.csv", ROWS), "out.csv")
+    reported = label(write("in.csv", ROWS), "out.csv")
     head, *rows = records("out.csv")
     names = ["probability_price", "probability_quality", "probability_speed"]
     assert head == ["id", "text", "labels", *names, "error"]
-    assert told.added == head[2:]
-    assert (told.scored, told.errors, told.abstained) == (3, 1, 1)
+    assert reported.added == head[2:]
+    assert (reported.scored, reported.errors, reported.abstained) == (3, 1, 1)
     assert [row[2] for row in rows] == LABELS
     proba = wordgate.load(topics_model).predict_proba(["cheap and fast", "a lamp", "broken"])
     scored = [row for row in rows if not row[-1]]
@@ -116,8 +116,8 @@ def test_a_model_of_one_label_a_text_gives_the_most_probable_ones_too(
 ):
     source = write("in.csv", "text\nWe hate it\n")
     ((bad, good),) = proba(["We hate it"])
-    told = score(source, "out.csv", top=2)
-    assert told.added == ["labels", "probability_bad", "probability_good", "error"]
+    reported = score(source, "out.csv", top=2)
+    assert reported.added == ["labels", "probability_bad", "probability_good", "error"]
     assert records("out.csv")[1][1:] == ["bad;good", f"{bad:.6f}", f"{good:.6f}", ""]
     score(source, "out.jsonl", top=1)
     assert objects("out.jsonl")[0]["labels"] == ["bad"]
@@ -125,7 +125,7 @@ def test_a_model_of_one_label_a_text_gives_the_most_probable_ones_too(
         score(source, "other.csv", top=1, abstain_below=0.5)
 
 
-def test_what_was_interrupted_goes_on_with_the_same_top_alone(label, write, monkeypatch):
+def test_an_interrupted_run_is_resumed_with_the_same_top_alone(label, write, monkeypatch):
     source, error = write("in.csv", "text\n" + 40 * "cheap and fast\na lamp\n"), KeyboardInterrupt
     with monkeypatch.context() as patched:
         patched.setattr(PartialOutput, "close", lambda _: (_ for _ in ()).throw(error))
@@ -144,7 +144,7 @@ def test_the_probability_beside_a_label_is_its_own(score, write, records, proba)
 
 
 @pytest.mark.parametrize("out", ["out.csv", "out.jsonl", "out.parquet"])
-def test_what_was_interrupted_goes_on_with_the_same_thresholds_alone(
+def test_an_interrupted_run_is_resumed_with_the_same_thresholds_alone(
     label, write, here, monkeypatch, out
 ):
     source = write("in.csv", "text\n" + 40 * "cheap and fast\na lamp\n")

@@ -1,4 +1,4 @@
-"""Killed at any instant and begun again, a scoring ends in the same result."""
+"""Killed at any instant and resumed, scoring ends in the same result."""
 
 import gzip
 import io
@@ -53,7 +53,7 @@ def stopped(score, monkeypatch):
 
 
 @pytest.mark.parametrize("out", OUTS)
-def test_what_was_interrupted_ends_in_the_same_bytes(score, messy, here, stopped, out):
+def test_an_interrupted_run_ends_in_the_same_bytes(score, messy, here, stopped, out):
     score(messy, f"whole-{out}", batch=20)
     for after in (0, 1, 2, 7, 15):
         stopped(messy, out, after=after, overwrite=True)
@@ -64,7 +64,7 @@ def test_what_was_interrupted_ends_in_the_same_bytes(score, messy, here, stopped
 
 
 @pytest.mark.parametrize("source", ["in.parquet", "in.csv.gz"])
-def test_sources_that_cannot_be_cut_are_gone_on_with(score, messy, here, stopped, source):
+def test_sources_that_cannot_be_cut_are_resumed(score, messy, here, stopped, source):
     from pyarrow import parquet
 
     score(messy, source)  # the columns that were added once are of the input now
@@ -134,7 +134,7 @@ def test_nothing_is_begun_over_what_was_interrupted_unless_asked(score, messy, h
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
 
 
-def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
+def test_other_work_is_not_resumed(score, messy, write, stopped):
     stopped(messy, "out.csv", after=5)
     with pytest.raises(BundleError, match=r"contains a scoring with batch 20 instead of 10; give"):
         score(messy, "out.csv", resume=True, batch=10)
@@ -147,16 +147,16 @@ def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
         score(messy, "out.csv", resume=True, batch=20)
 
 
-def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monkeypatch, listening):
+def test_other_versions_than_then_are_reported(messy, count_model, stopped, monkeypatch, progress):
     stopped(messy, "out.csv", after=9)
     now = installed_versions("wordgate", "regex") | {"numpy": "9.9"}
     monkeypatch.setattr(
         scoring, "installed_versions", lambda *names: {name: now[name] for name in names}
     )
-    wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=listening)
+    wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=progress)
     version = installed_versions("numpy")["numpy"]
-    told = next(line for line in listening.lines if line.startswith("warning: "))
-    assert told.startswith(
+    warning = next(line for line in progress.lines if line.startswith("warning: "))
+    assert warning.startswith(
         f"warning: The scoring was started with numpy {version} instead of 9.9:"
         " its result may differ slightly from"
     )
@@ -170,7 +170,7 @@ def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monke
         ("transformer", "numpy", ["torch", "transformers", "tokenizers"]),
     ],
 )
-def test_what_computes_is_noted(family, kernel, packages, monkeypatch):
+def test_the_kernel_is_recorded(family, kernel, packages, monkeypatch):
     monkeypatch.setattr(scoring, "installed_versions", lambda *names: dict.fromkeys(names, "1"))
     model = SimpleNamespace(config=SimpleNamespace(family=family), n_threads=3)
     always = ["python", "threads", "processor", "numpy", "regex"]
@@ -179,9 +179,9 @@ def test_what_computes_is_noted(family, kernel, packages, monkeypatch):
     assert engine["threads"] == "3"
 
 
-def test_another_number_of_threads_than_then_is_told_of(messy, lstm_model, here, listening):
+def test_another_number_of_threads_than_then_is_reported(messy, lstm_model, here, progress):
     def score(**options):
-        options = {"batch": 20, "checkpoint_seconds": 0.0, "progress": listening, **options}
+        options = {"batch": 20, "checkpoint_seconds": 0.0, "progress": progress, **options}
         wordgate.score(lstm_model.folder, messy, "out.csv", **options)
 
     def stop(kept):
@@ -194,8 +194,8 @@ def test_another_number_of_threads_than_then_is_told_of(messy, lstm_model, here,
         with pytest.raises(DataError, match=r"^stopped$"):
             score(threads=3, overwrite=True)
     score(threads=1, resume=True)
-    told = next(line for line in listening.lines if line.startswith("warning: "))
-    assert told.startswith(
+    warning = next(line for line in progress.lines if line.startswith("warning: "))
+    assert warning.startswith(
         "warning: The scoring was started with threads 3 instead of 1: its result"
     )
     assert (here / "out.csv").read_bytes() == whole
@@ -211,7 +211,7 @@ def test_rows_that_were_lost_are_noticed(score, messy, here, stopped):
         score(messy, "out.csv", resume=True, batch=20)
 
 
-def test_a_state_that_was_changed_is_not_believed(score, messy, here, stopped):
+def test_a_changed_state_is_refused(score, messy, here, stopped):
     stopped(messy, "out.csv", after=9)
     file = here / "out.csv.checkpoint" / "state.safetensors"
     whole, (content, _) = file.read_bytes(), read_resumable(file)
@@ -261,7 +261,7 @@ def test_a_link_that_leads_nowhere_makes_no_file_there(score, messy, here):
 
 
 @pytest.mark.parametrize("name", ["rows", "state.safetensors"])
-def test_a_link_is_not_gone_on_with(score, messy, here, stopped, name):
+def test_a_link_is_not_resumed(score, messy, here, stopped, name):
     stopped(messy, "out.csv", after=9)
     kept = here / "out.csv.checkpoint" / name
     content = kept.read_bytes()
@@ -286,7 +286,7 @@ def test_the_folder_is_on_the_disk_before_its_first_row(score, messy, here, monk
     assert here in done[: done.index("rows")]
 
 
-def test_a_folder_of_others_is_not_worked_in(score, messy, here):
+def test_a_link_in_place_of_the_working_folder_is_refused(score, messy, here):
     (here / "theirs").mkdir()
     (here / "out.csv.checkpoint").symlink_to("theirs")
     message = r"^out\.csv\.checkpoint, the working folder, is a link: remove it$"
@@ -373,7 +373,7 @@ def test_a_result_in_its_place_is_whole_for_the_same_command_alone(score, messy,
 @pytest.mark.parametrize(
     ("state", "why"), [(b"{}", r".*header"), (b"garbage", r".*header"), (None, "its rows")]
 )
-def test_a_result_of_others_is_not_whole_by_what_lies_beside_it(
+def test_a_foreign_result_is_not_called_complete_because_of_files_beside_it(
     score, messy, here, moved, state, why
 ):
     moved("out.csv")
@@ -385,14 +385,14 @@ def test_a_result_of_others_is_not_whole_by_what_lies_beside_it(
     assert (here / "out.csv").read_text() == "theirs"
 
 
-def test_what_is_whole_tells_that_nothing_but_times_was_compared(
-    score, messy, count_model, listening
+def test_a_complete_result_is_reported_as_compared_by_times_alone(
+    score, messy, count_model, progress
 ):
     score(messy, "out.csv")
     wordgate.score(
-        count_model.folder, messy, "out.csv", resume=True, abstain_below=0.9, progress=listening
+        count_model.folder, messy, "out.csv", resume=True, abstain_below=0.9, progress=progress
     )
-    assert listening.lines == [
+    assert progress.lines == [
         f"out.csv already exists and is newer than {count_model.folder} and in.csv: there is"
         " nothing to do. Only these times were compared, not the contents or the options;"
         " --overwrite scores again"
@@ -450,31 +450,31 @@ def test_who_waited_for_a_result_that_became_whole_leaves_it_alone(here, monkeyp
 
 
 @pytest.mark.parametrize("change", ["cut", "removed", "none"])
-def test_a_file_that_changes_while_it_is_scored_is_told_of(messy, count_model, listening, change):
+def test_a_file_that_changes_while_it_is_scored_is_told_of(messy, count_model, progress, change):
     def say(text):
-        listening.lines.append(text)
+        progress.lines.append(text)
         if text.startswith("new columns") and change == "cut":
             os.truncate(messy, 0)
         elif text.startswith("new columns") and change == "removed":
             os.remove(messy)
 
-    listening.say = say
-    wordgate.score(count_model.folder, messy, "out.csv", progress=listening)
-    warnings = [line for line in listening.lines if line.startswith("warning: ")]
+    progress.say = say
+    wordgate.score(count_model.folder, messy, "out.csv", progress=progress)
+    warnings = [line for line in progress.lines if line.startswith("warning: ")]
     assert warnings == ([] if change == "none" else [
         f"warning: {messy} was changed while it was scored: out.csv may lack rows, or mix old and"
         " new ones; --overwrite scores again"
     ])  # fmt: skip
 
 
-def test_what_fails_before_the_first_row_leaves_nothing(score, messy, write, here):
+def test_a_failure_before_the_first_row_leaves_no_files(score, messy, write, here):
     write("out.csv", "old")
     with pytest.raises(DataError, match=r"^no column 'x'"):
         score(messy, "out.csv", overwrite=True, text="x")
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
 
 
-def test_what_fails_keeps_what_was_kept_before(score, messy, stopped):
+def test_a_failure_keeps_the_earlier_checkpoint(score, messy, stopped):
     stopped(messy, "out.csv", after=9)
     with pytest.raises(DataError, match=r"^no column 'x'"):
         score(messy, "out.csv", overwrite=True, text="x")
@@ -489,11 +489,11 @@ def test_a_pipe_that_breaks_off_leaves_nothing(score, messy, here, monkeypatch):
     assert [file.name for file in here.iterdir()] == ["in.csv"]
 
 
-def test_the_bar_goes_on_where_it_was(messy, count_model, stopped, listening):
+def test_the_bar_continues_where_it_was(messy, count_model, stopped, progress):
     stopped(messy, "out.csv", after=15)
-    wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=listening)
-    assert listening.lines[-1].startswith("continuing after 232 rows")
-    assert listening.bars[0][0] == 1000
+    wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=progress)
+    assert progress.lines[-1].startswith("continuing after 232 rows")
+    assert progress.bars[0][0] == 1000
 
 
 FORKS = """
@@ -531,7 +531,8 @@ started = time.monotonic()
 os.waitpid(run(), 0)
 whole = time.monotonic() - started
 chance = random.Random(0)
-for number in range(kills):
+total = 0
+while total < kills:
     os.unlink(out)
     child, killed = run(resume=True), 0
     while True:
@@ -546,18 +547,17 @@ for number in range(kills):
             os.waitpid(run(resume=True), 0)
             break
         child = run(resume=True)
-    assert open(out, "rb").read() == result, f"run {number}"
-    print(killed)
+    total += killed
+    assert open(out, "rb").read() == result, f"after {total} kills"
 """
 )
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_killed_at_random_instants_the_result_is_the_same(messy, count_model, here):
-    command = [sys.executable, "-c", NURSERY, count_model.folder, messy, "out.csv", "8"]
+    command = [sys.executable, "-c", NURSERY, count_model.folder, messy, "out.csv", "12"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert sum(map(int, ended.stdout.split())) >= 4
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
 
 
@@ -608,7 +608,7 @@ def test_killed_at_each_step_the_result_is_the_same(messy, count_model, here, ou
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", out]
 
 
-def test_an_interruption_is_noted_and_gone_on_with(messy, count_model, here, score):
+def test_an_interruption_is_noted_and_resumed(messy, count_model, here, score):
     class Interrupting(Silent):
         def bar(self, total, done=0):
             os.kill(os.getpid(), signal.SIGINT)

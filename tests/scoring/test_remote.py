@@ -97,7 +97,7 @@ def test_one_file_is_scored_as_a_local_one_is(score, write, here, place, put):
     assert not list((here / "state").rglob("*.csv"))
 
 
-def test_what_was_interrupted_or_not_uploaded_is_gone_on_with(
+def test_a_run_that_was_interrupted_or_not_uploaded_is_resumed(
     score, write, here, place, put, monkeypatch
 ):
     there, out = put("in.csv", rows(100).encode()), f"{place}/out.csv"
@@ -119,7 +119,7 @@ def failing(*_):
     raise DataError("gone")
 
 
-def test_a_folder_is_scored_and_gone_on_with(score, write, here, place, put, monkeypatch):
+def test_a_folder_is_scored_and_resumed(score, write, here, place, put, monkeypatch):
     (here / "in" / "sub").mkdir(parents=True)
     for number, name in enumerate(["a.csv", "b.csv", "sub/c.csv", "_SUCCESS"]):
         put(f"in/{name}", rows(20 + number).encode())

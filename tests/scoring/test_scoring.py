@@ -1,4 +1,4 @@
-"""What is written: all that was there, and the answers."""
+"""The output: all columns of the input, and the predictions."""
 
 import gzip
 import os
@@ -59,14 +59,14 @@ def test_an_encoding_that_is_named_wins(score, write, records):
         score("in.csv", "o2.csv", encoding="utf9")
 
 
-def test_a_headerless_file_stays_headerless(score, write, records, listening, count_model):
+def test_a_headerless_file_stays_headerless(score, write, records, progress, count_model):
     write("in.csv", "1;We love this lamp\n2;We hate it, all of it\n")
-    wordgate.score(count_model.folder, "in.csv", "out.csv", text=2, progress=listening)
+    wordgate.score(count_model.folder, "in.csv", "out.csv", text=2, progress=progress)
     assert [record[:3] for record in records("out.csv", ";")] == [
         ["1", "We love this lamp", "good"],
         ["2", "We hate it, all of it", "bad"],
     ]
-    assert listening.lines[-1] == f"new columns: columns 3 to 7: {', '.join(ADDED)}"
+    assert progress.lines[-1] == f"new columns: columns 3 to 7: {', '.join(ADDED)}"
 
 
 def test_a_text_a_line_becomes_a_proper_csv_file(score, write, records):
@@ -188,12 +188,12 @@ def test_small_batches_become_row_groups_of_many_rows(score, write, here, monkey
     assert file.read()["id"].to_pylist() == list(map(str, range(130)))
 
 
-def test_names_that_are_taken_are_left_alone(score, write, records, listening, count_model):
+def test_names_that_are_taken_are_left_alone(score, write, records, progress, count_model):
     write("in.csv", "text,Label,predicted_label,error\nWe love it,x,y,z\nWe hate it,x,y,z\n")
-    wordgate.score(count_model.folder, "in.csv", "out.csv", progress=listening)
+    wordgate.score(count_model.folder, "in.csv", "out.csv", progress=progress)
     names = ["label_2", "probability", "probability_bad", "probability_good", "predicted_error"]
     assert records("out.csv")[0][4:] == names
-    assert listening.lines[-1] == f"new columns: {', '.join(names)}"
+    assert progress.lines[-1] == f"new columns: {', '.join(names)}"
 
 
 def test_a_key_far_down_takes_its_name(score, write, objects):
@@ -255,12 +255,12 @@ def test_a_file_with_a_header_alone_gives_a_header_alone(score, write, records):
     assert scored.rows == 0
 
 
-def test_the_bar_goes_from_the_beginning_to_the_end(write, here, count_model, listening):
+def test_the_bar_goes_from_the_beginning_to_the_end(write, here, count_model, progress):
     write("in.csv", as_csv(TEXTS * 10_000))
-    wordgate.score(count_model.folder, "in.csv", "out.csv", progress=listening)
-    ((total, done),) = listening.bars
+    wordgate.score(count_model.folder, "in.csv", "out.csv", progress=progress)
+    ((total, done),) = progress.bars
     assert 0.5 * total < done <= total
-    assert listening.lines == [
+    assert progress.lines == [
         "read in.csv: CSV, valid UTF-8, fields separated by commas",
         "header: yes (the first record contains the name 'text' that was requested)",
         "text: column 2 'text' (as in training)",
@@ -337,7 +337,7 @@ def test_a_key_of_its_own_is_an_error_in_a_stream(score, monkeypatch):
          "'cut.csv.gz' is a damaged gzip file (it ends too early): download it again"),
     ],
 )  # fmt: skip
-def test_what_can_go_wrong_is_said_before_the_work(score, write, files, options, message):
+def test_errors_are_reported_before_the_work(score, write, files, options, message):
     write("in.csv", as_csv(TEXTS))
     write("old.csv", "x")
     write("empty.csv", b"")
@@ -348,7 +348,7 @@ def test_what_can_go_wrong_is_said_before_the_work(score, write, files, options,
     assert issubclass(raised.type, BundleError | DataError | SettingsError)
 
 
-def test_a_result_is_replaced_only_if_asked_and_only_when_it_is_whole(score, write, here):
+def test_a_result_is_replaced_only_on_request_and_only_when_it_is_whole(score, write, here):
     write("old.csv", "old")
     write("in.csv", as_csv(TEXTS))
     score("in.csv", "old.csv", overwrite=True)
@@ -357,7 +357,7 @@ def test_a_result_is_replaced_only_if_asked_and_only_when_it_is_whole(score, wri
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
 @pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"resume": True}])
-def test_what_is_no_file_is_not_replaced(score, write, here, options):
+def test_anything_but_a_file_is_not_replaced(score, write, here, options):
     write("in.csv", as_csv(TEXTS))
     os.mkfifo("pipe")
     with pytest.raises(
@@ -369,7 +369,7 @@ def test_what_is_no_file_is_not_replaced(score, write, here, options):
 
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet"])
-def test_a_link_stays_and_what_it_leads_to_is_written(score, write, here, ending):
+def test_a_link_stays_and_its_target_is_written(score, write, here, ending):
     write("in.csv", as_csv(TEXTS))
     score("in.csv", f"expected{ending}")
     (here / "store").mkdir()

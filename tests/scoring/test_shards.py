@@ -147,7 +147,7 @@ def test_the_format_of_all_outputs_can_be_given(score, inputs, here):
          "--skip-errors has no effect on one file: leave it out"),
     ],
 )  # fmt: skip
-def test_what_can_go_wrong_is_said_before_the_work(
+def test_errors_are_reported_before_the_work(
     score, inputs, write, here, source, out, options, message
 ):
     for folder in ("other", "empty", "old"):
@@ -174,7 +174,7 @@ def texts_scored(monkeypatch):
 
 
 def test_what_is_whole_is_left_alone_and_what_is_not_is_made_again(
-    score, inputs, here, write, texts_scored, listening, count_model
+    score, inputs, here, write, texts_scored, progress, count_model
 ):
     score(inputs, "out")
     whole, manifest = tree(here / "out"), here / "out" / "_manifest.json"
@@ -182,19 +182,19 @@ def test_what_is_whole_is_left_alone_and_what_is_not_is_made_again(
     assert score(inputs, "out", resume=True).was_complete
     (here / "out" / "part=1" / "d").unlink()
     (here / "out" / "a.csv").write_text("changed")
-    scored = wordgate.score(count_model.folder, inputs, "out", resume=True, progress=listening)
+    scored = wordgate.score(count_model.folder, inputs, "out", resume=True, progress=progress)
     assert tree(here / "out") == whole
     assert sorted(texts_scored) == [20, 50]
     assert [shard.was_complete for shard in scored.shards] == [False, True, True, False]
     assert (
         "warning: in/part=1/d: out/part=1/d is missing or was changed, and is written again"
-        in listening.lines
+        in progress.lines
     )
     write("in/part=1/d", rows(7))
-    wordgate.score(count_model.folder, inputs, "out", resume=True, progress=listening)
+    wordgate.score(count_model.folder, inputs, "out", resume=True, progress=progress)
     assert (
         "warning: in/part=1/d: it has changed since it was scored, and is scored again"
-        in listening.lines
+        in progress.lines
     )
     assert json.loads(manifest.read_text())["totals"]["rows"] == 128
     write("in/new.csv", rows(5))
@@ -203,7 +203,7 @@ def test_what_is_whole_is_left_alone_and_what_is_not_is_made_again(
 
 
 @pytest.mark.parametrize("is_complete", [True, False])
-def test_other_work_is_not_gone_on_with(score, inputs, here, is_complete, lstm_model):
+def test_other_work_is_not_resumed(score, inputs, here, is_complete, lstm_model):
     score(inputs, "out")
     if not is_complete:
         (here / "in" / "z.csv").write_bytes(b"")
@@ -271,7 +271,7 @@ def test_an_interruption_keeps_what_is_finished(score, inputs, here, count_model
 
 @pytest.mark.parametrize("is_changed", [False, True])
 def test_a_file_that_was_interrupted_is_continued_unless_it_has_changed(
-    score, inputs, here, write, count_model, listening, monkeypatch, is_changed
+    score, inputs, here, write, count_model, progress, monkeypatch, is_changed
 ):
     save = PartialOutput.save
 
@@ -285,18 +285,18 @@ def test_a_file_that_was_interrupted_is_continued_unless_it_has_changed(
             score(inputs, "out")
     if is_changed:
         write("in/a.csv", rows(9, "new"))
-    wordgate.score(count_model.folder, inputs, "out", resume=True, progress=listening)
-    told = "warning: in/a.csv: it has changed since it was interrupted, and is scored again"
-    assert (told in listening.lines) == is_changed
-    assert ("in/a.csv: continuing after 0 rows" in listening.lines) != is_changed
+    wordgate.score(count_model.folder, inputs, "out", resume=True, progress=progress)
+    warning = "warning: in/a.csv: it has changed since it was interrupted, and is scored again"
+    assert (warning in progress.lines) == is_changed
+    assert ("in/a.csv: continuing after 0 rows" in progress.lines) != is_changed
     score(inputs, "whole")
     assert tree(here / "out") == tree(here / "whole")
 
 
-def test_one_bar_goes_over_all_files(inputs, count_model, listening):
-    wordgate.score(count_model.folder, inputs, "out", progress=listening, batch=10)
-    assert listening.bars == [[1000, 1000]]
-    assert sum(line.startswith("read ") for line in listening.lines) == 1
+def test_one_bar_goes_over_all_files(inputs, count_model, progress):
+    wordgate.score(count_model.folder, inputs, "out", progress=progress, batch=10)
+    assert progress.bars == [[1000, 1000]]
+    assert sum(line.startswith("read ") for line in progress.lines) == 1
 
 
 def test_a_shard_can_be_scored_elsewhere(inputs, here, count_model):

@@ -53,7 +53,7 @@ def test_a_file_has_ranges_by_dotted_names_and_in_tables(tmp_path):
         ("[lstm", "is not valid TOML"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_said_by_name_and_place(tmp_path, content, message):
+def test_errors_in_a_file_are_reported_by_name_and_line(tmp_path, content, message):
     with pytest.raises(SettingsError) as error:
         space(tmp_path, content)
     assert message in str(error.value)

@@ -49,15 +49,15 @@ def tab(browser):
 @contextlib.contextmanager
 def listening(tab):
     """Note what the console of a tab says and what the tab asks for; in the end it is as new."""
-    said, asked = [], []
+    console, asked = [], []
     listeners = {
-        "console": lambda message: said.append(message.text),
-        "pageerror": lambda error: said.append(str(error)),
+        "console": lambda message: console.append(message.text),
+        "pageerror": lambda error: console.append(str(error)),
         "request": lambda request: asked.append(request.url),
     }
     for event, listener in listeners.items():
         tab.on(event, listener)
-    yield said, asked
+    yield console, asked
     tab.unroute_all(behavior="ignoreErrors")
     tab.mouse.move(0, 0)
     tab.goto("about:blank")
@@ -93,7 +93,7 @@ class FakeModel:
         self.most_at_once = max(self.most_at_once, self.at_once)
         if not all(text.startswith("a text to warm up") for text in texts):
             self.calls.append(list(texts))
-        self.hold.wait(10)
+        self.hold.wait(60)
         self.at_once -= 1
         if "poison" in texts:
             raise ArithmeticError("poisoned")
@@ -192,14 +192,14 @@ class Process:
             [*COMMAND, str(bundle), "--port", "0", *options],
             stderr=subprocess.PIPE, encoding="utf-8", env=environment,
         )  # fmt: skip
-        self.told = ""
+        self.log = ""
         for line in self.process.stderr:
-            self.told += line
+            self.log += line
             if found := re.search(r" at http://\S+:(\d+)", line):
                 self.port = int(found[1])
                 break
         else:
-            raise AssertionError(f"it did not start: {self.told}")
+            raise AssertionError(f"it did not start: {self.log}")
 
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -226,7 +226,7 @@ class Process:
 
     def wait(self):
         code = self.process.wait(300)
-        self.told += self.process.stderr.read()
+        self.log += self.process.stderr.read()
         self.process.stderr.close()
         return code
 
@@ -254,4 +254,4 @@ def server(lstm_model):
     process = Process(lstm_model.folder, "--drain-delay", "0")
     yield process
     code = process.end()
-    assert (code, process.told.count("\n")) == (0, 1), process.told
+    assert (code, process.log.count("\n")) == (0, 1), process.log

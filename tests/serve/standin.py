@@ -137,16 +137,16 @@ class Topics(Lexicon):
         return [label for label in ranked if proba[label] >= self.thresholds[label]]
 
     def explain(self, text, label=None):
-        told = super().explain(text)
-        whole = told["probabilities"]
+        response = super().explain(text)
+        whole = response["probabilities"]
         label = label or max(whole, key=whole.get)
         words = _words(text)
-        for i, word in enumerate(told["words"]):
+        for i, word in enumerate(response["words"]):
             without = self._proba(words[:i] + words[i + 1 :])
             effects = {one: _odds(whole[one]) - _odds(without[one]) for one in self.labels}
             word |= {"effect": effects[label], "effects": effects}
         return {
-            **told, "label": label, "probability": whole[label], "labels": self.given(whole),
+            **response, "label": label, "probability": whole[label], "labels": self.given(whole),
             "threshold": self.thresholds[label], "effect_unit": "log-odds",
         }  # fmt: skip
 
@@ -202,8 +202,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json(422, {"error": {"code": "too_many_texts", "message": "Too many."}})
         return self._json(200, {"predictions": self.model.predict(body["texts"])})
 
-    def _json(self, status, told):
-        self._send(status, json.dumps(told).encode(), "application/json")
+    def _json(self, status, response):
+        self._send(status, json.dumps(response).encode(), "application/json")
 
     def _send(self, status, body, kind):
         self.send_response(status)

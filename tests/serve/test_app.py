@@ -76,12 +76,12 @@ def post(ask, app, *parts, **headers):
         {"content_type": "application/json", "content_encoding": "gzip, identity"},
     ],
 )
-def test_what_is_not_plain_json_is_refused_unread(running, ask, headers):
+def test_bodies_other_than_json_are_refused_unread(running, ask, headers):
     answered = running(lambda app: post(ask, app, b"{}", **headers))
     assert (answered.status, answered.code) == (415, "unsupported_media_type")
 
 
-def test_json_in_utf8_may_say_so(running, ask):
+def test_a_content_type_may_have_the_charset_utf8(running, ask):
     body, kind = json.dumps(ONE_TEXT).encode(), 'Application/JSON; charset="UTF-8"'
     answered = running(lambda app: post(ask, app, body, content_type=kind))
     assert answered.status == 200
@@ -174,7 +174,7 @@ def test_a_client_that_goes_away_gets_nothing(running, ask):
     assert gone is None
 
 
-def test_a_defect_is_not_told_to_strangers(running, ask, capsys):
+def test_an_internal_error_is_not_shown_to_clients(running, ask, capsys):
     answered = running(lambda app: ask(app, "POST", "/v1/predict", json_body={"texts": ["poison"]}))
     assert (answered.status, answered.code) == (500, "internal_error")
     assert b"poison" not in answered.body

@@ -21,7 +21,7 @@ def refused(code):
     assert caught.value.code == code
 
 
-def test_what_arrives_together_is_predicted_together_and_each_gets_its_own(running, fake_model):
+def test_simultaneous_requests_are_predicted_together_and_each_gets_its_own(running, fake_model):
     async def work(app):
         asked = [["a", "bb"], ["ccc"], ["dddd", "e"]]
         return await asyncio.gather(*map(app.batcher.predict, asked))
@@ -40,7 +40,7 @@ def test_a_batch_holds_no_more_than_it_may_unless_one_request_does(running, fake
     assert fake_model.calls == [["a"] * 3 + ["b"] * 2, ["c"] * 9, ["d"]]
 
 
-def test_there_is_one_prediction_at_a_time_and_the_event_loop_goes_on(running, fake_model):
+def test_there_is_one_prediction_at_a_time_and_the_event_loop_continues(running, fake_model):
     async def work(app):
         fake_model.hold.clear()
         first = asyncio.create_task(app.batcher.predict(["a"]))
@@ -56,7 +56,7 @@ def test_there_is_one_prediction_at_a_time_and_the_event_loop_goes_on(running, f
     assert fake_model.calls[1:] == [[str(n) for n in range(20)]]
 
 
-def test_a_full_queue_refuses_and_says_when_to_ask_again(running, fake_model):
+def test_a_full_queue_refuses_and_says_when_to_retry(running, fake_model):
     async def work(app):
         fake_model.hold.clear()
         first = asyncio.create_task(app.batcher.predict(["first"] * 9))
@@ -80,7 +80,7 @@ def test_a_full_queue_refuses_and_says_when_to_ask_again(running, fake_model):
     assert dict(refusal.headers) == {b"retry-after": b"1"}
 
 
-def test_what_would_be_too_late_is_refused_before_the_queue_is_full(running, fake_model):
+def test_a_request_that_would_be_late_is_refused_before_the_queue_is_full(running, fake_model):
     async def work(app):
         for _ in range(200):
             app.batcher._throughput.note(1, 1.0)  # a text a second
@@ -99,7 +99,7 @@ def test_what_would_be_too_late_is_refused_before_the_queue_is_full(running, fak
     assert dict(running(work, timeout=10.0).headers) == {b"retry-after": b"6"}
 
 
-def test_a_late_answer_is_told_and_never_computed(running, fake_model):
+def test_a_late_request_is_refused_and_never_computed(running, fake_model):
     async def work(app):
         fake_model.hold.clear()
         first = asyncio.create_task(app.batcher.predict(["a"]))
@@ -139,10 +139,10 @@ def test_an_explanation_counts_as_many_texts_as_it_has_words(running, fake_model
         await until(lambda: fake_model.calls)
         explained = asyncio.create_task(app.batcher.explain(text))
         await asyncio.sleep(0)
-        told = app.metrics.exposition()
+        reported = app.metrics.exposition()
         fake_model.hold.set()
         await asyncio.gather(first, explained)
-        return told
+        return reported
 
     assert f"wordgate_queue_texts {cost}.0\n".encode() in running(work)
     assert fake_model.calls == [["a"], text]

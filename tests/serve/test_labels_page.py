@@ -24,12 +24,12 @@ def site():
 @pytest.fixture
 def page(tab, site):
     """The page, with a text that has been explained; the console said nothing at the end."""
-    with listening(tab) as (said, _):
+    with listening(tab) as (messages, _):
         tab.goto(site)
         tab.wait_for_selector("html.ready")
         write(tab, BOTH)
         yield tab
-    assert said == []
+    assert messages == []
 
 
 def write(page, text):
@@ -84,7 +84,7 @@ def test_many_texts_have_their_labels_counted_and_written(page):
     counts = page.locator("#results .counts li")
     names = counts.locator(".bar-name").all_inner_texts()
     assert names == ["price", "quality", "service", "speed", "no label"]
-    numbers = [told.split()[0] for told in counts.locator(".bar-share").all_inner_texts()]
+    numbers = [reported.split()[0] for reported in counts.locator(".bar-share").all_inner_texts()]
     assert numbers == ["2", "1", "0", "2", "1"]
     cells = page.locator("#results .cell-label").all_inner_texts()
     assert [cell.split() for cell in cells] == [

@@ -42,8 +42,8 @@ def served(ask, model):
 
 def test_a_prediction_holds_labels(served, model):
     rows = model.predict_proba(TEXTS).tolist()
-    told = served("POST", "/v1/predict", {"texts": TEXTS}).json["predictions"]
-    assert told == [
+    response = served("POST", "/v1/predict", {"texts": TEXTS}).json["predictions"]
+    assert response == [
         {"labels": labels, "probabilities": dict(zip(model.labels, row, strict=True))}
         for labels, row in zip((["price", "speed"], []), rows, strict=True)
     ]
@@ -52,16 +52,16 @@ def test_a_prediction_holds_labels(served, model):
 def test_a_request_may_have_thresholds(served, model):
     for threshold in (0.999, 1e-9, {"price": 0.999}):
         body = {"texts": TEXTS, "threshold": threshold}
-        told = served("POST", "/v1/predict", body).json["predictions"]
-        assert [one["labels"] for one in told] == model.predict(TEXTS, threshold=threshold)
+        response = served("POST", "/v1/predict", body).json["predictions"]
+        assert [one["labels"] for one in response] == model.predict(TEXTS, threshold=threshold)
 
 
 def test_of_two_labels_the_second_is_given_from_the_threshold_on(served, count_model):
     one = wordgate.load(count_model.folder)
     body = {"texts": ["We hate it"], "threshold": one.predict_proba("We hate it")[0, 1] / 2}
-    told = served("POST", "/v1/predict", body, predictor=one).json["predictions"]
+    response = served("POST", "/v1/predict", body, predictor=one).json["predictions"]
     assert one.predict("We hate it") == ["bad"]
-    assert told[0]["label"] == "good"
+    assert response[0]["label"] == "good"
 
 
 @pytest.mark.parametrize(
@@ -108,33 +108,33 @@ def test_of_two_labels_the_second_is_given_from_the_threshold_on(served, count_m
         ),
     ],
 )
-def test_what_can_have_no_effect_is_refused(served, path, field, value, message):
+def test_options_without_effect_are_refused(served, path, field, value, message):
     text = {"texts": ["cheap"]} if path == "predict" else {"text": "cheap"}
-    told = served("POST", f"/v1/{path}", {**text, field: value})
-    assert (told.status, told.code) == (422, "invalid_request")
-    assert told.json["error"]["message"].startswith(message)
+    response = served("POST", f"/v1/{path}", {**text, field: value})
+    assert (response.status, response.code) == (422, "invalid_request")
+    assert response.json["error"]["message"].startswith(message)
 
 
 def test_a_model_of_one_label_has_none_to_choose_for_an_explanation(served, count_model):
     body = {"text": "We love it", "label": "good"}
-    told = served("POST", "/v1/explain", body, predictor=wordgate.load(count_model.folder))
-    assert told.status == 422
-    assert told.json["error"]["message"].startswith("label applies only to multi-label models")
+    response = served("POST", "/v1/explain", body, predictor=wordgate.load(count_model.folder))
+    assert response.status == 422
+    assert response.json["error"]["message"].startswith("label applies only to multi-label models")
 
 
 def test_a_label_is_explained(served, model):
     for label in (None, "quality"):
         body = {"text": TEXTS[0], **({} if label is None else {"label": label})}
-        told = served("POST", "/v1/explain", body).json
+        response = served("POST", "/v1/explain", body).json
         expected = model.explain(TEXTS[0], label=label).to_json()
-        assert told == json.loads(json.dumps(expected))
+        assert response == json.loads(json.dumps(expected))
 
 
-def test_the_model_tells_its_thresholds(served):
-    told = served("GET", "/v1/model").json
-    assert told["multilabel"] is True
-    assert told["thresholds"] == {"price": 0.4, "quality": 0.4, "speed": 0.4}
-    assert told["label_separator"] == ";"
+def test_the_model_has_its_thresholds(served):
+    response = served("GET", "/v1/model").json
+    assert response["multilabel"] is True
+    assert response["thresholds"] == {"price": 0.4, "quality": 0.4, "speed": 0.4}
+    assert response["label_separator"] == ";"
 
 
 def test_answers_are_as_described(served):

@@ -1,4 +1,4 @@
-"""The description is exact: real answers of every kind are checked against it."""
+"""The OpenAPI description is exact: real responses of every kind are checked against it."""
 
 import asyncio
 import json
@@ -119,24 +119,24 @@ def test_requests_are_as_described(described):
             check(wrong, schemas["PredictRequest"])
 
 
-def test_the_models_card_tells_its_honest_score(lstm_model, ask):
+def test_the_models_card_has_its_honest_score(lstm_model, ask):
     model = wordgate.load(lstm_model.folder)
     metrics = lstm_model.metrics
 
     async def work():
         return await ask(Application(model, Limits(), Access()), "GET", "/v1/model")
 
-    told = asyncio.run(work()).json
-    assert told["labels"] == ["bad", "good"]
-    assert told["trained"]["source"] == "reviews.csv"  # and not where it lies on the disk
-    assert told["scores"]["accuracy"] == metrics.accuracy
-    assert told["scores"]["low"] == metrics.intervals.accuracy.low
-    assert told["scores"]["n_test"] == metrics.split.n_test
-    assert told["scores"]["leaked_by_group"] == 0
-    assert told["abstain_coverage"][0] == {
+    reported = asyncio.run(work()).json
+    assert reported["labels"] == ["bad", "good"]
+    assert reported["trained"]["source"] == "reviews.csv"  # and not where it lies on the disk
+    assert reported["scores"]["accuracy"] == metrics.accuracy
+    assert reported["scores"]["low"] == metrics.intervals.accuracy.low
+    assert reported["scores"]["n_test"] == metrics.split.n_test
+    assert reported["scores"]["leaked_by_group"] == 0
+    assert reported["abstain_coverage"][0] == {
         "threshold": 0.0, "coverage": 1.0, "accuracy": metrics.accuracy,
     }  # fmt: skip
-    assert told["limits"] == {
+    assert reported["limits"] == {
         "max_texts": 1000, "max_text_length": 10000, "max_explain_length": 2000,
         "max_body_bytes": 8388608,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Does the page of `wordgate serve` work, in a real browser?
+"""The page of `wordgate serve` in a real browser.
 
 Most tests have a small server beside it that answers as the real one does, from a lexicon, so that
 what the page shows is known; the last ones have the real server.
@@ -42,8 +42,8 @@ def visit(browser, tab, site):
             return page
 
         yield open_page
-    for said, asked in heard:
-        assert [one for one in said if not one.startswith("Failed to load resource")] == []
+    for shown, asked in heard:
+        assert [one for one in shown if not one.startswith("Failed to load resource")] == []
         ours = (site, "http://127.0.0.1", "blob:")
         assert [one for one in asked if not one.startswith(ours)] == []
 
@@ -139,7 +139,7 @@ def test_each_words_side_shows_without_colour(page):
     assert "unknown" in page.inner_text("#remarks")
 
 
-def test_pointing_at_the_chart_tells_the_numbers_and_marks_the_word(page):
+def test_pointing_at_the_chart_shows_the_numbers_and_marks_the_word(page):
     write(page, GOOD)
     page.locator("#chart").scroll_into_view_if_needed()
     box = page.locator("#chart .start").bounding_box()
@@ -173,8 +173,8 @@ def test_the_arrow_keys_go_through_the_chart(page):
     for key in ("Home", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     assert chart.get_attribute("aria-valuenow") == "2"
-    told = chart.get_attribute("aria-valuetext")
-    assert told.startswith("Word 2 of 7, “love”: ")
+    reported = chart.get_attribute("aria-valuetext")
+    assert reported.startswith("Word 2 of 7, “love”: ")
     assert page.locator(".sentence .pointed").inner_text() == "love"
     page.keyboard.press("End")
     assert page.locator(".sentence .pointed").inner_text() == "!"
@@ -253,7 +253,7 @@ def test_examples_stand_in_one_row_on_a_phone(visit):
     assert page.input_value("#text") == ""
 
 
-def test_a_finger_is_told_the_numbers_too(browser, site):
+def test_a_touch_shows_the_numbers_too(browser, site):
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     )
@@ -323,7 +323,7 @@ def test_below_the_threshold_there_is_no_answer(page):
     )
 
 
-def test_the_card_tells_the_honest_score(page):
+def test_the_card_has_the_honest_score(page):
     card = page.inner_text("#card").replace("\u202f", " ")
     assert "65.0%" in card
     assert "2,004 unseen groups" in card
@@ -345,7 +345,7 @@ def test_a_leaked_score_is_called_so(visit, standin):
         assert "never seen" not in page.inner_text("#lede")
 
 
-def test_the_server_busy_is_said_and_asked_again(page):
+def test_the_server_busy_is_reported_and_asked_again(page):
     refuse(page, "v1/predict", 503, "overloaded", "Too much waits.", {"Retry-After": "1"}, times=1)
     page.fill("#text", GOOD)
     page.wait_for_function("() => document.getElementById('text-status').textContent !== ''")
@@ -363,7 +363,7 @@ def test_a_server_out_of_reach_is_asked_again(page):
     assert page.inner_text("#answer") == "Negative"
 
 
-def test_a_refusal_is_said_in_the_servers_words(page):
+def test_a_refusal_is_reported_in_the_servers_words(page):
     refuse(page, "v1/explain", 504, "timed_out", "It took too long.", times=1)
     page.fill("#text", BAD)
     page.wait_for_selector("#text-status button")
@@ -534,7 +534,7 @@ def test_files_of_each_kind_are_read(page):
         page.click(".file button")
 
 
-def test_what_cant_be_read_is_said(page):
+def test_an_unreadable_file_is_reported(page):
     files = {
         "a.docx": (
             "x",
@@ -546,14 +546,15 @@ def test_what_cant_be_read_is_said(page):
             "Line 2 is not JSON. A .jsonl file has one object or string per",
         ),
     }
-    for name, (content, said) in files.items():
+    for name, (content, shown) in files.items():
         dropped(page, name, content)
         page.wait_for_function(
-            "said => document.getElementById('many-status').textContent.startsWith(said)", arg=said
+            "shown => document.getElementById('many-status').textContent.startsWith(shown)",
+            arg=shown,
         )
 
 
-def test_cancelling_keeps_what_is_done_and_can_go_on(page):
+def test_cancelling_keeps_what_is_done_and_can_be_continued(page):
     page.fill("#paste", "\n".join(f"{GOOD} {i}" for i in range(200)))
     seen = []
 

@@ -1,4 +1,4 @@
-"""Does the page read tables as `wordgate score` does, and say where it can't tell?"""
+"""The page reads tables as `wordgate score` does, and reports ambiguities."""
 
 import re
 
@@ -93,17 +93,17 @@ def test_it_reads_what_score_reads(name, page, tmp_path):
 
 
 @pytest.mark.parametrize("name", UNCLEAR)
-def test_what_can_be_read_in_several_ways_is_refused(name, page):
+def test_ambiguous_columns_are_refused(name, page):
     content, why = UNCLEAR[name]
     assert why in page.evaluate(READ, ["table.csv", list(content)])["refused"]
 
 
-def test_rows_that_are_no_records_are_told(page):
+def test_rows_that_are_no_records_are_reported(page):
     found = page.evaluate(READ, ["table.csv", list(TABLES["rows of other widths"])])
     assert found["troubles"][1:3] == ["3 fields instead of 2", "1 field instead of 2"]
 
 
-def test_it_says_where_nothing_tells_the_header_or_the_text(page):
+def test_an_unclear_header_or_text_column_is_reported(page):
     content = b"ja,nein danke\nvielleicht,doch nicht\nwohl,kaum etwas\n"
     found = page.evaluate(READ, ["table.csv", list(content)])
     assert found["remarks"] == [

@@ -77,7 +77,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("body", REFUSED, ids=lambda body: ascii(body[:40]))
-def test_what_is_no_request_is_refused_and_the_reason_told(body):
+def test_invalid_requests_are_refused_with_the_reason(body):
     with pytest.raises(HTTPError) as caught:
         predict_request(body, LIMITS, CONFIG)
     assert (caught.value.code, caught.value.message) == REFUSED[body]

@@ -1,4 +1,4 @@
-"""Folds keep groups and copies together, whatever the order of the rows, and suit scikit-learn."""
+"""Folds keep groups and near duplicates together, and work with scikit-learn."""
 
 import random
 
@@ -47,7 +47,7 @@ def test_versions_of_a_sentence_stand_in_one_fold(rows, with_groups):
     assert np.bincount(fold[rare]).tolist() == [18] * 5
 
 
-def test_without_joining_only_exact_copies_stay_together(rows):
+def test_without_joining_only_exact_duplicates_stay_together(rows):
     texts, labels, _ = rows
     splitter = GroupedSplit(5, merge_duplicates=False)
     fold = folds_of(splitter, [*texts, texts[0].upper()], [*labels, labels[0]], None)
@@ -76,7 +76,7 @@ def test_it_serves_scikit_learn(rows):
     )
 
 
-def test_what_can_not_be_dealt_is_refused(rows):
+def test_rows_that_cannot_be_assigned_are_refused(rows):
     texts, labels, groups = rows
     with pytest.raises(SettingsError, match="n_splits is 1; it must be a whole number of at least"):
         GroupedSplit(1)

@@ -1,4 +1,4 @@
-"""A split is fair, the same whatever the order of the rows, and says what it can't promise."""
+"""A split is fair, independent of the order of the rows, and reports its limits."""
 
 import csv
 import random
@@ -75,7 +75,7 @@ def test_groups_stay_whole_and_sizes_are_within_a_group_of_asked():
         assert share == pytest.approx(np.mean(np.array(labels) == label), abs=0.03)
 
 
-def test_without_groups_exact_copies_stay_together():
+def test_without_groups_exact_duplicates_stay_together():
     texts = [f"{start}  number {i % 40} " for i in range(200) for start in ("Copy", "copy")]
     split = grouped_split(texts, ["a", "b"] * 200, None, seed=0)
     assert split.leaked_by_group == 0
@@ -146,7 +146,7 @@ def test_a_label_with_one_row_is_learned_only():
     assert "No test row for label 'y': its recall is unknown." in split.warnings
 
 
-def test_one_group_a_label_falls_back_to_a_random_split_and_says_so():
+def test_one_group_a_label_falls_back_to_a_random_split_and_it_is_reported():
     texts, labels = [f"t{i}" for i in range(60)], ["x", "y", "z"] * 20
     split = grouped_split(texts, labels, labels, seed=0)
     assert split.kind == "random"

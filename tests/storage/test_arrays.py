@@ -14,7 +14,7 @@ from wordgate.storage.arrays import GrowingArray
 
 @pytest.mark.parametrize("in_memory", [1, 100, 1 << 24])
 @pytest.mark.parametrize("width", [None, 3])
-def test_what_is_appended_is_there(
+def test_appended_bytes_are_written(
     in_memory: int, width: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrays, "IN_MEMORY", in_memory)
@@ -76,7 +76,9 @@ def test_an_array_is_read_only(in_memory: int, monkeypatch: pytest.MonkeyPatch) 
         grown.array()[0] = 7
 
 
-def test_a_folder_that_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_is_missing_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(arrays, "IN_MEMORY", 1)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     expected = r"temporary file cannot be written: .* set TMPDIR .*: No such file"
@@ -85,7 +87,7 @@ def test_a_folder_that_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrays, "IN_MEMORY", 1)
     full = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
     monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: full)

@@ -1,4 +1,4 @@
-"""What is written to a file or a folder, and what of the old one stays."""
+"""Writing files and folders, and what remains of the old ones."""
 
 import errno
 import os
@@ -50,7 +50,7 @@ def test_a_new_file_has_the_permissions_of_any_other(tmp_path):
     assert mode(tmp_path / "out.csv") == mode(tmp_path / "any")
 
 
-def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+def test_a_link_stays_and_its_target_is_replaced(tmp_path):
     there = tmp_path / "there"
     there.mkdir()
     link, chain = tmp_path / "link", tmp_path / "chain"
@@ -75,7 +75,7 @@ def test_a_folder_behind_a_link_is_replaced(tmp_path):
     assert names(tmp_path) == ["first", "latest"]
 
 
-def test_what_could_not_be_written_after_the_work_is_refused_before_it(tmp_path):
+def test_an_unwritable_output_is_refused_before_the_work(tmp_path):
     def refusal(path):
         with pytest.raises(DataError) as refused:
             check_file(path, overwrite=True)

@@ -1,4 +1,4 @@
-"""Addresses: what they are, what is said where they can't be opened, and no secrets in it."""
+"""Addresses: what they are, errors when they cannot be opened, and no secrets in messages."""
 
 import sys
 from pathlib import Path
@@ -32,7 +32,7 @@ def fsspec():
         ("dir/a.csv", Path("dir/a.csv")),
     ],
 )
-def test_an_address_is_told_from_a_path(name, place):
+def test_an_address_is_distinguished_from_a_path(name, place):
     assert place_of(name) == place
 
 
@@ -71,7 +71,7 @@ def test_an_unknown_scheme_is_refused():
     )
 
 
-def test_what_the_other_end_says_is_said_without_secrets(fsspec, monkeypatch):
+def test_errors_of_the_server_are_reported_without_secrets(fsspec, monkeypatch):
     url = "memory://me:secret@place/a.csv?sig=secret"
 
     def failing(self, path, *_, **__):
@@ -124,7 +124,7 @@ def test_a_version_changes_with_the_content(fsspec):
     assert (file.read(), file.exists()) == (None, False)
 
 
-def test_an_upload_that_breaks_off_leaves_what_was_there(fsspec, tmp_path, monkeypatch):
+def test_an_upload_that_breaks_off_leaves_the_old_file(fsspec, tmp_path, monkeypatch):
     file, local = RemoteFile("memory://broken/a.csv"), tmp_path / "a.csv"
     file.write(b"old")
     local.write_bytes(b"new")

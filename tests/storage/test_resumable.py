@@ -1,4 +1,4 @@
-"""Files of resumable work: whole or refused, and of the very run."""
+"""Files of resumable runs: complete or refused, and of the same run."""
 
 import json
 
@@ -32,7 +32,7 @@ def refusal(file, **options):
     return str(refused.value)
 
 
-def test_what_was_written_is_read(file):
+def test_written_values_are_read(file):
     content, arrays = read_resumable(file)
     assert content["result"] == CONTENT["result"]
     assert content["layout"] == LAYOUT
@@ -64,7 +64,7 @@ def test_a_damaged_file_is_refused_with_the_remedy_asked_for(file):
     )
 
 
-def test_a_full_disk_is_said_and_the_file_before_stays(file, monkeypatch):
+def test_a_full_disk_is_reported_and_the_file_before_stays(file, monkeypatch):
     before = file.read_bytes()
 
     def full(*_):

@@ -92,7 +92,9 @@ def test_a_file_is_left_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert strings == STRINGS[1:]
 
 
-def test_a_folder_that_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_is_missing_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(arrays, "IN_MEMORY", 1)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     with pytest.raises(DataError, match=r"temporary file cannot be written: .*: No such file"):

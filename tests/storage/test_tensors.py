@@ -4,7 +4,7 @@ from safetensors import safe_open
 from wordgate.storage.tensors import write_arrays
 
 
-def test_safetensors_reads_what_was_written(tmp_path):
+def test_safetensors_reads_the_file(tmp_path):
     arrays = {
         "a": np.arange(6, dtype=np.float32).reshape(2, 3).T,  # not contiguous
         "b": np.float64([[1.5], [-0.0]]),

@@ -1,4 +1,4 @@
-"""Variations of texts: what each operation does, and what chance decides."""
+"""Variations of texts: what each operation does, and its randomness."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def only(monkeypatch):
     return choose
 
 
-def test_variations_differ_from_their_text_and_say_which_it_was():
+def test_variations_differ_from_their_text_and_have_its_index():
     found = varied(TEXTS)
     assert {source for source, _ in found} == {0, 1, 2}
     assert all(text and text != TEXTS[source] for source, text in found)

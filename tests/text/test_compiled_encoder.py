@@ -78,7 +78,7 @@ def test_any_texts(number, texts):
     assert_same(ENCODERS[number], COMPILED[number], texts)
 
 
-def test_white_space_is_what_python_takes_for_it():
+def test_white_space_is_that_of_python():
     spaces = [code for code in range(sys.maxunicode + 1) if chr(code).isspace()]
     assert len(spaces) > 20
     assert set(ENCODERS[0].tokenizer.separators) == set(map(chr, spaces))
@@ -103,7 +103,7 @@ def test_tables_that_are_full_begin_anew(monkeypatch):
         assert_same(ENCODERS[0], fast, texts)
 
 
-def test_more_pieces_than_a_table_has_room_for(monkeypatch):
+def test_more_subwords_than_a_table_has_room_for(monkeypatch):
     monkeypatch.setattr(compiled_encoder, "_ENTRIES", 64)
     assert_same(ENCODERS[0], CompiledEncoder(ENCODERS[0]), [str(n) for n in range(500)])
 
@@ -136,7 +136,7 @@ def test_a_forked_process_does_not_wait_for_a_thread_that_is_gone():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_what_is_no_string_is_refused():
+def test_anything_but_a_string_is_refused():
     with pytest.raises(DataError, match=r"text 1 is 3, a int; every text must be a string"):
         COMPILED[0].encode(["a", 3])
 

@@ -75,14 +75,14 @@ def test_dropped_tokens_do_not_count_towards_the_limit():
 # Fitting
 
 
-def test_fitting_gives_what_encoding_the_same_texts_gives():
+def test_fitting_and_encoding_give_the_same_ids():
     fitted, encoded = TextEncoder.fit(TEXTS, max_tokens=4)
     again = fitted.encode(TEXTS)
     assert as_lists(encoded) == as_lists(again) == [[2, 3, 4, 2], [], [3, 4]]
     assert encoded.n_truncated == again.n_truncated == 1
 
 
-def test_what_fitting_left_out_is_unknown_in_the_training_texts_too():
+def test_words_left_out_in_fitting_are_unknown_in_the_training_texts_too():
     _, encoded = TextEncoder.fit(TEXTS, max_tokens=9, min_count=3)
     assert as_lists(encoded) == [[2, 3, 1, 2, 3, 2], [], [3, 1]]
 
@@ -125,7 +125,7 @@ def test_selecting_nothing():
     assert len(encoded_by_hand().select(np.array([], dtype=np.int64))) == 0
 
 
-def test_selecting_what_is_not_there_is_an_error():
+def test_selecting_a_missing_row_is_an_error():
     with pytest.raises(IndexError):
         encoded_by_hand().select([4])
 

@@ -1,4 +1,4 @@
-"""The messages tokenizer: what it makes of texts, kind and hostile."""
+"""The messages tokenizer, on ordinary and hostile texts."""
 
 import re
 
@@ -172,12 +172,12 @@ def test_any_text_gives_tokens_that_stay_as_they_are(text):
         st.lists(st.sampled_from(PIECES[:34])).map("".join),
     )
 )
-def test_the_fast_pattern_for_ascii_gives_what_the_full_one_gives(text):
+def test_the_fast_pattern_for_ascii_gives_the_same_tokens_as_the_full_one(text):
     plain = "".join(character for character in text.lower() if character.isascii())
     assert tokenizers._ASCII_TOKEN.findall(plain) == tokenizers._TOKEN.findall(plain)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(ANY_TEXT, st.lists(st.sampled_from([*PIECES, " ", "\u2028"])).map("".join)))
-def test_a_text_cut_at_white_space_gives_what_the_whole_gives(text):
+def test_a_text_cut_at_white_space_gives_the_same_tokens(text):
     assert tokenize(text) == tokenizers._tokens(text)

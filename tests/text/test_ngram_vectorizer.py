@@ -1,4 +1,4 @@
-"""Blocks of counted runs: values by hand, and a text's neighbours that have no part in them."""
+"""Counts of n-grams: values by hand, independent of other texts."""
 
 import tracemalloc
 
@@ -106,7 +106,7 @@ def test_nothing_known_gives_nothing(kind, texts):
         assert entries.lengths.tolist() == [0] * len(texts)
 
 
-def test_pairs_of_text_and_run_are_counted_in_order():
+def test_pairs_of_text_and_ngram_are_counted_in_order():
     ids, lengths = np.array([2, 0, 2, 1, 1, 1]), np.array([3, 0, 1, 2])
     texts, runs, counts = count_by_text(ids, lengths, 3)
     assert texts.tolist() == [0, 0, 2, 3]

@@ -1,4 +1,4 @@
-"""Runs of words and of characters: what scikit-learn's own analyzers find, on any text."""
+"""N-grams of words and characters, against scikit-learn's analyzers, on any text."""
 
 from collections import Counter
 
@@ -15,7 +15,7 @@ TEXTS = st.one_of(
 NGRAMS = st.tuples(st.integers(1, 5), st.integers(0, 4)).map(lambda pair: (pair[0], sum(pair)))
 
 
-def test_runs_of_words():
+def test_ngrams_of_words():
     assert list(word_ngrams("Not bad, I'd say!", (1, 2))) == [
         "not",
         "bad",
@@ -31,7 +31,7 @@ def test_runs_of_words():
     assert list(word_ngrams("...", (1, 3))) == []
 
 
-def test_runs_of_characters():
+def test_ngrams_of_characters():
     assert list(character_ngrams("so", (2, 4))) == [" s", "so", "o ", " so", "so ", " so "]
     assert list(character_ngrams("so", (5, 8))) == [" so "]
     assert spaced_words(" So,  good!\n") == ["so,", "good!"]

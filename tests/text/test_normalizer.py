@@ -1,4 +1,4 @@
-"""Where tokens stand in a text."""
+"""Offsets of tokens in a text."""
 
 import unicodedata
 
@@ -74,7 +74,7 @@ def test_every_token_has_a_place_of_its_own(name, text):
         (" \n", []),
     ],
 )  # fmt: skip
-def test_a_token_covers_what_it_was_made_of(text, places):
+def test_a_token_covers_its_source_characters(text, places):
     assert shown("messages", text) == places
 
 

@@ -80,11 +80,11 @@ def test_one_thread_starts_no_other():
     assert together > 0
 
 
-def test_pieces_of_a_word_are_joined():
+def test_subwords_of_a_word_are_joined():
     assert shown(bert(), "UNHAPPY  a!") == [("UNHAPPY", True), ("a", True), ("!", True)]
 
 
-def test_a_word_without_pieces_is_unknown():
+def test_a_word_without_subwords_is_unknown():
     assert shown(bert(), "a zumbaro") == [("a", True), ("zumbaro", False)]
     assert shown(unigram(), "happys zun") == [("happys", True), ("zun", False)]
 

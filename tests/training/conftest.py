@@ -1,4 +1,4 @@
-"""Small settings and small examples that every test of training can change."""
+"""Small settings and small examples for the tests of training."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""`logreg` and `mlp` over averages: what was fitted is what predicts, and what validation chose."""
+"""`logreg` and `mlp` over averages: the fitted model predicts, and validation chooses."""
 
 import importlib
 import json
@@ -93,7 +93,9 @@ def worth(model, examples):
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_what_was_fitted_is_what_predicts(fit_average, spied_on, examples, family, weighting):
+def test_the_fitted_model_is_the_one_that_predicts(
+    fit_average, spied_on, examples, family, weighting
+):
     """Centre, spread and first layer stand in the rows; texts of no known word fit in."""
     seen, valid = spied_on(family), with_odd(examples(60, seed=1))
     model = fit_average(family, valid=valid, average_weights=weighting).model
@@ -176,9 +178,9 @@ def test_validation_chooses_the_weighting(fit_average, examples, family):
     worths = {name: worth(fitted.model, valid) for name, fitted in alone.items()}
     best = max(worths, key=worths.get)
     chosen = fit_average(family, valid=valid, average_weights="best")
-    told = ", ".join(f"{name} {worths[name][0]:.3f}" for name in WEIGHTINGS)
+    reported = ", ".join(f"{name} {worths[name][0]:.3f}" for name in WEIGHTINGS)
     assert (
-        f"{best.capitalize()} averages were selected by validation accuracy ({told})."
+        f"{best.capitalize()} averages were selected by validation accuracy ({reported})."
     ) in chosen.remarks
     assert np.array_equal(
         chosen.model.log_proba(valid.texts), alone[best].model.log_proba(valid.texts)
@@ -186,17 +188,17 @@ def test_validation_chooses_the_weighting(fit_average, examples, family):
     assert not any("averages" in line for line in alone[best].remarks)
 
 
-def test_validation_chooses_the_strength_of_logreg(fit_average, examples):
+def test_validation_chooses_the_penalty_of_logreg(fit_average, examples):
     valid = examples(60, seed=1)
     fitted = fit_average("logreg", valid=valid, average_weights="plain", logreg_c="0.001+1+100")
     (chosen,) = (line for line in fitted.remarks if line.startswith("C = "))
     assert " was selected from 0.001, 1, 100 by " in chosen
-    told = float(re.search(r"accuracy \(([\d.]+)\)", chosen).group(1))
-    assert told == pytest.approx(worth(fitted.model, valid)[0], abs=5e-4)
+    reported = float(re.search(r"accuracy \(([\d.]+)\)", chosen).group(1))
+    assert reported == pytest.approx(worth(fitted.model, valid)[0], abs=5e-4)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_it_learns_what_the_vectors_tell(fit_average, examples, family):
+def test_it_learns_from_the_vectors(fit_average, examples, family):
     changes = {"mlp.epochs": 30} if family == "mlp" else {}
     model = fit_average(family, examples(300), examples(100, seed=1), **changes).model
     assert worth(model, examples(200, seed=2))[0] > 0.75
@@ -273,7 +275,7 @@ def test_state_makes_the_same_model_again(fit_average, examples, family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_it_is_told_what_was_found_and_what_computed(fit_average, examples, family):
+def test_the_words_found_and_the_device_are_reported(fit_average, examples, family):
     fitted = fit_average(family, examples(80), vocabulary_of=examples(200), max_tokens=8)
     assert (fitted.coverage.found.types, fitted.coverage.vocabulary.types) == (25, 30)
     assert fitted.engine["device"] == "cpu"
@@ -289,7 +291,7 @@ def test_it_is_told_what_was_found_and_what_computed(fit_average, examples, fami
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_what_can_not_be_fitted_is_named(fit_average, examples, family):
+def test_data_that_cannot_be_fitted_is_named(fit_average, examples, family):
     with pytest.raises(SettingsError) as error:
         fit_average(family, vectors=None)
     assert str(error.value) == f"{family} averages word vectors, and there are none"

@@ -6,23 +6,13 @@ import time
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 from wordgate.data.dataset import Dataset
-from wordgate.runtime.progress import Silent
 from wordgate.training import loop, lstm
 from wordgate.training.lstm import candidate_settings
 
 TWO = {"lstm.lighter_candidate": True, "lstm.hidden_size": 5, "lstm.lighter_hidden_size": 7}
-
-
-class Listener(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
 
 
 def test_without_a_second_candidate_there_is_one(settings):
@@ -53,8 +43,8 @@ def test_the_second_candidate_is_the_less_regularised_one(settings):
 
 
 def fit_two(fit_model, train, valid, **changes):
-    listener = Listener()
-    return fit_model(train, valid, progress=listener, **{**TWO, **changes}), listener.lines
+    progress = RecordingProgress()
+    return fit_model(train, valid, progress=progress, **{**TWO, **changes}), progress.lines
 
 
 @pytest.mark.slow

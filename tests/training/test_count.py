@@ -1,4 +1,4 @@
-"""Fitting word counts: the same as scikit-learn's own pipeline, and sound where data is scarce."""
+"""Fitting n-gram counts: the same as scikit-learn's pipeline, and sound with little data."""
 
 import json
 import time
@@ -104,7 +104,7 @@ def test_a_run_is_counted_if_it_stands_in_enough_texts(fit_tuned):
     ]  # fmt: skip
 
 
-def test_validation_chooses_the_strength(fit_tuned, examples):
+def test_validation_chooses_the_penalty(fit_tuned, examples):
     valid = examples(60, seed=1)
 
     def worth(model):
@@ -232,7 +232,7 @@ def test_only_as_many_texts_are_read_as_there_is_time_for(fit_tuned, examples, m
     assert read[0] == list(train.texts)
 
 
-def test_the_pace_is_measured_on_texts_spread_over_all(monkeypatch):
+def test_the_speed_is_measured_on_texts_spread_over_all(monkeypatch):
     """Each second of a clock that goes on with every look at it is one of the work."""
     seconds = iter(range(100))
     monkeypatch.setattr(count.time, "monotonic", lambda: float(next(seconds)))
@@ -265,7 +265,7 @@ def test_the_only_n_grams_and_the_only_penalty_are_fitted_even_when_time_is_up(f
     assert [vectorizer.analyzer for vectorizer in fitted.model.vectorizers] == ["characters"]
 
 
-def test_it_says_what_computed(fit_tuned):
+def test_the_device_is_reported(fit_tuned):
     engine = fit_tuned().engine
     assert (engine["device"], engine["threads"]) == ("cpu", "1")
     assert "scipy" in engine

@@ -1,4 +1,4 @@
-"""Training on a graphics card: it comes to what the processor comes to."""
+"""Training on a GPU gives nearly the same model as on the CPU."""
 
 import shutil
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def furthest(fitted, other):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_card_comes_to_what_the_processor_comes_to(way, trained):
+def test_a_gpu_and_the_cpu_come_to_nearly_the_same_model(way, trained):
     on_card, on_processor = trained("cuda", **WAYS[way]), trained("cpu", **WAYS[way])
     assert furthest(on_card, on_processor) < CLOSE
     assert on_card.best_epoch == on_processor.best_epoch
@@ -90,7 +90,7 @@ class Inputs:
     added: torch.Tensor | None
 
 
-def test_a_graph_computes_what_its_function_does_with_weights_as_they_are_now():
+def test_a_graph_computes_with_the_current_weights():
     weight = torch.ones(3, device="cuda")
     calls = []
 
@@ -124,7 +124,7 @@ def test_updates_are_launched_as_graphs(way, trained, monkeypatch):
     assert len(set(replayed)) < len(replayed)
 
 
-def test_what_a_card_computes_in_is_chosen_by_what_it_can(trained):
+def test_the_precision_on_a_gpu_depends_on_its_capability(trained):
     assert trained("cuda", precision="auto").engine["precision"] in ("bfloat16", "float32")
     learned = trained("cuda", precision="bfloat16", epochs=12)
     assert learned.history[-1].valid_accuracy > 0.9

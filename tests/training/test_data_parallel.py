@@ -1,4 +1,4 @@
-"""A batch cut among processes: the gradients of the whole, and the same bits at each repetition."""
+"""A batch split among processes: the gradients of the whole, bit-identical when repeated."""
 
 import errno
 import os
@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tests.conftest import RecordingProgress
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
@@ -164,7 +165,7 @@ def test_each_number_of_processes_gives_its_own_bits_every_time(begun, group, ch
         assert first[0][name] == pytest.approx(array, abs=2e-2), name
 
 
-def test_a_cut_training_goes_on_in_the_same_bits(begun, group):
+def test_a_cut_training_is_resumed_to_the_same_bits(begun, group):
     trainer = begun(group, **CHANCE, weight_averaging=0.5)
     made(trainer, 1)
     kept = {name: array.copy() for name, array in trainer.arrays().items()}
@@ -306,16 +307,6 @@ def test_a_frozen_program_is_no_python_to_start_workers_with(settings, monkeypat
     assert choose_processes(settings(**{"lstm.batch_size": 128}), 10_000, 2) == 1
 
 
-class Listener(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
-
-
 @pytest.fixture
 def prepared(settings, monkeypatch):
     """Whether a fit of two candidates is given workers, and what is reported of it."""
@@ -326,10 +317,10 @@ def prepared(settings, monkeypatch):
     chosen = settings(lighter_candidate=True)
 
     def prepare(threads=None, workers=None):
-        listener = Listener()
-        context = RunContext(0, listener, "cpu", threads, processes=workers)
+        progress = RecordingProgress()
+        context = RunContext(0, progress, "cpu", threads, processes=workers)
         with families._prepared(FAMILIES["lstm"], 10, chosen, context) as given:
-            return (given.worker or given.group) is not None, listener.lines
+            return (given.worker or given.group) is not None, progress.lines
 
     return prepare
 
@@ -424,6 +415,7 @@ def test_candidates_trained_at_the_same_time_are_those_trained_in_turn(
     assert [one.valid_loss for one in both.history] == [one.valid_loss for one in alone.history]
 
 
+@pytest.mark.slow
 def test_candidates_that_the_time_limit_cut_are_resumed_to_the_same_bits(
     examples, fit_model, monkeypatch, tmp_path
 ):
@@ -443,6 +435,7 @@ def test_candidates_that_the_time_limit_cut_are_resumed_to_the_same_bits(
         assert all(np.array_equal(arrays[name], expected[name]) for name in expected)
 
 
+@pytest.mark.slow
 def test_an_interruption_while_the_second_candidate_is_awaited_keeps_the_first(
     examples, fit_model, monkeypatch, tmp_path
 ):
@@ -471,11 +464,11 @@ def test_a_training_resumed_in_another_number_of_processes_says_so(
     train, kept = examples(160), CheckpointConfig(tmp_path / "checkpoint")
     changes = {"epochs": 2, "lstm.batch_size": 40, "lstm.min_updates": 0}
     fit_model(train, threads=2, checkpoint=kept, deadline=time.monotonic(), **changes)
-    listener = Listener()
+    progress = RecordingProgress()
     resumed = replace(kept, resume=True)
-    fit_model(train, threads=1, checkpoint=resumed, progress=listener, **changes)
+    fit_model(train, threads=1, checkpoint=resumed, progress=progress, **changes)
     assert "was started with processes 2 instead of 1: its result may differ" in "\n".join(
-        listener.lines
+        progress.lines
     )
 
 
@@ -513,6 +506,7 @@ def test_a_fit_cut_among_processes_is_repeatable_and_close_to_that_of_one(
     )
 
 
+@pytest.mark.slow
 def test_the_layers_of_an_mlp_are_cut_among_processes_too(settings, group):
     rng = np.random.default_rng(0)
     averages = rng.normal(size=(50, 4)).astype(np.float32)

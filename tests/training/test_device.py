@@ -114,7 +114,7 @@ def test_training_has_the_threads_asked_for_and_torch_its_own_after(
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_where_it_computes_is_said():
+def test_where_it_computes_is_reported():
     assert format_device(torch.device("cuda", 1)) == "cuda:1"
     assert format_device(torch.device("cpu")) == "cpu, 2 threads"
     with torch_threads(torch, 1):

@@ -94,7 +94,7 @@ def test_training_texts_mix_teacher_and_label_and_others_have_the_teacher_alone(
     assert (learned.targets[20:] == answers[20:].argmax(axis=1)).all()
 
 
-def test_what_was_not_asked_has_its_label_or_is_left_out(transfer):
+def test_texts_that_no_teacher_labeled_keep_their_label_or_are_left_out(transfer):
     train, made = transfer(20, ["a b c"])
     answers = asked_all(made)
     answers[[3, 20, 25]] = np.nan

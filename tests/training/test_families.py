@@ -1,4 +1,4 @@
-"""What fitting asks before it begins."""
+"""The engine and the settings that a fit reports before it starts."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def test_an_entry_names_functions_that_are_there(known):
     assert all(callable(imported(function)) for function in named if function is not None)
 
 
-def test_the_entries_are_read_without_what_fits_a_family():
+def test_the_registry_is_read_without_training_packages():
     code = "import sys, wordgate.families; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -57,7 +57,7 @@ def test_the_entries_are_read_without_what_fits_a_family():
 
 
 @pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.cpu_alone])
-def test_a_device_has_no_effect_on_what_the_processor_alone_computes(family):
+def test_a_device_has_no_effect_on_families_of_the_cpu(family):
     check_device(family, "auto")
     check_device(family, "cpu")
     with pytest.raises(SettingsError) as error:
@@ -66,7 +66,9 @@ def test_a_device_has_no_effect_on_what_the_processor_alone_computes(family):
 
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "transformer"])
-def test_what_would_compute_is_what_computes(family, request, settings, examples, word_vectors):
+def test_the_expected_engine_is_the_one_that_is_used(
+    family, request, settings, examples, word_vectors
+):
     train = examples(60)
     vectors = None if family == "count" else word_vectors
     data = FitData(train, train, ["0", "1"], vectors=vectors)

@@ -1,4 +1,4 @@
-"""Logistic regression along a path of strengths, against scikit-learn's; the choice of C."""
+"""Logistic regression for several values of C, against scikit-learn's, and the choice of C."""
 
 import math
 import time
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
+from tests.conftest import RecordingProgress
 
 from wordgate.runtime.progress import Silent
 from wordgate.training import logistic
@@ -131,14 +132,6 @@ ROWS = np.eye(4, dtype=np.float32)
 TARGETS = np.array([0, 0, 1, 1])
 
 
-class Told(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
-
-
 def answering(*first):
     """Make a layer that gives each of the rows this log-odds of the first class."""
     coefficients = np.zeros((4, 2), np.float32)
@@ -191,7 +184,7 @@ def test_ties_go_to_the_lower_log_loss_and_then_to_the_stronger_penalty(choose):
     [((0.8, 0.5), (0.7, 0.1)), ((0.8, 0.1), (0.8, 0.5))],
     ids=["more right", "as many, surer"],
 )
-def test_what_beats_what(one, other):
+def test_better_scores_win(one, other):
     better, worse = (Trial(1.0, answering(0, 0, 0, 0), *worth) for worth in (one, other))
     assert better.beats(worse)
     assert not worse.beats(better)
@@ -206,19 +199,19 @@ def test_time_that_is_up_leaves_the_weaker_penalties_out(choose):
     assert choice.remarks()[1:] == ["The time limit ended the search after 1 of 3 values of C."]
 
 
-def test_every_fit_is_told(choose):
-    told = Told()
+def test_every_fit_is_reported(choose):
+    progress = RecordingProgress()
     choose({0.1: answering(1, -1, -1, -1), 1: answering(1, 1, -1, -1), 10: answering(0, 0, 0, 0)},
-           progress=told)  # fmt: skip
-    said = [line.split() for line in told.lines]
-    assert [" ".join([*words[:3], *words[5:]]) for words in said] == [
+           progress=progress)  # fmt: skip
+    lines = [line.split() for line in progress.lines]
+    assert [" ".join([*words[:3], *words[5:]]) for words in lines] == [
         "C = 0.1 valid 0.750, log loss 0.563 (best so far)",
         "C = 1 valid 1.000, log loss 0.313 (best so far)",
         "C = 10 valid 0.500, log loss 0.693",
     ]
 
 
-def test_the_same_strength_twice_is_tried_once():
+def test_the_same_penalty_twice_is_tried_once():
     choice = search_regularization(
         (ROWS, TARGETS), (ROWS, TARGETS), 2, [1.0, 0.1, 1.0], progress=Silent(), deadline=math.inf
     )

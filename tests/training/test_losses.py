@@ -47,7 +47,7 @@ def test_smoothing_moves_targets_to_how_frequent_their_labels_are():
     assert gradient == pytest.approx((sigmoid(SCORES) - smoothed) / 6, abs=1e-6)
 
 
-def test_texts_that_bear_a_label_weigh_what_it_weighs():
+def test_texts_with_a_label_have_its_weight():
     weights = np.array([2.0, 0.5, 1.0])
     loss = losses.Loss(True, torch.tensor(weights, dtype=torch.float32))
     _, gradient = of(loss, SEVERAL)

@@ -2,38 +2,19 @@
 
 import math
 import re
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
+from tests.conftest import RecordingProgress
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.models.lstm import Network
-from wordgate.runtime.progress import Silent
 from wordgate.training import loop, lstm
 from wordgate.training.fitting import FitData, RunContext
 from wordgate.training.lstm_trainer import LSTMTrainer
-
-
-class Recorder(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.lines, self.labels, self.total, self.done = [], [], None, None
-
-    def say(self, text):
-        self.lines.append(text)
-
-    @contextmanager
-    def bar(self, total, done=0):
-        self.total, self.done = total, done
-        yield self
-
-    def advance(self, label):
-        self.labels.append(label)
 
 
 def arrays(fitted):
@@ -85,7 +66,7 @@ def test_the_order_is_decided_by_seed_and_epoch(examples, fit_model, monkeypatch
     assert len({tuple(rows) for rows in passes}) == 4
 
 
-def test_it_learns_what_decides(examples, fit_model):
+def test_it_learns_the_deciding_words(examples, fit_model):
     fitted = fit_model(examples(400), examples(100, seed=1), epochs=8, learning_rate=2e-2)
     assert accuracy(fitted.model, examples(300, seed=2)) > 0.9
 
@@ -142,18 +123,18 @@ OPEN = {
 )
 def test_validation_ends_a_training_without_a_planned_end(examples, fit_model, changes, epochs):
     """Validation labels are turned over, so that the first epoch is the best."""
-    train, recorder = examples(200), Recorder()
+    train, progress = examples(200), RecordingProgress()
     fitted = fit_model(
-        train, flipped(train), progress=recorder, **{"lstm.epochs": 12, **OPEN, **changes}
+        train, flipped(train), progress=progress, **{"lstm.epochs": 12, **OPEN, **changes}
     )
     assert (fitted.best_epoch, len(fitted.history), fitted.remarks) == (1, epochs, [])
     most = changes.get("lstm.epochs", 12)
-    words, start, first, *_ = recorder.lines
+    words, start, first, *_ = progress.lines
     assert words == "Tokenizing 200 texts ..."
     assert f" words, at most {most} epochs of 25 updates " in start
     assert re.fullmatch(r"epoch +1    .* \(best so far\)", first)
-    assert recorder.labels[0] == f"epoch 1 of at most {most}"
-    assert recorder.total is None
+    assert progress.labels[0] == f"epoch 1 of at most {most}"
+    assert progress.bars[-1][0] is None
 
 
 @pytest.mark.slow
@@ -181,20 +162,20 @@ def test_the_best_epoch_may_be_that_of_accuracy_and_macro_f1(examples, fit_model
 
 def test_the_last_epoch_may_be_kept_whatever_validation_says(examples, fit_model):
     """Validation labels are turned over, so that the first epoch is the best."""
-    train, recorder = examples(200), Recorder()
+    train, progress = examples(200), RecordingProgress()
     changes = {
         "lstm.epochs": 6,
         "lstm.patience": 1,
         "lstm.learning_rate": 0.05,
         "lstm.epoch_score": "last",
     }
-    fitted = fit_model(train, flipped(train), progress=recorder, **changes)
+    fitted = fit_model(train, flipped(train), progress=progress, **changes)
     accuracies = [epoch.valid_accuracy for epoch in fitted.history]
     assert (fitted.best_epoch, len(accuracies)) == (6, 6)
     assert accuracies[-1] < max(accuracies)
     right = fitted.model.log_proba(train.texts).argmax(axis=1) == flipped(train).targets
     assert right.mean() == pytest.approx(accuracies[-1])
-    assert not any("best" in line for line in recorder.lines)
+    assert not any("best" in line for line in progress.lines)
 
 
 def test_of_epochs_as_accurate_the_one_of_lower_loss_is_the_best(examples, fit_model):
@@ -287,9 +268,9 @@ class Clock:
 def test_the_time_limit_is_kept(
     examples, fit_model, monkeypatch, deadline, judging, updates, epochs, ended
 ):
-    clock, recorder = Clock(monkeypatch, judging), Recorder()
-    fitted = fit_model(examples(100), deadline=deadline, progress=recorder, epochs=3)
-    assert (len(recorder.labels), len(fitted.history)) == (updates, epochs)
+    clock, progress = Clock(monkeypatch, judging), RecordingProgress()
+    fitted = fit_model(examples(100), deadline=deadline, progress=progress, epochs=3)
+    assert (len(progress.labels), len(fitted.history)) == (updates, epochs)
     assert clock.now <= max(deadline, 0.0) + 1.0
     if deadline < 0:
         [remark] = fitted.remarks
@@ -303,22 +284,22 @@ def test_the_time_limit_is_kept(
     assert np.isfinite(fitted.model.log_proba(["w1 w2"])).all()
 
 
-def test_an_epoch_cut_short_is_the_last_even_if_validation_was_faster_than_feared(
+def test_an_epoch_cut_short_is_the_last_even_if_validation_was_faster_than_expected(
     examples, fit_model, monkeypatch
 ):
     Clock(monkeypatch, judging=0.0)
     monkeypatch.setattr(loop, "EVALUATED_TEXTS_PER_SECOND", 10.0)  # 100 texts: 10 s
-    recorder = Recorder()
-    fitted = fit_model(examples(100), deadline=15.5, progress=recorder, epochs=3)
-    assert (len(recorder.labels), len(fitted.history)) == (6, 1)
+    progress = RecordingProgress()
+    fitted = fit_model(examples(100), deadline=15.5, progress=progress, epochs=3)
+    assert (len(progress.labels), len(fitted.history)) == (6, 1)
     assert fitted.remarks == ["The time limit ended the training in epoch 1."]
 
 
-def test_a_user_sees_the_plan_and_a_line_an_epoch(examples, fit_model, monkeypatch):
+def test_a_user_sees_the_planned_updates_and_a_line_an_epoch(examples, fit_model, monkeypatch):
     Clock(monkeypatch, judging=0.0)
-    recorder = Recorder()
-    fitted = fit_model(examples(100), progress=recorder, epochs=2)
-    _, start, *lines = recorder.lines
+    progress = RecordingProgress()
+    fitted = fit_model(examples(100), progress=progress, epochs=2)
+    _, start, *lines = progress.lines
     assert lines.pop() == (
         "  2 epochs, 40 s: best validation accuracy"
         f" {fitted.history[fitted.best_epoch - 1].valid_accuracy:.3f} in epoch {fitted.best_epoch}"
@@ -336,12 +317,12 @@ def test_a_user_sees_the_plan_and_a_line_an_epoch(examples, fit_model, monkeypat
     )
     best = "best so far" if fitted.best_epoch == 2 else "best: 1"
     assert lines[1].endswith(f"valid {second.valid_accuracy:.3f} ({best})  0 s left")
-    assert recorder.total == 40
+    assert progress.bars[-1][0] == 40
     second = f"epoch 2 of 2, validation {first.valid_accuracy:.3f}"
-    assert recorder.labels == ["epoch 1 of 2"] * 20 + [second] * 20
+    assert progress.labels == ["epoch 1 of 2"] * 20 + [second] * 20
 
 
-def test_truncation_is_counted_and_said(examples, fit_model):
+def test_truncation_is_counted_and_reported(examples, fit_model):
     train = examples(100)
     longer = sum(len(text.split()) > 6 for text in train.texts)
     for end in ("end", "front"):
@@ -355,4 +336,4 @@ def test_truncation_is_counted_and_said(examples, fit_model):
 def test_an_unknown_device_is_refused_before_any_work(examples, settings):
     data = FitData(examples(5), examples(5), ["0", "1"])
     with pytest.raises(SettingsError, match=r"^no device 'gpu'"):
-        lstm.fit_lstm(data, settings(), RunContext(0, Recorder(), "gpu"))
+        lstm.fit_lstm(data, settings(), RunContext(0, RecordingProgress(), "gpu"))

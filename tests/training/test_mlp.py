@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 from wordgate.data.dataset import Dataset
 from wordgate.runtime.progress import Silent
@@ -26,14 +27,6 @@ def data(n=50, seed=0):
     averages = rng.normal(size=(n, 4)).astype(np.float32)
     noisy = averages[:, :CLASSES] + 0.3 * rng.normal(size=(n, CLASSES))
     return averages, noisy.argmax(axis=1).astype(np.int64)
-
-
-class Told(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
 
 
 class Fit:
@@ -127,8 +120,8 @@ def test_epochs_are_those_of_the_reference(train, rates):
             loss_sum, right = loss_sum + loss * len(rows), right + n_right
         losses.append((loss_sum / 50, right / 50))
         layers.append({name: array.copy() for name, array in reference.weights.items()})
-    told = [(epoch.train_loss, epoch.train_accuracy) for epoch in fitted.history]
-    assert np.array(told) == pytest.approx(np.array(losses), abs=1e-5)
+    reported = [(epoch.train_loss, epoch.train_accuracy) for epoch in fitted.history]
+    assert np.array(reported) == pytest.approx(np.array(losses), abs=1e-5)
     for name, expected in layers[fitted.best_epoch - 1].items():
         assert getattr(fitted.layers, name) == pytest.approx(expected, abs=1e-4)
 
@@ -231,9 +224,9 @@ def test_the_caller_keeps_its_threads_and_its_random_numbers(train):
 
 
 def test_every_epoch_is_reported(train):
-    told = Told()
-    fitted = train(mlp_epochs=3, progress=told)
-    start, *lines, end = told.lines
+    progress = RecordingProgress()
+    fitted = train(mlp_epochs=3, progress=progress)
+    start, *lines, end = progress.lines
     assert end.startswith("  3 epochs, ")
     assert start == "Training on cpu, 1 thread: at most 3 epochs of 4 updates with 16 texts each."
     assert [line.split()[1] for line in lines] == ["1", "2", "3"]

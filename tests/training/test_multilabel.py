@@ -1,4 +1,4 @@
-"""Several labels per text: every family learns them, and goes on from an interruption."""
+"""Several labels per text: every family learns them, and can be resumed."""
 
 import math
 import shutil
@@ -11,10 +11,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.multiclass import OneVsRestClassifier
+from tests.conftest import RecordingProgress
 
 from wordgate.data.dataset import Dataset
 from wordgate.evaluation.metrics import macro_f1
-from wordgate.runtime.progress import Silent
 from wordgate.training import logistic
 from wordgate.training.fitting import (
     CheckpointConfig,
@@ -91,7 +91,7 @@ def test_every_family_learns_several_labels(family, fit_family):
         assert f1_score(new.targets[:, :-1], given, average="micro") > 0.9
 
 
-def test_what_validation_measured_is_what_the_model_predicts(family, fit_family):
+def test_validation_scores_are_those_of_the_model(family, fit_family):
     train, valid = make_rows(200), make_rows(100, seed=1)
     fitted = fit_family(family, train, valid)
     if not fitted.history:
@@ -131,15 +131,14 @@ def test_an_lstm_is_chosen_by_accuracy_where_a_user_says_so(fit_family, settings
 
 
 def test_early_ends_and_epochs_name_the_loss(fit_family):
-    said = []
-    progress = type("Told", (Silent,), {"say": lambda self, text: said.append(text)})()
+    progress = RecordingProgress()
     train, valid = make_rows(60), make_rows(60, seed=1)
     fitted = fit_family("lstm", train, valid, progress=progress, lstm_epochs=3)
     best = fitted.history[fitted.best_epoch - 1]
-    assert said[-1].endswith(
+    assert progress.lines[-1].endswith(
         f": best validation loss {best.valid_loss:.3f} in epoch {fitted.best_epoch}"
     )
-    lines = [line for line in said if line.startswith("epoch 1/3")]
+    lines = [line for line in progress.lines if line.startswith("epoch 1/3")]
     assert f"valid loss {fitted.history[0].valid_loss:.3f} (best so far)" in lines[0]
 
 
@@ -242,7 +241,7 @@ def test_the_few_steps_of_a_training_come_close():
     assert of_rare[0] == pytest.approx(of_rare[1], rel=0.05)
 
 
-def test_time_that_is_up_leaves_out_a_strength_of_which_only_some_labels_are_fitted(monkeypatch):
+def test_time_that_is_up_leaves_out_a_penalty_of_which_only_some_labels_are_fitted(monkeypatch):
     features, targets = data(labels=3)
     whole = fitted(features, targets, [0.1, 1.0])
     calls, minimised = [], logistic._minimised

@@ -1,4 +1,4 @@
-"""What trains against what predicts: torch and numpy compute the same probabilities."""
+"""torch and numpy compute the same probabilities."""
 
 from dataclasses import replace
 

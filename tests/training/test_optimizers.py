@@ -217,7 +217,7 @@ def test_it_is_a_mean_of_what_it_took_in():
     assert average.average["weights"].tolist() == pytest.approx([0.75] * 3)
 
 
-def test_training_itself_goes_on_from_the_weights_as_they_are(examples, fit_model):
+def test_training_itself_continues_from_the_weights_as_they_are(examples, fit_model):
     """The losses on the way are the same; the network that is judged is another."""
     train, changes = examples(200), {"lstm.schedule": "constant", "lstm.epochs": 3}
     averaged = fit_model(train, weight_averaging=0.5, **changes)

@@ -35,7 +35,7 @@ def test_words_beside_change_nothing(asked):
     np.testing.assert_allclose(alone, together, rtol=1e-4, atol=1e-6)
 
 
-def test_a_word_without_a_known_piece_is_unknown(asked):
+def test_a_word_without_a_known_subword_is_unknown(asked):
     found = asked.outputs(["w1", "\N{SNOWMAN}", ""])
     assert found.known.tolist() == [True, False, False]
 

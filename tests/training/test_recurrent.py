@@ -1,4 +1,4 @@
-"""Both engines against a slow, obvious LSTM: outputs and all gradients, masks included.
+"""Both engines against a slow, simple LSTM: outputs and all gradients, masks included.
 
 The slow LSTM reads one text at a time, one word at a time, without padding. It is written once and
 runs in numpy's float64, which anybody can check, and in torch's, which derives it.
@@ -290,7 +290,7 @@ def dropped(shape, index):
 @pytest.mark.parametrize(
     ("name", "tensor"), [("input_masks", 1), ("state_masks", 2), ("output_mask", -2)]
 )
-def test_what_a_mask_drops_has_no_part_and_learns_nothing(name, tensor):
+def test_masked_units_have_no_effect_and_no_gradient(name, tensor):
     case = plain_case()
     whole = fused_logits(parameters(case), case)
     size = case["tensors"][tensor].shape[1]

@@ -4,24 +4,16 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from tests.conftest import RecordingProgress
 
 from wordgate.errors import WordgateError
 from wordgate.runtime.engine import Engine
-from wordgate.runtime.progress import Silent
 from wordgate.storage.resumable import write_resumable
 from wordgate.training.fitting import CheckpointConfig, Fitted, RunContext
 from wordgate.training.processes import LostProcessError
 from wordgate.training.restarts import MOST_RESTARTS, fit_with_restarts
 
 LOST = "of the 2 training processes, one ended unexpectedly: memory may have run out"
-
-
-class Listener(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture
@@ -49,7 +41,7 @@ def fit_after(n_losses, kept, *, saves=True):
 
 
 def context(kept, engine="ray"):
-    return RunContext(0, Listener(), checkpoint=kept, engine=Engine(engine))
+    return RunContext(0, RecordingProgress(), checkpoint=kept, engine=Engine(engine))
 
 
 def test_it_continues_from_the_checkpoint(kept):
@@ -66,7 +58,7 @@ def test_it_continues_from_the_checkpoint(kept):
     ]
 
 
-def test_what_commands_before_had_taken_is_that_of_the_first_checkpoint(kept):
+def test_the_time_of_earlier_commands_is_that_of_the_first_checkpoint(kept):
     write(kept, 7.0)
     fit, _ = fit_after(2, kept)
     fitted = fit_with_restarts(fit, context(CheckpointConfig(kept.file, resume=True)))

@@ -1,4 +1,4 @@
-"""Resuming a training from its checkpoint: in the same bits, from any update."""
+"""Resuming a training from its checkpoint: bit-identical, from any update."""
 
 import json
 import math
@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from tests.conftest import RecordingProgress
 
 from wordgate.errors import BundleError
 from wordgate.runtime.interrupt import deferred_interruption
-from wordgate.runtime.progress import Silent
 from wordgate.storage.resumable import RunFingerprint, digest
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.vocabulary import Vocabulary
@@ -41,29 +41,6 @@ WAYS = {
     },
     "without a planned end": {"lstm.schedule": "warm-constant", "lstm.weight_averaging": 0.5},
 }
-
-
-class Listener(Silent):
-    """Keeps what it is told, and how far the bar was when it was opened."""
-
-    def __init__(self):
-        self.lines, self.done = [], None
-
-    def say(self, text):
-        self.lines.append(text)
-
-    def bar(self, total, done=0):
-        self.done = done
-        return self
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def advance(self, label):
-        pass
 
 
 def outcome(fitted):
@@ -110,18 +87,18 @@ def test_a_training_resumed_at_any_update_ends_in_the_same_bits(
     monkeypatch.undo()
     for updates in sorted({*range(1, len(copies) + 1, how_many(9, 1)), 23, 24, 46}):
         copy = copies[updates - 1]
-        listener = Listener()
+        progress = RecordingProgress()
         resumed = fit_model(
             train,
             valid,
             checkpoint=CheckpointConfig(copy, resume=True),
-            progress=listener,
+            progress=progress,
             **changes,
         )
         assert outcome(resumed) == expected, updates
-        assert listener.done == updates
+        assert progress.starts[-1] == updates
         of = "of at most" if way == "without a planned end" else "of"
-        assert f"Resumed from {copy} after {updates} {of} {len(copies)} updates." in listener.lines
+        assert f"Resumed from {copy} after {updates} {of} {len(copies)} updates." in progress.lines
 
 
 def test_two_candidates_resumed_at_any_update_end_in_the_same_bits(
@@ -139,23 +116,23 @@ def test_two_candidates_resumed_at_any_update_end_in_the_same_bits(
     assert len(copies) == 2 * 23
     monkeypatch.undo()
     for updates in sorted({*range(1, 47, how_many(9, 1)), 23, 24, 46}):
-        listener = Listener()
+        progress = RecordingProgress()
         resumed = fit_model(
             train,
             valid,
             checkpoint=CheckpointConfig(copies[updates - 1], resume=True),
-            progress=listener,
+            progress=progress,
             **changes,
         )
         assert outcome(resumed) == outcome(expected), updates
         assert resumed.settings == expected.settings
-        kept_line = [line for line in listener.lines if line.startswith("Kept ")]
+        kept_line = [line for line in progress.lines if line.startswith("Kept ")]
         assert len(kept_line) == 1
-        begun = [line for line in listener.lines if line.startswith("Training the ")]
+        begun = [line for line in progress.lines if line.startswith("Training the ")]
         assert len(begun) == (2 if updates <= 23 else 1)
 
 
-def test_without_time_a_second_candidate_is_judged_as_it_is(
+def test_without_time_a_second_candidate_is_evaluated_as_it_is(
     examples, fit_model, every_update, kept, monkeypatch
 ):
     train, changes = examples(90), {"lstm.epochs": 1, "lstm.lighter_candidate": True}
@@ -163,15 +140,15 @@ def test_without_time_a_second_candidate_is_judged_as_it_is(
     copies = sorted(kept.file.parent.glob("copy-*"))
     monkeypatch.undo()
     for updates, choices in ((23, 0), (30, 1)):
-        listener = Listener()
+        progress = RecordingProgress()
         fitted = fit_model(
             train,
             checkpoint=CheckpointConfig(copies[updates - 1], resume=True),
-            progress=listener,
+            progress=progress,
             deadline=-math.inf,
             **changes,
         )
-        assert len([line for line in listener.lines if line.startswith("Kept ")]) == choices
+        assert len([line for line in progress.lines if line.startswith("Kept ")]) == choices
         assert any(remark.startswith("The time limit ") for remark in fitted.remarks)
 
 
@@ -226,7 +203,7 @@ def test_a_signal_ends_it_after_the_update_with_all_kept(
     assert outcome(resumed) == expected
 
 
-def test_what_was_spent_before_is_added(examples, fit_model, kept, monkeypatch):
+def test_the_time_of_earlier_runs_is_added(examples, fit_model, kept, monkeypatch):
     train = examples(100)
     with monkeypatch.context() as patched:
         interrupt_after(patched, 30)
@@ -281,11 +258,11 @@ def test_an_epoch_cut_by_the_time_limit_and_interrupted_is_resumed_in_its_middle
         with pytest.raises(KeyboardInterrupt):
             fit_model(train, epochs=2, checkpoint=kept)
     monkeypatch.undo()
-    listener = Listener()
+    progress = RecordingProgress()
     resumed = fit_model(
-        train, epochs=2, checkpoint=CheckpointConfig(kept.file, resume=True), progress=listener
+        train, epochs=2, checkpoint=CheckpointConfig(kept.file, resume=True), progress=progress
     )
-    assert listener.done == 27
+    assert progress.starts[-1] == 27
     assert outcome(resumed) == expected
 
 
@@ -333,7 +310,7 @@ def test_more_labels_and_other_word_vectors_are_refused(
 
     def fit(**options):
         return fit_model(
-            train, epochs=3, vectors=PretrainedVectors.open(vectors, Listener()), **options
+            train, epochs=3, vectors=PretrainedVectors.open(vectors, RecordingProgress()), **options
         )
 
     with monkeypatch.context() as patched:
@@ -402,15 +379,15 @@ def test_another_engine_is_warned_of(interrupted, fit_model):
     arrays = load_file(config.file)
     content["digest"] = digest(content, arrays)
     save_file(arrays, config.file, {"wordgate": json.dumps(content)})
-    listener = Listener()
-    fit_model(train, epochs=3, checkpoint=config, progress=listener)
-    said = "\n".join(listener.lines)
-    assert "The training was started with device B200 instead of cpu, threads 64 instead " in said
-    assert f", python 3.1.4 instead of {platform.python_version()}" in said
-    assert ", torch 1.0 instead of " in said
-    assert f", regex 2020.1 instead of {metadata.version('regex')}" in said
-    assert ", wordgate 0.0 instead of " in said
-    assert "its result may differ slightly from that of an uninterrupted one." in said
+    progress = RecordingProgress()
+    fit_model(train, epochs=3, checkpoint=config, progress=progress)
+    text = "\n".join(progress.lines)
+    assert "The training was started with device B200 instead of cpu, threads 64 instead " in text
+    assert f", python 3.1.4 instead of {platform.python_version()}" in text
+    assert ", torch 1.0 instead of " in text
+    assert f", regex 2020.1 instead of {metadata.version('regex')}" in text
+    assert ", wordgate 0.0 instead of " in text
+    assert "its result may differ slightly from that of an uninterrupted one." in text
 
 
 def test_a_damaged_checkpoint_is_refused(interrupted, fit_model):
@@ -446,7 +423,9 @@ def test_a_checkpoint_of_another_layout_is_refused(interrupted, fit_model):
     )
 
 
-def test_a_full_disk_is_said_and_the_checkpoint_before_stays(interrupted, fit_model, monkeypatch):
+def test_a_full_disk_is_reported_and_the_checkpoint_before_stays(
+    interrupted, fit_model, monkeypatch
+):
     train, config = interrupted
     before = config.file.read_bytes()
 

@@ -1,4 +1,4 @@
-"""Resuming the training of an MLP and of a transformer: in the same bits, from any update."""
+"""Resuming the training of an MLP and of a transformer: bit-identical, from any update."""
 
 import math
 import os
@@ -8,6 +8,7 @@ import signal
 import numpy as np
 import pytest
 import torch
+from tests.conftest import RecordingProgress
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import BundleError
@@ -38,16 +39,6 @@ TRANSFORMER = {
     "transformer_learning_rate": 1e-2,
 }
 UPDATES = 6  # an epoch: 90 texts in batches of 16
-
-
-class Listener(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture(params=["mlp", "transformer"])
@@ -120,18 +111,18 @@ def test_a_training_resumed_at_any_update_ends_in_the_same_bits(fit_family, rows
     candidates = 2 if fit_family.family == "mlp" else 1
     assert len(files) == candidates * 3 * UPDATES
     for number in sorted({*range(1, len(files) + 1, how_many(6, 1)), UPDATES, 18, len(files)}):
-        listener = Listener()
+        progress = RecordingProgress()
         config = CheckpointConfig(files[number - 1], resume=True)
-        resumed = fit_family(*own, checkpoint=config, progress=listener)
+        resumed = fit_family(*own, checkpoint=config, progress=progress)
         assert outcome(resumed) == expected, number
         assert resumed.earlier_seconds > 0.0
         of = "of at most" if fit_family.family == "mlp" else "of"
         updates = (number - 1) % 18 + 1
         where = f"Resumed from {files[number - 1]} after {updates} {of} 18 updates."
-        assert where in listener.lines
+        assert where in progress.lines
 
 
-def test_dropout_goes_on_where_it_was(fit_family, rows, copies):
+def test_dropout_continues_where_it_was(fit_family, rows, copies):
     """In the middle of an epoch, whatever has been drawn elsewhere since."""
     own = rows(fit_family.family)
     fitted, files = copies(fit_family, *own)

@@ -1,4 +1,4 @@
-"""Fine-tuning: what it learns, what chance decides, when it ends, and what is refused."""
+"""Fine-tuning: what it learns, randomness, time limits, and refusals."""
 
 import json
 import shutil
@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 from wordgate.errors import DataError, MissingExtraError
 from wordgate.runtime import cpu
@@ -34,14 +35,6 @@ FAST = {
 }
 
 
-class Listening(Silent):
-    def __init__(self):
-        self.said = []
-
-    def say(self, text):
-        self.said.append(text)
-
-
 @pytest.fixture
 def fine_tune(fit_any):
     def call(train, valid=None, **options):
@@ -59,22 +52,24 @@ def same(one, other):
 
 
 def test_it_learns_an_easy_task(examples, fine_tune):
-    told = Listening()
-    fitted = fine_tune(examples(300), transformer_epochs=6, transformer_patience=6, progress=told)
+    progress = RecordingProgress()
+    fitted = fine_tune(
+        examples(300), transformer_epochs=6, transformer_patience=6, progress=progress
+    )
     fresh = examples(200, seed=1)
     right = fitted.model.log_proba(fresh.texts).argmax(axis=1) == fresh.targets
     assert right.mean() > 0.93
     assert fitted.history[0].train_loss > fitted.history[-1].train_loss
     assert [entry.epoch for entry in fitted.history] == [1, 2, 3, 4, 5, 6]
-    said = [line for line in told.said if not line.endswith(" ...")]
-    assert said[0].startswith("Fine-tuning ")
-    assert said[0].endswith(" 6 epochs of 19 updates with 16 texts each.")
-    assert said[1].startswith("epoch 1/6 ")
+    lines = [line for line in progress.lines if not line.endswith(" ...")]
+    assert lines[0].startswith("Fine-tuning ")
+    assert lines[0].endswith(" 6 epochs of 19 updates with 16 texts each.")
+    assert lines[1].startswith("epoch 1/6 ")
     assert fitted.engine["device"] == "cpu"
     assert {"torch", "transformers", "tokenizers"} <= set(fitted.engine)
 
 
-def test_what_would_compute_is_what_computes(examples, fine_tune, settings):
+def test_the_expected_engine_is_the_one_that_is_used(examples, fine_tune, settings):
     fitted = fine_tune(examples(30), transformer_epochs=1)
     assert engine_of("transformer", settings(), RunContext(0, Silent(), "cpu")) == fitted.engine
 
@@ -124,17 +119,17 @@ def test_texts_without_groups_are_all_read():
 def test_groups_shorten_an_epoch(examples, fine_tune):
     train = examples(80)
     grouped = Dataset(train.texts, train.targets, [str(n // 4) for n in range(80)])
-    told = Listening()
-    fine_tune(grouped, train, progress=told)
-    said = [line for line in told.said if not line.endswith(" ...")]
-    assert said[0].endswith(" 2 epochs of 2 updates with 16 texts each.")
+    progress = RecordingProgress()
+    fine_tune(grouped, train, progress=progress)
+    lines = [line for line in progress.lines if not line.endswith(" ...")]
+    assert lines[0].endswith(" 2 epochs of 2 updates with 16 texts each.")
 
 
 @pytest.mark.parametrize(
     ("asked", "n_groups", "read"),
     [(1, 5000, 1), (1, 20, 256), (1, 1, 8192), (0, 20, 500), (3, 20, 384)],
 )
-def test_large_groups_are_not_taken_for_copies(settings, asked, n_groups, read):
+def test_large_groups_are_not_taken_for_duplicates(settings, asked, n_groups, read):
     groups = np.arange(10_000) % n_groups
     chosen = settings(
         transformer_texts_per_group=asked,
@@ -158,7 +153,7 @@ def test_small_data_is_passed_more_often(settings):
     assert epochs(320, transformer_min_updates=9) == 2
 
 
-def test_what_a_user_sets_stays_whatever_the_size_of_the_data():
+def test_a_users_settings_do_not_depend_on_the_size_of_the_data():
     groups = np.arange(200) // 50
     for epochs, texts in ((1, 1), (2, 3), (30, 50)):
         changes = {"transformer.epochs": epochs, "transformer.texts_per_group": texts}
@@ -184,7 +179,7 @@ def test_patience_ends_it(examples, fine_tune):
     assert fitted.remarks == ["No better validation accuracy in 1 epoch: stopped early."]
 
 
-def test_truncated_texts_are_told(examples, fine_tune):
+def test_truncated_texts_are_reported(examples, fine_tune):
     fitted = fine_tune(examples(40), transformer_max_tokens=6)
     n_long = sum(len(text.split()) > 4 for text in examples(40).texts)
     assert fitted.remarks == [
@@ -242,7 +237,7 @@ def change_config(folder, **changes):
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
-def test_without_network_the_message_says_what_to_fetch_and_what_to_set(
+def test_without_network_the_message_names_what_to_fetch_and_what_to_set(
     refusal, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -268,7 +263,7 @@ class Unreachable:
         raise FileNotFoundError("not in the cache")
 
 
-def test_what_is_not_there_is_named(refusal, tmp_path, monkeypatch):
+def test_a_missing_model_is_named(refusal, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     assert refusal("empty") == "'empty' contains no transformer: it has no config.json"

@@ -1,9 +1,10 @@
-"""The words a training knows, and what is found for them in a table."""
+"""The vocabulary of a training, and the pretrained vectors of its words."""
 
 import re
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError
@@ -22,14 +23,6 @@ def data(train, vocabulary_of=None):
 
 def of(*texts, groups=None):
     return Dataset(texts, np.zeros(len(texts), np.int64), groups)
-
-
-class Told(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines += text.splitlines()
 
 
 def test_the_vocabulary_is_of_train_alone_unless_asked(settings):
@@ -94,10 +87,10 @@ def test_a_table_that_knows_none_of_the_words_is_refused(settings, word_vectors)
             )
 
 
-def test_what_was_found_is_told(settings, word_vectors):
-    told = Told()
-    fit_vocabulary_with_vectors(data(of("w1 W0", "w29 w29")), word_vectors, settings(), told)
-    assert told.lines[-2:] == [
+def test_the_words_found_are_reported(settings, word_vectors):
+    progress = RecordingProgress()
+    fit_vocabulary_with_vectors(data(of("w1 W0", "w29 w29")), word_vectors, settings(), progress)
+    assert progress.lines[-2:] == [
         "2 of 3 words have a vector (66.7%), which cover 50.0% of all word occurrences in the"
         " training texts.",
         "Most frequent words without a vector: w29 (2).",

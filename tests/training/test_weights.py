@@ -1,4 +1,4 @@
-"""Weights of labels and of texts: what they are, what they change, and what is refused."""
+"""Weights of labels and of texts: their values, their effects, and refusals."""
 
 import math
 from dataclasses import replace
@@ -90,7 +90,7 @@ def test_a_users_weights_are_those_of_the_labels_named():
     assert class_weights(data_of([0, 1, 2]), asked).tolist() == [0.5, 1.0, 5.0]
 
 
-def test_with_several_labels_those_that_bear_one_weigh_as_much_as_those_that_do_not():
+def test_with_several_labels_texts_with_a_label_weigh_as_much_as_those_without():
     targets = np.zeros((300, 4), np.int64)
     targets[:100, 0], targets[:1, 1], targets[:, 3] = 1, 1, 1
     data = data_of(targets, ("a", "b", "c", "d"))

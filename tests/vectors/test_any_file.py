@@ -1,4 +1,4 @@
-"""Whatever the bytes: vectors, or one sentence with the file's name."""
+"""Any bytes: vectors, or one sentence with the file's name."""
 
 import gzip
 

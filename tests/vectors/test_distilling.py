@@ -1,10 +1,10 @@
-"""From a teacher's outputs to vectors: what is kept, in which order, and what is refused."""
+"""From a teacher's outputs to vectors: which words, in which order, and refusals."""
 
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 from wordgate.errors import DataError, SettingsError
 from wordgate.runtime.progress import Silent
@@ -78,7 +78,7 @@ def test_a_words_vector_does_not_depend_on_the_order_of_the_words():
     np.testing.assert_allclose(mixed, distil().vectors[order], atol=1e-6)
 
 
-def test_words_of_as_many_pieces_are_asked_together():
+def test_words_of_as_many_subwords_are_asked_together():
     teacher = Made()
     distil(teacher=teacher)
     lengths = [len(word) for batch in teacher.asked for word in batch]
@@ -86,21 +86,11 @@ def test_words_of_as_many_pieces_are_asked_together():
     assert [len(batch) for batch in teacher.asked] == [128, 72]
 
 
-def test_the_way_is_shown():
-    class Shown(Silent):
-        seen = ()
-
-        @contextmanager
-        def bar(self, total, done=0):
-            self.seen = [*self.seen, total]
-            yield self
-
-        def advance(self, label):
-            self.seen.append(label)
-
-    shown = Shown()
-    distill_words(WORDS, Made(), progress=shown)
-    assert shown.seen == [2, "128 of 200 words", "200 of 200 words", None]
+def test_progress_is_shown():
+    progress = RecordingProgress()
+    distill_words(WORDS, Made(), progress=progress)
+    assert [total for total, _ in progress.bars] == [2, None]
+    assert progress.labels == ["128 of 200 words", "200 of 200 words"]
 
 
 def test_words_the_teacher_does_not_know_are_left_out():
@@ -163,7 +153,7 @@ def test_a_teacher_of_damaged_weights_is_refused(value):
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3])
-def test_a_teacher_that_tells_no_word_from_another_is_refused(value):
+def test_a_teacher_with_the_same_vector_for_all_words_is_refused(value):
     teacher = Made()
     teacher.rows = {word: np.full(8, value, "f4") for word in WORDS}
     with pytest.raises(DataError, match=r"^the teacher 'made' has the same output for every word"):
@@ -171,22 +161,16 @@ def test_a_teacher_that_tells_no_word_from_another_is_refused(value):
 
 
 def test_words_that_the_deadline_leaves_out_are_counted_and_have_no_vector(monkeypatch):
-    class Said(Silent):
-        lines = ()
-
-        def say(self, text):
-            self.lines = [*self.lines, text]
-
-    said = Said()
+    progress = RecordingProgress()
     monkeypatch.setattr("wordgate.vectors.distilling._AT_ONCE", 50)
     teacher = Made()
-    made = distill_words(WORDS, teacher, progress=said, deadline=time.monotonic())
+    made = distill_words(WORDS, teacher, progress=progress, deadline=time.monotonic())
     (first,) = teacher.asked
     assert sorted(made.words) == sorted(first)
     assert WORDS[0] in first
-    assert said.lines[0] == "The time limit left 150 of 200 words without a vector"
+    assert progress.lines[0] == "The time limit left 150 of 200 words without a vector"
     assert distil(deadline=time.monotonic() + 1000).words == WORDS
     teacher.asked, teacher.count_subwords = [], lambda words: [1] * len(words)
-    made = distill_words(WORDS, teacher, progress=said, deadline=time.monotonic())
+    made = distill_words(WORDS, teacher, progress=progress, deadline=time.monotonic())
     assert teacher.asked == [WORDS[:50]]
     assert made.words == WORDS[:50]

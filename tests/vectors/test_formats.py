@@ -1,4 +1,4 @@
-"""What is recognised, and what people hand over in place of word vectors."""
+"""Recognized formats, and other files given in place of word vectors."""
 
 import bz2
 import io
@@ -34,7 +34,7 @@ BOTH = (b"a 1 2\nb 3 4\n", 2)
 @pytest.mark.parametrize(
     ("name", "form"), [("gensim.bin", "word2vec"), ("gensim.txt", "word2vec-text")]
 )
-def test_what_gensim_wrote_is_read(made, rows, name, form):
+def test_files_of_gensim_are_read(made, rows, name, form):
     opened = made((FIXTURES / name).read_bytes(), "other.name")
     assert (opened.format, opened.count, opened.dim) == (form, 5, 5)
     assert rows(opened) == (GENSIM, TABLE.tolist())
@@ -101,11 +101,11 @@ def tarred():
         "page", "CSV", "words", "zeros", "empty lines", "one long word", "one long line",
     ],  # an archive holds the time, and with it as its name a test would be another each second
 )  # fmt: skip
-def test_what_is_no_word_vectors_is_named(refusal, content, message):
+def test_files_that_are_no_word_vectors_are_named(refusal, content, message):
     assert refusal(content) == message
 
 
-def test_what_is_packed_in_gzip_is_looked_at(refusal):
+def test_gzip_files_are_recognized_by_their_content(refusal):
     import gzip
 
     from safetensors.numpy import save
@@ -118,7 +118,7 @@ def test_what_is_packed_in_gzip_is_looked_at(refusal):
     )
 
 
-def test_binary_is_told_from_text_by_content(made):
+def test_binary_is_distinguished_from_text_by_content(made):
     for content, form in [
         (b"1 1\na \xcd\xcc\xcc\x3d", "word2vec"),
         (b"1 1\na 0.1", "word2vec-text"),
@@ -131,7 +131,7 @@ def test_binary_is_told_from_text_by_content(made):
         assert made(content).format == form
 
 
-def test_the_size_is_what_most_of_the_first_lines_have(made):
+def test_the_dimension_is_that_of_most_of_the_first_lines(made):
     assert made(b"1 2 0.5 0.5\n" + b"the 0.5 0.5\n" * 3).dim == 2
     assert made(b". 0.5 0.5\n. 1 0.5 0.5\nat 1 2 0.5 0.5\nx 0.5 0.5\n").dim == 2
     assert made(b"12 0.5 0.5\n13 0.5 0.5").dim == 2
@@ -143,7 +143,7 @@ def refused(path):
     return str(caught.value)
 
 
-def test_what_is_no_file(tmp_path):
+def test_paths_that_are_no_files_are_refused(tmp_path):
     (tmp_path / "glove.txt").write_bytes(BOTH[0])
     near, folder = tmp_path / "glove.tx", tmp_path / "no" / "glove.txt"
     assert refused(near) == f"no file '{near}'; did you mean 'glove.txt'?"

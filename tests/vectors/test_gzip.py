@@ -75,14 +75,14 @@ def test_gzip_with_something_behind(refusal):
         )
 
 
-def test_a_header_that_lies_within_gzip(refusal):
+def test_a_false_header_within_gzip(refusal):
     assert refusal(packed(b"3000000 300\na " + bytes(1200))) == (
         "ends at byte 1,214 within row 2 of 3,000,000: it is truncated; download it again"
     )
 
 
 @pytest.mark.parametrize("content", [b"a 1 1\n" * 9 + b"x" * 10**8, b"9 9\n" + b"\xff" * 10**8])
-def test_what_unpacks_to_much_is_refused_early(refusal, content):
+def test_a_file_that_unpacks_to_much_is_refused_early(refusal, content):
     import tracemalloc
 
     small = packed(content)
@@ -93,7 +93,7 @@ def test_what_unpacks_to_much_is_refused_early(refusal, content):
     tracemalloc.stop()
 
 
-def test_what_unpacks_to_far_more_than_it_takes_is_refused(refusal, monkeypatch):
+def test_a_file_that_unpacks_to_far_more_than_it_takes_is_refused(refusal, monkeypatch):
     monkeypatch.setattr(source, "UNPACKED_AT_LEAST", 2**20)
     content = b"300000 1\n" + b"aa 1\n" * 300_000
     assert "unpacks to more than 1,048,576 bytes from " in refusal(packed(content))

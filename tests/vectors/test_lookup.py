@@ -1,4 +1,4 @@
-"""Finding words under other spellings: which rule, in which order, and what each one found."""
+"""Looking up words in other spellings: which rule, in which order."""
 
 import numpy as np
 import pytest

@@ -1,55 +1,35 @@
-"""Word vectors by name: a file first, the user's folder next, then kagglehub, else what to do."""
+"""Word vectors by name: a file, the user's folder, then kagglehub, else instructions."""
 
 import sys
-import types
 
 import pytest
+from tests.conftest import RecordingProgress
 
 from wordgate.errors import DataError, MissingExtraError
-from wordgate.runtime.progress import Silent
 from wordgate.vectors.pretrained import NAMED_VECTORS, locate_vectors
 
 SLUG = "leadbest/googlenewsvectorsnegative300"
 FILE = "GoogleNews-vectors-negative300.bin"
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WORDGATE_DATA_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-def stand_in(monkeypatch, download):
-    """Put a local module in kagglehub's place; ``dataset_download`` has its signature."""
-    module = types.ModuleType("kagglehub")
-    module.dataset_download = download
-    monkeypatch.setitem(sys.modules, "kagglehub", module)
+pytestmark = pytest.mark.usefixtures("data_home")
 
 
 def refuse_to_download(handle, path=None):
     raise AssertionError("kagglehub was asked")
 
 
-class Said(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
-
-
 @pytest.mark.parametrize("folder", [False, True])
-def test_they_come_through_kagglehub_and_their_size_is_said_before(monkeypatch, tmp_path, folder):
-    asked, said = [], Said()
+def test_they_come_through_kagglehub_after_a_report_of_their_size(fake_kagglehub, tmp_path, folder):
+    asked, progress = [], RecordingProgress()
 
     def download(handle, path=None, *, force_download=False):
-        asked.append((handle, path, list(said.lines)))
+        asked.append((handle, path, list(progress.lines)))
         (tmp_path / path).write_bytes(b"1 1\n")
         return str(tmp_path if folder else tmp_path / path)
 
-    stand_in(monkeypatch, download)
-    assert locate_vectors("googlenews", said) == tmp_path / FILE
+    fake_kagglehub(download)
+    assert locate_vectors("googlenews", progress) == tmp_path / FILE
     remark = (
         f"googlenews: 3.6 GB are downloaded with kagglehub ({FILE} of the Kaggle data set"
         f" {SLUG}), unless they are in its cache"
@@ -58,22 +38,22 @@ def test_they_come_through_kagglehub_and_their_size_is_said_before(monkeypatch, 
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_the_users_own_copy_comes_first(monkeypatch, home, suffix):
-    stand_in(monkeypatch, refuse_to_download)
-    place = home / "googlenews" / f"{FILE}{suffix}"
+def test_the_users_own_copy_comes_first(fake_kagglehub, data_home, suffix):
+    fake_kagglehub(refuse_to_download)
+    place = data_home / "googlenews" / f"{FILE}{suffix}"
     place.parent.mkdir(parents=True)
     place.write_bytes(b"1 1\n")
     assert locate_vectors("googlenews") == place
 
 
-def test_a_file_wins_over_a_name_and_a_folder_does_not(monkeypatch, tmp_path):
+def test_a_file_wins_over_a_name_and_a_folder_does_not(fake_kagglehub, tmp_path):
     asked = []
 
     def download(handle, path=None):
         asked.append(path)
         return str(tmp_path / path)
 
-    stand_in(monkeypatch, download)
+    fake_kagglehub(download)
     (tmp_path / "googlenews").write_bytes(b"1 1\n")
     (tmp_path / "glove").mkdir()
     assert str(locate_vectors("googlenews")) == "googlenews"
@@ -82,31 +62,33 @@ def test_a_file_wins_over_a_name_and_a_folder_does_not(monkeypatch, tmp_path):
     assert asked == ["glove.840B.300d.txt"]
 
 
-def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(monkeypatch, home):
+def test_without_network_the_message_names_what_to_fetch_and_where_to_put_it(
+    fake_kagglehub, data_home
+):
     def download(handle, path=None):
         raise ConnectionError("no route to host\nmore of it")
 
-    stand_in(monkeypatch, download)
+    fake_kagglehub(download)
     with pytest.raises(DataError) as error:
         locate_vectors("googlenews")
     assert str(error.value) == (
         "cannot fetch 'googlenews' (ConnectionError: no route to host more of it). Download the"
         f" file {FILE} of the Kaggle data set {SLUG} in a browser and put it at"
-        f" '{home / 'googlenews' / FILE}', or give its path as --vectors."
+        f" '{data_home / 'googlenews' / FILE}', or give its path as --vectors."
     )
 
 
-def test_without_kagglehub_the_message_says_how_to_install_it(monkeypatch, home):
+def test_without_kagglehub_the_message_has_the_line_that_installs_it(monkeypatch, data_home):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
-    said = Said()
+    progress = RecordingProgress()
     with pytest.raises(MissingExtraError) as error:
-        locate_vectors("googlenews", said)
+        locate_vectors("googlenews", progress)
     assert str(error.value) == (
         f"fetching 'googlenews' (the file {FILE} of the Kaggle data set {SLUG}; it can also be put"
-        f" at '{home / 'googlenews' / FILE}', or its path given as --vectors) needs the extra"
+        f" at '{data_home / 'googlenews' / FILE}', or its path given as --vectors) needs the extra"
         " 'kaggle': pip install 'wordgate[kaggle]'"
     )
-    assert said.lines == []
+    assert progress.lines == []
 
 
 NOT_THERE = {
@@ -123,7 +105,7 @@ NOT_THERE = {
 
 
 @pytest.mark.parametrize("name", NOT_THERE)
-def test_what_is_not_there_is_named(tmp_path, name):
+def test_a_missing_model_is_named(tmp_path, name):
     (tmp_path / "mine.bin").write_bytes(b"1 1\n")
     (tmp_path / "folder").mkdir()
     with pytest.raises(DataError) as error:

@@ -1,10 +1,11 @@
-"""Word vectors to begin a training with: looked up once, kept for the next run, never believed."""
+"""Pretrained word vectors: looked up once, cached for the next run, verified."""
 
 import os
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from tests.conftest import RecordingProgress
 
 from wordgate.runtime.progress import Silent
 from wordgate.vectors import lookup_cache, pretrained
@@ -13,14 +14,6 @@ from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 
 WORDS = ("kettle", "lamp", "teapot")
-
-
-class Told(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture(autouse=True)
@@ -47,8 +40,8 @@ def written(path, numbers):
 
 
 def lookup(file, words=WORDS, spelling="any"):
-    told = Told()
-    return PretrainedVectors.open(file, told).lookup(words, spelling, told), told.lines
+    progress = RecordingProgress()
+    return PretrainedVectors.open(file, progress).lookup(words, spelling, progress), progress.lines
 
 
 @pytest.fixture
@@ -77,12 +70,14 @@ def test_a_vocabulary_is_looked_up(file, nothing_worth_keeping):
     assert lines == [f"Looking 3 words up in {file}."]
 
 
-def test_what_was_read_quickly_is_not_kept(file, cache_home, nothing_worth_keeping):
+def test_vectors_that_were_read_quickly_are_not_cached(file, cache_home, nothing_worth_keeping):
     lookup(file)
     assert not cache_home.exists()
 
 
-def test_the_second_run_reads_what_the_first_kept(file, cache_home, all_worth_keeping, monkeypatch):
+def test_the_second_run_reads_the_cache_of_the_first(
+    file, cache_home, all_worth_keeping, monkeypatch
+):
     first, lines = lookup(file)
     assert lines[1] == f"The vectors found are cached for the next run in {cache_home}."
     monkeypatch.setattr(pretrained, "lookup_words", None)
@@ -93,7 +88,7 @@ def test_the_second_run_reads_what_the_first_kept(file, cache_home, all_worth_ke
 
 
 @pytest.mark.parametrize("change", ["words", "order", "spelling", "file"])
-def test_another_question_is_answered_anew(file, all_worth_keeping, change):
+def test_another_request_is_not_answered_from_the_cache(file, all_worth_keeping, change):
     lookup(file)
     if change == "file":
         written(file, {"lamp": 5.0, "Kettle": 2.0, "stove": 3.0})
@@ -104,7 +99,7 @@ def test_another_question_is_answered_anew(file, all_worth_keeping, change):
 
 
 @pytest.mark.parametrize("harm", ["cut", "changed", "emptied"])
-def test_a_damaged_answer_is_not_believed(file, cache_home, all_worth_keeping, harm):
+def test_a_damaged_cache_entry_is_ignored(file, cache_home, all_worth_keeping, harm):
     lookup(file)
     (kept,) = cache_home.iterdir()
     content = kept.read_bytes()
@@ -121,7 +116,7 @@ def test_a_damaged_answer_is_not_believed(file, cache_home, all_worth_keeping, h
     [np.zeros((2, 2), np.float64), np.zeros(2, np.float32), np.zeros((3, 2), np.float32)],
     ids=["other numbers", "no table", "a row too many"],
 )
-def test_a_whole_file_of_another_form_is_not_believed(file, cache_home, all_worth_keeping, vectors):
+def test_a_cache_file_of_another_form_is_ignored(file, cache_home, all_worth_keeping, vectors):
     lookup(file)
     (kept,) = cache_home.iterdir()
     rules = load_file(kept)["rules"]
@@ -132,14 +127,14 @@ def test_a_whole_file_of_another_form_is_not_believed(file, cache_home, all_wort
     assert found.vectors.tolist() == [[2.0, -2.0], [1.0, -1.0], [0.0, 0.0]]
 
 
-def test_a_cache_that_can_t_be_written_is_said(file, cache_home, all_worth_keeping):
+def test_a_cache_that_cannot_be_written_is_reported(file, cache_home, all_worth_keeping):
     cache_home.parent.mkdir()
     cache_home.write_text("a file where the folder belongs")
     _, lines = lookup(file)
     assert lines[1].startswith("The vectors found could not be cached for the next run: ")
 
 
-def test_what_was_not_used_for_longest_goes_first(tmp_path, cache_home, monkeypatch):
+def test_the_least_recently_used_vectors_are_deleted_first(tmp_path, cache_home, monkeypatch):
     files = [written(tmp_path / f"{name}.bin", {"lamp": 1.0}) for name in "abc"]
     monkeypatch.setattr(pretrained, "CACHED_FROM_SECONDS", 0.0)
     keys = [lookup_cache.cache_key(file, WORDS, "any") for file in files]

@@ -47,7 +47,7 @@ def test_words_that_are_all_empty(made, rows):
     assert rows(made(content)) == ([b""] * 5, TABLE.tolist())
 
 
-def test_the_library_reads_what_is_written(tmp_path):
+def test_the_library_reads_the_written_file(tmp_path):
     file = tmp_path / "v.safetensors"
     batches = [VectorBatch(WORDS[:2], TABLE[:2]), VectorBatch(WORDS[2:], TABLE[2:])]
     write_vectors(file, batches, format="safetensors", count=5, dim=2)
@@ -123,7 +123,7 @@ def test_values_that_are_not_finite(made, refusal):
     assert len(list(made(packed(vectors=values)).wanted([b"a b\n"]))) == 1
 
 
-def test_headers_that_lie(refusal):
+def test_false_headers_are_refused(refusal):
     content = packed()
     (length,) = struct.unpack("<Q", content[:8])
     assert refusal(struct.pack("<Q", 2**40) + content[8:]) == (

@@ -1,4 +1,4 @@
-"""Which teacher is meant, how it is loaded safely, and what it makes of a word."""
+"""Finding a teacher, loading it safely, and its outputs for a word."""
 
 import importlib.util
 import json
@@ -65,7 +65,7 @@ def test_a_word_is_the_average_of_its_pieces_whatever_stands_beside_it(teacher, 
         np.testing.assert_allclose(mean, own.mean(axis=0), atol=1e-6)
 
 
-def test_pieces_the_teacher_does_not_know_have_no_part(teacher, tiny_teacher):
+def test_subwords_the_teacher_does_not_know_have_no_part(teacher, tiny_teacher):
     outputs = teacher.outputs(["🤣", "lamp-lamp"])  # - is no word of the teacher
     assert outputs.known.tolist() == [False, True]
     own = outputs_by_hand(tiny_teacher, "lamp-lamp")
@@ -151,7 +151,7 @@ NOT_THERE = {
 
 
 @pytest.mark.parametrize("name", NOT_THERE)
-def test_what_is_not_there_is_named_without_asking_the_hub(here, monkeypatch, name):
+def test_a_missing_model_is_named_without_asking_the_hub(here, monkeypatch, name):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     (here / "model").mkdir()
     (here / "models" / "mine-1").mkdir(parents=True)
@@ -228,7 +228,7 @@ def test_without_network_the_hubs_cache_is_enough(hub, here):
     assert locate_teacher("owner/name") == here
 
 
-def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(hub):
+def test_without_network_the_message_names_what_to_fetch_and_where_to_put_it(hub):
     hub(reached=False)
     assert refusal(locate_teacher, "owner/name") == (
         "cannot fetch the teacher 'owner/name' from the Hugging Face Hub (ConnectionError: no route"
@@ -307,7 +307,7 @@ def test_a_teacher_of_weights_that_are_not_numbers_is_refused(changed):
     )
 
 
-def test_a_model_without_outputs_for_pieces_is_refused(tmp_path, teacher):
+def test_a_model_without_outputs_for_subwords_is_refused(tmp_path, teacher):
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from tokenizers import Tokenizer, models

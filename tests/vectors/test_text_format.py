@@ -32,7 +32,7 @@ def test_rows_with_all_kinds_of_line_ends(made, rows, wanted, change, header):
     assert opened.share_read == 1
 
 
-def test_words_hold_spaces_and_what_is_no_ascii_space(made, rows, wanted):
+def test_words_may_contain_spaces_that_are_not_ascii(made, rows, wanted):
     words = [b". . .", b"at name@domain.com", "2\u00a01/2".encode(), b"\x85", b"windows 95",
              b"version 3.5", b" ", b"", b"a\tb", b"a  b"]  # fmt: skip
     content = b"".join(b"%b 0.123 0.456\n" % word for word in words)
@@ -76,7 +76,7 @@ def test_numbers_are_read_exactly(made, rows):
         (b"1,5", "1,5"), (b"\xd9\xa1", "\u0661"), (b"\x1b[1m", "\\x1b[1m"),
     ],
 )  # fmt: skip
-def test_what_is_no_number(made, refusal, field, shown):
+def test_values_that_are_no_numbers_are_refused(made, refusal, field, shown):
     content = b"3 2\na 1 2\nb 3 4\nc %b 6\n" % field
     assert refusal(content, words=[b"c"]) == (
         f"has '{shown}' among the numbers of row 3 (byte 16), where only finite numbers belong,"

@@ -45,7 +45,7 @@ def test_the_first_of_a_word_counts(made, rows, wanted):
     assert rows(made(content)) == ([b"a", b"b", b"a", b"b"], [[1], [2], [3], [4]])
 
 
-def test_vectors_are_given_away(made):
+def test_vectors_can_be_modified(made):
     ((_, vector),) = made(PLAIN).wanted([b"the"])
     vector += 1
     assert vector.tolist() == [2, 3]
@@ -54,9 +54,9 @@ def test_vectors_are_given_away(made):
 @pytest.mark.parametrize("room", [1, 7, 60, 1000])
 def test_rows_are_cut_anywhere_by_the_buffer(made, rows, wanted, monkeypatch, room):
     monkeypatch.setattr(word2vec_format, "_ROOM", room)
-    chance = np.random.default_rng(0)
-    words = [b"w%d" % chance.integers(0, 150) for _ in range(300)]
-    table = chance.standard_normal((300, 3)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    words = [b"w%d" % rng.integers(0, 150) for _ in range(300)]
+    table = rng.standard_normal((300, 3)).astype(np.float32)
     # Spaces and line breaks within vectors are no ends of words.
     table[::3] = np.frombuffer(b"   \n \n  \n\n  ", "<f4")
     content = b"300 3\n" + b"".join(row(w, *v) for w, v in zip(words, table, strict=True))

@@ -1,4 +1,4 @@
-"""What is written is read again to the byte, and lies as gensim would lay it."""
+"""Written vectors are read again to the byte, in gensim's layout."""
 
 import gzip
 from pathlib import Path
@@ -157,7 +157,7 @@ def test_calls_that_can_not_be_right(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_header_that_lies_makes_nothing_large(tmp_path):
+def test_a_false_header_allocates_no_memory(tmp_path):
     lying = tmp_path / "lying.gz"
     lying.write_bytes(gzip.compress(b"900000000000000000 2\na 1 2\nb 3 4\n"))
     opened = open_vectors(lying)

@@ -1,4 +1,4 @@
-"""Breaks bundles, checkpoints and files of vectors in all ways, and reads each.
+"""Damages bundles, checkpoints and vector files in many ways, and reads each.
 
 The hashes are made right again, so that what reads JSON and arrays is reached; or they are not, and
 then nothing that prediction reads may be accepted with a byte changed.
@@ -45,50 +45,50 @@ DTYPES = ["F64", "F32", "F16", "BF16", "I64", "I32", "I8", "U8", "U64", "BOOL", 
 NUMBERS = [0, 1, -1, 2, 4, 7, 8, 2**31, 2**32, 2**53, 2**62, 2**63, 2**64, 10**30]
 
 
-def broken_bytes(content, chance):
+def broken_bytes(content, rng):
     broken = bytearray(content)
-    for _ in range(chance.randint(1, 4)):
+    for _ in range(rng.randint(1, 4)):
         # Every other change hits the first bytes, where headers are.
-        place = chance.randrange(len(broken) if chance.random() < 0.5 else min(200, len(broken)))
-        way = chance.randrange(4)
+        place = rng.randrange(len(broken) if rng.random() < 0.5 else min(200, len(broken)))
+        way = rng.randrange(4)
         if way == 0:
-            broken[place] ^= 1 << chance.randrange(8)
+            broken[place] ^= 1 << rng.randrange(8)
         elif way == 1:
-            broken[place:place] = chance.choice(
+            broken[place:place] = rng.choice(
                 [b"\0", b"\xff", b"9", b'"', b"{", b"}", b"[", b",", b"-", b"e9", b"\\ud800"]
             )
         elif way == 2 and len(broken) > 50:
-            del broken[place : place + chance.randint(1, 40)]
-        elif chance.random() < 0.2:
+            del broken[place : place + rng.randint(1, 40)]
+        elif rng.random() < 0.2:
             del broken[max(1, place) :]
     return bytes(broken)
 
 
-def broken_json(content, chance):
+def broken_json(content, rng):
     """Put other values, of other types and sizes, into a JSON file."""
     tree = json.loads(content)
     holes = {}
-    for _ in range(chance.choice([1, 1, 1, 2, 3])):
+    for _ in range(rng.choice([1, 1, 1, 2, 3])):
         hole = f"hole {len(holes)}"
-        holes[hole] = chance.choice(VALUES)
-        place(tree, hole, chance)
+        holes[hole] = rng.choice(VALUES)
+        place(tree, hole, rng)
     text = json.dumps(tree)
     for hole, value in holes.items():
         text = text.replace(f'"{hole}"', value)
     return text.encode()
 
 
-def place(tree, hole, chance):
+def place(tree, hole, rng):
     """Walk down a tree and change what is there: another value, no value, one more, one twice."""
     while True:
         keys = list(tree) if isinstance(tree, dict) else range(len(tree))
         if not keys:
             return
-        key = chance.choice(keys)
-        if isinstance(tree[key], dict | list) and tree[key] and chance.random() < 0.75:
+        key = rng.choice(keys)
+        if isinstance(tree[key], dict | list) and tree[key] and rng.random() < 0.75:
             tree = tree[key]
             continue
-        way = chance.randrange(8)
+        way = rng.randrange(8)
         if way == 0:
             del tree[key]
         elif way == 1 and isinstance(tree, dict):
@@ -102,18 +102,18 @@ def place(tree, hole, chance):
         return
 
 
-def broken_header(content, chance):
+def broken_header(content, rng):
     """Put other claims into the header of a safetensors file."""
     length = struct.unpack("<Q", content[:8])[0]
     header, data = json.loads(content[8 : 8 + length]), content[8 + length :]
-    name = chance.choice([key for key in header if key != "__metadata__"])
-    entry, way = header[name], chance.randrange(7)
+    name = rng.choice([key for key in header if key != "__metadata__"])
+    entry, way = header[name], rng.randrange(7)
     if way == 0:
-        entry["dtype"] = chance.choice(DTYPES)
+        entry["dtype"] = rng.choice(DTYPES)
     elif way == 1 and entry["shape"]:
-        entry["shape"][chance.randrange(len(entry["shape"]))] = chance.choice(NUMBERS)
+        entry["shape"][rng.randrange(len(entry["shape"]))] = rng.choice(NUMBERS)
     elif way == 2:
-        entry["shape"] = chance.choice(
+        entry["shape"] = rng.choice(
             [
                 [],
                 [0],
@@ -124,52 +124,52 @@ def broken_header(content, chance):
             ]
         )
     elif way == 3:
-        entry["data_offsets"][chance.randrange(2)] = chance.choice([*NUMBERS, len(data)])
+        entry["data_offsets"][rng.randrange(2)] = rng.choice([*NUMBERS, len(data)])
     elif way == 4:
-        header[chance.choice(["x", "embedding", "best.x", ""])] = header.pop(name)
+        header[rng.choice(["x", "embedding", "best.x", ""])] = header.pop(name)
     elif way == 5:
-        other = chance.choice([key for key in header if key != "__metadata__"])
+        other = rng.choice([key for key in header if key != "__metadata__"])
         header[name], header[other] = header[other], header[name]
     else:
-        return struct.pack("<Q", chance.choice(NUMBERS[3:-2])) + content[8:]
+        return struct.pack("<Q", rng.choice(NUMBERS[3:-2])) + content[8:]
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data
 
 
-def broken_arrays(content, chance):
+def broken_arrays(content, rng):
     """Put other numbers into arrays, or arrays of another type or shape in their places."""
     arrays = load_arrays(content)
-    name = chance.choice(sorted(arrays))
+    name = rng.choice(sorted(arrays))
     array = arrays[name]
-    way = chance.randrange(7)
+    way = rng.randrange(7)
     if way == 0:
-        array = array.astype(chance.choice([np.float64, np.float32, np.float16, np.int8, np.bool_]))
+        array = array.astype(rng.choice([np.float64, np.float32, np.float16, np.int8, np.bool_]))
     elif way == 1 and array.size:
-        number = chance.choice([np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, 0, 255, -1])
+        number = rng.choice([np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, 0, 255, -1])
         with np.errstate(all="ignore"):
             array = array.copy()
-            array.flat[chance.randrange(array.size)] = np.array(number).astype(array.dtype)
+            array.flat[rng.randrange(array.size)] = np.array(number).astype(array.dtype)
     elif way == 2:
-        array = np.full_like(array, chance.choice([0, 1, 2, 100, 127]))
+        array = np.full_like(array, rng.choice([0, 1, 2, 100, 127]))
         array = array * array.dtype.type(1e36) if array.dtype == np.float32 else array
     elif way == 3 and array.ndim:
-        array = array[: chance.randrange(len(array) + 1)]
+        array = array[: rng.randrange(len(array) + 1)]
     elif way == 4 and array.ndim:
         array = np.concatenate([array, array])
     elif way == 5:
         array = array.reshape(-1) if array.ndim > 1 else array[..., None]
     else:
-        arrays[chance.choice(["extra", "backward.bias", "embedding.int8", ""])] = array
+        arrays[rng.choice(["extra", "backward.bias", "embedding.int8", ""])] = array
     arrays[name] = np.ascontiguousarray(array)
     return dump_arrays(arrays)
 
 
-def broken(name, content, chance):
-    if chance.random() < 0.2:
-        return broken_bytes(content, chance)
+def broken(name, content, rng):
+    if rng.random() < 0.2:
+        return broken_bytes(content, rng)
     if name.endswith(".json"):
-        return broken_json(content, chance)
-    return (broken_header if chance.random() < 0.5 else broken_arrays)(content, chance)
+        return broken_json(content, rng)
+    return (broken_header if rng.random() < 0.5 else broken_arrays)(content, rng)
 
 
 class Bundle:
@@ -192,13 +192,13 @@ class Bundle:
         for changed in (name, "manifest.json"):
             (self.folder / changed).write_bytes(self.whole[changed])
 
-    def case(self, chance):
-        signed = chance.random() < 0.7
-        name = chance.choice(SIGNED if signed else READ_BY_PREDICTION)
-        content = broken(name, self.whole[name], chance)
+    def case(self, rng):
+        signed = rng.random() < 0.7
+        name = rng.choice(SIGNED if signed else READ_BY_PREDICTION)
+        content = broken(name, self.whole[name], rng)
         self.write(name, content, signed=signed)
         try:
-            outcome = use(self.folder, shown=chance.random() < 0.1)
+            outcome = use(self.folder, shown=rng.random() < 0.1)
         finally:
             self.mend(name)
         if signed or content == self.whole[name]:
@@ -280,10 +280,10 @@ class Training:
         data = self.fitting.FitData(rows, rows, ["0", "1"])
         return self.families.fit("lstm", data, small_settings(), context)
 
-    def case(self, chance):
-        whole = chance.choice(self.wholes)
-        signed = chance.random() < 0.7
-        content = signed_again(whole, "state", chance) if signed else broken_bytes(whole, chance)
+    def case(self, rng):
+        whole = rng.choice(self.wholes)
+        signed = rng.random() < 0.7
+        content = signed_again(whole, "state", rng) if signed else broken_bytes(whole, rng)
         self.file.write_bytes(content)
         try:
             fitted = self.fit(resume=True, deadline=float("-inf"))
@@ -296,15 +296,15 @@ class Training:
         return f"checkpoint{', signed' if signed else ''}: read"
 
 
-def signed_again(whole, part, chance):
+def signed_again(whole, part, rng):
     """Break a part of the facts of a file of arrays, or the arrays, and make the digest right."""
     content, arrays = kept_facts(whole), load_arrays(whole)
-    if not arrays or chance.random() < 0.65:
-        content[part] = json_of(broken_json(json.dumps(content[part]), chance))
-        if chance.random() < 0.2:
-            content = json_of(broken_json(json.dumps(content), chance))
+    if not arrays or rng.random() < 0.65:
+        content[part] = json_of(broken_json(json.dumps(content[part]), rng))
+        if rng.random() < 0.2:
+            content = json_of(broken_json(json.dumps(content), rng))
     else:
-        arrays = load_arrays(broken_arrays(whole, chance))
+        arrays = load_arrays(broken_arrays(whole, rng))
     if isinstance(content, dict):
         content["digest"] = digest(content, arrays)
     return dump_arrays(arrays, {"wordgate": json.dumps(content)})
@@ -351,7 +351,7 @@ class Comparing:
         resuming.ResultStore.clear = lambda own: None  # the rounds stay
         self.compare(resume=False)
         self.wholes = {f: f.read_bytes() for f in Path(f"{self.out}.checkpoint").iterdir()}
-        self.result = self.told()
+        self.result = self.reported()
 
     def compare(self, *, resume):
         changes = {
@@ -367,13 +367,13 @@ class Comparing:
             device="cpu", resume=resume, overwrite=True, progress=self.silent,
         )  # fmt: skip
 
-    def told(self):
+    def reported(self):
         return json.loads((self.out / "comparison.json").read_bytes())
 
-    def case(self, chance):
-        file, whole = chance.choice(list(self.wholes.items()))
-        signed = chance.random() < 0.7
-        content = signed_again(whole, "result", chance) if signed else broken_bytes(whole, chance)
+    def case(self, rng):
+        file, whole = rng.choice(list(self.wholes.items()))
+        signed = rng.random() < 0.7
+        content = signed_again(whole, "result", rng) if signed else broken_bytes(whole, rng)
         file.write_bytes(content)
         try:
             comparison = self.compare(resume=True)
@@ -385,7 +385,7 @@ class Comparing:
         for result in comparison.results:
             assert np.isfinite(result.log_proba).all(), "log-probabilities of no numbers"
         json.loads((self.out / "comparison.json").read_bytes(), parse_constant=float.fromhex)
-        assert signed or self.told() == self.result, "a changed byte was read"
+        assert signed or self.reported() == self.result, "a changed byte was read"
         return f"round{', signed' if signed else ''}: read"
 
 
@@ -427,19 +427,19 @@ class Scoring:
             progress=self.silent, **options,
         )  # fmt: skip
 
-    def case(self, chance):
+    def case(self, rng):
         shutil.rmtree(self.kept, ignore_errors=True)
         self.out.unlink(missing_ok=True)
-        old = chance.choice([None, b"an older result\n"])
+        old = rng.choice([None, b"an older result\n"])
         if old is not None:
             self.out.write_bytes(old)
         self.kept.mkdir()
-        state = chance.choice(self.states)
+        state = rng.choice(self.states)
         for name, content in state.items():
             (self.kept / name).write_bytes(content)
-        signed = chance.random() < 0.6
+        signed = rng.random() < 0.6
         whole = state["state.safetensors"]
-        content = signed_again(whole, "state", chance) if signed else broken_bytes(whole, chance)
+        content = signed_again(whole, "state", rng) if signed else broken_bytes(whole, rng)
         (self.kept / "state.safetensors").write_bytes(content)
         try:
             self.score(resume=True)
@@ -465,8 +465,8 @@ class Vectors:
         spec.loader.exec_module(self.fuzz)
         self.file, self.whole = folder / "vectors", self.fuzz._whole_files()
 
-    def case(self, chance):
-        content = self.fuzz._content(self.whole, chance.randrange(2**40))
+    def case(self, rng):
+        content = self.fuzz._content(self.whole, rng.randrange(2**40))
         outcome = self.fuzz._outcome(self.file, content)
         assert outcome in ("vectors", "a sentence"), outcome
         return f"vectors: {'read' if outcome == 'vectors' else 'refused'}"
@@ -485,9 +485,9 @@ class Cache:
         self.file = lookup_cache.write_cache("key", self.found) / "key.safetensors"
         self.whole = self.file.read_bytes()
 
-    def case(self, chance):
-        signed = chance.random() < 0.7
-        content = self.signed(chance) if signed else broken_bytes(self.whole, chance)
+    def case(self, rng):
+        signed = rng.random() < 0.7
+        content = self.signed(rng) if signed else broken_bytes(self.whole, rng)
         self.file.write_bytes(content)
         answer = self.cache.read_cache("key")
         if answer is None:
@@ -498,8 +498,8 @@ class Cache:
         assert answer.vectors.shape[:-1] == answer.rules.shape
         return f"cache{', signed' if signed else ''}: read"
 
-    def signed(self, chance):
-        arrays = load_arrays(broken_arrays(self.whole, chance))
+    def signed(self, rng):
+        arrays = load_arrays(broken_arrays(self.whole, rng))
         digest = self.cache._digest(arrays["vectors"], arrays["rules"])
         return dump_arrays(arrays, {"sha256": digest})
 
@@ -512,18 +512,18 @@ class Recipe:
         recipes = Path(wordgate.__file__).parent / "recipes"
         self.whole = (recipes / "default.toml").read_bytes()
 
-    def case(self, chance):
+    def case(self, rng):
         content = self.whole
-        if chance.random() < 0.5:
+        if rng.random() < 0.5:
             lines = content.decode().split("\n")
             places = [i for i, line in enumerate(lines) if "=" in line]
-            place = chance.choice(places)
+            place = rng.choice(places)
             name = lines[place].partition("=")[0]
-            value = chance.choice([*VALUES, "inf", "nan", "1979-05-27", "0x7f", "{a = 1}", "true"])
+            value = rng.choice([*VALUES, "inf", "nan", "1979-05-27", "0x7f", "{a = 1}", "true"])
             lines[place] = f"{name}= {value}"
             content = "\n".join(lines).encode()
         else:
-            content = broken_bytes(content, chance)
+            content = broken_bytes(content, rng)
         self.file.write_bytes(content)
         try:
             load_settings(self.file)
@@ -545,9 +545,9 @@ def prepare(folder, arguments):
     shares = [*[54 / len(bundles)] * len(bundles), 20, 10, 10, 2, 2, 2]
 
     def work(case):
-        chance = random.Random(case)
-        (chosen,) = chance.choices([*bundles, *others], shares)
-        return chosen.case(chance)
+        rng = random.Random(case)
+        (chosen,) = rng.choices([*bundles, *others], shares)
+        return chosen.case(rng)
 
     return work
 

@@ -1,4 +1,4 @@
-"""Cuts bundles and a checkpoint at every byte of what says what they are, and at places after.
+"""Truncates bundles and a checkpoint at every byte of their headers, and at places after.
 
 The first half of the cases leave the hashes as they are, the second make them right again.
 """

@@ -1,4 +1,4 @@
-"""Runs a part of many cases in a process of its own, within limits: what the scripts here share.
+"""Runs a part of many cases in a separate process, within limits; shared by the scripts here.
 
 Each script is run as ``SCRIPT PART PARTS CASES FOLDER ARGUMENTS``; it works on every so-manieth of
 the cases, and prints what became of them. ``SCRIPT --case N FOLDER ARGUMENTS`` works on one alone,

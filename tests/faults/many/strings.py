@@ -1,4 +1,4 @@
-"""Makes strings of all of Unicode, and asks for their ids and their labels in every way there is.
+"""Generates strings of all of Unicode, and computes their ids and labels in every way.
 
 A way of asking is a function of texts that gives each text's probabilities: one more is one more
 line in `Asked.ways`.
@@ -51,29 +51,29 @@ LONG = 20_000
 LOST = "\ufffd"
 
 
-def character(chance):
+def character(rng):
     """Give any code point, surrogates too; every block as often as its size says, or not."""
-    if chance.random() < 0.5:
-        return chr(chance.randrange(0x110000))
-    return chr(chance.choice([chance.randrange(0x3000), 0x1F000 + chance.randrange(0xB00)]))
+    if rng.random() < 0.5:
+        return chr(rng.randrange(0x110000))
+    return chr(rng.choice([rng.randrange(0x3000), 0x1F000 + rng.randrange(0xB00)]))
 
 
-def piece(chance):
-    way = chance.randrange(12)
+def piece(rng):
+    way = rng.randrange(12)
     if way < 3:
-        return "".join(character(chance) for _ in range(chance.randint(1, 6)))
+        return "".join(character(rng) for _ in range(rng.randint(1, 6)))
     if way == 3:
-        return chance.choice("aनก가") + "".join(chance.choices(MARKS, k=chance.randint(1, 60)))
+        return rng.choice("aनก가") + "".join(rng.choices(MARKS, k=rng.randint(1, 60)))
     pool = [MEANT, MEANT, MEANT, BIDI, EMOJI, EMOJI, LONE, ODD][way - 4]
-    return "".join(chance.choices(pool, k=chance.randint(1, 4)))
+    return "".join(rng.choices(pool, k=rng.randint(1, 4)))
 
 
-def string(chance):
-    if chance.random() < 0.001:
-        long = piece(chance) * (LONG // 2)
+def string(rng):
+    if rng.random() < 0.001:
+        long = piece(rng) * (LONG // 2)
         return long[:LONG]
-    joint = chance.choice(["", " ", " ", "\n"])
-    return joint.join(piece(chance) for _ in range(chance.randint(0, 7)))
+    joint = rng.choice(["", " ", " ", "\n"])
+    return joint.join(piece(rng) for _ in range(rng.randint(0, 7)))
 
 
 class Asked:
@@ -228,13 +228,13 @@ def prepare(folder, arguments):
     asked = Asked(folder, arguments)
 
     def work(case):
-        chance = random.Random(case)
-        texts = [string(chance) for _ in range(TEXTS_A_CASE)]
+        rng = random.Random(case)
+        texts = [string(rng) for _ in range(TEXTS_A_CASE)]
         check_tokens(texts)
         clean = [without_surrogates(text) for text in texts]
         check_ids(clean)
         check_table(folder, texts)
-        bundle = chance.choice(arguments)
+        bundle = rng.choice(arguments)
         expected = predicted(asked.models[bundle], texts)
         blank = np.array([is_empty(text) for text in clean])
         assert (np.isfinite(expected).all(axis=1) != blank).all()

@@ -1,4 +1,4 @@
-"""Makes tables of all kinds, knows what stands in them, and reads and scores each.
+"""Generates tables with known contents, and reads and scores each.
 
 A table's maker knows its records, the line each begins on, and which of them can't be used; nothing
 of wordgate's own reading has a part in that.
@@ -77,45 +77,45 @@ class Made:
         return [row for row in self.rows if not row.malformed]
 
 
-def make(chance):
-    kind = chance.choices(["csv", "jsonl", "parquet", "damaged"], [70, 14, 6, 10])[0]
+def make(rng):
+    kind = rng.choices(["csv", "jsonl", "parquet", "damaged"], [70, 14, 6, 10])[0]
     if kind == "damaged":
-        return damaged(make(chance), chance)
+        return damaged(make(rng), rng)
     return {
-        "csv": lambda chance: CsvMaker(chance).made(),
+        "csv": lambda rng: CsvMaker(rng).made(),
         "jsonl": make_jsonl,
         "parquet": make_parquet,
-    }[kind](chance)
+    }[kind](rng)
 
 
-def damaged(made, chance):
+def damaged(made, rng):
     raw = bytearray(made.raw)
-    for _ in range(chance.randint(1, 6)):
-        place = chance.randrange(len(raw) + 1)
-        way = chance.randrange(4)
+    for _ in range(rng.randint(1, 6)):
+        place = rng.randrange(len(raw) + 1)
+        way = rng.randrange(4)
         if way == 0 and place < len(raw):
-            raw[place] = chance.randrange(256)
+            raw[place] = rng.randrange(256)
         elif way == 1:
-            raw[place:place] = chance.choice(
+            raw[place:place] = rng.choice(
                 [b'"', b"\0", b"\r", b"\n", b",", b"\xff", b"\x80", b"\xef\xbb\xbf", b"\xff\xfe",
                  b"{", b"\x1f\x8b", b'""', b',"', b"\t" * 9, b"\x1a", bytes(300)]
             )  # fmt: skip
         elif way == 2:
-            del raw[place : place + chance.randint(1, 40)]
-        elif chance.random() < 0.3:
+            del raw[place : place + rng.randint(1, 40)]
+        elif rng.random() < 0.3:
             del raw[place:]
     return Made(made.name, bytes(raw), [], made.flags, exact=False, delimiter=made.delimiter)
 
 
-def words(chance, most=4, of=WORDS):
-    return " ".join(chance.choice(of) for _ in range(chance.randint(1, most)))
+def words(rng, most=4, of=WORDS):
+    return " ".join(rng.choice(of) for _ in range(rng.randint(1, most)))
 
 
 class Lines:
     """Writes records, and counts the lines they take."""
 
-    def __init__(self, chance):
-        self.chance, self.parts, self.line = chance, [], 1
+    def __init__(self, rng):
+        self.rng, self.parts, self.line = rng, [], 1
 
     def add(self, record, end):
         # A \r before a \n would make one end of two.
@@ -134,31 +134,31 @@ def quoted(cell):
 class CsvMaker:
     """Makes a CSV file: most of its records are whole, some are ragged, some hold odd cells."""
 
-    def __init__(self, chance):
-        self.chance = chance
-        self.delimiter = chance.choice([",", ",", ";", "\t", "|"])
-        self.width, self.n = chance.choice([1, 2, 2, 3, 4]), chance.randint(6, 24)
-        self.encoding = chance.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "cp1252"])
-        self.ends = chance.choice([["\n"], ["\r\n"], ["\r"], ENDS])
+    def __init__(self, rng):
+        self.rng = rng
+        self.delimiter = rng.choice([",", ",", ";", "\t", "|"])
+        self.width, self.n = rng.choice([1, 2, 2, 3, 4]), rng.randint(6, 24)
+        self.encoding = rng.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "cp1252"])
+        self.ends = rng.choice([["\n"], ["\r\n"], ["\r"], ENDS])
         self.words = LATIN if self.encoding == "cp1252" else WORDS
-        at = chance.sample(range(self.width), min(2, self.width))
+        at = rng.sample(range(self.width), min(2, self.width))
         self.text_at, self.label_at = at[0], at[1] if self.width > 1 else None
-        self.lines, self.blanks = Lines(chance), 0
+        self.lines, self.blanks = Lines(rng), 0
         self.choose_odd_rows()
 
     def choose_odd_rows(self):
-        chance, n, several = self.chance, self.n, self.width > 1
-        self.odd = set(chance.sample(range(n), n // 4))  # fewer than would move the delimiter
+        rng, n, several = self.rng, self.n, self.width > 1
+        self.odd = set(rng.sample(range(n), n // 4))  # fewer than would move the delimiter
         self.ragged = self.stray = self.broken = None
-        if several and chance.random() < 0.5:
-            self.ragged = set(chance.sample(range(1, n), n // 5))
-        if several and chance.random() < 0.25:
-            self.stray = chance.randrange(n // 2, n)  # opens a quote; no quote follows it
-        elif self.encoding == "utf-8" and chance.random() < 0.15:
-            self.broken = chance.randrange(n)
+        if several and rng.random() < 0.5:
+            self.ragged = set(rng.sample(range(1, n), n // 5))
+        if several and rng.random() < 0.25:
+            self.stray = rng.randrange(n // 2, n)  # opens a quote; no quote follows it
+        elif self.encoding == "utf-8" and rng.random() < 0.15:
+            self.broken = rng.randrange(n)
 
     def made(self):
-        chance, header = self.chance, self.chance.random() < 0.7
+        rng, header = self.rng, self.rng.random() < 0.7
         flags = {"text": self.text_at + 1, "label": (self.label_at or 0) + 1}
         if header:
             self.add_header()
@@ -168,7 +168,7 @@ class CsvMaker:
         rows = [self.add_row(i) for i in range(self.n)]
         raw = "".join(self.lines.parts).encode(self.encoding)
         raw = raw if self.broken is None else raw.replace(BROKEN.encode(), b"\xff")
-        if chance.random() < 0.1:
+        if rng.random() < 0.1:
             raw = gzip.compress(raw, 1, mtime=0)
         name = "table.tsv" if self.delimiter == "\t" else "table.csv"
         delimiter = self.delimiter if self.width > 1 else ","  # which is what one column gets
@@ -181,18 +181,18 @@ class CsvMaker:
         names[self.text_at] = "text"
         if self.label_at is not None:
             names[self.label_at] = "label"
-        self.lines.add(self.delimiter.join(names), self.chance.choice(self.ends))
+        self.lines.add(self.delimiter.join(names), self.rng.choice(self.ends))
 
     def add_row(self, i):
-        chance = self.chance
-        if i and chance.random() < 0.05:
-            self.lines.add("", chance.choice(self.ends))
+        rng = self.rng
+        if i and rng.random() < 0.05:
+            self.lines.add("", rng.choice(self.ends))
             self.blanks += 1
         cells = self.cells(i)
         row = Row(0, cells[self.text_at], None if self.label_at is None else cells[self.label_at])
         written = [self.written(cell, i) for cell in cells]
         if i == self.stray:
-            written[-1], row.malformed = '"' + chance.choice(self.words), True
+            written[-1], row.malformed = '"' + rng.choice(self.words), True
             read = [*cells[:-1], written[-1]]
             label = None if self.label_at is None else read[self.label_at]
             row.literal = Row(0, read[self.text_at], label)
@@ -201,24 +201,24 @@ class CsvMaker:
             row.broken, row.text = True, None
         elif self.ragged and i in self.ragged:
             written, row.malformed = self.of_other_width(written), True
-        end = "" if i == self.n - 1 and chance.random() < 0.3 else chance.choice(self.ends)
+        end = "" if i == self.n - 1 and rng.random() < 0.3 else rng.choice(self.ends)
         row.line = self.lines.add(self.delimiter.join(written), end)
         return row
 
     def cells(self, i):
-        chance = self.chance
-        cells = [words(chance, of=self.words) for _ in range(self.width)]
+        rng = self.rng
+        cells = [words(rng, of=self.words) for _ in range(self.width)]
         if self.label_at is not None:
-            cells[self.label_at] = ["good", "bad"][i % 2] if chance.random() < 0.95 else " "
+            cells[self.label_at] = ["good", "bad"][i % 2] if rng.random() < 0.95 else " "
         if i in self.odd:
-            cells[self.text_at] = odd_cell(chance, self.encoding, plain=self.is_after_stray(i))
+            cells[self.text_at] = odd_cell(rng, self.encoding, plain=self.is_after_stray(i))
         if i == 0:
             # There the one would be a byte-order mark, and the other JSON.
             cells[0] = cells[0].lstrip("\ufeff").replace("{}", "{_}")
         return cells
 
     def written(self, cell, i):
-        at_whim = self.chance.random() < 0.2 and not self.is_after_stray(i)
+        at_whim = self.rng.random() < 0.2 and not self.is_after_stray(i)
         special = any(c in cell for c in '"\r\n' + self.delimiter)
         return quoted(cell) if at_whim or special or (not cell and self.width == 1) else cell
 
@@ -228,21 +228,19 @@ class CsvMaker:
     def of_other_width(self, written):
         shorter = written[:-1]
         # An empty cell alone would be a blank line, which is no record.
-        if shorter == [""] or self.chance.random() < 0.5:
-            return written + ["x"] * self.chance.randint(1, 3)
+        if shorter == [""] or self.rng.random() < 0.5:
+            return written + ["x"] * self.rng.randint(1, 3)
         return shorter
 
 
-def odd_cell(chance, encoding, *, plain):
-    if chance.random() < 0.15:
+def odd_cell(rng, encoding, *, plain):
+    if rng.random() < 0.15:
         return ""
     pool = [cell for cell in ODD if encoding != "cp1252" or writable(cell)]
-    cell = chance.choice(pool)
-    if not plain and chance.random() < 0.5:
-        extra = chance.choice(
-            [",", ";", "\t", "|", '"', '""', "\n", "\r\n", "\r", "\0", '",', ',"']
-        )
-        cell = chance.choice([cell + extra, extra + cell, cell + extra + cell[:50]])
+    cell = rng.choice(pool)
+    if not plain and rng.random() < 0.5:
+        extra = rng.choice([",", ";", "\t", "|", '"', '""', "\n", "\r\n", "\r", "\0", '",', ',"'])
+        cell = rng.choice([cell + extra, extra + cell, cell + extra + cell[:50]])
     return cell
 
 
@@ -254,39 +252,39 @@ def writable(cell):
     return True
 
 
-def make_jsonl(chance):
+def make_jsonl(rng):
     rows, lines = [], []
-    n, label_there = chance.randint(3, 20), chance.random() < 0.7
+    n, label_there = rng.randint(3, 20), rng.random() < 0.7
     for i in range(n):
-        if chance.random() < 0.1:
-            lines.append(chance.choice(["", " ", "\t", "\r"]))
-        value = words(chance) if chance.random() < 0.7 else odd_value(chance)
+        if rng.random() < 0.1:
+            lines.append(rng.choice(["", " ", "\t", "\r"]))
+        value = words(rng) if rng.random() < 0.7 else odd_value(rng)
         found = {"text": value} | ({"label": ["good", "bad"][i % 2]} if label_there else {})
         row = Row(0, shown_value(value), found.get("label"))
         row.structured = row.malformed = isinstance(value, dict | list)
         lone = "\ud800" in row.text or "\udc00" in row.text
-        line = json.dumps(found, ensure_ascii=lone or chance.random() < 0.5)
-        way = chance.random()
+        line = json.dumps(found, ensure_ascii=lone or rng.random() < 0.5)
+        way = rng.random()
         if i and way < 0.08:
-            line = chance.choice([*NO_OBJECTS, line[:-1], line + line])
+            line = rng.choice([*NO_OBJECTS, line[:-1], line + line])
             row.malformed = True
         elif i and way < 0.12:
             line, row.malformed = '{"other": 1, "label": "good"}', True
         elif way < 0.2:
-            line = chance.choice([" ", "\t"]) + line + chance.choice([" ", "\r"])
+            line = rng.choice([" ", "\t"]) + line + rng.choice([" ", "\r"])
         row.line = len(lines) + 1
         rows.append(row)
         lines.append(line)
-    content = "\n".join(lines) + chance.choice(["", "\n", "\n\n"])
-    raw = content.encode(chance.choice(["utf-8", "utf-8-sig", "utf-16"]))
+    content = "\n".join(lines) + rng.choice(["", "\n", "\n\n"])
+    raw = content.encode(rng.choice(["utf-8", "utf-8-sig", "utf-16"]))
     flags = {"text": "text"} | ({"label": "label"} if label_there else {"labelled": False})
-    if chance.random() < 0.1:
+    if rng.random() < 0.1:
         raw = gzip.compress(raw, 1, mtime=0)
     return Made("table.jsonl", raw, rows, flags)
 
 
-def odd_value(chance):
-    return chance.choice(
+def odd_value(rng):
+    return rng.choice(
         [*ODD, "", None, 1, 1.5, True, [1, "a"], {"a": {"b": None}}, float("nan"), float("inf"),
          10**100, "\ud800", "a\udc00b", "a\nb", 'say "hi"', ",;|\t", "\0"]
     )  # fmt: skip
@@ -300,16 +298,16 @@ def shown_value(value):
     return value if isinstance(value, str) else str(value)
 
 
-def make_parquet(chance):
-    n = chance.randint(3, 30)
-    rows = [Row(i + 1, None if chance.random() < 0.1 else words(chance)) for i in range(n)]
+def make_parquet(rng):
+    n = rng.randint(3, 30)
+    rows = [Row(i + 1, None if rng.random() < 0.1 else words(rng)) for i in range(n)]
     for i, row in enumerate(rows):
         row.text, row.label = row.text or "", ["good", "bad"][i % 2]
     columns = {
-        "text": pa.array([row.text or None for row in rows], chance.choice(
+        "text": pa.array([row.text or None for row in rows], rng.choice(
             [pa.string(), pa.large_string()])),
         "label": pa.array([row.label for row in rows]).dictionary_encode(),
-        "more": chance.choice([
+        "more": rng.choice([
             pa.array(range(n)), pa.array([float("nan")] * n), pa.array([[1]] * n),
             pa.array([{"a": i} for i in range(n)]), pa.array([b"\xc3\xa9"] * n),
             pa.array([10**9] * n, pa.timestamp("ns", "UTC")), pa.array([True, None] * n)[:n],
@@ -319,8 +317,8 @@ def make_parquet(chance):
     }  # fmt: skip
     stream = io.BytesIO()
     parquet.write_table(
-        pa.table(columns), stream, row_group_size=chance.choice([3, 1000]),
-        compression=chance.choice(["snappy", "none", "gzip", "zstd"]),
+        pa.table(columns), stream, row_group_size=rng.choice([3, 1000]),
+        compression=rng.choice(["snappy", "none", "gzip", "zstd"]),
     )  # fmt: skip
     return Made("table.parquet", stream.getvalue(), rows, {"text": "text", "label": "label"})
 
