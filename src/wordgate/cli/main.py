@@ -25,9 +25,6 @@ def run(arguments: list[str] | None = None) -> None:
             streams.discard()
         status = INTERRUPTED
     _ignore_interruptions()
-    # After an interruption within an exec of text, as SciPy's import has one, `python -m` ends by
-    # SIGINT whatever the status, unless another exec has ended well since.
-    exec("")  # noqa: S102
     gc.freeze()  # at its end Python would search all modules for cycles: a second with torch
     sys.exit(status)
 
