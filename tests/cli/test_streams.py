@@ -43,22 +43,6 @@ def test_an_interrupted_training_leaves_its_checkpoint_alone(few_reviews, tmp_pa
     assert {file.name for file in tmp_path.iterdir()} == {"m.baseline", "m.checkpoint"}
 
 
-def test_an_interruption_within_an_exec_of_text_ends_with_the_same_status(tmp_path):
-    """SciPy executes text as it is imported, and that could be interrupted."""
-    (tmp_path / "program.py").write_text(
-        "import wordgate.cli.commands as commands\n"
-        "from wordgate.cli.main import run\n"
-        "commands.wordgate.main = lambda *_, **__: exec('raise KeyboardInterrupt')\n"
-        "run()\n"
-    )
-    paths = os.pathsep.join([str(tmp_path), *sys.path])
-    ended = subprocess.run(
-        [sys.executable, "-m", "program"], capture_output=True, timeout=HANGS,
-        env={**os.environ, "PYTHONPATH": paths},
-    )  # fmt: skip
-    assert (ended.returncode, ended.stderr) == (130, b"wordgate: interrupted\n")
-
-
 def test_a_reader_that_closes_the_pipe_is_no_failure(count_model, tmp_path):
     texts = tmp_path / "texts.txt"
     texts.write_text("We love it\n" * 50_000)

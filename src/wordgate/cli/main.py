@@ -25,9 +25,6 @@ def run(arguments: list[str] | None = None) -> None:
             streams.discard()
         status = INTERRUPTED
     _ignore_interruptions()
-    # After an interruption within an exec of text, as in the import of SciPy, `python -m` ends by
-    # SIGINT whatever the status, unless another exec has ended since.
-    exec("")  # noqa: S102
     gc.freeze()  # prevents a search for reference cycles at exit, which takes a second with torch
     sys.exit(status)
 
