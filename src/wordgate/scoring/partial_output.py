@@ -115,7 +115,8 @@ class PartialOutput:
             if not has_state and (self._claimed or self._stream is not None):
                 self.rows.unlink(missing_ok=True)
                 self._begun.unlink(missing_ok=True)
-            self._release()
+            if self._lock is not None:
+                self._release()
             self.folder.rmdir()
 
     def exists(self) -> bool:
@@ -202,8 +203,10 @@ class PartialOutput:
         raise BundleError(f"another process has just ended scoring into {self.out}: try again")
 
     def _release(self) -> None:
+        if self._lock is not None and os.name == "nt":  # it has no locks, and removes no open file
+            self._lock.close()
+        self._lock_file.unlink(missing_ok=True)
         if self._lock is not None:
-            self._lock_file.unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
@@ -276,10 +279,12 @@ class PartialOutput:
 
         The state is deleted last: a state without rows means that the result is complete.
         """
-        for file in (self.rows, self._begun, self.state):
+        for file in (self.rows, self._begun):
             remove(file)
             sync_folder(self.folder)
         self._release()
+        remove(self.state)
+        sync_folder(self.folder)
         self.folder.rmdir()
 
     def load(self, fingerprint: RunFingerprint) -> tuple[ScoringState, list[str]]:
