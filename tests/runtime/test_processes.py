@@ -32,12 +32,6 @@ def test_a_call_is_in_one_thread():
         assert call.result() == 1
 
 
-def test_a_call_has_a_lower_priority_than_this_process():
-    niceness = os.nice(0)
-    with call_in_background(partial(os.nice, 0)) as call:
-        assert call.result() == min(niceness + 3, 19)
-
-
 def test_a_call_that_raises_an_error_has_no_result():
     with call_in_background(partial(int, "x")) as call:
         with pytest.raises(ProcessEndedError) as caught:

@@ -9,16 +9,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import IO, Generic, TypeVar
 
 from wordgate.errors import WordgateError
 from wordgate.runtime.threads import THREADS_VARIABLE, wait_asleep
 
 Result = TypeVar("Result")
-_NICENESS = 3
-"""That of a call in the background: about half the time of another process on a busy core."""
 
 
 class ProcessStartError(WordgateError):
@@ -87,7 +84,7 @@ class BackgroundCall(Generic[Result]):
 
 @contextmanager
 def call_in_background(function: Callable[[], Result]) -> Iterator[BackgroundCall[Result]]:
-    """Call a function in a process of its own, in one thread, at low priority, in a context.
+    """Call a function in a process of its own, in one thread, while the context lasts.
 
     The process ends with the context or with this process, however that ends. Function and result
     are pickled into temporary files, so that a result does not keep the process waiting.
@@ -126,7 +123,6 @@ def run(descriptors: str) -> None:
     """
     call, output, pipe = map(int, descriptors.split())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _lower_priority()
     threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
     wait_asleep()
     with open(call, "rb") as file:
@@ -136,16 +132,6 @@ def run(descriptors: str) -> None:
     with open(output, "wb") as file:
         pickle.dump(result, file, protocol=5)
     gc.freeze()  # see `wordgate.cli.main.run`
-
-
-def _lower_priority() -> None:
-    """Let the processes that this one works for have more of the cores than this one.
-
-    Linux may share the cores among sessions first, by a number of each session (sched(7)).
-    """
-    os.nice(_NICENESS)
-    with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(f"{_NICENESS}", encoding="ascii")
 
 
 def _end_with(pipe: int) -> None:
