@@ -193,17 +193,22 @@ class PartialOutput:
         with ExitStack() as refused:
             with writing(self.folder):
                 stream = refused.enter_context(open(self._lock_file, "ab", 0, opener=_no_link))
+            claimed, self._claimed = self._claimed, False  # the files may be another process's
             lock(stream, self.folder, f"scoring into {self.out}")
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(stream.fileno()), self._lock_file.stat()):
-                    self._lock = stream
+                    self._lock, self._claimed = stream, claimed
                     refused.pop_all()
                     return
         raise BundleError(f"another process has just ended scoring into {self.out}: try again")
 
     def _release(self) -> None:
         if self._lock is not None:
-            self._lock_file.unlink(missing_ok=True)
+            try:
+                self._lock_file.unlink(missing_ok=True)
+            except PermissionError:  # Windows removes no open file
+                self._lock.close()
+                self._lock_file.unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
