@@ -179,8 +179,8 @@ class AtRate:
         for number, _ in self._ready.poll(_TICK):
             pending = self._pending.get(number)
             if pending is None:  # the server has closed an idle connection
+                self._ready.unregister(number)  # before the last reference to it goes
                 self._idle = [own for own in self._idle if own.fileno() != number]
-                self._ready.unregister(number)
                 continue
             status = pending.read()
             if status is None:

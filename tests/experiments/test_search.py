@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.conftest import RecordingProgress
 
 import wordgate
 from wordgate.cli.main import exit_code
@@ -36,16 +37,6 @@ QUICK = {"count.c": "1"}
 ANY = {"model": "count", "minutes": 5.0, "settings": QUICK, "progress": Silent()}
 
 
-class Said(Silent):
-    """A progress that remembers what was said."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
-
-
 def texts_and_labels(n=150, seed=0):
     rng = random.Random(seed)
     words = [f"word{number}" for number in range(60)]
@@ -63,7 +54,7 @@ def texts_and_labels(n=150, seed=0):
 
 
 def test_of_skewed_labels_macro_f1_is_maximized_unless_another_score_is_named():
-    said = Said()
+    said = RecordingProgress()
     context = RunContext(0, said)
     config = search_plan.plan_search({"minutes": 1.0}, context, families=("count",), overrides={})
     assert config.for_labels([80, 20]).objective == "macro_f1"

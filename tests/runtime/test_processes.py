@@ -46,6 +46,18 @@ def test_a_killed_call_has_no_result():
             call.result()
 
 
+LIMITED = "__import__('resource').setrlimit(__import__('resource').RLIMIT_FSIZE, (9999, 9999))"
+
+
+def test_a_result_that_is_cut_off_is_none():
+    """The file has no room for it, as on a full disk."""
+    with (
+        call_in_background(partial(eval, f"({LIMITED}, bytes(1 << 20))")) as call,
+        pytest.raises(ProcessEndedError, match=r"^the process ended unexpectedly \(exit code 1\)$"),
+    ):
+        call.result()
+
+
 def test_what_is_no_python_has_no_result(monkeypatch):
     monkeypatch.setattr("sys.executable", "/bin/true")
     with (

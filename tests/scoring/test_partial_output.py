@@ -1,5 +1,6 @@
 """Killed at any instant and resumed, scoring ends in the same result."""
 
+import errno
 import gzip
 import io
 import os
@@ -17,6 +18,7 @@ from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import partial_output, scoring
+from wordgate.scoring.options import ScoreOptions
 from wordgate.scoring.partial_output import Counts, PartialOutput, ScoringState
 from wordgate.storage.resumable import RunFingerprint, read_resumable, write_resumable
 
@@ -425,6 +427,44 @@ def test_two_processes_do_not_write_the_same_result(here, monkeypatch):
     with PartialOutput(Path("out.csv"), 0.0) as second:  # what the first has kept
         second.resume(state)
         assert second.rows.read_bytes() == b"text\n"
+
+
+def test_who_is_refused_leaves_the_rows_of_the_other_process(here, monkeypatch):
+    monkeypatch.setattr("wordgate.storage.files._PATIENCE", 0.0)
+    Path("out.csv").write_text("old")
+    options = ScoreOptions(overwrite=True)
+    with (
+        PartialOutput(Path("out.csv"), 0.0) as second,
+        PartialOutput(Path("out.csv"), 0.0) as first,
+    ):
+        for kept in (second, first):  # the second one is the first to claim the place
+            assert not kept.is_complete(options, None, Path("model"))
+        first.begin(b"text\n", None)
+        with pytest.raises(BundleError, match=r"^another process is busy"), second:
+            second.begin(b"other\n", None)
+        assert first.rows.read_bytes() == b"text\n"
+        first.close()
+        first.rows.rename("out.csv")
+        first.clear()
+    assert not Path("out.csv.checkpoint").exists()
+
+
+def test_a_system_that_removes_no_open_file_ends_a_scoring(here, monkeypatch):
+    """Windows is such a system."""
+
+    def unlink(path, missing_ok=False):
+        if path.name == "lock" and not kept._lock.closed:
+            raise PermissionError(errno.EACCES, "The process cannot access the file")
+        remove(path, missing_ok=missing_ok)
+
+    remove = Path.unlink
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with PartialOutput(Path("out.csv"), 0.0) as kept:
+        kept.begin(b"text\n", None)
+        kept.close()
+        kept.rows.rename("out.csv")
+        kept.clear()
+    assert not Path("out.csv.checkpoint").exists()
 
 
 def test_who_waited_for_a_result_that_became_whole_leaves_it_alone(here, monkeypatch):

@@ -142,15 +142,13 @@ def _received(
 ) -> BaselineResult:
     """Wait for the baseline; fit it in this process if the other one is lost."""
     progress, kept = context.progress, context.checkpoint
-    try:
-        with (
-            telling_what_is_kept(None if kept is None else kept.file, "the checkpoint is"),
-            stage(progress, "Waiting for the count baseline"),
-        ):
-            result, recorder = call.result()
-    except ProcessEndedError as error:
-        progress.say(f"The count baseline is fitted again, in this process: {error}.")
-        return fit(context)
+    with telling_what_is_kept(None if kept is None else kept.file, "the checkpoint is"):
+        try:
+            with stage(progress, "Waiting for the count baseline"):
+                result, recorder = call.result()
+        except ProcessEndedError as error:
+            progress.say(f"The count baseline is fitted again, in this process: {error}.")
+            return fit(context)
     recorder.show(progress)
     return result
 

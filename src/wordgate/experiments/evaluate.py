@@ -48,7 +48,8 @@ class Seen:
 
     Attributes:
         n: Number of rows.
-        texts: Rows whose text was in training or validation, except for case and spaces.
+        texts: Rows whose text was in training or validation, apart from case, spaces and the form
+            of Unicode.
         near_copies: Rows whose text is a near duplicate of a training text, including exact ones:
             an exact count for the model's own test rows, else an estimate.
         estimated: Number of these that are estimated.

@@ -70,7 +70,7 @@ from wordgate.training.fitting import CheckpointConfig, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
 _SHARE_AFTER_SEARCH = 0.6
-"""Maximum fraction of the time after a search for the baseline; the rest is for the winner."""
+"""Maximum fraction of the time after a search for the baseline of a winner of another family."""
 
 
 @dataclass(frozen=True)

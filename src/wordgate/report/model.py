@@ -34,7 +34,7 @@ def model_page(
     analysis: ErrorAnalysis | MultilabelAnalysis,
     audit: Sequence[Section],
 ) -> str:
-    """Render the scores of a model as a self-contained HTML page, without scripts, escaped.
+    """Render the scores of a model as a self-contained HTML page, without scripts.
 
     Args:
         config: Labels, data, recipe and versions of the model.

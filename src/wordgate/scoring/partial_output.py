@@ -194,10 +194,11 @@ class PartialOutput:
         with ExitStack() as refused:
             with writing(self.folder):
                 stream = refused.enter_context(open(self._lock_file, "ab", 0, opener=_no_link))
+            claimed, self._claimed = self._claimed, False  # the files may be another process's
             lock(stream, self.folder, f"scoring into {self.out}")
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(stream.fileno()), self._lock_file.stat()):
-                    self._lock = stream
+                    self._lock, self._claimed = stream, claimed
                     refused.pop_all()
                     return
         raise BundleError(f"another process has just ended scoring into {self.out}: try again")

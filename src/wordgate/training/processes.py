@@ -69,7 +69,7 @@ class Workers:
 
 
 def are_worth_starting(n_texts: int) -> bool:
-    """Return whether other processes can be started, and training on this many texts needs them."""
+    """Return whether processes can be started, and save time with this many training texts."""
     return can_start_processes() and n_texts >= FEWEST_TEXTS
 
 
