@@ -57,8 +57,8 @@ def test_sizes(corpus):
 def test_the_label_is_the_feeling_that_came_last(corpus):
     for text, label, _ in zip(*corpus, strict=True):
         words = _words(text)
-        reported = [words[i] for i in _feelings(words)]
-        last = reported[-1] if len(reported) == 1 or _connective(text)[1] else reported[0]
+        feelings = [words[i] for i in _feelings(words)]
+        last = feelings[-1] if len(feelings) == 1 or _connective(text)[1] else feelings[0]
         assert label == ("pleased" if last in GOOD else "disappointed")
 
 

@@ -111,8 +111,8 @@ def test_the_same_model_again_from_its_state_by_way_of_json(make):
 def test_a_model_of_one_label_a_text_says_nothing_of_several(make):
     description, arrays = (model := make(multilabel=False)).state()
     assert "multilabel" not in description
-    messages = model_from_state(model.family, {**description, "multilabel": False}, arrays)
-    assert np.array_equal(messages.log_proba(TEXTS), model.log_proba(TEXTS))
+    explicit = model_from_state(model.family, {**description, "multilabel": False}, arrays)
+    assert np.array_equal(explicit.log_proba(TEXTS), model.log_proba(TEXTS))
 
 
 def test_a_description_that_says_neither_yes_nor_no_is_refused(make):

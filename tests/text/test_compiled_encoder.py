@@ -103,7 +103,7 @@ def test_tables_that_are_full_begin_anew(monkeypatch):
         assert_same(ENCODERS[0], fast, texts)
 
 
-def test_more_subwords_than_a_table_has_room_for(monkeypatch):
+def test_more_pieces_than_a_table_has_room_for(monkeypatch):
     monkeypatch.setattr(compiled_encoder, "_ENTRIES", 64)
     assert_same(ENCODERS[0], CompiledEncoder(ENCODERS[0]), [str(n) for n in range(500)])
 

@@ -17,7 +17,7 @@ from wordgate.tables.source import is_file, missing_file
 _REASON_WIDTH = 80
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KaggleFile:
     """A named public file."""
 
@@ -26,7 +26,7 @@ class KaggleFile:
     file: str  # the file of that data set
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NamedSet(KaggleFile):
     """A named public data set."""
 

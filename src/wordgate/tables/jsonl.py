@@ -259,7 +259,7 @@ _decode = json.JSONDecoder(object_pairs_hook=_as_object).decode
 def _parsed(content: str, *, duplicates: bool = False) -> Object | str:
     """Parse one line; return what is wrong with it if it is not an object, or has a key twice.
 
-    `duplicates` are whether a key may occur twice.
+    `duplicates` is whether a key may occur twice.
     """
     try:
         value = _decode(content)

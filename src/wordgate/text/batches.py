@@ -63,7 +63,7 @@ def bucketed(
             texts sorted by length, the longest first, so that the last batch that a thread
             computes is a small one.
         round_to: The time of a batch is the length of its longest text, rounded up to a multiple
-            of this: many different shapes would fill oneDNN's primitive cache.
+            of this, at least this: many different shapes would fill oneDNN's primitive cache.
         similar: Whether batches have texts of similar length; otherwise they are random, by `rng`.
     """
     if not similar and rng is not None:

@@ -50,7 +50,7 @@ def read_cache(key: str) -> LookupResult | None:
         with safe_open(file, framework="np") as stored:
             metadata = stored.metadata() or {}
             known, rules = stored.get_tensor("vectors"), stored.get_tensor("rules")
-    # AttributeError and TypeError: its types are such that numpy lacks them.
+    # AttributeError and TypeError: it has types that numpy lacks.
     except (DataError, OSError, SafetensorError, AttributeError, TypeError):
         return None
     if (

@@ -23,7 +23,7 @@ CACHED_FROM_SECONDS = 0.2
 """Minimum seconds of reading for which a result is cached."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NamedVectors(KaggleFile):
     """Named public word vectors."""
 
@@ -35,18 +35,32 @@ NAMED_VECTORS = {
     for named in (
         # 3 million words and phrases of news, 300 dimensions, case-sensitive
         NamedVectors(
-            *("googlenews", "leadbest/googlenewsvectorsnegative300"),
-            *("GoogleNews-vectors-negative300.bin", 3.6),
+            name="googlenews",
+            kaggle="leadbest/googlenewsvectorsnegative300",
+            file="GoogleNews-vectors-negative300.bin",
+            gigabytes=3.6,
         ),
         # 2.2 million words of web pages, 300 dimensions, case-sensitive
-        NamedVectors("glove", "takuok/glove840b300dtxt", "glove.840B.300d.txt", 5.6),
+        NamedVectors(
+            name="glove",
+            kaggle="takuok/glove840b300dtxt",
+            file="glove.840B.300d.txt",
+            gigabytes=5.6,
+        ),
         # 1.2 million words of tweets, 100 dimensions, lower-cased
         NamedVectors(
-            *("glove-twitter", "bertcarremans/glovetwitter27b100dtxt"),
-            *("glove.twitter.27B.100d.txt", 1.0),
+            name="glove-twitter",
+            kaggle="bertcarremans/glovetwitter27b100dtxt",
+            file="glove.twitter.27B.100d.txt",
+            gigabytes=1.0,
         ),
         # 2 million words of web pages, 300 dimensions, case-sensitive
-        NamedVectors("fasttext", "yekenot/fasttext-crawl-300d-2m", "crawl-300d-2M.vec", 4.5),
+        NamedVectors(
+            name="fasttext",
+            kaggle="yekenot/fasttext-crawl-300d-2m",
+            file="crawl-300d-2M.vec",
+            gigabytes=4.5,
+        ),
     )
 }
 
