@@ -35,6 +35,8 @@ from wordgate.training.processes import are_worth_starting
 BASELINE = "count"
 SHARE_OF_TIME = 0.25
 """Maximum fraction of the fitting time for the `count` baseline of another family."""
+_SHARE_IN_BACKGROUND = 0.8
+"""The same if the model is fitted at the same time; the rest is for predictions."""
 _WHAT = "baseline"
 
 
@@ -93,7 +95,6 @@ def baseline_in_background(
     settings: Settings,
     context: RunContext,
     kept: CheckpointConfig | None,
-    share: float,
 ) -> Iterator[Callable[[], BaselineResult] | None]:
     """Fit the baseline in a process of its own, in one thread, while the context lasts.
 
@@ -104,7 +105,9 @@ def baseline_in_background(
         A function that waits for the result; None where the baseline is to be fitted in this
         process before the model: with few texts, a single thread, or a result that is kept.
     """
-    fit = partial(fit_baseline, splits, [splits], settings, kept=kept, share=share)
+    fit = partial(
+        fit_baseline, splits, [splits], settings, kept=kept, share=_SHARE_IN_BACKGROUND
+    )
     with ExitStack() as stack:
         result = None
         if _is_worth_a_process(len(splits.train), context, kept):

@@ -273,8 +273,7 @@ def _baseline_in_background(
     if plan.model.family == BASELINE:
         yield None
         return
-    settings, share = plan.model.settings, plan.share_of_baseline
-    with baseline_in_background(splits, settings, context, plan.baseline, share) as result:
+    with baseline_in_background(splits, plan.model.settings, context, plan.baseline) as result:
         yield result
 
 
