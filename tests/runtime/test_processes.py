@@ -52,6 +52,22 @@ def test_a_killed_call_has_no_result():
             call.result()
 
 
+def large_result_on_a_full_disk():
+    """Return more than this process may write to a file."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    return bytes(1_000_000)
+
+
+def test_a_result_that_the_disk_cannot_hold_is_none():
+    with (
+        call_in_background(large_result_on_a_full_disk) as call,
+        pytest.raises(ProcessEndedError, match=r"\(exit code 1\)$"),
+    ):
+        call.result()
+
+
 def test_what_is_no_python_has_no_result(monkeypatch):
     monkeypatch.setattr("sys.executable", "/bin/true")
     with (

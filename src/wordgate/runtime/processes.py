@@ -30,7 +30,7 @@ class ProcessEndedError(WordgateError):
 
 
 def can_start_processes() -> bool:
-    """Return whether this system starts processes that inherit files and sockets, and with what."""
+    """Return whether this system can start Python processes that inherit files and sockets."""
     return os.name == "posix" and bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
@@ -73,14 +73,14 @@ class BackgroundCall(Generic[Result]):
         """Wait for the end of the call, and return its result.
 
         Raises:
-            ProcessEndedError: There is none: the function raised an error, or the process was
-                killed.
+            ProcessEndedError: There is none: the function raised an error, the process was killed,
+                or the disk is full.
         """
         code = self.process.wait()
         self._output.seek(0)
         try:
             result: Result = pickle.load(self._output)  # noqa: S301 - of our own process
-        except EOFError:
+        except (EOFError, pickle.UnpicklingError):  # there is none, or a part of it
             raise ProcessEndedError(f"the process ended unexpectedly (exit code {code})") from None
         return result
 
