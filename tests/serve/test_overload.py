@@ -41,6 +41,10 @@ class Client:
         await self.send(*parts)
         return await self.answer()
 
+    async def end(self):
+        """Wait until the server closes the connection; return what it sends before."""
+        return await asyncio.wait_for(self._reader.read(), 30)
+
     def close(self):
         self._writer.close()
 
@@ -48,7 +52,9 @@ class Client:
 @contextlib.asynccontextmanager
 async def full(app, model):
     """Serve an application whose queue has no place; yields a function that connects."""
-    config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        app, ws="none", lifespan="off", log_config=None, timeout_keep_alive=app.limits.keep_alive
+    )
     config.load()
     state = ServerState()
     state.default_headers = [(b"date", b"today")]
@@ -121,6 +127,26 @@ def test_the_connection_stays_open_however_the_body_arrives(running, fake_model,
     refused = "HTTP/1.1 503 Service Unavailable"
     answered = running(work, max_queue=10, max_texts=10)
     assert answered == [refused, refused, refused, "HTTP/1.1 200 OK", "HTTP/1.1 404 Not Found"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "is_closing"),
+    [("/v1/predict", "503", False), ("/v1/predict", "503", True), ("/nope", "404", False)],
+)
+def test_a_connection_is_closed_when_idle_even_if_its_body_follows_the_answer(
+    running, fake_model, path, status, is_closing
+):
+    async def work(app):
+        async with full(app, fake_model) as connect:
+            client = await connect()
+            found = await client.ask(head(path=path))
+            app.is_closing = is_closing
+            await client.send(BODY)
+            return found[0].split()[1], await client.end()
+
+    keep_alive = 600.0 if is_closing else 0.5
+    answered = running(work, max_queue=10, max_texts=10, keep_alive=keep_alive)
+    assert answered == (status, b"")
 
 
 def test_requests_sent_ahead_are_answered_in_order(running, fake_model):

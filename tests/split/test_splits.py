@@ -244,7 +244,7 @@ def test_one_row_that_leaks_has_a_row_of_its_group_elsewhere():
     texts = [f"t{i}" for i in range(6)]
     parts = ["train", "train", "train", "test", "test", "valid"]
     split = given_split(texts, ["a", "b"] * 3, [*"abcadf"], parts)
-    assert split.warnings[0].startswith("1 of 2 test rows (50.0%) has another row of their group")
+    assert split.warnings[0].startswith("1 of 2 test rows (50.0%) has another row of its group")
 
 
 def test_a_label_that_given_train_lacks_is_named():

@@ -105,9 +105,7 @@ def baseline_in_background(
         A function that waits for the result; None where the baseline is to be fitted in this
         process before the model: with few texts, a single thread, or a result that is kept.
     """
-    fit = partial(
-        fit_baseline, splits, [splits], settings, kept=kept, share=_SHARE_IN_BACKGROUND
-    )
+    fit = partial(fit_baseline, splits, [splits], settings, kept=kept, share=_SHARE_IN_BACKGROUND)
     with ExitStack() as stack:
         result = None
         if _is_worth_a_process(len(splits.train), context, kept):

@@ -302,6 +302,8 @@ class Connection(HttpToolsProtocol):
         self._requests += 1
         if not self._is_answered:
             super().on_message_complete()
+        if not (self._owes_answer() or self.transport.is_closing()):
+            self._close_when_idle()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Refuse a request that is not HTTP, with an error in our own form."""
@@ -319,6 +321,17 @@ class Connection(HttpToolsProtocol):
     def _close_if_idle(self) -> None:
         if self._stage is Stage.NOTHING and not self._owes_answer():
             self.transport.close()
+
+    def _close_when_idle(self) -> None:
+        """Start the timer of an idle connection after a request that was answered while it arrived.
+
+        uvicorn starts it with the response, and stops it with the next bytes.
+        """
+        self._unset_keepalive_if_required()
+        seconds = _CLOSING if self._application.is_closing else self.timeout_keep_alive
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
 
     def _owes_answer(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

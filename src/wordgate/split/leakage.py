@@ -67,8 +67,8 @@ class SplitLeakage:
 
     def sentence(self, n: int, of: int, part: str = "test", other: str = "training") -> str:
         """Return a clause with the number of rows of a part with leakage from another."""
-        shared = "another row of their group" if self.own_groups else "an exact duplicate"
-        have = "has" if n == 1 else "have"
+        have, their = ("has", "its") if n == 1 else ("have", "their")
+        shared = f"another row of {their} group" if self.own_groups else "an exact duplicate"
         return f"{n:,} of {of:,} {part} rows ({_percent(n, of)}) {have} {shared} in the {other} set"
 
 
