@@ -204,9 +204,13 @@ class PartialOutput:
         raise BundleError(f"another process has just ended scoring into {self.out}: try again")
 
     def _release(self) -> None:
-        if self._lock is not None and os.name == "nt":  # it has no locks, and removes no open file
+        try:
+            self._lock_file.unlink(missing_ok=True)
+        except PermissionError:  # Windows removes no open file
+            if self._lock is None:
+                raise
             self._lock.close()
-        self._lock_file.unlink(missing_ok=True)
+            self._lock_file.unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
