@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -634,6 +635,19 @@ def forks(data: Path, *options: str, environment: Mapping[str, str]) -> Iterator
 
 
 TEACHER_WORDS = ("good", "bad", "lamp", "kettle", "the", "##s", "##ly")
+
+
+def wait_until_gone(pid):
+    """Wait until a process has ended, a minute at most; nobody may be left to collect it."""
+    for _ in range(600):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def save_tiny_bert(folder: Path, words, **changes) -> Path:

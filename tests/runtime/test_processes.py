@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import wait_until_gone
 
 from wordgate.errors import WordgateError
 from wordgate.runtime import processes
@@ -103,21 +104,7 @@ def test_a_call_ends_with_this_process_and_imports_nothing_of_a_script(tmp_path)
     )
     ran, pid = done.stdout.split()
     assert ran == "ran"
-    assert has_ended(int(pid))
-
-
-def has_ended(pid):
-    """Wait until a process has ended, for less than it would take otherwise."""
-    for _ in range(300):
-        try:
-            os.kill(pid, 0)
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        if state == "Z":  # nobody is left to collect it
-            return True
-        time.sleep(0.1)
-    return False
+    assert wait_until_gone(int(pid))
 
 
 def refuse(*_, **__):

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tests.conftest import RecordingProgress
+from tests.conftest import RecordingProgress, wait_until_gone
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
@@ -272,19 +272,6 @@ def test_workers_import_nothing_of_a_script_and_end_with_it(tmp_path):
     ran, pid = done.stdout.split()
     assert ran == "ran"
     assert wait_until_gone(int(pid))
-
-
-def wait_until_gone(pid):
-    """Wait until a process has ended, a minute at most; nobody may be left to collect it."""
-    for _ in range(600):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.1)
-    return False
 
 
 @pytest.mark.parametrize(
