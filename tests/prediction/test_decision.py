@@ -24,13 +24,13 @@ def refusal(made, **options):
 def test_each_of_several_labels_is_given_from_a_half_on_the_most_probable_first():
     rule = DecisionRule.of(config(multilabel=True))
     assert rule.thresholds == (0.5, 0.5, 0.5)
-    assert rule.answers(PROBA) == [("a",), (), ("b", "a", "c"), ("a", "b", "c")]
-    assert rule.answers(PROBA[:0]) == []
+    assert rule.predictions(PROBA) == [("a",), (), ("b", "a", "c"), ("a", "b", "c")]
+    assert rule.predictions(PROBA[:0]) == []
 
 
 def test_each_label_has_its_own_threshold_and_the_users_override_the_models():
     made = config(multilabel=True, thresholds=[0.65, 0.25, 0.5])
-    assert DecisionRule.of(made).answers(PROBA) == [("a", "b"), (), ("b", "c"), ("b", "c")]
+    assert DecisionRule.of(made).predictions(PROBA) == [("a", "b"), (), ("b", "c"), ("b", "c")]
     assert DecisionRule.of(made, threshold={"b": 0.95}).thresholds == (0.65, 0.95, 0.5)
     assert DecisionRule.of(made, threshold=np.float32(0.25)).thresholds == (0.25, 0.25, 0.25)
 
@@ -38,13 +38,13 @@ def test_each_label_has_its_own_threshold_and_the_users_override_the_models():
 def test_the_most_probable_labels_are_given_whatever_their_thresholds():
     for made in (config(), config(multilabel=True)):
         rule = DecisionRule.of(made, top=2)
-        assert rule.answers(PROBA) == [("a", "b"), ("b", "a"), ("b", "a"), ("a", "b")]
+        assert rule.predictions(PROBA) == [("a", "b"), ("b", "a"), ("b", "a"), ("a", "b")]
 
 
 def test_one_label_is_the_most_probable_or_none():
-    assert DecisionRule.of(config()).answers(PROBA) == ["a", "b", "b", "a"]
+    assert DecisionRule.of(config()).predictions(PROBA) == ["a", "b", "b", "a"]
     rule = DecisionRule.of(config(), abstain_below=0.6)
-    assert rule.answers(PROBA) == ["a", None, "b", None]
+    assert rule.predictions(PROBA) == ["a", None, "b", None]
 
 
 TWO = np.array([[0.85, 0.15], [0.8, 0.2], [0.5, 0.5], [0.1, 0.9]])
@@ -66,7 +66,7 @@ TWO = np.array([[0.85, 0.15], [0.8, 0.2], [0.5, 0.5], [0.1, 0.9]])
 def test_of_two_labels_that_of_the_threshold_is_given_from_it_on(own, threshold, expected):
     made = config(("ham", "spam"), thresholds=own)
     rule = DecisionRule.of(made, threshold=threshold)
-    assert " ".join(rule.answers(TWO)) == expected
+    assert " ".join(rule.predictions(TWO)) == expected
     assert rule.thresholds is None or sum(rule.thresholds) == pytest.approx(1)
 
 

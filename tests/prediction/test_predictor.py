@@ -10,7 +10,7 @@ from tests.conftest import RecordingProgress
 import wordgate
 from wordgate import families
 from wordgate.errors import DataError, SettingsError
-from wordgate.prediction.predictor import load_aloud
+from wordgate.prediction.predictor import load_with_progress
 
 FAMILIES = ("count", "logreg", "mlp", "lstm")
 
@@ -154,9 +154,9 @@ def test_prediction_needs_no_training_packages(kept):
 def test_loading_is_announced_if_it_takes_seconds(count_model, monkeypatch):
     pytest.importorskip("transformers", reason="needs the extra 'transformer'")
     quick, slow = RecordingProgress(), RecordingProgress()
-    predicted = load_aloud(count_model.folder, lambda: quick).predict("a text")
+    predicted = load_with_progress(count_model.folder, lambda: quick).predict("a text")
     assert quick.lines == []
     entry = replace(families.FAMILIES["count"], extra="transformer")
     monkeypatch.setitem(families.FAMILIES, "count", entry)
-    assert load_aloud(count_model.folder, lambda: slow).predict("a text") == predicted
+    assert load_with_progress(count_model.folder, lambda: slow).predict("a text") == predicted
     assert slow.lines == [f"Loading {count_model.folder} ..."]

@@ -179,8 +179,8 @@ def written_values(file, width):
 @pytest.fixture
 def loaded_once(count_model, monkeypatch):
     """The model, which many scorings load but once."""
-    predictor = scoring.load_aloud(count_model.folder, None)
-    monkeypatch.setattr(scoring, "load_aloud", lambda *_, **__: predictor)
+    predictor = scoring.load_with_progress(count_model.folder, None)
+    monkeypatch.setattr(scoring, "load_with_progress", lambda *_, **__: predictor)
     return count_model
 
 

@@ -18,14 +18,14 @@ from wordgate.scoring import scoring
 from wordgate.runtime.progress import Silent
 
 bundle, out, rows = sys.argv[1:]
-model = scoring.load_aloud(bundle, None)
+model = scoring.load_with_progress(bundle, None)
 
 class Quick:
     labels, config, changed_files, n_threads = model.labels, model.config, (), 1
     def predict_proba(self, texts):
         return np.full((len(texts), 2), 0.5)
 
-scoring.load_aloud = lambda *_, **__: Quick()
+scoring.load_with_progress = lambda *_, **__: Quick()
 
 def peak(rows):
     source = f"{rows}.{out.rpartition('.')[2].replace('parquet', 'csv')}"

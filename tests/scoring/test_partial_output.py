@@ -552,8 +552,8 @@ from wordgate.scoring import scoring
 from wordgate.runtime.progress import Silent
 
 bundle, source, out, kills = *sys.argv[1:4], int(sys.argv[4])
-predictor = scoring.load_aloud(bundle, None)
-scoring.load_aloud = lambda *_, **__: predictor
+predictor = scoring.load_with_progress(bundle, None)
+scoring.load_with_progress = lambda *_, **__: predictor
 options = dict(batch=20, checkpoint_seconds=0.0, progress=Silent())
 
 def run(**more):
@@ -608,8 +608,8 @@ from wordgate.scoring import scoring
 from wordgate.runtime.progress import Silent
 
 bundle, source, out = sys.argv[1:4]
-predictor = scoring.load_aloud(bundle, None)
-scoring.load_aloud = lambda *_, **__: predictor
+predictor = scoring.load_with_progress(bundle, None)
+scoring.load_with_progress = lambda *_, **__: predictor
 options = dict(resume=True, batch=200, checkpoint_seconds=0.0, progress=Silent())
 
 def run(step):

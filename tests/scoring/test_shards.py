@@ -398,7 +398,7 @@ from wordgate.scoring import sharded
 bundle, tries = sys.argv[1], int(sys.argv[2])
 options = dict(batch=20, checkpoint_seconds=0.0, progress=Silent())
 predictor = wordgate.load(bundle)
-sharded.load_aloud = lambda *_, **__: predictor
+sharded.load_with_progress = lambda *_, **__: predictor
 
 def run(step, **more):
     child = os.fork()

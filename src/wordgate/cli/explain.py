@@ -62,12 +62,12 @@ def explain(
     them in the form that 'wordgate info' shows, such as 'entity | text'.
     """
     from wordgate.prediction.decision import DecisionRule
-    from wordgate.prediction.predictor import load_aloud
+    from wordgate.prediction.predictor import load_with_progress
     from wordgate.runtime.progress import Console
 
     if encoding is not None and text != "-":
         raise click.UsageError("--encoding has no effect on a TEXT of the command line.")
-    predictor = load_aloud(bundle, Console, threads=threads)
+    predictor = load_with_progress(bundle, Console, threads=threads)
     warn_of_changes(bundle, predictor.changed_files)
     DecisionRule.of(predictor.config).check_explained(label)  # before waiting for a text
     if text == "-":

@@ -67,7 +67,7 @@ def predict(
     """
     from wordgate.bundle.folder import BundleFolder
     from wordgate.prediction.decision import DecisionRule
-    from wordgate.prediction.predictor import load_aloud
+    from wordgate.prediction.predictor import load_with_progress
     from wordgate.runtime.progress import Console
 
     if as_json and as_jsonl:
@@ -76,15 +76,15 @@ def predict(
     if encoding is not None and texts:
         raise click.UsageError("--encoding has no effect on a TEXT of the command line.")
     rule = DecisionRule.of(BundleFolder.open(bundle).config(), **decision)
-    predictor = load_aloud(bundle, Console, kernel=kernel, threads=threads)
+    predictor = load_with_progress(bundle, Console, kernel=kernel, threads=threads)
     warn_of_changes(bundle, predictor.changed_files)
     remark_on_files(bundle, texts)
     chunks = _chunks(texts, predictor.config.text_form(), encoding)
-    answers = _answers(predictor, rule, chunks)
+    predictions = _predictions(predictor, rule, chunks)
     if as_json:
-        print_json({"predictions": [one for chunk in answers for one in chunk]})
+        print_json({"predictions": [one for chunk in predictions for one in chunk]})
         return
-    for chunk in answers:
+    for chunk in predictions:
         write_result("\n".join(to_json(one) if as_jsonl else _line(one) for one in chunk))
 
 
@@ -105,24 +105,24 @@ def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> I
         yield [line.rstrip("\r") for line in lines]
 
 
-def _answers(
+def _predictions(
     predictor: "Predictor", rule: "DecisionRule", chunks: Iterable[list[str]]
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield the JSON values of each text; for an empty text, an error in place of labels."""
     from wordgate.tables.values import EMPTY_TEXT, is_empty
 
-    name = "labels" if rule.gives_several else "label"
+    name = "labels" if rule.predicts_several else "label"
     for texts in chunks:
         proba = predictor.predict_proba([text for text in texts if not is_empty(text)])
-        rows = zip(rule.answers(proba), proba.tolist(), strict=True)
+        rows = zip(rule.predictions(proba), proba.tolist(), strict=True)
         chunk: list[dict[str, Any]] = []
         for text in texts:
             if is_empty(text):
                 chunk.append({"text": text, name: None, "probabilities": {}, "error": EMPTY_TEXT})
                 continue
-            answer, row = next(rows)
+            labels, row = next(rows)
             probabilities = dict(zip(predictor.labels, row, strict=True))
-            chunk.append({"text": text, name: answer, "probabilities": probabilities})
+            chunk.append({"text": text, name: labels, "probabilities": probabilities})
         yield chunk
 
 

@@ -82,14 +82,14 @@ def serve(
     from wordgate.runtime.packages import require_extra
 
     require_extra("serve", "serving a model")
-    from wordgate.prediction.predictor import load_aloud
+    from wordgate.prediction.predictor import load_with_progress
     from wordgate.runtime.progress import Console
     from wordgate.serve.access import KEY_VARIABLE, access, is_loopback
     from wordgate.serve.server import serve as serve_model
 
     checked = Limits(**limits)
     allowed = access(host, os.environ.get(KEY_VARIABLE), allow_hosts, allow_origins)
-    predictor = load_aloud(bundle, Console, kernel=kernel, threads=threads)
+    predictor = load_with_progress(bundle, Console, kernel=kernel, threads=threads)
     warn_of_changes(bundle, predictor.changed_files)
     if not is_loopback(host) and allowed.key is None:
         remark(

@@ -18,7 +18,7 @@ from wordgate.experiments.evaluate import LabelledRows, Seen, labelled_rows, pre
 from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
 from wordgate.experiments.reading import ReadingOptions, called
-from wordgate.prediction.predictor import Predictor, load_aloud
+from wordgate.prediction.predictor import Predictor, load_with_progress
 from wordgate.report.text import (
     UNDEFINED,
     difference_cells,
@@ -181,7 +181,7 @@ def compare_models(
     if len(paths) < 2:
         raise SettingsError("at least two models are needed; `evaluate` is for a single one")
     shown, names = progress or Silent(), _names(paths)
-    predictors = [load_aloud(path, lambda: shown, threads=threads) for path in paths]
+    predictors = [load_with_progress(path, lambda: shown, threads=threads) for path in paths]
     first = predictors[0]
     _check_same_kind(predictors, paths)
     orders = [

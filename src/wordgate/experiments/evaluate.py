@@ -31,7 +31,7 @@ from wordgate.experiments.reading import (
     table_options,
 )
 from wordgate.models.lstm_forward import NUMPY
-from wordgate.prediction.predictor import Predictor, load_aloud
+from wordgate.prediction.predictor import Predictor, load_with_progress
 from wordgate.report.text import score_cells, score_header
 from wordgate.runtime.display import counted, html_table, shown
 from wordgate.runtime.packages import require_extra
@@ -154,7 +154,7 @@ def evaluate(
     """
     require_extra("train", "evaluating a model")
     shown = progress or Silent()
-    predictor = load_aloud(bundle, lambda: shown, kernel=kernel, threads=threads)
+    predictor = load_with_progress(bundle, lambda: shown, kernel=kernel, threads=threads)
     with limited_blas(choose_threads(threads)):
         with stage(shown, f"Reading {called(data)}, and looking for rows seen during training"):
             rows = labelled_rows(bundle, predictor.config, data, **reading)

@@ -133,7 +133,7 @@ def _compared(
         log_proba = model.log_proba_of(texts)
         return np.exp(apply_temperature(log_proba, config.temperature, config.multilabel))
 
-    given = DecisionRule.of(config).given if config.multilabel else None
+    given = DecisionRule.of(config).reached if config.multilabel else None
     form = input_form(model)
     agreement = check_made_up(session, ours, form, int8=int8, given=given)
     if rows is None:

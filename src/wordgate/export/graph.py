@@ -35,7 +35,7 @@ model would answer otherwise there than where it was checked. 2 * 255 * 64 alway
 
 
 class Graph:
-    """An ONNX graph that grows node by node; values are passed on by their names."""
+    """An ONNX graph that is built node by node; values are referred to by name."""
 
     def __init__(self) -> None:
         self._inputs: list[ValueInfoProto] = []
@@ -43,7 +43,7 @@ class Graph:
         self._arrays: list[TensorProto] = []
 
     def input(self, name: str, dtype: type[np.generic], *axes: str) -> str:
-        """Add an input, each of whose axes is of any size, and give its name."""
+        """Add an input, each of whose axes is of any size, and return its name."""
         from onnx import helper
 
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
@@ -58,7 +58,7 @@ class Graph:
         named: str | None = None,
         **attributes: Any,
     ) -> str:
-        """Add a node, and give the name of its first output; the second's is that and ``_1``."""
+        """Add a node, and return the name of its first output; the second one's ends in ``_1``."""
         from onnx import helper
 
         name = named or f"{operator}_{len(self._nodes)}"
@@ -67,7 +67,7 @@ class Graph:
         return name
 
     def array(self, name: str, values: NDArray[Any] | np.generic) -> str:
-        """Add an array that the file holds, and give its name."""
+        """Add a constant array, and return its name."""
         from onnx import numpy_helper
 
         name = f"{name}_{len(self._arrays)}"
@@ -94,7 +94,7 @@ class Graph:
         return self.add("Range", zero, self.add("Gather", self.add("Shape", values), one), one)
 
     def one_step_at_least(self, values: str) -> str:
-        """Pad [batch, time] to a step of zeros where it has none."""
+        """Pad [batch, 0] to one step of zeros."""
         zero, one = (self.array("number", np.int64(number)) for number in (0, 1))
         time = self.add("Gather", self.add("Shape", values), one)
         lacking = self.add("Max", self.add("Sub", one, time), zero)
@@ -114,10 +114,10 @@ class Graph:
     def serialized(
         self, logits: str, classes: int, metadata: Mapping[str, str], *, multilabel: bool = False
     ) -> bytes:
-        """End the graph with its two outputs, and give the bytes of its file.
+        """Add the two outputs, and return the bytes of the file.
 
-        Softmax makes probabilities of the logits, float32 [batch, classes]; a sigmoid each by
-        itself where a text may have several labels.
+        Probabilities are the softmax of the logits, float32 [batch, classes]; or the sigmoid of
+        each logit, if a text can have several labels.
 
         Raises:
             SettingsError: The file would be larger than ONNX allows.
@@ -152,7 +152,7 @@ class Graph:
         return bytes(model.SerializeToString())
 
     def _add_outputs(self, logits: str, *, multilabel: bool) -> None:
-        """Add what makes probabilities of logits, float32 [batch, classes], and name both forms."""
+        """Add both outputs, probabilities and log-probabilities, float32 [batch, classes]."""
         if multilabel:
             complement = self.add("Softplus", self.add("Neg", logits))
             self.add("Neg", complement, named="log_probabilities")
@@ -165,8 +165,8 @@ class Graph:
 class WordGraph(Graph):
     """A graph over words.
 
-    It begins with ``ids``, int64 [batch, time], made safe: one step at least, and `PADDING` beyond
-    every text's length whatever stood there; and with ``inside``, bool [batch, time].
+    It starts with ``ids``, int64 [batch, time], with at least one step, and `PADDING` beyond the
+    length of each text, regardless of the input; and ``inside``, bool [batch, time].
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Texts as a model reads them, and as the inputs of its file.
+"""Texts as inputs of a model, and of its exported file.
 
 Shapes: ``n`` texts, ``batch`` of them at once, ``time`` ids of the longest of them.
 """

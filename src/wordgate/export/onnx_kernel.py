@@ -23,7 +23,7 @@ _SMALLEST = np.finfo(np.float32).tiny
 
 
 def computed_in_int8(model: TransformerModel, config: Config) -> TransformerModel:
-    """Return the same model, computed by ONNX Runtime in int8; see `computed_by` for errors."""
+    """Return the same model, computed by ONNX Runtime in int8; see `load` for errors."""
     # Predictors apply the temperature themselves.
     uncalibrated = config.model_copy(update={"temperature": 1.0})
     content = onnx_bytes(model, uncalibrated, int8=True)
@@ -44,7 +44,7 @@ def computed_in_int8(model: TransformerModel, config: Config) -> TransformerMode
     def given(proba: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
         log_proba = np.log(np.maximum(proba, _SMALLEST)).astype(np.float64)
         calibrated = apply_temperature(log_proba, config.temperature, multilabel=True)
-        return DecisionRule.of(config).given(np.exp(calibrated))
+        return DecisionRule.of(config).reached(np.exp(calibrated))
 
     agreement = agreement_on_made_up(
         session,

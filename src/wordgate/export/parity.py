@@ -40,7 +40,7 @@ _ERRORS_ALONE = 3  # of the severities of ONNX Runtime's log
 
 
 class Session:
-    """An ONNX file loaded into ONNX Runtime; a `BundleError` where that can't read or run it."""
+    """An ONNX file loaded into ONNX Runtime; a `BundleError` if it cannot be read or run."""
 
     def __init__(self, file: Path | bytes, *, threads: int):
         import onnxruntime
@@ -55,7 +55,7 @@ class Session:
                 options,
                 providers=["CPUExecutionProvider"],
             )
-        except Exception as error:  # onnxruntime knows no class of errors of its own
+        except Exception as error:  # onnxruntime has no public class of errors
             raise BundleError(f"ONNX Runtime cannot read what was written: {error}") from error
 
     @property
@@ -70,7 +70,7 @@ class Session:
             names = [each.name for each in self._session.get_inputs()]
             fed = dict(zip(names, inputs, strict=True))
             (found,) = self._session.run(["probabilities"], fed)
-        except Exception as error:  # onnxruntime knows no class of errors of its own
+        except Exception as error:  # onnxruntime has no public class of errors
             raise BundleError(f"ONNX Runtime cannot run what was written: {error}") from error
         return np.asarray(found, np.float32)
 
@@ -95,7 +95,7 @@ class Agreement:
     expected_loss: float
 
     def excess(self) -> str | None:
-        """Describe what is more than int8 may change, and how much it may; None if nothing is."""
+        """Describe the differences beyond the tolerance of int8; None if there are none."""
         for what, found, allowed in (
             ("the mean absolute difference of the probabilities", self.mean, MEAN_TOLERANCE),
             ("the expected loss of accuracy", self.expected_loss, ACCURACY_TOLERANCE),
@@ -220,12 +220,12 @@ def _expected_loss(ours: NDArray[np.float64], found: Floats, given: Labels | Non
 
 
 def _apart(expected: NDArray[np.float64], found: Floats) -> NDArray[np.float64]:
-    """Return each text's largest difference, float64 [n]; 1 where an answer is no number."""
+    """Return each text's largest difference, float64 [n]; 1 for outputs that are not numbers."""
     return np.asarray(np.nan_to_num(np.abs(expected - found), nan=1.0).max(axis=1))
 
 
 def _made_up(form: InputForm) -> Iterator[EncodedTexts]:
-    """Make batches of texts whose words are drawn, each once before any comes again."""
+    """Yield batches of random texts, in which each word occurs once before any occurs again."""
     rng = np.random.default_rng(0)
     lengths = [np.array([min(length, form.longest)]) for length in _ALONE]
     lengths.append(np.zeros(_EMPTY_TOGETHER, np.int64))

@@ -1,4 +1,4 @@
-"""Decision rules: the labels that a text is given, by their probabilities."""
+"""Decision rules: from probabilities to labels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,26 +14,27 @@ from wordgate.evaluation.multilabel import DEFAULT_THRESHOLD, predicted_classes
 from wordgate.runtime.display import brief
 
 Threshold = float | Mapping[str, float]
-"""One for every label, or by label."""
-Answer = str | None | tuple[str, ...]
-"""The label of a text, None for abstention; or its labels, the most probable first."""
+"""One threshold for all labels, or thresholds by label."""
+Prediction = str | None | tuple[str, ...]
+"""The label of a text (None for abstention), or its labels, most probable first."""
 
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """Which labels follow from probabilities.
+    """The rule that predicts labels from probabilities.
 
-    With several labels per text each is given where its probability is at or above its threshold.
-    With one label it is the most probable one; or, of two labels with thresholds, that of the
-    column `decisive` where its probability is at or above its threshold, and the other below.
+    With several labels per text, each label whose probability reaches its threshold is predicted.
+    With one label per text, it is the most probable one; or, of two labels with thresholds, that of
+    the column `decisive` if its probability reaches its threshold, otherwise the other one.
 
     Attributes:
-        labels: The labels, in the columns' order.
-        multilabel: Whether a text may have any number of labels.
-        thresholds: One a label; None where none are needed.
-        decisive: The column whose threshold decides, of two with one label per text.
-        abstain_below: With one label per text, give none where the most probable is less probable.
-        top: Give so many labels, the most probable ones, whatever the thresholds; None for not.
+        labels: The labels, in the order of the columns.
+        multilabel: Whether a text can have any number of labels.
+        thresholds: One per label; None if the most probable label is predicted.
+        decisive: The column whose threshold decides, for two labels with one label per text.
+        abstain_below: With one label per text, predict none if the most probable one is less
+            probable than this.
+        top: Predict this number of labels, the most probable ones, regardless of thresholds.
     """
 
     labels: tuple[str, ...]
@@ -52,11 +53,11 @@ class DecisionRule:
         top: int | None = None,
         abstain_below: float = 0.0,
     ) -> "DecisionRule":
-        """Make the rule of a model, with what the user wants otherwise; see `Predictor.predict`.
+        """Return the rule of a model, changed by options; see `Predictor.predict`.
 
         Raises:
-            SettingsError: One of them is out of range, has no effect on this model, or contradicts
-                another.
+            SettingsError: An option is out of range, has no effect on this model, or contradicts
+                another one.
         """
         check_abstain(abstain_below)
         if top is not None:
@@ -83,18 +84,18 @@ class DecisionRule:
         return cls(config.labels, config.multilabel, thresholds, decisive, abstain_below, top)
 
     @property
-    def gives_several(self) -> bool:
-        """Whether a text gets a tuple of labels, and not one."""
+    def predicts_several(self) -> bool:
+        """Whether the prediction for a text is a tuple of labels."""
         return self.multilabel or self.top is not None
 
     def thresholds_by_label(self) -> dict[str, float] | None:
-        """Return the thresholds by label; None where the most probable label is given."""
+        """Return the thresholds by label; None if the most probable label is predicted."""
         thresholds = self.thresholds
         return None if thresholds is None else dict(zip(self.labels, thresholds, strict=True))
 
-    def answers(self, proba: NDArray[np.float64]) -> list[Answer]:
-        """Assign each text its label, or its labels, by probabilities, float64 [n, labels]."""
-        if self.gives_several:
+    def predictions(self, proba: NDArray[np.float64]) -> list[Prediction]:
+        """Return the label or the labels of each text for probabilities, float64 [n, labels]."""
+        if self.predicts_several:
             return self._several(proba)
         columns = self.columns(proba)
         if self.abstain_below:
@@ -107,12 +108,12 @@ class DecisionRule:
         thresholds = None if self.thresholds is None else np.array(self.thresholds)
         return predicted_classes(proba, thresholds, self.decisive)
 
-    def given(self, proba: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    def reached(self, proba: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
         """Return which of several labels per text reach their thresholds, bool [n, labels]."""
         return np.asarray(proba >= np.array(self.thresholds))
 
     def check_explained(self, label: str | None) -> None:
-        """Refuse a label that can't be chosen to be explained: it is unknown, or a text has one."""
+        """Refuse a label to explain that is unknown, or for a model of one label per text."""
         if label is None:
             return
         if not self.multilabel:
@@ -122,19 +123,19 @@ class DecisionRule:
             )
         _check_known(label, self.labels, "label is")
 
-    def _several(self, proba: NDArray[np.float64]) -> list[Answer]:
-        order = np.argsort(-proba, axis=1, kind="stable")  # of two alike the first comes first
+    def _several(self, proba: NDArray[np.float64]) -> list[Prediction]:
+        order = np.argsort(-proba, axis=1, kind="stable")  # ties in the order of the labels
         if self.top is not None:
             chosen = np.arange(len(self.labels)) < np.full((len(proba), 1), self.top)
         else:
-            chosen = np.take_along_axis(self.given(proba), order, axis=1)
+            chosen = np.take_along_axis(self.reached(proba), order, axis=1)
         names = [self.labels[column] for column in order[chosen].tolist()]
         ends = np.cumsum(chosen.sum(axis=1)).tolist()
         return [tuple(names[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def check_abstain(abstain_below: float) -> None:
-    """Refuse a threshold that is no probability."""
+    """Refuse a threshold that is not a probability."""
     needed = "a probability, from 0 to 1"
     real_number(abstain_below, "abstain_below", needed, lambda number: 0.0 <= number <= 1.0)
 
@@ -142,7 +143,7 @@ def check_abstain(abstain_below: float) -> None:
 def _thresholds(
     config: Config, threshold: Threshold | None
 ) -> tuple[tuple[float, ...] | None, int]:
-    """Return a model's thresholds, changed as the user wants, and the column that decides."""
+    """Return the thresholds of a model, replaced by given ones, and the decisive column."""
     labels, own = config.labels, config.thresholds
     wanted = {} if threshold is None else _by_label(threshold, labels, config.multilabel)
     if config.multilabel:
@@ -156,7 +157,7 @@ def _thresholds(
 
 
 def _by_label(threshold: Threshold, labels: tuple[str, ...], multilabel: bool) -> dict[str, float]:
-    """Return the thresholds that a user has named, by label."""
+    """Return the given thresholds by label."""
     if not multilabel and len(labels) != 2:
         raise SettingsError(
             f"threshold has no effect on a model that predicts the most probable of {len(labels)}"

@@ -1,4 +1,4 @@
-"""Explaining a prediction: the prediction after every word, and each word's effect by occlusion."""
+"""Explanations: the prediction after each word, and the effects of words by occlusion."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,12 +33,12 @@ MOST_WORDS = 512
 """Maximum number of explained words; each takes two predictions of the text."""
 _MOST_CHARACTERS = 2_000_000
 """Maximum characters of all texts that are predicted for one explanation."""
-# What counting sees apart: words, and what stands between them and is no space.
+# The units that n-grams are made of: words, and sequences of other characters but spaces.
 _COUNTED = re.compile(r"\w+|[^\w\s]+")
 
 
 class TextWord(NamedTuple):
-    """A word of a text: what the model makes of it, where it stands, whether it is known."""
+    """A word of a text: its token, its character offsets, and whether the model knows it."""
 
     word: str
     start: int
@@ -48,15 +48,15 @@ class TextWord(NamedTuple):
 
 @dataclass(frozen=True)
 class TokenizedText:
-    """A text as word ids, for LSTMs and averages.
+    """A text as word ids, for LSTMs and averaged word vectors.
 
     Attributes:
-        model: Predicts.
-        words: The words that are explained, in order.
-        n_words: How many the text has, those included that the model doesn't read.
-        n_read: How many of them the model reads, or passes over as unknown.
-        ids: int32 [time], all that the model reads.
-        positions: For each of `words` its position among `ids`; None where it has no id.
+        model: The model.
+        words: The explained words, in order.
+        n_words: Number of words of the text, including those beyond the length limit of the model.
+        n_read: Number of words within the limit, including unknown ones.
+        ids: int32 [time], the input of the model.
+        positions: The position of each of `words` in `ids`; None for a word without an id.
     """
 
     model: LSTMModel | AverageModel
@@ -68,19 +68,19 @@ class TokenizedText:
 
     @property
     def from_end(self) -> bool:
-        """Whether the words that it reads are the last ones, where it doesn't read all."""
+        """Whether a text that is too long is truncated at its beginning."""
         return self.model.encoder.truncate == "front"
 
     def n_ids(self) -> list[int]:
-        """Count the ids of the first 0, 1, 2 ... words."""
-        has_id = [place is not None for place in self.positions]
+        """Return the numbers of ids of the first 0, 1, 2 ... words."""
+        has_id = [position is not None for position in self.positions]
         counts: list[int] = np.cumsum([0, *has_id]).tolist()
         return counts
 
     def prefix_log_proba(self) -> Numbers:
         """Predict the prefixes of 0, 1, 2 ... words: log-probabilities, [len(words) + 1, classes].
 
-        The last row is the whole text's only if all of its words are explained.
+        The last row is that of the whole text only if all of its words are explained.
         """
         return self._log_proba([self.ids[:n] for n in self.n_ids()])
 
@@ -113,13 +113,13 @@ class RawText:
         return self.model.log_proba([self.text[:end] for end in [0, *(w.end for w in self.words)]])
 
     def occluded_log_proba(self) -> Numbers:
-        """See `TokenizedText`; a space takes the place of a word."""
+        """See `TokenizedText`; a word is replaced by a space."""
         text = self.text
         return self.model.log_proba([f"{text[: w.start]} {text[w.end :]}" for w in self.words])
 
 
 def explainable_text(model: Model, text: str) -> TokenizedText | RawText:
-    """Take a text without lone surrogates apart as a model does."""
+    """Split a text without lone surrogates into words as a model does."""
     if isinstance(model, LSTMModel | AverageModel):
         return _tokenized(model, text)
     if isinstance(model, TransformerModel):
@@ -158,9 +158,9 @@ def _tokenized(model: LSTMModel | AverageModel, text: str) -> TokenizedText:
 
 
 def _window(encoder: TextEncoder, ids: Sequence[int | None]) -> tuple[int, int]:
-    """Find which tokens an encoder keeps: the first, and the one behind the last.
+    """Return the range of tokens that an encoder keeps: the first index, and the last one plus 1.
 
-    Tokens without an id don't count towards its limit.
+    Tokens without an id do not count towards the limit.
     """
     positions = [i for i, number in enumerate(ids) if number is not None]
     if len(positions) <= encoder.max_tokens:
@@ -171,7 +171,7 @@ def _window(encoder: TextEncoder, ids: Sequence[int | None]) -> tuple[int, int]:
 
 
 def _is_counted(model: CountModel, word: str) -> bool:
-    """Return whether any n-gram of a word, or inside it, was counted in training."""
+    """Return whether the model has any n-gram of a word."""
     return any(len(vectorizer.lookup([word])[0]) > 0 for vectorizer in model.vectorizers)
 
 
@@ -180,8 +180,8 @@ def explain(
 ) -> Explanation:
     """Explain the prediction of a model for a text without lone surrogates.
 
-    With one label per text the label is the predicted one. With several labels per text, `label`
-    is explained, or the most probable one, and effects are differences of log-odds.
+    With one label per text, the predicted label is explained. With several labels per text, it is
+    `label`, or the most probable one, and effects are differences of log-odds.
     """
     parsed = explainable_text(model, text)
     prefixes = _states(parsed) or _PrefixPredictions("prefixes", parsed.prefix_log_proba())
@@ -218,9 +218,9 @@ def explain(
     }
     if not rule.multilabel:
         return Explanation(**facts)
-    [given] = rule.answers(proba)
+    [predicted] = rule.predictions(proba)
     return LabelExplanation(
-        **facts, labels=tuple(given or ()), threshold=(rule.thresholds or ())[column]
+        **facts, labels=tuple(predicted or ()), threshold=(rule.thresholds or ())[column]
     )
 
 
@@ -231,7 +231,7 @@ def _by_label(row: Numbers, labels: Sequence[str]) -> dict[str, float]:
 class _PrefixPredictions(NamedTuple):
     """The predictions after 0, 1, 2 ... words: `log_proba` is float64 [words + 1, classes].
 
-    Gates and changes of the cell state are by the number of the word; empty unless there are any.
+    Gates and changes of the cell state are by the index of the word; empty for other models.
     """
 
     kind: Literal["states", "prefixes"]
@@ -241,7 +241,7 @@ class _PrefixPredictions(NamedTuple):
 
 
 def _states(parsed: TokenizedText | RawText) -> _PrefixPredictions | None:
-    """Read the states of an LSTM that has some after every word: one of a single direction."""
+    """Return the predictions from the hidden states of an LSTM with a single direction."""
     if not isinstance(parsed, TokenizedText) or not isinstance(parsed.model, LSTMModel):
         return None
     network = parsed.model.network
@@ -250,12 +250,12 @@ def _states(parsed: TokenizedText | RawText) -> _PrefixPredictions | None:
     n_ids = parsed.n_ids()
     log_proba, states = prefix_predictions(network, parsed.ids[: n_ids[-1]])
     memory_change = states.memory_change()
-    positions = {i: place for i, place in enumerate(parsed.positions) if place is not None}
+    positions = {i: step for i, step in enumerate(parsed.positions) if step is not None}
     return _PrefixPredictions(
         "states",
         log_proba[n_ids],
-        {i: Gates(*states.gates[place].tolist()) for i, place in positions.items()},
-        {i: float(memory_change[place]) for i, place in positions.items()},
+        {i: Gates(*states.gates[step].tolist()) for i, step in positions.items()},
+        {i: float(memory_change[step]) for i, step in positions.items()},
     )
 
 
@@ -273,18 +273,19 @@ def _remarks(parsed: TokenizedText | RawText) -> Iterator[str]:
             " prediction uses all of them."
         )
     unknown = [word.word for word in words if not word.known]
+    treatment = _treatment_of_unknown_words(parsed)
     if len(unknown) == len(words):
-        yield f"All words are unknown to the model: the prediction is unreliable.{_fate(parsed)}"
+        yield f"All words are unknown to the model: the prediction is unreliable.{treatment}"
     elif unknown:
         distinct = list(dict.fromkeys(unknown))
         more = ", ..." if len(distinct) > _WORDS_NAMED else ""
         yield (
             f"{len(unknown):,} of {len(words):,} words {'is' if len(unknown) == 1 else 'are'}"
-            f" unknown to the model: {', '.join(distinct[:_WORDS_NAMED])}{more}.{_fate(parsed)}"
+            f" unknown to the model: {', '.join(distinct[:_WORDS_NAMED])}{more}.{treatment}"
         )
 
 
-def _fate(parsed: TokenizedText | RawText) -> str:
+def _treatment_of_unknown_words(parsed: TokenizedText | RawText) -> str:
     """Describe how the model treats unknown words."""
     if not isinstance(parsed, TokenizedText):
         return ""

@@ -107,8 +107,10 @@ class Predictor:
         rule = DecisionRule.of(
             self.config, threshold=threshold, top=top, abstain_below=abstain_below
         )
-        answers = rule.answers(self.predict_proba(texts))
-        return [list(own or ()) for own in answers] if rule.gives_several else answers
+        predictions = rule.predictions(self.predict_proba(texts))
+        if rule.predicts_several:
+            return [list(labels or ()) for labels in predictions]
+        return predictions
 
     def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Predict the probability of each label for each text.
@@ -166,7 +168,9 @@ class Predictor:
         )
 
 
-def load_aloud(path: str | Path, progress: Callable[[], Progress], **options: Any) -> Predictor:
+def load_with_progress(
+    path: str | Path, progress: Callable[[], Progress], **options: Any
+) -> Predictor:
     """Load a model, with a progress message if it is a slow one such as a transformer."""
     family = FAMILIES.get(BundleFolder.open(path).config().family)
     if family is None or family.extra is None:
@@ -204,11 +208,11 @@ def load(path: str | Path, *, kernel: str = NUMPY, threads: int | None = None) -
     changed = folder.changed_files()
     metrics = None if "metrics.json" in changed else folder.metrics()
     model = folder.model(config, threads=threads)
-    return Predictor(computed_by(kernel, model, config), config, metrics, changed)
+    return Predictor(apply_kernel(kernel, model, config), config, metrics, changed)
 
 
-def computed_by(kernel: str, model: Model, config: Config) -> Model:
-    """Let a kernel, of `KERNELS` or `TRANSFORMER_KERNELS`, compute a model; see `load`."""
+def apply_kernel(kernel: str, model: Model, config: Config) -> Model:
+    """Return a model that is computed by a kernel; see `load`."""
     check_kernel(kernel)
     if kernel not in TRANSFORMER_KERNELS:
         return with_kernel(model, kernel)

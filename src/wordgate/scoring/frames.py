@@ -104,7 +104,7 @@ class FrameScorer:
 
     def added(self, existing: Sequence[str], config: Config) -> dict[str, str]:
         """Return the names of the new columns and their types, without existing names."""
-        several = self.rule(config).gives_several
+        several = self.rule(config).predicts_several
         label, *numbers, error = added_names(config, several=several)
         if not self.probabilities:
             numbers = numbers[: len(numbers) - len(config.labels)]
@@ -145,9 +145,9 @@ class FrameScorer:
         texts = texts_of("", batch, text)
         predictions = predict_batch(predictor, texts.texts, self.rule(config))
         added = self.added(names, config)
-        *answers, errors = added_columns(texts, predictions, several=_LABELS in added.values())
+        *values, errors = added_columns(texts, predictions, several=_LABELS in added.values())
         return _with_columns(
-            frame, dict(zip(added, [*answers[: len(added) - 1], errors], strict=True))
+            frame, dict(zip(added, [*values[: len(added) - 1], errors], strict=True))
         )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from wordgate.data.columns import Column, joined
 from wordgate.data.structured import has_structured, why_structured
-from wordgate.prediction.decision import Answer, DecisionRule
+from wordgate.prediction.decision import DecisionRule, Prediction
 from wordgate.prediction.predictor import Predictor
 from wordgate.tables import Batch
 from wordgate.tables.values import EMPTY_TEXT, is_empty
@@ -19,19 +19,19 @@ class BatchPredictions:
     """Predictions for the valid records of a batch, in order.
 
     Attributes:
-        answers: Each text's label, None if the model abstains; or its labels.
+        labels: The label of each text, None if the model abstains; or its labels.
         numbers: float64 [n, k], the new numeric columns: the probability of each label; with one
             label per text, preceded by that of the predicted label, or of the most probable one if
             the model abstains.
     """
 
-    answers: list[Answer]
+    labels: list[Prediction]
     numbers: NDArray[np.float64]
 
     @property
     def abstained(self) -> int:
         """The number of texts without a label."""
-        return self.answers.count(None) + self.answers.count(())
+        return self.labels.count(None) + self.labels.count(())
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def predict_batch(predictor: Predictor, texts: list[str], rule: DecisionRule) ->
     if texts:
         proba = predictor.predict_proba(texts)
     numbers = proba
-    if not rule.gives_several:
+    if not rule.predicts_several:
         of_label = np.take_along_axis(proba, rule.columns(proba)[:, None], axis=1)
         numbers = np.concatenate([of_label, proba], axis=1)
-    return BatchPredictions(rule.answers(proba), numbers)
+    return BatchPredictions(rule.predictions(proba), numbers)

@@ -15,7 +15,7 @@ from wordgate.bundle.config import DEFAULT_SEPARATOR, Config
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.errors import DataError, SettingsError
 from wordgate.prediction.decision import DecisionRule
-from wordgate.prediction.predictor import Predictor, load_aloud
+from wordgate.prediction.predictor import Predictor, load_with_progress
 from wordgate.runtime.cpu import processor
 from wordgate.runtime.display import counted, in_list
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
@@ -130,7 +130,7 @@ def _prepare(
     """Load the model, open the input, and report what was inferred."""
     config = BundleFolder.open(bundle).config()
     rule = options.rule(config)
-    predictor = predictor or load_aloud(
+    predictor = predictor or load_with_progress(
         bundle, lambda: progress, kernel=options.kernel, threads=options.threads
     )
     opened = open_input(source, config, options)
@@ -139,8 +139,8 @@ def _prepare(
         options = replace(options, to=form if form in FORMATS else "csv")
     if options.to == "parquet" and out == STANDARD:
         raise DataError("Parquet cannot be written to standard output: name a file")
-    separator = _separator(config, options) if rule.gives_several else None
-    added = opened.added(added_names(config, several=rule.gives_several), options)
+    separator = _separator(config, options) if rule.predicts_several else None
+    added = opened.added(added_names(config, several=rule.predicts_several), options)
     packed = Path(out).suffix.lower() == ".gz"
     writer = make_writer(opened.table.reader, added, options, separator=separator, packed=packed)
     fingerprint = None

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, DataError
-from wordgate.prediction.predictor import Predictor, load_aloud
+from wordgate.prediction.predictor import Predictor, load_with_progress
 from wordgate.runtime.display import counted
 from wordgate.runtime.engine import Engine, map_tasks
 from wordgate.runtime.packages import installed_versions
@@ -219,7 +219,7 @@ def _finished(
 @lru_cache(maxsize=1)
 def _predictor(model: str, _hash: str, kernel: str, threads: int | None) -> Predictor:
     """Load a model once for all shards that this process scores."""
-    return load_aloud(model, Silent, kernel=kernel, threads=threads)
+    return load_with_progress(model, Silent, kernel=kernel, threads=threads)
 
 
 def _start_over(folder: OutputFolder, shards: Sequence[Shard]) -> None:

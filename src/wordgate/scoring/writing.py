@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError
-from wordgate.prediction.decision import Answer
+from wordgate.prediction.decision import Prediction
 from wordgate.runtime.packages import require_extra
 from wordgate.scoring.input import own_names
 from wordgate.scoring.options import ScoreOptions
@@ -38,7 +38,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PACKING = 3  # gzip level: most of the compression at a third of the usual cost
 _LENGTH = struct.Struct("<Q")
 _GROUP_ROWS = 1 << 16  # minimum rows of a row group of Parquet
-_MOST_ANSWERS = 4096  # labels, and sets of them, whose cells are cached
+_MOST_LABELS = 4096  # labels, and sets of them, whose cells are cached
 
 _T = TypeVar("_T")
 
@@ -136,7 +136,7 @@ class DelimitedWriter(Writer):
         is_usual = reader.delimiter == delimiter and not reader.quoting
         self._keeps = is_usual and not escape_formulas
         self._empty = '""' if reader.has_nulls else ""
-        self._answer = lru_cache(_MOST_ANSWERS)(self._answer_cell)
+        self._label_text = lru_cache(_MOST_LABELS)(self._label_cell)
 
     def heading(self) -> bytes:
         """Return the header and the byte-order mark, if the source has them."""
@@ -155,22 +155,22 @@ class DelimitedWriter(Writer):
         before: Iterable[str] = texts.raws or ()
         if not self._keeps:
             before = map(self._record, texts.batch.cells())
-        answers = map(self._answer, predictions.answers)
+        labels = map(self._label_text, predictions.labels)
         numbers = _rows_of_decimals(predictions.numbers, self._delimiter)
         delimiter, end = self._delimiter, self._reader.end_of_line
-        cells = zip(answers, numbers, strict=True)
-        after = [f"{delimiter}{answer}{shares}{delimiter}{end}" for answer, shares in cells]
+        cells = zip(labels, numbers, strict=True)
+        after = [f"{delimiter}{label}{shares}{delimiter}{end}" for label, shares in cells]
         if texts.errors:
             empty = delimiter * len(self._added)
             failed = {i: f"{empty}{self._cell(why)}{end}" for i, why in texts.errors.items()}
             after = _in_order(after, failed, len(texts))
         return "".join([a + b for a, b in zip(before, after, strict=True)]).encode()
 
-    def _answer_cell(self, answer: Answer) -> str:
+    def _label_cell(self, label: Prediction) -> str:
         """Format a label, or labels; no labels as ``""`` if the source distinguishes null."""
-        if isinstance(answer, tuple):
-            return self._cell(self._separator.join(answer)) or self._empty
-        return "" if answer is None else self._cell(answer)
+        if isinstance(label, tuple):
+            return self._cell(self._separator.join(label)) or self._empty
+        return "" if label is None else self._cell(label)
 
     def _record(self, cells: Iterable[str | None]) -> str:
         """Format a record; an empty string as ``""`` if the source distinguishes null."""
@@ -199,16 +199,16 @@ class JsonlWriter(Writer):
         nulls = ", ".join(f"{name}: null" for name in (label, *numbers))
         self._scored = f"{label}: %s, {shares}, {error}: null}}\n"
         self._failed = f"{nulls}, {error}: %s}}\n"
-        self._answer = lru_cache(_MOST_ANSWERS)(_json)
+        self._label_text = lru_cache(_MOST_LABELS)(_json)
 
     def rows(self, texts: BatchTexts, predictions: BatchPredictions) -> bytes:
         """See `Writer.rows`."""
         raws: Iterable[str] = texts.raws or ()
         if not self._keeps:
             raws = map(_json, texts.batch.objects(self._names))
-        answers = map(self._answer, predictions.answers)
-        rows = zip(answers, decimals(predictions.numbers).tolist(), strict=True)
-        after = [self._scored % (answer, *numbers) for answer, numbers in rows]
+        labels = map(self._label_text, predictions.labels)
+        rows = zip(labels, decimals(predictions.numbers).tolist(), strict=True)
+        after = [self._scored % (label, *numbers) for label, numbers in rows]
         if texts.errors:
             failed = {i: self._failed % _json(why) for i, why in texts.errors.items()}
             after = _in_order(after, failed, len(texts))
@@ -231,7 +231,7 @@ class ParquetWriter(Writer):
         self._several = several
         label, *numbers, error = added
         fields = [
-            pa.field(label, _answer_type(several=several)),
+            pa.field(label, _label_type(several=several)),
             *(pa.field(name, pa.float64()) for name in numbers),
             pa.field(error, pa.string()),
         ]
@@ -277,8 +277,8 @@ def added_columns(
     count = len(texts)
     failed = np.zeros(count, np.bool_)
     failed[list(texts.errors)] = True
-    answers = _in_order(predictions.answers, dict.fromkeys(texts.errors), count)
-    yield pa.array(answers, _answer_type(several=several))
+    labels = _in_order(predictions.labels, dict.fromkeys(texts.errors), count)
+    yield pa.array(labels, _label_type(several=several))
     numbers = np.zeros((count, predictions.numbers.shape[1]))
     numbers[~failed] = predictions.numbers
     for column in numbers.T:
@@ -286,7 +286,7 @@ def added_columns(
     yield pa.array([texts.errors.get(i) for i in range(count)], pa.string())
 
 
-def _answer_type(*, several: bool) -> pa.DataType:
+def _label_type(*, several: bool) -> pa.DataType:
     import pyarrow as pa
 
     return pa.list_(pa.string()) if several else pa.string()
@@ -361,7 +361,7 @@ def _digits(proba: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def _in_order(scored: Iterable[_T], failed: Mapping[int, _T], count: int) -> list[_T]:
-    """Put answers and errors in the order of their records."""
+    """Put labels and errors in the order of their records."""
     following = iter(scored)
     return [failed[i] if i in failed else next(following) for i in range(count)]
 

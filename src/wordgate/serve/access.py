@@ -17,9 +17,9 @@ class Access:
     """Conditions that a request must meet before it is read.
 
     Attributes:
-        key: The key that ``Authorization: Bearer`` must give; None for no key.
-        hosts: The names, without ports, that the Host header may have; None for any.
-        origins: Origins of other sites' pages that may use the API in a browser.
+        key: The key required in ``Authorization: Bearer``; None for no key.
+        hosts: The allowed names in the Host header, without ports; None for any.
+        origins: Origins of pages of other sites that may use the API in a browser.
     """
 
     key: bytes | None = None
@@ -27,10 +27,10 @@ class Access:
     origins: frozenset[bytes] = frozenset()
 
     def check_host(self, headers: dict[bytes, bytes]) -> None:
-        """Refuse names that are not this server's.
+        """Refuse names that are not allowed.
 
-        A page of another site can give its own name the address 127.0.0.1, and would then be taken
-        for this server's own page by the browser (DNS rebinding).
+        Otherwise, another site could resolve its name to 127.0.0.1, and its page would have access
+        to this server in the browser (DNS rebinding).
         """
         host = headers.get(b"host")
         if self.hosts is None or host is None:
@@ -56,7 +56,7 @@ class Access:
             )
 
     def cors(self, headers: dict[bytes, bytes]) -> Headers:
-        """Return the headers that let a page of a named origin read the response."""
+        """Return the headers that let a page of an allowed origin read the response."""
         if not self.origins:
             return []
         origin = headers.get(b"origin", b"")
@@ -67,13 +67,14 @@ class Access:
 def access(
     host: str, key: str | None, allow_hosts: Sequence[str], allow_origins: Sequence[str]
 ) -> Access:
-    """Decide on access from what the user gave.
+    """Return the access rules for the given options.
 
-    Without names to allow, a server on the loopback device accepts its usual names, another one
-    to any. Origins are such as ``https://example.com``.
+    A server on the loopback interface accepts the usual names of it and those of `allow_hosts`;
+    another one accepts any name, or those of `allow_hosts`. An origin looks like
+    ``https://example.com``.
 
     Raises:
-        SettingsError: The key, a host or an origin is none that a header can have.
+        SettingsError: The key, a host or an origin is not valid in a header.
     """
     hosts = frozenset(map(_checked_host, allow_hosts))
     if is_loopback(host):

@@ -41,8 +41,8 @@ _PREFLIGHT: Headers = [
 class Route:
     """The handler of a path, and the method that it supports (GET includes HEAD).
 
-    An open one needs no key; the requests of a queued one wait for the model. In metrics a route is
-    called by its path, or by its name.
+    An open route needs no key; requests of a queued route wait for the model. In metrics, a route
+    has its path as its name, unless `name` is given.
     """
 
     method: str
@@ -56,11 +56,11 @@ class Application:
     """A model's API and page.
 
     Attributes:
-        is_draining: Whether the server is about to end; ``/v2/health/ready`` says no then.
-        is_closing: Whether connections end with the response that they owe.
-        batcher: What predicts; it must be started in the event loop.
-        metrics: What is counted.
-        limits: What a request may have.
+        is_draining: Whether the server is shutting down; ``/v2/health/ready`` then returns 503.
+        is_closing: Whether connections are closed after their pending responses.
+        batcher: The queue before the model; it must be started in the event loop.
+        metrics: The metrics of the server.
+        limits: The limits of requests.
     """
 
     def __init__(self, model: Predictor, limits: Limits, access: Access):
@@ -95,7 +95,7 @@ class Application:
         return routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; see https://asgi.readthedocs.io/en/stable/specs/www.html."""
+        """Respond to one request; see https://asgi.readthedocs.io/en/stable/specs/www.html."""
         started = time.perf_counter()
         headers = dict(scope["headers"])
         body = RequestBody(receive, headers, self.limits, self._buffered)
@@ -106,7 +106,7 @@ class Application:
             response = refusal.response()
         except ClientGoneError:
             return
-        except Exception:  # a defect: shown to whoever runs the server, not to the client
+        except Exception:  # a defect: shown to the operator of the server, not to the client
             traceback.print_exc()
             response = HTTPError("internal_error", "the server failed on this request").response()
         finally:
@@ -119,9 +119,9 @@ class Application:
         """Refuse a request by its head if the queue is full; a task for it would take longer.
 
         Args:
-            method: Its method.
-            path: Its path, as it was sent.
-            headers: Its headers, with names in lower case.
+            method: The method of the request.
+            path: The path, as sent.
+            headers: The headers, with names in lower case.
 
         Returns:
             The response that `__call__` would send; None if `__call__` must respond.
@@ -165,11 +165,11 @@ class Application:
         self.batcher.refuse_if_full()
         texts, rule = predict_request(await body.read(), self.limits, self._config)
         rows = await self.batcher.predict(texts)
-        answers = rule.answers(np.array(rows))
-        name = "labels" if rule.gives_several else "label"
+        predicted = rule.predictions(np.array(rows))
+        name = "labels" if rule.predicts_several else "label"
         predictions = [
-            {name: answer, "probabilities": dict(zip(self._labels, row, strict=True))}
-            for answer, row in zip(answers, rows, strict=True)
+            {name: labels, "probabilities": dict(zip(self._labels, row, strict=True))}
+            for labels, row in zip(predicted, rows, strict=True)
         ]
         return _json({"predictions": predictions})
 
@@ -200,7 +200,7 @@ def _constant(response: Response) -> Handler:
 
 
 async def _send(response: Response, more_headers: Headers, body: RequestBody, send: Send) -> None:
-    """Send a response; where the client may still be sending, see that it can read it."""
+    """Send a response, also to a client that may still be sending."""
     headers = [*response.all_headers(), *more_headers]
     is_last = body.may_be_left_unread()
     if not is_last:

@@ -1,7 +1,7 @@
 """Batching of requests that arrive together, in one thread beside the event loop.
 
-Work is counted in texts: a request to predict costs as many as it has, one to explain as many as
-the text has words, since leaving each out takes a prediction.
+The cost of a request is in texts: the number of its texts, or, for an explanation, the number of
+words of the text, since each word takes a prediction without it.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ Result = TypeVar("Result")
 _LONGEST_BATCH = 0.1
 """Maximum expected seconds of a batch: a slow model gets small batches."""
 _FEWEST = 8
-_FORGETTING = 0.9
-_WARMING = ["a text to warm up with"] * 64
-# A word in a script that has spaces between words; any other sign by itself.
+_DECAY = 0.9
+_WARM_UP_TEXTS = ["a text to warm up with"] * 64
+# A word in a script that has spaces between words; any other character by itself.
 _WORD = re.compile(r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+|\S")
 
 
@@ -37,21 +37,21 @@ class Throughput:
         self._texts, self._seconds = 0.0, 0.0
 
     def note(self, texts: int, seconds: float) -> None:
-        """Count a batch; what was long ago counts ever less."""
-        self._texts = _FORGETTING * self._texts + texts
-        self._seconds = _FORGETTING * self._seconds + seconds
+        """Add a batch to the exponential moving averages."""
+        self._texts = _DECAY * self._texts + texts
+        self._seconds = _DECAY * self._seconds + seconds
 
     def seconds(self, texts: float) -> float:
-        """Estimate how long this many texts will take; 0 before anything was measured."""
+        """Estimate the seconds for this many texts; 0 before the first measurement."""
         return texts * self._seconds / self._texts if self._texts else 0.0
 
     def texts(self, seconds: float) -> float:
-        """Estimate how many texts take so long."""
+        """Estimate the number of texts in this time; infinite before the first measurement."""
         return seconds * self._texts / self._seconds if self._seconds else math.inf
 
 
 class Job(Generic[Result]):
-    """One request's part of the work: texts to predict, or one to explain; its cost is in texts."""
+    """The work of one request: texts to predict, or one text to explain."""
 
     def __init__(
         self, texts: Sequence[str], cost: int, *, explains: bool = False, label: str | None = None
@@ -62,7 +62,7 @@ class Job(Generic[Result]):
 
 
 class Batcher:
-    """The queue before the model, and the one thread that empties it."""
+    """The queue before the model, and the single thread that processes it."""
 
     def __init__(self, model: Predictor, limits: Limits, metrics: ServerMetrics):
         self._model, self._limits, self._metrics = model, limits, metrics
@@ -76,19 +76,19 @@ class Batcher:
         metrics.queue_texts.set_function(lambda: self._waiting)
 
     def start(self) -> None:
-        """Warm the model up, and begin to respond; to be called in the event loop."""
-        self._model.predict_proba(_WARMING[:1])  # for which there may be a kernel to be compiled
-        self._predicted([Job(_WARMING, len(_WARMING))])
+        """Warm up the model, and start processing; must be called in the event loop."""
+        self._model.predict_proba(_WARM_UP_TEXTS[:1])  # may compile a kernel for a single text
+        self._predicted([Job(_WARM_UP_TEXTS, len(_WARM_UP_TEXTS))])
         self._running = asyncio.get_running_loop().create_task(self._run())
 
     def close(self) -> None:
-        """End; what waits is not answered any more."""
+        """Stop; waiting requests get no response."""
         if self._running is not None:
             self._running.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def refusal_if_full(self) -> HTTPError | None:
-        """Return the refusal of a request of unknown size, if one like the latest had no place."""
+        """Return the refusal of a request that would not fit if it were as large as the latest."""
         return self._refusal(self._latest_cost)
 
     def refuse_if_full(self) -> None:
@@ -110,7 +110,7 @@ class Batcher:
         self._waiting += job.cost
         self._queue.append(job)
         self._arrived.set()
-        # Cheaper than asyncio.wait_for, and one of these is made for every request.
+        # Faster than asyncio.wait_for, which matters since every request needs it.
         timer = asyncio.get_running_loop().call_later(self._limits.timeout, self._give_up, job)
         try:
             return await job.result
@@ -126,9 +126,9 @@ class Batcher:
         _fail(job, HTTPError("timed_out", text))
 
     def _refusal(self, cost: int) -> HTTPError | None:
-        """Return the refusal of a job for which the queue has no place; None if it has one."""
+        """Return the refusal of a job that does not fit into the queue; None if it fits."""
         wait = self._throughput.seconds(self._waiting)
-        # An empty queue takes anything: what is too slow for the time limit then finds out.
+        # An empty queue accepts any job; a job that is too slow reaches the time limit.
         if self._waiting and (
             self._waiting + cost > self._limits.max_queue or wait > self._limits.timeout / 2
         ):
@@ -139,13 +139,13 @@ class Batcher:
         return None
 
     def _leave(self, job: Job[Any]) -> None:
-        """Count a job as waiting no more; one that was given up is passed over when it is met."""
+        """Remove a job from the count; a job that reached its time limit is skipped later."""
         if job.is_queued:
             job.is_queued = False
             self._waiting -= job.cost
 
     async def _run(self) -> None:
-        """Take what has arrived, predict it, and again, for ever."""
+        """Process batches of the jobs that have arrived, without end."""
         loop = asyncio.get_running_loop()
         while True:
             if not self._queue:
@@ -158,7 +158,7 @@ class Batcher:
                 await loop.run_in_executor(self._thread, self._do, batch, loop)
 
     def _taken(self) -> list[Job[Any]]:
-        """Take the jobs whose turn it is: one to explain, or as many to predict as go together."""
+        """Take the next jobs: one explanation, or as many predictions as fit into a batch."""
         most = min(self._limits.max_batch, max(_FEWEST, self._throughput.texts(_LONGEST_BATCH)))
         batch: list[Job[Any]] = []
         size = 0
@@ -167,7 +167,7 @@ class Batcher:
             if batch and job.is_queued and (job.explains or size + job.cost > most):
                 break
             self._queue.popleft()
-            if not job.is_queued:  # it was given up
+            if not job.is_queued:  # it reached its time limit
                 continue
             self._leave(job)
             batch.append(job)
@@ -177,7 +177,7 @@ class Batcher:
         return batch
 
     def _do(self, batch: list[Job[Any]], loop: asyncio.AbstractEventLoop) -> None:
-        """Do a batch, in the thread; if it fails, job by job, so that one alone fails."""
+        """Process a batch in the thread; if it fails, job by job, so that others do not fail."""
         try:
             results = self._explained(batch) if batch[0].explains else self._predicted(batch)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Limits of a server: the default of each, and what happens beyond it."""
+"""Limits of a server: their defaults, and the effect of exceeding them."""
 
 import math
 from dataclasses import dataclass, field, fields
@@ -23,8 +23,8 @@ def _is_limit(number: float, least: float) -> bool:
 class Limits:
     """The limits of a server; each is an option of ``wordgate serve`` of the same name.
 
-    The metadata of a field say what it limits, and the least value it may have. Whole numbers
-    count; the others are seconds.
+    The metadata of a field are its help text and its minimum. Integers are counts; other numbers
+    are seconds.
 
     Raises:
         SettingsError: A value is too small, or two contradict each other.

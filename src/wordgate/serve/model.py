@@ -1,4 +1,4 @@
-"""The forms of responses: predictions, and what ``/v1/model`` tells of the model."""
+"""The schemas of responses: predictions, and the facts of ``/v1/model``."""
 
 from typing import Annotated
 

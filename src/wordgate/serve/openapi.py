@@ -44,7 +44,7 @@ def document(
 
 
 def _api(*, needs_key: bool) -> Schema:
-    """Describe the paths that want the key where there is one."""
+    """Describe the paths that require the key, if there is one."""
     operation = partial(_operation, locked=needs_key)
     predict = operation("predict", "Predict the labels of texts.",
                         "The predictions, in the order of the texts.", _ref("Predictions"),
@@ -64,7 +64,7 @@ def _api(*, needs_key: bool) -> Schema:
 
 
 def _open_paths(page_files: Sequence[str]) -> Schema:
-    """Describe the paths that anybody may ask: health, this description, the page."""
+    """Describe the paths that require no key: health, this description, the page."""
     live = _operation("live", "Liveness check.", "It runs.",
                       _object(live={"const": True}))  # fmt: skip
     ready = _operation("ready", "Readiness check.", "The server is running.",

@@ -1,4 +1,4 @@
-"""Request bodies: counted as they arrive, and parsed as strict JSON with nothing unknown in it."""
+"""Request bodies: limited while they arrive, and parsed as strict JSON without unknown fields."""
 
 import asyncio
 import codecs
@@ -21,30 +21,30 @@ _SHORT = 65536
 _SKIPPED = 4
 """Maximum bytes of a longer body that are read and discarded, in multiples of the body limit."""
 LINGERING = 1.0
-"""Seconds in which what a refused client still sends is read and thrown away: closed at once, the
-connection would be reset under its writing, and the response lost with it."""
+"""Seconds in which the remaining bytes of a refused client are read and discarded: a connection
+that is closed at once is reset, and the client can lose the response."""
 
 
 class BufferedBytes:
-    """Bytes of all bodies that are arriving now, of which there may be so many."""
+    """The number of bytes of all bodies that are being received, which is limited."""
 
     def __init__(self, most: int):
         self._most = most
         self._held = 0
 
     def hold(self, size: int) -> None:
-        """Count bytes that came; too many are refused, and not counted."""
+        """Add received bytes; refuse them, without adding, if they are too many."""
         if self._held + size > self._most:
             raise overloaded("too many large bodies arrive at once; try again later")
         self._held += size
 
     def release(self, size: int) -> None:
-        """Count bytes no more."""
+        """Subtract bytes."""
         self._held -= size
 
 
 class RequestBody:
-    """The body of one request; `receive` is ASGI's way to get its next part."""
+    """The body of one request; `receive` is the function of ASGI that returns its next part."""
 
     def __init__(
         self,
@@ -60,11 +60,11 @@ class RequestBody:
         self._is_whole = False
 
     async def read(self) -> bytes:
-        """Read it all.
+        """Read the whole body.
 
         Raises:
-            HTTPError: It is too long, compressed, or not declared as JSON.
-            ClientGoneError: The client has gone.
+            HTTPError: The body is too long, compressed, or not declared as JSON.
+            ClientGoneError: The client has disconnected.
         """
         self._check_type()
         if _declared(self._headers) > self._most:
@@ -94,16 +94,16 @@ class RequestBody:
         return part
 
     def release(self) -> None:
-        """Count its bytes no more."""
+        """Subtract the bytes of this body."""
         self._buffered.release(self._held)
         self._held = 0
 
     def may_be_left_unread(self) -> bool:
-        """Return whether all of it has been read, or so little is left that it can be skipped."""
+        """Return whether the rest of the body, if any, is short enough to be skipped."""
         return self._is_whole or may_be_skipped(self._headers)
 
     async def discard(self) -> None:
-        """Read on for a while, and throw it away."""
+        """Read and discard the rest of the body for a limited time."""
         try:
             await asyncio.wait_for(self._read_on(), LINGERING)
         except asyncio.TimeoutError:
@@ -142,22 +142,22 @@ class RequestBody:
 
 def may_be_skipped(headers: Mapping[bytes, bytes]) -> bool:
     """Return whether the body of a request with these headers is known to be short."""
-    # A client that waits for "100 Continue" may leave its body out after another answer.
+    # A client that waits for "100 Continue" may leave its body out after another response.
     is_unclear = b"transfer-encoding" in headers or b"expect" in headers
     return not is_unclear and _declared(headers) <= _SHORT
 
 
 def _declared(headers: Mapping[bytes, bytes]) -> int:
-    """Return the length of a body that its request declares; 0 if it declares none."""
+    """Return the declared length of a body; 0 without one."""
     length = headers.get(b"content-length", b"0")
     return int(length) if length.isdigit() else 0
 
 
 def predict_request(body: bytes, limits: Limits, config: Config) -> tuple[list[str], DecisionRule]:
-    """Read the body of ``/v1/predict``: texts, and the rule by which they are given labels.
+    """Read the body of ``/v1/predict``: texts, and the rule that assigns labels.
 
     Raises:
-        HTTPError: It is not JSON (400), or not such a request (422).
+        HTTPError: The body is not JSON (400), or not such a request (422).
     """
     fields = _fields(body, "texts", ("texts", "abstain_below", "threshold"))
     texts = fields["texts"]
@@ -178,10 +178,10 @@ def predict_request(body: bytes, limits: Limits, config: Config) -> tuple[list[s
 
 
 def explain_request(body: bytes, limits: Limits, config: Config) -> tuple[str, str | None]:
-    """Read the body of ``/v1/explain``: the text, and which label to explain, if it says.
+    """Read the body of ``/v1/explain``: the text, and the label to explain, if it is given.
 
     Raises:
-        HTTPError: It is not JSON (400), or not such a request (422).
+        HTTPError: The body is not JSON (400), or not such a request (422).
     """
     fields = _fields(body, "text", ("text", "label"))
     text, label = fields["text"], fields.get("label")
@@ -197,7 +197,7 @@ def explain_request(body: bytes, limits: Limits, config: Config) -> tuple[str, s
 
 
 def _fields(body: bytes, required: str, known: Sequence[str]) -> dict[str, Any]:
-    """Read an object, and see that it has the field required and none unknown."""
+    """Read an object that must have the required field, and no unknown ones."""
     content = _json(body)
     if type(content) is not dict:
         raise _wrong(f"the body is {_NAMES[type(content)]}; it must be an object with '{required}'")
@@ -220,12 +220,12 @@ def _json(body: bytes) -> Any:
         raise _no_json(f"{error.msg.removesuffix(' at')} at character {error.pos:,}") from error
     except RecursionError as error:
         raise _no_json("lists and objects are nested too deep") from error
-    except ValueError as error:  # a whole number of thousands of digits
+    except ValueError as error:  # an integer with thousands of digits
         raise _no_json("a number has too many digits") from error
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of its fields; the second of two of a name would hide the first."""
+    """Build an object of its fields; refuse a duplicate, which would hide the first one."""
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
@@ -242,7 +242,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant
 
 
 def _fault(text: object, most: int) -> tuple[str, str] | None:
-    """Return what is wrong with a text, with its error code; None if nothing is."""
+    """Return the error code and the fault of a text; None if it is valid."""
     if type(text) is not str:
         return "invalid_request", f"is {_NAMES[type(text)]}; it must be a string"
     if is_empty(text):
@@ -282,7 +282,7 @@ def _abstain_below(value: object) -> float:
 
 
 def _shown(name: str) -> str:
-    """Quote a name that a stranger chose: short, and in characters that can be sent."""
+    """Quote a name from a request: shortened, and in ASCII."""
     short = name if len(name) <= _SHOWN else name[:_SHOWN] + "..."
     return json.dumps(short)
 

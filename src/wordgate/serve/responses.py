@@ -31,9 +31,9 @@ CODES = {
     "overloaded": (503, "The server is overloaded; see the Retry-After header."),
     "timed_out": (504, "The response took too long."),
 }
-"""Every code of an error, its status and what it means."""
+"""The status and the meaning of each error code."""
 
-WITHOUT_BROWSER_TRICKS: Headers = [
+DEFAULT_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
 ]
@@ -46,7 +46,7 @@ _TYPES = {
     ".js": b"text/javascript; charset=utf-8",
     ".svg": b"image/svg+xml",
 }
-# Nothing from elsewhere, no scripts or styles inside the page, no frames around it.
+# No content from other hosts, no inline scripts or styles, no framing.
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     b" font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none';"
@@ -64,22 +64,22 @@ _PAGE_HEADERS: Headers = [
 
 @dataclass(frozen=True)
 class Response:
-    """A response; its headers are those beside the body's length and type."""
+    """A response; `headers` are those other than the length and the type of the body."""
 
     status: int
     body: bytes
-    headers: Headers = field(default_factory=lambda: WITHOUT_BROWSER_TRICKS)
+    headers: Headers = field(default_factory=lambda: DEFAULT_HEADERS)
     content_type: bytes = JSON
 
     def all_headers(self) -> Headers:
-        """Return all its headers; a body that there never is has no length and type."""
+        """Return all headers; without length and type for status 204, which has no body."""
         length = str(len(self.body)).encode()
         own = [(b"content-type", self.content_type), (b"content-length", length)]
         return [*(own if self.status != 204 else []), *self.headers]
 
 
 class HTTPError(Exception):
-    """A response that says no, by one of `CODES`, and says what is wrong and what to do."""
+    """An error response with one of `CODES`; the message states what is wrong and what to do."""
 
     def __init__(self, code: str, message: str, headers: Iterable[tuple[bytes, bytes]] = ()):
         super().__init__(message)
@@ -88,33 +88,33 @@ class HTTPError(Exception):
         self.headers = list(headers)
 
     def response(self) -> Response:
-        """Return the refusal as a response, in the form of every error."""
+        """Return the error as a response, in the form of all errors."""
         body = orjson.dumps({"error": {"code": self.code, "message": self.message}})
-        return Response(self.status, body, [*WITHOUT_BROWSER_TRICKS, *self.headers])
+        return Response(self.status, body, [*DEFAULT_HEADERS, *self.headers])
 
 
 class ClientGoneError(Exception):
-    """Nobody waits for the response any more."""
+    """The client has disconnected."""
 
 
 def overloaded(message: str, seconds: int = 1) -> HTTPError:
-    """Refuse for now, and say when to ask again."""
+    """Return the error of an overloaded server, with the seconds to wait (Retry-After)."""
     return HTTPError("overloaded", message, [(b"retry-after", str(seconds).encode())])
 
 
 def to_http_bytes(response: Response, more_headers: Headers) -> bytes:
-    """Write a response as HTTP, with more headers than its own."""
+    """Return a response as the bytes of HTTP, with additional headers."""
     status = b"HTTP/1.1 %d %s" % (response.status, HTTPStatus(response.status).phrase.encode())
     lines = [b"%s: %s" % header for header in [*more_headers, *response.all_headers()]]
     return b"\r\n".join([status, *lines, b"", response.body])
 
 
 def pages() -> dict[str, Response]:
-    """Read the page: its answers by their paths, ``/`` and ``/page/...``."""
-    answers = {}
+    """Read the files of the page: responses by their paths, ``/`` and ``/page/...``."""
+    responses = {}
     for file in sorted(PAGE_FOLDER.rglob("*")):
         if file.suffix in _TYPES and file.is_file():
             name = file.relative_to(PAGE_FOLDER).as_posix()
             path = "/" if name == "index.html" else f"/page/{name}"
-            answers[path] = Response(200, file.read_bytes(), _PAGE_HEADERS, _TYPES[file.suffix])
-    return answers
+            responses[path] = Response(200, file.read_bytes(), _PAGE_HEADERS, _TYPES[file.suffix])
+    return responses

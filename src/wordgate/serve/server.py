@@ -1,7 +1,7 @@
 """The server process: sockets, connections with limits, signals, graceful shutdown.
 
-uvicorn reads HTTP; what it leaves open is closed here: heads and bodies that never end or arrive a
-byte at a time, responses nobody fetches, too many connections, errors in another form than ours.
+uvicorn parses HTTP. This module adds what it lacks: time limits for heads, bodies and responses, a
+maximum number of connections, and errors in the form of the API.
 """
 
 import asyncio
@@ -53,24 +53,24 @@ def serve(
 ) -> None:
     """Serve a model until a signal ends it.
 
-    SIGTERM, or SIGINT without the delay: not ready any more, no new connections, what was accepted
-    is answered, and it returns. A second signal ends the process at once. `announce` is called with
-    the URL when connections are accepted; a port of 0 is any that is free.
+    On SIGTERM, and on SIGINT without the delay, the server stops being ready and accepting
+    connections, completes the accepted requests, and returns. A second signal ends the process at
+    once. `announce` is called with the URL when connections are accepted; port 0 is any free port.
 
     Raises:
-        SettingsError: It can't listen there, or the system allows too few connections.
+        SettingsError: The address cannot be used, or the system allows too few connections.
     """
     _allow_files(limits.max_connections + _OTHER_FILES)
     listening = _bound(host, port)
     sys.setswitchinterval(_SWITCHING)
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # any stranger could fill it
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # any client could fill the log
     app = Application(model, limits, access)
-    with SINGLE_THREADED_BLAS:  # entered for good, it need not be for every batch
+    with SINGLE_THREADED_BLAS:  # entered once instead of for every batch
         _Server(app, lambda: announce(_url(listening))).run([listening])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, with another end."""
+    """uvicorn's server, with a graceful shutdown of its own."""
 
     def __init__(self, app: Application, announce: Callable[[], None]):
         limits = app.limits
@@ -80,7 +80,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=protocol,  # type: ignore[arg-type]  # it is called as the class would be
+                http=protocol,  # type: ignore[arg-type]  # called like the class
                 loop="auto",
                 ws="none",
                 lifespan="off",
@@ -96,14 +96,14 @@ class _Server(uvicorn.Server):
         app.metrics.connections.set_function(lambda: len(self.server_state.connections))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Warm up, accept connections, and say so."""
+        """Warm up the model, accept connections, and announce the URL."""
         self._app.batcher.start()
         await super().startup(sockets)
         self._announce()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Listen to signals; unlike uvicorn, don't send them on at the end: it was a good one."""
+        """Handle signals; unlike uvicorn, do not raise them again after a graceful shutdown."""
         before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
         try:
             yield
@@ -112,16 +112,16 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Begin to end; the second time, end."""
+        """Start the shutdown; on the second signal, end the process."""
         if self.should_exit:
             signal.signal(sig, signal.SIG_DFL)
             os.kill(os.getpid(), sig)
         self._app.is_draining = self.should_exit = True
-        if sig == signal.SIGINT:  # somebody sits before it and waits
+        if sig == signal.SIGINT:  # from a terminal, where a user waits
             self._delay = 0.0
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what was accepted, and close."""
+        """Complete the accepted requests, and close all connections."""
         await asyncio.sleep(self._delay)
         await self._stop_accepting(sockets or [])
         self._app.is_closing = True
@@ -136,9 +136,9 @@ class _Server(uvicorn.Server):
         self._app.batcher.close()
 
     async def _stop_accepting(self, sockets: list[socket.socket]) -> None:
-        """Accept what the system has taken on already, and nothing more."""
+        """Accept the connections that the system has already queued, and no others."""
         for one in sockets:
-            one.listen(0)  # the system turns new connections away, and those it holds stay
+            one.listen(0)  # refuses new connections, and keeps those in the queue
         await asyncio.sleep(_ACCEPTING)
         for server in self.servers:
             server.close()
@@ -155,7 +155,7 @@ def _bound(host: str, port: int) -> socket.socket:
         )[0]
         listening = socket.socket(family, kind, protocol)
         try:
-            if os.name == "posix":  # elsewhere it would let two servers share a port
+            if os.name == "posix":  # on Windows, it would let two servers share a port
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)
         except OSError:
@@ -175,7 +175,7 @@ def _url(listening: socket.socket) -> str:
 
 
 def _allow_files(needed: int) -> None:
-    """Raise the limit of open files, connections being files, where it is lower."""
+    """Raise the limit of open files, such as connections, if it is lower."""
     try:
         import resource
     except ImportError:  # Windows has no such limit
@@ -207,17 +207,19 @@ class Connection(HttpToolsProtocol):
         self._application = application
         self._stage = Stage.NOTHING
         self._is_refused = False
-        self._is_answered = False  # the present request, by its head alone
+        self._is_answered = False  # whether the current request was refused when its head arrived
         self._requests = 0
-        self._unaccounted = 0  # bytes since anything of a request was complete
-        self._awaited: tuple[int, Stage] | None = None  # what the timer below waits for
+        self._unaccounted = 0  # bytes received since the last complete part of a request
+        self._awaited: tuple[int, Stage] | None = (
+            None  # number of the request, and the stage with the time limit
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
 
-    # What asyncio calls
+    # Callbacks of asyncio
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection, or refuse it where there are too many."""
+        """Accept the connection, or refuse it if there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self._application.limits.max_connections:
             self._refuse(overloaded("there are too many connections; try again later"))
@@ -226,7 +228,7 @@ class Connection(HttpToolsProtocol):
             self._await(Stage.HEAD)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, and see that it leads somewhere in time."""
+        """Parse received bytes, and set the time limit of the current stage."""
         if self._is_refused or self.transport.is_closing():
             return
         self._unaccounted += len(data)
@@ -236,25 +238,25 @@ class Connection(HttpToolsProtocol):
             self._refuse(HTTPError("head_too_large", text))
         if self._is_refused:
             return
-        # Bytes that begin nothing, such as empty lines, may not hold the connection open either.
-        is_something = self._stage is not Stage.NOTHING or self._unaccounted == 0
-        self._await(self._stage if is_something else Stage.HEAD)
+        # Bytes that start no request, such as empty lines, do not keep the connection open either.
+        is_counted = self._stage is not Stage.NOTHING or self._unaccounted == 0
+        self._await(self._stage if is_counted else Stage.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
+        """Cancel the timers."""
         self._cancel(self._timer)
         self._cancel(self._write_timer)
         super().connection_lost(exc)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
-        """Answer a client that has sent all it had to send, and still listens."""
+        """Complete the response if the client has only closed its sending side."""
         if self._stage is not Stage.NOTHING or not self._owes_answer():
             return None
         self.cycle.keep_alive = False
         return True
 
     def pause_writing(self) -> None:
-        """Give the client time to fetch the response."""
+        """Limit the time in which the client must receive the response."""
         super().pause_writing()
         self._cancel(self._write_timer)
         self._write_timer = self.loop.call_later(
@@ -262,26 +264,26 @@ class Connection(HttpToolsProtocol):
         )
 
     def resume_writing(self) -> None:
-        """Go on: the client has read."""
+        """Cancel the limit: the client has received some of the response."""
         self._cancel(self._write_timer)
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection, even if its client never fetched the last response."""
+        """Close an idle connection, even if its client has not received the last response."""
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
             super().timeout_keep_alive_handler()
 
-    # What the parser calls
+    # Callbacks of the parser
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Start a request."""
         super().on_message_begin()
         self._stage, self._is_answered = Stage.HEAD, False
 
     def on_headers_complete(self) -> None:
-        """Hand the request on, or refuse it if the queue is full."""
+        """Pass the request on, or refuse it if the queue is full."""
         self._stage, self._unaccounted = Stage.BODY, 0
         self._is_answered = self._refuse_at_once()
         if self._is_answered:
@@ -291,7 +293,7 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
-        """Hand a part of the body on."""
+        """Pass a part of the body on."""
         self._unaccounted = 0
         if not self._is_answered:
             super().on_body(body)
@@ -306,13 +308,13 @@ class Connection(HttpToolsProtocol):
             self._close_when_idle()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        """Refuse a request that is not HTTP, with an error in our own form."""
+        """Refuse a request that is not HTTP, with an error in the form of the API."""
         self._refuse(HTTPError("bad_request", "the request is not valid HTTP"))
 
-    # When the server ends
+    # Shutdown
 
     def shutdown(self) -> None:
-        """Close the connection when its responses are sent; soon, if it owes none."""
+        """Close the connection after its pending responses; soon, if there are none."""
         if self._owes_answer():
             self.cycle.keep_alive = False
         elif self._stage is Stage.NOTHING:
@@ -336,10 +338,10 @@ class Connection(HttpToolsProtocol):
     def _owes_answer(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    # Time
+    # Time limits
 
     def _await(self, stage: Stage) -> None:
-        """Have the timer wait for the end of a stage of the present request, if there is one."""
+        """Set the time limit of a stage of the current request; none without a request."""
         awaited = None if stage is Stage.NOTHING else (self._requests, stage)
         if awaited == self._awaited:
             return
@@ -354,14 +356,14 @@ class Connection(HttpToolsProtocol):
         self._timer = self.loop.call_later(seconds, self._time_is_up, stage)
 
     def _time_is_up(self, stage: Stage) -> None:
-        """Refuse a request that did not arrive; not before requests ahead of it are answered."""
+        """Refuse a request that did not arrive in time, after the responses to earlier requests."""
         if self.transport.is_closing():
             return
         owes = self._owes_answer()
         if self.pipeline or (owes and stage is Stage.HEAD):
             self._start_timer(stage)
         elif stage is Stage.BODY and (not owes or self.cycle.response_started):
-            self.transport.abort()  # it was answered before it had arrived
+            self.transport.abort()  # the response was sent before the request was complete
         else:
             self._refuse(HTTPError("too_slow", "the request took too long to arrive"))
 
@@ -371,7 +373,7 @@ class Connection(HttpToolsProtocol):
             timer.cancel()
 
     def _refuse_at_once(self) -> bool:
-        """Refuse the request whose head was read if the queue is full, and stay connected."""
+        """Refuse the request whose head has arrived if the queue is full; stay connected."""
         parser = self.parser
         is_plain = parser.get_http_version() == "1.1" and parser.should_keep_alive()
         is_plain = is_plain and not parser.should_upgrade()
@@ -387,7 +389,7 @@ class Connection(HttpToolsProtocol):
         return True
 
     def _refuse(self, refusal: HTTPError) -> None:
-        """Answer for the last time, and close when the client has stopped sending."""
+        """Send a last response, and close the connection when the client has stopped sending."""
         self._is_refused = True
         self._application.metrics.count_request(NO_ROUTE, refusal.status)
         for cycle in [self.cycle, *(cycle for cycle, _ in self.pipeline)]:

@@ -403,8 +403,8 @@ class Scoring:
         from wordgate.scoring import partial_output, scoring
 
         self.bundle, self.silent = bundle, Silent()
-        predictor = scoring.load_aloud(bundle, None)
-        scoring.load_aloud = lambda *_, **__: predictor
+        predictor = scoring.load_with_progress(bundle, None)
+        scoring.load_with_progress = lambda *_, **__: predictor
         self.source, self.out = folder / "in.csv", folder / "out.csv"
         lines = ["1,We love it", "2,", "3,We hate it", "x"] * 10
         self.source.write_text("\n".join(["id,text", *lines]))

@@ -86,8 +86,8 @@ class Asked:
 
     def __init__(self, folder, bundles):
         self.folder, self.bundles = folder, bundles
-        self.models = {bundle: scoring.load_aloud(bundle, None) for bundle in bundles}
-        scoring.load_aloud = lambda bundle, *_, **__: self.models[str(bundle)]
+        self.models = {bundle: scoring.load_with_progress(bundle, None) for bundle in bundles}
+        scoring.load_with_progress = lambda bundle, *_, **__: self.models[str(bundle)]
         self.ways = {
             "one by one": self.one_by_one,
             "csv": lambda bundle, texts: self.scored(bundle, texts, "csv"),

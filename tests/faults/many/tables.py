@@ -453,8 +453,8 @@ def result_rows(out, delimiter):
 
 def prepare(folder, arguments):
     (bundle,) = arguments
-    predictor = scoring.load_aloud(bundle, None)
-    scoring.load_aloud = lambda *_, **__: predictor
+    predictor = scoring.load_with_progress(bundle, None)
+    scoring.load_with_progress = lambda *_, **__: predictor
 
     def work(case):
         made = make(random.Random(case))
