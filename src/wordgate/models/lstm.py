@@ -1,7 +1,7 @@
-"""The family `lstm`: a text encoder and an LSTM network, which predict in numpy.
+"""The family `lstm`: a text encoder and an LSTM network, with predictions in numpy.
 
-Shapes: ``batch`` texts, ``time`` words, ``embedding`` dimensions of a word vector, ``hidden`` of
-a state, ``features`` after pooling (hidden x directions x poolings), ``classes`` labels.
+Shapes: ``batch`` texts, ``time`` words, ``embedding`` dimensions of a word vector, ``hidden`` units
+of a state, ``features`` after pooling (hidden x directions x poolings), ``classes`` labels.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,27 +43,27 @@ if TYPE_CHECKING:
     from wordgate.models.lstm_compiled import CompiledLSTMForward
 
 PREDICTION_BATCH = 512
-_SMALLEST_BATCH, _FEWEST_BATCHES = 128, 4  # so that several threads share a list of some hundreds
+_SMALLEST_BATCH, _FEWEST_BATCHES = 128, 4  # so that several threads share a few hundred texts
 _PART = 1024
-"""Texts that are encoded and predicted together by compiled code: enough for batches of nearly
-equal lengths, few enough that no thread waits long for the last."""
+"""Maximum texts that a thread of compiled code encodes and predicts together: enough for batches of
+similar lengths, and few enough that threads end at about the same time."""
 POOLINGS = ("last", "max", "mean")
 DIRECTIONS = ("forward", "backward")
 
 
 @dataclass(frozen=True)
 class Network:
-    """Word vectors, one or two LSTMs, and a linear layer over their pooled states.
+    """Word vectors, one or two LSTMs, and a linear layer on their pooled states.
 
     Attributes:
-        embedding: float32 [vocabulary, embedding]; row 0 is padding and never read.
-        directions: The forward LSTM, and the backward one if the network has it.
+        embedding: float32 [vocabulary, embedding]; row 0 is padding and not used.
+        directions: The forward LSTM, and the backward one if there is one.
         output_weights: float32 [classes, features].
         output_bias: float32 [classes].
-        pooling: What is pooled over time, of `POOLINGS`, in this order.
-        int8: Whether word vectors are kept in bytes; they are `int8.round_to_int8` then.
-        kernel: What computes, of `KERNELS`.
-        multilabel: Whether a text may have several labels.
+        pooling: Kinds of pooling over time, of `POOLINGS`, in this order.
+        int8: Whether word vectors are stored in int8; they are then rounded by `round_to_int8`.
+        kernel: The implementation, of `KERNELS`.
+        multilabel: Whether a text can have several labels.
     """
 
     embedding: Floats
@@ -84,7 +84,7 @@ class Network:
         int8: bool = False,
         multilabel: bool = False,
     ) -> "Network":
-        """Build the network that `arrays` were taken from, as `restore_int8` leaves them.
+        """Build a network from its arrays, after `restore_int8`.
 
         Raises:
             BundleError: An array is missing.
@@ -109,17 +109,17 @@ class Network:
         )
 
     def in_int8(self) -> "Network":
-        """Return the same network with word vectors that a byte a number can keep."""
+        """Return the same network with word vectors that int8 can store."""
         return replace(self, embedding=round_to_int8(self.embedding), int8=True)
 
     def computed_by(self, kernel: str) -> "Network":
         """Return the same network, computed by another kernel; see `with_kernel` for errors."""
         network = replace(self, kernel=kernel)
-        network._forward_passes  # noqa: B018 - what can't compute fails here
+        network._forward_passes  # noqa: B018 - an unsupported kernel fails here
         return network
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Name all arrays."""
+        """Return all arrays by their names."""
         return {
             **int8_arrays("embedding", self.embedding, int8=self.int8),
             **named_layers(self.directions, self.output_weights, self.output_bias),
@@ -130,7 +130,7 @@ class Network:
     ) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]; threads are as for `choose_threads`.
 
-        A text's neighbors, its padding and the number of threads have no part in its result.
+        The result for a text does not depend on other texts, padding or the number of threads.
         """
         logits = np.zeros((len(encoded), len(self.output_bias)), np.float64)
 
@@ -155,27 +155,27 @@ class Network:
         return tuple(CompiledLSTMForward(self.embedding, each, layout) for each in self.directions)
 
     def _logits(self, batch: PaddedBatch) -> Floats:
-        """Score a batch whose longest text comes first: float32 [batch, classes]."""
+        """Compute the logits of a batch, longest text first: float32 [batch, classes]."""
         lengths = batch.lengths
         ids = batch.ids[:, : lengths[0]]
         forward, *backward = self._forward_passes
         pooled = forward.pooled_states(ids, lengths, self.pooling)
         for one in backward:
             pooled += one.pooled_states(_reversed(ids, lengths), lengths, self.pooling)
-        # Unlike a product by BLAS it gives a text the same bits whatever the size of the batch.
+        # Unlike BLAS, einsum gives bit-identical results for any batch size.
         logits: Floats = np.einsum("bf,cf->bc", np.hstack(pooled), self.output_weights)
         return logits + self.output_bias
 
 
 def _batch_size(n_texts: int) -> int:
-    """Choose a size of batches by the texts alone: the last bits of their results depend on it."""
+    """Choose a batch size by the number of texts alone: it affects the last bits of results."""
     return min(PREDICTION_BATCH, max(_SMALLEST_BATCH, -(-n_texts // _FEWEST_BATCHES)))
 
 
 def named_layers(
     directions: Sequence[LSTMWeights[ArrayT]], output_weights: ArrayT, output_bias: ArrayT
 ) -> dict[str, ArrayT]:
-    """Name all weights but the word vectors, as checkpoints and saved models do."""
+    """Return all weights but the word vectors, by their names in checkpoints and models."""
     named = {"output.weights": output_weights, "output.bias": output_bias}
     for name, direction in zip(DIRECTIONS, directions, strict=False):
         named |= {f"{name}.{own}": array for own, array in vars(direction).items()}
@@ -183,7 +183,7 @@ def named_layers(
 
 
 def _reversed(ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Turn every row's tokens around and leave its padding at the end."""
+    """Reverse the tokens of each row, and keep padding at the end."""
     steps = np.arange(ids.shape[1])
     backwards = np.maximum(lengths[:, None] - 1 - steps, 0)
     return np.take_along_axis(ids, backwards, axis=1)
@@ -194,9 +194,9 @@ class LSTMModel:
     """An LSTM classifier that needs only numpy.
 
     Attributes:
-        encoder: Turns texts into ids.
-        network: The network over them.
-        threads: In how many threads it predicts at most; None for what `choose_threads` chooses.
+        encoder: Converts texts to ids.
+        network: The network.
+        threads: Maximum number of threads of predictions; None for `choose_threads` to choose.
     """
 
     encoder: TextEncoder
@@ -206,18 +206,18 @@ class LSTMModel:
 
     @property
     def n_threads(self) -> int:
-        """Count the threads it predicts in."""
+        """The number of threads of predictions."""
         return choose_threads(self.threads)
 
     def with_threads(self, threads: int | None) -> "LSTMModel":
-        """Return the same model, predicting in at most this many threads."""
+        """Return the same model with this maximum number of threads."""
         return replace(self, threads=threads)
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes].
 
-        Compiled code encodes and predicts some texts in one thread while others do the same; in
-        numpy, Python holds the other threads up while it encodes, so all texts are encoded before.
+        With compiled code, each thread encodes and predicts a part of the texts. With numpy,
+        encoding holds the GIL, so all texts are encoded first.
         """
         encode = self._compiled_encode
         if encode is None:
@@ -235,7 +235,7 @@ class LSTMModel:
 
     @cached_property
     def _compiled_encode(self) -> Callable[[Sequence[str]], EncodedTexts] | None:
-        """Compiled code that encodes texts, where such code computes the network."""
+        """The compiled encoder, if the kernel of the network is compiled, too."""
         if self.network.kernel == NUMPY:
             return None
         from wordgate.text.compiled_encoder import CompiledEncoder
@@ -243,11 +243,11 @@ class LSTMModel:
         return CompiledEncoder(self.encoder).encode
 
     def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
-        """Compute log-probabilities of texts that are ids already, float64 [n, classes]."""
+        """Compute log-probabilities of encoded texts, float64 [n, classes]."""
         return self.network.log_proba(encoded, threads=self.threads)
 
     def state(self) -> tuple[Description, Arrays]:
-        """Return the encoder and the kinds of pooling, and the weights by their names."""
+        """Return encoder and pooling as JSON values, and the weights by their names."""
         description = {
             "encoder": self.encoder.state(),
             "pooling": list(self.network.pooling),
@@ -257,10 +257,10 @@ class LSTMModel:
 
     @classmethod
     def from_state(cls, description: Description, arrays: Arrays) -> "LSTMModel":
-        """Build the model again from what `state` gave.
+        """Rebuild a model from its `state`.
 
         Raises:
-            BundleError: A part is missing, or the parts don't fit together.
+            BundleError: A part is missing, or the parts do not match.
         """
         pooling = _checked_pooling(required(description, "pooling"))
         encoder = encoder_of(description)
@@ -272,11 +272,11 @@ class LSTMModel:
 
 
 def with_kernel(model: Model, kernel: str) -> Model:
-    """Let a kernel, of `KERNELS`, compute a model.
+    """Return the same model with a kernel of `KERNELS`.
 
     Raises:
-        SettingsError: It can't compute this model, or the processor lacks what it needs.
-        MissingExtraError: It needs numba, which is not installed.
+        SettingsError: The kernel does not support this model or this processor.
+        MissingExtraError: The kernel needs numba, which is not installed.
     """
     if kernel == NUMPY:
         return model
@@ -288,7 +288,7 @@ def with_kernel(model: Model, kernel: str) -> Model:
 
 
 def _checked_pooling(pooling: object) -> tuple[str, ...]:
-    """Refuse poolings that this version can't compute."""
+    """Refuse kinds of pooling that this version does not have."""
     names = tuple(pooling) if isinstance(pooling, list | tuple) else ()
     unknown = [name for name in names if name not in POOLINGS]
     if unknown or not names:
@@ -300,7 +300,7 @@ def _checked_pooling(pooling: object) -> tuple[str, ...]:
 
 
 def _shapes(network: Network, vocabulary: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of all arrays by its number of hidden units, of classes and of words."""
+    """Return the expected shapes of all arrays."""
     embedding, classes = network.embedding.shape[-1:], network.output_bias.shape[:1] or (1,)
     shapes: dict[str, tuple[int, ...]] = {"embedding": (vocabulary, *embedding)}
     features = 0

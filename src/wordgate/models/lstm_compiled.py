@@ -1,4 +1,4 @@
-"""The forward pass of one LSTM direction, compiled for the processor at hand by numba.
+"""The forward pass of one LSTM direction, compiled by numba for the current processor.
 
 It gives what `lstm_forward` gives: in float32 to the last bits, in int8 nearly. Shapes are those
 named there; ``size`` is ``hidden``, filled up with units that stay zero to whole vectors.
@@ -48,18 +48,18 @@ class CompiledLSTMForward:
         self._alone = replace(layout, texts=1)
 
     def prepare(self, ids: NDArray[np.integer]) -> None:
-        """Get ready for the words that will be read, int [...]."""
+        """Compute the projections of words that will occur, ids int [...]."""
         self._projection.fill(ids)
 
     def pooled_states(
         self, ids: NDArray[np.int64], lengths: NDArray[np.int64], pooling: Sequence[str]
     ) -> list[Floats]:
-        """Read a batch and pool its states, as `NumpyLSTMForward.pooled_states` does."""
+        """Compute pooled hidden states, as `NumpyLSTMForward.pooled_states` does."""
         batch = len(ids)
         layout = self._layout if batch > 1 else self._alone
         texts = layout.texts
         filled_up = -(-batch // texts) * texts
-        words = np.zeros((ids.shape[1] + 1, filled_up), np.int64)  # each step looks at the next
+        words = np.zeros((ids.shape[1] + 1, filled_up), np.int64)  # a step prefetches the next
         words[:-1, :batch] = ids.T
         last, total = np.zeros((2, filled_up, self._size), np.float32)
         highest = np.full_like(last, -np.inf)
@@ -74,7 +74,7 @@ class CompiledLSTMForward:
 
 
 def layout_for(kernel: str) -> KernelLayout:
-    """Return the way to compute that a kernel's name stands for.
+    """Return the memory layout of a kernel.
 
     Raises:
         SettingsError: The processor can't.
@@ -115,7 +115,7 @@ def _packed(rows: Floats, layout: KernelLayout) -> tuple[NDArray[Any], NDArray[n
         return np.ascontiguousarray(weights), np.zeros(width, np.int32), np.ones(width, np.float32)
     whole, scales = quantize(rows)
     fours = whole.reshape(*blocks, size // 4, 4).swapaxes(1, 2)
-    sums = -MIDDLE * whole.sum(axis=1, dtype=np.int32)  # a state's byte is too high by so much
+    sums = -MIDDLE * whole.sum(axis=1, dtype=np.int32)  # corrects the offset of the states' bytes
     return np.ascontiguousarray(fours), sums, scales / np.float32(LEVELS)
 
 

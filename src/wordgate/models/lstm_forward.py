@@ -3,10 +3,10 @@
 Shapes: ``batch`` texts, ``time`` steps, ``embedding`` dimensions of a word vector, ``hidden`` of a
 state, ``width`` of the gates (4 * hidden), ``vocabulary`` ids.
 
-What makes it fast: the input projection is a table of all words, filled for the words that are
-read; one tanh serves all gates, since sigmoid(x) = (1 + tanh(x / 2)) / 2, whose halves are put into
-the weights beforehand, exactly; and each gate of a batch is contiguous, so that a step is a dozen
-passes over memory without a gap.
+Three techniques make it fast. The input projection is a table of all words, which is computed only
+for words that occur. One tanh computes all gates, since sigmoid(x) = (1 + tanh(x / 2)) / 2; the
+halves are multiplied into the weights beforehand, which is exact. Each gate of a batch is
+contiguous, so that a step is about a dozen passes over contiguous memory.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,10 +24,10 @@ NUMPY = "numpy"
 KERNELS = (NUMPY, "numba", "numba-int8")
 """Kernels of an LSTM; the first one is the default of every family."""
 TRANSFORMER_KERNELS = ("torch-bfloat16", "onnx-int8")
-_ONE, _HALF = np.array(1.0, np.float32), np.array(0.5, np.float32)  # scalars take longer
+_ONE, _HALF = np.array(1.0, np.float32), np.array(0.5, np.float32)  # faster than scalars
 _BLOCK = 16
-"""Words projected together: always the same ones, so that a word's numbers don't depend, in their
-last bits, on what was read before."""
+"""Words projected together: always the same ones, so that the last bits of the projection of a word
+do not depend on earlier texts."""
 _BLOCKS_AT_ONCE = 64
 
 
@@ -36,10 +36,9 @@ ArrayT = TypeVar("ArrayT")
 
 @dataclass(frozen=True)
 class LSTMWeights(Generic[ArrayT]):
-    """One LSTM that reads a text from one end: arrays of numpy, or tensors of torch.
+    """The weights of an LSTM in one direction: numpy arrays, or torch tensors.
 
-    The gates stand in the order of Hochreiter & Schmidhuber's 1997 network as torch lays it out:
-    input, forget, cell, output.
+    The gates are in the order of torch: input, forget, cell, output.
 
     Attributes:
         input_weights: float32 [4 * hidden, embedding].
@@ -59,8 +58,8 @@ def check_kernel(kernel: str) -> None:
     """Check that a kernel is known and installed.
 
     Raises:
-        SettingsError: There is no such kernel.
-        MissingExtraError: It needs numba or ONNX Runtime, which is not installed.
+        SettingsError: The kernel is unknown.
+        MissingExtraError: The kernel needs numba or ONNX Runtime, which is not installed.
     """
     known = (*KERNELS, *TRANSFORMER_KERNELS)
     if kernel not in known:
@@ -88,26 +87,26 @@ class NumpyLSTMForward:
             direction.input_weights[order] * halves[:, None],
             direction.bias[order] * halves,
         )
-        # States are kept doubled, as tanh leaves them: so these weights are halved once more.
+        # Hidden states are stored times 2, so these weights are halved once more.
         halves = halves[:, None] * np.float32(0.5)
         self._hidden_weights = np.ascontiguousarray((direction.hidden_weights[order] * halves).T)
 
     def prepare(self, ids: NDArray[np.integer]) -> None:
-        """Get ready for the words that will be read, int [...]."""
+        """Compute the projections of words that will occur, ids int [...]."""
         self._projection.fill(ids)
 
     def pooled_states(
         self, ids: NDArray[np.int64], lengths: NDArray[np.int64], pooling: Sequence[str]
     ) -> list[Floats]:
-        """Read a batch and pool its states.
+        """Compute the pooled hidden states of a batch.
 
         Args:
-            ids: int64 [batch, time], longest text first, of words that were prepared.
+            ids: int64 [batch, time], longest text first, of words passed to `prepare`.
             lengths: int64 [batch].
-            pooling: What to pool: ``last``, ``max``, ``mean``.
+            pooling: Kinds of pooling: ``last``, ``max``, ``mean``.
 
         Returns:
-            float32 [batch, hidden] for each; zeros for a text without words.
+            float32 [batch, hidden] for each kind; zeros for a text without words.
         """
         shape = (len(ids), self._hidden)
         last, total = np.zeros((2, *shape), np.float32)
@@ -126,10 +125,11 @@ class NumpyLSTMForward:
     def _read(
         self, ids: NDArray[np.int64], lengths: NDArray[np.int64], state: Floats
     ) -> Iterator[int]:
-        """Take step after step, and yield how many texts have made it: the first ones.
+        """Compute the time steps, and yield after each the number of texts that have this step.
 
-        Every step writes twice the hidden states into `state`, float32 [batch, hidden], which
-        begins as zeros; what a text has at its end stays there.
+        Texts are sorted by length, so these are the first ones. Each step writes the hidden states
+        times 2 into `state`, float32 [batch, hidden], initially zeros; the last state of a text
+        remains there.
         """
         batch, hidden = len(ids), self._hidden
         words = np.ascontiguousarray(ids.T)
@@ -139,7 +139,7 @@ class NumpyLSTMForward:
         reading = -1
         still_reading = (batch - np.cumsum(np.bincount(lengths)))[:-1].tolist()  # before each step
         for step, still in enumerate(still_reading):
-            if still != reading:  # texts have ended: go on in less room
+            if still != reading:  # some texts have ended: use smaller views
                 reading = still
                 size, wide = reading * 4 * hidden, (reading, 4 * hidden)
                 state, cell = state[:reading], cell[:reading]
@@ -148,8 +148,8 @@ class NumpyLSTMForward:
                 gates = by_gate[:size].reshape(4, reading, hidden)
                 sigmoids, (opened_input, forget, opened_output, candidate) = gates[:3], gates
             table.take(words[step, :reading], 0, summed, "clip")
-            if step:  # before the first one all states are zero
-                np.dot(state, self._hidden_weights, out=product)  # quicker than matmul for one text
+            if step:  # in the first step, all states are zero
+                np.dot(state, self._hidden_weights, out=product)  # faster than matmul for one text
                 summed += product
             np.tanh(summed_by_gate, out=gates)
             sigmoids += _ONE
@@ -163,7 +163,7 @@ class NumpyLSTMForward:
 
 
 class InputProjection:
-    """Word vectors times a recurrence's input weights.
+    """A table of word vectors times input weights, plus bias.
 
     Args:
         embedding: float32 [vocabulary, embedding].
@@ -180,9 +180,9 @@ class InputProjection:
         self._is_filled = np.zeros(n_blocks, np.bool_)
 
     def fill(self, ids: NDArray[np.integer]) -> None:
-        """Project the words that will be read, int [...]; those that were before are known.
+        """Compute the rows of words, ids int [...], that have not been computed yet.
 
-        Two threads may do so at once: what both fill, both fill with the same.
+        Several threads can call this at once: they write the same values.
         """
         blocks_of = ids // _BLOCK
         if self._is_filled[blocks_of].all():
@@ -199,5 +199,5 @@ class InputProjection:
 
     @property
     def table(self) -> Floats:
-        """Return the table, float32 [vocabulary or a few more, width]; zeros where not filled."""
+        """The table, float32 [vocabulary or a few more, width]; zeros for other words."""
         return self._blocks.reshape(-1, self._blocks.shape[2])

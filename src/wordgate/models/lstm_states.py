@@ -1,4 +1,4 @@
-"""The states of an LSTM after each word, and its prediction there, for explanations.
+"""The hidden states of an LSTM after each word, and the predictions from them, for explanations.
 
 Shapes: ``time`` words, ``embedding`` dimensions of a word vector, ``hidden`` of a state,
 ``classes`` labels.
@@ -24,11 +24,11 @@ class HiddenStates:
     """
 
     hidden: NDArray[np.float64]  # [time, hidden]
-    cell: NDArray[np.float64]  # [time, hidden], the memory
+    cell: NDArray[np.float64]  # [time, hidden]
     gates: NDArray[np.float64]  # [time, 3]
 
     def memory_change(self) -> NDArray[np.float64]:
-        """Average |cell - cell before| over the units, float64 [time]; 0 comes before the first."""
+        """Average |cell - cell before| over the units, float64 [time]; initially 0."""
         change = np.diff(self.cell, axis=0, prepend=0.0)
         return np.asarray(np.abs(change).mean(axis=1))
 
@@ -36,7 +36,7 @@ class HiddenStates:
 def prefix_predictions(
     network: Network, ids: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], HiddenStates]:
-    """Predict after every word of a text, reading it once.
+    """Predict after each word of a text in a single pass.
 
     The states after a word depend on no later word, so the prediction after it is that on the text,
     int32 [time], that ends there.
@@ -57,7 +57,7 @@ def prefix_predictions(
 
 
 def hidden_states(direction: Direction, vectors: NDArray[np.float32]) -> HiddenStates:
-    """Read word vectors, float32 [time, embedding], one after another: slow, plain, in float64.
+    """Compute the states for word vectors, float32 [time, embedding], step by step in float64.
 
     `NumpyLSTMForward` computes the same for many texts at once, and a test holds both together.
     The equations are those of Hochreiter & Schmidhuber (1997) with the forget gate of Gers,
@@ -81,7 +81,7 @@ def hidden_states(direction: Direction, vectors: NDArray[np.float32]) -> HiddenS
 
 
 def _pooled(hidden: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
-    """Pool the states of each beginning of the text: [time + 1, hidden]; zeros for no word."""
+    """Pool the states of each prefix of the text: [time + 1, hidden]; zeros for the empty one."""
     if kind == "max":
         pooled = np.maximum.accumulate(hidden, axis=0)
     elif kind == "mean":
@@ -92,4 +92,4 @@ def _pooled(hidden: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
 
 
 def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 0.5 + 0.5 * np.tanh(0.5 * x)  # which can't overflow
+    return 0.5 + 0.5 * np.tanh(0.5 * x)  # cannot overflow

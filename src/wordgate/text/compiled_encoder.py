@@ -1,4 +1,4 @@
-"""Text encoding by a compiled hash table that leads from pieces of texts to their ids.
+"""Text encoding with a compiled hash table from pieces of texts to ids.
 
 A piece is what stands between separators of the tokenizer, such as whitespace, and most texts are
 made of the same pieces. Compiled code walks over the UTF-8 bytes of many texts without holding the
@@ -28,15 +28,15 @@ from wordgate.text.tokenizers import Tokenizer
 
 _ENTRIES, _KEY_BYTES, _VALUES = 2**18, 2**23, 2**21
 _LONGEST_TEXT = 2**14
-_LONGEST_PIECE = 255  # bytes: what attackers know to collide under any multiplier is longer
-_FEW = 32  # texts; of fewer the calls of compiled functions take longer than what they save
+_LONGEST_PIECE = 255  # bytes; strings that collide under every multiplier are longer
+_FEW = 32  # texts; for fewer, calls of compiled functions cost more than they save
 _BYTES_AT_ONCE = 2**17  # of texts that are encoded together: at most half as many pieces
 _WHOLE = _NOT_ALONE = -1
-_NO_SEPARATOR, _SEPARATOR, _MAYBE = 0, 1, 2  # what begins with a byte
+_NO_SEPARATOR, _SEPARATOR, _MAYBE = 0, 1, 2  # what can start at a byte
 
 
 def _compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function, once for all processes where numba finds a folder to keep it in."""
+    """Compile a function; numba caches it for other processes if it finds a writable folder."""
     try:
         return njit(nogil=True, cache=True)(function)
     except RuntimeError:  # every such folder is read-only
@@ -63,12 +63,12 @@ class _Table(NamedTuple):
     secret: NDArray[np.uint64]
 
     def has_room(self, filled: NDArray[np.int64]) -> bool:
-        """Whether this many entries, bytes and ids, int64 [3], fit."""
+        """Return whether the table has room for this many entries, bytes and ids, int64 [3]."""
         return bool((filled <= (len(self.entries), len(self.keys), len(self.values))).all())
 
 
 def _empty_table() -> _Table:
-    """Make a table; its memory is taken as it fills."""
+    """Return an empty table; the system allocates its memory as it fills."""
     return _Table(
         slots=np.zeros(2 * _ENTRIES, np.uint64),
         entries=np.zeros((_ENTRIES, 4), np.int32),
@@ -79,7 +79,7 @@ def _empty_table() -> _Table:
 
 
 class CompiledEncoder:
-    """Encodes texts as a `TextEncoder` does, faster, and without the GIL for the most part.
+    """Encodes texts as a `TextEncoder` does, but faster, and mostly without the GIL.
 
     Several threads may use it at once.
 
@@ -91,7 +91,7 @@ class CompiledEncoder:
         self._encoder = encoder
         self._kinds = _separator_kinds(encoder.tokenizer)
         self._begin_anew()
-        if hasattr(os, "register_at_fork"):  # there is none on Windows
+        if hasattr(os, "register_at_fork"):  # not on Windows
             itself = weakref.ref(self)
             os.register_at_fork(after_in_child=lambda: _begin_anew_if_locked(itself()))
 
@@ -100,7 +100,7 @@ class CompiledEncoder:
         self._adding = Lock()
 
     def encode(self, texts: Iterable[str]) -> EncodedTexts:
-        """Turn texts into word ids, as `TextEncoder.encode` does.
+        """Convert texts to word ids, as `TextEncoder.encode` does.
 
         Raises:
             DataError: Something among the texts is not a string.
@@ -128,7 +128,7 @@ class CompiledEncoder:
                 if len(missing) and self._add(data, missing):
                     found, counts, missing = self._looked_up(self._table, data, ends)
                 table = self._table
-            if len(missing):  # they don't fit into a table, or a new one was begun for them
+            if len(missing):  # they do not fit, or a new table was started for them
                 return self._encoder.encode(texts)
         whole = np.flatnonzero(counts == _WHOLE)
         counts[whole] = 0
@@ -144,13 +144,13 @@ class CompiledEncoder:
         return replace(both.select(order), n_truncated=both.n_truncated)
 
     def _ids(self, piece: str) -> list[int]:
-        """Return the ids of a piece, or -1 where it isn't read alone."""
+        """Return the ids of a piece, or -1 if they depend on the rest of the text."""
         if not self._encoder.tokenizer.reads_alone(piece):
             return [_NOT_ALONE]
         return self._encoder.vocabulary.ids(self._encoder.tokenizer(piece))
 
     def _add(self, data: NDArray[np.uint8], missing: NDArray[np.int64]) -> bool:
-        """Add pieces to the table, or to a new one if they don't fit; only with the lock.
+        """Add pieces to the table, or to a new one if they do not fit; the caller holds the lock.
 
         Returns:
             False if nothing was added, since they don't fit into any.
@@ -172,7 +172,7 @@ class CompiledEncoder:
             added[:, column + 1] = lengths
         table.keys[begin[1] : end[1]] = keys
         table.values[begin[2] : end[2]] = values
-        # Only now, when all of an entry has been written, can it be found.
+        # An entry is found only from here on, when it is complete.
         _publish(table.slots, added, table.keys, table.secret, begin[0])
         self._table, self._filled = table, end
         return True
@@ -212,7 +212,7 @@ def _separator_kinds(tokenizer: Tokenizer) -> NDArray[np.uint8]:
 
 
 def _begin_anew_if_locked(encoder: CompiledEncoder | None) -> None:
-    """Let a forked process not wait for a thread that its parent had, and that was adding."""
+    """Start a new table in a forked process if a thread of its parent held the lock."""
     if encoder is not None and encoder._adding.locked():
         encoder._begin_anew()
 
@@ -253,9 +253,9 @@ def _look_up(  # type: ignore[no-untyped-def]
 
 @_compiled
 def _separator(data, place, kinds):  # type: ignore[no-untyped-def]
-    """Return the bytes of the separator at a place; 0 if none is there.
+    """Return the number of bytes of the separator at a position; 0 without one.
 
-    The place is where a character begins, or inside one.
+    The position is at the start of a character, or inside one.
     """
     byte = data[place]
     kind = kinds[byte]

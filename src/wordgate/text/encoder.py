@@ -1,4 +1,4 @@
-"""Text encoder: tokenizer, vocabulary and length limit in one, fitted on train alone.
+"""Text encoder: tokenizer, vocabulary and length limit, fitted on the training texts alone.
 
 Shapes: ``n`` texts, ``total`` tokens of all of them together, laid end to end.
 """
@@ -69,11 +69,11 @@ class EncodedTexts:
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """Which text each token is of: int64 [total]."""
+        """The index of the text of each token: int64 [total]."""
         return row_indices(self.lengths)
 
     def select(self, indices: ArrayLike) -> "EncodedTexts":
-        """Take some of the texts, int [m] or bool [n], in the order asked for, perhaps twice.
+        """Select texts by indices, int [m], in this order, or by a mask, bool [n].
 
         How many lost tokens is known only for all texts that were encoded together: it is 0 here.
         """
@@ -82,7 +82,7 @@ class EncodedTexts:
         return EncodedTexts(ids=self.ids_of(rows, lengths), offsets=as_offsets(lengths))
 
     def ids_of(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Lay the ids of some texts, int64 [m], of these lengths, int64 [m], one after another."""
+        """Concatenate the ids of texts: their indices, int64 [m], and their lengths, int64 [m]."""
         before = lengths.cumsum() - lengths
         starts = (self.offsets[rows] - before).repeat(lengths)
         return self.ids[np.arange(len(starts)) + starts]
@@ -90,7 +90,7 @@ class EncodedTexts:
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """Turns texts into word ids the same way in training and in prediction.
+    """Converts texts to word ids, in training and in prediction.
 
     Args:
         tokenizer: Cuts texts into tokens.
@@ -130,7 +130,7 @@ class TextEncoder:
         unknown: bool = True,
         ties: Literal["word", "first"] = "word",
     ) -> tuple["TextEncoder", EncodedTexts]:
-        """Learn the vocabulary of the training texts, and encode them while at it.
+        """Learn the vocabulary of the training texts, and encode them.
 
         The tokenizer goes by its name, the length limit is the class's, and all that follows it
         `Vocabulary.fit`'s.
@@ -157,12 +157,12 @@ class TextEncoder:
         return encoder, encoder._encoded(tokens)
 
     def extend(self, more: Sequence[str]) -> "TextEncoder":
-        """Add words to the vocabulary; the ids of the others stay."""
+        """Add words to the vocabulary; the ids of other words do not change."""
         words = (*self.vocabulary.words, *more)
         return replace(self, vocabulary=Vocabulary(words, self.vocabulary.unknown))
 
     def encode(self, texts: Iterable[str]) -> EncodedTexts:
-        """Turn texts into word ids; one without any token becomes an empty row.
+        """Convert texts to word ids; a text without tokens has none.
 
         Raises:
             DataError: Something among the texts is not a string.
@@ -198,7 +198,7 @@ class TextEncoder:
         return concatenate(parts())
 
     def _known(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> EncodedTexts:
-        """Give unknown words, which are `PADDING`, their id, or drop them; and cut texts."""
+        """Replace or drop unknown words, whose ids are `PADDING`, and truncate texts."""
         missing = ids == PADDING
         if self.vocabulary.unknown is not None:
             ids[missing] = self.vocabulary.unknown
@@ -208,7 +208,7 @@ class TextEncoder:
         return self.truncated(ids, lengths)
 
     def truncated(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> EncodedTexts:
-        """Cut texts, whose ids lie end to end, int32 [total], to the length limit."""
+        """Truncate texts, whose ids are concatenated, int32 [total], to the length limit."""
         n_truncated = int(np.count_nonzero(lengths > self.max_tokens))
         if n_truncated:
             position = np.arange(len(ids)) - (lengths.cumsum() - lengths).repeat(lengths)
@@ -219,7 +219,7 @@ class TextEncoder:
         return EncodedTexts(ids, as_offsets(lengths), n_truncated)
 
     def state(self) -> dict[str, Any]:
-        """All that ``from_state`` needs, in types that JSON has."""
+        """Return the arguments of ``from_state`` as JSON values."""
         return {
             "tokenizer": self.tokenizer.name,
             "max_tokens": self.max_tokens,
@@ -230,7 +230,7 @@ class TextEncoder:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "TextEncoder":
-        """Make the encoder whose state this is, perhaps by way of a file.
+        """Rebuild an encoder from its `state`.
 
         Raises:
             BundleError: A field is missing, unknown or holds what it can't; the message names it.
@@ -271,7 +271,7 @@ def checked(texts: Iterable[str]) -> Iterator[str]:
 
 
 def as_offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each text begins and the last one ends: int64 [n + 1]."""
+    """Return the start of each text, and the end of the last one: int64 [n + 1]."""
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     lengths.cumsum(out=offsets[1:])
     return offsets
@@ -283,7 +283,7 @@ def _ids_of_piece(tokenizer: Tokenizer, vocabulary: Vocabulary, piece: str) -> b
 
 
 def _check_state(state: Mapping[str, Any]) -> None:
-    """Refuse a state by the first field that is not as it must be."""
+    """Refuse a state whose fields are missing, unknown or invalid."""
     for name in (*_STATE, *state):
         if name not in state:
             raise BundleError(f"the text encoder has no field '{name}': the bundle is incomplete")
