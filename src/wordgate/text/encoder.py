@@ -1,6 +1,6 @@
 """Text encoder: tokenizer, vocabulary and length limit, fitted on the training texts alone.
 
-Shapes: ``n`` texts, ``total`` tokens of all of them together, laid end to end.
+Shapes: ``n`` texts, ``total`` tokens of all texts, concatenated.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,9 +28,9 @@ class EncodedTexts:
     """Texts as word ids, without padding.
 
     Args:
-        ids: int32 [total], each text's ids after those of the text before; none is padding.
-        offsets: int64 [n + 1], text i is ``ids[offsets[i]:offsets[i + 1]]``; it may be empty.
-        n_truncated: How many of the texts lost tokens to the length limit.
+        ids: int32 [total], the concatenated ids of all texts, without padding.
+        offsets: int64 [n + 1]; the ids of text i are ``ids[offsets[i]:offsets[i + 1]]``.
+        n_truncated: The number of truncated texts.
     """
 
     ids: NDArray[np.int32]
@@ -75,7 +75,7 @@ class EncodedTexts:
     def select(self, indices: ArrayLike) -> "EncodedTexts":
         """Select texts by indices, int [m], in this order, or by a mask, bool [n].
 
-        How many lost tokens is known only for all texts that were encoded together: it is 0 here.
+        The number of truncated texts is known only for all texts together: here it is 0.
         """
         rows = np.arange(len(self))[np.asarray(indices)]
         lengths = self.lengths[rows]
@@ -93,10 +93,10 @@ class TextEncoder:
     """Converts texts to word ids, in training and in prediction.
 
     Args:
-        tokenizer: Cuts texts into tokens.
-        vocabulary: Knows each token's id.
-        max_tokens: Longer texts are cut to so many tokens.
-        truncate: Which end of a long text loses its tokens.
+        tokenizer: Splits texts into tokens.
+        vocabulary: The ids of the tokens.
+        max_tokens: The maximum number of tokens of a text; longer texts are truncated.
+        truncate: The end of a long text at which tokens are removed.
     """
 
     tokenizer: Tokenizer
@@ -132,8 +132,8 @@ class TextEncoder:
     ) -> tuple["TextEncoder", EncodedTexts]:
         """Learn the vocabulary of the training texts, and encode them.
 
-        The tokenizer goes by its name, the length limit is the class's, and all that follows it
-        `Vocabulary.fit`'s.
+        `tokenizer` is the name of a tokenizer, `max_tokens` and `truncate` are those of the class,
+        and the other arguments those of `Vocabulary.fit`.
 
         Returns:
             The encoder, and the training texts encoded by it, tokenized only once.
@@ -233,7 +233,7 @@ class TextEncoder:
         """Rebuild an encoder from its `state`.
 
         Raises:
-            BundleError: A field is missing, unknown or holds what it can't; the message names it.
+            BundleError: A field is missing, unknown or invalid; the message names it.
         """
         _check_state(state)
         return cls(
