@@ -1,7 +1,7 @@
 """The forward pass of one LSTM direction, compiled by numba for the current processor.
 
-It gives what `lstm_forward` gives: in float32 to the last bits, in int8 nearly. Shapes are those
-named there; ``size`` is ``hidden``, filled up with units that stay zero to whole vectors.
+Its results are those of `lstm_forward`: in float32 to the last bits, in int8 approximately. Shapes
+are as there; ``size`` is ``hidden``, padded with zero units to whole vectors.
 """
 
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ def layout_for(kernel: str) -> KernelLayout:
     """Return the memory layout of a kernel.
 
     Raises:
-        SettingsError: The processor can't.
+        SettingsError: The processor does not support the kernel.
     """
     layout = best_layout(int8=kernel == "numba-int8")
     if layout is None:
@@ -89,9 +89,10 @@ def layout_for(kernel: str) -> KernelLayout:
 
 
 def _by_units(rows: Floats, layout: KernelLayout) -> Floats:
-    """Put the gates of each vector of units side by side, the sigmoids' halved.
+    """Group the gates by vectors of units, and halve those of the sigmoid gates.
 
-    From float32 [4 * hidden, columns], input, forget, cell, output, to float32 [4 * size, columns].
+    From float32 [4 * hidden, columns], in the order input, forget, cell, output, to float32
+    [4 * size, columns].
     """
     hidden, columns = len(rows) // GATES, rows.shape[1]
     size = -(-hidden // layout.lanes) * layout.lanes
@@ -103,10 +104,11 @@ def _by_units(rows: Floats, layout: KernelLayout) -> Floats:
 
 
 def _packed(rows: Floats, layout: KernelLayout) -> tuple[NDArray[Any], NDArray[np.int32], Floats]:
-    """Arrange the recurrence's weights, `_by_units` [4 * size, size], as a step reads them.
+    """Arrange the recurrent weights, `_by_units` [4 * size, size], in the order of the kernel.
 
-    With them, for int8, what its sums begin with, int32 [4 * size], and what a unit of them is
-    worth, float32 [4 * size].
+    Returns:
+        The weights, and for int8 the initial sums, int32 [4 * size], and the scales of the sums,
+        float32 [4 * size].
     """
     width, size = rows.shape
     blocks = (-1, GATES * layout.lanes)
@@ -121,7 +123,7 @@ def _packed(rows: Floats, layout: KernelLayout) -> tuple[NDArray[Any], NDArray[n
 
 @lru_cache
 def _compiled(layout: KernelLayout) -> Any:
-    """Return the compiled reading of a batch; its arrays are those of `compile_step`."""
+    """Return the compiled loop over a batch; its arrays are those of `compile_step`."""
     read_word, together = _compiled_word(layout), _STEPS_AT_ONCE * layout.texts
 
     @njit(nogil=True)

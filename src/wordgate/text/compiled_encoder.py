@@ -1,9 +1,9 @@
 """Text encoding with a compiled hash table from pieces of texts to ids.
 
-A piece is what stands between separators of the tokenizer, such as whitespace, and most texts are
-made of the same pieces. Compiled code walks over the UTF-8 bytes of many texts without holding the
-GIL and looks their pieces up. Pieces that are not in the table are encoded by `TextEncoder` and
-added, so the rules of tokenization stay in one place. Very long texts are encoded by `TextEncoder`
+A piece is a string between separators of the tokenizer, such as whitespace, and most texts consist
+of the same pieces. Compiled code iterates over the UTF-8 bytes of many texts and looks up their
+pieces without the GIL. Pieces that are not in the table are encoded by `TextEncoder` and added, so
+the rules of tokenization are in one place. Very long texts are encoded by `TextEncoder`
 as a whole, and so are those with a piece whose tokens depend on its neighbors, such as ``<br``
 before ``/>``.
 
@@ -47,13 +47,14 @@ class _Table(NamedTuple):
     """A hash table from pieces to ids, with open addressing; entries are added and never changed.
 
     Attributes:
-        slots: uint64 [slots], 0 where empty; else the upper half of a hash, and below it the number
-            of an entry plus 1.
-        entries: int32 [entries, 4], where the bytes of a piece begin in `keys` and how many there
-            are, and the same of its ids in `values`.
+        slots: uint64 [slots], 0 for an empty slot; otherwise the upper 32 bits of a hash, and the
+            index of an entry plus 1.
+        entries: int32 [entries, 4], start and number of the bytes of a piece in `keys`, and of its
+            ids in `values`.
         keys: uint8 [...], the bytes of all pieces.
-        values: int32 [...], the ids of all pieces; -1 is that of a piece that isn't read alone.
-        secret: uint64 [2], what hashes begin with and are multiplied by.
+        values: int32 [...], the ids of all pieces; -1 for a piece whose ids depend on the rest of
+            the text.
+        secret: uint64 [2], random initial value and multiplier of the hash function.
     """
 
     slots: NDArray[np.uint64]
