@@ -10,7 +10,7 @@ from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.export import transformer
 from wordgate.models.transformer import TransformerModel
-from wordgate.prediction.predictor import computed_by
+from wordgate.prediction.predictor import apply_kernel
 from wordgate.training.pretrained_transformer import pretrained_transformer
 
 TEXTS = [" ".join(f"w{n % 30}" for n in range(size)) for size in range(40)]
@@ -35,7 +35,7 @@ def transformer_config(config):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_probabilities_are_near_to_those_in_float32(model, transformer_config, threads):
     config = transformer_config
-    by_onnx = computed_by(KERNEL, model.with_threads(threads), config)
+    by_onnx = apply_kernel(KERNEL, model.with_threads(threads), config)
     expected, found = (
         np.exp(apply_temperature(one.log_proba(TEXTS), config.temperature, multilabel=False))
         for one in (model, by_onnx)
@@ -54,11 +54,11 @@ def test_a_bad_quantization_is_refused(model, transformer_config, monkeypatch):
 
     monkeypatch.setattr(transformer, "quantize", one_sign)
     with pytest.raises(SettingsError, match=r"too inaccurate for this model: on random texts, the"):
-        computed_by(KERNEL, model, transformer_config)
+        apply_kernel(KERNEL, model, transformer_config)
 
 
 @pytest.mark.parametrize("kernel", [KERNEL, "torch-bfloat16"])
 def test_other_families_are_refused(make_lstm, config, kernel):
     message = f"^kernel '{kernel}' is for transformer models, and this is a lstm model$"
     with pytest.raises(SettingsError, match=message):
-        computed_by(kernel, make_lstm(), config())
+        apply_kernel(kernel, make_lstm(), config())
