@@ -260,7 +260,7 @@ def in_background(monkeypatch):
     return calls
 
 
-IN_BACKGROUND = "Fitting the count baseline at the same time, in another process."
+IN_BACKGROUND = "Fitting the count baseline in another process while the model is trained."
 ALONE = {"threads": 2, "workers": 1}
 """Two threads; the model is trained in this process."""
 

@@ -117,7 +117,7 @@ def baseline_in_background(
             else:
                 result = partial(_received, call, fit, context)
                 context.progress.say(
-                    "Fitting the count baseline at the same time, in another process."
+                    "Fitting the count baseline in another process while the model is trained."
                 )
         yield result
 
