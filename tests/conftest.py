@@ -637,6 +637,27 @@ def forks(data: Path, *options: str, environment: Mapping[str, str]) -> Iterator
 TEACHER_WORDS = ("good", "bad", "lamp", "kettle", "the", "##s", "##ly")
 
 
+def own_environment() -> dict[str, str]:
+    """Return the environment of a process that finds the modules that this one does."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def pid_started_by(script: Path, source: str) -> int:
+    """Run a script that prints the id of a process and kills itself; return that id.
+
+    A process that imported the script would run it again, and its output would have more words.
+    """
+    script.write_text(
+        f"print('ran', flush=True)\n{source}    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=own_environment(), check=False
+    )
+    ran, pid = done.stdout.split()
+    assert ran == "ran"
+    return int(pid)
+
+
 def wait_until_gone(pid):
     """Wait until a process has ended, a minute at most; nobody may be left to collect it."""
     for _ in range(600):

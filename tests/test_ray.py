@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
-from tests.conftest import RecordingProgress
+from tests.conftest import RecordingProgress, own_environment
 
 import wordgate
 from wordgate.data.columns import ColumnError
@@ -304,10 +304,9 @@ def test_when_the_driver_is_killed_no_finished_trial_is_lost(few_reviews, tmp_pa
         "wordgate.tune(sys.argv[1], out=sys.argv[2], model='count', settings={'count.c': '1'},"
         " minutes=20.0, trials=6, engine='ray', watch=watch)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
         [sys.executable, "-c", script, str(few_reviews), str(out)],
-        env=environment, capture_output=True, check=False, timeout=300,
+        env=own_environment(), capture_output=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
     fitted = []
@@ -324,11 +323,10 @@ def test_when_the_driver_is_killed_no_finished_trial_is_lost(few_reviews, tmp_pa
 def test_ray_reports_killed_workers_on_standard_error(reviews, tmp_path):
     command = ["tune", str(reviews), "--family", "count", "--trials", "3", "--minutes", "20"]
     command += ["--engine", "ray", "--json", "--out", str(tmp_path / "mine.toml")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with signals_to_workers(signal.SIGKILL, 1) as killed:
         done = subprocess.run(
             [sys.executable, "-m", "wordgate", *command],
-            env=environment, capture_output=True, text=True, check=False, timeout=300,
+            env=own_environment(), capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
     assert killed
     assert done.returncode == 0, done.stderr

@@ -107,21 +107,16 @@ def test_a_file_that_prediction_reads_is_refused_if_it_is_missing(count_model, c
     assert refusal(file.parent) == f"{file} is missing; copy or train the model again"
 
 
-def test_a_newer_bundle_is_refused_by_name(count_model, copied):
+@pytest.mark.parametrize(
+    ("layout", "age", "remedy"),
+    [(5, "a newer", "pip install --upgrade wordgate"), (3, "an older", "train the model again")],
+)
+def test_a_bundle_of_another_layout_is_refused_by_name(count_model, copied, layout, age, remedy):
     folder = copied(count_model)
-    edit_json(folder, "config.json", lambda config: config | {"schema_version": 5})
+    edit_json(folder, "config.json", lambda config: config | {"schema_version": layout})
     assert refusal(folder) == (
-        f"{folder} was written by a newer version of wordgate: its layout is version 5,"
-        " this one reads 4; pip install --upgrade wordgate"
-    )
-
-
-def test_an_older_bundle_is_refused_by_name(count_model, copied):
-    folder = copied(count_model)
-    edit_json(folder, "config.json", lambda config: config | {"schema_version": 3})
-    assert refusal(folder) == (
-        f"{folder} was written by an older version of wordgate: its layout is version 3,"
-        " this one reads 4; train the model again"
+        f"{folder} was written by {age} version of wordgate: its layout is version {layout},"
+        f" this one reads 4; {remedy}"
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file
+from tests.conftest import own_environment
 
 pytestmark = [
     pytest.mark.slow,
@@ -55,14 +56,9 @@ def command(way, table, out, *more, epochs=2):
     ]
 
 
-def environment():
-    """Give the variables of a process that finds the packages of this one."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-
-
 def run(arguments):
     return subprocess.run(
-        arguments, capture_output=True, text=True, env=environment(), check=False, timeout=600
+        arguments, capture_output=True, text=True, env=own_environment(), check=False, timeout=600
     )
 
 
@@ -87,7 +83,7 @@ def test_when_a_process_is_killed_the_training_can_be_resumed(table, tmp_path, w
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env=own_environment(),
     )
     wait_for(checkpoint.exists, started)
     os.kill(worker_of(started.pid, way), signal.SIGKILL)
@@ -116,7 +112,7 @@ def test_both_candidates_are_kept_at_an_interruption_and_resumed(table, tmp_path
         *("--text", "text", "--label", "label", "--group", "none", *epochs, *patience),
     ]
     started = subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own_environment()
     )
     second = Path(f"{checkpoint}-2")
     wait_for(lambda: checkpoint.exists() and second.exists(), started)

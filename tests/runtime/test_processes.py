@@ -2,15 +2,13 @@
 
 import errno
 import os
-import subprocess
-import sys
 import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import wait_until_gone
+from tests.conftest import pid_started_by, wait_until_gone
 
 from wordgate.errors import WordgateError
 from wordgate.runtime import processes
@@ -88,23 +86,15 @@ def test_a_call_ends_with_its_context_and_leaves_no_descriptors():
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads states as Linux has them")
 def test_a_call_ends_with_this_process_and_imports_nothing_of_a_script(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(
-        "print('ran', flush=True)\n"
+    pid = pid_started_by(
+        tmp_path / "script.py",
         "import os, signal, time\n"
         "from functools import partial\n"
         "from wordgate.runtime.processes import call_in_background\n"
         "with call_in_background(partial(time.sleep, 60)) as call:\n"
-        "    print(call.process.pid, flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    print(call.process.pid, flush=True)\n",
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, env=environment, check=False
-    )
-    ran, pid = done.stdout.split()
-    assert ran == "ran"
-    assert wait_until_gone(int(pid))
+    assert wait_until_gone(pid)
 
 
 def refuse(*_, **__):

@@ -1,9 +1,7 @@
 """A batch split among processes: the gradients of the whole, bit-identical when repeated."""
 
 import errno
-import os
 import re
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -14,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tests.conftest import RecordingProgress, wait_until_gone
+from tests.conftest import RecordingProgress, pid_started_by, wait_until_gone
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
@@ -256,22 +254,14 @@ def open_descriptors():
 
 def test_workers_import_nothing_of_a_script_and_end_with_it(tmp_path):
     """A script without `if __name__ == "__main__"` must not run again in each of them."""
-    script = tmp_path / "script.py"
-    script.write_text(
-        "print('ran', flush=True)\n"
+    pid = pid_started_by(
+        tmp_path / "script.py",
         "import os, signal\n"
         "from wordgate.training.processes import start_workers\n"
         "with start_workers(1, 1) as workers:\n"
-        "    print(workers.started[0].pid, flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    print(workers.started[0].pid, flush=True)\n",
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, env=environment, check=False
-    )
-    ran, pid = done.stdout.split()
-    assert ran == "ran"
-    assert wait_until_gone(int(pid))
+    assert wait_until_gone(pid)
 
 
 @pytest.mark.parametrize(
